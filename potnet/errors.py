@@ -1,0 +1,36 @@
+"""The errors that reach a user, and nothing else.
+
+Every failure that potnet foresees is a `PotnetError`: one line that says what failed, on which thing, and
+a hint that says how to mend it. The command line prints both and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+
+class PotnetError(Exception):
+    """A refusal or failure to be shown as ``potnet: MESSAGE`` and ``hint: HINT``."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(PotnetError):
+    """The command line itself is wrong: a malformed name, port or address."""
+
+    exit_code = 2
+
+
+class ConfigError(PotnetError):
+    """The configuration file cannot be read, or a key or value in it is wrong."""
+
+
+class StoreError(PotnetError):
+    """The store is damaged, newer than this program, or of another kind of host."""
+
+
+class HostError(PotnetError):
+    """A command on the host failed, or the host is not in a state that allows the operation."""

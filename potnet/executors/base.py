@@ -1,0 +1,49 @@
+"""Commands as data, and the Protocol of whatever runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+#: The code of a command that was given up after its time was over, as timeout(1) reports it.
+TIMED_OUT = 124
+#: The code of a command whose program is not there, as sh(1) reports it.
+NOT_FOUND = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One external command.
+
+    argv: the program and its arguments, never a string to be split.
+    stdin: text fed to it, or a local file whose bytes are.
+    changes_host: False for what only reads; a dry run carries these out and no others.
+    timeout: seconds until it is given up; None waits for ever (the jail's own rc, a shell).
+    """
+
+    argv: tuple[str, ...]
+    stdin: str | Path | None = None
+    changes_host: bool = True
+    timeout: float | None = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """What a command answered: exit code (0-255), standard output and standard error as text."""
+
+    code: int = 0
+    out: str = ""
+    err: str = ""
+
+
+class Executor(Protocol):
+    """Runs commands on one host."""
+
+    def run(self, command: Command) -> CommandResult:
+        """Run to its end and return what it answered; a non-zero code is an answer, not an error."""
+        ...
+
+    def attach(self, command: Command) -> int:
+        """Run with this process's own terminal (a shell in a jail) and return the exit code."""
+        ...

@@ -1,0 +1,206 @@
+"""What potnet knows: pots, bridges, leases and exports, as plain immutable data.
+
+Addresses are netaddr objects, MAC addresses lower-case colon notation, ports 1-65535, names as
+`valid_name` allows. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from netaddr import IPAddress, IPNetwork
+
+#: pf refuses an anchor path much above this, and a name must fit beside ``pot-filter/``.
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,50}")
+
+#: The bridges that every host may have; private ones cannot take these names.
+PUBLIC = "public"
+PUBLIC6 = "public6"
+
+
+def valid_name(name: str) -> bool:
+    """Whether a pot or bridge may be called this. Digits only would be taken by jail(8) for a JID."""
+    return NAME_PATTERN.fullmatch(name) is not None and not name.isdigit()
+
+
+class NetworkType(StrEnum):
+    """How a pot is connected; the values are pot's own words."""
+
+    INHERIT = "inherit"
+    ALIAS = "alias"
+    PUBLIC_BRIDGE = "public-bridge"
+    PRIVATE_BRIDGE = "private-bridge"
+
+    @property
+    def bridged(self) -> bool:
+        """Whether the pot has a network stack of its own (VNET) behind an epair."""
+        return self in (NetworkType.PUBLIC_BRIDGE, NetworkType.PRIVATE_BRIDGE)
+
+
+class Stack(StrEnum):
+    """The address families of a pot."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+    DUAL = "dual"
+
+    @property
+    def families(self) -> tuple[int, ...]:
+        """4, 6 or both."""
+        return {Stack.IPV4: (4,), Stack.IPV6: (6,), Stack.DUAL: (4, 6)}[self]
+
+
+class Transport(StrEnum):
+    """The protocols that can be exported."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class ResolverKind(StrEnum):
+    """Where a pot's /etc/resolv.conf comes from."""
+
+    INHERIT = "inherit"
+    OFF = "off"
+    POT = "pot"
+    CUSTOM = "custom"
+
+
+class BridgeKind(StrEnum):
+    """public: IPv4 with NAT; public6: the external interface is a member; private: a network of its own."""
+
+    PUBLIC = "public"
+    PUBLIC6 = "public6"
+    PRIVATE = "private"
+
+
+class HookKind(StrEnum):
+    """When a hook runs, in pot's words."""
+
+    PRESTART = "prestart"
+    POSTSTART = "poststart"
+    PRESTOP = "prestop"
+    POSTSTOP = "poststop"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """The resolver setting; text is the content of a custom file, taken when it was given."""
+
+    kind: ResolverKind = ResolverKind.INHERIT
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge and its network. unit: the number in bridgeN. size: the pots that it was asked to hold.
+
+    pinned: made by vnet-start, so that it outlives its last pot.
+    """
+
+    name: str
+    kind: BridgeKind
+    unit: int
+    network: IPNetwork | None = None
+    gateway: IPAddress | None = None
+    size: int | None = None
+    pinned: bool = False
+
+    @property
+    def interface(self) -> str:
+        return f"bridge{self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One epair of a pot. address is None where it is learnt by SLAAC (RFC 4862)."""
+
+    bridge: str
+    unit: int
+    mac: str
+    address: IPAddress | None = None
+
+    @property
+    def host_end(self) -> str:
+        return f"epair{self.unit}a"
+
+    @property
+    def jail_end(self) -> str:
+        return f"epair{self.unit}b"
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An address that an alias pot puts on an interface of the host."""
+
+    interface: str
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A port of a pot offered on the host.
+
+    host_port: None until one is chosen. chosen: potnet picked it. loopback: also from the host itself.
+    """
+
+    protocol: Transport
+    pot_port: int
+    host_port: int | None = None
+    chosen: bool = False
+    loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pot:
+    """A jail as it is wanted.
+
+    root: the jail's root directory on the host; root_made: create made it, so destroy removes it.
+    command: run in the jail at start in place of /bin/sh /etc/rc; empty for that default.
+    attachments: for bridge types, in the order of the stack's families; aliases: for alias.
+    """
+
+    name: str
+    network_type: NetworkType
+    stack: Stack
+    root: str
+    root_made: bool = True
+    hostname: str = ""
+    base: str | None = None
+    resolver: Resolver = field(default_factory=Resolver)
+    command: tuple[str, ...] = ()
+    boot: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    exports: tuple[Export, ...] = ()
+    hooks: tuple[HookKind, ...] = ()
+
+    @property
+    def ipv4(self) -> IPAddress | None:
+        """The leased IPv4 address of a bridged pot."""
+        return next((a.address for a in self.attachments if a.address and a.address.version == 4), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An address of a network that a pot holds."""
+
+    network: str
+    address: IPAddress
+    pot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A start, as recorded.
+
+    pot: as it was when it started; what `set` changes since holds from the next start.
+    jid: None from the moment before anything was touched until the start was complete.
+    files: what was put into the root, relative to it, and whether an older file was set aside.
+    """
+
+    pot: Pot
+    jid: int | None
+    files: tuple[str, ...] = ()
