@@ -1,0 +1,393 @@
+"""The configuration: what may be set, what is in force, and where each value came from.
+
+`KEYS` is the whole of potnet.toml(5): one entry a key, with the reader that checks its value. A wrong file is
+a `ConfigError` that names file, key and value. Nothing but that one file is read here, and whatever depends
+on the host (the default route's interface, the port range's sysctls) is None for others to fill in.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from netaddr import AddrFormatError, IPAddress, IPNetwork
+
+from potnet.errors import ConfigError
+from potnet.model import Stack, valid_name
+
+#: The origin of a value that no file sets.
+DEFAULT = "default"
+#: The smallest public network that holds gateway, DNS and a few pots.
+LONGEST_PREFIX = 29
+
+_INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,14}")
+# pf(4) keeps 63 characters of an anchor's path: this much beside "/" and the longest pot name.
+_ANCHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}")
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+(/[0-9.]+)?")
+_COMMAND = re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")
+_MIRROR = re.compile(r"(https?|ftp|file)://[!-~]+")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is in force. None: taken from the host, or by whoever asks, at run time.
+
+    origin: for each TOML key, `DEFAULT` or the file that set it.
+    """
+
+    network: IPNetwork
+    gateway: IPAddress
+    dns_address: IPAddress
+    stack: Stack = Stack.IPV4
+    external_interface: str | None = None
+    external_address: IPAddress | None = None
+    extra_interfaces: tuple[tuple[str, IPNetwork], ...] = ()
+    isolate: bool = False
+    dns_name: str = "dns"
+    first_port: int | None = None
+    last_port: int | None = None
+    jails: str = "/opt/potnet/jails"
+    cache: str = "/opt/potnet/cache"
+    templates: str | None = None
+    mirror: str = "https://download.freebsd.org/releases/amd64/amd64"
+    nat_anchor: str = "pot-nat"
+    rdr_anchor: str = "pot-rdr"
+    filter_anchor: str = "pot-filter"
+    host: str = "auto"
+    state_dir: str | None = None
+    via: str | None = None
+    output: str = "text"
+    origin: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+
+class _Refusal(Exception):  # noqa: N818 - a verdict, not a failure
+    """A value that its reader refuses; the loader adds file and key."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+class Key(NamedTuple):
+    """One key of the file: its dotted name, the attribute of `Config` that it sets, its reader."""
+
+    name: str
+    attribute: str
+    read: Callable[[Any], Any]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Refusal("is not a string", "put the value in double quotes")
+    return value
+
+
+def _matching(pattern: re.Pattern[str], what: str, hint: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not pattern.fullmatch(_text(value)):
+            raise _Refusal(f"is not {what}", hint)
+        return str(value)
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if _text(value) not in words:
+            near = difflib.get_close_matches(value, words, n=1)
+            hint = f'did you mean "{near[0]}"?' if near else "use one of: " + ", ".join(words)
+            raise _Refusal(f"is not one of {', '.join(words)}", hint)
+        return str(value)
+
+    return read
+
+
+def _stack(value: Any) -> Stack:
+    return Stack(_one_of(*(str(stack) for stack in Stack))(value))
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Refusal("is neither true nor false", "write true or false, without quotes")
+    return value
+
+
+def _port(value: Any) -> int:
+    # bool is an int to Python, never to an administrator.
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _Refusal("is not a whole number", "write the port without quotes, such as 1024")
+    if not 1 <= value <= 65535:
+        raise _Refusal("is not a port", "ports are 1 to 65535")
+    return value
+
+
+def _address(value: Any) -> IPAddress:
+    hint = "write an IPv4 address such as 192.168.178.20"
+    if not _ADDRESS.fullmatch(_text(value)):
+        raise _Refusal("is not an IP address", hint)
+    try:
+        address = IPAddress(value)
+    except (AddrFormatError, ValueError) as error:
+        raise _Refusal("is not an IP address", hint) from error
+    if address.version != 4:
+        raise _Refusal("is an IPv6 address", hint)
+    return address
+
+
+def _network(value: Any) -> IPNetwork:
+    hint = "write an IPv4 network such as 10.192.0.0/10"
+    if not _ADDRESS.fullmatch(_text(value)) or "/" not in value:
+        raise _Refusal("is not a network with a prefix length", hint)
+    try:
+        network = IPNetwork(value)
+    except (AddrFormatError, ValueError) as error:
+        raise _Refusal("is not a network", hint) from error
+    if network.version != 4:
+        raise _Refusal("is an IPv6 network", hint)
+    if network.ip != network.network:
+        raise _Refusal("is an address inside a network", f"write the network itself: {network.cidr}")
+    return network
+
+
+def _public_network(value: Any) -> IPNetwork:
+    network = _network(value)
+    if network.prefixlen > LONGEST_PREFIX:
+        raise _Refusal("has no room for pots", f"use a prefix length of at most {LONGEST_PREFIX}")
+    return network
+
+
+def _extra_interfaces(value: Any) -> tuple[tuple[str, IPNetwork], ...]:
+    if not isinstance(value, dict):
+        hint = 'write [network.extra_interfaces] and lines such as em1 = "10.0.0.0/8"'
+        raise _Refusal("is not a table", hint)
+    found = []
+    for name, network in value.items():
+        if not _INTERFACE.fullmatch(name):
+            raise _Refusal(f"names {_shown(name)}, which is no interface name", "names look like em1")
+        if isinstance(network, dict):
+            raise _Refusal(f"has a table {name}", f'quote a name that has a dot in it, such as "{name}.10"')
+        try:
+            found.append((str(name), _network(network)))
+        except _Refusal as refusal:
+            raise _Refusal(f"has {name} = {_shown(network)}, which {refusal.what}", refusal.hint) from None
+    return tuple(sorted(found))
+
+
+def _path(value: Any) -> str:
+    hint = "write an absolute path, without .. in it"
+    if not _text(value).startswith("/"):
+        raise _Refusal("is not an absolute path", hint)
+    if not value.isprintable() or ".." in value.split("/"):
+        raise _Refusal("is not a path that can be used", hint)
+    return str(os.path.normpath("/" + value.lstrip("/")))
+
+
+def _dns_name(value: Any) -> str:
+    if not valid_name(_text(value)):
+        raise _Refusal("is not a pot's name", "use up to 51 letters, digits, _ and -, no number")
+    return str(value)
+
+
+def _mirror(value: Any) -> str:
+    if _text(value) and not _MIRROR.fullmatch(value):
+        raise _Refusal("is not a URL", 'write the URL of a folder of releases, or "" to fetch nothing')
+    return str(value).rstrip("/")
+
+
+_interface = _matching(_INTERFACE, "an interface name", "interface names look like em0")
+_anchor = _matching(_ANCHOR, "an anchor name", "use up to 11 letters, digits, dots, _ and -")
+_via = _matching(_COMMAND, "a command", 'write one such as "ssh root@host"')
+
+KEYS = (
+    Key("potnet.host", "host", _one_of("auto", "freebsd", "sim")),
+    Key("potnet.state_dir", "state_dir", _path),
+    Key("potnet.via", "via", _via),
+    Key("potnet.output", "output", _one_of("text", "json")),
+    Key("network.public", "network", _public_network),
+    Key("network.gateway", "gateway", _address),
+    Key("network.stack", "stack", _stack),
+    Key("network.external_interface", "external_interface", _interface),
+    Key("network.external_address", "external_address", _address),
+    Key("network.isolate", "isolate", _boolean),
+    Key("network.extra_interfaces", "extra_interfaces", _extra_interfaces),
+    Key("dns.name", "dns_name", _dns_name),
+    Key("dns.address", "dns_address", _address),
+    Key("ports.first", "first_port", _port),
+    Key("ports.last", "last_port", _port),
+    Key("paths.jails", "jails", _path),
+    Key("paths.cache", "cache", _path),
+    Key("paths.templates", "templates", _path),
+    Key("releases.mirror", "mirror", _mirror),
+    Key("pf.nat_anchor", "nat_anchor", _anchor),
+    Key("pf.rdr_anchor", "rdr_anchor", _anchor),
+    Key("pf.filter_anchor", "filter_anchor", _anchor),
+)
+_BY_NAME = {key.name: key for key in KEYS}
+_TABLES = sorted({key.name.split(".")[0] for key in KEYS})
+
+
+def system_paths(
+    platform: str = sys.platform, environment: Mapping[str, str] = os.environ
+) -> tuple[Path, ...]:
+    """Where the file is looked for when none is named, the first that exists being the one."""
+    if platform.startswith("freebsd"):
+        return (Path("/usr/local/etc/potnet.toml"),)
+    # XDG Base Directory Specification: a relative path is to be ignored.
+    folders = [Path(environment.get("XDG_CONFIG_HOME", "")), Path(environment.get("HOME", ""), ".config")]
+    own = next((folder for folder in folders if folder.is_absolute()), None)
+    system = Path("/etc/potnet.toml")
+    return (own / "potnet" / "potnet.toml", system) if own else (system,)
+
+
+def load_in_force(named: Path | None = None) -> Config:
+    """The file named on the command line, else the system's, else the defaults."""
+    if named is not None:
+        return load(named, explicit=True)
+    found = (path for path in system_paths() if os.path.lexists(path))
+    return load(next(found, None), explicit=False)
+
+
+def load(path: Path | None, explicit: bool = False) -> Config:
+    """Read and check one file. None, or a missing file that was not named explicitly: the defaults."""
+    document = _read(path, explicit) if path is not None else {}
+    where = str(path)
+    given: dict[str, Any] = {}
+    for name, value in _flattened(document, where):
+        key = _BY_NAME[name]
+        try:
+            given[key.attribute] = key.read(value)
+        except _Refusal as refusal:
+            message = f"{where}: {name} = {_shown(value)} {refusal.what}"
+            raise ConfigError(message, hint=refusal.hint) from None
+    origin = {key.name: where if key.attribute in given else DEFAULT for key in KEYS}
+    config = Config(**_with_defaults(given), origin=origin)
+    for name, what, hint in _contradictions(config):
+        raise ConfigError(f"{where}: {name} = {_shown(plain(config, name))} {what}", hint=hint)
+    return config
+
+
+def plain(config: Config, name: str) -> Any:
+    """The value of a key as TOML and JSON know it: strings, numbers, booleans, tables, or None."""
+    value = getattr(config, _BY_NAME[name].attribute)
+    if isinstance(value, tuple):
+        return {interface: str(network) for interface, network in value}
+    return value if value is None or isinstance(value, bool | int) else str(value)
+
+
+def describe(config: Config) -> list[dict[str, Any]]:
+    """What is in force: key, value and origin of everything, in the order of the manual."""
+    return [
+        {"key": key.name, "value": plain(config, key.name), "origin": config.origin.get(key.name, DEFAULT)}
+        for key in KEYS
+    ]
+
+
+def _read(path: Path, explicit: bool) -> dict[str, Any]:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError as error:
+        if not explicit:
+            return {}
+        raise ConfigError(f"{path}: there is no such file", hint="check the path after --config") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8", hint="save it as UTF-8") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        hint = "check the path and its permissions"
+        raise ConfigError(f"{path}: cannot be read: {reason}", hint=hint) from error
+    return _parse(path, text)
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    import toml  # here, since most runs have no file
+
+    try:
+        return toml.loads(text)
+    except Exception as error:  # toml lets IndexError, TypeError and others through for malformed text
+        reason = " ".join(str(error).split()) or type(error).__name__
+        hint = "every line is a [table], a key = value or a # comment; see potnet.toml(5)"
+        raise ConfigError(f"{path}: not TOML: {reason}", hint=hint) from error
+
+
+def _flattened(document: dict[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    """The known keys of the document with their values; anything unknown is refused."""
+    for table, content in document.items():
+        if table not in _TABLES:
+            raise _unknown(where, table, content)
+        if not isinstance(content, dict):
+            raise ConfigError(f"{where}: {table} = {_shown(content)} is not a table", hint=f"write [{table}]")
+        for name, value in content.items():
+            if f"{table}.{name}" not in _BY_NAME:
+                raise _unknown(where, f"{table}.{name}", value)
+            yield f"{table}.{name}", value
+
+
+def _unknown(where: str, name: str, value: Any) -> ConfigError:
+    is_table = isinstance(value, dict)
+    shown = f"unknown table {_bare(name)}" if is_table else f"unknown key {_bare(name)} = {_shown(value)}"
+    return ConfigError(f"{where}: {shown}", hint=_suggestion(name, is_table))
+
+
+def _suggestion(name: str, is_table: bool) -> str:
+    last = name.rsplit(".", 1)[-1]
+    known = [*_TABLES, *_BY_NAME] if is_table else list(_BY_NAME)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+    # A key in the wrong table is as likely as a misspelt one.
+    keys = {key.name.split(".")[1]: key.name for key in KEYS}
+    moved = [keys[key] for key in difflib.get_close_matches(last, keys, n=1, cutoff=0.75)]
+    found = next(chain(near, moved), None)
+    return f"did you mean {found}?" if found else "potnet.toml(5) lists every table and key"
+
+
+def _with_defaults(given: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what has a default that depends on another value: gateway and DNS follow the network."""
+    network = given.get("network", IPNetwork("10.192.0.0/10"))
+    first, second = IPAddress(network.first + 1), IPAddress(network.first + 2)
+    # Whichever of the first two is given away by name, the other takes what is left.
+    gateway = given.get("gateway", second if given.get("dns_address") == first else first)
+    dns_address = given.get("dns_address", first if gateway == second else second)
+    return {**given, "network": network, "gateway": gateway, "dns_address": dns_address}
+
+
+def _contradictions(config: Config) -> Iterator[tuple[str, str, str]]:
+    """Keys that do not go together: the key to name, what is wrong with its value, and how to mend it."""
+    network = config.network
+    for name, address in (("network.gateway", config.gateway), ("dns.address", config.dns_address)):
+        hosts = f"choose an address from {IPAddress(network.first + 1)} to {IPAddress(network.last - 1)}"
+        if address not in network:
+            yield name, f"is outside network.public {network}", hosts
+        elif int(address) in (network.first, network.last):
+            yield name, f"is the network or broadcast address of network.public {network}", hosts
+    if config.gateway == config.dns_address:
+        yield "dns.address", "is network.gateway too", "give the DNS pot an address of its own"
+    if config.external_address is not None and config.external_address in network:
+        what = f"is inside network.public {network}"
+        yield "network.external_address", what, "choose another public network"
+    if config.external_interface in dict(config.extra_interfaces):
+        yield "network.external_interface", "is in network.extra_interfaces too", "name it once"
+    if config.first_port and config.last_port and config.first_port > config.last_port:
+        yield "ports.first", f"is above ports.last {config.last_port}", "the first port comes first"
+    anchors = [config.nat_anchor, config.rdr_anchor, config.filter_anchor]
+    if len(set(anchors)) < len(anchors):
+        name = "pf.rdr_anchor" if config.rdr_anchor == config.nat_anchor else "pf.filter_anchor"
+        yield name, "is the name of another anchor too", "give each a name of its own"
+
+
+def _shown(value: Any) -> str:
+    """A value as a message shows it: on one line, and not too long."""
+    text = f'"{value}"' if isinstance(value, str) and value.isprintable() else repr(value)
+    if isinstance(value, bool):
+        text = text.lower()
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _bare(name: str) -> str:
+    return name if name.isprintable() and len(name) <= 60 else repr(name[:57])
