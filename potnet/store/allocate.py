@@ -1,0 +1,347 @@
+"""Addresses and subnets: which are free, who has which."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from netaddr import IPAddress, IPNetwork
+
+from potnet.errors import PotnetError
+from potnet.model import Lease
+from potnet.store import ranges
+from potnet.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """A row of table network."""
+
+    name: str
+    cidr: IPNetwork
+    parent: str | None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First and last number that a pot could have, nothing excluded.
+
+        IPv4 keeps the network and the broadcast address back, save in a /31 (RFC 3021) and a /32; IPv6 keeps
+        the subnet-router anycast address back (RFC 4291, 2.6.1), save in a /127 (RFC 6164) and a /128.
+        """
+        first, last = int(self.cidr.first), int(self.cidr.last)
+        if last - first < 2:
+            return first, last
+        return first + 1, last - 1 if self.cidr.version == 4 else last
+
+    def address(self, number: int) -> IPAddress:
+        return IPAddress(number, self.cidr.version)
+
+
+class Allocator(Database):
+    """The part of the store that is `potnet.store.base.Ipam`; what a method does is said there."""
+
+    def define_network(self, name: str, network: IPNetwork, excluded: Iterable[IPAddress]) -> None:
+        """Excluded addresses outside the network are left out.
+
+        Errors: the network exists, differs, and has leases or subnets, or is itself a subnet of another.
+        """
+        new = _Network(name, network.cidr, None)
+        numbers = _excluded_numbers(new, excluded)
+        with self.transaction():
+            old = self._find(name)
+            if old is not None:
+                if old.cidr == new.cidr and self._excluded(name) == numbers:
+                    return
+                self._refuse_change(old, new, numbers)
+                self._forget(name)
+            self._define(new, numbers)
+
+    def network(self, name: str) -> IPNetwork | None:
+        """None when it is not defined."""
+        found = self._find(name)
+        return found.cidr if found else None
+
+    def reserve(self, network: str, pot: str, address: IPAddress | None = None) -> IPAddress:
+        """Errors: no such network; full; outside; not for pots; in a private bridge; another pot's."""
+        with self.transaction():
+            net = self._get(network)
+            number = self._lowest(net) if address is None else self._inside(net, address)
+            if not ranges.take(self, network, number, number):
+                raise self._why_not(net, number)
+            self._lease(network, number, pot)
+            return net.address(number)
+
+    def reserve_excluded(self, network: str, pot: str, address: IPAddress) -> IPAddress:
+        """Errors: no such network; outside; not excluded; leased already."""
+        with self.transaction():
+            net = self._get(network)
+            number = self._inside(net, address)
+            holder = self._holder(network, number)
+            if holder is not None:
+                raise _taken(address, holder)
+            if not self._is_excluded(network, number):
+                raise PotnetError(
+                    f"{address} is an ordinary address of network {network}",
+                    hint="only the address of the DNS pot is reserved this way: see POT_DNS_IP",
+                )
+            self._lease(network, number, pot)
+            return net.address(number)
+
+    def release(self, network: str, address: IPAddress) -> None:
+        """An unknown network or one of the other family has no such lease: no error."""
+        with self.transaction():
+            net = self._find(network)
+            if net is not None and net.cidr.version == address.version:
+                self._release(network, ranges.key(int(address)))
+
+    def release_pot(self, pot: str, keep: Collection[tuple[str, IPAddress]] = ()) -> None:
+        """Leases of `keep` that the pot does not have stay as they are."""
+        kept = {(network, ranges.key(int(address))) for network, address in keep}
+        with self.transaction():
+            for network, stored in self.rows("SELECT network, address FROM lease WHERE pot = ?", pot):
+                if (network, stored) not in kept:
+                    self._release(network, stored)
+
+    def next_free(self, network: str) -> IPAddress:
+        """Errors: no such network; full."""
+        with self.snapshot():
+            net = self._get(network)
+            return net.address(self._lowest(net))
+
+    def check_free(self, network: str, address: IPAddress) -> None:
+        """Errors: those of `reserve`."""
+        with self.snapshot():
+            net = self._get(network)
+            number = self._inside(net, address)
+            if not ranges.is_free(self, network, number):
+                raise self._why_not(net, number)
+
+    def leases(self, network: str) -> tuple[Lease, ...]:
+        """Empty for an unknown network."""
+        with self.snapshot():
+            net = self._find(network)
+            if net is None:
+                return ()
+            found = self.rows("SELECT address, pot FROM lease WHERE network = ? ORDER BY address", network)
+        return tuple(Lease(network, net.address(ranges.number(stored)), pot) for stored, pot in found)
+
+    def counts(self, network: str) -> tuple[int, int]:
+        """Errors: no such network. Counts rows, so its cost grows with the leases."""
+        with self.snapshot():
+            return self._counts(self._get(network))
+
+    def carve(self, parent: str, name: str, hosts: int) -> IPNetwork:
+        """Its gateway is its first address. Errors: as `next_subnet`; a network `name` exists."""
+        with self.transaction():
+            if self._find(name) is not None:
+                raise PotnetError(f"network {name} exists already", hint="choose another name")
+            subnet = self._fit(self._get(parent), hosts)
+            ranges.take(self, parent, int(subnet.first), int(subnet.last))
+            self._define(_Network(name, subnet, parent), {int(subnet.first) + 1})
+            return subnet
+
+    def next_subnet(self, parent: str, hosts: int) -> IPNetwork:
+        """Errors: no such network; not IPv4; fewer than one pot; no room."""
+        with self.snapshot():
+            return self._fit(self._get(parent), hosts)
+
+    def uncarve(self, name: str) -> None:
+        """Errors: it is no subnet; it has leases or subnets."""
+        with self.transaction():
+            net = self._find(name)
+            if net is None:
+                return
+            if net.parent is None:
+                raise PotnetError(
+                    f"network {name} is not a part of another network", hint="only a carved one is given back"
+                )
+            users = self._users(name)
+            if users:
+                raise PotnetError(
+                    f"network {name} ({net.cidr}) is still used by {users}", hint="destroy these pots first"
+                )
+            self._forget(name)
+            ranges.give(self, net.parent, int(net.cidr.first), int(net.cidr.last))
+
+    def _find(self, name: str) -> _Network | None:
+        found = self.row("SELECT cidr, parent FROM network WHERE name = ?", name)
+        return _Network(name, IPNetwork(found[0]), found[1]) if found else None
+
+    def _get(self, name: str) -> _Network:
+        net = self._find(name)
+        if net is None:
+            raise PotnetError(
+                f"there is no network {name}", hint=f"make it first: potnet vnet-start -B {name}"
+            )
+        return net
+
+    def _define(self, net: _Network, excluded: set[int]) -> None:
+        self.change(
+            "INSERT INTO network (name, cidr, first, last, parent) VALUES (?, ?, ?, ?, ?)",
+            net.name,
+            str(net.cidr),
+            ranges.key(int(net.cidr.first)),
+            ranges.key(int(net.cidr.last)),
+            net.parent,
+        )
+        ranges.add(self, net.name, *net.span)
+        for number in excluded:
+            ranges.take(self, net.name, number, number)
+            self.change("INSERT INTO excluded (network, address) VALUES (?, ?)", net.name, ranges.key(number))
+
+    def _forget(self, name: str) -> None:
+        ranges.drop(self, name)
+        self.change("DELETE FROM excluded WHERE network = ?", name)
+        self.change("DELETE FROM network WHERE name = ?", name)
+
+    def _refuse_change(self, old: _Network, new: _Network, excluded: set[int]) -> None:
+        """Raise when a network cannot be replaced by another definition."""
+        if old.parent is not None:
+            raise PotnetError(
+                f"network {old.name} is a part of network {old.parent}", hint="choose another name"
+            )
+        users = self._users(old.name)
+        if users:
+            raise PotnetError(
+                f"network {old.name} is {self._described(old, self._excluded(old.name))}; it cannot become "
+                f"{self._described(new, excluded)} while {users} use it",
+                hint="set the network in the configuration back, or destroy what uses it",
+            )
+
+    @staticmethod
+    def _described(net: _Network, excluded: set[int]) -> str:
+        without = ", ".join(str(net.address(number)) for number in sorted(excluded))
+        return f"{net.cidr} without {without}" if without else str(net.cidr)
+
+    def _users(self, name: str) -> str:
+        """Who holds something of a network, in words; empty when nobody does."""
+        pots = self.rows("SELECT DISTINCT pot FROM lease WHERE network = ? ORDER BY pot", name)
+        parts = self.rows("SELECT name FROM network WHERE parent = ? ORDER BY name", name)
+        words = [_named("pot", [pot for (pot,) in pots]), _named("bridge", [part for (part,) in parts])]
+        return " and ".join(word for word in words if word)
+
+    def _excluded(self, name: str) -> set[int]:
+        found = self.rows("SELECT address FROM excluded WHERE network = ?", name)
+        return {ranges.number(stored) for (stored,) in found}
+
+    def _is_excluded(self, name: str, number: int) -> bool:
+        sql = "SELECT 1 FROM excluded WHERE network = ? AND address = ?"
+        return self.row(sql, name, ranges.key(number)) is not None
+
+    def _holder(self, name: str, number: int) -> str | None:
+        sql = "SELECT pot FROM lease WHERE network = ? AND address = ?"
+        found = self.row(sql, name, ranges.key(number))
+        return found[0] if found else None
+
+    def _lease(self, name: str, number: int, pot: str) -> None:
+        sql = "INSERT INTO lease (network, address, pot) VALUES (?, ?, ?)"
+        self.change(sql, name, ranges.key(number), pot)
+
+    def _release(self, name: str, stored: bytes) -> None:
+        number = ranges.number(stored)
+        gone = self.change("DELETE FROM lease WHERE network = ? AND address = ?", name, stored)
+        if gone and not self._is_excluded(name, number):
+            ranges.give(self, name, number, number)
+
+    def _lowest(self, net: _Network) -> int:
+        number = ranges.lowest(self, net.name)
+        if number is None:
+            leased, usable = self._counts(net)
+            raise PotnetError(
+                f"network {net.name} is full ({leased} of {usable} addresses are leased)",
+                hint="destroy a pot that is not needed any more, or use a larger network",
+            )
+        return number
+
+    def _counts(self, net: _Network) -> tuple[int, int]:
+        first, last = net.span
+        usable = last - first + 1 - len(self._excluded(net.name))
+        for start, end in self.rows("SELECT first, last FROM network WHERE parent = ?", net.name):
+            usable -= ranges.number(end) - ranges.number(start) + 1
+        leased = self.rows("SELECT count(*) FROM lease WHERE network = ?", net.name)[0][0]
+        special = self.rows(
+            "SELECT count(*) FROM excluded JOIN lease USING (network, address) WHERE excluded.network = ?",
+            net.name,
+        )[0][0]
+        return leased - special, usable
+
+    @staticmethod
+    def _inside(net: _Network, address: IPAddress) -> int:
+        """The address as a number. Error: it is not in the network."""
+        number = int(address)
+        if address.version != net.cidr.version or not net.cidr.first <= number <= net.cidr.last:
+            first, last = net.span
+            raise PotnetError(
+                f"{address} is outside network {net.name} ({net.cidr})",
+                hint=f"choose one from {net.address(first)} to {net.address(last)}, or auto",
+            )
+        return number
+
+    def _why_not(self, net: _Network, number: int) -> PotnetError:
+        """Why an address inside the network is not free."""
+        address = net.address(number)
+        holder = self._holder(net.name, number)
+        if holder is not None:
+            return _taken(address, holder)
+        part = self._part_with(net.name, number)
+        if part is not None:
+            return PotnetError(
+                f"{address} is inside the private bridge {part[0]} ({part[1]})",
+                hint=f"give the pot to that bridge (-N private-bridge -B {part[0]}), or choose auto",
+            )
+        if self._is_excluded(net.name, number):
+            what = f"is kept for the gateway or the DNS server of network {net.name}"
+        elif number == net.cidr.first:
+            what = f"is the network address of {net.cidr}"
+        else:
+            what = f"is the broadcast address of {net.cidr}"
+        return PotnetError(
+            f"{address} {what}", hint="choose another address, or auto for the lowest free one"
+        )
+
+    def _part_with(self, name: str, number: int) -> tuple[str, str] | None:
+        """Name and network of the subnet that an address lies in."""
+        found = self.row(
+            "SELECT name, cidr, last FROM network WHERE parent = ? AND first <= ?"
+            " ORDER BY first DESC LIMIT 1",
+            name,
+            ranges.key(number),
+        )
+        return (found[0], found[1]) if found and ranges.number(found[2]) >= number else None
+
+    def _fit(self, net: _Network, hosts: int) -> IPNetwork:
+        """The lowest free aligned subnet with room for network, gateway, broadcast address and the pots."""
+        if hosts < 1:
+            raise PotnetError(f"a network for {hosts} pots makes no sense", hint="ask for at least 1")
+        if net.cidr.version != 4:
+            raise PotnetError(f"network {net.name} is not IPv4", hint="private bridges are IPv4 only")
+        bits = (hosts + 2).bit_length()  # The smallest with 2**bits >= hosts + 3.
+        size = 1 << bits
+        for first, last in ranges.spans(self, net.name):
+            start = -(-first // size) * size
+            if start + size - 1 <= last:
+                return IPNetwork(f"{IPAddress(start, 4)}/{32 - bits}")
+        raise PotnetError(
+            f"network {net.name} ({net.cidr}) has no room for a subnet with {hosts} pots",
+            hint="ask for fewer pots, or remove a bridge that is not needed any more",
+        )
+
+
+def _excluded_numbers(net: _Network, excluded: Iterable[IPAddress]) -> set[int]:
+    first, last = net.span
+    inside = {int(address) for address in excluded if address.version == net.cidr.version}
+    return {number for number in inside if first <= number <= last}
+
+
+def _taken(address: IPAddress, holder: str) -> PotnetError:
+    return PotnetError(
+        f"{address} is taken by pot {holder}", hint="choose another address, or auto for the lowest free one"
+    )
+
+
+def _named(noun: str, names: list[str], most: int = 3) -> str:
+    """``pot a``, ``pots a, b``, ``pots a, b, c and 4 more``; empty for none."""
+    if not names:
+        return ""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{noun}{'s' if len(names) > 1 else ''} {', '.join(names[:most])}{more}"

@@ -1,0 +1,57 @@
+"""The protocol that address management speaks, so that another engine can take SQLite's place.
+
+A network is known by name: ``public``, or that of the private bridge it was carved for. Errors are
+`PotnetError` with a hint; every changing call is one transaction, or joins the one that is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Protocol
+
+from netaddr import IPAddress, IPNetwork
+
+from potnet.model import Lease
+
+
+class Ipam(Protocol):
+    """Networks, the addresses leased from them, and the subnets carved from them."""
+
+    def define_network(self, name: str, network: IPNetwork, excluded: Iterable[IPAddress]) -> None:
+        """Make a network; `excluded` (gateway, dns) is never handed out. Again the same: nothing happens."""
+
+    def network(self, name: str) -> IPNetwork | None:
+        """The network of that name, if there is one."""
+
+    def reserve(self, network: str, pot: str, address: IPAddress | None = None) -> IPAddress:
+        """Lease `address`, or the lowest free one, to a pot."""
+
+    def reserve_excluded(self, network: str, pot: str, address: IPAddress) -> IPAddress:
+        """Lease an excluded address to the one pot that may have it (the DNS server)."""
+
+    def release(self, network: str, address: IPAddress) -> None:
+        """Give an address back; one that is not leased is no error."""
+
+    def release_pot(self, pot: str, keep: Collection[tuple[str, IPAddress]] = ()) -> None:
+        """Give all addresses of a pot back, save `keep`, pairs of network and address."""
+
+    def next_free(self, network: str) -> IPAddress:
+        """The address that `reserve` would choose."""
+
+    def check_free(self, network: str, address: IPAddress) -> None:
+        """Raise what `reserve` would raise for this address."""
+
+    def leases(self, network: str) -> tuple[Lease, ...]:
+        """All leases of a network in the order of addresses."""
+
+    def counts(self, network: str) -> tuple[int, int]:
+        """How many addresses pots have, of how many they can have; excluded ones are in neither."""
+
+    def carve(self, parent: str, name: str, hosts: int) -> IPNetwork:
+        """Take the lowest free subnet for `hosts` pots out of `parent` and define it as network `name`."""
+
+    def next_subnet(self, parent: str, hosts: int) -> IPNetwork:
+        """The subnet that `carve` would take."""
+
+    def uncarve(self, name: str) -> None:
+        """Give a carved subnet back; one that is not there is no error."""

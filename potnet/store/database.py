@@ -1,0 +1,140 @@
+"""A SQLite connection with this program's transactions and errors; it knows no table.
+
+Every sqlite3 error leaves here as a `StoreError` with a hint, so that no caller needs to know sqlite3.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from potnet.errors import StoreError
+
+#: How long to wait for another process that is writing.
+BUSY_SECONDS = 30.0
+
+#: What to say for a primary result code (https://www.sqlite.org/rescode.html): message, hint.
+_BUSY = ("is locked by another process", "wait until the other potnet is done, then repeat the command")
+_DAMAGED = (
+    "is damaged or is no store",
+    "put back a backup of it, or move it away to begin with an empty store",
+)
+_DENIED = ("cannot be written", "run this as the user that owns the store, usually root")
+_TROUBLES = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_READONLY: _DENIED,
+    sqlite3.SQLITE_PERM: _DENIED,
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "run this as the user that owns the store, usually root"),
+    sqlite3.SQLITE_FULL: ("cannot grow: the file system is full", "free some space; nothing was changed"),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written", "look for disk errors in the system log"),
+}
+
+#: What sqlite3 raises, and what it raises for a value that no column can hold.
+_FAILURES = (sqlite3.Error, UnicodeEncodeError, OverflowError)
+
+Row = tuple[Any, ...]
+
+
+def trouble(place: str, error: Exception) -> StoreError:
+    """The `StoreError` for a failure of sqlite3 on the store at `place`."""
+    if isinstance(error, UnicodeEncodeError | OverflowError):
+        return StoreError(f"the store {place} cannot hold this value: {error}", hint="use names in UTF-8")
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    what, hint = _TROUBLES.get(code, (f"refused: {error}", "this is a fault in potnet; please report it"))
+    return StoreError(f"the store {place} {what}", hint=hint)
+
+
+class Database:
+    """One open store. Not to be shared between threads or kept across a fork."""
+
+    def __init__(self, connection: sqlite3.Connection, place: str) -> None:
+        self._connection = connection
+        self._place = place
+        self._depth = 0
+
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        """All rows of a query."""
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except _FAILURES as error:
+            raise trouble(self._place, error) from error
+
+    def row(self, sql: str, *values: object) -> Row | None:
+        """The first row of a query, or None."""
+        try:
+            found: Row | None = self._connection.execute(sql, values).fetchone()
+        except _FAILURES as error:
+            raise trouble(self._place, error) from error
+        return found
+
+    def each(self, sql: str, *values: object) -> Iterator[Row]:
+        """The rows of a query one by one, for a reader that may stop early."""
+        try:
+            yield from self._connection.execute(sql, values)
+        except _FAILURES as error:
+            raise trouble(self._place, error) from error
+
+    def change(self, sql: str, *values: object) -> int:
+        """Run one changing statement; returns how many rows it changed."""
+        try:
+            return self._connection.execute(sql, values).rowcount
+        except _FAILURES as error:
+            raise trouble(self._place, error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. An inner one joins the outer: its failure undoes its own part at once."""
+        outer = self._depth == 0
+        self.change("BEGIN IMMEDIATE" if outer else "SAVEPOINT part")
+        self._depth += 1
+        try:
+            yield
+            self.change("COMMIT" if outer else "RELEASE part")
+        except BaseException:
+            self._undo(outer)
+            raise
+        finally:
+            self._depth -= 1
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Several reads of one state, whatever other processes write meanwhile."""
+        if self._depth or self._connection.in_transaction:
+            yield
+            return
+        self.change("BEGIN")
+        try:
+            yield
+        finally:
+            self._undo(outer=True)
+
+    def _undo(self, outer: bool) -> None:
+        # SQLite itself has ended the transaction after some errors, a full disk for one.
+        if not self._connection.in_transaction:
+            return
+        if outer:
+            self.change("ROLLBACK")
+        else:
+            self.change("ROLLBACK TO part")
+            self.change("RELEASE part")
+
+    def close(self) -> None:
+        """Close it; a second call does nothing."""
+        try:
+            self._connection.close()
+        except sqlite3.Error as error:
+            raise trouble(self._place, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

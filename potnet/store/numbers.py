@@ -1,0 +1,85 @@
+"""Names for things on the host: interface units, MAC addresses, host ports, pot names.
+
+They are chosen before any command runs, so that a plan is exact; they are taken when the pot or bridge
+that has them is written.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Collection
+from typing import Literal
+
+from potnet.errors import PotnetError
+from potnet.model import Transport
+from potnet.store import ranges
+from potnet.store.database import Database
+
+_POT_NAME = re.compile(r"pot([1-9][0-9]{0,9})")
+
+
+def pot_number(name: str) -> int | None:
+    """7 for ``pot7``; None for any other name, and for numbers too large to be counted."""
+    found = _POT_NAME.fullmatch(name)
+    number = int(found[1]) if found else None
+    return number if number is not None and number < 1 << 31 else None
+
+
+class Numbers(Database):
+    """What is free to be chosen. Nothing is taken here."""
+
+    def free_unit(self, kind: Literal["epair", "bridge"], busy: Collection[int]) -> int:
+        """The lowest unit from 0 that neither the store nor the host (`busy`) has."""
+        pool = ranges.EPAIR if kind == "epair" else ranges.BRIDGE
+        unit = ranges.lowest_beside(self, pool, busy)
+        if unit is None:
+            raise PotnetError(f"no {kind} unit is free", hint="destroy a pot that is not needed any more")
+        return unit
+
+    def new_mac(self) -> str:
+        """A random unicast MAC address, locally administered (IEEE 802, bit 1 of the first octet)."""
+        while True:
+            mac = ":".join(f"{octet:02x}" for octet in b"\x02" + secrets.token_bytes(5))
+            if self.row("SELECT 1 FROM attachment WHERE mac = ?", mac) is None:
+                return mac
+
+    def free_port(self, protocol: Transport, first: int, last: int, busy: Collection[int]) -> int:
+        """The lowest port from `first` to `last` that no pot exports and that is not in `busy`.
+
+        Error: all are taken. The cost grows with the exported ports below the free one.
+        """
+        busy = frozenset(busy)
+        port = first
+        for (taken,) in self.each(
+            "SELECT host_port FROM export WHERE protocol = ? AND host_port BETWEEN ? AND ?"
+            " ORDER BY host_port",
+            str(protocol),
+            first,
+            last,
+        ):
+            port = _skip(port, taken, busy)
+            if port < taken:
+                return port
+            port += 1
+        port = _skip(port, last + 1, busy)
+        if port > last:
+            raise PotnetError(
+                f"no {protocol} port from {first} to {last} is free on the host",
+                hint="name a host port, or stop exporting one that is not needed any more",
+            )
+        return port
+
+    def next_pot_name(self) -> str:
+        """The lowest of pot1, pot2, … that no pot has."""
+        number = ranges.lowest(self, ranges.POT)
+        if number is None:
+            raise PotnetError("no pot name is free", hint="name the pot: -p NAME")
+        return f"pot{number}"
+
+
+def _skip(port: int, end: int, busy: frozenset[int]) -> int:
+    """The first port from `port` that is not busy, at most `end`."""
+    while port < end and port in busy:
+        port += 1
+    return port

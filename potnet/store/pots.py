@@ -1,0 +1,256 @@
+"""Pots in the store: one row each, with rows for attachments, aliases and exports in their order."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+
+from netaddr import IPAddress
+
+from potnet.errors import PotnetError
+from potnet.model import (
+    Alias,
+    Attachment,
+    Export,
+    HookKind,
+    NetworkType,
+    Pot,
+    Resolver,
+    ResolverKind,
+    Stack,
+    Transport,
+)
+from potnet.store import ranges
+from potnet.store.allocate import Allocator
+from potnet.store.database import Row
+from potnet.store.numbers import Numbers, pot_number
+from potnet.store.records import address_or_none, text_or_none
+
+_Children = tuple[dict[str, list[Attachment]], dict[str, list[Alias]], dict[str, list[Export]]]
+
+
+class Pots(Allocator, Numbers):
+    """Reading and writing pots. A method that is given a pot writes all of it."""
+
+    def pots(self) -> tuple[Pot, ...]:
+        """All pots, sorted by name."""
+        with self.snapshot():
+            heads = self.rows(
+                "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text,"
+                " command, boot, hooks FROM pot ORDER BY name"
+            )
+            children = _grouped(
+                self.rows("SELECT pot, bridge, unit, mac, address FROM attachment ORDER BY pot, position"),
+                self.rows("SELECT pot, interface, address FROM alias ORDER BY pot, position"),
+                self.rows(
+                    "SELECT pot, protocol, pot_port, host_port, chosen, loopback FROM export"
+                    " ORDER BY pot, position"
+                ),
+            )
+        return tuple(_pot(head, children) for head in heads)
+
+    def pot(self, name: str) -> Pot | None:
+        """One pot, None when there is none of that name."""
+        with self.snapshot():
+            head = self.row(
+                "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text,"
+                " command, boot, hooks FROM pot WHERE name = ?",
+                name,
+            )
+            if head is None:
+                return None
+            children = _grouped(
+                self.rows(
+                    "SELECT pot, bridge, unit, mac, address FROM attachment WHERE pot = ? ORDER BY position",
+                    name,
+                ),
+                self.rows("SELECT pot, interface, address FROM alias WHERE pot = ? ORDER BY position", name),
+                self.rows(
+                    "SELECT pot, protocol, pot_port, host_port, chosen, loopback FROM export"
+                    " WHERE pot = ? ORDER BY position",
+                    name,
+                ),
+            )
+        return _pot(head, children)
+
+    def pot_names(self) -> tuple[str, ...]:
+        """The names of all pots, sorted."""
+        return tuple(name for (name,) in self.rows("SELECT name FROM pot ORDER BY name"))
+
+    def bridged_names(self, bridge: str) -> tuple[str, ...]:
+        """The names of the pots that are attached to a bridge, sorted."""
+        found = self.rows("SELECT DISTINCT pot FROM attachment WHERE bridge = ? ORDER BY pot", bridge)
+        return tuple(name for (name,) in found)
+
+    def add_pot(self, pot: Pot) -> None:
+        """Errors: the name, root, an alias, epair unit, MAC address or host port is another pot's."""
+        with self.transaction():
+            if self.row("SELECT 1 FROM pot WHERE name = ?", pot.name):
+                raise PotnetError(
+                    f"pot {pot.name} exists already",
+                    hint=f"choose another name, or: potnet destroy -p {pot.name}",
+                )
+            self._check_root(pot)
+            self.change(
+                "INSERT INTO pot (network_type, stack, root, root_made, hostname, base, resolver,"
+                " resolver_text, command, boot, hooks, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *_head(pot),
+                pot.name,
+            )
+            number = pot_number(pot.name)
+            if number is not None:
+                ranges.take(self, ranges.POT, number, number)
+            self._add_children(pot)
+
+    def update_pot(self, pot: Pot) -> None:
+        """Replace the pot of that name. Errors: there is none; else as `add_pot`."""
+        with self.transaction():
+            if self.row("SELECT 1 FROM pot WHERE name = ?", pot.name) is None:
+                raise PotnetError(f"there is no pot {pot.name}", hint="potnet show lists the pots")
+            self._check_root(pot)
+            self._drop_children(pot.name)
+            self.change(
+                "UPDATE pot SET network_type = ?, stack = ?, root = ?, root_made = ?, hostname = ?, base = ?,"
+                " resolver = ?, resolver_text = ?, command = ?, boot = ?, hooks = ? WHERE name = ?",
+                *_head(pot),
+                pot.name,
+            )
+            self._add_children(pot)
+
+    def remove_pot(self, name: str) -> None:
+        """Remove a pot with its leases and its run. One that is not there is no error."""
+        with self.transaction():
+            self.release_pot(name)
+            self._drop_children(name)
+            gone = self.change("DELETE FROM pot WHERE name = ?", name)  # The run goes with it.
+            number = pot_number(name)
+            if gone and number is not None:
+                ranges.give(self, ranges.POT, number, number)
+
+    def _check_root(self, pot: Pot) -> None:
+        found = self.row("SELECT name FROM pot WHERE root = ? AND name <> ?", pot.root, pot.name)
+        if found:
+            raise PotnetError(f"{pot.root} is the root of pot {found[0]}", hint="choose another directory")
+
+    def _drop_children(self, name: str) -> None:
+        for (unit,) in self.rows("SELECT unit FROM attachment WHERE pot = ?", name):
+            ranges.give(self, ranges.EPAIR, unit, unit)
+        self.change("DELETE FROM attachment WHERE pot = ?", name)
+        self.change("DELETE FROM alias WHERE pot = ?", name)
+        self.change("DELETE FROM export WHERE pot = ?", name)
+
+    def _add_children(self, pot: Pot) -> None:
+        for position, attachment in enumerate(pot.attachments):
+            self._add_attachment(pot.name, position, attachment)
+        for position, alias in enumerate(pot.aliases):
+            self._add_alias(pot.name, position, alias)
+        for position, export in enumerate(pot.exports):
+            self._add_export(pot.name, position, export)
+
+    def _add_attachment(self, name: str, position: int, item: Attachment) -> None:
+        if not ranges.take(self, ranges.EPAIR, item.unit, item.unit):
+            found = self.row("SELECT pot FROM attachment WHERE unit = ?", item.unit)
+            whose = f"is used by pot {found[0]}" if found else "is out of range"
+            raise PotnetError(f"epair unit {item.unit} {whose}", hint="repeat the command to choose another")
+        found = self.row("SELECT pot FROM attachment WHERE mac = ?", item.mac)
+        if found:
+            raise PotnetError(f"MAC address {item.mac} is used by pot {found[0]}", hint="choose another")
+        self.change(
+            "INSERT INTO attachment (pot, position, bridge, unit, mac, address) VALUES (?, ?, ?, ?, ?, ?)",
+            name,
+            position,
+            item.bridge,
+            item.unit,
+            item.mac,
+            text_or_none(item.address),
+        )
+
+    def _add_alias(self, name: str, position: int, item: Alias) -> None:
+        address = str(item.address)
+        found = self.row("SELECT pot FROM alias WHERE interface = ? AND address = ?", item.interface, address)
+        if found:
+            raise PotnetError(
+                f"{address} on {item.interface} is an alias of pot {found[0]}", hint="choose another address"
+            )
+        self.change(
+            "INSERT INTO alias (pot, position, interface, address) VALUES (?, ?, ?, ?)",
+            name,
+            position,
+            item.interface,
+            address,
+        )
+
+    def _add_export(self, name: str, position: int, item: Export) -> None:
+        protocol = str(item.protocol)
+        # An export without a host port is found nowhere: NULL equals nothing.
+        found = self.row(
+            "SELECT pot FROM export WHERE protocol = ? AND host_port = ?", protocol, item.host_port
+        )
+        if found:
+            raise PotnetError(
+                f"host port {protocol} {item.host_port} is exported by pot {found[0]}",
+                hint="choose another host port, or none to have one chosen",
+            )
+        self.change(
+            "INSERT INTO export (pot, position, protocol, pot_port, host_port, chosen, loopback)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            name,
+            position,
+            protocol,
+            item.pot_port,
+            item.host_port,
+            item.chosen,
+            item.loopback,
+        )
+
+
+def _head(pot: Pot) -> tuple[object, ...]:
+    """The columns of table pot, save the name."""
+    return (
+        str(pot.network_type),
+        str(pot.stack),
+        pot.root,
+        pot.root_made,
+        pot.hostname,
+        pot.base,
+        str(pot.resolver.kind),
+        pot.resolver.text,
+        json.dumps(pot.command),
+        pot.boot,
+        json.dumps(pot.hooks),
+    )
+
+
+def _grouped(attachments: Iterable[Row], aliases: Iterable[Row], exports: Iterable[Row]) -> _Children:
+    """Child rows by the name of their pot, in order."""
+    children: _Children = (defaultdict(list), defaultdict(list), defaultdict(list))
+    for name, bridge, unit, mac, address in attachments:
+        children[0][name].append(Attachment(bridge, unit, mac, address_or_none(address)))
+    for name, interface, address in aliases:
+        children[1][name].append(Alias(interface, IPAddress(address)))
+    for name, protocol, pot_port, host_port, chosen, loopback in exports:
+        item = Export(Transport(protocol), pot_port, host_port, bool(chosen), bool(loopback))
+        children[2][name].append(item)
+    return children
+
+
+def _pot(head: Row, children: _Children) -> Pot:
+    name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks = head
+    attachments, aliases, exports = children
+    return Pot(
+        name=name,
+        network_type=NetworkType(kind),
+        stack=Stack(stack),
+        root=root,
+        root_made=bool(root_made),
+        hostname=hostname,
+        base=base,
+        resolver=Resolver(ResolverKind(resolver), text),
+        command=tuple(json.loads(command)),
+        boot=bool(boot),
+        attachments=tuple(attachments.get(name, ())),
+        aliases=tuple(aliases.get(name, ())),
+        exports=tuple(exports.get(name, ())),
+        hooks=tuple(HookKind(hook) for hook in json.loads(hooks)),
+    )

@@ -1,0 +1,62 @@
+"""Pots as JSON: the form in which a run keeps the pot that it started."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from netaddr import IPAddress
+
+from potnet.model import (
+    Alias,
+    Attachment,
+    Export,
+    HookKind,
+    NetworkType,
+    Pot,
+    Resolver,
+    ResolverKind,
+    Stack,
+    Transport,
+)
+
+
+def pot_to_json(pot: Pot) -> str:
+    """One JSON object with the pot's fields; addresses are strings."""
+    return json.dumps(asdict(pot), default=str, sort_keys=True)
+
+
+def pot_from_json(text: str) -> Pot:
+    """The reverse of `pot_to_json`. Errors: ValueError, KeyError or TypeError for any other text."""
+    fields: dict[str, Any] = json.loads(text)
+    fields["network_type"] = NetworkType(fields["network_type"])
+    fields["stack"] = Stack(fields["stack"])
+    resolver = fields["resolver"]
+    fields["resolver"] = Resolver(ResolverKind(resolver["kind"]), resolver["text"])
+    fields["command"] = tuple(fields["command"])
+    fields["attachments"] = tuple(_attachment(item) for item in fields["attachments"])
+    fields["aliases"] = tuple(
+        Alias(item["interface"], IPAddress(item["address"])) for item in fields["aliases"]
+    )
+    fields["exports"] = tuple(_export(item) for item in fields["exports"])
+    fields["hooks"] = tuple(HookKind(hook) for hook in fields["hooks"])
+    return Pot(**fields)
+
+
+def address_or_none(text: str | None) -> IPAddress | None:
+    """An address as a column or field keeps it."""
+    return None if text is None else IPAddress(text)
+
+
+def text_or_none(value: object | None) -> str | None:
+    """An address or network as a column keeps it."""
+    return None if value is None else str(value)
+
+
+def _attachment(fields: dict[str, Any]) -> Attachment:
+    return Attachment(**fields | {"address": address_or_none(fields["address"])})
+
+
+def _export(fields: dict[str, Any]) -> Export:
+    return Export(**fields | {"protocol": Transport(fields["protocol"])})

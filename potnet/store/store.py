@@ -1,0 +1,163 @@
+"""The store: pots, bridges, leases and runs in one SQLite file.
+
+It records what is wanted and what was made. Whether a pot runs is asked of the host, never of the store.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from netaddr import IPNetwork
+
+from potnet.errors import PotnetError
+from potnet.model import Bridge, BridgeKind, Run
+from potnet.store import ranges
+from potnet.store.database import Row
+from potnet.store.files import FILE_NAME, open_file, open_memory
+from potnet.store.pots import Pots
+from potnet.store.records import address_or_none, pot_from_json, pot_to_json, text_or_none
+
+if TYPE_CHECKING:
+    from potnet.store.base import Ipam
+
+
+class Store(Pots):
+    """An open store. Every changing method is one transaction, or joins ``with store.transaction():``."""
+
+    @classmethod
+    def open(cls, directory: Path, host_kind: str) -> Self:
+        """Open the store in `directory`, making it when there is none.
+
+        host_kind: ``freebsd``, ``simulated``, …; a store belongs to one kind for ever.
+        Errors: StoreError when it is damaged, newer, another host's, or open to other users.
+        """
+        return cls(open_file(directory, host_kind), str(directory / FILE_NAME))
+
+    @classmethod
+    def open_copy(cls, directory: Path, host_kind: str) -> Self:
+        """A private copy in memory, for a dry run: nothing on disk is made or changed. Errors as `open`."""
+        return cls(open_memory(directory, host_kind), str(directory / FILE_NAME))
+
+    def bridges(self) -> tuple[Bridge, ...]:
+        """All bridges, sorted by name."""
+        found = self.rows("SELECT name, kind, unit, network, gateway, size, pinned FROM bridge ORDER BY name")
+        return tuple(_bridge(row) for row in found)
+
+    def bridge(self, name: str) -> Bridge | None:
+        """One bridge, None when there is none of that name."""
+        found = self.row(
+            "SELECT name, kind, unit, network, gateway, size, pinned FROM bridge WHERE name = ?", name
+        )
+        return _bridge(found) if found else None
+
+    def add_bridge(self, bridge: Bridge) -> None:
+        """Errors: the name or the unit is another bridge's. Its network is a matter of its own: `carve`."""
+        with self.transaction():
+            if self.bridge(bridge.name):
+                raise PotnetError(f"bridge {bridge.name} exists already", hint="choose another name")
+            self._write_bridge(bridge)
+
+    def update_bridge(self, bridge: Bridge) -> None:
+        """Replace the bridge of that name. Errors: there is none; the unit is another bridge's."""
+        with self.transaction():
+            old = self.bridge(bridge.name)
+            if old is None:
+                raise PotnetError(f"there is no bridge {bridge.name}", hint="potnet show lists the bridges")
+            self.remove_bridge(bridge.name)
+            self._write_bridge(bridge)
+
+    def remove_bridge(self, name: str) -> None:
+        """Forget a bridge; one that is not there is no error. The caller has seen that no pot needs it."""
+        with self.transaction():
+            old = self.bridge(name)
+            if old is not None:
+                self.change("DELETE FROM bridge WHERE name = ?", name)
+                ranges.give(self, ranges.BRIDGE, old.unit, old.unit)
+
+    def _write_bridge(self, bridge: Bridge) -> None:
+        if not ranges.take(self, ranges.BRIDGE, bridge.unit, bridge.unit):
+            found = self.row("SELECT name FROM bridge WHERE unit = ?", bridge.unit)
+            whose = f"is used by bridge {found[0]}" if found else "is out of range"
+            raise PotnetError(
+                f"bridge unit {bridge.unit} {whose}", hint="repeat the command to choose another"
+            )
+        self.change(
+            "INSERT INTO bridge (name, kind, unit, network, gateway, size, pinned)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            bridge.name,
+            str(bridge.kind),
+            bridge.unit,
+            text_or_none(bridge.network),
+            text_or_none(bridge.gateway),
+            bridge.size,
+            bridge.pinned,
+        )
+
+    def runs(self) -> tuple[Run, ...]:
+        """All recorded starts, sorted by the pot's name."""
+        return tuple(_run(row) for row in self.rows("SELECT record, jid, files FROM run ORDER BY pot"))
+
+    def run(self, name: str) -> Run | None:
+        """The recorded start of a pot."""
+        found = self.row("SELECT record, jid, files FROM run WHERE pot = ?", name)
+        return _run(found) if found else None
+
+    def put_run(self, run: Run) -> None:
+        """Record a start in place of an earlier one. Error: the store has no such pot."""
+        name = run.pot.name
+        with self.transaction():
+            if self.row("SELECT 1 FROM pot WHERE name = ?", name) is None:
+                raise PotnetError(f"there is no pot {name}", hint="potnet show lists the pots")
+            self.change(
+                "INSERT OR REPLACE INTO run (pot, record, jid, files) VALUES (?, ?, ?, ?)",
+                name,
+                pot_to_json(run.pot),
+                run.jid,
+                json.dumps(run.files),
+            )
+
+    def remove_run(self, name: str) -> None:
+        """Forget a start; one that is not recorded is no error."""
+        with self.transaction():
+            self.change("DELETE FROM run WHERE pot = ?", name)
+
+    def remembered(self, key: str) -> str | None:
+        """What `remember` kept: how a setting of the host was before potnet changed it."""
+        found = self.row("SELECT value FROM remembered WHERE key = ?", key)
+        return found[0] if found else None
+
+    def remember(self, key: str, value: str) -> None:
+        """Keep a value in place of an earlier one."""
+        with self.transaction():
+            self.change("INSERT OR REPLACE INTO remembered (key, value) VALUES (?, ?)", key, value)
+
+    def forget(self, key: str) -> None:
+        """Drop a value; one that is not kept is no error."""
+        with self.transaction():
+            self.change("DELETE FROM remembered WHERE key = ?", key)
+
+
+def _bridge(row: Row) -> Bridge:
+    name, kind, unit, network, gateway, size, pinned = row
+    return Bridge(
+        name=name,
+        kind=BridgeKind(kind),
+        unit=unit,
+        network=None if network is None else IPNetwork(network),
+        gateway=address_or_none(gateway),
+        size=size,
+        pinned=bool(pinned),
+    )
+
+
+def _run(row: Row) -> Run:
+    record, jid, files = row
+    return Run(pot_from_json(record), jid, tuple(json.loads(files)))
+
+
+if TYPE_CHECKING:
+
+    def _speaks_ipam(store: Store) -> Ipam:
+        return store
