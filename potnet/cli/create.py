@@ -1,0 +1,83 @@
+"""`potnet create`."""
+
+from __future__ import annotations
+
+import click
+
+from potnet.cli.options import Command, Options, opened
+from potnet.cli.output import tell
+
+NETWORK_TYPES = ["inherit", "alias", "public-bridge", "private-bridge"]
+STACKS = ["ipv4", "ipv6", "dual"]
+
+
+def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if value == "multi":
+        raise click.BadParameter(
+            "potnet keeps a pot's files in one tree and has no layers of file systems; use single", ctx, param
+        )
+    return value
+
+
+@click.command(cls=Command)
+@click.option("-p", "--pot", metavar="POT", help="Its name; without it the lowest free of pot1, pot2, …")
+@click.option(
+    "-t", "--type", "layout", type=click.Choice(["single", "multi"]), default="single", callback=_layout,
+    expose_value=False, help="The layout of its files; single is the only one.",
+)  # fmt: skip
+@click.option("-b", "--base", metavar="RELEASE", help="Unpack this release, such as 12.2, into the root.")
+@click.option("-N", "--network-type", type=click.Choice(NETWORK_TYPES), default="inherit", show_default=True)
+@click.option(
+    "-i", "--ip", "addresses", multiple=True, metavar="auto|[IF|]ADDR",
+    help="An address, or auto for the lowest free one; repeatable for alias.",
+)  # fmt: skip
+@click.option("-S", "--stack", type=click.Choice(STACKS), help="Default: network.stack of the configuration.")
+@click.option("-B", "--bridge", metavar="BRIDGE", help="The private bridge it is on.")
+@click.option(
+    "-d", "--dns", "resolver", metavar="RESOLVER", help="inherit (default), off, pot or custom:FILE.",
+)  # fmt: skip
+@click.option("--path", metavar="DIR", help="Use this existing root; it is never deleted.")
+@click.option("--hostname", help="Default: the pot's name.")
+@click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
+@click.option("--boot/--no-boot", default=False, help="Start it when the host boots.")
+@click.pass_obj
+def create(
+    options: Options,
+    pot: str | None,
+    base: str | None,
+    network_type: str,
+    addresses: tuple[str, ...],
+    stack: str | None,
+    bridge: str | None,
+    resolver: str | None,
+    path: str | None,
+    hostname: str | None,
+    command: str | None,
+    boot: bool,
+) -> None:
+    """Create a pot: reserve its addresses and lay out its root.
+
+    Without -p the chosen name is printed.
+    """
+    from potnet.model import NetworkType, Stack
+    from potnet.operations import create as operation
+
+    request = operation.CreateRequest(
+        name=pot,
+        network_type=NetworkType(network_type),
+        stack=Stack(stack) if stack else None,
+        addresses=addresses,
+        bridge=bridge,
+        resolver=resolver,
+        hostname=hostname,
+        path=path,
+        base=base,
+        command=command,
+        boot=boot,
+    )
+    with opened(options, changes_host=True) as app:
+        created = operation.create(app, request)
+    if pot is None and not options.json and not options.dry_run:
+        click.echo(created.name)
+    else:
+        tell(options, {"name": created.name, "changed": True}, [f"{created.name} created"])

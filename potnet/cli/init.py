@@ -1,0 +1,30 @@
+"""`potnet init`."""
+
+from __future__ import annotations
+
+import click
+
+from potnet.cli.options import Command, Options, opened
+from potnet.cli.output import tell
+
+
+@click.command(cls=Command)
+@click.option("--apply", is_flag=True, help="Load the new rules too, rather than print the command for it.")
+@click.option("--loopback", is_flag=True, help="Prepare the host for export-ports --loopback too.")
+@click.pass_obj
+def init(options: Options, apply: bool, loopback: bool) -> None:
+    """Prepare a host: anchor lines in pf.conf, pf and forwarding at boot. Twice is harmless."""
+    from potnet.operations import init as operation
+
+    with opened(options, changes_host=True) as app:
+        report = operation.init(app, apply, loopback)
+    view = {
+        "changed": bool(report.done),
+        "done": list(report.done),
+        "load_commands": list(report.load_commands),
+        "loaded": report.loaded,
+    }
+    text = list(report.done) or ["nothing to do: the host is prepared"]
+    if report.load_commands and not report.loaded:
+        text += ["to load it:", *(f"\t{command}" for command in report.load_commands)]
+    tell(options, view, text)

@@ -1,0 +1,138 @@
+"""The command `potnet`: its commands, loaded when they are called, and what becomes of errors."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from potnet import __version__
+from potnet.cli.options import Options, global_options
+from potnet.errors import PotnetError
+
+INTERRUPTED = 130
+
+#: Each command: the module and the function that are it, in the order of a pot's life.
+COMMANDS = {
+    "init": "init:init",
+    "create": "create:create",
+    "destroy": "destroy:destroy",
+    "start": "start:start",
+    "stop": "start:stop",
+    "run": "enter:run",
+    "exec": "enter:execute",
+    "list": "listing:listing",
+    "info": "info:info",
+    "show": "show:show",
+    "export-ports": "export:export_ports",
+    "set": "settings:set_options",
+    "set-hook": "settings:set_hook",
+    "copy-in": "settings:copy_in",
+    "create-private-bridge": "bridges:create_private_bridge",
+    "vnet-start": "vnet:vnet_start",
+    "vnet-stop": "vnet:vnet_stop",
+    "config": "configuration:config",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(f"potnet.cli.{module}"), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            raise click.UsageError(
+                f"there is no command {args[0]!r}" + (f"; did you mean {near[0]}?" if near else ""), ctx
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    params=global_options(after_command=False),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Each option may also be given in the environment: POTNET_CONFIG, POTNET_HOST and so on.",
+)
+@click.version_option(__version__, prog_name="potnet", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Give FreeBSD jails their network: addresses, bridges, pf and the jails themselves."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit; no traceback reaches a user."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Unless nohup(1) or a parent said otherwise, to be told to go undoes a half-done start as ^C does.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminated)
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code, with errors told on stderr."""
+    options = Options()
+    try:
+        result: Any = cli.main(args=list(arguments), prog_name="potnet", standalone_mode=False, obj=options)
+        sys.stdout.flush()
+    except PotnetError as error:
+        return _report(error.message, error.hint, error.exit_code)
+    except click.ClickException as error:
+        return _report(_lower_first(error.format_message()), _usage_hint(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _report("interrupted", None, INTERRUPTED)
+    except BrokenPipeError:
+        # The reader has gone; Python must not complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _internal_error(error, options.verbose > 0)
+    return result if isinstance(result, int) else 0
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _report(message: str, hint: str | None, code: int) -> int:
+    click.echo(f"potnet: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    return code
+
+
+def _usage_hint(error: click.ClickException) -> str | None:
+    ctx = getattr(error, "ctx", None)
+    return f"see {ctx.command_path} --help" if ctx else None
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:].rstrip(".")
+
+
+def _internal_error(error: Exception, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exception(error)
+    what = " ".join(str(error).split()) or "no message"
+    report = "the traceback above" if verbose else "what the same command prints with -v before its name"
+    hint = f"this is a bug in potnet; please report it with {report}"
+    return _report(f"internal error: {type(error).__name__}: {what}", hint, 1)

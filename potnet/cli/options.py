@@ -1,0 +1,114 @@
+"""The options that every command takes, before its name or after it, and how a command opens the app.
+
+Imports here stay light: whatever needs more than click is imported by the function that uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+@dataclass
+class Options:
+    """What the command line and the environment ask for; None where they say nothing.
+
+    given: which option came from where, in words, for `potnet config`.
+    """
+
+    config: Path | None = None
+    host: str | None = None
+    state_dir: Path | None = None
+    via: str | None = None
+    dry_run: bool = False
+    output: str | None = None
+    verbose: int = 0
+    quiet: bool = False
+    given: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def json(self) -> bool:
+        return self.output == "json"
+
+    def take(self, name: str, value: Any, origin: str) -> None:
+        """Keep one value; of several -v each counts, of anything else the last one holds."""
+        setattr(self, name, self.verbose + value if name == "verbose" else value)
+        self.given[name] = origin
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    source = ctx.get_parameter_source(param.name or "")
+    if source is ParameterSource.COMMANDLINE:
+        ctx.ensure_object(Options).take(str(param.name), value, "command line")
+    elif source is ParameterSource.ENVIRONMENT:
+        ctx.ensure_object(Options).take(str(param.name), value, f"environment, {param.envvar}")
+
+
+def global_options(*, after_command: bool) -> list[click.Parameter]:
+    """The options of the group, and the same once more, unlisted, for each command.
+
+    Only the group reads the environment: what is typed, wherever it is typed, then wins over it.
+    """
+    path = click.Path(path_type=Path)
+    specs: list[tuple[list[str], dict[str, Any]]] = [
+        (["--config"], {"type": path, "metavar": "FILE", "help": "Read this configuration file."}),
+        (["--host"], {"type": click.Choice(["auto", "freebsd", "sim"]), "help": "The kind of host."}),
+        (["--state-dir"], {"type": path, "metavar": "DIR", "help": "Where the store is kept."}),
+        (["--via"], {"metavar": "PREFIX", "help": 'Run commands through this, such as "ssh root@host".'}),
+        (["-n", "--dry-run"], {"is_flag": True, "help": "Print the commands and change nothing."}),
+        (["-o", "--output"], {"type": click.Choice(["text", "json"]), "help": "The form of the output."}),
+        (["-v", "--verbose"], {"count": True, "help": "Say more on standard error."}),
+        (["-q", "--quiet"], {"is_flag": True, "help": "Print results only, no notices."}),
+    ]
+    common: dict[str, Any] = {"expose_value": False, "callback": _keep, "is_eager": True}
+    if after_command:
+        return [click.Option(names, **common, hidden=True, **more) for names, more in specs]
+    return [
+        click.Option(names, **common, envvar="POTNET_" + names[-1][2:].upper().replace("-", "_"), **more)
+        for names, more in specs
+    ]
+
+
+class Command(click.Command):
+    """A command that takes the global options too, but for those whose letter or word it has itself."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("epilog", "The options of potnet itself (potnet --help) may also stand here.")
+        super().__init__(*args, **kwargs)
+        taken = {name for param in self.params for name in param.opts}
+        self.params.extend(
+            option for option in global_options(after_command=True) if taken.isdisjoint(option.opts)
+        )
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """The whole first line; click wraps it where the terminal ends."""
+        return (self.help or "").strip().split("\n", 1)[0].rstrip(".")
+
+
+@contextmanager
+def opened(options: Options, *, changes_host: bool) -> Iterator[App]:
+    """The application, for one operation. changes_host: the command is not one that only looks."""
+    from potnet.app import Settings, open_app
+
+    settings = Settings(
+        config_file=options.config,
+        host=options.host or "auto",
+        state_dir=options.state_dir,
+        via=options.via,
+        dry_run=options.dry_run,
+        verbose=options.verbose,
+        quiet=options.quiet,
+        changes_host=changes_host,
+    )
+    with open_app(settings) as app:
+        options.output = options.output or app.config.output
+        yield app

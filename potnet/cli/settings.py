@@ -1,0 +1,80 @@
+"""`potnet set`, `set-hook` and `copy-in`: what can be changed of a pot that exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from potnet.cli.options import Command, Options, opened
+from potnet.cli.output import tell
+
+_pot = click.option("-p", "--pot", metavar="POT", required=True, help="The pot.")
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("set", cls=Command)
+@_pot
+@click.option("-d", "--dns", "resolver", metavar="RESOLVER", help="inherit, off, pot or custom:FILE.")
+@click.option("-i", "--ip", "addresses", multiple=True, metavar="auto|[IF|]ADDR", help="Its address.")
+@click.option("--hostname", help="Its host name.")
+@click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
+@click.option("--boot/--no-boot", default=None, help="Whether it starts when the host boots.")
+@click.pass_obj
+def set_options(
+    options: Options,
+    pot: str,
+    resolver: str | None,
+    addresses: tuple[str, ...],
+    hostname: str | None,
+    command: str | None,
+    boot: bool | None,
+) -> None:
+    """Change the settings of a pot without destroying it."""
+    if all(each is None for each in (resolver, hostname, command, boot)) and not addresses:
+        raise click.UsageError("give at least one setting to change")
+    from potnet.operations import settings
+
+    with opened(options, changes_host=True) as app:
+        later = settings.set_options(
+            app, pot, resolver=resolver, addresses=addresses, hostname=hostname, command=command, boot=boot
+        )
+    text = f"{pot} changed" + ("; it holds from the next start" if later else "")
+    tell(options, {"name": pot, "changed": True, "from_next_start": later}, [text])
+
+
+@click.command("set-hook", cls=Command)
+@_pot
+@click.option("-s", "--prestart", type=_FILE, metavar="FILE", help="Run on the host before a start.")
+@click.option("-S", "--poststart", type=_FILE, metavar="FILE", help="Run on the host after a start.")
+@click.option("-t", "--prestop", type=_FILE, metavar="FILE", help="Run on the host before a stop.")
+@click.option("-T", "--poststop", type=_FILE, metavar="FILE", help="Run on the host after a stop.")
+@click.pass_obj
+def set_hook(options: Options, /, pot: str, **files: Path | None) -> None:
+    """Copy programs into a pot's configuration, to be run on the host around its start and stop.
+
+    Their environment is what `potnet info -E` prints.
+    """
+    given = {kind: path for kind, path in files.items() if path is not None}
+    if not given:
+        raise click.UsageError("give at least one of -s, -S, -t and -T")
+    from potnet.model import HookKind
+    from potnet.operations import settings
+
+    with opened(options, changes_host=True) as app:
+        settings.set_hook(app, pot, {HookKind(kind): path for kind, path in given.items()})
+    tell(options, {"name": pot, "changed": True}, [f"{pot} has its {' and '.join(given)} set"])
+
+
+@click.command("copy-in", cls=Command)
+@_pot
+@click.option("-s", "--source", type=_FILE, metavar="SOURCE", required=True, help="A file or folder here.")
+@click.option("-d", "--destination", metavar="PATH", required=True, help="Where in the pot's root it goes.")
+@click.pass_obj
+def copy_in(options: Options, pot: str, source: Path, destination: str) -> None:
+    """Copy a file or folder into a pot's root; no link in there leads it astray."""
+    from potnet.operations import settings
+
+    with opened(options, changes_host=True) as app:
+        settings.copy_in(app, pot, source, destination)
+    tell(options, {"name": pot, "changed": True}, [f"{source} copied to {destination} in {pot}"])

@@ -1,0 +1,156 @@
+"""The text forms of show, info and list, to the byte those that pot's users and scripts know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from potnet.cli.output import table
+
+View = Mapping[str, Any]
+
+_OF_BRIDGE = {
+    "network": "network ",
+    "gateway": "gateway ",
+    "bridge": "allocated address",
+    "broadcast": "broadcast ",
+}
+_OF_PUBLIC = {"gateway": "default gateway", "dns": "dns"}
+_USAGE = (
+    ("disk usage      ", "disk"),
+    ("virtual memory  ", "virtual_memory"),
+    ("physical memory ", "physical_memory"),
+)
+
+
+def network_text(view: View) -> str:
+    """`show`: the public network and every address taken in it."""
+    from ipaddress import ip_network
+
+    network = ip_network(view["network"])
+    lines = [
+        "Network topology:",
+        f"\tnetwork : {network}",
+        f"\tmin addr: {network.network_address}",
+        f"\tmax addr: {network.broadcast_address}",
+        "",
+        "Addresses already taken:",
+    ]
+    return "\n".join(lines + [_address_line(entry, entry["owner"]) for entry in view["addresses"]])
+
+
+def bridge_text(view: View) -> str:
+    """`show -b`: the addresses taken on one bridge."""
+    return "\n".join(_address_line(entry, entry["owner"] or view["bridge"]) for entry in view["addresses"])
+
+
+def _address_line(entry: View, owner: str) -> str:
+    kind = entry["kind"]
+    if kind in ("pot", "dns") and owner:
+        return f"\t{entry['address']}\t{owner}"
+    if owner and kind in _OF_BRIDGE:
+        return f"\t{entry['address']}\t{owner} bridge - {_OF_BRIDGE[kind]}"
+    return f"\t{entry['address']}\t{_OF_PUBLIC.get(kind, '')}"
+
+
+def pot_text(view: View) -> str:
+    """`show -p`: what a pot uses and the redirections in force for it."""
+    usage = view["usage"]
+    lines = [f"pot {view['name']}"]
+    lines += [f"\t{label}: {usage[key]}" for label, key in _USAGE if usage.get(key) is not None]
+    if view["redirections"]:
+        lines += ["", "\tNetwork port redirection"]
+        lines += [f"\t\t{_redirection(rule)}" for rule in view["redirections"]]
+    return "\n".join(lines)
+
+
+def pots_text(views: list[View]) -> str:
+    """`show -a`: every pot, an empty line between two."""
+    return "\n\n".join(pot_text(view) for view in views)
+
+
+def _redirection(rule: View) -> str:
+    outside = rule["address"] or rule["interface"]
+    text = f"{outside} port {rule['port']} -> {rule['pot_address']} port {rule['pot_port']}"
+    return text if rule["protocol"] == "tcp" else f"{text} ({rule['protocol']})"
+
+
+def info_text(view: View) -> str:
+    """`info -p`: the settings of a pot and whether it runs."""
+    lines = [
+        f"pot name : {view['name']}",
+        f"\ttype : {view['type']}",
+        f"\tbase : {view['base'] or 'none'}",
+        f"\tlevel : {view['level']}",
+        f"\tnetwork_type : {view['network_type']}",
+    ]
+    addresses = [_address(entry, view["network_type"]) for entry in view["addresses"]]
+    if addresses:
+        lines.append(f"\tip : {' '.join(addresses)}")
+    if view["network_type"] in ("public-bridge", "private-bridge"):
+        exports = exports_text(view)
+        lines.append(f"\t\texported ports: {exports}" if exports else "\t\tno ports exported")
+    lines.append(f"\tactive : {'true' if view['state'] == 'running' else 'false'}")
+    return "\n".join(lines)
+
+
+def _address(entry: View, network_type: str) -> str:
+    # One that SLAAC gives (RFC 4862) is not known before the pot has run.
+    address = entry["address"] or "auto"
+    return f"{entry['interface']}|{address}" if network_type == "alias" and entry["interface"] else address
+
+
+def exports_text(view: View) -> str:
+    """Exports as export-ports takes them: ``80:30080 443 udp:53:53``."""
+    return " ".join(_export(entry) for entry in view["exports"])
+
+
+def _export(entry: View) -> str:
+    protocol = "" if entry["protocol"] == "tcp" else f"{entry['protocol']}:"
+    host_port = f":{entry['host_port']}" if entry["host_port"] else ""
+    return f"{protocol}{entry['pot_port']}{host_port}"
+
+
+def environment_text(variables: Mapping[str, str]) -> str:
+    """`info -E`: lines for a shell to read."""
+    from shlex import quote
+
+    return "\n".join(f"export {name}={quote(value)}" for name, value in variables.items())
+
+
+def bridge_info_text(view: View) -> str:
+    """`info -B`: a bridge's settings and state."""
+    lines = [f"bridge name : {view.get('name', view.get('bridge'))}"]
+    for key, value in view.items():
+        if key not in ("name", "bridge", "addresses") and value is not None:
+            lines.append(f"\t{key} : {' '.join(value) if isinstance(value, list) else value}")
+    return "\n".join(lines)
+
+
+def list_text(views: list[View]) -> str:
+    """`list`: one row a pot."""
+    rows = [
+        (
+            view["name"],
+            view["state"],
+            view["network_type"],
+            view["stack"],
+            " ".join(_address(entry, view["network_type"]) for entry in view["addresses"]),
+            view["bridge"] or "",
+            exports_text(view),
+        )
+        for view in views
+    ]
+    return table(("name", "state", "type", "stack", "addresses", "bridge", "exports"), rows)
+
+
+def bridges_text(views: list[View]) -> str:
+    """`list --bridges`: one row a bridge."""
+    keys = ("name", "kind", "interface", "state", "network", "gateway", "size")
+    rows = [[*(view[key] for key in keys), " ".join(view["pots"])] for view in views]
+    return table((*keys, "pots"), rows)
+
+
+def names_text(views: list[View]) -> str:
+    """`list -q`: names alone, for scripts."""
+    return "\n".join(view["name"] for view in views)
