@@ -198,9 +198,12 @@ class Run:
 
     pot: as it was when it started; what `set` changes since holds from the next start.
     jid: None from the moment before anything was touched until the start was complete.
-    files: what was put into the root, relative to it, and whether an older file was set aside.
+    files: the files that the start put into the root, relative to it.
+    devfs: a device file system was mounted in the root. booted: the jail's own rc was run.
     """
 
     pot: Pot
     jid: int | None
     files: tuple[str, ...] = ()
+    devfs: bool = False
+    booted: bool = False

@@ -1,0 +1,300 @@
+"""What can be done to a host, one small change each, and plans made of them.
+
+An action says what is wanted in the field's terms; a driver knows the commands. Every action that makes
+something may be undone by another one, which stands beside it in the step. Undoing what is not there
+is success.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netaddr import IPAddress
+
+from potnet.model import Transport
+from potnet.ruleset import Redirection, Ruleset
+
+#: Group of everything potnet makes; ifconfig(8) group names must not end in a digit.
+GROUP = "potnet"
+#: Group of the pots' bridges: redirections name it in place of each bridge.
+BRIDGE_GROUP = "potbridge"
+
+
+@dataclass(frozen=True, slots=True)
+class Jail:
+    """The parameters of a jail (jail(8)). inherit: families taken from the host, for a pot without VNET."""
+
+    name: str
+    hostname: str
+    root: str
+    vnet_interfaces: tuple[str, ...] = ()
+    aliases: tuple[tuple[str, IPAddress], ...] = ()
+    inherit: tuple[int, ...] = ()
+    devfs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CreateBridge:
+    """A bridge (if_bridge(4)), up, in both groups; members: interfaces that join at once."""
+
+    interface: str
+    description: str
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateEpair:
+    """A pair of Ethernet interfaces (epair(4)), the host's end up and in our group."""
+
+    unit: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyInterface:
+    """Removes a cloned interface; of an epair either end takes both."""
+
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetMac:
+    interface: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddMember:
+    """Joins a bridge; private: it exchanges nothing with other private members."""
+
+    bridge: str
+    member: str
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetAddress:
+    """Gives an interface of the host, or of a jail, an address and brings it up."""
+
+    interface: str
+    address: IPAddress
+    prefix: int
+    jail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveAddress:
+    interface: str
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class BringUp:
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptAdvertisements:
+    """Lets an interface of a jail configure itself from router advertisements (RFC 4862)."""
+
+    interface: str
+    jail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SolicitRouter:
+    """Asks for an advertisement at once; without it the next unsolicited one does."""
+
+    interface: str
+    jail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddDefaultRoute:
+    gateway: IPAddress
+    jail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetForwarding:
+    family: int
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoadAnchor:
+    """Replaces the rules of an anchor in one step."""
+
+    anchor: str
+    rules: Ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class KillStates:
+    """Ends the connections that came through redirections which are no more in force."""
+
+    redirections: tuple[Redirection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartJail:
+    jail: Jail
+
+
+@dataclass(frozen=True, slots=True)
+class StopJail:
+    """Removes a jail with the configuration that it was started with, so that aliases and mounts go too."""
+
+    jail: Jail
+
+
+@dataclass(frozen=True, slots=True)
+class RunInJail:
+    """Runs a program of the jail's. tolerant: its failure does not matter."""
+
+    jail: str
+    argv: tuple[str, ...]
+    tolerant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunHook:
+    """Runs an administrator's executable on the host, with these variables in its environment."""
+
+    path: str
+    environment: tuple[tuple[str, str], ...]
+    tolerant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    """Writes a file where none is, in a directory that nobody else can change meanwhile."""
+
+    path: str
+    text: str
+    mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveFile:
+    """Renames; a link is renamed, not followed."""
+
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFile:
+    """Removes a file of a directory, unless the directory is a symbolic link."""
+
+    directory: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFile:
+    """Gives a file that was set aside its name again, unless the directory is a symbolic link."""
+
+    directory: str
+    name: str
+    saved: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDirectory:
+    path: str
+    mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveTree:
+    """Removes a directory with all that is in it, file flags and all, never across a mount."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    url: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyDigest:
+    """Fails unless the file's SHA-256 is this (hexadecimal)."""
+
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unpack:
+    """Extracts an archive of the host's into a directory."""
+
+    archive: str
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackLocal:
+    """Extracts an archive that lies where potnet runs; never through a link in the directory."""
+
+    archive: str
+    directory: str
+
+
+Action = (
+    CreateBridge
+    | CreateEpair
+    | DestroyInterface
+    | SetMac
+    | AddMember
+    | SetAddress
+    | RemoveAddress
+    | BringUp
+    | AcceptAdvertisements
+    | SolicitRouter
+    | AddDefaultRoute
+    | SetForwarding
+    | LoadAnchor
+    | KillStates
+    | StartJail
+    | StopJail
+    | RunInJail
+    | RunHook
+    | WriteFile
+    | MoveFile
+    | RemoveFile
+    | RestoreFile
+    | MakeDirectory
+    | RemoveTree
+    | Fetch
+    | VerifyDigest
+    | Unpack
+    | UnpackLocal
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An action, what undoes it, and why it is there in a few words."""
+
+    action: Action
+    undo: Action | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in their order, complete before the first of them is carried out.
+
+    notices: what the user should know of it, a line each.
+    """
+
+    steps: tuple[Step, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def endpoint(protocol: Transport, port: int) -> str:
+    """How messages name a port: ``tcp 30080``."""
+    return f"{protocol} {port}"

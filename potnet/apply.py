@@ -1,0 +1,93 @@
+"""Carrying out a plan, and taking it back.
+
+`apply` stops at the first failure and undoes what was done; `apply_all` goes on past failures, for what
+takes away. Undoing is idempotent: the action that failed is undone too, since a tool that failed, or was
+interrupted, may have done half of its work.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from potnet.actions import Action, Plan, Step
+from potnet.drivers.base import CommandError, Driver
+from potnet.errors import HostError, PotnetError
+
+
+@dataclass(slots=True)
+class Applied:
+    """Steps that were carried out. outputs: what the commands of each printed."""
+
+    driver: Driver
+    steps: list[Step] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+
+    def output(self, kind: type[Action]) -> str:
+        """What the first action of a kind printed; empty when there was none."""
+        pairs = zip(self.steps, self.outputs, strict=True)
+        return next((out for step, out in pairs if isinstance(step.action, kind)), "")
+
+    def roll_back(self) -> tuple[str, ...]:
+        """Undo all steps in reverse order and return what could not be undone, a line each."""
+        steps, self.steps, self.outputs = self.steps[::-1], [], []
+        with _unhurried():
+            return _perform_all(self.driver, [step.undo for step in steps if step.undo])
+
+
+def apply(plan: Plan, driver: Driver) -> Applied:
+    """Carry out a plan; on failure the host is put back and the error says what, if anything, is left."""
+    applied = Applied(driver)
+    for step in plan.steps:
+        try:
+            out = driver.perform(step.action)
+        except BaseException as error:
+            if not (isinstance(error, CommandError) and error.refused):
+                applied.steps.append(step)
+                applied.outputs.append("")
+            _add_left_over(error, applied.roll_back())
+            raise
+        applied.steps.append(step)
+        applied.outputs.append(out)
+    return applied
+
+
+def apply_all(plan: Plan, driver: Driver) -> tuple[str, ...]:
+    """Carry out every step, whatever fails, and return the failures, a line each."""
+    return _perform_all(driver, [step.action for step in plan.steps])
+
+
+def _perform_all(driver: Driver, actions: Sequence[Action]) -> tuple[str, ...]:
+    failures = []
+    for action in actions:
+        try:
+            driver.perform(action)
+        except PotnetError as error:
+            failures.append(error.message)
+    return tuple(failures)
+
+
+def _add_left_over(error: BaseException, left: tuple[str, ...]) -> None:
+    if not left:
+        return
+    lines = "".join(f"\n  left behind: {line}" for line in left)
+    if isinstance(error, PotnetError):
+        error.message += lines
+    else:
+        raise HostError(f"interrupted{lines}") from error
+
+
+@contextmanager
+def _unhurried() -> Iterator[None]:
+    """Keep a second interrupt from tearing an undo apart."""
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    before = {}
+    with suppress(ValueError):  # not in the main thread, where no signal arrives anyway
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

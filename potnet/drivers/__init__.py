@@ -1,0 +1,1 @@
+"""What carries actions to a host and facts from it, one package for each platform."""

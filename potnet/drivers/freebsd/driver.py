@@ -1,0 +1,86 @@
+"""The FreeBSD driver: observe, perform."""
+
+from __future__ import annotations
+
+from potnet.actions import (
+    Action,
+    DestroyInterface,
+    KillStates,
+    RemoveAddress,
+    RemoveFile,
+    RestoreFile,
+    RunHook,
+    RunInJail,
+    SolicitRouter,
+    StopJail,
+)
+from potnet.drivers.base import CommandError
+from potnet.drivers.freebsd.observe import Observer
+from potnet.drivers.freebsd.parse import ActiveRedirection, redirected_states
+from potnet.drivers.freebsd.render import Render, Renderer
+from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor
+from potnet.host_state import HostState, Query
+
+#: What a tool says when the thing to be taken away is not there: removing the absent is success.
+_ABSENT: dict[type, tuple[str, ...]] = {
+    DestroyInterface: ("does not exist",),
+    StopJail: ("not found",),
+    RemoveAddress: ("SIOCDIFADDR", "does not exist"),
+}
+
+
+class FreeBSD:
+    """Carries actions to a FreeBSD host through an executor."""
+
+    def __init__(self, executor: Executor, template: Render) -> None:
+        self._executor = executor
+        self._observer = Observer(executor)
+        self._renderer = Renderer(template)
+
+    def observe(self, query: Query) -> HostState:
+        """See `potnet.drivers.base.Driver`."""
+        return self._observer.observe(query)
+
+    def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
+        """The redirect rules in force in an anchor."""
+        return self._observer.redirections(anchor)
+
+    def perform(self, action: Action) -> str:
+        """See `potnet.drivers.base.Driver`."""
+        out = ""
+        for command in self._commands(action):
+            result = self._executor.run(command)
+            if not _succeeded(action, result):
+                raise CommandError(command, result, hint=_hint(result))
+            out = result.out
+        return out
+
+    def _commands(self, action: Action) -> tuple[Command, ...]:
+        if isinstance(action, KillStates):
+            keys = redirected_states(self._observer.states(), action.redirections)
+            return tuple(Command(("pfctl", "-k", "id", "-k", key)) for key in keys)
+        return self._renderer.commands(action)
+
+
+def _succeeded(action: Action, result: CommandResult) -> bool:
+    if result.code == NOT_FOUND:
+        return False
+    if isinstance(action, (RunInJail, RunHook)) and action.tolerant:
+        return True
+    if isinstance(action, (RemoveFile, RestoreFile)):
+        # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
+        return result.code == 0 and not (result.err and "No such file" not in result.err)
+    if isinstance(action, SolicitRouter):
+        # Without an answer the interface is configured by the next unsolicited advertisement.
+        return True
+    if result.code == 0:
+        return True
+    return any(words in result.err for words in _ABSENT.get(type(action), ()))
+
+
+def _hint(result: CommandResult) -> str | None:
+    if result.code == NOT_FOUND:
+        return "is this a FreeBSD host? look at --host and --via"
+    if "permission" in result.err.lower() or "not permitted" in result.err.lower():
+        return "potnet changes the host's network: run it as root"
+    return None

@@ -1,0 +1,291 @@
+"""The text that FreeBSD's tools print, as facts.
+
+Unknown lines are passed over, since tools gain lines between releases; what is looked for and malformed is
+an error of `UnreadableError`, never a guess. The forms are those recorded from FreeBSD 14.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from netaddr import AddrFormatError, IPAddress, IPNetwork
+
+from potnet.errors import HostError
+from potnet.host_state import FileKind, Interface, InterfaceAddress, JailState, Listener, Route
+from potnet.model import Transport
+from potnet.ruleset import Redirection
+
+_HEADER = re.compile(r"(?P<name>[^\s:]+): flags=[0-9a-f]+<(?P<flags>[A-Z0-9_,]*)>.*? mtu (?P<mtu>\d+)")
+_INET = re.compile(r"inet (?P<address>[0-9.]+).*? netmask 0x(?P<mask>[0-9a-f]{8})")
+_INET6 = re.compile(r"inet6 (?P<address>[0-9a-f:.]+)(?:%\S+)?.*? prefixlen (?P<prefix>\d+)")
+_ANCHOR = re.compile(r'(nat-anchor|rdr-anchor|anchor) "([^"]*)"')
+_RDR = re.compile(
+    r"rdr pass on (?P<interface>\S+) inet6? proto (?P<protocol>tcp|udp) from any to (?P<host>\S+)"
+    r" port = (?P<port>\d+) -> (?P<address>\S+) port (?P<pot_port>\d+)"
+)
+_STATE = re.compile(
+    r"\S+ (?P<protocol>\w+) (?P<left>\S+)(?: \((?P<left_in>[^)]*)\))? (?P<way><-|->) (?P<right>\S+)\s"
+)
+_STATE_ID = re.compile(r"\s+id: (?P<id>[0-9a-f]+) creatorid: (?P<creator>[0-9a-f]+)")
+_STAT_KINDS = {
+    "Regular File": FileKind.FILE,
+    "Directory": FileKind.DIRECTORY,
+    "Symbolic Link": FileKind.LINK,
+}
+
+
+class UnreadableError(HostError):
+    """A tool printed what it never prints."""
+
+    def __init__(self, tool: str, text: str) -> None:
+        super().__init__(
+            f"cannot read what {tool} printed: {text.strip()[:200]!r}",
+            hint="if the tool is FreeBSD's own, this is a bug of potnet: please report it with this text",
+        )
+
+
+def interfaces(text: str) -> tuple[Interface, ...]:
+    """The interfaces that ifconfig(8) shows, with the members of bridges."""
+    found: list[tuple[re.Match[str], list[str]]] = []
+    for line in text.splitlines():
+        header = _HEADER.match(line)
+        if header:
+            found.append((header, []))
+        elif found and line.startswith("\t"):
+            found[-1][1].append(line.strip())
+        elif line.strip():
+            raise UnreadableError("ifconfig", line)
+    return tuple(_interface(header, lines) for header, lines in found)
+
+
+def _interface(header: re.Match[str], lines: list[str]) -> Interface:
+    words = {line.split(" ", 1)[0]: line for line in reversed(lines)}
+    description = words.get("description:")
+    ether = words.get("ether")
+    return Interface(
+        name=header["name"],
+        up="UP" in header["flags"].split(","),
+        mac=ether.split()[1] if ether else None,
+        mtu=int(header["mtu"]),
+        description=description.removeprefix("description: ") if description else None,
+        groups=frozenset(words.get("groups:", "groups:").split()[1:]),
+        addresses=tuple(_addresses(lines)),
+        members=tuple(line.split()[1] for line in lines if line.startswith("member: ")),
+    )
+
+
+def _addresses(lines: Iterable[str]) -> Iterator[InterfaceAddress]:
+    for line in lines:
+        if line.startswith("inet "):
+            match = _INET.match(line)
+            if not match:
+                raise UnreadableError("ifconfig", line)
+            yield InterfaceAddress(address(match["address"], "ifconfig"), int(match["mask"], 16).bit_count())
+        elif line.startswith("inet6 "):
+            match = _INET6.match(line)
+            if not match:
+                raise UnreadableError("ifconfig", line)
+            yield InterfaceAddress(address(match["address"], "ifconfig"), int(match["prefix"]))
+
+
+def address(text: str, tool: str) -> IPAddress:
+    """An address that `tool` printed."""
+    try:
+        return IPAddress(text)
+    except (AddrFormatError, ValueError) as error:
+        raise UnreadableError(tool, text) from error
+
+
+def jails(text: str) -> tuple[JailState, ...]:
+    """The lines of ``jls -d -n jid name path dying``; a path may hold blanks, so it is cut from both ends."""
+    found = []
+    for line in text.splitlines():
+        match = re.fullmatch(r"jid=(\d+) name=(\S+) path=(.*) (no)?dying(?:=\S+)?", line)
+        if not match:
+            raise UnreadableError("jls", line)
+        found.append(JailState(int(match[1]), match[2], match[3], dying=match[4] is None))
+    return tuple(found)
+
+
+def anchors(text: str) -> dict[str, frozenset[str]]:
+    """The anchors that a listing of pfctl(8) evaluates, by the word that calls them."""
+    calls: dict[str, set[str]] = {"nat-anchor": set(), "rdr-anchor": set(), "anchor": set()}
+    for line in text.splitlines():
+        match = _ANCHOR.match(line)
+        if match:
+            calls[match[1]].add(match[2])
+    return {word: frozenset(names) for word, names in calls.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRedirection:
+    """A redirect rule as pf lists it: one for each interface and protocol."""
+
+    interface: str
+    protocol: Transport
+    host: str
+    port: int
+    address: IPAddress
+    pot_port: int
+
+
+def redirections(text: str) -> tuple[ActiveRedirection, ...]:
+    """The redirect rules in ``pfctl -a ANCHOR -sn -P``."""
+    return tuple(
+        ActiveRedirection(
+            interface=match["interface"],
+            protocol=Transport(match["protocol"]),
+            host=match["host"],
+            port=int(match["port"]),
+            address=address(match["address"], "pfctl"),
+            pot_port=int(match["pot_port"]),
+        )
+        for match in map(_RDR.match, text.splitlines())
+        if match
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    protocol: str
+    left: str
+    left_in: str | None
+    way: str
+    right: str
+    key: str
+
+
+def _states(text: str) -> Iterator[_State]:
+    """The states of ``pfctl -s states -vv`` with ``id/creatorid`` as key."""
+    current: re.Match[str] | None = None
+    for line in text.splitlines():
+        if not line.startswith(" "):
+            current = _STATE.match(line)
+            continue
+        match = _STATE_ID.match(line)
+        if match and current:
+            yield _State(
+                protocol=current["protocol"],
+                left=current["left"],
+                left_in=current["left_in"],
+                way=current["way"],
+                right=current["right"],
+                key=f"{match['id']}/{match['creator']}",
+            )
+
+
+def _same_endpoint(text: str | None, wanted_address: IPAddress, port: int) -> bool:
+    """Whether ``10.0.0.1:80`` or ``fd00::1[80]`` is this address and port."""
+    if not text:
+        return False
+    match = re.fullmatch(r"([0-9a-f:]+)\[(\d+)\]|([0-9.]+):(\d+)", text)
+    if not match or int(match[2] or match[4]) != port:
+        return False
+    return address(match[1] or match[3], "pfctl") == wanted_address
+
+
+def redirected_states(text: str, removed: Iterable[Redirection]) -> tuple[str, ...]:
+    """The keys of all states of connections that came in by these redirections.
+
+    A redirected connection has a state for its way in, ``POT:PORT (HOST:HPORT) <- CLIENT``, and one for its
+    way out to the pot, translated or not; the client tells which of those belong to it.
+    """
+    states = tuple(_states(text))
+    keys: list[str] = []
+    for r in removed:
+        mine = [s for s in states if s.protocol == r.protocol.value]
+        inward = [
+            s
+            for s in mine
+            if s.way == "<-"
+            and s.left_in
+            and _same_endpoint(s.left, r.address, r.pot_port)
+            and _port_of(s.left_in) == r.host_port
+        ]
+        clients = {s.right for s in inward}
+        outward = [
+            s
+            for s in mine
+            if s.way == "->"
+            and _same_endpoint(s.right, r.address, r.pot_port)
+            and (s.left_in or s.left) in clients
+        ]
+        keys.extend(s.key for s in inward + outward)
+    return tuple(dict.fromkeys(keys))
+
+
+def _port_of(endpoint: str) -> int:
+    match = re.search(r"[:\[](\d+)\]?$", endpoint)
+    return int(match[1]) if match else 0
+
+
+def listeners(text: str) -> tuple[Listener, ...]:
+    """The listening sockets of ``sockstat -46l``: the last three columns are protocol, local, foreign."""
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) < 7 or words[0] == "USER":
+            continue
+        protocol, local = words[-3], words[-2]
+        port = local.rpartition(":")[2]
+        if protocol[:3] in ("tcp", "udp") and port.isdigit():
+            found.append(Listener(Transport(protocol[:3]), int(port), f"{words[1]} (pid {words[2]})"))
+    return tuple(found)
+
+
+def routes(text: str) -> tuple[Route, ...]:
+    """The routes of ``netstat --libxo json -rn -f inet`` (or inet6); host routes included."""
+    try:
+        tables = json.loads(text)["statistics"]["route-information"]["route-table"]["rt-family"]
+        entries = [entry for table in tables for entry in table["rt-entry"]]
+        return tuple(
+            Route(_destination(entry["destination"], entry["gateway"]), entry["interface-name"])
+            for entry in entries
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableError("netstat", text) from error
+
+
+def _destination(text: str, gateway: str) -> IPNetwork:
+    if text == "default":
+        return IPNetwork("::/0" if ":" in gateway and not gateway.startswith("link#") else "0.0.0.0/0")
+    plain = re.sub(r"%[^/]*", "", text)
+    try:
+        return IPNetwork(plain)
+    except (AddrFormatError, ValueError) as error:
+        raise UnreadableError("netstat", text) from error
+
+
+def default_interface(text: str) -> str | None:
+    """The interface in ``route -n get default``."""
+    match = re.search(r"^\s*interface: (\S+)$", text, re.MULTILINE)
+    return match[1] if match else None
+
+
+def file_kinds(text: str) -> dict[str, FileKind]:
+    """What ``stat -f %HT%t%N`` says of each path that exists."""
+    kinds = {}
+    for line in text.splitlines():
+        kind, tab, path = line.partition("\t")
+        if not tab:
+            raise UnreadableError("stat", line)
+        kinds[path] = _STAT_KINDS.get(kind, FileKind.OTHER)
+    return kinds
+
+
+def mount_points(text: str) -> tuple[str, ...]:
+    """The mount points of mount(8), ``DEVICE on POINT (TYPE, …)``."""
+    points = (re.fullmatch(r".+? on (.+) \([^()]*\)", line) for line in text.splitlines())
+    return tuple(match[1] for match in points if match)
+
+
+def manifest_digest(text: str, archive: str) -> str | None:
+    """The SHA-256 that a release's MANIFEST gives for an archive."""
+    for line in text.splitlines():
+        fields = line.split("\t")
+        if len(fields) >= 2 and fields[0] == archive and re.fullmatch(r"[0-9a-f]{64}", fields[1]):
+            return fields[1]
+    return None

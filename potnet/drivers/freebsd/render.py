@@ -1,0 +1,282 @@
+"""Actions as FreeBSD commands: it renders and decides nothing.
+
+Each command was seen on a real FreeBSD 14 or is in its manual pages: ifconfig(8), epair(4), bridge(4),
+jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), find(1), mv(1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import singledispatchmethod
+from pathlib import Path
+
+from potnet.actions import (
+    BRIDGE_GROUP,
+    GROUP,
+    AcceptAdvertisements,
+    Action,
+    AddDefaultRoute,
+    AddMember,
+    BringUp,
+    CreateBridge,
+    CreateEpair,
+    DestroyInterface,
+    Fetch,
+    Jail,
+    LoadAnchor,
+    MakeDirectory,
+    MoveFile,
+    RemoveAddress,
+    RemoveFile,
+    RemoveTree,
+    RestoreFile,
+    RunHook,
+    RunInJail,
+    SetAddress,
+    SetForwarding,
+    SetMac,
+    SolicitRouter,
+    StartJail,
+    StopJail,
+    Unpack,
+    UnpackLocal,
+    VerifyDigest,
+    WriteFile,
+)
+from potnet.executors.base import Command
+from potnet.ruleset import (
+    BridgeIsolation,
+    ExternalIsolation,
+    NoRules,
+    Outlet,
+    Redirections,
+    Ruleset,
+    SourceNat,
+)
+
+#: Fills in a template by name with these values.
+Render = Callable[[str, dict[str, object]], str]
+
+FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
+#: Long work by its nature: a download, an archive, the jail's own start.
+LONG = 3600.0
+
+
+class Renderer:
+    """Turns actions into commands; `template` fills in pf and jail.conf templates."""
+
+    def __init__(self, template: Render) -> None:
+        self._template = template
+
+    def commands(self, action: Action) -> tuple[Command, ...]:
+        """The commands of an action, in their order."""
+        return self._commands(action)
+
+    @singledispatchmethod
+    def _commands(self, action: object) -> tuple[Command, ...]:
+        raise TypeError(f"no FreeBSD command for {type(action).__name__}")
+
+    @_commands.register
+    def _(self, action: CreateBridge) -> tuple[Command, ...]:
+        members = tuple(word for member in action.members for word in ("addm", member))
+        return _one(
+            "ifconfig", action.interface, "create", "descr", action.description,
+            "group", GROUP, "group", BRIDGE_GROUP, *members, "up",
+        )  # fmt: skip
+
+    @_commands.register
+    def _(self, action: CreateEpair) -> tuple[Command, ...]:
+        # The offloads of epairs since 14.4 break bridging; a bridge copies them from its first member.
+        return _one(
+            "ifconfig", f"epair{action.unit}", "create", "descr", action.description,
+            "group", GROUP, "-txcsum", "-txcsum6", "up",
+        )  # fmt: skip
+
+    @_commands.register
+    def _(self, action: DestroyInterface) -> tuple[Command, ...]:
+        return _one("ifconfig", action.interface, "destroy")
+
+    @_commands.register
+    def _(self, action: SetMac) -> tuple[Command, ...]:
+        return _one("ifconfig", action.interface, "ether", action.mac)
+
+    @_commands.register
+    def _(self, action: AddMember) -> tuple[Command, ...]:
+        private = ("private", action.member) if action.private else ()
+        return _one("ifconfig", action.bridge, "addm", action.member, *private)
+
+    @_commands.register
+    def _(self, action: SetAddress) -> tuple[Command, ...]:
+        where = ("-j", action.jail) if action.jail else ()
+        family = "inet" if action.address.version == 4 else "inet6"
+        return _one("ifconfig", *where, action.interface, family, f"{action.address}/{action.prefix}", "up")
+
+    @_commands.register
+    def _(self, action: RemoveAddress) -> tuple[Command, ...]:
+        family = "inet" if action.address.version == 4 else "inet6"
+        return _one("ifconfig", action.interface, family, str(action.address), "-alias")
+
+    @_commands.register
+    def _(self, action: BringUp) -> tuple[Command, ...]:
+        return _one("ifconfig", action.interface, "up")
+
+    @_commands.register
+    def _(self, action: AcceptAdvertisements) -> tuple[Command, ...]:
+        return _one(
+            "ifconfig", "-j", action.jail, action.interface,
+            "inet6", "accept_rtadv", "auto_linklocal", "-ifdisabled", "up",
+        )  # fmt: skip
+
+    @_commands.register
+    def _(self, action: SolicitRouter) -> tuple[Command, ...]:
+        return _one("jexec", action.jail, "/sbin/rtsol", action.interface)
+
+    @_commands.register
+    def _(self, action: AddDefaultRoute) -> tuple[Command, ...]:
+        family = () if action.gateway.version == 4 else ("-inet6",)
+        return _one("route", "-j", action.jail, "add", *family, "default", str(action.gateway))
+
+    @_commands.register
+    def _(self, action: SetForwarding) -> tuple[Command, ...]:
+        return _one("sysctl", f"{FORWARDING[action.family]}={int(action.enabled)}")
+
+    @_commands.register
+    def _(self, action: LoadAnchor) -> tuple[Command, ...]:
+        return (Command(("pfctl", "-a", action.anchor, "-f", "-"), stdin=self.rules(action.rules)),)
+
+    @_commands.register
+    def _(self, action: StartJail) -> tuple[Command, ...]:
+        # -i prints the new jail's JID, which saves asking for it.
+        return (Command(("jail", "-i", "-f", "-", "-c", action.jail.name), stdin=self.jail(action.jail)),)
+
+    @_commands.register
+    def _(self, action: StopJail) -> tuple[Command, ...]:
+        return (Command(("jail", "-f", "-", "-r", action.jail.name), stdin=self.jail(action.jail)),)
+
+    @_commands.register
+    def _(self, action: RunInJail) -> tuple[Command, ...]:
+        return (Command(("jexec", action.jail, *action.argv), timeout=LONG),)
+
+    @_commands.register
+    def _(self, action: RunHook) -> tuple[Command, ...]:
+        variables = (f"{name}={value}" for name, value in action.environment)
+        return (Command(("env", *variables, action.path), timeout=LONG),)
+
+    @_commands.register
+    def _(self, action: WriteFile) -> tuple[Command, ...]:
+        write = Command(("tee", action.path), stdin=action.text)
+        return (write, Command(("chmod", action.mode, action.path))) if action.mode else (write,)
+
+    @_commands.register
+    def _(self, action: MoveFile) -> tuple[Command, ...]:
+        return _one("mv", "-h", action.source, action.destination)
+
+    @_commands.register
+    def _(self, action: RemoveFile) -> tuple[Command, ...]:
+        # find -P neither enters a directory that is a link nor, with -type, loses its footing on the way.
+        return _one(
+            "find", "-P", action.directory, "-mindepth", "1", "-maxdepth", "1", "-name", action.name,
+            "(", "-type", "f", "-o", "-type", "l", ")", "-delete",
+        )  # fmt: skip
+
+    @_commands.register
+    def _(self, action: RestoreFile) -> tuple[Command, ...]:
+        return _one(
+            "find", "-P", action.directory, "-mindepth", "1", "-maxdepth", "1", "-name", action.saved,
+            "-type", "f", "-execdir", "mv", "-h", "{}", action.name, ";",
+        )  # fmt: skip
+
+    @_commands.register
+    def _(self, action: MakeDirectory) -> tuple[Command, ...]:
+        mode = ("-m", action.mode) if action.mode else ()
+        return _one("mkdir", "-p", *mode, action.path)
+
+    @_commands.register
+    def _(self, action: RemoveTree) -> tuple[Command, ...]:
+        # A base system's programs carry schg, which stops rm.
+        return (
+            Command(("chflags", "-R", "0", action.path), timeout=LONG),
+            Command(("rm", "-rfx", action.path), timeout=LONG),
+        )
+
+    @_commands.register
+    def _(self, action: Fetch) -> tuple[Command, ...]:
+        return (Command(("fetch", "-q", "-o", action.path, action.url), timeout=LONG),)
+
+    @_commands.register
+    def _(self, action: VerifyDigest) -> tuple[Command, ...]:
+        return (Command(("sha256", "-c", action.digest, action.path), timeout=LONG),)
+
+    @_commands.register
+    def _(self, action: Unpack) -> tuple[Command, ...]:
+        return (Command(("tar", "-x", "-f", action.archive, "-C", action.directory), timeout=LONG),)
+
+    @_commands.register
+    def _(self, action: UnpackLocal) -> tuple[Command, ...]:
+        return (
+            Command(
+                ("tar", "-x", "-f", "-", "-C", action.directory), stdin=Path(action.archive), timeout=LONG
+            ),
+        )
+
+    def jail(self, jail: Jail) -> str:
+        """The jail.conf(5) text of a jail."""
+        aliases = {
+            family: [f"{interface}|{a}" for interface, a in jail.aliases if a.version == family]
+            for family in (4, 6)
+        }
+        return self._template(
+            "jail.conf.j2",
+            {
+                "name": jail.name,
+                "hostname": jail.hostname,
+                "root": jail.root,
+                "devfs": jail.devfs,
+                "vnet_interfaces": jail.vnet_interfaces,
+                "aliases": aliases,
+                "inherit": jail.inherit,
+            },
+        )
+
+    def rules(self, rules: Ruleset) -> str:
+        """The pf.conf(5) text of a ruleset."""
+        match rules:
+            case NoRules():
+                return ""
+            case SourceNat(network, outlets):
+                return self._template("pf-nat.conf.j2", {"network": network, "outlets": _outlets(outlets)})
+            case ExternalIsolation(network, outlets):
+                return self._template("pf-ext.conf.j2", {"network": network, "outlets": _outlets(outlets)})
+            case BridgeIsolation(bridge, own, network):
+                return self._template(
+                    "pf-bridge.conf.j2", {"bridge": bridge, "own": own, "network": network}
+                )
+            case Redirections(bridge, network, outlets, items):
+                sides = _outlets(outlets)
+                return self._template(
+                    "pf-rdr.conf.j2",
+                    {
+                        "bridge": bridge,
+                        "network": network,
+                        "outlets": sides,
+                        "hosts": " ".join(str(side["host"]) for side in sides),
+                        "items": items,
+                    },
+                )
+
+
+def _one(*argv: str) -> tuple[Command, ...]:
+    return (Command(argv),)
+
+
+def _outlets(outlets: tuple[Outlet, ...]) -> list[dict[str, object]]:
+    """Outlets for the templates; host: the address to redirect from, pf's dynamic form when not fixed."""
+    return [
+        {
+            "interface": o.interface,
+            "address": o.address,
+            "destinations": o.destinations,
+            "host": str(o.address) if o.address else f"({o.interface})",
+        }
+        for o in outlets
+    ]

@@ -1,0 +1,33 @@
+"""Runs commands on another machine, through a prefix such as ``ssh root@host``."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+from potnet.errors import UsageError
+from potnet.executors.base import Command, CommandResult, Executor
+
+
+class RemoteExecutor:
+    """Puts the prefix before each command and quotes its arguments for the shell at the far end."""
+
+    def __init__(self, prefix: str, inner: Executor) -> None:
+        try:
+            self._prefix = tuple(shlex.split(prefix))
+        except ValueError as error:
+            raise UsageError(f"--via {prefix!r}: {error}") from error
+        if not self._prefix:
+            raise UsageError("--via is empty", hint='give a prefix such as --via "ssh root@host"')
+        self._inner = inner
+
+    def run(self, command: Command) -> CommandResult:
+        """See `Executor`."""
+        return self._inner.run(self._far(command))
+
+    def attach(self, command: Command) -> int:
+        """See `Executor`; a terminal needs the prefix to ask for one (``ssh -t``)."""
+        return self._inner.attach(self._far(command))
+
+    def _far(self, command: Command) -> Command:
+        return replace(command, argv=self._prefix + tuple(shlex.quote(word) for word in command.argv))

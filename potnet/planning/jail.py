@@ -1,0 +1,71 @@
+"""The jail of a pot, as parameters of jail(8)."""
+
+from __future__ import annotations
+
+from potnet.actions import Jail
+from potnet.errors import HostError
+from potnet.host_state import FileKind, HostState, JailState
+from potnet.model import NetworkType, Pot, Run
+
+#: What a start looks at in a root, relative to it.
+LOOKED_AT = ("dev", "etc/rc", "sbin/rtsol")
+
+
+def path_in(root: str, name: str) -> str:
+    """A path below a root; a root of ``/`` is the host's own."""
+    return f"{root.rstrip('/')}/{name}"
+
+
+def host_files(root: str) -> bool:
+    """Whether the root is the host's own, into which nothing is written and whose rc is not a jail's."""
+    return root == "/"
+
+
+def jail_of(pot: Pot, devfs: bool) -> Jail:
+    """The jail's parameters. devfs: mount a device file system, as the start did or will."""
+    families = pot.stack.families
+    return Jail(
+        name=pot.name,
+        hostname=pot.hostname or pot.name,
+        root=pot.root,
+        vnet_interfaces=tuple(a.jail_end for a in pot.attachments),
+        # Addresses of a family that the stack leaves out are kept and not used.
+        aliases=tuple((a.interface, a.address) for a in pot.aliases if a.address.version in families),
+        inherit=families if pot.network_type is NetworkType.INHERIT else (),
+        devfs=devfs,
+    )
+
+
+def wants_devfs(pot: Pot, state: HostState) -> bool:
+    """Whether there is a directory to mount it on."""
+    if host_files(pot.root):
+        return False
+    return state.files.get(path_in(pot.root, "dev")) is FileKind.DIRECTORY
+
+
+def boot_command(pot: Pot, state: HostState) -> tuple[str, ...]:
+    """What brings the jail to life: its own rc(8), or the pot's command; empty for a jail without programs."""
+    if pot.command:
+        return pot.command
+    has_rc = state.files.get(path_in(pot.root, "etc/rc")) is FileKind.FILE
+    return ("/bin/sh", "/etc/rc") if has_rc and not host_files(pot.root) else ()
+
+
+def owned(run: Run | None, found: JailState | None) -> bool:
+    """Whether a jail on the host is the one that potnet started: name, path and JID are as recorded.
+
+    While a start is under way, or after one was cut off, there is no JID yet: then name and path count.
+    """
+    if run is None or found is None or found.dying or found.path != run.pot.root:
+        return False
+    return run.jid is None or run.jid == found.jid
+
+
+def refuse_foreign(pot: Pot, run: Run | None, found: JailState | None) -> None:
+    """Raises HostError when a jail of this name is there that potnet did not start."""
+    if found is None or found.dying or owned(run, found):
+        return
+    raise HostError(
+        f"a jail named {pot.name} is running (jid {found.jid}, path {found.path}) that potnet did not start",
+        hint=f"stop it with what started it, or `jail -r {found.jid}`",
+    )

@@ -1,0 +1,103 @@
+"""The files that a start puts into a jail's etc: resolv.conf(5) and hosts(5).
+
+The root belongs to whoever runs in the jail. The files are put there while no process of the jail runs, by
+rename and not through a link; what was there before is set aside and given back at stop, when the jail may
+have changed anything in between: the driver's RestoreFile and RemoveFile do not follow a link that took the
+place of etc.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from potnet.actions import MoveFile, RemoveFile, RestoreFile, Step, WriteFile
+from potnet.errors import HostError
+from potnet.host_state import FileKind, HostState
+from potnet.model import Pot, ResolverKind, Run
+from potnet.planning.jail import host_files, path_in
+
+#: The files, in the order in which they are put in place.
+NAMES = ("resolv.conf", "hosts")
+
+_NAMESERVER = re.compile(r"^nameserver[ \t]+(\S+)", re.MULTILINE)
+
+
+def saved_name(name: str) -> str:
+    """What a file of the jail's own is called while potnet's is in its place."""
+    return f"{name}.potnet-saved"
+
+
+def looked_at() -> tuple[str, ...]:
+    """What has to be observed in a root before `install_files`, relative to it."""
+    return ("etc", *(f"etc/{n}" for n in NAMES), *(f"etc/{saved_name(n)}" for n in NAMES))
+
+
+def install_files(pot: Pot, texts: Mapping[str, str], state: HostState) -> tuple[Step, ...]:
+    """The steps that put `texts` (by file name) into the root; raises HostError when a link is in the way."""
+    if host_files(pot.root):
+        return ()
+    etc = path_in(pot.root, "etc")
+    kind = state.files[etc]
+    if kind is FileKind.ABSENT:
+        return ()
+    if kind is not FileKind.DIRECTORY:
+        raise HostError(
+            f"etc in the root of {pot.name} is a {kind}, not a directory: nothing is written through it",
+            hint=f"look at {etc} on the host, with nobody in the jail",
+        )
+    return tuple(step for name in texts for step in _install(pot, etc, name, texts[name], state))
+
+
+def _install(pot: Pot, etc: str, name: str, text: str, state: HostState) -> tuple[Step, ...]:
+    path, saved = f"{etc}/{name}", f"{etc}/{saved_name(name)}"
+    for candidate in (path, saved):
+        kind = state.files[candidate]
+        if kind not in (FileKind.FILE, FileKind.ABSENT):
+            raise HostError(
+                f"{candidate.removeprefix(etc.removesuffix('etc'))} in the root of {pot.name} is a {kind}: "
+                "potnet writes neither through it nor over it",
+                hint=f"remove {candidate}"
+                + (", or use `potnet set -d off` and keep your own" if name == "resolv.conf" else ""),
+            )
+    steps: list[Step] = []
+    there = state.files[path] is FileKind.FILE
+    if state.files[saved] is FileKind.FILE:
+        # Left by a start that was cut off and forgotten: the older one is the jail's own.
+        steps.append(Step(RestoreFile(etc, name, saved_name(name))))
+        there = True
+    if there:
+        undo = RestoreFile(etc, name, saved_name(name))
+        steps.append(Step(MoveFile(path, saved), undo, "the jail's own comes back at stop"))
+    steps.append(Step(WriteFile(path, text), RemoveFile(etc, name)))
+    return tuple(steps)
+
+
+def give_back(run: Run, state: HostState) -> tuple[Step, ...]:
+    """The steps that leave etc as it was before the start."""
+    etc = path_in(run.pot.root, "etc")
+    steps = []
+    for name in run.files:
+        saved = state.files.get(f"{etc}/{saved_name(name)}", FileKind.ABSENT)
+        if saved is FileKind.FILE:
+            steps.append(Step(RestoreFile(etc, name, saved_name(name))))
+        elif state.files.get(f"{etc}/{name}", FileKind.ABSENT) is not FileKind.ABSENT:
+            steps.append(Step(RemoveFile(etc, name)))
+    return tuple(steps)
+
+
+def loopback_only(text: str) -> bool:
+    """Whether a resolv.conf names only resolvers that listen on the host's loopback."""
+    servers = _NAMESERVER.findall(text)
+    return bool(servers) and all(s == "::1" or s.startswith("127.") for s in servers)
+
+
+def notices(pot: Pot, text: str | None) -> tuple[str, ...]:
+    """What a user should know of the resolver before the pot runs."""
+    inherits = pot.resolver.kind is ResolverKind.INHERIT and pot.network_type.bridged
+    if inherits and text is not None and loopback_only(text):
+        return (
+            f"{pot.name} inherits a resolver that listens on the host's loopback only, which a pot on a bridge "
+            "cannot reach: use `potnet set -d custom:FILE` or `-d pot`",
+        )
+    return ()

@@ -1,0 +1,162 @@
+"""Starting a pot: one plan from nothing to a jail whose network works."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from netaddr import IPAddress
+
+from potnet.actions import (
+    GROUP,
+    AcceptAdvertisements,
+    AddDefaultRoute,
+    AddMember,
+    CreateEpair,
+    DestroyInterface,
+    LoadAnchor,
+    Plan,
+    SetAddress,
+    SetMac,
+    SolicitRouter,
+    StartJail,
+    Step,
+    StopJail,
+)
+from potnet.config import Config
+from potnet.errors import HostError
+from potnet.host_state import FileKind, HostState
+from potnet.model import Attachment, Bridge, NetworkType, Pot, Stack
+from potnet.planning import packet_filter as pf
+from potnet.planning import resolver
+from potnet.planning.jail import jail_of, path_in, wants_devfs
+from potnet.planning.vnet import Vnet, plan_bridge_up
+from potnet.ruleset import NoRules
+
+LOOPBACK = IPAddress("127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a start needs to know beside the pot and the host.
+
+    bridges: those of the pot's attachments, by name. texts: of the files for etc, by name.
+    """
+
+    vnet: Vnet
+    bridges: Mapping[str, Bridge] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    external: str | None = None
+
+
+def description(pot: Pot) -> str:
+    """What ifconfig(8) shows beside an epair of a pot."""
+    return f"{GROUP}:{pot.name}"
+
+
+def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState) -> Plan:
+    """All steps from a stopped pot to a running one. Raises HostError when it must not be started."""
+    _check_root(pot, state)
+    notices = list(resolver.notices(pot, around.texts.get("resolv.conf")))
+    jail = jail_of(pot, wants_devfs(pot, state))
+    start_jail = Step(StartJail(jail), StopJail(jail), "the jail")
+    files = resolver.install_files(pot, around.texts, state)
+    if not pot.network_type.bridged:
+        notices += _check_shared(pot, state)
+        return Plan((*files, start_jail), tuple(notices))
+    if any(a.address is not None for a in pot.attachments):
+        notices += pf.check_anchors(config, state.packet_filter, config.network)
+    steps: list[Step] = []
+    for attachment in pot.attachments:
+        bridge = around.bridges[attachment.bridge]
+        steps += plan_bridge_up(bridge, around.vnet, config, state, around.external).steps
+        steps += _epair(pot, attachment, bridge, config)
+    steps += [*files, start_jail]
+    steps += _network_in_jail(pot, around, state)
+    steps += _redirections(pot, around, config)
+    return Plan(tuple(steps), tuple(notices))
+
+
+def _check_root(pot: Pot, state: HostState) -> None:
+    kind = state.files.get(pot.root, FileKind.ABSENT)
+    if kind is not FileKind.DIRECTORY:
+        what = "does not exist" if kind is FileKind.ABSENT else f"is a {kind}"
+        raise HostError(
+            f"the root of {pot.name}, {pot.root}, {what}",
+            hint="put it back, or destroy the pot and create it anew",
+        )
+
+
+def _check_shared(pot: Pot, state: HostState) -> list[str]:
+    """Checks of a pot that shares the host's stack."""
+    for alias in pot.aliases:
+        interface = state.interfaces.get(alias.interface)
+        if interface is None:
+            raise HostError(
+                f"{pot.name} wants an address on {alias.interface}, which the host does not have",
+                hint=f"`potnet set -p {pot.name} -i IF|ADDRESS` gives it another",
+            )
+        if interface.has(alias.address):
+            raise HostError(
+                f"{alias.address} is the host's own address on {alias.interface}: a jail would take it over, "
+                "and the host would lose it at stop",
+                hint=f"give {pot.name} an address of its own: `potnet set -p {pot.name} -i IF|ADDRESS`",
+            )
+    notices = []
+    ignored = ignored_exports(pot)
+    if pot.exports and ignored:
+        notices.append(ignored)
+    unused = [str(a.address) for a in pot.aliases if a.address.version not in pot.stack.families]
+    if unused:
+        notices.append(f"{pot.name} is {pot.stack}: {', '.join(unused)} is not used")
+    return notices
+
+
+def _epair(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> list[Step]:
+    create = CreateEpair(attachment.unit, description(pot))
+    # Either end: destroying one removes both, wherever the other is.
+    return [
+        Step(create, DestroyInterface(attachment.host_end), f"from {bridge.name} to the jail"),
+        Step(SetMac(attachment.jail_end, attachment.mac), None, "the same at every start"),
+        Step(AddMember(bridge.interface, attachment.host_end, config.isolate)),
+    ]
+
+
+def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[Step]:
+    """Addresses and routes, set from outside: the jail needs no programs for them."""
+    steps = [Step(SetAddress("lo0", LOOPBACK, 8, pot.name), None, "loopback")]
+    for attachment in pot.attachments:
+        bridge = around.bridges[attachment.bridge]
+        if attachment.address is not None and bridge.network is not None and bridge.gateway is not None:
+            prefix = bridge.network.prefixlen
+            steps.append(Step(SetAddress(attachment.jail_end, attachment.address, prefix, pot.name)))
+            steps.append(Step(AddDefaultRoute(bridge.gateway, pot.name)))
+        else:
+            steps.append(Step(AcceptAdvertisements(attachment.jail_end, pot.name), None, "SLAAC"))
+            if state.files.get(path_in(pot.root, "sbin/rtsol")) is FileKind.FILE:
+                steps.append(Step(SolicitRouter(attachment.jail_end, pot.name)))
+    return steps
+
+
+def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
+    attachment = next((a for a in pot.attachments if a.address is not None), None)
+    if attachment is None or around.external is None:
+        return []
+    rules = pf.pot_rules(pot, around.bridges[attachment.bridge], config, around.external)
+    if rules == NoRules():
+        return []
+    anchor = pf.pot_anchor(config, pot.name)
+    return [Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules()), "exports")]
+
+
+def ignored_exports(pot: Pot) -> str | None:
+    """Why a pot's exports have no effect; None when they have."""
+    if pot.network_type.bridged and pot.stack is not Stack.IPV6:
+        return None
+    kind = "an IPv6 stack" if pot.network_type.bridged else f"network type {pot.network_type}"
+    reached = (
+        "its ports are the host's own"
+        if pot.network_type is NetworkType.INHERIT
+        else "it is reached by its own address"
+    )
+    return f"{pot.name} has {kind}: exports are ignored, {reached}"

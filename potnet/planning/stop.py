@@ -1,0 +1,80 @@
+"""Stopping a pot: what its start made goes, in the reverse order; what else is there stays.
+
+The same plan clears up after a start that was cut off, or a host that was rebooted: it takes away what it
+finds, and nothing that it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from potnet.actions import DestroyInterface, KillStates, LoadAnchor, Plan, RemoveAddress, Step, StopJail
+from potnet.config import Config
+from potnet.host_state import HostState
+from potnet.model import Bridge, Run
+from potnet.planning import packet_filter as pf
+from potnet.planning import resolver
+from potnet.planning.jail import jail_of, owned
+from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
+from potnet.ruleset import NoRules
+
+
+def plan_stop(
+    run: Run,
+    bridges: Mapping[str, Bridge],
+    vnet: Vnet,
+    config: Config,
+    state: HostState,
+    external: str | None,
+) -> Plan:
+    """All steps from a running, or half started, pot to a stopped one. `run`: as it was started."""
+    steps = [*_exports(run, config), *_jail(run, state), *_epairs(run, state)]
+    steps += resolver.give_back(run, state)
+    steps += _bridges(run, bridges, vnet, config, state, external)
+    return Plan(tuple(steps))
+
+
+def _exports(run: Run, config: Config) -> list[Step]:
+    gone = pf.redirections(run.pot)
+    if not gone:
+        return []
+    return [
+        Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules())),
+        Step(KillStates(gone), None, "a connection outlives the rule that let it in"),
+    ]
+
+
+def _jail(run: Run, state: HostState) -> list[Step]:
+    jail = jail_of(run.pot, run.devfs)
+    if owned(run, state.jails.get(run.pot.name)):
+        return [Step(StopJail(jail))]
+    # The jail is gone, but jail(8) takes its aliases away only if it removes the jail itself.
+    return [
+        Step(RemoveAddress(interface, address), None, "left by a jail that is gone")
+        for interface, address in jail.aliases
+        if interface in state.interfaces and state.interfaces[interface].has(address)
+    ]
+
+
+def _epairs(run: Run, state: HostState) -> list[Step]:
+    return [Step(DestroyInterface(a.host_end)) for a in run.pot.attachments if a.host_end in state.own]
+
+
+def _bridges(
+    run: Run,
+    bridges: Mapping[str, Bridge],
+    vnet: Vnet,
+    config: Config,
+    state: HostState,
+    external: str | None,
+) -> list[Step]:
+    host_ends = {a.host_end for a in run.pot.attachments}
+    steps: list[Step] = []
+    for attachment in run.pot.attachments:
+        bridge = bridges.get(attachment.bridge)
+        if bridge and is_last_pot(bridge, host_ends, state, external):
+            steps += plan_bridge_down(bridge, vnet, config, state).steps
+            # What is planned to go is gone for the plan of the next one.
+            state = replace(state, pot_bridges=state.pot_bridges - {bridge.interface})
+    return steps

@@ -1,0 +1,157 @@
+"""Bringing bridges up and taking them away, with all that a bridge of its kind needs on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from netaddr import IPAddress, IPNetwork
+
+from potnet.actions import CreateBridge, DestroyInterface, LoadAnchor, Plan, SetAddress, SetForwarding, Step
+from potnet.config import Config
+from potnet.errors import HostError
+from potnet.host_state import HostState
+from potnet.model import Bridge, BridgeKind
+from potnet.planning import packet_filter as pf
+from potnet.ruleset import NoRules
+
+
+@dataclass(frozen=True, slots=True)
+class Vnet:
+    """What potnet knows of its bridges beside the one in question.
+
+    bridges: all of them. forwarding_set: potnet itself switched IPv4 forwarding on.
+    """
+
+    bridges: tuple[Bridge, ...] = ()
+    forwarding_set: bool = False
+
+    def others_up(self, bridge: Bridge, state: HostState) -> bool:
+        """Whether another bridge with IPv4 is on the host."""
+        return any(
+            b.interface in state.pot_bridges and b.name != bridge.name and b.kind is not BridgeKind.PUBLIC6
+            for b in self.bridges
+        )
+
+    @property
+    def gateways(self) -> frozenset[IPAddress]:
+        return frozenset(b.gateway for b in self.bridges if b.gateway is not None)
+
+
+def description(bridge: Bridge) -> str:
+    """What ifconfig(8) shows beside a bridge of ours."""
+    return f"potnet bridge {bridge.name}"
+
+
+def is_up(bridge: Bridge, state: HostState) -> bool:
+    """Whether the host has the bridge as it should be; `state` must have looked at its interface."""
+    found = state.interfaces.get(bridge.interface)
+    if found is None or not found.up:
+        return False
+    return bridge.gateway is None or found.has(bridge.gateway)
+
+
+def plan_bridge_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str | None) -> Plan:
+    """What makes a bridge ready for pots; empty when it is. Raises HostError when it must not be made."""
+    if is_up(bridge, state):
+        return Plan()
+    if bridge.kind is BridgeKind.PUBLIC6:
+        return _public6_up(bridge, state, external)
+    return _ipv4_up(bridge, vnet, config, state, external)
+
+
+def _ipv4_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str | None) -> Plan:
+    if bridge.network is None or bridge.gateway is None:
+        raise HostError(f"bridge {bridge.name} has no network")
+    if external is None:
+        raise HostError("the host has no default route", hint="set network.external_interface")
+    _refuse_overlap(bridge.network, vnet.gateways, state)
+    steps: list[Step] = []
+    if not vnet.others_up(bridge, state):
+        steps += _host_wide(config, external, state)
+    rules = pf.bridge_isolation(config, bridge)
+    if rules != NoRules():
+        anchor = pf.bridge_anchor(config, bridge.name)
+        steps.append(Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules()), "keep the bridge private"))
+    if bridge.interface not in state.interfaces:
+        create = CreateBridge(bridge.interface, description(bridge))
+        steps.append(Step(create, DestroyInterface(bridge.interface), f"the bridge {bridge.name}"))
+    address = SetAddress(bridge.interface, bridge.gateway, bridge.network.prefixlen)
+    steps.append(Step(address, None, "its address is the pots' gateway"))
+    return Plan(tuple(steps))
+
+
+def _host_wide(config: Config, external: str, state: HostState) -> list[Step]:
+    """What the first bridge with IPv4 needs, before it exists, so that it is never up without it."""
+    nat, outside = pf.nat_anchor(config), pf.external_anchor(config)
+    steps = [
+        Step(LoadAnchor(nat, pf.source_nat(config, external)), LoadAnchor(nat, NoRules()), "pots reach out"),
+        Step(
+            LoadAnchor(outside, pf.external_isolation(config, external)),
+            LoadAnchor(outside, NoRules()),
+            "nothing reaches pots but exports",
+        ),
+    ]
+    if not state.forwarding[4]:
+        steps.append(Step(SetForwarding(4, True), SetForwarding(4, False), "pots are routed"))
+    return steps
+
+
+def _public6_up(bridge: Bridge, state: HostState, external: str | None) -> Plan:
+    if external is None:
+        raise HostError("the host has no default route", hint="set network.external_interface")
+    if not state.members_keep_addresses:
+        raise HostError(
+            f"FreeBSD 15 refuses {external} as a bridge member while it has addresses of its own "
+            "(net.link.bridge.member_ifaddrs=0)",
+            hint=f"move the addresses of {external} to a bridge that has it as member, and name that bridge "
+            "as network.external_interface",
+        )
+    create = CreateBridge(bridge.interface, description(bridge), (external,))
+    if bridge.interface in state.interfaces:
+        raise HostError(
+            f"{bridge.interface} is down", hint=f"`ifconfig {bridge.interface} up`, or stop the pots on it"
+        )
+    undo = DestroyInterface(bridge.interface)
+    return Plan((Step(create, undo, f"{external} and the pots in one network"),))
+
+
+def _refuse_overlap(network: IPNetwork, gateways: Collection[IPAddress], state: HostState) -> None:
+    for route in state.routes:
+        destination = route.destination
+        if destination.version != network.version or destination.prefixlen == 0:
+            continue
+        ours = route.interface in state.pot_bridges or (
+            destination.prefixlen == 32 and destination.ip in gateways
+        )
+        if not ours and (destination in network or network in destination):
+            raise HostError(
+                f"network {network} overlaps the host's route to {destination} by {route.interface}",
+                hint="choose another network.public in the configuration, or remove that route",
+            )
+
+
+def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> Plan:
+    """Takes a bridge away, and with the last one of IPv4 what only bridges need."""
+    steps: list[Step] = []
+    if bridge.interface in state.own or bridge.interface in state.interfaces:
+        steps.append(Step(DestroyInterface(bridge.interface), None, "no pot is left on it"))
+    if bridge.kind is BridgeKind.PUBLIC6:
+        return Plan(tuple(steps))
+    if pf.bridge_isolation(config, bridge) != NoRules():
+        steps.append(Step(LoadAnchor(pf.bridge_anchor(config, bridge.name), NoRules())))
+    if not vnet.others_up(bridge, state):
+        steps.append(Step(LoadAnchor(pf.external_anchor(config), NoRules())))
+        steps.append(Step(LoadAnchor(pf.nat_anchor(config), NoRules())))
+        if vnet.forwarding_set:
+            steps.append(Step(SetForwarding(4, False), None, "potnet had switched it on"))
+    return Plan(tuple(steps))
+
+
+def is_last_pot(bridge: Bridge, host_ends: Collection[str], state: HostState, external: str | None) -> bool:
+    """Whether a bridge goes with these epairs: nothing else is a member, and vnet-start did not make it."""
+    found = state.interfaces.get(bridge.interface)
+    if found is None or bridge.pinned:
+        return False
+    uplinks = {external} if bridge.kind is BridgeKind.PUBLIC6 else set()
+    return not set(found.members) - set(host_ends) - uplinks

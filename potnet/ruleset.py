@@ -1,0 +1,82 @@
+"""What the packet filter is to do, as data; the driver's templates turn it into rules.
+
+A ruleset fills one anchor (pf.conf(5), ANCHORS) whole: loading it replaces what the anchor held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netaddr import IPAddress, IPNetwork
+
+from potnet.model import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """An external interface of the host.
+
+    address: the one to translate to and to redirect from; None: whatever the interface has.
+    destinations: what lies behind it; None: everything (the main one).
+    """
+
+    interface: str
+    address: IPAddress | None = None
+    destinations: IPNetwork | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNat:
+    """Pots reach the outside with the host's address (RFC 3022)."""
+
+    network: IPNetwork
+    outlets: tuple[Outlet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """One exported port, as it is in force."""
+
+    protocol: Transport
+    host_port: int
+    address: IPAddress
+    pot_port: int
+    loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Redirections:
+    """A pot's exports: from outside, and by the host's address from every pot (hairpin).
+
+    bridge: the interface behind which the pot is; network: where pots may come from.
+    """
+
+    bridge: str
+    network: IPNetwork
+    outlets: tuple[Outlet, ...]
+    items: tuple[Redirection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeIsolation:
+    """Keeps a private bridge apart from every other pot network, in both directions."""
+
+    bridge: str
+    own: IPNetwork
+    network: IPNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalIsolation:
+    """Keeps machines outside from addressing pots directly: only exports lead in."""
+
+    network: IPNetwork
+    outlets: tuple[Outlet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoRules:
+    """An empty anchor."""
+
+
+Ruleset = SourceNat | Redirections | BridgeIsolation | ExternalIsolation | NoRules

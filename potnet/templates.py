@@ -1,0 +1,48 @@
+"""Jinja2 templates: where they are found, and how they are filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+
+from potnet.errors import ConfigError
+
+_PACKAGE = Path(__file__).resolve().parent
+#: An installed copy carries its templates; a checkout has them at its top.
+_BUILT_IN = (_PACKAGE / "data" / "templates", _PACKAGE.parent / "templates")
+
+
+def quoted(value: str) -> str:
+    """A jail.conf(5) string: in double quotes nothing but backslash, quote and ``$`` has a meaning."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{escaped}"'
+
+
+@cache
+def environment(own: str | None) -> Environment:
+    """The environment that looks into the folder `own` first, where the administrator may keep changes."""
+    folders = ([own] if own else []) + [str(folder) for folder in _BUILT_IN]
+    env = Environment(
+        loader=FileSystemLoader(folders),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # the output is pf.conf and jail.conf, never HTML
+    )
+    env.filters["quoted"] = quoted
+    return env
+
+
+def render(own: str | None, template: str, values: Mapping[str, object]) -> str:
+    """Fill in a template; raises ConfigError when it is missing or wrong."""
+    try:
+        return environment(own).get_template(template).render(values)
+    except TemplateError as error:
+        raise ConfigError(
+            f"template {template}: {error}",
+            hint="look at paths.templates in the configuration, or reinstall potnet",
+        ) from error
