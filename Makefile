@@ -1,0 +1,48 @@
+# For GNU make and FreeBSD's make alike.
+#
+#	make demo	show the main job on a simulated host
+#	make test	ruff, mypy and the test suite
+#	make clean	remove what these made
+#
+# Both install into a virtual environment of their own, made if needed, and install again only when
+# something changed. PYTHON=python3.12 picks another Python.
+
+PYTHON = python3
+VENV = .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# What the installed copy is made of.
+INSTALLED = pyproject.toml README.md LICENSE potnet templates etc man
+
+.PHONY: demo test clean venv installed test-tools
+.NOTPARALLEL:
+
+demo: installed
+	@PATH="$$PWD/$(BIN):$$PATH" sh etc/demo
+
+# The tests import the checkout and run the installed program: both are tried.
+test: installed test-tools
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "potnet needs Python 3.11 or later; name one: make PYTHON=python3.11" >&2; exit 1; }
+	@test -x $(BIN)/pip || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
+
+# find(1) rather than prerequisites: the two kinds of make have no wildcard in common.
+installed: venv
+	@test -f $(VENV)/installed && \
+	    test -z "$$(find $(INSTALLED) -type f ! -name '*.pyc' -newer $(VENV)/installed)" || \
+	    { echo "installing potnet into $(VENV)"; $(PIP) . && touch $(VENV)/installed; }
+
+test-tools: venv
+	@test -f $(VENV)/test-tools && \
+	    test -z "$$(find pyproject.toml -newer $(VENV)/test-tools)" || \
+	    { echo "installing the tools of the tests"; $(PIP) '.[test]' && touch $(VENV)/test-tools; }
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
