@@ -105,7 +105,7 @@ class Database:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Several reads of one state, whatever other processes write meanwhile."""
-        if self._depth or self._connection.in_transaction:
+        if self._busy():
             yield
             return
         self.change("BEGIN")
@@ -114,9 +114,16 @@ class Database:
         finally:
             self._undo(outer=True)
 
+    def _busy(self) -> bool:
+        """Whether a transaction is open."""
+        try:
+            return self._connection.in_transaction
+        except sqlite3.Error as error:
+            raise trouble(self._place, error) from error
+
     def _undo(self, outer: bool) -> None:
         # SQLite itself has ended the transaction after some errors, a full disk for one.
-        if not self._connection.in_transaction:
+        if not self._busy():
             return
         if outer:
             self.change("ROLLBACK")

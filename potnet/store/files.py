@@ -35,7 +35,7 @@ def open_file(directory: Path, host_kind: str) -> sqlite3.Connection:
     with _os_errors(path):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_private(directory, directory.stat())
-        if not os.path.lexists(path):
+        if not _present(path):
             _create(path, host_kind)
         _check_private(path, path.lstat())
     connection = _connect(path.absolute().as_uri() + "?mode=rw", str(path))
@@ -46,7 +46,7 @@ def open_memory(directory: Path, host_kind: str) -> sqlite3.Connection:
     """A copy in memory of the store in `directory`, empty when there is none. Changes nothing on disk."""
     path = directory / FILE_NAME
     with _os_errors(path):
-        present = os.path.lexists(path)
+        present = _present(path)
         if present:
             _check_private(directory, directory.stat())
             _check_private(path, path.lstat())
@@ -181,6 +181,15 @@ def _copy(path: Path, memory: sqlite3.Connection) -> None:
         if before[-1] or _state(path) == before:
             return
     raise StoreError(f"the store {path} changes all the time", hint="repeat the command later")
+
+
+def _present(path: Path) -> bool:
+    # os.path.lexists() also says no where permission to look is missing.
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _state(path: Path) -> tuple[int, int, int, bool]:
