@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
@@ -163,7 +164,8 @@ def _copy(path: Path, memory: sqlite3.Connection) -> None:
     """Copy the file into memory, leaving no trace beside it.
 
     SQLite would leave -wal and -shm files behind after reading a WAL database. Without a log nothing is
-    to be found there, so the file is read as immutable, and once more if it changed meanwhile.
+    to be found there, so the file is read as immutable, and once more if it changed meanwhile. A log
+    without its -shm file (another process is just opening the store, or it was copied so) is waited for.
     """
     for _ in range(_COPY_TRIES):
         before = _state(path)
@@ -175,12 +177,17 @@ def _copy(path: Path, memory: sqlite3.Connection) -> None:
             finally:
                 source.close()
         except sqlite3.Error as error:
-            if _state(path) == before:
+            half_open = before[-1] and not Path(f"{path}-shm").exists()
+            if _state(path) == before and not half_open:
                 raise trouble(str(path), error) from error
+            time.sleep(0.01)
             continue
         if before[-1] or _state(path) == before:
             return
-    raise StoreError(f"the store {path} changes all the time", hint="repeat the command later")
+    raise StoreError(
+        f"the store {path} cannot be read without a change to it",
+        hint="run a command that is no dry run (potnet show), then this one again",
+    )
 
 
 def _present(path: Path) -> bool:

@@ -210,6 +210,20 @@ def test_a_dry_run_sees_what_a_killed_process_committed(place: Path) -> None:
     assert content(place) == before
 
 
+def test_a_dry_run_on_a_log_without_its_index_says_what_to_do(place: Path) -> None:
+    with Store.open(place, "simulated") as store:
+        store.reserve("public", "second")
+        kept = {path.name: path.read_bytes() for path in place.iterdir() if path.suffix != ".db-shm"}
+    for name, data in kept.items():
+        (place / name).write_bytes(data)
+        (place / name).chmod(0o600)
+    with pytest.raises(StoreError, match="cannot be read without a change"):
+        Store.open_copy(place, "simulated")
+    Store.open(place, "simulated").close()
+    with Store.open_copy(place, "simulated") as copy:
+        assert len(copy.leases("public")) == 2
+
+
 def test_all_or_nothing(store: Store) -> None:
     with pytest.raises(ZeroDivisionError), store.transaction():
         store.reserve("public", "casserole")
