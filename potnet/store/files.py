@@ -176,10 +176,10 @@ def _copy(path: Path, memory: sqlite3.Connection) -> None:
                 source.backup(memory)
             finally:
                 source.close()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StoreError) as error:
             half_open = before[-1] and not Path(f"{path}-shm").exists()
             if _state(path) == before and not half_open:
-                raise trouble(str(path), error) from error
+                raise error if isinstance(error, StoreError) else trouble(str(path), error) from error
             time.sleep(0.01)
             continue
         if before[-1] or _state(path) == before:
