@@ -1,0 +1,103 @@
+"""A command line whose operations are stand-ins: they note how they were called and answer as told."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import ModuleType, SimpleNamespace
+from typing import Any, NamedTuple
+
+import pytest
+
+from potnet.cli.main import run
+from potnet.config import load
+
+#: Module and functions of each operation.
+OPERATIONS = {
+    "create": ("create",),
+    "destroy": ("destroy_pot", "destroy_bridge"),
+    "start": ("start",),
+    "stop": ("stop",),
+    "enter": ("run", "execute"),
+    "export_ports": ("export_ports",),
+    "bridges": ("create_private_bridge",),
+    "vnet": ("vnet_start", "vnet_stop"),
+    "settings": ("set_options", "set_hook", "copy_in"),
+    "init": ("init",),
+    "show": ("show_network", "show_bridge", "show_pot", "show_all"),
+    "info": ("info", "list_pots", "list_bridges", "environment", "bridge_info"),
+    "select": ("resolve_names",),
+}
+
+
+class Result(NamedTuple):
+    """What one command gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Stage:
+    """answers: what a function returns, or the exception it raises. calls: function, arguments, keywords."""
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
+    settings: list[SimpleNamespace] = field(default_factory=list)
+    app: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(config=load(None)))
+
+    def function(self, name: str) -> Callable[..., Any]:
+        def call(app: object, *args: Any, **kwargs: Any) -> Any:
+            assert app is self.app
+            self.calls.append((name, args, kwargs))
+            answer = self.answers.get(name)
+            if isinstance(answer, BaseException):
+                raise answer
+            return answer(*args) if callable(answer) else answer
+
+        return call
+
+    @contextmanager
+    def open_app(self, settings: SimpleNamespace) -> Iterator[SimpleNamespace]:
+        self.settings.append(settings)
+        yield self.app
+
+    @property
+    def call(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """The one call that was made."""
+        assert len(self.calls) == 1
+        return self.calls[0]
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """The stand-ins in the places of potnet.app and potnet.operations."""
+    stage = Stage()
+    stage.answers["resolve_names"] = lambda names, *_: list(names)
+    app = ModuleType("potnet.app")
+    app.__dict__.update(Settings=SimpleNamespace, open_app=stage.open_app)
+    monkeypatch.setitem(sys.modules, "potnet.app", app)
+    package = importlib.import_module("potnet.operations")
+    for name, functions in OPERATIONS.items():
+        module = ModuleType(f"potnet.operations.{name}")
+        module.__dict__.update({function: stage.function(function) for function in functions})
+        module.__dict__["CreateRequest"] = SimpleNamespace
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setattr(package, name, module, raising=False)
+    return stage
+
+
+@pytest.fixture
+def potnet(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Run one command line."""
+
+    def potnet(*arguments: str) -> Result:
+        capsys.readouterr()
+        code = run(arguments)
+        return Result(code, *capsys.readouterr())
+
+    return potnet

@@ -1,0 +1,243 @@
+"""Which operation each command line calls, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from potnet.model import HookKind, NetworkType, Stack
+
+POT = SimpleNamespace(name="casserole", exports=())
+
+
+def test_create_takes_the_letters_of_pot(stage: Any, potnet: Callable[..., Any]) -> None:
+    stage.answers["create"] = POT
+    line = "create -p casserole -t single -b 12.2 -N alias -i em0|192.168.178.200 -i 2a00::80 -S dual -d off"
+    assert potnet(*line.split(), "--hostname", "h", "--cmd", "sleep 9", "--boot", "--path", "/r").code == 0
+    ((name, (request,), _),) = stage.calls
+    assert name == "create"
+    assert vars(request) == {
+        "name": "casserole",
+        "network_type": NetworkType.ALIAS,
+        "stack": Stack.DUAL,
+        "addresses": ("em0|192.168.178.200", "2a00::80"),
+        "bridge": None,
+        "resolver": "off",
+        "hostname": "h",
+        "path": "/r",
+        "base": "12.2",
+        "command": "sleep 9",
+        "boot": True,
+    }
+
+
+def test_create_leaves_open_what_was_not_given(stage: Any, potnet: Callable[..., Any]) -> None:
+    stage.answers["create"] = POT
+    assert potnet("create").code == 0
+    request = vars(stage.call[1][0])
+    assert request.pop("network_type") is NetworkType.INHERIT
+    assert request.pop("addresses") == ()
+    assert request.pop("boot") is False
+    assert set(request.values()) == {None}
+
+
+def test_long_options(stage: Any, potnet: Callable[..., Any]) -> None:
+    stage.answers["create"] = POT
+    line = "create --pot c --type single --base 12.2 --network-type private-bridge --ip auto --stack ipv4"
+    assert potnet(*line.split(), "--bridge", "stove", "--dns", "pot", "--no-boot").code == 0
+    request = stage.call[1][0]
+    assert (request.name, request.bridge, request.resolver) == ("c", "stove", "pot")
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        ("destroy -p c", ("destroy_pot", ("c",), {})),
+        ("destroy -B stove", ("destroy_bridge", ("stove",), {})),
+        ("run c", ("run", ("c",), {})),
+        ("run -p c", ("run", ("c",), {})),
+        ("exec c -- ls -l", ("execute", ("c", ("ls", "-l")), {})),
+        ("exec c ls -n", ("execute", ("c", ("ls", "-n")), {})),
+        ("exec -p c -- ls -- -l", ("execute", ("c", ("ls", "--", "-l")), {})),
+        ("exec c -- ls --help", ("execute", ("c", ("ls", "--help")), {})),
+        ("export-ports -p c -e 80:3 -e udp:53", ("export_ports", ("c", ("80:3", "udp:53"), False), {})),
+        ("export-ports -e 80 --loopback", ("export_ports", (None, ("80",), True), {})),
+        ("export-ports -p c --none", ("export_ports", ("c", (), False), {})),
+        ("create-private-bridge -B stove -S 4", ("create_private_bridge", ("stove", 4), {})),
+        ("vnet-start", ("vnet_start", (None,), {})),
+        ("vnet-start -B stove", ("vnet_start", ("stove",), {})),
+        ("vnet-stop -B stove", ("vnet_stop", ("stove",), {})),
+        ("copy-in -p c -s a -d /etc/b", ("copy_in", ("c", Path("a"), "/etc/b"), {})),
+        (
+            "set-hook -p c -s a -T b",
+            ("set_hook", ("c", {HookKind.PRESTART: Path("a"), HookKind.POSTSTOP: Path("b")}), {}),
+        ),
+        (
+            "set -p c -d off --no-boot",
+            (
+                "set_options",
+                ("c",),
+                {"resolver": "off", "addresses": (), "hostname": None, "command": None, "boot": False},
+            ),
+        ),
+        ("init --apply --loopback", ("init", (True, True), {})),
+        ("show", ("show_network", (), {})),
+        ("show -b stove", ("show_bridge", ("stove",), {})),
+        ("show -p c", ("show_pot", ("c",), {})),
+        ("show -a", ("show_all", (), {})),
+        ("info -p c", ("info", ("c",), {})),
+        ("info -vp c", ("info", ("c",), {})),
+        ("info -E -p c", ("environment", ("c",), {})),
+        ("info -B stove", ("bridge_info", ("stove",), {})),
+        ("list", ("list_pots", (), {})),
+        ("list --bridges", ("list_bridges", (), {})),
+    ],
+)
+def test_calls(
+    stage: Any, potnet: Callable[..., Any], line: str, call: tuple[str, tuple[object, ...], dict[str, object]]
+) -> None:
+    stage.answers |= {"export_ports": POT, "run": 0, "execute": 0, "list_pots": [], "list_bridges": []}
+    stage.answers["create_private_bridge"] = SimpleNamespace(name="stove", network="n", gateway="g")
+    stage.answers["init"] = SimpleNamespace(done=(), load_commands=(), loaded=False)
+    # JSON, so that no view needs to be complete here.
+    result = potnet("-o", "json", *line.split())
+    assert (result.code, result.err) == (0, "")
+    assert stage.call == call
+
+
+@pytest.mark.parametrize("verb", ["start", "stop"])
+@pytest.mark.parametrize(
+    ("line", "names", "all_"),
+    [
+        ("a b", ["a", "b"], False),
+        ("-p a -p b", ["a", "b"], False),
+        ("b -p a", ["a", "b"], False),
+        ("--all", [], True),
+    ],
+)
+def test_start_and_stop_take_names(
+    stage: Any, potnet: Callable[..., Any], verb: str, line: str, names: list[str], all_: bool
+) -> None:
+    stage.answers[verb] = ()
+    assert potnet(verb, *line.split()).code == 0
+    assert stage.calls[0][:2] == ("resolve_names", (names, all_))
+    assert stage.calls[1][:2] == (verb, (names,))
+
+
+def test_start_at_boot(stage: Any, potnet: Callable[..., Any]) -> None:
+    stage.answers["start"] = ()
+    assert potnet("start", "--boot-only").code == 0
+    assert stage.calls[0] == ("resolve_names", ([], False), {"boot": True})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "destroy", "destroy -p a -B b", "start", "start a --all", "start --all --boot-only", "stop", "run",
+        "run a -p b", "exec", "exec a", "exec a --", "exec -p a", "export-ports", "export-ports -e 80 --none",
+        "create-private-bridge -B b", "create-private-bridge -B b -S x", "set", "set -p a", "set-hook -p a",
+        "copy-in -p a -s b", "show -p a -b b", "show -a -p a", "info", "info -E", "info -p a -B b",
+        "info -E -B b", "create -N bridge", "create -S ipv5", "create -t multi", "create extra", "crate",
+        "list -o xml", "--host linux list", "", "--nothing", "create --nothing",
+    ],
+)  # fmt: skip
+def test_wrong_usage(stage: Any, potnet: Callable[..., Any], line: str) -> None:
+    result = potnet(*line.split())
+    assert result.code == 2
+    assert result.out == ""
+    assert not stage.settings
+    if line:
+        assert result.err.startswith("potnet: ")
+        assert "\nhint: see potnet" in result.err
+
+
+def test_multi_is_refused_with_the_reason(potnet: Callable[..., Any]) -> None:
+    assert "no layers of file systems" in potnet("create", "-t", "multi").err
+
+
+def test_a_misspelt_command_is_guessed(potnet: Callable[..., Any]) -> None:
+    assert "did you mean create?" in potnet("crate").err
+
+
+GLOBAL = [
+    ("--config x.toml", "config_file", Path("x.toml")),
+    ("--host sim", "host", "sim"),
+    ("--state-dir d", "state_dir", Path("d")),
+    ("--via doas", "via", "doas"),
+    ("-n", "dry_run", True),
+    ("--dry-run", "dry_run", True),
+    ("-v", "verbose", 1),
+    ("-vv", "verbose", 2),
+    ("-q", "quiet", True),
+]
+
+
+@pytest.mark.parametrize(("option", "name", "value"), GLOBAL)
+@pytest.mark.parametrize("after", [False, True])
+def test_global_options_stand_on_either_side(
+    stage: Any, potnet: Callable[..., Any], option: str, name: str, value: object, after: bool
+) -> None:
+    line = ["vnet-start", *option.split()] if after else [*option.split(), "vnet-start"]
+    assert potnet(*line).code == 0
+    (settings,) = stage.settings
+    assert vars(settings).pop(name) == value
+    rest = {
+        "config_file": None, "host": "auto", "state_dir": None, "via": None, "dry_run": False, "verbose": 0,
+        "quiet": False, "changes_host": True,
+    }  # fmt: skip
+    assert vars(settings) == {key: rest[key] for key in rest if key != name}
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "name", "value"),
+    [
+        ("CONFIG", "x.toml", "config_file", Path("x.toml")),
+        ("HOST", "sim", "host", "sim"),
+        ("STATE_DIR", "d", "state_dir", Path("d")),
+        ("VIA", "ssh root@host", "via", "ssh root@host"),
+        ("DRY_RUN", "1", "dry_run", True),
+        ("VERBOSE", "2", "verbose", 2),
+        ("QUIET", "yes", "quiet", True),
+    ],
+)
+def test_the_environment_sets_global_options(
+    stage: Any,
+    potnet: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    given: str,
+    name: str,
+    value: object,
+) -> None:
+    monkeypatch.setenv(f"POTNET_{variable}", given)
+    assert potnet("vnet-start").code == 0
+    assert getattr(stage.settings[0], name) == value
+
+
+@pytest.mark.parametrize("line", ["--host freebsd vnet-start", "vnet-start --host freebsd"])
+def test_what_is_typed_wins_over_the_environment(
+    stage: Any, potnet: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setenv("POTNET_HOST", "sim")
+    potnet(*line.split())
+    assert stage.settings[0].host == "freebsd"
+
+
+def test_export_ports_takes_the_pot_from_the_environment(
+    stage: Any, potnet: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.answers["export_ports"] = POT
+    monkeypatch.setenv("POTNET_POT", "c")
+    potnet("export-ports", "-e", "80")
+    potnet("export-ports", "-e", "80", "-p", "d")
+    assert [arguments[0] for _, arguments, _ in stage.calls] == ["c", "d"]
+
+
+@pytest.mark.parametrize("line", ["list", "info -p c", "show", "show -a"])
+def test_views_do_not_change_the_host(stage: Any, potnet: Callable[..., Any], line: str) -> None:
+    potnet("-o", "json", *line.split())
+    assert stage.settings[0].changes_host is False
