@@ -11,8 +11,7 @@ from potnet.cli.options import Command, Options, opened
 from potnet.cli.output import tell
 
 if TYPE_CHECKING:
-    from potnet.operations.start import Outcome as Started
-    from potnet.operations.stop import Outcome as Stopped
+    from potnet.operations.start import Outcome
 
 _names = click.argument("names", nargs=-1, metavar="[POT]...")
 _pots = click.option("-p", "--pot", "pots", multiple=True, metavar="POT", help="A pot; repeatable.")
@@ -63,6 +62,6 @@ def stop(options: Options, names: tuple[str, ...], pots: tuple[str, ...], all_: 
     _tell(options, outcomes, "stopped", "is already stopped")
 
 
-def _tell(options: Options, outcomes: Iterable[Started | Stopped], done: str, already: str) -> None:
+def _tell(options: Options, outcomes: Iterable[Outcome], done: str, already: str) -> None:
     results = [{"name": outcome.name, "changed": outcome.changed} for outcome in outcomes]
     tell(options, results, [f"{each['name']} {done if each['changed'] else already}" for each in results])
