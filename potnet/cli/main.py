@@ -71,6 +71,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     params=global_options(after_command=False),
+    no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Each option may also be given in the environment: POTNET_CONFIG, POTNET_HOST and so on.",
 )

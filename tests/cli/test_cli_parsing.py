@@ -150,9 +150,9 @@ def test_wrong_usage(stage: Any, potnet: Callable[..., Any], line: str) -> None:
     assert result.code == 2
     assert result.out == ""
     assert not stage.settings
-    if line:
-        assert result.err.startswith("potnet: ")
-        assert "\nhint: see potnet" in result.err
+    message, hint = result.err.splitlines()
+    assert message.startswith("potnet: ")
+    assert hint.startswith("hint: see potnet")
 
 
 def test_multi_is_refused_with_the_reason(potnet: Callable[..., Any]) -> None:
