@@ -163,7 +163,6 @@ class RunHook:
 
     path: str
     environment: tuple[tuple[str, str], ...]
-    tolerant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +242,49 @@ class UnpackLocal:
     directory: str
 
 
+@dataclass(frozen=True, slots=True)
+class CopyFile:
+    """Copies a file with its mode and owner."""
+
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRules:
+    """Fails unless the packet filter would take this file as its main ruleset."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRules:
+    """Puts a main ruleset in force."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchFilter:
+    """Turns the packet filter on or off."""
+
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetBootVariable:
+    """Sets a variable that the host reads when it boots. file: another than the usual one."""
+
+    name: str
+    value: str
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilterLocal:
+    """Lets the filter look at connections of the host with itself, from the time it is switched on next."""
+
+
 Action = (
     CreateBridge
     | CreateEpair
@@ -272,6 +314,12 @@ Action = (
     | VerifyDigest
     | Unpack
     | UnpackLocal
+    | CopyFile
+    | CheckRules
+    | LoadRules
+    | SwitchFilter
+    | SetBootVariable
+    | FilterLocal
 )
 
 

@@ -75,8 +75,11 @@ def _add_left_over(error: BaseException, left: tuple[str, ...]) -> None:
     lines = "".join(f"\n  left behind: {line}" for line in left)
     if isinstance(error, PotnetError):
         error.message += lines
-    else:
-        raise HostError(f"interrupted{lines}") from error
+        error.left_behind = left
+        return
+    interrupted = HostError(f"interrupted{lines}")
+    interrupted.left_behind = left
+    raise interrupted from error
 
 
 @contextmanager

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 
 class PotnetError(Exception):
-    """A refusal or failure to be shown as ``potnet: MESSAGE`` and ``hint: HINT``."""
+    """A refusal or failure to be shown as ``potnet: MESSAGE`` and ``hint: HINT``.
+
+    left_behind: what could not be taken away again, a line each; the message lists it too.
+    """
 
     exit_code = 1
+    left_behind: tuple[str, ...] = ()
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)

@@ -77,6 +77,27 @@ class PacketFilter:
     filter_local: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ActiveRedirection:
+    """A redirection as the packet filter lists it. host: the address it is for, as written there."""
+
+    interface: str
+    protocol: Transport
+    host: str
+    port: int
+    address: IPAddress
+    pot_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a jail takes, in the units that du(1) and rctl(8) print for people (266M); None: not counted."""
+
+    disk: str | None = None
+    virtual_memory: str | None = None
+    physical_memory: str | None = None
+
+
 class FileKind(StrEnum):
     """What lies at a path, a symbolic link itself being looked at, never what it points to."""
 
@@ -94,8 +115,9 @@ class HostState:
     jails: by name. names: of all the host's interfaces. interfaces: those asked for that exist.
     external: the interface of the default route. own, pot_bridges: the interfaces in our two groups.
     forwarding: by family. files: by path. nat_loaded: whether the NAT anchor has rules.
-    members_keep_addresses: whether an interface with addresses may join a bridge. mounts: where something
-    is mounted.
+    texts: of the files asked for that can be read, by path. boot_variables: of rc.conf(5), those that are set.
+    jail_interfaces: by jail and name. members_keep_addresses: whether an interface with addresses may join a bridge. mounts: where something
+    is mounted. base_digest: the SHA-256 of the release's base.txz, None when the mirror does not say.
     """
 
     jails: Mapping[str, JailState] = field(default_factory=dict)
@@ -110,11 +132,14 @@ class HostState:
     listeners: tuple[Listener, ...] = ()
     port_range: tuple[int, int] | None = None
     files: Mapping[str, FileKind] = field(default_factory=dict)
-    resolv_conf: str | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    boot_variables: Mapping[str, str] = field(default_factory=dict)
+    jail_interfaces: Mapping[tuple[str, str], Interface] = field(default_factory=dict)
     hostname: str | None = None
     nat_loaded: bool = False
     members_keep_addresses: bool = True
     mounts: tuple[str, ...] = ()
+    base_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +147,9 @@ class Query:
     """What to look at: the fewest commands that answer it are run.
 
     jails: names, or None for all. interfaces: details of these (their absence is no error).
-    loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses. Others: True to be told.
+    loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses.
+    directories: paths that are to be directories, links followed; they are told in `files`.
+    filter_local: with packet_filter. release: the address of a release's folder on a mirror. Others: True to be told.
     """
 
     jails: tuple[str, ...] | None = ()
@@ -137,8 +164,13 @@ class Query:
     listeners: bool = False
     port_range: bool = False
     files: tuple[str, ...] = ()
-    resolv_conf: bool = False
+    directories: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    boot_variables: tuple[str, ...] = ()
+    jail_interfaces: tuple[tuple[str, str], ...] = ()
     hostname: bool = False
     loaded_anchor: str | None = None
     bridge_rules: bool = False
     mounts: bool = False
+    filter_local: bool = False
+    release: str | None = None

@@ -7,7 +7,7 @@ from typing import Protocol
 from potnet.actions import Action
 from potnet.errors import HostError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult
-from potnet.host_state import HostState, Query
+from potnet.host_state import ActiveRedirection, HostState, Query, Usage
 
 
 class CommandError(HostError):
@@ -32,6 +32,22 @@ class Driver(Protocol):
         """Run what only reads; raises HostError when the host cannot be read."""
         ...
 
+    def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
+        """The redirections in force in an anchor."""
+        ...
+
+    def real_path(self, path: str) -> str | None:
+        """A path on the host with its links resolved; None when it is not there."""
+        ...
+
+    def usage(self, pot: str, root: str) -> Usage:
+        """What a jail takes of the host, as far as the host counts it."""
+        ...
+
     def perform(self, action: Action) -> str:
         """Carry out one action and return what its command printed; raises CommandError."""
+        ...
+
+    def describe(self, action: Action) -> tuple[str, ...]:
+        """The commands of an action as an administrator would type them."""
         ...

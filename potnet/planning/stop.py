@@ -73,7 +73,11 @@ def _bridges(
     steps: list[Step] = []
     for attachment in run.pot.attachments:
         bridge = bridges.get(attachment.bridge)
-        if bridge and is_last_pot(bridge, host_ends, state, external):
+        if bridge is None:
+            continue
+        # A start that was cut off may have prepared the host for a bridge that it did not make any more.
+        unmade = run.jid is None and bridge.interface not in state.interfaces
+        if unmade or is_last_pot(bridge, host_ends, state, external):
             steps += plan_bridge_down(bridge, vnet, config, state).steps
             # What is planned to go is gone for the plan of the next one.
             state = replace(state, pot_bridges=state.pot_bridges - {bridge.interface})

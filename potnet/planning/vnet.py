@@ -51,7 +51,9 @@ def is_up(bridge: Bridge, state: HostState) -> bool:
     return bridge.gateway is None or found.has(bridge.gateway)
 
 
-def plan_bridge_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str | None) -> Plan:
+def plan_bridge_up(
+    bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str | None
+) -> Plan:
     """What makes a bridge ready for pots; empty when it is. Raises HostError when it must not be made."""
     if is_up(bridge, state):
         return Plan()
@@ -72,7 +74,9 @@ def _ipv4_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, exter
     rules = pf.bridge_isolation(config, bridge)
     if rules != NoRules():
         anchor = pf.bridge_anchor(config, bridge.name)
-        steps.append(Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules()), "keep the bridge private"))
+        steps.append(
+            Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules()), "keep the bridge private")
+        )
     if bridge.interface not in state.interfaces:
         create = CreateBridge(bridge.interface, description(bridge))
         steps.append(Step(create, DestroyInterface(bridge.interface), f"the bridge {bridge.name}"))

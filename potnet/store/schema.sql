@@ -122,5 +122,7 @@ CREATE TABLE run (
     pot    TEXT PRIMARY KEY REFERENCES pot (name) ON DELETE CASCADE,
     record TEXT NOT NULL,
     jid    INTEGER,
-    files  TEXT NOT NULL
+    files  TEXT NOT NULL,
+    devfs  INTEGER NOT NULL,
+    booted INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

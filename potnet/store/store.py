@@ -97,11 +97,11 @@ class Store(Pots):
 
     def runs(self) -> tuple[Run, ...]:
         """All recorded starts, sorted by the pot's name."""
-        return tuple(_run(row) for row in self.rows("SELECT record, jid, files FROM run ORDER BY pot"))
+        return tuple(_run(row) for row in self.rows("SELECT record, jid, files, devfs, booted FROM run ORDER BY pot"))
 
     def run(self, name: str) -> Run | None:
         """The recorded start of a pot."""
-        found = self.row("SELECT record, jid, files FROM run WHERE pot = ?", name)
+        found = self.row("SELECT record, jid, files, devfs, booted FROM run WHERE pot = ?", name)
         return _run(found) if found else None
 
     def put_run(self, run: Run) -> None:
@@ -111,11 +111,13 @@ class Store(Pots):
             if self.row("SELECT 1 FROM pot WHERE name = ?", name) is None:
                 raise PotnetError(f"there is no pot {name}", hint="potnet show lists the pots")
             self.change(
-                "INSERT OR REPLACE INTO run (pot, record, jid, files) VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO run (pot, record, jid, files, devfs, booted) VALUES (?, ?, ?, ?, ?, ?)",
                 name,
                 pot_to_json(run.pot),
                 run.jid,
                 json.dumps(run.files),
+                run.devfs,
+                run.booted,
             )
 
     def remove_run(self, name: str) -> None:
@@ -153,8 +155,8 @@ def _bridge(row: Row) -> Bridge:
 
 
 def _run(row: Row) -> Run:
-    record, jid, files = row
-    return Run(pot_from_json(record), jid, tuple(json.loads(files)))
+    record, jid, files, devfs, booted = row
+    return Run(pot_from_json(record), jid, tuple(json.loads(files)), bool(devfs), bool(booted))
 
 
 if TYPE_CHECKING:

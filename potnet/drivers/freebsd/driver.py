@@ -9,17 +9,17 @@ from potnet.actions import (
     RemoveAddress,
     RemoveFile,
     RestoreFile,
-    RunHook,
     RunInJail,
     SolicitRouter,
     StopJail,
 )
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.observe import Observer
-from potnet.drivers.freebsd.parse import ActiveRedirection, redirected_states
+from potnet.drivers.freebsd.parse import redirected_states
 from potnet.drivers.freebsd.render import Render, Renderer
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor
-from potnet.host_state import HostState, Query
+from potnet.executors.dry_run import as_shell
+from potnet.host_state import ActiveRedirection, HostState, Query, Usage
 
 #: What a tool says when the thing to be taken away is not there: removing the absent is success.
 _ABSENT: dict[type, tuple[str, ...]] = {
@@ -45,6 +45,14 @@ class FreeBSD:
         """The redirect rules in force in an anchor."""
         return self._observer.redirections(anchor)
 
+    def real_path(self, path: str) -> str | None:
+        """See `potnet.drivers.base.Driver`."""
+        return self._observer.real_path(path)
+
+    def usage(self, pot: str, root: str) -> Usage:
+        """See `potnet.drivers.base.Driver`."""
+        return self._observer.usage(pot, root)
+
     def perform(self, action: Action) -> str:
         """See `potnet.drivers.base.Driver`."""
         out = ""
@@ -54,6 +62,10 @@ class FreeBSD:
                 raise CommandError(command, result, hint=_hint(result))
             out = result.out
         return out
+
+    def describe(self, action: Action) -> tuple[str, ...]:
+        """See `potnet.drivers.base.Driver`."""
+        return tuple(as_shell(command) for command in self._commands(action))
 
     def _commands(self, action: Action) -> tuple[Command, ...]:
         if isinstance(action, KillStates):
@@ -65,7 +77,7 @@ class FreeBSD:
 def _succeeded(action: Action, result: CommandResult) -> bool:
     if result.code == NOT_FOUND:
         return False
-    if isinstance(action, (RunInJail, RunHook)) and action.tolerant:
+    if isinstance(action, RunInJail) and action.tolerant:
         return True
     if isinstance(action, (RemoveFile, RestoreFile)):
         # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.

@@ -7,7 +7,16 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse
 from potnet.drivers.freebsd.render import FORWARDING
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor
-from potnet.host_state import FileKind, HostState, Interface, JailState, PacketFilter, Query
+from potnet.host_state import (
+    ActiveRedirection,
+    FileKind,
+    HostState,
+    Interface,
+    JailState,
+    PacketFilter,
+    Query,
+    Usage,
+)
 
 _PORT_RANGE = ("net.inet.ip.portrange.reservedhigh", "net.inet.ip.portrange.first")
 
@@ -28,22 +37,40 @@ class Observer:
             own=self._group(GROUP) if query.own else frozenset(),
             pot_bridges=self._group(BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             external=self._external() if query.external else None,
-            packet_filter=self._packet_filter() if query.packet_filter else PacketFilter(),
+            packet_filter=self._packet_filter(query.filter_local) if query.packet_filter else PacketFilter(),
             forwarding=self._forwarding() if query.forwarding else {},
             routes=parse.routes(self._out("netstat", "--libxo", "json", "-rn", "-f", "inet"))
             if query.routes
             else (),
             listeners=parse.listeners(self._out("sockstat", "-46l")) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
-            files=self._files(query.files) if query.files else {},
-            resolv_conf=self._optional("cat", "/etc/resolv.conf") if query.resolv_conf else None,
+            files={**self._directories(query.directories), **self._files(query.files)},
+            texts=self._each(query.texts, "cat"),
+            boot_variables=self._each(query.boot_variables, "sysrc", "-n"),
+            jail_interfaces=self._jail_interfaces(query.jail_interfaces),
             hostname=self._out("hostname").strip() if query.hostname else None,
             nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
             members_keep_addresses=self._members_keep_addresses() if query.bridge_rules else True,
             mounts=parse.mount_points(self._out("mount")) if query.mounts else (),
+            base_digest=self._base_digest(query.release) if query.release else None,
         )
 
-    def redirections(self, anchor: str) -> tuple[parse.ActiveRedirection, ...]:
+    def real_path(self, path: str) -> str | None:
+        """A path with its links resolved, as jail(8) will show it; None when it is not there."""
+        found = self._optional("realpath", path)
+        return found.removesuffix("\n") if found else None
+
+    def usage(self, pot: str, root: str) -> Usage:
+        """The disk that a root takes, and the memory that its jail does, where racct(9) is on."""
+        disk = self._optional("du", "-sh", root)
+        memory = parse.memory_use(self._optional("rctl", "-hu", f"jail:{pot}") or "")
+        return Usage(
+            disk=disk.split("\t", 1)[0].strip() if disk else None,
+            virtual_memory=memory.get("vmemoryuse"),
+            physical_memory=memory.get("memoryuse"),
+        )
+
+    def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
         """The redirect rules in force in an anchor; none when it is empty or absent."""
         return parse.redirections(self._run("pfctl", "-a", anchor, "-sn", "-P").out)
 
@@ -95,6 +122,14 @@ class Observer:
         found = (interface for text in shown if text for interface in parse.interfaces(text))
         return {interface.name: interface for interface in found}
 
+    def _jail_interfaces(self, wanted: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Interface]:
+        shown = {(jail, name): self._optional("ifconfig", "-j", jail, name) for jail, name in wanted}
+        return {key: found for key, text in shown.items() if text for found in parse.interfaces(text)}
+
+    def _each(self, subjects: tuple[str, ...], *argv: str) -> dict[str, str]:
+        found = {subject: self._optional(*argv, subject) for subject in subjects}
+        return {subject: text for subject, text in found.items() if text is not None}
+
     def _external(self) -> str | None:
         for family in ((), ("-inet6",)):
             found = self._optional("route", "-n", "get", *family, "default")
@@ -103,13 +138,14 @@ class Observer:
                 return interface
         return None
 
-    def _packet_filter(self) -> PacketFilter:
+    def _packet_filter(self, local: bool) -> PacketFilter:
         calls = parse.anchors(self._out("pfctl", "-sn") + self._out("pfctl", "-sr"))
         return PacketFilter(
             enabled=self._out("pfctl", "-s", "info").startswith("Status: Enabled"),
             nat_anchors=calls["nat-anchor"],
             rdr_anchors=calls["rdr-anchor"],
             filter_anchors=calls["anchor"],
+            filter_local=local and self._sysctls(("net.pf.filter_local",)) == (1,),
         )
 
     def _sysctls(self, names: tuple[str, ...]) -> tuple[int, ...]:
@@ -132,10 +168,20 @@ class Observer:
         value = self._optional("sysctl", "-n", "net.link.bridge.member_ifaddrs")
         return value is None or value.strip() != "0"
 
+    def _base_digest(self, release: str) -> str | None:
+        manifest = self._out("fetch", "-q", "-o", "-", f"{release}/MANIFEST")
+        return parse.manifest_digest(manifest, "base.txz")
+
     def _loaded(self, anchor: str) -> bool:
         return bool(self._out("pfctl", "-a", anchor, "-sn").strip())
 
+    def _directories(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
+        found = {path: self._run("test", "-d", path).code == 0 for path in paths}
+        return {path: FileKind.DIRECTORY if there else FileKind.ABSENT for path, there in found.items()}
+
     def _files(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
+        if not paths:
+            return {}
         # Its code is 1 as soon as one path is absent, which is an answer too.
         found = parse.file_kinds(self._run("stat", "-f", "%HT%t%N", *paths).out)
         return {path: found.get(path, FileKind.ABSENT) for path in paths}

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from netaddr import AddrFormatError, IPAddress, IPNetwork
 
 from potnet.errors import HostError
-from potnet.host_state import FileKind, Interface, InterfaceAddress, JailState, Listener, Route
+from potnet.host_state import (
+    ActiveRedirection,
+    FileKind,
+    Interface,
+    InterfaceAddress,
+    JailState,
+    Listener,
+    Route,
+)
 from potnet.model import Transport
 from potnet.ruleset import Redirection
 
@@ -118,18 +126,6 @@ def anchors(text: str) -> dict[str, frozenset[str]]:
         if match:
             calls[match[1]].add(match[2])
     return {word: frozenset(names) for word, names in calls.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveRedirection:
-    """A redirect rule as pf lists it: one for each interface and protocol."""
-
-    interface: str
-    protocol: Transport
-    host: str
-    port: int
-    address: IPAddress
-    pot_port: int
 
 
 def redirections(text: str) -> tuple[ActiveRedirection, ...]:
@@ -289,3 +285,8 @@ def manifest_digest(text: str, archive: str) -> str | None:
         if len(fields) >= 2 and fields[0] == archive and re.fullmatch(r"[0-9a-f]{64}", fields[1]):
             return fields[1]
     return None
+
+
+def memory_use(text: str) -> dict[str, str]:
+    """The resources of ``rctl -hu jail:NAME``, lines of ``name=amount``."""
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)

@@ -18,12 +18,16 @@ from potnet.actions import (
     AddDefaultRoute,
     AddMember,
     BringUp,
+    CheckRules,
+    CopyFile,
     CreateBridge,
     CreateEpair,
     DestroyInterface,
     Fetch,
+    FilterLocal,
     Jail,
     LoadAnchor,
+    LoadRules,
     MakeDirectory,
     MoveFile,
     RemoveAddress,
@@ -33,11 +37,13 @@ from potnet.actions import (
     RunHook,
     RunInJail,
     SetAddress,
+    SetBootVariable,
     SetForwarding,
     SetMac,
     SolicitRouter,
     StartJail,
     StopJail,
+    SwitchFilter,
     Unpack,
     UnpackLocal,
     VerifyDigest,
@@ -219,6 +225,32 @@ class Renderer:
             ),
         )
 
+    @_commands.register
+    def _(self, action: CopyFile) -> tuple[Command, ...]:
+        return _one("cp", "-p", action.source, action.destination)
+
+    @_commands.register
+    def _(self, action: CheckRules) -> tuple[Command, ...]:
+        return _one("pfctl", "-nf", action.path)
+
+    @_commands.register
+    def _(self, action: LoadRules) -> tuple[Command, ...]:
+        # -n: nothing is done when the module, or the kernel itself, has pf already.
+        return (*_one("kldload", "-n", "pf"), *_one("pfctl", "-f", action.path))
+
+    @_commands.register
+    def _(self, action: SwitchFilter) -> tuple[Command, ...]:
+        return _one("pfctl", "-e" if action.enabled else "-d")
+
+    @_commands.register
+    def _(self, action: SetBootVariable) -> tuple[Command, ...]:
+        where = ("-f", action.file) if action.file else ()
+        return _one("sysrc", *where, f"{action.name}={action.value}")
+
+    @_commands.register
+    def _(self, action: FilterLocal) -> tuple[Command, ...]:
+        return _one("sysctl", "net.pf.filter_local=1")
+
     def jail(self, jail: Jail) -> str:
         """The jail.conf(5) text of a jail."""
         aliases = {
@@ -248,9 +280,7 @@ class Renderer:
             case ExternalIsolation(network, outlets):
                 return self._template("pf-ext.conf.j2", {"network": network, "outlets": _outlets(outlets)})
             case BridgeIsolation(bridge, own, network):
-                return self._template(
-                    "pf-bridge.conf.j2", {"bridge": bridge, "own": own, "network": network}
-                )
+                return self._template("pf-bridge.conf.j2", {"bridge": bridge, "own": own, "network": network})
             case Redirections(bridge, network, outlets, items):
                 sides = _outlets(outlets)
                 return self._template(

@@ -1,0 +1,160 @@
+"""The application object: the one place where drivers and executors are named."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from potnet import config as configuration
+from potnet.config import Config
+from potnet.drivers.base import Driver
+from potnet.errors import ConfigError, PotnetError
+from potnet.executors.base import Executor
+from potnet.locks import Locks
+from potnet.store.store import Store
+
+if TYPE_CHECKING:
+    from potnet.drivers.freebsd.render import Render
+
+SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (--host freebsd for a real one)"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line asks for. changes_host: the command may change something."""
+
+    config_file: Path | None = None
+    host: str = "auto"
+    state_dir: Path | None = None
+    via: str | None = None
+    dry_run: bool = False
+    verbose: int = 0
+    quiet: bool = False
+    changes_host: bool = False
+
+
+@dataclass
+class App:
+    """What operations work with. notify: tells the user one line beside the result."""
+
+    config: Config
+    store: Store
+    driver: Driver
+    executor: Executor
+    host_kind: str
+    notify: Callable[[str], None]
+    locks: Locks
+
+
+@contextmanager
+def open_app(settings: Settings) -> Iterator[App]:
+    """The application for one command. Raises ConfigError, StoreError or HostError."""
+    config = configuration.load_in_force(settings.config_file)
+    kind = _host_kind(settings, config)
+    via = settings.via or config.via
+    if via and kind != "freebsd":
+        raise ConfigError("--via reaches a real host only", hint="add --host freebsd")
+    if settings.changes_host and not settings.dry_run and kind == "freebsd" and not via:
+        _require_root()
+    notify = _silent if settings.quiet else _stderr
+    if kind == "sim" and settings.changes_host:
+        notify(SIMULATED_NOTICE)
+    directory = settings.state_dir or _state_dir(config, kind, via)
+    opener = Store.open_copy if settings.dry_run else Store.open
+    executor = _executor(settings, kind, via, directory)
+    with opener(directory, kind) as store:
+        yield App(
+            config=config,
+            store=store,
+            driver=_driver(config, executor),
+            executor=executor,
+            host_kind=kind,
+            notify=notify,
+            locks=Locks(None if settings.dry_run else directory / "locks"),
+        )
+
+
+def _host_kind(settings: Settings, config: Config) -> str:
+    wanted = config.host if settings.host == "auto" else settings.host
+    if wanted != "auto":
+        return wanted
+    return "freebsd" if platform.system() == "FreeBSD" else "sim"
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise PotnetError(
+            "this changes the host's network, which only root may do", hint="run it as root, or see -n"
+        )
+
+
+def _state_dir(config: Config, kind: str, via: str | None) -> Path:
+    """Where the store of a host is: each host behind a prefix has its own."""
+    if config.state_dir:
+        base = Path(config.state_dir)
+    elif platform.system() == "FreeBSD" and os.geteuid() == 0 and kind == "freebsd":
+        base = Path("/var/db/potnet")
+    else:
+        home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
+        base = Path(home) / "potnet" / kind
+    return base / "via" / quote(via, safe="") if via else base
+
+
+def _executor(settings: Settings, kind: str, via: str | None, directory: Path) -> Executor:
+    executor: Executor
+    if kind == "sim":
+        from potnet.executors.simulated import SimulatedHost
+
+        executor = SimulatedHost(directory / "sim")
+    else:
+        from potnet.executors.local import LocalExecutor
+
+        executor = LocalExecutor()
+    if via:
+        from potnet.executors.remote import RemoteExecutor
+
+        executor = RemoteExecutor(via, executor)
+    if settings.dry_run:
+        from potnet.executors.dry_run import DryRun
+
+        executor = DryRun(executor, _stdout)
+    if settings.verbose:
+        from potnet.executors.traced import Traced
+
+        executor = Traced(executor, _stderr)
+    return executor
+
+
+def _driver(config: Config, executor: Executor) -> Driver:
+    from potnet.drivers.freebsd import FreeBSD
+
+    return FreeBSD(executor, _render(config))
+
+
+def _render(config: Config) -> Render:
+    def render(template: str, values: dict[str, object]) -> str:
+        # Only what renders a template pays for Jinja2's import.
+        from potnet import templates
+
+        return templates.render(config.templates, template, values)
+
+    return render
+
+
+def _stdout(line: str) -> None:
+    print(line, flush=True)
+
+
+def _stderr(line: str) -> None:
+    print(f"potnet: {line}", file=sys.stderr, flush=True)
+
+
+def _silent(line: str) -> None:
+    del line

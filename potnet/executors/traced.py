@@ -1,0 +1,26 @@
+"""Tells each command before it runs, for ``-v``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from potnet.executors.base import Command, CommandResult, Executor
+from potnet.executors.dry_run import as_shell
+
+
+class Traced:
+    """Passes everything to `inner`, after it has told `write`."""
+
+    def __init__(self, inner: Executor, write: Callable[[str], None]) -> None:
+        self._inner = inner
+        self._write = write
+
+    def run(self, command: Command) -> CommandResult:
+        """See `Executor`."""
+        self._write(f"+ {as_shell(command)}")
+        return self._inner.run(command)
+
+    def attach(self, command: Command) -> int:
+        """See `Executor`."""
+        self._write(f"+ {as_shell(command)}")
+        return self._inner.attach(command)

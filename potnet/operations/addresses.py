@@ -1,0 +1,150 @@
+"""The -i option: addresses of pots, given or chosen, and what is reserved with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netaddr import IPAddress
+
+from potnet.errors import PotnetError, UsageError
+from potnet.host_state import Query
+from potnet.model import (
+    PUBLIC,
+    Alias,
+    Attachment,
+    Bridge,
+    NetworkType,
+    Pot,
+    ResolverKind,
+)
+from potnet.operations.common import (
+    busy_units,
+    external_interface,
+    parse_address,
+    public_bridge,
+    require_bridge,
+)
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+AUTO = "auto"
+_INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,14}")
+
+
+def aliases_of(app: App, values: Sequence[str]) -> tuple[Alias, ...]:
+    """``[IF|]ADDR`` values as aliases; without IF the host's external interface. Raises UsageError."""
+    if not values:
+        raise UsageError("-N alias needs an address", hint="-i [IF|]ADDRESS, as often as wanted")
+    aliases = [_alias(value) for value in values]
+    if any(not alias.interface for alias in aliases):
+        state = app.driver.observe(Query(external=app.config.external_interface is None))
+        external = external_interface(app, state)
+        if external is None:
+            raise PotnetError("the host has no default route", hint="name the interface: -i IF|ADDRESS")
+        aliases = [a if a.interface else replace(a, interface=external) for a in aliases]
+    if len(set(aliases)) < len(aliases):
+        raise UsageError("an address is given twice")
+    return tuple(aliases)
+
+
+def _alias(value: str) -> Alias:
+    if value == AUTO:
+        raise UsageError("-N alias has no addresses to choose from", hint="-i [IF|]ADDRESS in place of auto")
+    interface, bar, text = value.rpartition("|")
+    if bar and not _INTERFACE.fullmatch(interface):
+        raise UsageError(f"-i {value!r}: {interface!r} is no interface", hint="such as em0|192.0.2.10")
+    address = parse_address(text)
+    if address.is_multicast() or int(address) == 0:
+        raise UsageError(f"-i {value!r}: no jail can have {address}")
+    return Alias(interface, address)
+
+
+def check_aliases(app: App, pot: Pot) -> None:
+    """Raises PotnetError when the stack has no address, or the host or another pot has one of them."""
+    if not any(a.address.version in pot.stack.families for a in pot.aliases):
+        raise PotnetError(
+            f"stack {pot.stack} can use none of {', '.join(str(a.address) for a in pot.aliases)}",
+            hint="give an address of its family, or another -S",
+        )
+    interfaces = tuple(dict.fromkeys(alias.interface for alias in pot.aliases))
+    shown = app.driver.observe(Query(interfaces=interfaces))
+    in_use = _running_aliases(app)
+    for alias in pot.aliases:
+        found = shown.interfaces.get(alias.interface)
+        if found is None:
+            raise PotnetError(f"the host has no interface {alias.interface}", hint="`ifconfig -l` lists them")
+        holder = in_use.get(alias)
+        if holder is not None and holder != pot.name:
+            raise PotnetError(f"{alias.address} on {alias.interface} is an alias of pot {holder}, which runs")
+        if holder is None and found.has(alias.address):
+            raise PotnetError(
+                f"{alias.address} is the host's own address on {alias.interface}: a jail would take it over, "
+                "and the host would lose it at stop",
+                hint="give an address that nobody has yet",
+            )
+
+
+def _running_aliases(app: App) -> dict[Alias, str]:
+    """The aliases of starts on record, which `set` may have replaced since, with their pots."""
+    return {alias: run.pot.name for run in app.store.runs() for alias in run.pot.aliases}
+
+
+def attach(app: App, pot: Pot, bridge: str | None, values: Sequence[str]) -> Pot:
+    """The pot with an epair for each bridge that it is on, addresses leased; in the caller's transaction."""
+    if not pot.network_type.bridged:
+        return pot
+    if pot.network_type is NetworkType.PRIVATE_BRIDGE:
+        bridges = [private_bridge(app, str(bridge))]
+    else:
+        bridges = [public_bridge(app, family) for family in pot.stack.families]
+    busy = set(busy_units(app, "epair"))
+    attachments: list[Attachment] = []
+    for each in bridges:
+        unit = app.store.free_unit("epair", busy)
+        busy.add(unit)
+        address = lease(app, pot.name, each, values[0] if values else AUTO)
+        attachments.append(Attachment(each.name, unit, app.store.new_mac(), address))
+    return replace(pot, attachments=tuple(attachments))
+
+
+def private_bridge(app: App, name: str) -> Bridge:
+    """The private bridge of that name; raises PotnetError."""
+    bridge = require_bridge(app, name)
+    if bridge.network is None or bridge.network == app.config.network:
+        raise PotnetError(f"{name} is a public bridge", hint="use -N public-bridge")
+    return bridge
+
+
+def lease(app: App, pot: str, bridge: Bridge, value: str) -> IPAddress | None:
+    """An address of the bridge's network for a pot; None where the pot learns its own."""
+    if bridge.network is None:
+        return None
+    config = app.config
+    if bridge.name == PUBLIC and pot == config.dns_name and config.dns_address in config.network:
+        if value != AUTO and parse_address(value) != config.dns_address:
+            raise PotnetError(
+                f"{pot} is the DNS server of all pots, whose address is {config.dns_address}",
+                hint="give -i auto, or change dns.name or dns.address in the configuration",
+            )
+        return app.store.reserve_excluded(bridge.name, pot, config.dns_address)
+    return app.store.reserve(bridge.name, pot, None if value == AUTO else _ipv4(value))
+
+
+def _ipv4(value: str) -> IPAddress:
+    address = parse_address(value)
+    if address.version != 4:
+        raise UsageError(f"-i {value}: bridges take IPv4 addresses", hint="IPv6 comes by SLAAC: -i auto")
+    return address
+
+
+def check_resolver(app: App, pot: Pot) -> None:
+    """Raises PotnetError when the pot would need itself to run."""
+    if pot.resolver.kind is ResolverKind.POT and pot.name == app.config.dns_name:
+        raise PotnetError(
+            f"pots depend on each other in a circle: {pot.name} would have itself as resolver",
+            hint="choose another -d for the DNS server",
+        )

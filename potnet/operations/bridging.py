@@ -1,0 +1,105 @@
+"""Between store and host: units that are free on both, and the forwarding switch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.actions import DestroyInterface, Plan, SetForwarding, Step
+from potnet.apply import apply
+from potnet.host_state import HostState, Query
+from potnet.model import Bridge, Pot
+from potnet.operations.common import FORWARDING, busy_units
+from potnet.planning import start as planning
+from potnet.planning.vnet import description
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def free_epairs(app: App, pot: Pot, names: Collection[str]) -> Pot:
+    """The pot with epair units that nothing else on the host has; changed ones are recorded.
+
+    One that is there and says it is this pot's was left by a start that nobody remembers: it goes.
+    """
+    taken = [a for a in pot.attachments if {a.host_end, a.jail_end} & set(names)]
+    if not taken:
+        return pot
+    shown = app.driver.observe(Query(interfaces=tuple(a.host_end for a in taken))).interfaces
+    changed = {}
+    for attachment in taken:
+        found = shown.get(attachment.host_end)
+        if found is not None and found.description == planning.description(pot):
+            apply(Plan((Step(DestroyInterface(attachment.host_end)),)), app.driver)
+        else:
+            changed[attachment.unit] = attachment
+    return _renumbered(app, pot, set(changed))
+
+
+def _renumbered(app: App, pot: Pot, taken: set[int]) -> Pot:
+    if not taken:
+        return pot
+    busy = set(busy_units(app, "epair"))
+    with app.store.transaction():
+        attachments = []
+        for attachment in pot.attachments:
+            if attachment.unit in taken:
+                attachment = replace(attachment, unit=app.store.free_unit("epair", busy))
+                busy.add(attachment.unit)
+            attachments.append(attachment)
+        pot = replace(pot, attachments=tuple(attachments))
+        app.store.update_pot(pot)
+    return pot
+
+
+def free_bridge(app: App, bridge: Bridge, state: HostState) -> Bridge:
+    """The bridge with a unit that nothing else on the host has; a changed one is recorded."""
+    found = state.interfaces.get(bridge.interface)
+    if found is None or found.description == description(bridge):
+        return bridge
+    with app.store.transaction():
+        bridge = replace(bridge, unit=app.store.free_unit("bridge", busy_units(app, "bridge")))
+        app.store.update_bridge(bridge)
+    return bridge
+
+
+def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> HostState:
+    """`state` with what has to be known before these bridges are made."""
+    routed = any(b.network is not None for b in missing)
+    more = app.driver.observe(
+        Query(
+            routes=routed,
+            forwarding=routed,
+            pot_bridges=routed,
+            bridge_rules=any(b.network is None for b in missing),
+            loaded_anchor=app.config.nat_anchor if routed and app.store.remembered(FORWARDING) else None,
+        )
+    )
+    return replace(
+        state,
+        routes=more.routes,
+        forwarding=more.forwarding,
+        pot_bridges=more.pot_bridges,
+        members_keep_addresses=more.members_keep_addresses,
+        nat_loaded=more.nat_loaded,
+    )
+
+
+def remember_forwarding(app: App, plan: Plan, state: HostState) -> None:
+    """Record that potnet switches forwarding on; or forget it, when the host did so since.
+
+    After a reboot the record of before means nothing: then the NAT anchor, which is loaded first, is empty.
+    """
+    if any(isinstance(step.action, SetForwarding) for step in plan.steps):
+        app.store.remember(FORWARDING, "0")
+    elif state.forwarding and not state.nat_loaded:
+        app.store.forget(FORWARDING)
+
+
+def restore_forwarding(app: App, remembered: str | None) -> None:
+    """Put the record back to what it was."""
+    if remembered is None:
+        app.store.forget(FORWARDING)
+    else:
+        app.store.remember(FORWARDING, remembered)

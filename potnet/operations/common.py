@@ -1,0 +1,178 @@
+"""What several operations need: finding pots and bridges, and what is known around them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netaddr import IPAddress
+
+from potnet.actions import RunHook, Step
+from potnet.errors import PotnetError, UsageError
+from potnet.host_state import HostState, Query
+from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, HookKind, Pot, Run, valid_name
+from potnet.planning.jail import owned
+from potnet.planning.vnet import Vnet
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+#: Under this key the store keeps that potnet switched IPv4 forwarding on.
+FORWARDING = "forwarding4"
+#: Held while what pots share (bridges, forwarding, the NAT anchor) is looked at and changed.
+NETWORK_LOCK = "network"
+
+NAME_HINT = "1 to 51 letters, digits, - and _, beginning with a letter or digit, and not digits only"
+_HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one pot: changed, or already as wanted."""
+
+    name: str
+    changed: bool
+
+
+def check_name(what: str, name: str) -> None:
+    """Raises UsageError unless a pot or bridge may have this name."""
+    if not valid_name(name):
+        raise UsageError(f"{name!r} is no name for a {what}", hint=f"a name is {NAME_HINT}")
+
+
+def check_hostname(hostname: str) -> None:
+    """Raises UsageError unless this is a host name (RFC 1123, and underscores)."""
+    if len(hostname) > 253 or not _HOSTNAME.fullmatch(hostname):
+        raise UsageError(
+            f"{hostname!r} is no host name", hint="labels of letters, digits and -, joined by dots"
+        )
+
+
+def parse_command(text: str) -> tuple[str, ...]:
+    """A command as it would be typed, as its words; raises UsageError. Empty for the default."""
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"--cmd {text!r}: {error}") from error
+    if any("\0" in word for word in words):
+        raise UsageError("--cmd: a command cannot hold a NUL")
+    return words
+
+
+def parse_address(text: str) -> IPAddress:
+    """An IPv4 or IPv6 address in its usual form; raises UsageError."""
+    from netaddr import INET_PTON, AddrFormatError
+
+    try:
+        return IPAddress(text, flags=INET_PTON)
+    except (AddrFormatError, ValueError) as error:
+        raise UsageError(f"{text!r} is no address", hint="such as 10.192.0.10 or 2001:db8::10") from error
+
+
+def require_pot(app: App, name: str) -> Pot:
+    """The pot of that name; raises PotnetError that names those there are."""
+    pot = app.store.pot(name)
+    if pot is None:
+        raise PotnetError(f"there is no pot {name!r}", hint=_those("pots", app.store.pot_names()))
+    return pot
+
+
+def require_bridge(app: App, name: str) -> Bridge:
+    """The bridge of that name, a public one made known if need be; raises PotnetError."""
+    bridge = app.store.bridge(name)
+    if bridge is None and name in (PUBLIC, PUBLIC6):
+        bridge = public_bridge(app, 4 if name == PUBLIC else 6)
+    if bridge is None:
+        names = tuple(b.name for b in app.store.bridges())
+        raise PotnetError(f"there is no bridge {name!r}", hint=_those("bridges", names))
+    return bridge
+
+
+def _those(what: str, names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+    return f"{what}: {shown}" if names else f"there are no {what} yet"
+
+
+def define_public_network(app: App) -> None:
+    """Make the public network known to the store, as the configuration has it."""
+    config = app.config
+    app.store.define_network(PUBLIC, config.network, (config.gateway, config.dns_address))
+
+
+def public_bridge(app: App, family: int) -> Bridge:
+    """The public bridge of a family, made known to the store when it is not."""
+    name = PUBLIC if family == 4 else PUBLIC6
+    known = app.store.bridge(name)
+    if known is not None:
+        return known
+    unit = app.store.free_unit("bridge", busy_units(app, "bridge"))
+    if family == 6:
+        bridge = Bridge(name, BridgeKind.PUBLIC6, unit)
+    else:
+        define_public_network(app)
+        bridge = Bridge(name, BridgeKind.PUBLIC, unit, app.config.network, app.config.gateway)
+    app.store.add_bridge(bridge)
+    return bridge
+
+
+def busy_units(app: App, kind: str) -> frozenset[int]:
+    """The numbers of epairs or bridges that the host has now."""
+    pattern = re.compile(r"epair(\d+)[ab]" if kind == "epair" else r"bridge(\d+)")
+    names = app.driver.observe(Query(names=True)).names
+    return frozenset(int(match[1]) for match in map(pattern.fullmatch, names) if match)
+
+
+def vnet(app: App) -> Vnet:
+    """What the store knows of all bridges."""
+    return Vnet(app.store.bridges(), app.store.remembered(FORWARDING) is not None)
+
+
+def external_interface(app: App, state: HostState) -> str | None:
+    """The configured external interface, else that of the default route as observed."""
+    return app.config.external_interface or state.external
+
+
+def is_running(app: App, pot: Pot) -> bool:
+    """Whether the pot runs, as the host says."""
+    state = app.driver.observe(Query(jails=(pot.name,)))
+    return running(app.store.run(pot.name), state)
+
+
+def running(run: Run | None, state: HostState) -> bool:
+    """Whether a recorded start is complete and its jail is there."""
+    if run is None or run.jid is None:
+        return False
+    return owned(run, state.jails.get(run.pot.name))
+
+
+def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
+    """The variables that hooks and ``info -E`` give of a pot."""
+    variables = [("_POT_NAME", pot.name)]
+    for attachment in pot.attachments[:1]:
+        variables.append(("_POT_IP", str(pot.ipv4) if pot.ipv4 else ""))
+        variables.append(("_POT_BRIDGE", attachment.bridge))
+    for number, alias in enumerate(pot.aliases):
+        variables.append((f"_POT_IP_{number}", str(alias.address)))
+        variables.append((f"_POT_NIC_{number}", alias.interface))
+    if jid is not None:
+        variables.append(("_POT_JID", str(jid)))
+    return tuple(variables)
+
+
+def pot_directory(app: App, name: str) -> str:
+    """Where potnet keeps what belongs to a pot on the host."""
+    return f"{app.config.jails}/{name}"
+
+
+def hook_path(app: App, pot: str, kind: HookKind) -> str:
+    """Where a hook of a pot lies on the host."""
+    return f"{pot_directory(app, pot)}/conf/{kind}"
+
+
+def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Step, ...]:
+    """The step that runs a hook, if the pot has one of this kind."""
+    if kind not in pot.hooks:
+        return ()
+    return (Step(RunHook(hook_path(app, pot.name, kind), environment_of(pot, jid)), None, f"{kind} hook"),)

@@ -1,0 +1,231 @@
+"""Creating pots: checks, a reservation in one transaction, and a root."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from potnet.actions import (
+    Fetch,
+    MakeDirectory,
+    MoveFile,
+    Plan,
+    RemoveFile,
+    RemoveTree,
+    Step,
+    Unpack,
+    VerifyDigest,
+)
+from potnet.apply import apply
+from potnet.errors import PotnetError, UsageError
+from potnet.host_state import FileKind, Query
+from potnet.model import NetworkType, Pot, Resolver, Stack
+from potnet.operations.addresses import aliases_of, attach, check_aliases, check_resolver
+from potnet.operations.common import (
+    check_hostname,
+    check_name,
+    define_public_network,
+    parse_command,
+    pot_directory,
+)
+from potnet.operations.resolvers import parse_resolver
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+_RELEASE = re.compile(r"(\d{1,3}\.\d{1,3})(?:-RELEASE)?")
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """What ``create`` was asked for. addresses: the -i values; resolver: the -d value; None: the default."""
+
+    name: str | None = None
+    network_type: NetworkType = NetworkType.INHERIT
+    stack: Stack | None = None
+    addresses: tuple[str, ...] = ()
+    bridge: str | None = None
+    resolver: str | None = None
+    hostname: str | None = None
+    path: str | None = None
+    base: str | None = None
+    command: str | None = None
+    boot: bool = False
+
+
+def create(app: App, request: CreateRequest) -> Pot:
+    """Make a pot: its record with all that is reserved for it, then its root. Nothing stays on failure."""
+    if request.name is not None:
+        check_name("pot", request.name)
+    draft = _draft(app, request)
+    _check_network(app, request, draft)
+    base = _release(request.base)
+    if base and request.path:
+        raise UsageError(
+            "-b unpacks a release into a new root, --path uses one that exists", hint="give one of the two"
+        )
+    with app.store.transaction():
+        pot = _reserve(app, request, draft)
+    try:
+        _make_root(app, pot, base)
+    except BaseException:
+        app.store.remove_pot(pot.name)
+        raise
+    return _with_real_root(app, pot)
+
+
+def _draft(app: App, request: CreateRequest) -> Pot:
+    """The pot without what has to be reserved; its name may be empty still."""
+    name = request.name or ""
+    if request.hostname is not None:
+        check_hostname(request.hostname)
+    return Pot(
+        name=name,
+        network_type=request.network_type,
+        stack=request.stack or app.config.stack,
+        root=_root(app, name, request.path),
+        root_made=request.path is None,
+        hostname=request.hostname or name,
+        base=_release(request.base),
+        resolver=parse_resolver(request.resolver) if request.resolver else Resolver(),
+        command=parse_command(request.command) if request.command else (),
+        boot=request.boot,
+        aliases=aliases_of(app, request.addresses) if request.network_type is NetworkType.ALIAS else (),
+    )
+
+
+def _root(app: App, name: str, path: str | None) -> str:
+    if path is None:
+        return f"{pot_directory(app, name)}/m"
+    if not path.startswith("/") or any(ord(c) < 32 or c == "\x7f" for c in path):
+        raise UsageError(f"--path {path!r}: not an absolute path", hint="such as /jails/web")
+    return str(Path(path)) if path.strip("/") else "/"
+
+
+def _release(text: str | None) -> str | None:
+    if text is None:
+        return None
+    match = _RELEASE.fullmatch(text)
+    if not match:
+        raise UsageError(f"-b {text!r}: no release of FreeBSD", hint="such as 14.2")
+    return match[1]
+
+
+def _check_network(app: App, request: CreateRequest, pot: Pot) -> None:
+    kind = request.network_type
+    if request.bridge is not None and kind is not NetworkType.PRIVATE_BRIDGE:
+        raise UsageError(f"-B is for -N private-bridge, not {kind}")
+    if kind is NetworkType.INHERIT and request.addresses:
+        raise UsageError("-N inherit uses the host's addresses: -i has no place there")
+    if kind is NetworkType.ALIAS:
+        check_aliases(app, pot)
+    elif len(request.addresses) > 1:
+        raise UsageError(f"-N {kind} takes one -i", hint="only -N alias takes several")
+    if kind is NetworkType.PRIVATE_BRIDGE:
+        _check_private(app, request, pot)
+    if (
+        kind is NetworkType.PUBLIC_BRIDGE
+        and pot.stack is Stack.IPV6
+        and request.addresses not in ((), ("auto",))
+    ):
+        raise UsageError(
+            "a pot with an IPv6 stack takes its address on the public bridge by SLAAC", hint="give -i auto"
+        )
+
+
+def _check_private(app: App, request: CreateRequest, pot: Pot) -> None:
+    if request.bridge is None:
+        raise UsageError(
+            "-N private-bridge needs a bridge", hint="-B BRIDGE; create-private-bridge makes one"
+        )
+    if pot.stack is Stack.IPV6:
+        raise PotnetError("private bridges carry IPv4 only", hint="choose -S ipv4 or -S dual")
+    if pot.stack is Stack.DUAL:
+        app.notify(f"private bridge {request.bridge} carries IPv4 only: the pot has no IPv6 there")
+
+
+def _reserve(app: App, request: CreateRequest, draft: Pot) -> Pot:
+    """Everything that only one pot can have, within the caller's transaction."""
+    define_public_network(app)
+    name = draft.name or app.store.next_pot_name()
+    pot = replace(
+        draft,
+        name=name,
+        hostname=draft.hostname or name,
+        root=draft.root if request.path else f"{pot_directory(app, name)}/m",
+    )
+    check_resolver(app, pot)
+    pot = attach(app, pot, request.bridge, request.addresses)
+    app.store.add_pot(pot)
+    return pot
+
+
+def _make_root(app: App, pot: Pot, base: str | None) -> None:
+    directory = pot_directory(app, pot.name)
+    if not pot.root_made:
+        _check_given_root(app, pot)
+        return
+    if app.driver.observe(Query(files=(directory,))).files[directory] is not FileKind.ABSENT:
+        raise PotnetError(
+            f"{directory} exists already", hint="remove it, or use what is in it: create --path DIR"
+        )
+    undo = RemoveTree(directory)
+    steps = [Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files")]
+    if base is None:
+        steps.append(Step(MakeDirectory(f"{pot.root}/etc"), None, "a jail without programs"))
+    else:
+        steps += _fetch_base(app, pot.name, base)
+        steps.append(Step(MakeDirectory(pot.root)))
+        steps.append(Step(Unpack(_archive(app, base), pot.root), None, f"FreeBSD {base}"))
+    apply(Plan(tuple(steps)), app.driver)
+
+
+def _check_given_root(app: App, pot: Pot) -> None:
+    found = app.driver.observe(Query(directories=(pot.root,))).files
+    if found[pot.root] is not FileKind.DIRECTORY:
+        raise PotnetError(
+            f"--path {pot.root} is no directory", hint="give an existing one, or leave --path out"
+        )
+
+
+def _archive(app: App, base: str) -> str:
+    return f"{app.config.cache}/{base}-RELEASE_base.txz"
+
+
+def _fetch_base(app: App, name: str, base: str) -> list[Step]:
+    """The steps that bring a release's archive into the cache, checked; none when it is there."""
+    archive = _archive(app, base)
+    if app.driver.observe(Query(files=(archive,))).files[archive] is FileKind.FILE:
+        return []
+    if not app.config.mirror:
+        raise PotnetError(
+            f"{archive} is not there, and no mirror to fetch it from is configured",
+            hint="put it there, or set releases.mirror in the configuration",
+        )
+    release = f"{app.config.mirror.rstrip('/')}/{base}-RELEASE"
+    digest = app.driver.observe(Query(release=release)).base_digest
+    if digest is None:
+        raise PotnetError(f"{release}/MANIFEST names no SHA-256 for base.txz", hint="look at releases.mirror")
+    part = f".{base}-RELEASE_base.txz.{name}"
+    return [
+        Step(MakeDirectory(app.config.cache)),
+        Step(Fetch(f"{release}/base.txz", f"{app.config.cache}/{part}"), RemoveFile(app.config.cache, part)),
+        Step(VerifyDigest(f"{app.config.cache}/{part}", digest), None, "as the release's MANIFEST says"),
+        Step(MoveFile(f"{app.config.cache}/{part}", archive)),
+    ]
+
+
+def _with_real_root(app: App, pot: Pot) -> Pot:
+    """The pot with its root's links resolved, which is how jail(8) shows it."""
+    real = app.driver.real_path(pot.root)
+    if real is None or real == pot.root:
+        return pot
+    pot = replace(pot, root=real)
+    try:
+        app.store.update_pot(pot)
+    except PotnetError:
+        app.store.remove_pot(pot.name)
+        raise
+    return pot

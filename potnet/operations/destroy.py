@@ -1,0 +1,72 @@
+"""Destroying pots and bridges: nothing of them stays, in the store or on the host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from potnet.actions import Plan, RemoveTree, Step
+from potnet.apply import apply_all
+from potnet.errors import HostError, PotnetError
+from potnet.host_state import Query
+from potnet.model import PUBLIC, PUBLIC6, Pot
+from potnet.operations.common import NETWORK_LOCK, pot_directory, require_bridge, require_pot, running
+from potnet.operations.stop import clear_up
+from potnet.operations.vnet import take_down
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def destroy_pot(app: App, name: str) -> None:
+    """Remove a stopped pot, with the root that create made for it. Raises PotnetError."""
+    with app.locks.hold(f"pot-{name}"):
+        pot = require_pot(app, name)
+        run = app.store.run(name)
+        if run is not None:
+            state = app.driver.observe(Query(jails=(name,)))
+            if running(run, state):
+                raise PotnetError(f"{name} is running", hint=f"`potnet stop {name}` first")
+            with app.locks.hold(NETWORK_LOCK):
+                clear_up(app, run)
+        _remove_files(app, pot)
+        app.store.remove_pot(name)
+
+
+def _remove_files(app: App, pot: Pot) -> None:
+    """Remove the pot's directory: the root that create made, and its hooks."""
+    if not pot.root_made and not pot.hooks:
+        return
+    directory = pot_directory(app, pot.name)
+    mounts = app.driver.observe(Query(mounts=True)).mounts
+    inside = [point for point in mounts if point == directory or point.startswith(f"{directory}/")]
+    if inside:
+        raise HostError(
+            f"something is mounted in {directory}: {', '.join(inside)}",
+            hint="unmount it first: nothing is removed across a mount",
+        )
+    failures = apply_all(Plan((Step(RemoveTree(directory)),)), app.driver)
+    if failures:
+        raise HostError(
+            f"cannot remove {directory}" + "".join(f"\n  left behind: {line}" for line in failures),
+            hint=f"mend what it says, then destroy {pot.name} once more",
+        )
+
+
+def destroy_bridge(app: App, name: str) -> None:
+    """Remove a private bridge that no pot uses, and give its network back. Raises PotnetError."""
+    if name in (PUBLIC, PUBLIC6):
+        raise PotnetError(
+            f"{name} is the pots' public bridge and stays", hint="`potnet vnet-stop` takes it down"
+        )
+    with app.locks.hold(NETWORK_LOCK):
+        bridge = require_bridge(app, name)
+        pots = app.store.bridged_names(name)
+        if pots:
+            raise PotnetError(
+                f"bridge {name} is in use by {', '.join(pots[:10])}{', …' if len(pots) > 10 else ''}",
+                hint="destroy these pots first",
+            )
+        take_down(app, bridge)
+        with app.store.transaction():
+            app.store.uncarve(name)
+            app.store.remove_bridge(name)

@@ -1,0 +1,28 @@
+"""run and exec: a shell, or a command, in a running jail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from potnet.errors import PotnetError
+from potnet.executors.base import Command
+from potnet.operations.common import is_running, require_pot
+from potnet.operations.start import start
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+SHELL = "/bin/sh"
+
+
+def run(app: App, name: str) -> int:
+    """Start the pot if it is stopped, open a shell in it, and return the shell's exit code."""
+    start(app, [name])
+    return app.executor.attach(Command(("jexec", name, SHELL), timeout=None))
+
+
+def execute(app: App, name: str, argv: tuple[str, ...]) -> int:
+    """Run a command in a running pot and return its exit code."""
+    if not is_running(app, require_pot(app, name)):
+        raise PotnetError(f"{name} is not running", hint=f"`potnet start {name}` first")
+    return app.executor.attach(Command(("jexec", name, *argv), timeout=None))

@@ -1,0 +1,156 @@
+"""info and list: what is known of pots and bridges, as plain dictionaries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from potnet.host_state import HostState, Query
+from potnet.model import Attachment, Bridge, NetworkType, Pot, Run
+from potnet.operations.common import environment_of, require_bridge, require_pot, running
+from potnet.operations.show import show_bridge
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+View = dict[str, Any]
+
+
+def info(app: App, name: str) -> View:
+    """One pot, as ``info -p`` and ``list`` give it; raises PotnetError."""
+    pot = require_pot(app, name)
+    run = app.store.run(name)
+    state = app.driver.observe(Query(jails=(name,)))
+    active = running(run, state)
+    learnt = tuple((name, a.jail_end) for a in pot.attachments if a.address is None) if active else ()
+    if learnt:
+        state = _with_learnt(app, state, learnt)
+    return pot_view(app, pot, run, state)
+
+
+def _with_learnt(app: App, state: HostState, interfaces: tuple[tuple[str, str], ...]) -> HostState:
+    """The state with the interfaces of a jail that configured themselves."""
+    from dataclasses import replace
+
+    shown = app.driver.observe(Query(jail_interfaces=interfaces))
+    return replace(state, jail_interfaces=shown.jail_interfaces)
+
+
+def list_pots(app: App) -> list[View]:
+    """All pots, by name; one look at the host for all of them."""
+    state = app.driver.observe(Query(jails=None))
+    runs = {run.pot.name: run for run in app.store.runs()}
+    bridges = {bridge.name: bridge for bridge in app.store.bridges()}
+    return [pot_view(app, pot, runs.get(pot.name), state, bridges) for pot in app.store.pots()]
+
+
+def pot_view(
+    app: App, pot: Pot, run: Run | None, state: HostState, bridges: dict[str, Bridge] | None = None
+) -> View:
+    """The facts of a pot from its record and what was observed."""
+    known = bridges if bridges is not None else {b.name: b for b in app.store.bridges()}
+    active = running(run, state)
+    interfaces = [{"name": a.jail_end, "mac": a.mac, "bridge": a.bridge} for a in pot.attachments]
+    return {
+        "name": pot.name,
+        "state": "running" if active else "stopped",
+        "network_type": str(pot.network_type),
+        "stack": str(pot.stack),
+        "addresses": _addresses(pot, known, state),
+        "bridge": pot.attachments[0].bridge if pot.attachments else None,
+        "mac": pot.attachments[0].mac if pot.attachments else None,
+        "resolver": str(pot.resolver.kind),
+        "exports": [
+            {
+                "protocol": str(e.protocol),
+                "pot_port": e.pot_port,
+                "host_port": e.host_port,
+                "host_address": str(app.config.external_address) if app.config.external_address else None,
+            }
+            for e in pot.exports
+        ],
+        "root": pot.root,
+        "interfaces": interfaces,
+        "jid": run.jid if active and run else None,
+        "hostname": pot.hostname,
+        "base": pot.base,
+        "boot": pot.boot,
+        "command": list(pot.command),
+        "type": "single",
+        "level": 0,
+    }
+
+
+def _addresses(pot: Pot, bridges: dict[str, Bridge], state: HostState) -> list[View]:
+    if pot.network_type is NetworkType.ALIAS:
+        return [
+            _address(
+                a.address.version, str(a.address), 32 if a.address.version == 4 else 128, a.interface, None
+            )
+            for a in pot.aliases
+        ]
+    found: list[View] = []
+    for attachment in pot.attachments:
+        bridge = bridges.get(attachment.bridge)
+        if attachment.address is None:
+            found += _learnt(pot, attachment, state)
+        elif bridge is not None and bridge.network is not None:
+            network = bridge.network
+            found.append(
+                _address(4, str(attachment.address), network.prefixlen, attachment.jail_end, str(network))
+            )
+    return found
+
+
+def _learnt(pot: Pot, attachment: Attachment, state: HostState) -> list[View]:
+    """The addresses that a jail got by SLAAC; one without an address while there are none."""
+    interface = state.jail_interfaces.get((pot.name, attachment.jail_end))
+    wanted = [a for a in interface.addresses if a.address.version == 6] if interface else []
+    routable = [a for a in wanted if not a.address.is_link_local()]
+    if not routable:
+        return [_address(6, None, 64, attachment.jail_end, None)]
+    return [_address(6, str(a.address), a.prefix, attachment.jail_end, None) for a in routable]
+
+
+def _address(family: int, address: str | None, prefix: int, interface: str, network: str | None) -> View:
+    return {
+        "family": family,
+        "address": address,
+        "prefix": prefix,
+        "interface": interface,
+        "network": network,
+    }
+
+
+def list_bridges(app: App) -> list[View]:
+    """All bridges, by name."""
+    names = app.driver.observe(Query(pot_bridges=True)).pot_bridges
+    return [_bridge_view(app, bridge, bridge.interface in names) for bridge in app.store.bridges()]
+
+
+def bridge_info(app: App, name: str) -> View:
+    """One bridge with the addresses taken on it; raises PotnetError."""
+    bridge = require_bridge(app, name)
+    names = app.driver.observe(Query(pot_bridges=True)).pot_bridges
+    view = _bridge_view(app, bridge, bridge.interface in names)
+    return view | {"addresses": show_bridge(app, name)["addresses"]}
+
+
+def _bridge_view(app: App, bridge: Bridge, up: bool) -> View:
+    return {
+        "name": bridge.name,
+        "kind": str(bridge.kind),
+        "interface": bridge.interface,
+        "network": str(bridge.network) if bridge.network is not None else None,
+        "gateway": str(bridge.gateway) if bridge.gateway is not None else None,
+        "size": bridge.size,
+        "state": "up" if up else "down",
+        "pots": list(app.store.bridged_names(bridge.name)),
+    }
+
+
+def environment(app: App, name: str) -> dict[str, str]:
+    """What ``info -E`` and hooks give of a pot; raises PotnetError."""
+    pot = require_pot(app, name)
+    run = app.store.run(name)
+    state = app.driver.observe(Query(jails=(name,)))
+    return dict(environment_of(pot, run.jid if run and running(run, state) else None))

@@ -1,0 +1,149 @@
+"""set, set-hook and copy-in: changing what exists."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from potnet.actions import MakeDirectory, Plan, Step, UnpackLocal, WriteFile
+from potnet.apply import apply
+from potnet.errors import PotnetError, UsageError
+from potnet.host_state import FileKind, Query
+from potnet.model import Attachment, HookKind, NetworkType, Pot
+from potnet.operations.addresses import aliases_of, check_aliases, check_resolver, lease
+from potnet.operations.common import (
+    check_hostname,
+    hook_path,
+    is_running,
+    parse_command,
+    pot_directory,
+    require_bridge,
+    require_pot,
+)
+from potnet.operations.resolvers import parse_resolver
+from potnet.planning.jail import host_files, path_in
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def set_options(
+    app: App,
+    name: str,
+    *,
+    resolver: str | None,
+    addresses: tuple[str, ...],
+    hostname: str | None,
+    command: str | None,
+    boot: bool | None,
+) -> bool:
+    """Change what is given; True when some of it holds only from the next start. Raises PotnetError."""
+    with app.locks.hold(f"pot-{name}"):
+        before = pot = require_pot(app, name)
+        if resolver is not None:
+            pot = replace(pot, resolver=parse_resolver(resolver))
+            check_resolver(app, pot)
+        if hostname is not None:
+            check_hostname(hostname)
+            pot = replace(pot, hostname=hostname)
+        if command is not None:
+            pot = replace(pot, command=parse_command(command))
+        if boot is not None:
+            pot = replace(pot, boot=boot)
+        if addresses and pot.network_type is NetworkType.ALIAS:
+            pot = replace(pot, aliases=aliases_of(app, addresses))
+            check_aliases(app, pot)
+        active = is_running(app, before)
+        with app.store.transaction():
+            if addresses and pot.network_type is not NetworkType.ALIAS:
+                pot = _with_address(app, pot, addresses, active)
+            app.store.update_pot(pot)
+        return active and replace(pot, boot=before.boot) != before
+
+
+def _with_address(app: App, pot: Pot, values: tuple[str, ...], active: bool) -> Pot:
+    """The pot with another address on its bridge; the former one is kept while the jail uses it."""
+    routed = [a for a in pot.attachments if a.address is not None]
+    if not routed:
+        raise PotnetError(f"{pot.name} has no address to set", hint=f"its network type is {pot.network_type}")
+    if len(values) > 1:
+        raise UsageError(f"{pot.name} has one address: give one -i")
+    old = routed[0]
+    if str(old.address) == values[0]:
+        return pot
+    held = [lease.address for lease in app.store.leases(old.bridge) if lease.pot == pot.name]
+    if not active and old.address is not None:
+        app.store.release(old.bridge, old.address)
+    if values[0] in [str(address) for address in held]:
+        return _moved(pot, old, replace(old, address=next(a for a in held if str(a) == values[0])))
+    bridge = require_bridge(app, old.bridge)
+    return _moved(pot, old, replace(old, address=lease(app, pot.name, bridge, values[0])))
+
+
+def _moved(pot: Pot, old: Attachment, new: Attachment) -> Pot:
+    return replace(pot, attachments=tuple(new if a is old else a for a in pot.attachments))
+
+
+def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
+    """Copy executables to where start and stop run them. Raises PotnetError."""
+    with app.locks.hold(f"pot-{name}"):
+        pot = require_pot(app, name)
+        texts = {kind: _script(path) for kind, path in hooks.items()}
+        steps = [
+            Step(MakeDirectory(pot_directory(app, name), "700")),
+            Step(MakeDirectory(f"{pot_directory(app, name)}/conf", "700")),
+        ]
+        steps += [Step(WriteFile(hook_path(app, name, kind), texts[kind], mode="700")) for kind in texts]
+        apply(Plan(tuple(steps)), app.driver)
+        kinds = tuple(kind for kind in HookKind if kind in pot.hooks or kind in hooks)
+        app.store.update_pot(replace(pot, hooks=kinds))
+
+
+def _script(path: Path) -> str:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise PotnetError(f"cannot read hook {path}: {error}", hint="a hook is a script") from error
+    if not text.startswith("#!"):
+        raise PotnetError(f"hook {path} does not say what runs it", hint="begin it with #!/bin/sh")
+    return text
+
+
+def copy_in(app: App, name: str, source: Path, destination: str) -> None:
+    """Put a file or folder into a stopped pot's root, at `destination` below it. Raises PotnetError.
+
+    It travels as an archive: tar(1) goes through no link that it finds in the root.
+    """
+    target = _inside(destination)
+    if not source.exists():
+        raise PotnetError(f"there is no {source}")
+    with app.locks.hold(f"pot-{name}"):
+        pot = require_pot(app, name)
+        if host_files(pot.root):
+            raise PotnetError(f"the root of {name} is the host's own: nothing is copied there")
+        if is_running(app, pot):
+            raise PotnetError(
+                f"{name} is running: what runs in it could lead the copy astray",
+                hint=f"`potnet stop {name}` first",
+            )
+        place = path_in(pot.root, str(target))
+        there = app.driver.observe(Query(files=(place,))).files[place]
+        # As cp(1): into a folder that exists, else under the new name.
+        if there is FileKind.DIRECTORY:
+            target = target / source.resolve().name
+        with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+            with tarfile.open(fileobj=file, mode="w") as archive:
+                archive.add(source, arcname=str(target))
+            file.flush()
+            apply(Plan((Step(UnpackLocal(file.name, pot.root)),)), app.driver)
+
+
+def _inside(destination: str) -> PurePosixPath:
+    parts = [part for part in PurePosixPath(destination).parts if part != "/"]
+    if ".." in parts or any(ord(c) < 32 for c in destination):
+        raise UsageError(f"-d {destination!r}: a path below the pot's root is wanted")
+    return PurePosixPath(*parts)

@@ -1,0 +1,193 @@
+"""Starting pots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.actions import Plan, RunInJail, StartJail, Step
+from potnet.apply import Applied, apply, apply_all
+from potnet.errors import PotnetError
+from potnet.host_state import FileKind, HostState, Query
+from potnet.model import Bridge, HookKind, Pot, ResolverKind, Run
+from potnet.operations.bridging import (
+    free_bridge,
+    free_epairs,
+    look_for_bridges,
+    remember_forwarding,
+    restore_forwarding,
+)
+from potnet.operations.common import (
+    FORWARDING,
+    NETWORK_LOCK,
+    Outcome,
+    external_interface,
+    hook_steps,
+    require_bridge,
+    require_pot,
+    running,
+    vnet,
+)
+from potnet.operations.ports import with_ports
+from potnet.operations.select import in_order, needs
+from potnet.operations.stop import clear_up
+from potnet.planning import resolver
+from potnet.planning.jail import LOOKED_AT, boot_command, host_files, path_in, refuse_foreign, wants_devfs
+from potnet.planning.start import Surroundings, ignored_exports, plan_start
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+RESOLV_CONF = "/etc/resolv.conf"
+
+__all__ = ["Outcome", "start"]
+
+
+def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
+    """Start pots in the order of their dependencies; those that run already are left alone.
+
+    Raises PotnetError at the first that cannot be started; it is then as before, those before it run.
+    """
+    order = in_order(names, lambda name: needs(app, require_pot(app, name)))
+    return tuple(_start(app, name) for name in order)
+
+
+def _start(app: App, name: str) -> Outcome:
+    try:
+        with app.locks.hold(f"pot-{name}"):
+            return Outcome(name, _start_locked(app, name))
+    except PotnetError as error:
+        error.message = f"cannot start {name}: {error.message}"
+        raise
+
+
+def _start_locked(app: App, name: str) -> bool:
+    pot = require_pot(app, name)
+    with app.locks.hold(NETWORK_LOCK):
+        run = app.store.run(name)
+        state = app.driver.observe(Query(jails=(name,)))
+        if running(run, state):
+            return False
+        refuse_foreign(pot, run, state.jails.get(name))
+        if run is not None:
+            # A start that was cut off, a reboot, a jail removed by other hands: from a clean slate.
+            clear_up(app, run)
+        before = pot
+        try:
+            pot, bridges, state = _prepare(app, pot)
+            applied, run = _apply_network(app, pot, bridges, state)
+        except BaseException:
+            app.store.update_pot(before)
+            raise
+    _boot(app, before, run, applied, state)
+    return True
+
+
+def _prepare(app: App, pot: Pot) -> tuple[Pot, dict[str, Bridge], HostState]:
+    """Names and ports that are free on the host now, and the state that the plan is made from."""
+    bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
+    state = app.driver.observe(_query(app, pot, bridges))
+    if pot.exports and ignored_exports(pot) is None:
+        with app.store.transaction():
+            pot = with_ports(app, pot, state)
+    pot = free_epairs(app, pot, state.names)
+    bridges = {name: free_bridge(app, bridge, state) for name, bridge in bridges.items()}
+    missing = [b for b in bridges.values() if b.interface not in state.interfaces]
+    if missing:
+        state = look_for_bridges(app, missing, state)
+    return pot, bridges, state
+
+
+def _query(app: App, pot: Pot, bridges: dict[str, Bridge]) -> Query:
+    routed = any(a.address is not None for a in pot.attachments)
+    exports = bool(pot.exports) and ignored_exports(pot) is None
+    seen = (*LOOKED_AT, *resolver.looked_at())
+    return Query(
+        names=bool(pot.attachments),
+        interfaces=tuple(
+            dict.fromkeys([b.interface for b in bridges.values()] + [a.interface for a in pot.aliases])
+        ),
+        external=bool(pot.attachments) and app.config.external_interface is None,
+        packet_filter=routed,
+        listeners=exports,
+        port_range=exports and app.config.first_port is None,
+        files=(pot.root, *(path_in(pot.root, name) for name in seen)),
+        texts=(RESOLV_CONF,) if pot.resolver.kind is ResolverKind.INHERIT else (),
+        hostname=pot.resolver.kind is ResolverKind.POT,
+    )
+
+
+def _apply_network(app: App, pot: Pot, bridges: dict[str, Bridge], state: HostState) -> tuple[Applied, Run]:
+    texts = _texts(app, pot, state)
+    around = Surroundings(vnet(app), bridges, texts, external_interface(app, state))
+    plan = plan_start(pot, around, app.config, state)
+    for notice in plan.notices:
+        app.notify(notice)
+    written = tuple(name for name in texts if not host_files(pot.root) and _has_etc(pot, state))
+    run = Run(pot, None, written, wants_devfs(pot, state), bool(boot_command(pot, state)))
+    remembered = app.store.remembered(FORWARDING)
+    # What is about to be made is recorded first, so that whatever happens it is known.
+    with app.store.transaction():
+        app.store.put_run(run)
+        remember_forwarding(app, plan, state)
+    try:
+        applied = apply(Plan((*hook_steps(app, pot, HookKind.PRESTART, None), *plan.steps)), app.driver)
+    except BaseException as error:
+        if not getattr(error, "left_behind", ()):
+            with app.store.transaction():
+                app.store.remove_run(pot.name)
+                restore_forwarding(app, remembered)
+        raise
+    return applied, run
+
+
+def _has_etc(pot: Pot, state: HostState) -> bool:
+    return state.files.get(path_in(pot.root, "etc")) is FileKind.DIRECTORY
+
+
+def _texts(app: App, pot: Pot, state: HostState) -> dict[str, str]:
+    """The files for the jail's etc."""
+    from potnet.templates import render
+
+    own = app.config.templates
+    texts = {}
+    match pot.resolver.kind:
+        case ResolverKind.INHERIT if RESOLV_CONF in state.texts:
+            texts["resolv.conf"] = state.texts[RESOLV_CONF]
+        case ResolverKind.CUSTOM:
+            texts["resolv.conf"] = pot.resolver.text or ""
+        case ResolverKind.POT:
+            domain = (state.hostname or "").partition(".")[2]
+            values = {"domain": domain, "nameserver": app.config.dns_address}
+            texts["resolv.conf"] = render(own, "resolv.conf.j2", values)
+    neighbours = [
+        (lease.address, lease.pot)
+        for bridge in dict.fromkeys(a.bridge for a in pot.attachments if a.address is not None)
+        for lease in app.store.leases(bridge)
+    ]
+    texts["hosts"] = render(own, "hosts.j2", {"name": pot.hostname or pot.name, "neighbours": neighbours})
+    return texts
+
+
+def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -> None:
+    """Let the jail's own rc run, which may take its time: nobody else waits for it."""
+    pot = run.pot
+    jid = applied.output(StartJail).strip()
+    done = replace(run, jid=int(jid) if jid.isdigit() else None)
+    command = boot_command(pot, state)
+    try:
+        if command:
+            apply(Plan((Step(RunInJail(pot.name, command)),)), app.driver)
+        app.store.put_run(done)
+    except BaseException as error:
+        with app.locks.hold(NETWORK_LOCK):
+            left = applied.roll_back()
+            app.store.update_pot(before)
+            if not left:
+                app.store.remove_run(pot.name)
+        if left and isinstance(error, PotnetError):
+            error.message += "".join(f"\n  left behind: {line}" for line in left)
+        raise
+    for failure in apply_all(Plan(hook_steps(app, pot, HookKind.POSTSTART, done.jid)), app.driver):
+        app.notify(f"{pot.name} runs, but its poststart hook failed: {failure}")

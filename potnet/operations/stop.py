@@ -1,0 +1,133 @@
+"""Stopping pots, and clearing up after starts that were cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.actions import Plan, RunInJail, SetForwarding, Step
+from potnet.apply import apply_all
+from potnet.errors import HostError, PotnetError
+from potnet.host_state import HostState, Query
+from potnet.model import Bridge, BridgeKind, HookKind, Run
+from potnet.operations.common import (
+    FORWARDING,
+    NETWORK_LOCK,
+    Outcome,
+    external_interface,
+    hook_steps,
+    require_pot,
+    running,
+    vnet,
+)
+from potnet.planning import resolver
+from potnet.planning.jail import owned, path_in, refuse_foreign
+from potnet.planning.stop import plan_stop
+from potnet.planning.vnet import is_last_pot
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+SHUTDOWN = ("/bin/sh", "/etc/rc.shutdown")
+
+
+def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
+    """Stop pots; what is stopped is left alone. All are tried, then the failures are raised together."""
+    outcomes, failures = [], []
+    for name in names:
+        try:
+            with app.locks.hold(f"pot-{name}"):
+                outcomes.append(_stop(app, name))
+        except PotnetError as error:
+            error.message = f"cannot stop {name}: {error.message}"
+            failures.append(error)
+    if failures:
+        raise HostError("\n".join(error.message for error in failures), failures[0].hint)
+    return tuple(outcomes)
+
+
+def _stop(app: App, name: str) -> Outcome:
+    pot = require_pot(app, name)
+    run = app.store.run(name)
+    state = app.driver.observe(Query(jails=(name,)))
+    if run is None:
+        refuse_foreign(pot, run, state.jails.get(name))
+        return Outcome(name, False)
+    was_running = running(run, state)
+    if was_running:
+        _shut_down(app, run)
+    with app.locks.hold(NETWORK_LOCK):
+        cleared = clear_up(app, run)
+    if was_running:
+        for failure in apply_all(Plan(hook_steps(app, run.pot, HookKind.POSTSTOP, None)), app.driver):
+            app.notify(f"{name} is stopped, but its poststop hook failed: {failure}")
+    return Outcome(name, was_running or cleared)
+
+
+def _shut_down(app: App, run: Run) -> None:
+    """Let the pot end in its own time, before anybody waits for the network."""
+    pot = run.pot
+    for failure in apply_all(Plan(hook_steps(app, pot, HookKind.PRESTOP, run.jid)), app.driver):
+        app.notify(f"the prestop hook of {pot.name} failed: {failure}")
+    if run.booted and not pot.command:
+        apply_all(Plan((Step(RunInJail(pot.name, SHUTDOWN, tolerant=True)),)), app.driver)
+
+
+def clear_up(app: App, run: Run) -> bool:
+    """Take away what a start made, as far as it is there; whether there was anything.
+
+    Raises HostError that lists what is left; the start stays recorded then, so that a second stop finishes.
+    """
+    bridges = {b.name: b for a in run.pot.attachments if (b := app.store.bridge(a.bridge))}
+    state = _observe(app, run, bridges)
+    external = external_interface(app, state)
+    plan = plan_stop(run, bridges, vnet(app), app.config, state, external)
+    found = state.jails.get(run.pot.name)
+    if found is not None and not found.dying and not owned(run, found):
+        app.notify(f"jail {run.pot.name} (jid {found.jid}) is not the one that potnet started: it stays")
+    failures = apply_all(plan, app.driver)
+    if failures:
+        raise HostError(
+            "not all of it could be taken away" + "".join(f"\n  left behind: {line}" for line in failures),
+            hint=f"mend what it says, then `potnet stop {run.pot.name}` once more takes the rest",
+        )
+    with app.store.transaction():
+        app.store.remove_run(run.pot.name)
+        _release_former_addresses(app, run)
+        if any(isinstance(step.action, SetForwarding) for step in plan.steps):
+            app.store.forget(FORWARDING)
+    return bool(plan.steps)
+
+
+def _observe(app: App, run: Run, bridges: dict[str, Bridge]) -> HostState:
+    pot = run.pot
+    etc = [path_in(pot.root, "etc/" + name) for name in run.files]
+    saved = [path_in(pot.root, "etc/" + resolver.saved_name(name)) for name in run.files]
+    kinds = {b.kind for b in bridges.values()}
+    query = Query(
+        jails=(pot.name,),
+        own=bool(pot.attachments),
+        interfaces=tuple(b.interface for b in bridges.values()),
+        external=BridgeKind.PUBLIC6 in kinds and app.config.external_interface is None,
+        files=(*etc, *saved),
+    )
+    state = app.driver.observe(query)
+    if pot.aliases and not owned(run, state.jails.get(pot.name)):
+        shown = app.driver.observe(Query(interfaces=tuple(dict.fromkeys(a.interface for a in pot.aliases))))
+        state = replace(state, interfaces={**state.interfaces, **shown.interfaces})
+    host_ends = {a.host_end for a in pot.attachments}
+    external = external_interface(app, state)
+    going = [b for b in bridges.values() if is_last_pot(b, host_ends, state, external)]
+    unmade = run.jid is None and any(b.interface not in state.interfaces for b in bridges.values())
+    if unmade or any(b.network is not None for b in going):
+        state = replace(state, pot_bridges=app.driver.observe(Query(pot_bridges=True)).pot_bridges)
+    return state
+
+
+def _release_former_addresses(app: App, run: Run) -> None:
+    """Give back what `set` replaced while the pot ran."""
+    pot = app.store.pot(run.pot.name)
+    if pot is not None:
+        kept = [(a.bridge, a.address) for a in pot.attachments if a.address is not None]
+        app.store.release_pot(pot.name, keep=kept)

@@ -1,0 +1,115 @@
+"""vnet-start and vnet-stop: bridges up before, and beyond, the pots on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.actions import Plan, SetForwarding
+from potnet.apply import apply, apply_all
+from potnet.errors import HostError, PotnetError
+from potnet.host_state import Query
+from potnet.model import Bridge, BridgeKind
+from potnet.operations.bridging import (
+    free_bridge,
+    look_for_bridges,
+    remember_forwarding,
+    restore_forwarding,
+)
+from potnet.operations.common import (
+    FORWARDING,
+    NETWORK_LOCK,
+    external_interface,
+    public_bridge,
+    require_bridge,
+    vnet,
+)
+from potnet.planning.packet_filter import check_anchors
+from potnet.planning.vnet import is_up, plan_bridge_down, plan_bridge_up
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def vnet_start(app: App, bridge: str | None) -> bool:
+    """Bring a bridge up, or the public ones of the default stack, to stay; whether anything changed."""
+    with app.locks.hold(NETWORK_LOCK):
+        return any([_bring_up(app, each) for each in _meant(app, bridge)])
+
+
+def vnet_stop(app: App, bridge: str | None) -> bool:
+    """Take a bridge down that no running pot uses; whether anything changed. Raises PotnetError."""
+    with app.locks.hold(NETWORK_LOCK):
+        return any([take_down(app, each) for each in _meant(app, bridge)])
+
+
+def _meant(app: App, name: str | None) -> list[Bridge]:
+    if name is not None:
+        return [require_bridge(app, name)]
+    return [public_bridge(app, family) for family in app.config.stack.families]
+
+
+def _bring_up(app: App, bridge: Bridge) -> bool:
+    query = Query(
+        interfaces=(bridge.interface,),
+        external=app.config.external_interface is None,
+        packet_filter=bridge.network is not None,
+    )
+    state = app.driver.observe(query)
+    bridge = free_bridge(app, bridge, state)
+    if bridge.network is not None:
+        for notice in check_anchors(app.config, state.packet_filter, bridge.network):
+            app.notify(notice)
+    if not is_up(bridge, state):
+        state = look_for_bridges(app, [bridge], state)
+    plan = plan_bridge_up(bridge, vnet(app), app.config, state, external_interface(app, state))
+    remembered = app.store.remembered(FORWARDING)
+    with app.store.transaction():
+        remember_forwarding(app, plan, state)
+        app.store.update_bridge(replace(bridge, pinned=True))
+    try:
+        apply(plan, app.driver)
+    except BaseException:
+        with app.store.transaction():
+            restore_forwarding(app, remembered)
+            app.store.update_bridge(bridge)
+        raise
+    return bool(plan.steps) or not bridge.pinned
+
+
+def take_down(app: App, bridge: Bridge) -> bool:
+    """Take a bridge off the host, when nobody is on it; whether it was there. Raises PotnetError."""
+    query = Query(
+        interfaces=(bridge.interface,),
+        own=True,
+        pot_bridges=True,
+        external=bridge.kind is BridgeKind.PUBLIC6 and app.config.external_interface is None,
+    )
+    state = app.driver.observe(query)
+    found = state.interfaces.get(bridge.interface)
+    uplinks = {external_interface(app, state)} if bridge.kind is BridgeKind.PUBLIC6 else set()
+    members = sorted(set(found.members) - uplinks) if found else []
+    if members:
+        raise PotnetError(
+            f"bridge {bridge.name} is in use: {', '.join(_owners(app, bridge, members))}",
+            hint="stop the pots on it first",
+        )
+    plan = plan_bridge_down(bridge, vnet(app), app.config, state) if found else Plan()
+    failures = apply_all(plan, app.driver)
+    if failures:
+        raise HostError(
+            f"bridge {bridge.name} is not down" + "".join(f"\n  left behind: {line}" for line in failures),
+            hint="mend what it says and repeat the command",
+        )
+    with app.store.transaction():
+        app.store.update_bridge(replace(bridge, pinned=False))
+        if any(isinstance(step.action, SetForwarding) for step in plan.steps):
+            app.store.forget(FORWARDING)
+    return found is not None or bridge.pinned
+
+
+def _owners(app: App, bridge: Bridge, members: list[str]) -> list[str]:
+    """Members of a bridge by the names of their pots, where they are pots'."""
+    pots = (app.store.pot(name) for name in app.store.bridged_names(bridge.name))
+    owner = {a.host_end: pot.name for pot in pots if pot for a in pot.attachments}
+    return [owner.get(member, member) for member in members]

@@ -1,0 +1,65 @@
+"""Preparing a host: the lines that its pf.conf(5) needs, and where they belong.
+
+pf wants statements in the order of pf.conf(5): options, normalization, queueing, translation, filtering. The
+anchors of translation go before the first filter rule, behind the administrator's own translation, whose
+rules go on matching first; the filter anchor goes before everything that could pass a packet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from potnet.config import Config
+
+_FILTERING = re.compile(r"\s*(?:pass|block|match|antispoof|anchor|load\s+anchor)\b")
+_SKIPS_LOOPBACK = re.compile(r"^\s*set\s+skip\s+on\s+(?:\{[^}]*\blo0?\b|lo0?\b)", re.MULTILINE)
+_ANCHOR = re.compile(r'^\s*(nat-anchor|rdr-anchor|anchor)\s+"?([^"\s]+)"?', re.MULTILINE)
+
+FILTER_LOCAL = "net.pf.filter_local=1"
+
+
+def anchor_calls(config: Config) -> tuple[tuple[str, str], ...]:
+    """The anchors that a main ruleset has to evaluate: keyword and name, in pf's order."""
+    return (
+        ("nat-anchor", config.nat_anchor),
+        ("nat-anchor", f"{config.rdr_anchor}/*"),
+        ("rdr-anchor", f"{config.rdr_anchor}/*"),
+        ("anchor", f"{config.filter_anchor}/*"),
+    )
+
+
+def with_anchors(text: str, config: Config) -> str:
+    """A pf.conf that evaluates our anchors; the same text when it does already."""
+    present = set(_ANCHOR.findall(text))
+    missing = [call for call in anchor_calls(config) if call not in present]
+    if not missing:
+        return text
+    lines = text.splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    place = next(_first_filter_lines(lines), len(lines))
+    added = ["# potnet(8)\n", *(f'{word} "{name}"\n' for word, name in missing)]
+    return "".join(lines[:place] + added + lines[place:])
+
+
+def _first_filter_lines(lines: list[str]) -> Iterator[int]:
+    """The numbers of the lines on which a filter statement begins."""
+    continued = False
+    for number, line in enumerate(lines):
+        if not continued and _FILTERING.match(line):
+            yield number
+        continued = line.rstrip("\n").endswith("\\")
+
+
+def skips_loopback(text: str) -> bool:
+    """Whether a pf.conf exempts lo0, so that exports cannot be reached through it."""
+    return _SKIPS_LOOPBACK.search(text) is not None
+
+
+def with_filter_local(text: str) -> str:
+    """A sysctl.conf(5) that lets pf look at the host's own connections."""
+    name, _, value = FILTER_LOCAL.partition("=")
+    if re.search(rf"^\s*{re.escape(name)}\s*=\s*{value}\s*(?:#.*)?$", text, re.MULTILINE):
+        return text
+    return text + ("" if not text or text.endswith("\n") else "\n") + f"{FILTER_LOCAL}\n"
