@@ -36,16 +36,16 @@ def network_text(view: View) -> str:
         "",
         "Addresses already taken:",
     ]
-    return "\n".join(lines + [_address_line(entry, entry["owner"]) for entry in view["addresses"]])
+    return "\n".join(lines + [_address_line(entry) for entry in view["addresses"]])
 
 
 def bridge_text(view: View) -> str:
     """`show -b`: the addresses taken on one bridge."""
-    return "\n".join(_address_line(entry, entry["owner"] or view["bridge"]) for entry in view["addresses"])
+    return "\n".join(_address_line(entry) for entry in view["addresses"])
 
 
-def _address_line(entry: View, owner: str) -> str:
-    kind = entry["kind"]
+def _address_line(entry: View) -> str:
+    kind, owner = entry["kind"], entry["owner"]
     if kind in ("pot", "dns") and owner:
         return f"\t{entry['address']}\t{owner}"
     if owner and kind in _OF_BRIDGE:

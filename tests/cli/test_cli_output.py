@@ -12,7 +12,7 @@ import pytest
 
 from potnet.model import Export, Transport
 
-NETWORK = {
+NETWORK: dict[str, Any] = {
     "network": "10.192.0.0/10",
     "gateway": "10.192.0.1",
     "dns": "10.192.0.2",
@@ -121,6 +121,12 @@ TREE6 = TREE | {
 VIEWS = [
     ("show", "show_network", NETWORK, NETWORK_TEXT),
     ("show -b stove", "show_bridge", BRIDGE, BRIDGE_TEXT),
+    (
+        "show -b public",
+        "show_bridge",
+        NETWORK | {"bridge": "public", "addresses": NETWORK["addresses"][:4]},
+        "".join(NETWORK_TEXT.splitlines(keepends=True)[6:10]),
+    ),
     ("show -p casserole", "show_pot", RUNNING, RUNNING_TEXT),
     ("show -p casserole4", "show_pot", POT, "pot casserole4\n"),
     ("show -a", "show_all", [RUNNING, POT], RUNNING_TEXT + "\npot casserole4\n"),
