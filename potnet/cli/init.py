@@ -19,12 +19,13 @@ def init(options: Options, apply: bool, loopback: bool) -> None:
     with opened(options, changes_host=True) as app:
         report = operation.init(app, apply, loopback)
     view = {
-        "changed": bool(report.done),
+        "changed": bool(report.done) or report.loaded,
         "done": list(report.done),
         "load_commands": list(report.load_commands),
         "loaded": report.loaded,
     }
-    text = list(report.done) or ["nothing to do: the host is prepared"]
-    if report.load_commands and not report.loaded:
-        text += ["to load it:", *(f"\t{command}" for command in report.load_commands)]
-    tell(options, view, text)
+    text = list(report.done)
+    if report.load_commands:
+        heading = "loaded by:" if report.loaded else "to load it:"
+        text += [heading, *(f"\t{command}" for command in report.load_commands)]
+    tell(options, view, text or ["nothing to do: the host is prepared"])

@@ -293,8 +293,14 @@ def test_what_changing_commands_say(
 
 
 def test_nothing_to_do_for_init(stage: Any, potnet: Callable[..., Any]) -> None:
-    stage.answers["init"] = SimpleNamespace(done=(), load_commands=(), loaded=True)
+    stage.answers["init"] = SimpleNamespace(done=(), load_commands=(), loaded=False)
     assert potnet("init").out == "nothing to do: the host is prepared\n"
+
+
+def test_init_says_what_it_loaded(stage: Any, potnet: Callable[..., Any]) -> None:
+    stage.answers["init"] = SimpleNamespace(done=(), load_commands=("pfctl -f /etc/pf.conf",), loaded=True)
+    assert potnet("init", "--apply").out == "loaded by:\n\tpfctl -f /etc/pf.conf\n"
+    assert json.loads(potnet("init", "--apply", "-o", "json").out)["changed"] is True
 
 
 def test_a_chosen_name_is_printed_alone(stage: Any, potnet: Callable[..., Any]) -> None:
