@@ -113,11 +113,12 @@ class HostState:
     """What `Query` asked for; what it did not ask for is empty or None.
 
     jails: by name. names: of all the host's interfaces. interfaces: those asked for that exist.
-    external: the interface of the default route. own, pot_bridges: the interfaces in our two groups.
-    forwarding: by family. files: by path. nat_loaded: whether the NAT anchor has rules.
-    texts: of the files asked for that can be read, by path. boot_variables: of rc.conf(5), those that are set.
-    jail_interfaces: by jail and name. members_keep_addresses: whether an interface with addresses may join a bridge. mounts: where something
-    is mounted. base_digest: the SHA-256 of the release's base.txz, None when the mirror does not say.
+    own, pot_bridges: the interfaces in our two groups. external: the interface of the default route.
+    forwarding: by family. files, texts: by path; a text that cannot be read is missing.
+    boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
+    nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
+    may join a bridge. mounts: where something is mounted. base_digest: the SHA-256 of the release's base.txz,
+    None when the mirror does not say.
     """
 
     jails: Mapping[str, JailState] = field(default_factory=dict)
@@ -149,7 +150,8 @@ class Query:
     jails: names, or None for all. interfaces: details of these (their absence is no error).
     loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses.
     directories: paths that are to be directories, links followed; they are told in `files`.
-    filter_local: with packet_filter. release: the address of a release's folder on a mirror. Others: True to be told.
+    filter_local: with packet_filter. release: the address of a release's folder on a mirror.
+    Others: True to be told.
     """
 
     jails: tuple[str, ...] | None = ()

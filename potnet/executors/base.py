@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -47,3 +48,19 @@ class Executor(Protocol):
     def attach(self, command: Command) -> int:
         """Run with this process's own terminal (a shell in a jail) and return the exit code."""
         ...
+
+
+def as_shell(command: Command) -> str:
+    """A command as it would be typed, with what is fed to it as a here-document."""
+    line = shlex.join(command.argv)
+    if command.stdin is None:
+        return line
+    if not isinstance(command.stdin, str):
+        return f"{line} < {shlex.quote(str(command.stdin))}"
+    if not command.stdin:
+        return f"{line} < /dev/null"
+    marker = "EOF"
+    while marker in command.stdin.split("\n"):
+        marker += "_"
+    end = "" if command.stdin.endswith("\n") else "\n"
+    return f"{line} <<'{marker}'\n{command.stdin}{end}{marker}"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 
-from potnet.executors.base import Command, CommandResult, Executor
+from potnet.executors.base import Command, CommandResult, Executor, as_shell
 
 
 class DryRun:
@@ -26,19 +25,3 @@ class DryRun:
         """See `Executor`."""
         self._write(as_shell(command))
         return 0
-
-
-def as_shell(command: Command) -> str:
-    """A command as it would be typed, with what is fed to it as a here-document."""
-    line = shlex.join(command.argv)
-    if command.stdin is None:
-        return line
-    if not isinstance(command.stdin, str):
-        return f"{line} < {shlex.quote(str(command.stdin))}"
-    if not command.stdin:
-        return f"{line} < /dev/null"
-    marker = "EOF"
-    while marker in command.stdin.split("\n"):
-        marker += "_"
-    end = "" if command.stdin.endswith("\n") else "\n"
-    return f"{line} <<'{marker}'\n{command.stdin}{end}{marker}"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from potnet.executors.base import Command, CommandResult, Executor
-from potnet.executors.dry_run import as_shell
+from potnet.executors.base import Command, CommandResult, Executor, as_shell
 
 
 class Traced:

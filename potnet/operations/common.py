@@ -45,9 +45,7 @@ def check_name(what: str, name: str) -> None:
 def check_hostname(hostname: str) -> None:
     """Raises UsageError unless this is a host name (RFC 1123, and underscores)."""
     if len(hostname) > 253 or not _HOSTNAME.fullmatch(hostname):
-        raise UsageError(
-            f"{hostname!r} is no host name", hint="labels of letters, digits and -, joined by dots"
-        )
+        raise UsageError(f"{hostname!r} is no host name", hint="letters, digits and -, with dots between")
 
 
 def parse_command(text: str) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import FileKind, Query
 from potnet.model import NetworkType, Pot, Resolver, Stack
-from potnet.operations.addresses import aliases_of, attach, check_aliases, check_resolver
+from potnet.operations.addresses import AUTO, aliases_of, attach, check_aliases, check_resolver
 from potnet.operations.common import (
     check_hostname,
     check_name,
@@ -125,11 +125,8 @@ def _check_network(app: App, request: CreateRequest, pot: Pot) -> None:
         raise UsageError(f"-N {kind} takes one -i", hint="only -N alias takes several")
     if kind is NetworkType.PRIVATE_BRIDGE:
         _check_private(app, request, pot)
-    if (
-        kind is NetworkType.PUBLIC_BRIDGE
-        and pot.stack is Stack.IPV6
-        and request.addresses not in ((), ("auto",))
-    ):
+    learns = kind is NetworkType.PUBLIC_BRIDGE and pot.stack is Stack.IPV6
+    if learns and request.addresses not in ((), (AUTO,)):
         raise UsageError(
             "a pot with an IPv6 stack takes its address on the public bridge by SLAAC", hint="give -i auto"
         )

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 View = dict[str, Any]
+#: jail(8) gives an alias the prefix of one host.
+_HOST_PREFIX = {4: 32, 6: 128}
 
 
 def info(app: App, name: str) -> View:
@@ -83,9 +85,7 @@ def pot_view(
 def _addresses(pot: Pot, bridges: dict[str, Bridge], state: HostState) -> list[View]:
     if pot.network_type is NetworkType.ALIAS:
         return [
-            _address(
-                a.address.version, str(a.address), 32 if a.address.version == 4 else 128, a.interface, None
-            )
+            _address(a.address.version, str(a.address), _HOST_PREFIX[a.address.version], a.interface, None)
             for a in pot.aliases
         ]
     found: list[View] = []

@@ -34,13 +34,15 @@ if TYPE_CHECKING:
 def vnet_start(app: App, bridge: str | None) -> bool:
     """Bring a bridge up, or the public ones of the default stack, to stay; whether anything changed."""
     with app.locks.hold(NETWORK_LOCK):
-        return any([_bring_up(app, each) for each in _meant(app, bridge)])
+        changed = [_bring_up(app, each) for each in _meant(app, bridge)]
+    return any(changed)
 
 
 def vnet_stop(app: App, bridge: str | None) -> bool:
     """Take a bridge down that no running pot uses; whether anything changed. Raises PotnetError."""
     with app.locks.hold(NETWORK_LOCK):
-        return any([take_down(app, each) for each in _meant(app, bridge)])
+        changed = [take_down(app, each) for each in _meant(app, bridge)]
+    return any(changed)
 
 
 def _meant(app: App, name: str | None) -> list[Bridge]:

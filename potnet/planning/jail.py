@@ -44,7 +44,7 @@ def wants_devfs(pot: Pot, state: HostState) -> bool:
 
 
 def boot_command(pot: Pot, state: HostState) -> tuple[str, ...]:
-    """What brings the jail to life: its own rc(8), or the pot's command; empty for a jail without programs."""
+    """What brings the jail to life: its rc(8), or the pot's command; empty without programs."""
     if pot.command:
         return pot.command
     has_rc = state.files.get(path_in(pot.root, "etc/rc")) is FileKind.FILE

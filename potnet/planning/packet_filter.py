@@ -112,11 +112,11 @@ def check_anchors(config: Config, found: PacketFilter, network: IPNetwork) -> tu
     notices = []
     if nested not in found.nat_anchors:
         notices.append(
-            f'pf\'s main ruleset lacks nat-anchor "{nested}": exports cannot be reached from other pots; {INIT_HINT}'
+            f'the main ruleset of pf lacks nat-anchor "{nested}": pots cannot reach exports; {INIT_HINT}'
         )
     if f"{config.filter_anchor}/*" not in found.filter_anchors:
         notices.append(
-            f'pf\'s main ruleset lacks anchor "{config.filter_anchor}/*": {network} is not isolated from '
+            f'the main ruleset of pf lacks anchor "{config.filter_anchor}/*": {network} is not isolated from '
             f"other pots and from the outside; {INIT_HINT}"
         )
     return tuple(notices)

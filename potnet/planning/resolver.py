@@ -97,7 +97,7 @@ def notices(pot: Pot, text: str | None) -> tuple[str, ...]:
     inherits = pot.resolver.kind is ResolverKind.INHERIT and pot.network_type.bridged
     if inherits and text is not None and loopback_only(text):
         return (
-            f"{pot.name} inherits a resolver that listens on the host's loopback only, which a pot on a bridge "
-            "cannot reach: use `potnet set -d custom:FILE` or `-d pot`",
+            f"{pot.name} inherits a resolver that listens on the host's loopback only, which no pot on "
+            "a bridge can reach: use `potnet set -d custom:FILE` or `-d pot`",
         )
     return ()

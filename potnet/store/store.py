@@ -97,7 +97,8 @@ class Store(Pots):
 
     def runs(self) -> tuple[Run, ...]:
         """All recorded starts, sorted by the pot's name."""
-        return tuple(_run(row) for row in self.rows("SELECT record, jid, files, devfs, booted FROM run ORDER BY pot"))
+        found = self.rows("SELECT record, jid, files, devfs, booted FROM run ORDER BY pot")
+        return tuple(_run(row) for row in found)
 
     def run(self, name: str) -> Run | None:
         """The recorded start of a pot."""
@@ -111,7 +112,8 @@ class Store(Pots):
             if self.row("SELECT 1 FROM pot WHERE name = ?", name) is None:
                 raise PotnetError(f"there is no pot {name}", hint="potnet show lists the pots")
             self.change(
-                "INSERT OR REPLACE INTO run (pot, record, jid, files, devfs, booted) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO run (pot, record, jid, files, devfs, booted)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 name,
                 pot_to_json(run.pot),
                 run.jid,

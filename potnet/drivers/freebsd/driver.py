@@ -17,8 +17,7 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.observe import Observer
 from potnet.drivers.freebsd.parse import redirected_states
 from potnet.drivers.freebsd.render import Render, Renderer
-from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor
-from potnet.executors.dry_run import as_shell
+from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
 from potnet.host_state import ActiveRedirection, HostState, Query, Usage
 
 #: What a tool says when the thing to be taken away is not there: removing the absent is success.
