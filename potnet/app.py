@@ -28,10 +28,13 @@ SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (-
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asks for. changes_host: the command may change something."""
+    """What the command line asks for; None leaves it to the configuration.
+
+    changes_host: the command may change something.
+    """
 
     config_file: Path | None = None
-    host: str = "auto"
+    host: str | None = None
     state_dir: Path | None = None
     via: str | None = None
     dry_run: bool = False
@@ -58,7 +61,7 @@ def open_app(settings: Settings) -> Iterator[App]:
     """The application for one command. Raises ConfigError, StoreError or HostError."""
     config = configuration.load_in_force(settings.config_file)
     kind = _host_kind(settings, config)
-    via = settings.via or config.via
+    via = settings.via if settings.via is not None else config.via
     if via and kind != "freebsd":
         raise ConfigError("--via reaches a real host only", hint="add --host freebsd")
     if settings.changes_host and not settings.dry_run and kind == "freebsd" and not via:
@@ -82,7 +85,7 @@ def open_app(settings: Settings) -> Iterator[App]:
 
 
 def _host_kind(settings: Settings, config: Config) -> str:
-    wanted = config.host if settings.host == "auto" else settings.host
+    wanted = settings.host if settings.host is not None else config.host
     if wanted != "auto":
         return wanted
     return "freebsd" if platform.system() == "FreeBSD" else "sim"
@@ -112,7 +115,9 @@ def _executor(settings: Settings, kind: str, via: str | None, directory: Path) -
     if kind == "sim":
         from potnet.executors.simulated import SimulatedHost
 
-        executor = SimulatedHost(directory / "sim")
+        executor = SimulatedHost(
+            directory / "sim", bare=os.environ.get("POTNET_SIM_BARE", "") not in ("", "0")
+        )
     else:
         from potnet.executors.local import LocalExecutor
 

@@ -101,7 +101,7 @@ def opened(options: Options, *, changes_host: bool) -> Iterator[App]:
 
     settings = Settings(
         config_file=options.config,
-        host=options.host or "auto",
+        host=options.host,
         state_dir=options.state_dir,
         via=options.via,
         dry_run=options.dry_run,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from contextlib import nullcontext
 from pathlib import Path
@@ -47,11 +48,19 @@ class LocalExecutor:
         return CommandResult(done.returncode % 256, _text(done.stdout), _text(done.stderr))
 
     def attach(self, command: Command) -> int:
-        """See `Executor`."""
+        """See `Executor`. An interrupt from the terminal is for the command, not for potnet."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            return subprocess.run(command.argv, check=False).returncode % 256
+            # Handlers that are ignored stay so in a new process; the command wants its own.
+            return subprocess.Popen(command.argv, env=_environment(), preexec_fn=_interruptible).wait() % 256
         except FileNotFoundError:
             return NOT_FOUND
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _interruptible() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _text(data: bytes) -> str:

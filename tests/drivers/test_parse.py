@@ -1,0 +1,241 @@
+"""The parsers, held to what a real FreeBSD printed, and to text that nobody should print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from netaddr import IPAddress, IPNetwork
+
+from potnet.drivers.freebsd import parse
+from potnet.errors import PotnetError
+from potnet.host_state import FileKind
+from potnet.model import Transport
+from potnet.ruleset import Redirection
+
+RECORDS = Path(__file__).parent.parent / "data" / "freebsd"
+
+
+def recorded(*argv: str) -> Iterator[str]:
+    """What a real host printed for a command, each time that it was asked."""
+    for path in sorted(RECORDS.glob("*.json")):
+        for entry in json.loads(path.read_text())["commands"]:
+            if tuple(entry["argv"]) == argv and entry["code"] == 0:
+                yield entry["stdout"]
+
+
+def test_every_recorded_interface_is_read() -> None:
+    texts = [text for name in ("vtnet0", "bridge10", "epair7a", "epair7b") for text in recorded("ifconfig", name)]
+    assert len(texts) > 15
+    for text in texts:
+        (found,) = parse.interfaces(text)
+        assert text.startswith(f"{found.name}: ")
+        assert found.up == ("<UP," in text)
+        assert len(found.addresses) == text.count("\tinet ") + text.count("\tinet6 ")
+        assert len(found.members) == text.count("\tmember: ")
+
+
+def test_a_listing_of_all_interfaces_in_both_address_formats() -> None:
+    (plain,) = recorded("ifconfig", "-a")
+    found = {interface.name: interface for interface in parse.interfaces(plain)}
+    assert list(found) == ["vtnet0", "lo0", "bridge10", "epair7a", "epair7b"]
+    assert found["bridge10"].members == ("epair7a",)
+    assert found["bridge10"].groups == {"bridge", "potnet"}
+    assert found["bridge10"].addresses[0].prefix == 24
+    assert found["epair7a"].description == "potnet:casserole"
+    assert found["lo0"].has(IPAddress("::1"))
+    assert found["vtnet0"].mac == "52:54:00:12:34:56"
+
+
+def test_jails_with_blanks_in_their_path() -> None:
+    line = "jid=7 name=web path=/jails/my web dying=1/m nodying\n"
+    (jail,) = parse.jails(line)
+    assert (jail.jid, jail.name, jail.path, jail.dying) == (7, "web", "/jails/my web dying=1/m", False)
+    assert parse.jails("jid=7 name=web path=/j dying\n")[0].dying
+
+
+def test_anchors_of_the_main_ruleset() -> None:
+    texts = list(recorded("pfctl", "-sn"))
+    assert parse.anchors(texts[-1])["rdr-anchor"] == {"pot-rdr/*"}
+    assert parse.anchors('anchor "pot-filter/*" all\n')["anchor"] == {"pot-filter/*"}
+
+
+def test_routes_of_a_real_host() -> None:
+    (text,) = recorded("netstat", "--libxo", "json", "-rn", "-f", "inet")
+    routes = {str(route.destination): route.interface for route in parse.routes(text)}
+    assert routes["0.0.0.0/0"] == "vtnet0"
+    assert routes["10.192.0.0/10"] == "bridge10"
+    assert routes["127.0.0.1/32"] == "lo0"
+
+
+def test_the_default_interface() -> None:
+    text = next(recorded("route", "-n", "get", "default"))
+    assert parse.default_interface(text) == "vtnet0"
+    assert parse.default_interface("route: route has not been found\n") is None
+
+
+def test_redirections_in_force() -> None:
+    texts = list(recorded("pfctl", "-a", "pot-rdr/casserole", "-sn", "-P"))
+    found = parse.redirections(texts[0])
+    assert [(r.interface, r.protocol, r.host, r.port, r.pot_port) for r in found] == [
+        ("vtnet0", Transport.TCP, "(vtnet0)", 30080, 80),
+        ("vtnet0", Transport.UDP, "(vtnet0)", 30053, 53),
+    ]
+
+
+def states() -> str:
+    return next(recorded("pfctl", "-s", "states", "-vv"))
+
+
+def test_the_states_of_a_redirection_are_both_halves_of_its_connections() -> None:
+    keys = parse.redirected_states(states(), [Redirection(Transport.TCP, 30080, IPAddress("10.192.0.10"), 80)])
+    # Of thirteen states one is the host's own ping; a half-open one of loopback has its twin under another id.
+    assert len(keys) == text_count(states(), "tcp")
+    assert all("/" in key for key in keys)
+
+
+def text_count(text: str, protocol: str) -> int:
+    return sum(line.startswith(f"all {protocol} ") for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Redirection(Transport.TCP, 30081, IPAddress("10.192.0.10"), 80),
+        Redirection(Transport.UDP, 30080, IPAddress("10.192.0.10"), 80),
+        Redirection(Transport.TCP, 30080, IPAddress("10.192.0.1"), 80),
+        Redirection(Transport.TCP, 30080, IPAddress("10.192.0.100"), 80),
+        Redirection(Transport.TCP, 30080, IPAddress("10.192.0.10"), 8),
+    ],
+)
+def test_the_states_of_another_redirection_are_left_alone(other: Redirection) -> None:
+    assert parse.redirected_states(states(), [other]) == ()
+
+
+def test_of_two_exports_of_one_port_only_the_removed_one_loses_its_connections() -> None:
+    text = "".join(
+        f"all tcp {line}       ESTABLISHED:ESTABLISHED\n   id: {key} creatorid: aa\n"
+        for key, line in (
+            ("01", "10.192.0.10:80 (192.0.2.1:30080) <- 198.51.100.7:1000"),
+            ("02", "198.51.100.7:1000 -> 10.192.0.10:80"),
+            ("03", "10.192.0.10:80 (192.0.2.1:30081) <- 198.51.100.7:2000"),
+            ("04", "198.51.100.7:2000 -> 10.192.0.10:80"),
+            ("05", "10.192.0.1:5000 (10.192.0.11:3000) -> 10.192.0.10:80"),
+            ("06", "10.192.0.10:80 (192.0.2.1:30081) <- 10.192.0.11:3000"),
+        )
+    )
+    gone = [Redirection(Transport.TCP, 30081, IPAddress("10.192.0.10"), 80)]
+    assert sorted(parse.redirected_states(text, gone)) == ["03/aa", "04/aa", "05/aa", "06/aa"]
+
+
+def test_listening_sockets() -> None:
+    text = (
+        "USER     COMMAND    PID   FD  PROTO  LOCAL ADDRESS         FOREIGN ADDRESS      \n"
+        "root     sshd       812   3   tcp4   *:22                  *:*\n"
+        "www      nginx      900   6   tcp6   ::1:8080              *:*\n"
+        "?        ?          ?     ?   udp4   *:123                 *:*\n"
+    )
+    found = [(s.protocol, s.port, s.owner) for s in parse.listeners(text)]
+    assert found == [
+        (Transport.TCP, 22, "sshd (pid 812)"),
+        (Transport.TCP, 8080, "nginx (pid 900)"),
+        (Transport.UDP, 123, "? (pid ?)"),
+    ]
+
+
+def test_kinds_of_files() -> None:
+    text = "Directory\t/j/etc\nSymbolic Link\t/j/etc/resolv.conf\nFifo File\t/j/etc/hosts\n"
+    assert parse.file_kinds(text) == {
+        "/j/etc": FileKind.DIRECTORY,
+        "/j/etc/resolv.conf": FileKind.LINK,
+        "/j/etc/hosts": FileKind.OTHER,
+    }
+
+
+def test_mount_points() -> None:
+    texts = list(recorded("mount"))
+    assert parse.mount_points(texts[0]) == ("/", "/dev", "/jails/t2/dev") or "/dev" in parse.mount_points(texts[0])
+
+
+def test_the_digest_of_a_release() -> None:
+    manifest = f"base-dbg.txz\t{'a' * 64}\t1\tbase\nbase.txz\t{'b' * 64}\t29000\tbase\t\"Base system\"\ton\n"
+    assert parse.manifest_digest(manifest, "base.txz") == "b" * 64
+    assert parse.manifest_digest("base.txz\tnot a digest\n", "base.txz") is None
+
+
+READERS: list[Callable[[str], object]] = [
+    parse.interfaces,
+    parse.jails,
+    parse.anchors,
+    parse.redirections,
+    lambda text: parse.redirected_states(text, [Redirection(Transport.TCP, 1, IPAddress("10.0.0.1"), 1)]),
+    parse.listeners,
+    parse.routes,
+    parse.default_interface,
+    parse.file_kinds,
+    parse.mount_points,
+    parse.memory_use,
+    lambda text: parse.manifest_digest(text, "base.txz"),
+]
+
+LINES = st.lists(
+    st.one_of(
+        st.text(max_size=40),
+        st.sampled_from(
+            [
+                "em0: flags=8843<UP> metric 0 mtu 1500",
+                "\tinet 300.1.1.1 netmask 0xffffff00",
+                "\tinet 10.0.0.1",
+                "\tinet6 fe80::1%em0 prefixlen 64",
+                "\tinet6 :: prefixlen x",
+                "\tether",
+                "\tmember: x",
+                "\tgroups:",
+                "jid=1 name=a path=/ dying",
+                "all tcp 1:1 (2:2) <- 3:3 A:B",
+                "all tcp 300.0.0.1:1 (2.2.2.2:1) <- 3.3.3.3:3 A:B",
+                "   id: 00 creatorid: 00",
+                "root sshd 1 3 tcp4 *:x *:*",
+                "rdr pass on em0 inet proto tcp from any to any port = 1 -> ::::: port 2",
+                '{"statistics": {}}',
+                '{"statistics": {"route-information": {"route-table": {"rt-family": [{"rt-entry": [{}]}]}}}}',
+            ]
+        ),
+    ),
+    max_size=6,
+)
+
+
+@pytest.mark.parametrize("reader", READERS, ids=str)
+@given(lines=LINES)
+def test_text_that_no_tool_prints_is_an_answer_or_a_clear_error(
+    reader: Callable[[str], object], lines: list[str]
+) -> None:
+    try:
+        reader("\n".join(lines))
+    except PotnetError as error:
+        assert "cannot read" in error.message
+
+
+def test_a_network_of_a_route_is_never_guessed() -> None:
+    with pytest.raises(PotnetError):
+        parse.routes(
+            json.dumps(
+                {
+                    "statistics": {
+                        "route-information": {
+                            "route-table": {
+                                "rt-family": [
+                                    {"rt-entry": [{"destination": "x", "gateway": "y", "interface-name": "z"}]}
+                                ]
+                            }
+                        }
+                    }
+                }
+            )
+        )
+    assert IPNetwork("10.0.0.0/8")
