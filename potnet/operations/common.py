@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netaddr import IPAddress
 
 from potnet.actions import RunHook, Step
-from potnet.errors import PotnetError, UsageError
+from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host_state import HostState, Query
 from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, HookKind, Pot, Run, valid_name
 from potnet.planning.jail import owned
@@ -34,6 +36,35 @@ class Outcome:
 
     name: str
     changed: bool
+
+
+class Failures:
+    """What went wrong with several pots, told together at the end."""
+
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
+        self._errors: list[PotnetError] = []
+        self.names: list[str] = []
+
+    @contextmanager
+    def collect(self, name: str) -> Iterator[None]:
+        """Keep a failure with one pot, so that the others are tried too."""
+        try:
+            yield
+        except PotnetError as error:
+            error.message = f"cannot {self._verb} {name}: {error.message}"
+            self._errors.append(error)
+            self.names.append(name)
+
+    def throw(self) -> None:
+        """Raise what was kept, if anything was."""
+        if len(self._errors) == 1:
+            raise self._errors[0]
+        if self._errors:
+            hints = dict.fromkeys(error.hint for error in self._errors if error.hint)
+            raise HostError(
+                "\n".join(error.message for error in self._errors), "\nhint: ".join(hints) or None
+            )
 
 
 def check_name(what: str, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from potnet.actions import Plan, RunInJail, StartJail, Step
 from potnet.apply import Applied, apply, apply_all
-from potnet.errors import PotnetError
+from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, HostState, Query
 from potnet.model import Bridge, HookKind, Pot, ResolverKind, Run
 from potnet.operations.bridging import (
@@ -21,6 +21,7 @@ from potnet.operations.bridging import (
 from potnet.operations.common import (
     FORWARDING,
     NETWORK_LOCK,
+    Failures,
     Outcome,
     external_interface,
     hook_steps,
@@ -45,31 +46,37 @@ __all__ = ["Outcome", "start"]
 
 
 def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
-    """Start pots in the order of their dependencies; those that run already are left alone.
+    """Start pots, each after what it depends on; those that run already are left alone.
 
-    Raises PotnetError at the first that cannot be started; it is then as before, those before it run.
+    All are tried, then the failures are raised together; a pot that failed is as it was before.
     """
     order = in_order(names, lambda name: needs(app, require_pot(app, name)))
-    return tuple(_start(app, name) for name in order)
+    outcomes, failures = [], Failures("start")
+    for name in order:
+        with failures.collect(name):
+            outcomes.append(_start(app, name, failures))
+    failures.throw()
+    return tuple(outcomes)
 
 
-def _start(app: App, name: str) -> Outcome:
-    try:
-        with app.locks.hold(f"pot-{name}"):
-            return Outcome(name, _start_locked(app, name))
-    except PotnetError as error:
-        error.message = f"cannot start {name}: {error.message}"
-        raise
-
-
-def _start_locked(app: App, name: str) -> bool:
+def _start(app: App, name: str, failures: Failures) -> Outcome:
     pot = require_pot(app, name)
-    with app.locks.hold(NETWORK_LOCK):
+    for other in needs(app, pot):
+        if other in failures.names:
+            raise HostError(f"the pot {other}, which it needs, could not be started")
+    with app.locks.hold(f"pot-{name}"):
         run = app.store.run(name)
         state = app.driver.observe(Query(jails=(name,)))
         if running(run, state):
-            return False
+            return Outcome(name, False)
         refuse_foreign(pot, run, state.jails.get(name))
+        apply(Plan(hook_steps(app, pot, HookKind.PRESTART, None)), app.driver)
+        _start_locked(app, require_pot(app, name), run)
+        return Outcome(name, True)
+
+
+def _start_locked(app: App, pot: Pot, run: Run | None) -> None:
+    with app.locks.hold(NETWORK_LOCK):
         if run is not None:
             # A start that was cut off, a reboot, a jail removed by other hands: from a clean slate.
             clear_up(app, run)
@@ -81,7 +88,6 @@ def _start_locked(app: App, name: str) -> bool:
             app.store.update_pot(before)
             raise
     _boot(app, before, run, applied, state)
-    return True
 
 
 def _prepare(app: App, pot: Pot) -> tuple[Pot, dict[str, Bridge], HostState]:
@@ -132,7 +138,7 @@ def _apply_network(app: App, pot: Pot, bridges: dict[str, Bridge], state: HostSt
         app.store.put_run(run)
         remember_forwarding(app, plan, state)
     try:
-        applied = apply(Plan((*hook_steps(app, pot, HookKind.PRESTART, None), *plan.steps)), app.driver)
+        applied = apply(plan, app.driver)
     except BaseException as error:
         if not getattr(error, "left_behind", ()):
             with app.store.transaction():

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from potnet.actions import Plan, RunInJail, SetForwarding, Step
 from potnet.apply import apply_all
-from potnet.errors import HostError, PotnetError
+from potnet.errors import HostError
 from potnet.host_state import HostState, Query
 from potnet.model import Bridge, BridgeKind, HookKind, Run
 from potnet.operations.common import (
     FORWARDING,
     NETWORK_LOCK,
+    Failures,
     Outcome,
     external_interface,
     hook_steps,
@@ -34,16 +35,11 @@ SHUTDOWN = ("/bin/sh", "/etc/rc.shutdown")
 
 def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
     """Stop pots; what is stopped is left alone. All are tried, then the failures are raised together."""
-    outcomes, failures = [], []
+    outcomes, failures = [], Failures("stop")
     for name in names:
-        try:
-            with app.locks.hold(f"pot-{name}"):
-                outcomes.append(_stop(app, name))
-        except PotnetError as error:
-            error.message = f"cannot stop {name}: {error.message}"
-            failures.append(error)
-    if failures:
-        raise HostError("\n".join(error.message for error in failures), failures[0].hint)
+        with failures.collect(name), app.locks.hold(f"pot-{name}"):
+            outcomes.append(_stop(app, name))
+    failures.throw()
     return tuple(outcomes)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from potnet.actions import MoveFile, RemoveFile, RestoreFile, Step, WriteFile
 from potnet.errors import HostError
 from potnet.host_state import FileKind, HostState
-from potnet.model import Pot, ResolverKind, Run
+from potnet.model import NetworkType, Pot, ResolverKind, Run
 from potnet.planning.jail import host_files, path_in
 
 #: The files, in the order in which they are put in place.
@@ -94,6 +94,11 @@ def loopback_only(text: str) -> bool:
 
 def notices(pot: Pot, text: str | None) -> tuple[str, ...]:
     """What a user should know of the resolver before the pot runs."""
+    if pot.resolver.kind is ResolverKind.POT and pot.network_type is NetworkType.PRIVATE_BRIDGE:
+        return (
+            f"the resolver of {pot.name} is a pot on the public bridge, from which its private bridge keeps "
+            "it apart: use `potnet set -d custom:FILE`",
+        )
     inherits = pot.resolver.kind is ResolverKind.INHERIT and pot.network_type.bridged
     if inherits and text is not None and loopback_only(text):
         return (
