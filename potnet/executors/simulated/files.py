@@ -1,0 +1,105 @@
+"""The file tree of a simulated host: a real directory, with its own path resolution.
+
+A path of the host is walked here, component by component, because the machine below would follow an
+absolute symbolic link out of the tree (symlink(7)). `..` at the top stays at the top, as in a real root.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+#: As MAXSYMLINKS of FreeBSD's sys/param.h.
+MAX_LINKS = 32
+
+
+class Tree:
+    """Host paths to real ones. mapped: directories of the real machine that are part of the host too."""
+
+    def __init__(self, base: Path, mapped: Callable[[], dict[str, str]]) -> None:
+        self.base = base
+        self._mapped = mapped
+
+    def real(self, parts: tuple[str, ...], mapped: dict[str, str] | None = None) -> Path:
+        """The real path of a host path that is free of links and dots."""
+        for virtual, real in (self._mapped() if mapped is None else mapped).items():
+            above = tuple(virtual.strip("/").split("/"))
+            if parts[: len(above)] == above:
+                return Path(real, *parts[len(above) :])
+        return Path(self.base, *parts)
+
+    def resolve(self, path: str, follow: bool = True) -> Path:
+        """The real path of a host path. follow: whether a link at the very end is followed.
+
+        Errors: OSError ENOENT for an absent component before the last, ENOTDIR, ELOOP.
+        """
+        return self.real(self.walk(path, follow))
+
+    def walk(self, path: str, follow: bool = True) -> tuple[str, ...]:
+        """The components of the host path that a path stands for once all links are followed."""
+        mapped = self._mapped()
+        todo = [part for part in path.split("/") if part][::-1]
+        done: tuple[str, ...] = ()
+        links = 0
+        while todo:
+            part = todo.pop()
+            if part == ".":
+                continue
+            if part == "..":
+                done = done[:-1]
+                continue
+            here = (*done, part)
+            target = self._step(here, mapped, last=not todo, path=path)
+            if target is None or (not todo and not follow):
+                done = here
+                continue
+            links += 1
+            if links > MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            done = () if target.startswith("/") else done
+            todo += [p for p in target.split("/") if p][::-1]
+        return done
+
+    def _step(self, here: tuple[str, ...], mapped: dict[str, str], last: bool, path: str) -> str | None:
+        """The target if this is a link, else None."""
+        real = self.real(here, mapped)
+        try:
+            mode = real.lstat().st_mode
+        except FileNotFoundError:
+            virtual = "/" + "/".join(here) + "/"
+            if last or any(name.startswith(virtual) for name in mapped):
+                return None
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+        if stat.S_ISLNK(mode):
+            return str(real.readlink())
+        if not last and not stat.S_ISDIR(mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        return None
+
+    def lstat(self, path: str) -> os.stat_result | None:
+        """The status of what the path itself names, None if there is nothing."""
+        try:
+            return self.resolve(path, follow=False).lstat()
+        except OSError:
+            return None
+
+    def stat(self, path: str) -> os.stat_result | None:
+        """The status of what the path leads to, None if there is nothing."""
+        try:
+            return self.resolve(path).lstat()
+        except OSError:
+            return None
+
+    def is_dir(self, path: str) -> bool:
+        found = self.stat(path)
+        return found is not None and stat.S_ISDIR(found.st_mode)
+
+    def read(self, path: str) -> bytes:
+        return self.resolve(path).read_bytes()
+
+    def write(self, path: str, data: bytes) -> None:
+        """As a program that opens it for writing: through a link, keeping the mode of what is there."""
+        self.resolve(path).write_bytes(data)

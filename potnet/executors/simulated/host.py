@@ -1,0 +1,192 @@
+"""A simulated FreeBSD host: takes the argv of the real tools, answers in their words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from potnet.executors.base import Command, CommandResult
+from potnet.executors.simulated import archive, filetools, pfctl, removal, routes, seed, tools
+from potnet.executors.simulated.files import Tree
+from potnet.executors.simulated.filetools import FileTool, Stdin, feed, text
+from potnet.executors.simulated.ifconfig import ifconfig
+from potnet.executors.simulated.inspection import Inspection
+from potnet.executors.simulated.jails import jail, look_at_dying
+from potnet.executors.simulated.jexec import find_program, inner_world, jexec, line
+from potnet.executors.simulated.jls import jls
+from potnet.executors.simulated.state import NeedsWriteError, State, WriteInReadError
+from potnet.executors.simulated.things import HostFacts
+from potnet.executors.simulated.world import ToolError, View, World, unknown
+
+_T = TypeVar("_T")
+
+
+def _ifconfig(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    look_at_dying(world)
+    return ifconfig(world, argv, View())
+
+
+def _jls(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    look_at_dying(world)
+    return jls(world, argv)
+
+
+_TOOLS: dict[str, FileTool] = {
+    **filetools.TOOLS,
+    **removal.TOOLS,
+    **archive.TOOLS,
+    **tools.TOOLS,
+    "ifconfig": _ifconfig,
+    "jls": _jls,
+    "jail": lambda world, argv, stdin: jail(world, argv, text(feed(stdin))),
+    "jexec": jexec,
+    "route": lambda world, argv, _: routes.route(world, argv, View()),
+    "netstat": lambda world, argv, _: routes.netstat(world, argv, View()),
+    "sysctl": lambda world, argv, _: tools.sysctl(world, argv, View()),
+    "sockstat": lambda world, argv, _: tools.sockstat(world, argv, View()),
+    "pfctl": lambda world, argv, stdin: pfctl.pfctl(world, argv, text(feed(stdin))),
+}
+
+
+class SimulatedHost(Inspection):
+    """An Executor whose host is a directory: host.db and the file tree ``root``.
+
+    bare, facts: how a new one starts; an existing one stays what it is. Nothing is written before the
+    first command that changes something or looks at a file.
+    """
+
+    def __init__(self, directory: Path, bare: bool = False, facts: HostFacts | None = None) -> None:
+        self._directory = Path(directory)
+        self._bare = bare
+        self._facts = facts or HostFacts()
+        self._opened: World | None = None
+        self._preview: World | None = None
+
+    def run(self, command: Command) -> CommandResult:
+        """As the real host would answer; what is not simulated is refused with code 64."""
+        program = PurePosixPath(command.argv[0]).name
+        tool = _TOOLS.get(program)
+        if tool is None:
+            return unknown(f"the command {command.argv[0]}").result
+        argv = [program, *command.argv[1:]]
+
+        def work(world: World) -> CommandResult:
+            # A refusal keeps what was done before it, as on a real host: it is an answer, not a rollback.
+            try:
+                return tool(world, list(argv), command.stdin)
+            except ToolError as failure:
+                return failure.result
+
+        if command.changes_host:
+            return self._write(work)
+        try:
+            return self._read(work)
+        except WriteInReadError:
+            shown = " ".join(command.argv)
+            return CommandResult(
+                64, "", f"simulated host: called as reading only, but changes the host: {shown}\n"
+            )
+
+    def attach(self, command: Command) -> int:
+        """With this process's standard input and output; a shell in a jail reads its lines from there."""
+        argv = command.argv
+        shell = PurePosixPath(argv[-1]).name in ("sh", "csh", "tcsh")
+        if PurePosixPath(argv[0]).name == "jexec" and len(argv) == 3 and shell:
+            return self._shell(argv[1], argv[2])
+        return _print(self.run(command))
+
+    def _shell(self, name: str, shell: str) -> int:
+        found = self._read(lambda world: world.jail(name))
+        if found is None:
+            return _print(ToolError(f'jexec: jail "{name}" not found').result)
+        if self._read(lambda world: find_program(inner_world(world, found), shell)) is None:
+            return _print(ToolError(f"jexec: execvp: {shell}: No such file or directory").result)
+        code = 0
+        while True:
+            if sys.stdin.isatty():
+                print(f"root@{found.hostname}:/ # ", end="", flush=True)
+            text_line = sys.stdin.readline()
+            words = text_line.split()
+            if not text_line or words[:1] == ["exit"]:
+                return int(words[1]) & 255 if len(words) > 1 and words[1].isdigit() else code
+            code = _print(self._write(_in_jail(name, text_line)))
+
+    # Transactions
+
+    def _write(self, work: Callable[[World], _T]) -> _T:
+        world = self._world()
+        with world.state.transaction(write=True):
+            return work(world)
+
+    def _read(self, work: Callable[[World], _T]) -> _T:
+        world = self._opened or self._existing()
+        try:
+            with world.state.transaction(write=False):
+                return work(world)
+        except NeedsWriteError:
+            return self._write(work)
+
+    def _existing(self) -> World:
+        """What is there, or else a host in memory that is as a new one would be, with its files."""
+        if (self._directory / "host.db").exists():
+            return self._world()
+        if self._preview is None:
+            state = State(None)
+            self._preview = World(state, _Unmade(self), self._facts)
+            with state.transaction(write=True):
+                seed.seed_state(self._preview, self._bare)
+        return self._preview
+
+    def _world(self) -> World:
+        """The host in the directory, made if it is not there yet."""
+        if self._opened is None:
+            state = State(self._directory / "host.db")
+            world = World(state, Tree(self._directory / "root", lambda: _mapped(state)), self._facts)
+            row = state.get("facts", "")
+            if row is None:
+                with state.transaction(write=True):
+                    # Another process may have been first.
+                    row = state.get("facts", "")
+                    if row is None:
+                        seed.seed_state(world, self._bare)
+                        seed.seed_tree(world.tree.base, self._facts, self._bare)
+            if row is not None:
+                world.facts = HostFacts(**row)
+            self._opened = world
+        return self._opened
+
+
+class _Unmade(Tree):
+    """The tree of a host that is not there yet: looking at a file makes it."""
+
+    def __init__(self, host: SimulatedHost) -> None:
+        super().__init__(host._directory / "root", dict)
+
+    def walk(self, path: str, follow: bool = True) -> tuple[str, ...]:
+        raise NeedsWriteError
+
+
+def _mapped(state: State) -> dict[str, str]:
+    return {key: str(row["real"]) for key, row in state.scan("mapped")}
+
+
+def _in_jail(name: str, text_line: str) -> Callable[[World], CommandResult]:
+    def work(world: World) -> CommandResult:
+        found = world.jail(name)
+        if found is None:
+            return ToolError(f'jexec: jail "{name}" not found').result
+        try:
+            return line(inner_world(world, found), found, text_line)
+        except ToolError as failure:
+            return failure.result
+
+    return work
+
+
+def _print(result: CommandResult) -> int:
+    sys.stdout.write(result.out)
+    sys.stdout.flush()
+    sys.stderr.write(result.err)
+    return result.code

@@ -1,0 +1,116 @@
+"""How ifconfig(8) lists an interface."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+
+from potnet.executors.simulated.addresses import DAD_SECONDS
+from potnet.executors.simulated.things import Address, Interface
+from potnet.executors.simulated.world import View, World
+
+_FLAGS = {
+    0x1: "UP",
+    0x2: "BROADCAST",
+    0x8: "LOOPBACK",
+    0x40: "RUNNING",
+    0x100: "PROMISC",
+    0x800: "SIMPLEX",
+    0x8000: "MULTICAST",
+    0x1000000: "LOWER_UP",
+}
+_ND6_FLAGS = {0x1: "PERFORMNUD", 0x2: "ACCEPT_RTADV", 0x8: "IFDISABLED", 0x20: "AUTO_LINKLOCAL"}
+_OPTIONS = {
+    "ether": "80028<VLAN_MTU,JUMBO_MTU,LINKSTATE>",
+    "loop": "680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>",
+    "bridge": "0",
+    "epair": "8<VLAN_MTU>",
+}
+_MEDIA = {
+    "ether": "Ethernet autoselect (10Gbase-T <full-duplex>)",
+    "epair": "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)",
+}
+
+
+def _flag_bits(interface: Interface) -> int:
+    bits = 0x8008 if interface.kind == "loop" else 0x8802
+    if interface.up:
+        bits |= 0x1
+    if interface.up or interface.kind == "epair":
+        bits |= 0x1000040
+    if interface.bridge is not None:
+        bits |= 0x100
+    return bits
+
+
+def _named(bits: int, names: dict[int, str]) -> str:
+    found = ",".join(name for bit, name in names.items() if bits & bit)
+    return f"{bits:x}<{found}>"
+
+
+def show(world: World, interface: Interface, view: View, cidr: bool = False) -> str:
+    """One interface's lines, with the addresses that the view has."""
+    lines = [
+        f"{interface.name}: flags={_named(_flag_bits(interface), _FLAGS)} metric 0 mtu {interface.mtu}",
+        *([f"\tdescription: {interface.descr}"] if interface.descr else []),
+        f"\toptions={_OPTIONS[interface.kind]}",
+        *_hardware(interface),
+        *(_inet(a, interface, cidr) for a in interface.inet if view.sees(4, a.address)),
+        *(_inet6(world, a, interface, cidr) for a in interface.inet6 if view.sees(6, a.address)),
+        *(_bridge(world, interface) if interface.kind == "bridge" else []),
+        *([f"\tgroups: {' '.join(interface.groups)}"] if interface.groups else []),
+    ]
+    if interface.kind in _MEDIA:
+        lines += [f"\tmedia: {_MEDIA[interface.kind]}", "\tstatus: active"]
+    if view.family(6):
+        bits = sum(bit for bit, name in _ND6_FLAGS.items() if name in interface.nd6)
+        lines.append(f"\tnd6 options={_named(bits, _ND6_FLAGS)}")
+    return "\n".join(lines) + "\n"
+
+
+def _hardware(interface: Interface) -> list[str]:
+    if not interface.mac:
+        return []
+    lines = [f"\tether {interface.mac}"]
+    if interface.mac != interface.hwaddr:
+        lines.append(f"\thwaddr {interface.hwaddr}")
+    return lines
+
+
+def _inet(address: Address, interface: Interface, cidr: bool) -> str:
+    net = address.interface
+    assert isinstance(net, IPv4Interface)
+    mask = f"/{address.prefix}" if cidr else f" netmask {int(net.netmask):#010x}"
+    text = f"\tinet {address.address}{mask}"
+    if interface.kind != "loop":
+        text += f" broadcast {net.network.broadcast_address}"
+    return text
+
+
+def _inet6(world: World, address: Address, interface: Interface, cidr: bool) -> str:
+    scoped = f"%{interface.name}" if address.link_local else ""
+    mask = f"/{address.prefix}" if cidr else f" prefixlen {address.prefix}"
+    text = f"\tinet6 {address.address}{scoped}{mask}"
+    if address.since is not None and world.now() - address.since < DAD_SECONDS:
+        text += " tentative"
+    if address.autoconf:
+        text += " autoconf pltime 604800 vltime 2592000"
+    if scoped:
+        text += f" scopeid {interface.index:#x}"
+    return text
+
+
+def _bridge(world: World, bridge: Interface) -> list[str]:
+    root = 32768 if bridge.up else 0
+    lines = [
+        "\tid 00:00:00:00:00:00 priority 32768 hellotime 2 fwddelay 15",
+        "\tmaxage 20 holdcnt 6 proto rstp maxaddr 2000 timeout 1200",
+        f"\troot id 00:00:00:00:00:00 priority {root} ifcost 0 port 0",
+    ]
+    for member in world.members(bridge.name):
+        flags = "943<LEARNING,DISCOVER,PRIVATE,AUTOEDGE,AUTOPTP>"
+        if not member.private:
+            flags = "143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>"
+        port = world.need(member.name).index
+        lines.append(f"\tmember: {member.name} flags={flags}")
+        lines.append(f"\t        ifmaxaddr 0 port {port} priority 128 path cost 2000")
+    return lines

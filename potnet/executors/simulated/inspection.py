@@ -1,0 +1,216 @@
+"""What tests may ask of a simulated host, and how they move its world on."""
+
+from __future__ import annotations
+
+import stat
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from potnet.executors.simulated import pfload, pfstates
+from potnet.executors.simulated.pfstates import PfState
+from potnet.executors.simulated.routes import table
+from potnet.executors.simulated.things import Address, Interface, Jail
+from potnet.executors.simulated.world import View, World
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceView:
+    """An interface as a test sees it. addresses: with prefix length; members: of a bridge, in name order."""
+
+    name: str
+    mac: str
+    mtu: int
+    up: bool
+    descr: str
+    groups: tuple[str, ...]
+    addresses: tuple[str, ...]
+    nd6: tuple[str, ...]
+    bridge: str | None
+    members: tuple[str, ...]
+    private: tuple[str, ...]
+
+
+class Inspection(ABC):
+    """The part of SimulatedHost that is for tests."""
+
+    _directory: Path
+
+    @abstractmethod
+    def _read(self, work: Callable[[World], _T]) -> _T: ...
+
+    @abstractmethod
+    def _write(self, work: Callable[[World], _T]) -> _T: ...
+
+    @abstractmethod
+    def _world(self) -> World: ...
+
+    # Looking
+
+    @property
+    def tree(self) -> Path:
+        """The directory that is the host's file tree."""
+        return self._world().tree.base
+
+    def interfaces(self, jail: str = "") -> list[str]:
+        """Names, in the order of ``ifconfig -l``."""
+        return self._read(lambda world: [i.name for i in world.interfaces(_stack(world, jail))])
+
+    def interface(self, name: str, jail: str = "") -> InterfaceView | None:
+        """None if there is none of that name."""
+
+        def work(world: World) -> InterfaceView | None:
+            found = world.interface(name, _stack(world, jail))
+            return None if found is None else _interface_view(world, found)
+
+        return self._read(work)
+
+    def jails(self, dying: bool = False) -> dict[str, Jail]:
+        return self._read(lambda world: {jail.name: jail for jail in world.jails(dying)})
+
+    def routes(self, jail: str = "") -> list[str]:
+        """``DESTINATION GATEWAY INTERFACE``, both families, as netstat -rn orders them."""
+
+        def work(world: World) -> list[str]:
+            view = View(_stack(world, jail))
+            lines = [line for family in (4, 6) for line in table(world, family, view)]
+            return [f"{line.destination} {line.gateway} {line.interface}" for line in lines]
+
+        return self._read(work)
+
+    def anchor(self, path: str = "") -> list[str]:
+        """All rules of an anchor as pfctl -P lists them; of the main ruleset without a path."""
+
+        def work(world: World) -> list[str]:
+            found = pfload.ruleset(world, path)
+            if found is None:
+                return []
+            return [rule.listed(numeric=True) for rule in (*found.translation(), *found.filters())]
+
+        return self._read(work)
+
+    def anchors(self) -> list[str]:
+        """The paths of the anchors that hold rules."""
+        return self._read(lambda world: [key for key in world.state.keys("anchor") if key])
+
+    def pf_enabled(self) -> bool:
+        return self._read(lambda world: bool((world.state.get("pf", "status") or {})["enabled"]))
+
+    def sysctl(self, name: str, jail: str = "") -> str | None:
+        return self._read(lambda world: world.sysctl(name, _stack(world, jail)))
+
+    def states(self) -> list[PfState]:
+        return self._read(pfstates.states)
+
+    def hooks(self) -> list[dict[str, Any]]:
+        """The hooks that were called, with path and environment."""
+        return self._read(lambda world: [row for _, row in world.state.scan("hook")])
+
+    def mounts(self) -> list[str]:
+        return self._read(lambda world: world.mounts())
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that a user can see, without counters, times and the files inside mapped directories."""
+        tree = self.tree
+
+        def work(world: World) -> dict[str, Any]:
+            jails = world.jails()
+            stacks = ["", *(jail.stack for jail in jails if jail.vnet)]
+            return {
+                "interfaces": {
+                    f"{stack}/{found.name}": _interface_view(world, found)
+                    for stack in stacks
+                    for found in world.interfaces(stack)
+                },
+                "jails": {jail.name: (jail.jid, jail.path, jail.parameters) for jail in jails},
+                "routes": {
+                    stack: [
+                        (line.destination, line.gateway, line.flags, line.interface)
+                        for family in (4, 6)
+                        for line in table(world, family, View(stack))
+                    ]
+                    for stack in stacks
+                },
+                "anchors": dict(world.state.scan("anchor")),
+                "sysctls": {key: row["value"] for key, row in world.state.scan("sysctl")},
+                "pf": (world.state.get("pf", "status") or {})["enabled"],
+                "mounts": world.mounts(),
+                "files": _files(tree),
+            }
+
+        return self._read(work)
+
+    # Moving the world on
+
+    def listen(
+        self, protocol: str, port: int, address: str = "*", command: str = "server", jail: str = ""
+    ) -> None:
+        """A program of the host or of a jail listens. protocol: tcp4, udp6 …; tcp and udp are IPv4's."""
+        kind = protocol + "4" if protocol in ("tcp", "udp") else protocol
+
+        def work(world: World) -> None:
+            stack = _stack(world, jail)
+            row = {"protocol": kind, "port": port, "address": address, "command": command}
+            world.state.put("listen", f"{stack}/{kind}/{port:05}/{address}", row)
+
+        self._write(work)
+
+    def linger(self, looks: int) -> None:
+        """The next removal of a jail leaves it dying for so many further looks (jls, ifconfig)."""
+        self._write(lambda world: world.state.put("test", "linger", {"looks": looks}))
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+
+        def work(world: World) -> None:
+            offset = (world.state.get("clock", "offset") or {"seconds": 0.0})["seconds"]
+            world.state.put("clock", "offset", {"seconds": offset + seconds})
+
+        self._write(work)
+
+
+def _stack(world: World, jail: str) -> str:
+    if not jail:
+        return ""
+    found = world.jail(jail, dying=True)
+    if found is None:
+        raise KeyError(jail)
+    return found.stack
+
+
+def _interface_view(world: World, found: Interface) -> InterfaceView:
+    members = sorted(world.members(found.name), key=lambda m: m.name) if found.kind == "bridge" else []
+    return InterfaceView(
+        found.name,
+        found.mac,
+        found.mtu,
+        found.up,
+        found.descr,
+        tuple(found.groups),
+        tuple(_address(a) for a in found.addresses),
+        tuple(sorted(found.nd6)),
+        found.bridge,
+        tuple(m.name for m in members),
+        tuple(m.name for m in members if m.private),
+    )
+
+
+def _address(address: Address) -> str:
+    return f"{address.address}/{address.prefix}"
+
+
+def _files(tree: Path) -> dict[str, tuple[int, bytes | str | None]]:
+    found: dict[str, tuple[int, bytes | str | None]] = {}
+    for path in sorted(tree.rglob("*")):
+        status = path.lstat()
+        content: bytes | str | None = None
+        if stat.S_ISLNK(status.st_mode):
+            content = str(path.readlink())
+        elif stat.S_ISREG(status.st_mode):
+            content = path.read_bytes()
+        found["/" + str(path.relative_to(tree))] = (status.st_mode, content)
+    return found

@@ -1,0 +1,209 @@
+"""The command pfctl(8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from potnet.executors.base import CommandResult
+from potnet.executors.simulated import pfload, pfstates
+from potnet.executors.simulated.world import ToolError, World, unknown
+
+_ALTQ = "No ALTQ support in kernel\nALTQ related functions disabled\n"
+_COUNTERS = (
+    "match", "bad-offset", "fragment", "short", "normalize", "memory", "bad-timestamp", "congestion", "ip-option",
+    "proto-cksum", "state-mismatch", "state-insert", "state-limit", "src-limit", "synproxy", "map-failed",
+)  # fmt: skip
+_USAGE = """\
+usage: pfctl [-AdeghMmNnOPqRrvz] [-a anchor] [-D macro=value] [-F modifier]
+\t[-f file] [-i interface] [-K host | network]
+\t[-k host | network | gateway | label | id] [-o level] [-p device]
+\t[-s modifier] [-t table -T command [address ...]] [-x level]"""
+_SHOW = {"n": "nat", "nat": "nat", "r": "rules", "rules": "rules", "A": "Anchors", "Anchors": "Anchors",
+         "info": "info", "i": "info", "states": "states", "labels": "labels", "Running": "Running"}  # fmt: skip
+#: The longest path of an anchor and of one of its components (MAXPATHLEN of pf's tables and rulesets).
+_COMPONENT = 63
+
+
+@dataclass
+class _Options:
+    anchor: str = ""
+    file: str | None = None
+    test: bool = False
+    show: str = ""
+    flush: str = ""
+    kills: list[str] = field(default_factory=list)
+    verbose: int = 0
+    numeric: bool = False
+    enable: bool | None = None
+
+
+def pfctl(world: World, argv: list[str], stdin: str) -> CommandResult:
+    """pfctl [-a anchor] [-nPqv] -f FILE | -s WHAT | -F WHAT | -k … -k … | -e | -d."""
+    options = _parse(argv[1:])
+    if options.show:
+        return _show(world, options)
+    if options.file is not None:
+        return _load(world, options, stdin)
+    world.state.changing()
+    if options.flush:
+        return _flush(world, options)
+    if options.kills:
+        return pfstates.kill(world, options.kills)
+    if options.enable is not None:
+        return _switch(world, options.enable)
+    raise unknown(f"pfctl {' '.join(argv[1:])}")
+
+
+def _parse(args: list[str]) -> _Options:
+    import getopt
+
+    try:
+        found, rest = getopt.getopt(args, "a:def:F:k:nPqs:v")
+    except getopt.GetoptError as error:
+        raise unknown(f"the pfctl option: {error}") from None
+    if rest:
+        raise unknown(f"the pfctl argument {rest[0]}")
+    options = _Options()
+    for name, value in found:
+        match name:
+            case "-a":
+                options.anchor = value
+            case "-f":
+                options.file = value
+            case "-F":
+                options.flush = value
+            case "-k":
+                options.kills.append(value)
+            case "-s":
+                if value not in _SHOW:
+                    raise unknown(f"pfctl -s {value}")
+                options.show = _SHOW[value]
+            case "-e" | "-d":
+                options.enable = name == "-e"
+            case "-n":
+                options.test = True
+            case "-P":
+                options.numeric = True
+            case "-v":
+                options.verbose += 1
+    return options
+
+
+def _show(world: World, options: _Options) -> CommandResult:
+    note = _ALTQ if options.verbose else ""
+    match options.show:
+        case "info":
+            return CommandResult(0, _info(world), note)
+        case "states":
+            return CommandResult(0, pfstates.listing(world, options.verbose > 1), note)
+        case "Anchors":
+            return _anchors(world, options, note)
+        case "Running":
+            on = (world.state.get("pf", "status") or {})["enabled"]
+            return CommandResult(0 if on else 1, "Enabled\n" if on else "Disabled\n")
+    if options.anchor.endswith("/*"):
+        # So it was recorded: nothing, not the rules below.
+        return CommandResult(0, "", note)
+    found = pfload.ruleset(world, options.anchor)
+    if found is None:
+        return CommandResult(
+            0, "", note + ("pfctl: DIOCGETRULES: Invalid argument\n" if options.anchor else "")
+        )
+    if options.show == "labels":
+        return CommandResult(0, "".join(f"{r.label} 0 0 0 0 0 0 0 0\n" for r in found.rules if r.label), note)
+    out = ""
+    for rule in found.translation() if options.show == "nat" else found.filters():
+        out += rule.listed(options.numeric) + "\n"
+        if options.verbose:
+            out += "  [ Evaluations: 0         Packets: 0         Bytes: 0           States: 0     ]\n"
+            out += "  [ Inserted: uid 0 pid 100 State Creations: 0     ]\n"
+    return CommandResult(0, out, note)
+
+
+def _anchors(world: World, options: _Options, note: str) -> CommandResult:
+    def below(parent: str) -> list[str]:
+        found = []
+        for child in pfload.children(world, parent):
+            found += [child, *(below(child) if options.verbose else [])]
+        return found
+
+    err = note
+    if options.anchor and pfload.ruleset(world, options.anchor) is None:
+        err += f"Anchor '{options.anchor}' not found.\n"
+    return CommandResult(0, "".join(f"  {name}\n" for name in below(options.anchor)), err)
+
+
+def _info(world: World) -> str:
+    status = world.state.get("pf", "status") or {}
+    word = "Enabled" if status["enabled"] else "Disabled"
+    if "since" in status and (status["enabled"] or status.get("used")):
+        seconds = int(max(0, world.now() - status["since"]))
+        days, rest = divmod(seconds, 86400)
+        word += f" for {days} days {rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    states = len(world.state.keys("state"))
+    lines = [f"{'Status: ' + word:<46}Debug: Urgent", "", f"{'State Table':<27}{'Total':>15}{'Rate':>17}"]
+    lines.append(f"  {'current entries':<25}{states:>14}{'':15}")
+    lines += [f"  {name:<25}{count:>14}{'0.0/s':>17}" for name, count in _traffic(world)]
+    lines += ["Counters"] + [f"  {name:<25}{0:>14}{'0.0/s':>17}" for name in _COUNTERS]
+    return "\n".join(lines) + "\n"
+
+
+def _traffic(world: World) -> list[tuple[str, int]]:
+    row = world.state.get("counter", "state")
+    made = 0 if row is None else int(row["n"])
+    return [("searches", made), ("inserts", made), ("removals", made - len(world.state.keys("state")))]
+
+
+def _load(world: World, options: _Options, stdin: str) -> CommandResult:
+    text, name = stdin, "stdin"
+    assert options.file is not None
+    if options.file != "-":
+        name = options.file
+        try:
+            text = world.tree.read(options.file).decode("utf-8", "surrogateescape")
+        except OSError as error:
+            missing = (
+                f"pfctl: {name}: {error.strerror}\npfctl: cannot open the main config file!: {error.strerror}"
+            )
+            raise ToolError(f"{missing}\npfctl: Syntax error in config file: pf rules not loaded") from None
+    if any(len(part) >= _COMPONENT for part in options.anchor.split("/")) or len(options.anchor) > _COMPONENT:
+        raise ToolError("pfctl: pfctl_rules: strlcpy")
+    if options.test:
+        pfload.parse(world, options.anchor, text, test=True, name=name)
+        return CommandResult()
+    world.state.changing()
+    pfload.load(world, options.anchor, text, name=name)
+    return CommandResult()
+
+
+def _flush(world: World, options: _Options) -> CommandResult:
+    match options.flush:
+        case "nat":
+            pfload.flush(world, options.anchor, "nat")
+            return CommandResult(0, "", "nat cleared\n")
+        case "rules":
+            pfload.flush(world, options.anchor, "rules")
+            return CommandResult(0, "", "rules cleared\n")
+        case "states":
+            return CommandResult(0, "", f"{pfstates.flush(world)} states cleared\n")
+        case "all" if options.anchor:
+            pfload.flush(world, options.anchor, "all")
+            lines = ["Ethernet rules cleared", "rules cleared", "nat cleared"]
+            lines.append("pfctl: Anchor or Ruleset does not exist.")
+            return CommandResult(0, "", "\n".join(lines) + "\n")
+        case "Sources" | "info" | "Tables" | "osfp" | "Reset" | "all" | "queue" | "ethernet":
+            raise unknown(f"pfctl -F {options.flush}")
+    raise ToolError(f"pfctl: Unknown flush modifier '{options.flush}'\n{_USAGE}")
+
+
+def _switch(world: World, on: bool) -> CommandResult:
+    """net.pf.filter_local counts only if it is set when pf is enabled."""
+    status = world.state.get("pf", "status") or {}
+    if status["enabled"] == on:
+        raise ToolError("pfctl: pf already enabled" if on else "pfctl: pf not enabled")
+    local = world.sysctl("net.pf.filter_local") == "1"
+    changed = {**status, "enabled": on, "since": world.now(), "used": True}
+    if on:
+        changed["filter_local"] = local
+    world.state.put("pf", "status", changed)
+    return CommandResult(0, "", "pf enabled\n" if on else "pf disabled\n")

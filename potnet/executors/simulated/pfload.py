@@ -1,0 +1,75 @@
+"""Loading and keeping pf rulesets."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from potnet.executors.simulated.pfparse import Parser, PfUnknownError
+from potnet.executors.simulated.pfrules import Ruleset, ruleset_from
+from potnet.executors.simulated.world import ToolError, World, unknown
+
+_REFUSED = "pfctl: Syntax error in config file: pf rules not loaded"
+
+
+def parse(world: World, anchor: str, text: str, test: bool = False, name: str = "stdin") -> Ruleset:
+    """The rules of a text, or a ToolError with pfctl's words. test: as with -n, without the closing line."""
+
+    def lookup(interface: str) -> list[str] | None:
+        return [
+            str(ip_address(address.address))
+            for found in world.named(interface)
+            for address in found.addresses
+            if not address.link_local
+        ]
+
+    parser = Parser(text, lookup, main=not anchor)
+    try:
+        result = parser.parse()
+    except PfUnknownError as error:
+        raise unknown(str(error)) from None
+    if parser.errors:
+        lines = [e.replace("stdin:", f"{name}:", 1) if e.startswith("stdin:") else e for e in parser.errors]
+        raise ToolError("\n".join([*lines, *([] if test else [_REFUSED])]))
+    return result
+
+
+def load(world: World, anchor: str, text: str, name: str = "stdin") -> None:
+    """Replace a ruleset in one piece; an empty anchor is none."""
+    result = parse(world, anchor, text, name=name)
+    if anchor and not result.rules and not result.tables:
+        world.state.delete("anchor", anchor)
+        return
+    world.state.put("anchor", anchor, result.row())
+    if not anchor:
+        status = world.state.get("pf", "status") or {}
+        world.state.put("pf", "status", {**status, "skip": result.skip})
+
+
+def ruleset(world: World, anchor: str) -> Ruleset | None:
+    row = world.state.get("anchor", anchor)
+    return None if row is None else ruleset_from(row)
+
+
+def flush(world: World, anchor: str, what: str) -> None:
+    """Drop the translation or the filter rules, or all, of one anchor."""
+    found = ruleset(world, anchor)
+    if found is None:
+        return
+    kept = {"nat": found.filters(), "rules": found.translation(), "all": []}[what]
+    if kept or not anchor:
+        world.state.put(
+            "anchor", anchor, Ruleset(kept, {} if what == "all" else found.tables, found.skip).row()
+        )
+    else:
+        world.state.delete("anchor", anchor)
+
+
+def children(world: World, parent: str) -> list[str]:
+    """The anchors right below a path ("" for the top), made by a load or named by the main ruleset."""
+    prefix = f"{parent}/" if parent else ""
+    found = {key[len(prefix) :].split("/")[0] for key in world.state.keys("anchor", prefix) if key}
+    if not parent:
+        main = ruleset(world, "")
+        named = [rule.anchor for rule in main.rules if rule.anchor] if main else []
+        found |= {name.split("/")[0] for name in named if name != "*"}
+    return [prefix + name for name in sorted(found)]

@@ -1,0 +1,168 @@
+"""pf rules as data, and how pfctl(8) lists them (pf.conf(5))."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+#: What pfctl prints in place of these ports in filter and NAT conditions, unless -P is given.
+SERVICES = {
+    21: "ftp",
+    22: "ssh",
+    25: "smtp",
+    53: "domain",
+    80: "http",
+    123: "ntp",
+    443: "https",
+    993: "imaps",
+}
+TRANSLATION = ("nat", "rdr")
+ANCHORS = ("nat-anchor", "rdr-anchor", "anchor")
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """An address. kind: any, prefix, dynamic ``(em0)`` or table; text: without the marks around it."""
+
+    kind: str = "any"
+    text: str = "any"
+    negated: bool = False
+
+    def __str__(self) -> str:
+        shown = {"dynamic": f"({self.text})", "table": f"<{self.text}>"}.get(self.kind, self.text)
+        return ("! " if self.negated else "") + shown
+
+    @property
+    def family(self) -> int | None:
+        """4 or 6 for a prefix, None where any would do."""
+        if self.kind != "prefix":
+            return None
+        return 6 if ":" in self.text else 4
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """low to high, both included; high None on a target means ``low:*``."""
+
+    low: int
+    high: int | None
+
+    def shown(self, numeric: bool) -> str:
+        if self.low == self.high:
+            return f"= {self.low if numeric else SERVICES.get(self.low, self.low)}"
+        return f"{self.low}:{self.high}"
+
+    def __contains__(self, port: object) -> bool:
+        return isinstance(port, int) and self.high is not None and self.low <= port <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule after expansion: at most one interface, family, protocol, address and port of each kind."""
+
+    action: str
+    no: bool = False
+    natpass: bool = False
+    drop: str = ""
+    direction: str = ""
+    log: bool = False
+    quick: bool = False
+    interface: str = ""
+    outside: bool = False
+    family: str = ""
+    protocol: str = ""
+    source: Host = field(default_factory=Host)
+    source_port: Ports | None = None
+    destination: Host = field(default_factory=Host)
+    destination_port: Ports | None = None
+    flags: str = ""
+    state: str = ""
+    limits: tuple[str, ...] = ()
+    label: str = ""
+    tag: str = ""
+    pipes: tuple[int, ...] = ()
+    target: Host | None = None
+    target_port: Ports | None = None
+    anchor: str = ""
+
+    def listed(self, numeric: bool = False) -> str:
+        """The line of ``pfctl -s nat`` or ``-s rules``."""
+        parts = [*self._head(), *self._conditions(numeric), *self._tail()]
+        return " ".join(parts)
+
+    def _head(self) -> list[str]:
+        if self.action in ANCHORS:
+            words = [self.action, f'"{self.anchor}"']
+        else:
+            words = (["no"] if self.no else []) + [self.action]
+        words += ["pass"] if self.natpass else []
+        words += [self.drop] if self.drop else []
+        words += [self.direction] if self.direction else []
+        words += (["log"] if self.log else []) + (["quick"] if self.quick else [])
+        words += ["on", ("! " if self.outside else "") + self.interface] if self.interface else []
+        words += [self.family] if self.family else []
+        words += ["proto", self.protocol] if self.protocol else []
+        return words
+
+    def _conditions(self, numeric: bool) -> list[str]:
+        ends = (self.source, self.destination)
+        ports = (self.source_port, self.destination_port)
+        if ports == (None, None) and all(end.kind == "any" and not end.negated for end in ends):
+            return ["all"]
+        words = []
+        for name, end, port in zip(("from", "to"), ends, ports, strict=True):
+            words += [name, str(end)] + ([f"port {port.shown(numeric)}"] if port else [])
+        return words
+
+    def _tail(self) -> list[str]:
+        if self.action in TRANSLATION:
+            words = ["tag", self.tag] if self.tag else []
+            if self.target is not None:
+                words += ["->", str(self.target)]
+            if self.target_port is not None:
+                low, high = self.target_port.low, self.target_port.high
+                words += ["port", str(low) if low == high else f"{low}:{'*' if high is None else high}"]
+            return words
+        words = ["flags", self.flags] if self.flags else []
+        words += {"keep": ["keep state"], "no": ["no state"]}.get(self.state, [])
+        words += [f"({', '.join(self.limits)})"] if self.limits else []
+        words += [f'label "{self.label}"'] if self.label else []
+        words += ["tag", self.tag] if self.tag else []
+        words += [f"dnpipe({', '.join(map(str, self.pipes))})"] if self.pipes else []
+        return words
+
+    def row(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def rule_from(row: dict[str, Any]) -> Rule:
+    for name in ("source", "destination", "target"):
+        row[name] = None if row[name] is None else Host(**row[name])
+    for name in ("source_port", "destination_port", "target_port"):
+        row[name] = None if row[name] is None else Ports(**row[name])
+    row["limits"], row["pipes"] = tuple(row["limits"]), tuple(row["pipes"])
+    return Rule(**row)
+
+
+@dataclass(slots=True)
+class Ruleset:
+    """What one load puts into one anchor (or the main ruleset)."""
+
+    rules: list[Rule] = field(default_factory=list)
+    tables: dict[str, list[str]] = field(default_factory=dict)
+    skip: list[str] = field(default_factory=list)
+
+    def row(self) -> dict[str, Any]:
+        return {"rules": [rule.row() for rule in self.rules], "tables": self.tables, "skip": self.skip}
+
+    def translation(self) -> list[Rule]:
+        """As ``pfctl -s nat`` orders them: nat before rdr, each in its own order."""
+        kinds = (("nat", "nat-anchor"), ("rdr", "rdr-anchor"))
+        return [rule for kind in kinds for rule in self.rules if rule.action in kind]
+
+    def filters(self) -> list[Rule]:
+        return [rule for rule in self.rules if rule.action in ("block", "pass", "anchor")]
+
+
+def ruleset_from(row: dict[str, Any]) -> Ruleset:
+    return Ruleset([rule_from(r) for r in row["rules"]], row["tables"], row["skip"])

@@ -1,0 +1,145 @@
+"""Taking files away: rm(1), find(1) -delete and -execdir, chflags(1)."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import stat
+from pathlib import Path
+
+from potnet.executors.base import CommandResult
+from potnet.executors.simulated.filetools import FileTool, Stdin, refuse_mount, rename, why
+from potnet.executors.simulated.world import ToolError, World, unknown
+
+_LETTERS = {"f": stat.S_IFREG, "d": stat.S_IFDIR, "l": stat.S_IFLNK, "p": stat.S_IFIFO, "s": stat.S_IFSOCK}
+
+
+def rm(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """rm [-f] [-r] [-x] PATH …; -x does not cross a mount."""
+    world.state.changing()
+    args, flags = argv[1:], set[str]()
+    while args and args[0].startswith("-"):
+        flags |= set(args.pop(0)[1:])
+    if flags - set("frx"):
+        raise unknown(f"the rm options {''.join(sorted(flags))}")
+    errors: list[str] = []
+    for path in args:
+        if not [part for part in path.split("/") if part]:
+            errors.append('rm: "/" may not be removed')
+            continue
+        status = world.tree.lstat(path)
+        if status is None:
+            errors += [] if "f" in flags else [f"rm: {path}: No such file or directory"]
+        elif stat.S_ISDIR(status.st_mode) and "r" not in flags:
+            errors.append(f"rm: {path}: is a directory")
+        else:
+            _remove(world, world.tree.resolve(path, follow=False), path, errors)
+    return CommandResult(1 if errors else 0, "", "".join(f"{line}\n" for line in errors))
+
+
+def _remove(world: World, real: Path, shown: str, errors: list[str]) -> None:
+    try:
+        refuse_mount(world, real)
+        if stat.S_ISDIR(real.lstat().st_mode):
+            for entry in sorted(real.iterdir()):
+                _remove(world, entry, f"{shown.rstrip('/')}/{entry.name}", errors)
+            real.rmdir()
+        else:
+            real.unlink()
+    except OSError as error:
+        errors.append(f"rm: {shown}: {why(error)}")
+
+
+def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """find -P DIR -mindepth 1 -maxdepth 1 -name NAME [-type …] -delete | -execdir mv -h {} NAME ;"""
+    match argv[1:]:
+        case ["-P", top, "-mindepth", "1", "-maxdepth", "1", "-name", pattern, *rest]:
+            pass
+        case other:
+            raise unknown(f"find {' '.join(other)}")
+    types, rest = _types(rest)
+    action = _action(rest)
+    if action != "-print":
+        world.state.changing()
+    try:
+        real = world.tree.resolve(top, follow=top.endswith("/"))
+        status = real.lstat()
+    except OSError as error:
+        raise ToolError(f"find: {top}: {why(error)}") from None
+    if not stat.S_ISDIR(status.st_mode):
+        return CommandResult()
+    out, err = "", ""
+    for entry in sorted(real.iterdir()):
+        mode = entry.lstat().st_mode
+        if not fnmatch.fnmatchcase(entry.name, pattern) or (types and stat.S_IFMT(mode) not in types):
+            continue
+        if action == "-print":
+            out += f"{top.rstrip('/')}/{entry.name}\n"
+        elif action == "-delete":
+            err += _delete(world, entry, top)
+        else:
+            here = f"{top.rstrip('/')}/"
+            err += rename(world, here + entry.name, here + action, nofollow=True).err
+    return CommandResult(0, out, err)
+
+
+def _types(words: list[str]) -> tuple[set[int], list[str]]:
+    """The types of ``-type X`` or ``( -type X -o -type Y … )`` and what follows."""
+    if words[:1] == ["-type"]:
+        return {_letter(words[1:2])}, words[2:]
+    if words[:1] != ["("] or ")" not in words:
+        return set(), words
+    end = words.index(")")
+    inner = words[1:end]
+    found = set()
+    for start in range(0, len(inner), 3):
+        if inner[start] != "-type" or inner[start + 2 : start + 3] not in ([], ["-o"]):
+            raise unknown(f"find … {' '.join(words)}")
+        found.add(_letter(inner[start + 1 : start + 2]))
+    return found, words[end + 1 :]
+
+
+def _letter(word: list[str]) -> int:
+    if not word or word[0] not in _LETTERS:
+        raise unknown(f"find -type {' '.join(word)}")
+    return _LETTERS[word[0]]
+
+
+def _action(words: list[str]) -> str:
+    """-print, -delete, or the name that -execdir mv gives."""
+    match words:
+        case [] | ["-print"]:
+            return "-print"
+        case ["-delete"]:
+            return "-delete"
+        case ["-execdir", "mv", "-h", "{}", name, ";"] if "/" not in name:
+            return name
+    raise unknown(f"find … {' '.join(words)}")
+
+
+def _delete(world: World, entry: Path, top: str) -> str:
+    """A failure is told and does not change find's code."""
+    directory = stat.S_ISDIR(entry.lstat().st_mode)
+    try:
+        refuse_mount(world, entry)
+        if directory:
+            entry.rmdir()
+        else:
+            entry.unlink()
+    except OSError as error:
+        call = "rmdir" if directory else "unlink"
+        return f"find: -delete: {call}({top.rstrip('/')}/{entry.name}): {os.strerror(error.errno or 5)}\n"
+    return ""
+
+
+def chflags(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """chflags -R 0 DIR: files of the simulated host carry no flags, so only the argument is looked at."""
+    world.state.changing()
+    if argv[1:3] not in (["-R", "0"], ["-R", "noschg"]) or len(argv) != 4:
+        raise unknown(f"chflags {' '.join(argv[1:])}")
+    if world.tree.lstat(argv[3]) is None:
+        raise ToolError(f"chflags: {argv[3]}: No such file or directory")
+    return CommandResult()
+
+
+TOOLS: dict[str, FileTool] = {"rm": rm, "find": find, "chflags": chflags}

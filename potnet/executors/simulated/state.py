@@ -1,0 +1,121 @@
+"""The state of a simulated host: rows of (kind, key, JSON) in one SQLite file.
+
+Several processes may use one file: a changing command is one ``BEGIN IMMEDIATE`` transaction, a reading
+one sees a single snapshot (WAL). Keys of one kind sort as text, so that a prefix is a cheap range.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS thing (
+    kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)
+) WITHOUT ROWID
+"""
+
+
+class WriteInReadError(Exception):
+    """A command that was said only to read tried to change the host."""
+
+
+class NeedsWriteError(Exception):
+    """A look moves the world on (a jail ceases to die, an advertisement arrives): run again as a change."""
+
+
+class State:
+    """One open database; path None keeps everything in memory and forgets it."""
+
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Created here and not by SQLite, which would leave the mode to the umask.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(path or ":memory:", timeout=30.0, isolation_level=None)
+        if path is not None:
+            self._db.execute("PRAGMA journal_mode = WAL")
+        # Losing the last moments of a simulation in a power cut harms nobody.
+        self._db.execute("PRAGMA synchronous = OFF")
+        self._db.execute(_SCHEMA)
+        self._writing = False
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def transaction(self, write: bool) -> Iterator[None]:
+        """All or nothing; an exception rolls back."""
+        self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        self._writing = write
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        else:
+            self._db.execute("COMMIT")
+        finally:
+            self._writing = False
+
+    def look(self) -> None:
+        """To be called before a change that comes from looking, not from the command."""
+        if not self._writing:
+            raise NeedsWriteError
+
+    def changing(self) -> None:
+        """To be called before any change."""
+        if not self._writing:
+            raise WriteInReadError
+
+    def get(self, kind: str, key: str) -> Row | None:
+        found = self._db.execute("SELECT value FROM thing WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+        return None if found is None else json.loads(found[0])
+
+    def put(self, kind: str, key: str, value: Row) -> None:
+        self.changing()
+        self._db.execute(
+            "INSERT INTO thing VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (kind, key, json.dumps(value, separators=(",", ":"))),
+        )
+
+    def delete(self, kind: str, key: str) -> None:
+        self.changing()
+        self._db.execute("DELETE FROM thing WHERE kind = ? AND key = ?", (kind, key))
+
+    def scan(self, kind: str, prefix: str = "") -> list[tuple[str, Row]]:
+        """The rows whose key begins with the prefix, in the order of their keys."""
+        rows = self._db.execute(
+            "SELECT key, value FROM thing WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
+            (kind, prefix, prefix + "\U0010ffff"),
+        )
+        return [(key, json.loads(value)) for key, value in rows]
+
+    def first(self, kind: str, prefix: str = "") -> str | None:
+        """The first key of the kind that begins with the prefix."""
+        row = self._db.execute(
+            "SELECT key FROM thing WHERE kind = ? AND key >= ? AND key < ? ORDER BY key LIMIT 1",
+            (kind, prefix, prefix + "\U0010ffff"),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def keys(self, kind: str, prefix: str = "") -> list[str]:
+        rows = self._db.execute(
+            "SELECT key FROM thing WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
+            (kind, prefix, prefix + "\U0010ffff"),
+        )
+        return [str(row[0]) for row in rows]
+
+    def next_number(self, name: str, start: int = 1) -> int:
+        """The next value of a counter that never goes back."""
+        row = self.get("counter", name)
+        number = start if row is None else int(row["n"]) + 1
+        self.put("counter", name, {"n": number})
+        return number

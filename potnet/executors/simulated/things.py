@@ -1,0 +1,142 @@
+"""What a simulated host keeps: interfaces, jails, routes, as plain data with their rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_interface
+from typing import Any
+
+#: The key of the host's own network stack; a VNET jail's is its jid as text.
+HOST = ""
+
+
+@dataclass(slots=True)
+class Address:
+    """On an interface. since: when it was put there, in seconds; None once past its DAD (RFC 4862)."""
+
+    address: str
+    prefix: int
+    since: float | None = None
+    autoconf: bool = False
+
+    @property
+    def family(self) -> int:
+        return 6 if ":" in self.address else 4
+
+    @property
+    def interface(self) -> IPv4Interface | IPv6Interface:
+        return ip_interface(f"{self.address}/{self.prefix}")
+
+    @property
+    def network(self) -> IPv4Network | IPv6Network:
+        return self.interface.network
+
+    @property
+    def link_local(self) -> bool:
+        return self.address.startswith("fe80:")
+
+
+@dataclass(slots=True)
+class Interface:
+    """A network interface.
+
+    vnet: the stack that it is in; order: its place in that stack's list; bridge: whose member it is;
+    hwaddr: the address it was made with, which comes back when it changes stacks (ifconfig(8), vnet).
+    """
+
+    name: str
+    vnet: str
+    index: int
+    order: int
+    kind: str
+    mac: str = ""
+    hwaddr: str = ""
+    mtu: int = 1500
+    up: bool = False
+    descr: str = ""
+    groups: list[str] = field(default_factory=list)
+    inet: list[Address] = field(default_factory=list)
+    inet6: list[Address] = field(default_factory=list)
+    nd6: list[str] = field(default_factory=list)
+    bridge: str | None = None
+    advertised: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.vnet}/{self.name}"
+
+    @property
+    def addresses(self) -> list[Address]:
+        return [*self.inet, *self.inet6]
+
+    def row(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def interface_from(row: dict[str, Any]) -> Interface:
+    row["inet"] = [Address(**a) for a in row["inet"]]
+    row["inet6"] = [Address(**a) for a in row["inet6"]]
+    return Interface(**row)
+
+
+@dataclass(slots=True)
+class Jail:
+    """A jail. dying: None while alive, else the further looks until it is gone. ran: what exec ran in it."""
+
+    jid: int
+    name: str
+    path: str
+    hostname: str = ""
+    vnet: bool = False
+    ip4: str = "disable"
+    ip6: str = "disable"
+    ip4_addr: list[str] = field(default_factory=list)
+    ip6_addr: list[str] = field(default_factory=list)
+    parameters: dict[str, str] = field(default_factory=dict)
+    dying: int | None = None
+    ran: list[str] = field(default_factory=list)
+    told: bool = False
+
+    @property
+    def stack(self) -> str:
+        """The key of the network stack that it uses."""
+        return str(self.jid) if self.vnet else HOST
+
+
+@dataclass(slots=True)
+class Member:
+    """A port of a bridge."""
+
+    name: str
+    order: int
+    private: bool = False
+
+
+@dataclass(slots=True)
+class Route:
+    """A route that was added or learnt; those of addresses on interfaces are derived."""
+
+    destination: str
+    gateway: str
+    interface: str
+    static: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """The machine that a new state directory starts as.
+
+    router6: the router on the external wire that sends advertisements (RFC 4861), with its prefix.
+    """
+
+    interface: str = "em0"
+    address: str = "192.168.178.20/24"
+    gateway: str = "192.168.178.1"
+    mac: str = "52:54:00:12:34:56"
+    hostname: str = "freebsd"
+    resolver: str = "192.168.178.1"
+    release: str = "14.3-RELEASE"
+    osreldate: int = 1403000
+    router6: str = "2001:db8:7::1/64"
+    router6_link: str = "fe80::5054:ff:fe00:1"
+    root_device: str = "/dev/vtbd0"

@@ -1,0 +1,255 @@
+"""The host's other tools: sysctl, sysrc, sockstat, mount, kldload, service and the like."""
+
+from __future__ import annotations
+
+import re
+
+from potnet.executors.base import CommandResult
+from potnet.executors.simulated import pfload
+from potnet.executors.simulated.filetools import FileTool, Stdin, why
+from potnet.executors.simulated.seed import RC_DEFAULTS
+from potnet.executors.simulated.things import HOST
+from potnet.executors.simulated.world import ToolError, View, World, unknown
+
+_MODULES = {"pf", "if_bridge", "if_epair", "bridgestp", "pflog", "dummynet"}
+_READ_ONLY = ("kern.osreldate", "kern.osrelease", "kern.features.", "security.jail.jailed")
+
+
+def sysctl(world: World, argv: list[str], view: View) -> CommandResult:
+    """sysctl [-n] NAME … | [-q] NAME=VALUE …."""
+    args, names_off = argv[1:], False
+    while args and args[0].startswith("-"):
+        option = args.pop(0)
+        if option not in ("-n", "-q"):
+            raise unknown(f"the sysctl option {option}")
+        names_off = names_off or option == "-n"
+    out, err = "", ""
+    for word in args:
+        name, equals, value = word.partition("=")
+        # A jail without a stack of its own, and what is not of the network, sees the host's.
+        stack = view.vnet if name.startswith("net.") or name == "security.jail.jailed" else HOST
+        old = world.sysctl(name, stack)
+        if old is None:
+            err += f"sysctl: unknown oid '{name}'\n"
+        elif not equals:
+            out += f"{old}\n" if names_off else f"{name}: {old}\n"
+        elif name.startswith(_READ_ONLY):
+            err += f"sysctl: oid '{name}' is read only\n"
+        else:
+            world.set_sysctl(name, value, stack)
+            out += f"{old} -> {value}\n" if names_off else f"{name}: {old} -> {value}\n"
+    return CommandResult(1 if err else 0, out, err)
+
+
+def _rc_values(text: str) -> dict[str, str]:
+    found = {}
+    for line in text.splitlines():
+        match = re.fullmatch(r"\s*([A-Za-z_]\w*)=(\"[^\"]*\"|'[^']*'|\S*)\s*(?:#.*)?", line)
+        if match:
+            found[match[1]] = match[2].strip("\"'")
+    return found
+
+
+def sysrc(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """sysrc [-f FILE] -n NAME | [-c] NAME=VALUE."""
+    args, path, flags = argv[1:], "/etc/rc.conf", set[str]()
+    while args and args[0].startswith("-"):
+        option = args.pop(0)
+        if option == "-f" and args:
+            path = args.pop(0)
+        elif option in ("-n", "-c"):
+            flags.add(option)
+        else:
+            raise unknown(f"the sysrc option {option}")
+    if len(args) != 1:
+        raise unknown(f"sysrc {' '.join(argv[1:])}")
+    text = _content(world, path)
+    values = {**(RC_DEFAULTS if path == "/etc/rc.conf" else {}), **_rc_values(text)}
+    name, equals, value = args[0].partition("=")
+    if not equals:
+        if name not in values:
+            raise ToolError(f"sysrc: unknown variable '{name}'")
+        return CommandResult(0, f"{values[name]}\n" if "-n" in flags else f"{name}: {values[name]}\n")
+    if "-c" in flags:
+        return CommandResult(0 if values.get(name) == value else 1)
+    world.state.changing()
+    _set_variable(world, path, text, name, value)
+    new = value if "-n" in flags else f"{name}: {values.get(name, '')} -> {value}"
+    return CommandResult(0, f"{new}\n")
+
+
+def _content(world: World, path: str) -> str:
+    if world.tree.stat(path) is None:
+        return ""
+    return world.tree.read(path).decode("utf-8", "surrogateescape")
+
+
+def _set_variable(world: World, path: str, text: str, name: str, value: str) -> None:
+    lines, done = [], False
+    for line in text.splitlines():
+        if re.match(rf"\s*{re.escape(name)}=", line):
+            line, done = f'{name}="{value}"', True
+        lines.append(line)
+    if not done:
+        lines.append(f'{name}="{value}"')
+    try:
+        world.tree.write(path, ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape"))
+    except OSError as error:
+        raise ToolError(f"sysrc: {path}: {why(error)}") from None
+
+
+def sockstat(world: World, argv: list[str], view: View) -> CommandResult:
+    """sockstat -46l [-q | -L]: the listening sockets of one stack."""
+    if argv[1:] not in (["-46l"], ["-46lL"], ["-46lq"]):
+        raise unknown(f"sockstat {' '.join(argv[1:])}")
+    out = (
+        ""
+        if "q" in argv[1]
+        else _socket("USER", "COMMAND", "PID", "FD", "PROTO", "LOCAL ADDRESS", "FOREIGN ADDRESS")
+    )
+    for _, row in world.state.scan("listen", f"{view.vnet}/"):
+        local = f"{row['address']}:{row['port']}"
+        out += _socket("root", row["command"], "1000", "3", row["protocol"], local, "*:*")
+    return CommandResult(0, out)
+
+
+def _socket(*columns: str) -> str:
+    widths = (8, 10, 5, 3, 6, 21, 21)
+    return " ".join(f"{text:<{width}}" for text, width in zip(columns, widths, strict=True)) + "\n"
+
+
+def mount(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """mount [-p]."""
+    mounted = [(world.facts.root_device, "/", "ufs"), ("devfs", "/dev", "devfs")]
+    mounted += [("devfs", point, "devfs") for point in world.mounts()]
+    match argv[1:]:
+        case []:
+            notes = {"ufs": "ufs, local"}
+            lines = [f"{what} on {where} ({notes.get(kind, kind)})\n" for what, where, kind in mounted]
+        case ["-p"]:
+            lines = [
+                _padded(what) + _padded(where) + f"{kind}\trw\t\t{'1 1' if where == '/' else '0 0'}\n"
+                for what, where, kind in mounted
+            ]
+        case ["-t", "devfs", "devfs", point]:
+            if not world.tree.is_dir(point):
+                raise ToolError(f"mount: {point}: No such file or directory")
+            world.state.put("mount", point, {"order": world.state.next_number("mount")})
+            lines = []
+        case rest:
+            raise unknown(f"mount {' '.join(rest)}")
+    return CommandResult(0, "".join(lines))
+
+
+def _padded(field: str) -> str:
+    return field + ("\t" * (3 - len(field) // 8) if len(field) < 24 else " ")
+
+
+def umount(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    world.state.changing()
+    if len(argv) != 2 or argv[1].startswith("-"):
+        raise unknown(f"umount {' '.join(argv[1:])}")
+    point = argv[1]
+    if world.state.get("mount", point) is None:
+        if world.tree.stat(point) is None:
+            missing = f"umount: {point}: statfs: No such file or directory"
+            raise ToolError(f"{missing}\numount: {point}: unknown file system")
+        raise ToolError(f"umount: {point}: not a file system root directory")
+    world.state.delete("mount", point)
+    return CommandResult()
+
+
+def kldload(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    world.state.changing()
+    if argv[1:2] != ["-n"] or len(argv) < 3:
+        raise unknown(f"kldload {' '.join(argv[1:])}")
+    for module in argv[2:]:
+        if module not in _MODULES:
+            raise ToolError(f"kldload: can't load {module}: No such file or directory")
+    return CommandResult()
+
+
+def kldstat(_: World, argv: list[str], __: Stdin) -> CommandResult:
+    match argv[1:]:
+        case ["-q", ("-m" | "-n"), module]:
+            return CommandResult(0 if module in _MODULES else 1)
+        case rest:
+            raise unknown(f"kldstat {' '.join(rest)}")
+
+
+def service(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """service pf start|reload, as /etc/rc.d/pf does it."""
+    world.state.changing()
+    match argv[1:]:
+        case ["pf", ("start" | "reload") as verb]:
+            pass
+        case rest:
+            raise unknown(f"service {' '.join(rest)}")
+    values = {**RC_DEFAULTS, **_rc_values(_content(world, "/etc/rc.conf"))}
+    if values["pf_enable"].lower() not in ("yes", "true", "on", "1"):
+        hint = f"Set pf_enable to YES in /etc/rc.conf or use 'one{verb}' instead of '{verb}'."
+        raise ToolError(f"Cannot '{verb}' pf. {hint}")
+    path = values["pf_rules"]
+    if world.tree.stat(path) is None:
+        raise ToolError(f"/etc/rc.d/pf: WARNING: {path} is not readable.")
+    pfload.load(world, "", _content(world, path), name=path)
+    if verb == "reload":
+        return CommandResult(0, "Reloading pf rules.\n")
+    status = world.state.get("pf", "status") or {}
+    if not status["enabled"]:
+        local = world.sysctl("net.pf.filter_local") == "1"
+        changed = {"enabled": True, "since": world.now(), "used": True, "filter_local": local}
+        world.state.put("pf", "status", {**status, **changed})
+    return CommandResult(0, "Enabling pf.\n")
+
+
+def rctl(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """rctl -hu jail:NAME, of a kernel without kern.racct.enable."""
+    if argv[1:2] != ["-hu"] or len(argv) != 3:
+        raise unknown(f"rctl {' '.join(argv[1:])}")
+    raise ToolError("rctl: RACCT/RCTL present, but disabled; enable using kern.racct.enable=1 tunable")
+
+
+def hook(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """env NAME=VALUE … PROGRAM: a hook. It is not executed; the call is recorded and said."""
+    world.state.changing()
+    words = argv[1:]
+    variables: dict[str, str] = {}
+    while words and "=" in words[0]:
+        name, _equals, value = words.pop(0).partition("=")
+        variables[name] = value
+    if len(words) != 1:
+        raise unknown(f"env {' '.join(argv[1:])}")
+    if world.tree.stat(words[0]) is None:
+        raise ToolError(f"env: {words[0]}: No such file or directory", 127)
+    number = world.state.next_number("hook")
+    world.state.put("hook", f"{number:09}", {"path": words[0], "environment": variables})
+    return CommandResult(0, f"simulated host: the hook {words[0]} would run here\n")
+
+
+def _plain(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    match argv:
+        case ["hostname"]:
+            return CommandResult(0, f"{world.sysctl('kern.hostname')}\n")
+        case ["id", "-u"]:
+            return CommandResult(0, "0\n")
+        case ["uname", "-sr"]:
+            return CommandResult(0, f"FreeBSD {world.facts.release}\n")
+        case ["uname", "-r"] | ["freebsd-version"]:
+            return CommandResult(0, f"{world.facts.release}\n")
+        case ["sleep", seconds] if seconds.isdigit():
+            offset = (world.state.get("clock", "offset") or {"seconds": 0.0})["seconds"]
+            world.state.put("clock", "offset", {"seconds": offset + float(seconds)})
+            return CommandResult()
+        case ["true"]:
+            return CommandResult()
+        case ["false"]:
+            return CommandResult(1)
+    raise unknown(" ".join(argv))
+
+
+TOOLS: dict[str, FileTool] = {
+    "sysrc": sysrc, "mount": mount, "umount": umount, "kldload": kldload, "kldstat": kldstat,
+    "service": service, "rctl": rctl, "env": hook, "hostname": _plain, "id": _plain, "uname": _plain,
+    "freebsd-version": _plain, "sleep": _plain, "true": _plain, "false": _plain,
+}  # fmt: skip

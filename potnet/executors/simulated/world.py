@@ -1,0 +1,207 @@
+"""Typed access to a simulated host's state: what the commands work on."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from potnet.executors.base import CommandResult
+from potnet.executors.simulated.files import Tree
+from potnet.executors.simulated.state import State
+from potnet.executors.simulated.things import HOST, HostFacts, Interface, Jail, Member, Route, interface_from
+
+
+class ToolError(Exception):
+    """A command's refusal, in the words and with the code of the real one."""
+
+    def __init__(self, err: str, code: int = 1, out: str = "") -> None:
+        super().__init__(err)
+        self.result = CommandResult(code, out, err + "\n" if err else "")
+
+
+def unknown(what: str) -> ToolError:
+    """The simulated host never shrugs: what it does not know is an error (EX_USAGE of sysexits(3))."""
+    return ToolError(f"simulated host: does not know {what}", 64)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Through whose eyes a command looks: the host's, or those of a jail (jexec, ifconfig -j)."""
+
+    vnet: str = HOST
+    jail: Jail | None = None
+
+    def sees(self, family: int, address: str) -> bool:
+        """Whether a jail that shares the host's stack sees this address (jail(8), ip4 and ip6)."""
+        if self.jail is None or self.jail.vnet:
+            return True
+        mode, own = (
+            (self.jail.ip4, self.jail.ip4_addr) if family == 4 else (self.jail.ip6, self.jail.ip6_addr)
+        )
+        return mode == "inherit" or address in own
+
+    def family(self, family: int) -> bool:
+        """Whether a jail that shares the host's stack has this family at all."""
+        if self.jail is None or self.jail.vnet:
+            return True
+        if family == 4:
+            return self.jail.ip4 == "inherit" or bool(self.jail.ip4_addr)
+        return self.jail.ip6 == "inherit" or bool(self.jail.ip6_addr)
+
+
+class World:
+    """Interfaces, jails, routes, sysctls of one host, read and written inside the current transaction."""
+
+    def __init__(self, state: State, tree: Tree, facts: HostFacts) -> None:
+        self.state = state
+        self.tree = tree
+        self.facts = facts
+
+    def now(self) -> float:
+        """Seconds; tests and sleep(1) push the clock on."""
+        row = self.state.get("clock", "offset")
+        return time.time() + (0.0 if row is None else float(row["seconds"]))
+
+    # Interfaces
+
+    def interface(self, name: str, vnet: str = HOST) -> Interface | None:
+        row = self.state.get("interface", f"{vnet}/{name}")
+        return None if row is None else interface_from(row)
+
+    def need(self, name: str, vnet: str = HOST) -> Interface:
+        found = self.interface(name, vnet)
+        if found is None:
+            raise ToolError(f"ifconfig: interface {name} does not exist")
+        return found
+
+    def interfaces(self, vnet: str = HOST) -> list[Interface]:
+        rows = self.state.scan("interface", f"{vnet}/")
+        return sorted((interface_from(row) for _, row in rows), key=lambda i: i.order)
+
+    def everywhere(self) -> Iterator[Interface]:
+        for _, row in self.state.scan("interface"):
+            yield interface_from(row)
+
+    def save(self, interface: Interface) -> None:
+        self.state.put("interface", interface.key, interface.row())
+
+    def attach(self, name: str, vnet: str, kind: str) -> Interface:
+        """A new interface with the lowest free index (if_index of ifnet(9))."""
+        made = Interface(name, vnet, self._free_index(), self.state.next_number("order"), kind)
+        self.save(made)
+        return made
+
+    def detach(self, interface: Interface) -> None:
+        self.state.delete("interface", interface.key)
+        self.state.put("free-index", f"{interface.index:06}", {})
+        for group in interface.groups:
+            self.state.delete("group", f"{interface.vnet}/{group}/{interface.name}")
+
+    def _free_index(self) -> int:
+        key = self.state.first("free-index")
+        if key is None:
+            return self.state.next_number("index")
+        self.state.delete("free-index", key)
+        return int(key)
+
+    def set_groups(self, interface: Interface, groups: list[str]) -> None:
+        for gone in set(interface.groups) - set(groups):
+            self.state.delete("group", f"{interface.vnet}/{gone}/{interface.name}")
+        for new in set(groups) - set(interface.groups):
+            self.state.put("group", f"{interface.vnet}/{new}/{interface.name}", {})
+        interface.groups = groups
+
+    def group(self, group: str, vnet: str = HOST) -> list[Interface]:
+        """The interfaces of a group in the order they were attached."""
+        names = [key.rsplit("/", 1)[1] for key in self.state.keys("group", f"{vnet}/{group}/")]
+        found = [i for i in (self.interface(name, vnet) for name in names) if i is not None]
+        return sorted(found, key=lambda i: i.order)
+
+    def named(self, name: str, vnet: str = HOST) -> list[Interface]:
+        """The interface of that name, or those of the group of that name: pf's meaning of ``on NAME``."""
+        single = self.interface(name, vnet)
+        return [single] if single else self.group(name, vnet)
+
+    def members(self, bridge: str) -> list[Member]:
+        """The ports of a bridge, the last added first, as ifconfig(8) lists them."""
+        rows = self.state.scan("member", f"{bridge}/")
+        return sorted((Member(**row) for _, row in rows), key=lambda m: -m.order)
+
+    def epair_ends(self, unit: str) -> dict[str, str] | None:
+        """Where the ends of an epair are: {"a": vnet, "b": vnet}."""
+        return self.state.get("epair", unit)
+
+    def made_mac(self, name: str, end: str = "") -> str:
+        """A locally administered address that is the same for the same name."""
+        digest = hashlib.sha256(name.encode()).digest()
+        octets = [
+            0x02,
+            digest[0],
+            digest[1],
+            digest[2],
+            digest[3],
+            {"a": 0x0A, "b": 0x0B}.get(end, digest[4]),
+        ]
+        if not end:
+            octets[0] = 0x58 | 2
+        return ":".join(f"{octet:02x}" for octet in octets)
+
+    # Jails
+
+    def jail(self, name: str, dying: bool = False) -> Jail | None:
+        """By name or by jid."""
+        if not name.isdigit():
+            row = self.state.get("jail-name", name)
+            if row is None:
+                return next((j for j in self.dying() if j.name == name), None) if dying else None
+            name = str(row["jid"])
+        row = self.state.get("jail", f"{int(name):09}")
+        found = None if row is None else Jail(**row)
+        return None if found is not None and found.dying is not None and not dying else found
+
+    def jails(self, dying: bool = False) -> list[Jail]:
+        found = [Jail(**row) for _, row in self.state.scan("jail")]
+        return [j for j in found if dying or j.dying is None]
+
+    def dying(self) -> list[Jail]:
+        rows = (self.state.get("jail", key) for key in self.state.keys("dying"))
+        return [Jail(**row) for row in rows if row is not None]
+
+    def save_jail(self, jail: Jail) -> None:
+        self.state.put("jail", f"{jail.jid:09}", asdict(jail))
+
+    # Routes
+
+    def routes(self, vnet: str = HOST) -> list[Route]:
+        return [Route(**row) for _, row in self.state.scan("route", f"{vnet}/")]
+
+    def route(self, destination: str, family: int, vnet: str = HOST) -> Route | None:
+        row = self.state.get("route", f"{vnet}/{family}/{destination}")
+        return None if row is None else Route(**row)
+
+    def save_route(self, route: Route, family: int, vnet: str = HOST) -> None:
+        self.state.put("route", f"{vnet}/{family}/{route.destination}", asdict(route))
+
+    def drop_route(self, destination: str, family: int, vnet: str = HOST) -> None:
+        self.state.delete("route", f"{vnet}/{family}/{destination}")
+
+    # Sysctls
+
+    def sysctl(self, name: str, vnet: str = HOST) -> str | None:
+        """A value, or None for an unknown name. Those of the network are each stack's own."""
+        row = self.state.get("sysctl", f"{vnet}/{name}")
+        if row is None and vnet != HOST:
+            row = self.state.get("sysctl-default", name) or self.state.get("sysctl", f"/{name}")
+        return None if row is None else str(row["value"])
+
+    def set_sysctl(self, name: str, value: str, vnet: str = HOST) -> None:
+        self.state.put("sysctl", f"{vnet}/{name}", {"value": value})
+
+    # Mounts
+
+    def mounts(self) -> list[str]:
+        """The devfs mount points, by path, in the order they were mounted."""
+        rows = self.state.scan("mount")
+        return [key for key, _ in sorted(rows, key=lambda row: int(row[1]["order"]))]
