@@ -1,0 +1,194 @@
+"""The documents are what the program does: their sessions run, and everything that there is has its place."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from transcripts import TOP, Exchange, comparable, exchanges, replay
+
+from potnet.cli.main import cli, run
+from potnet.cli.options import global_options
+from potnet.config import KEYS, load
+
+README = TOP / "README.md"
+POTNET_8 = TOP / "man" / "potnet.8"
+POTNET_TOML_5 = TOP / "man" / "potnet.toml.5"
+
+Replayed = dict[Path, list[tuple[Exchange, tuple[str, ...]]]]
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+    """What the sessions of each document give, each document on a host of its own."""
+    documents = (README, POTNET_8)
+    folders = [tmp_path_factory.mktemp("docs") / "fresh" for _ in documents]
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(documents, pool.map(replay, documents, folders), strict=True))
+
+
+@pytest.mark.parametrize("document", [README, POTNET_8], ids=lambda path: path.name)
+def test_sessions_run_as_documented(document: Path, replayed: Replayed) -> None:
+    documented, answered = [], []
+    for exchange, answer in replayed[document]:
+        documented += [f"$ {exchange.command}", *map(comparable, exchange.output)]
+        answered += [f"$ {exchange.command}", *map(comparable, answer)]
+    difference = unified_diff(documented, answered, document.name, "the program", lineterm="")
+    assert documented == answered, "\n".join(difference)
+
+
+@pytest.mark.parametrize("document", [README, POTNET_8], ids=lambda path: path.name)
+def test_documents_have_sessions(document: Path) -> None:
+    assert len(exchanges(document)) > 20
+
+
+@pytest.mark.parametrize("page", [POTNET_8, POTNET_TOML_5], ids=lambda path: path.name)
+def test_manual_pages_are_clean(page: Path) -> None:
+    mandoc = shutil.which("mandoc")
+    if mandoc is None:
+        pytest.skip("mandoc is not installed")
+    done = subprocess.run(
+        [mandoc, "-T", "lint", "-W", "warning", str(page)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def _parts(page: Path, macro: str) -> dict[str, str]:
+    """The sections (Sh) or subsections (Ss) of a page, by their headings."""
+    pieces = re.split(rf"^\.{macro} (.*)\n", page.read_text("utf-8"), flags=re.MULTILINE)
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+
+def _option_items(text: str) -> set[str]:
+    """The options that have an item of a list: ``.It Fl p Ar POT , Fl -pot Ar POT``."""
+    items = re.findall(r"^\.It (Fl .*)", text, flags=re.MULTILINE)
+    return {f"-{name}" for item in items for name in re.findall(r"\bFl (\S+)", item)}
+
+
+def _commands() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        yield name, command
+
+
+def _options(command: click.Command) -> set[str]:
+    """What may be typed, but for the options of potnet itself, which each command repeats."""
+    own = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+    return {name for option in own for name in (*option.opts, *option.secondary_opts)}
+
+
+@pytest.mark.parametrize("name", [name for name, _ in _commands()])
+def test_command_is_in_the_manual(name: str) -> None:
+    command = dict(_commands())[name]
+    section = _parts(POTNET_8, "Sh")["COMMANDS"]
+    pieces = re.split(r"^\.Ss (.*)\n", section, flags=re.MULTILINE)
+    described = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    assert _option_items(described[name]) == _options(command)
+    assert f".Nm\n.Ic {name}\n" in described[name]
+
+
+def test_manual_has_no_other_commands() -> None:
+    section = _parts(POTNET_8, "Sh")["COMMANDS"]
+    assert re.findall(r"^\.Ss (.*)", section, flags=re.MULTILINE) == [name for name, _ in _commands()]
+
+
+def test_global_options_are_in_the_manual() -> None:
+    sections = _parts(POTNET_8, "Sh")
+    wanted = {name for option in global_options(after_command=False) for name in option.opts}
+    assert _option_items(sections["OPTIONS"]) == wanted | {"-h", "--help", "--version"}
+    variables = {str(option.envvar) for option in global_options(after_command=False) if option.envvar}
+    assert len(variables) == len(global_options(after_command=False))
+    assert variables <= set(re.findall(r"POTNET_\w+", sections["ENVIRONMENT"]))
+
+
+def test_every_variable_of_the_environment_is_in_the_manual() -> None:
+    sources = [path.read_text("utf-8") for path in (TOP / "potnet").rglob("*.py")]
+    used = {name for text in sources for name in re.findall(r"[\"'](POTNET_[A-Z]\w*)[\"']", text)}
+    assert {"POTNET_POT", "POTNET_SIM_BARE"} <= used
+    assert used <= set(re.findall(r"POTNET_\w+", _parts(POTNET_8, "Sh")["ENVIRONMENT"]))
+
+
+def test_every_key_of_the_configuration_is_in_the_manual() -> None:
+    documented = [
+        f"{heading.strip('[]')}.{key}"
+        for heading, text in _parts(POTNET_TOML_5, "Ss").items()
+        for key in re.findall(r"^\.It Va (\S+)$", text.partition("\n.Sh ")[0], flags=re.MULTILINE)
+    ]
+    assert documented == [key.name for key in KEYS]
+
+
+def test_defaults_of_the_configuration_are_in_the_manual() -> None:
+    config, text = load(None), POTNET_TOML_5.read_text("utf-8")
+    defaults = {str(getattr(config, key.attribute)) for key in KEYS} - {"None", "()", "False"}
+    assert {value for value in defaults if value not in text} == set()
+
+
+def test_examples_of_the_configuration_are_valid(tmp_path: Path) -> None:
+    displays = re.findall(
+        r"^\.Bd -literal.*?\n(.*?)^\.Ed", POTNET_TOML_5.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
+    assert len(displays) > 1
+    for number, text in enumerate(displays):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(text, "utf-8")
+        load(path, explicit=True)
+
+
+def _keys(view: Any) -> set[str]:
+    if isinstance(view, list):
+        return {key for element in view for key in _keys(element)}
+    if isinstance(view, dict):
+        return set(view) | {key for value in view.values() for key in _keys(value)}
+    return set()
+
+
+#: What is typed, and the part of JSON that has its keys; pots, bridges and exports are there to be shown.
+JSON_SESSION = (
+    ("init", "Commands that change something"),
+    ("create-private-bridge -B stove -S 4", "Commands that change something"),
+    ("create -p casserole -N private-bridge -B stove", "Commands that change something"),
+    ("export-ports -p casserole -e 80:30080", "Commands that change something"),
+    ("start casserole", "Commands that change something"),
+    ("set -p casserole --hostname oven", "Commands that change something"),
+    ("vnet-start", "Commands that change something"),
+    ("show", "show"),
+    ("show -b stove", "show -b"),
+    ("list", "info -p, and each element of list"),
+    ("info -p casserole", "info -p, and each element of list"),
+    ("show -p casserole", "show -p, and each element of show -a"),
+    ("list --bridges", "info -B, and each element of list --bridges"),
+    ("info -B stove", "info -B, and each element of list --bridges"),
+    ("config", "config"),
+)
+
+
+def test_every_json_key_is_in_the_manual(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = _parts(POTNET_8, "Ss")
+    documented = {heading: set(re.findall(r"\w+", _values(text))) for heading, text in parts.items()}
+    documented["show -b"] |= documented["show"]
+    documented["show -p, and each element of show -a"] |= documented["info -p, and each element of list"]
+    documented["info -B, and each element of list --bridges"] |= documented["show"]
+    options = ["--host", "sim", "--state-dir", str(tmp_path / "host"), "-q", "-o", "json"]
+    missing = {}
+    for typed, heading in JSON_SESSION:
+        assert run([*options, *typed.split()]) == 0
+        keys = _keys(json.loads(capsys.readouterr().out))
+        assert keys
+        missing[typed] = keys - documented[heading]
+    assert not any(missing.values()), missing
+
+
+def _values(text: str) -> str:
+    """The words of a page's part that are marked as variables."""
+    return " ".join(re.findall(r"^\.(?:It )?Va (.*)", text.partition("\n.Sh ")[0], flags=re.MULTILINE))

@@ -1,0 +1,156 @@
+"""Sessions in the documents: what is typed there, and what the program is to answer.
+
+A session is a line ``$ potnet …`` or ``# potnet …`` (variables may stand before the program) in a fenced
+block of Markdown or a literal display of mdoc(7), with the lines up to the next prompt as its output. Those
+of one document are run in order on one fresh simulated host.
+
+``python tests/docs/transcripts.py FILE …`` runs them and writes their output into the documents anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+
+#: What the simulated host says at every command is left out of the documents.
+NOTICE = "potnet: the host is simulated"
+
+_PROMPT = re.compile(r"[$#] ")
+_TYPED = re.compile(r"[$#] ((?:[A-Z_]+=\S* )*potnet(?: .*)?)")
+# MAC addresses are chosen at random, and autoconfigured addresses (RFC 4291, appendix A) are made of them.
+# A simulated root is a directory of this machine, and takes what its file system takes for it.
+_RANDOM = (
+    (re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b"), "MAC"),
+    (re.compile(r"\b[0-9a-f:]+ff:fe[0-9a-f:]+\b"), "AUTOCONF"),
+    (re.compile(r"(?<=\tdisk usage      : )[0-9.]+[BKM]$"), "SIZE"),
+)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A command and its output. start, end: the lines of the output in its document, the end excluded."""
+
+    command: str
+    output: tuple[str, ...]
+    start: int
+    end: int
+
+
+def exchanges(path: Path) -> list[Exchange]:
+    """The sessions of a document, in order."""
+    lines = path.read_text("utf-8").splitlines()
+    found = _mdoc_blocks(lines) if path.suffix != ".md" else _markdown_blocks(lines)
+    return [exchange for start, end in found for exchange in _in_block(path, lines, start, end)]
+
+
+def _markdown_blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
+    fences = [number for number, line in enumerate(lines) if line.startswith("```")]
+    return ((start + 1, end) for start, end in zip(fences[::2], fences[1::2], strict=True))
+
+
+def _mdoc_blocks(lines: list[str]) -> Iterator[tuple[int, int]]:
+    start = None
+    for number, line in enumerate(lines):
+        if line.startswith(".Bd -literal"):
+            start = number + 1
+        elif line.startswith(".Ed") and start is not None:
+            yield start, number
+            start = None
+
+
+def _in_block(path: Path, lines: list[str], start: int, end: int) -> Iterator[Exchange]:
+    prompts = [number for number in range(start, end) if _PROMPT.match(lines[number])]
+    for number, following in pairwise([*prompts, end]):
+        typed = _TYPED.fullmatch(_read(path, lines[number]))
+        if typed:
+            output = tuple(_read(path, line) for line in lines[number + 1 : following])
+            yield Exchange(typed[1], output, number + 1, following)
+
+
+def _read(path: Path, line: str) -> str:
+    return line if path.suffix == ".md" else line.removeprefix("\\&").replace("\\e", "\\")
+
+
+def _written(path: Path, line: str) -> str:
+    if path.suffix == ".md":
+        return line
+    line = line.replace("\\", "\\e")
+    return f"\\&{line}" if line.startswith((".", "'")) else line
+
+
+def comparable(line: str) -> str:
+    """A line as far as it is the same in every run; blanks at its end are not kept in documents."""
+    for pattern, word in _RANDOM:
+        line = pattern.sub(word, line)
+    return line.rstrip()
+
+
+class Host:
+    """A fresh simulated host in a directory, and a shell to type into."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        programs, config = directory / "bin", directory / "config" / "potnet"
+        for folder in (programs, config, directory / "work"):
+            folder.mkdir(parents=True)
+        # An empty file of one's own hides the system's.
+        (config / "potnet.toml").touch()
+        program = programs / "potnet"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m potnet "$@"\n')
+        program.chmod(0o755)
+        self._environment = {
+            "PATH": f"{programs}:{os.environ.get('PATH', '/bin:/usr/bin')}",
+            "PYTHONPATH": str(TOP),
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(directory),
+            "XDG_CONFIG_HOME": str(directory / "config"),
+            "XDG_STATE_HOME": str(directory / "state"),
+            "POTNET_HOST": "sim",
+            "POTNET_STATE_DIR": str(directory / "host"),
+        }
+
+    def type(self, command: str) -> tuple[str, ...]:
+        """What a command prints on both outputs, as on a terminal; the notice left out."""
+        done = subprocess.run(
+            ["/bin/sh", "-c", command],
+            cwd=self._directory / "work",
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return tuple(line for line in done.stdout.splitlines() if not line.startswith(NOTICE))
+
+
+def replay(path: Path, directory: Path) -> list[tuple[Exchange, tuple[str, ...]]]:
+    """Each session of a document with what the program answers."""
+    host = Host(directory)
+    return [(exchange, host.type(exchange.command)) for exchange in exchanges(path)]
+
+
+def rewrite(path: Path) -> None:
+    """Put what the program answers into a document, where it differs."""
+    lines = path.read_text("utf-8").splitlines()
+    with tempfile.TemporaryDirectory() as directory:
+        answers = replay(path, Path(directory) / "fresh")
+    for exchange, answer in reversed(answers):
+        if [*map(comparable, exchange.output)] != [*map(comparable, answer)]:
+            lines[exchange.start : exchange.end] = [_written(path, line.rstrip()) for line in answer]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        rewrite(Path(name))
