@@ -109,8 +109,9 @@ def _clear(target: Path) -> None:
 
 
 _DIRECTORIES = (
-    "bin", "dev", "etc", "etc/defaults", "etc/rc.d", "lib", "libexec", "mnt", "proc", "root", "sbin", "tmp", "usr",
-    "usr/bin", "usr/lib", "usr/local", "usr/sbin", "var", "var/db", "var/empty", "var/log", "var/run", "var/tmp",
+    "bin", "dev", "etc", "etc/defaults", "etc/rc.d", "lib", "libexec", "mnt", "proc", "root", "sbin", "tmp",
+    "usr", "usr/bin", "usr/lib", "usr/local", "usr/sbin", "var", "var/db", "var/empty", "var/log", "var/run",
+    "var/tmp",
 )  # fmt: skip
 _PROGRAMS = (
     "bin/cat", "bin/echo", "bin/hostname", "bin/ls", "bin/sh", "etc/rc", "etc/rc.shutdown", "sbin/ifconfig",

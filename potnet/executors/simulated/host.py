@@ -8,7 +8,17 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from potnet.executors.base import Command, CommandResult
-from potnet.executors.simulated import archive, filetools, pfctl, removal, routes, seed, tools
+from potnet.executors.simulated import (
+    archive,
+    filetools,
+    network,
+    pfctl,
+    probes,
+    removal,
+    routes,
+    seed,
+    tools,
+)
 from potnet.executors.simulated.files import Tree
 from potnet.executors.simulated.filetools import FileTool, Stdin, feed, text
 from potnet.executors.simulated.ifconfig import ifconfig
@@ -45,6 +55,9 @@ _TOOLS: dict[str, FileTool] = {
     "route": lambda world, argv, _: routes.route(world, argv, View()),
     "netstat": lambda world, argv, _: routes.netstat(world, argv, View()),
     "sysctl": lambda world, argv, _: tools.sysctl(world, argv, View()),
+    "ping": lambda world, argv, _: probes.ping(world, argv, View()),
+    "ping6": lambda world, argv, _: probes.ping(world, argv, View()),
+    "nc": lambda world, argv, _: probes.nc(world, argv, View()),
     "sockstat": lambda world, argv, _: tools.sockstat(world, argv, View()),
     "pfctl": lambda world, argv, stdin: pfctl.pfctl(world, argv, text(feed(stdin))),
 }
@@ -88,6 +101,12 @@ class SimulatedHost(Inspection):
             return CommandResult(
                 64, "", f"simulated host: called as reading only, but changes the host: {shown}\n"
             )
+
+    def connect(
+        self, source: str, destination: str, port: int, protocol: str = "tcp", client: str = ""
+    ) -> network.Connection | network.Refusal:
+        """Try a connection from "outside", "host" or a jail; see `network`. client: the outside address."""
+        return self._write(lambda world: network.connect(world, source, destination, port, protocol, client))
 
     def attach(self, command: Command) -> int:
         """With this process's standard input and output; a shell in a jail reads its lines from there."""

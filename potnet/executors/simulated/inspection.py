@@ -154,7 +154,7 @@ class Inspection(ABC):
 
         def work(world: World) -> None:
             stack = _stack(world, jail)
-            row = {"protocol": kind, "port": port, "address": address, "command": command}
+            row = {"protocol": kind, "port": port, "address": address, "command": command, "jail": jail}
             world.state.put("listen", f"{stack}/{kind}/{port:05}/{address}", row)
 
         self._write(work)

@@ -15,7 +15,8 @@ from potnet.executors.simulated.world import ToolError, World, unknown
 #: The parameters that are known, with what jls(8) may be asked of them.
 PARAMETERS = {
     "name", "host.hostname", "path", "persist", "vnet", "vnet.interface", "mount.devfs", "devfs_ruleset",
-    "allow.raw_sockets", "allow.set_hostname", "exec.clean", "osrelease", "ip4", "ip6", "ip4.addr", "ip6.addr",
+    "allow.raw_sockets", "allow.set_hostname", "exec.clean", "osrelease", "ip4", "ip6", "ip4.addr",
+    "ip6.addr",
 }  # fmt: skip
 
 

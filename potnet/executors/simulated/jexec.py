@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated import filetools, routes, tools
+from potnet.executors.simulated import filetools, probes, routes, tools
 from potnet.executors.simulated.files import Tree
 from potnet.executors.simulated.filetools import Stdin
 from potnet.executors.simulated.ifconfig import ifconfig
@@ -102,6 +102,14 @@ def _sysctl(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResul
 
 def _sockstat(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
     return tools.sockstat(inner, argv, _view(jail))
+
+
+def _ping(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
+    return probes.ping(inner, argv, _view(jail))
+
+
+def _nc(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
+    return probes.nc(inner, argv, _view(jail))
 
 
 def _hostname(_: World, jail: Jail, argv: list[str], __: Stdin) -> CommandResult:
@@ -204,7 +212,7 @@ Program = Callable[[World, Jail, list[str], Stdin], CommandResult]
 #: Answered whether the root has them or not.
 NETWORK: dict[str, Program] = {
     "ifconfig": _ifconfig, "netstat": _netstat, "route": _route, "sysctl": _sysctl, "sockstat": _sockstat,
-    "hostname": _hostname, "cat": _cat,
+    "hostname": _hostname, "cat": _cat, "ping": _ping, "ping6": _ping, "nc": _nc,
 }  # fmt: skip
 #: Answered when the root has them.
 PROGRAMS: dict[str, Program] = {

@@ -10,7 +10,8 @@ from potnet.executors.simulated.world import ToolError, World, unknown
 
 _ALTQ = "No ALTQ support in kernel\nALTQ related functions disabled\n"
 _COUNTERS = (
-    "match", "bad-offset", "fragment", "short", "normalize", "memory", "bad-timestamp", "congestion", "ip-option",
+    "match", "bad-offset", "fragment", "short", "normalize", "memory", "bad-timestamp", "congestion",
+    "ip-option",
     "proto-cksum", "state-mismatch", "state-insert", "state-limit", "src-limit", "synproxy", "map-failed",
 )  # fmt: skip
 _USAGE = """\
@@ -18,8 +19,10 @@ usage: pfctl [-AdeghMmNnOPqRrvz] [-a anchor] [-D macro=value] [-F modifier]
 \t[-f file] [-i interface] [-K host | network]
 \t[-k host | network | gateway | label | id] [-o level] [-p device]
 \t[-s modifier] [-t table -T command [address ...]] [-x level]"""
-_SHOW = {"n": "nat", "nat": "nat", "r": "rules", "rules": "rules", "A": "Anchors", "Anchors": "Anchors",
-         "info": "info", "i": "info", "states": "states", "labels": "labels", "Running": "Running"}  # fmt: skip
+_SHOW = {
+    "n": "nat", "nat": "nat", "r": "rules", "rules": "rules", "A": "Anchors", "Anchors": "Anchors",
+    "info": "info", "i": "info", "states": "states", "labels": "labels", "Running": "Running",
+}  # fmt: skip
 #: The longest path of an anchor and of one of its components (MAXPATHLEN of pf's tables and rulesets).
 _COMPONENT = 63
 
@@ -136,22 +139,25 @@ def _anchors(world: World, options: _Options, note: str) -> CommandResult:
 def _info(world: World) -> str:
     status = world.state.get("pf", "status") or {}
     word = "Enabled" if status["enabled"] else "Disabled"
-    if "since" in status and (status["enabled"] or status.get("used")):
+    rate = f"{'0.0/s':>17}"
+    if status["enabled"] or status.get("used"):
         seconds = int(max(0, world.now() - status["since"]))
         days, rest = divmod(seconds, 86400)
         word += f" for {days} days {rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+        # Within the first second there is no rate.
+        rate = rate if seconds else " " * 15
     states = len(world.state.keys("state"))
     lines = [f"{'Status: ' + word:<46}Debug: Urgent", "", f"{'State Table':<27}{'Total':>15}{'Rate':>17}"]
-    lines.append(f"  {'current entries':<25}{states:>14}{'':15}")
-    lines += [f"  {name:<25}{count:>14}{'0.0/s':>17}" for name, count in _traffic(world)]
-    lines += ["Counters"] + [f"  {name:<25}{0:>14}{'0.0/s':>17}" for name in _COUNTERS]
+    lines.append(f"  {'current entries':<25}{states:>15}{'':15}")
+    lines += [f"  {name:<25}{count:>15}{rate}" for name, count in _traffic(world, states)]
+    lines += ["Counters"] + [f"  {name:<25}{0:>15}{rate}" for name in _COUNTERS]
     return "\n".join(lines) + "\n"
 
 
-def _traffic(world: World) -> list[tuple[str, int]]:
+def _traffic(world: World, states: int) -> list[tuple[str, int]]:
     row = world.state.get("counter", "state")
     made = 0 if row is None else int(row["n"])
-    return [("searches", made), ("inserts", made), ("removals", made - len(world.state.keys("state")))]
+    return [("searches", made), ("inserts", made), ("removals", made - states)]
 
 
 def _load(world: World, options: _Options, stdin: str) -> CommandResult:
@@ -162,10 +168,10 @@ def _load(world: World, options: _Options, stdin: str) -> CommandResult:
         try:
             text = world.tree.read(options.file).decode("utf-8", "surrogateescape")
         except OSError as error:
-            missing = (
-                f"pfctl: {name}: {error.strerror}\npfctl: cannot open the main config file!: {error.strerror}"
-            )
-            raise ToolError(f"{missing}\npfctl: Syntax error in config file: pf rules not loaded") from None
+            lines = [f"pfctl: {name}: {error.strerror}"]
+            lines.append(f"pfctl: cannot open the main config file!: {error.strerror}")
+            lines += [] if options.test else ["pfctl: Syntax error in config file: pf rules not loaded"]
+            raise ToolError("\n".join(lines)) from None
     if any(len(part) >= _COMPONENT for part in options.anchor.split("/")) or len(options.anchor) > _COMPONENT:
         raise ToolError("pfctl: pfctl_rules: strlcpy")
     if options.test:

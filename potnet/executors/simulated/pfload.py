@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from potnet.executors.simulated.pfparse import Parser, PfUnknownError
+from potnet.executors.simulated.pfparse import Parser
 from potnet.executors.simulated.pfrules import Ruleset, ruleset_from
+from potnet.executors.simulated.pftokens import PfUnknownError
 from potnet.executors.simulated.world import ToolError, World, unknown
 
 _REFUSED = "pfctl: Syntax error in config file: pf rules not loaded"

@@ -9,30 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address, ip_network
 from itertools import product
-from typing import TypeVar
 
-from potnet.executors.simulated.pfrules import ANCHORS, SERVICES, Host, Ports, Rule, Ruleset
+from potnet.executors.simulated.pfrules import ANCHORS, Host, Ports, Rule, Ruleset
+from potnet.executors.simulated.pftokens import PfError, PfUnknownError, Tokens, numeric, port_number, prefix
 
-_T = TypeVar("_T")
-_TOKEN = re.compile(r"""[ \t\r]+|\#.*|(->|[{}(),<>!=]|"[^"]*"|(?:(?!->)[^\s{}(),<>!="\#])+)""")
-_NUMBERS = {name: port for port, name in SERVICES.items()}
 _PROTOCOLS = ("tcp", "udp", "icmp", "icmp6", "ipv6-icmp", "sctp")
 _ORDER = "Rules must be in order: options, ethernet, normalization, queueing, translation, filtering"
-
-
-class PfError(Exception):
-    """An error on one line, as pfctl words it; before: lines that come first, without a line number."""
-
-    def __init__(self, text: str = "syntax error", before: str = "") -> None:
-        super().__init__(text)
-        self.text = text
-        self.before = before
-
-
-class PfUnknownError(Exception):
-    """A word of pf.conf(5), or not even that, which the simulated host does not know."""
 
 
 @dataclass(slots=True)
@@ -52,13 +35,13 @@ class Draft:
 Lookup = Callable[[str], list[str] | None]
 
 
-class Parser:
+class Parser(Tokens):
     """The statements of one text. lookup: for a bare interface name used as an address."""
 
     def __init__(self, text: str, lookup: Lookup, main: bool) -> None:
+        super().__init__()
         self._lookup = lookup
         self._main = main
-        self._tokens: list[str] = []
         self._text = text.replace("\\\n", " ")
         self.result = Ruleset()
         self.errors: list[str] = []
@@ -68,41 +51,12 @@ class Parser:
         """Read on past a bad line, as pfctl does; the errors are in `errors`."""
         for number, line in enumerate(self._text.split("\n"), 1):
             try:
-                self._tokens = _split(line)[::-1]
-                if self._tokens:
+                if self.begin(line):
                     self._statement()
             except PfError as error:
                 self.errors += [error.before] if error.before else []
                 self.errors.append(f"stdin:{number}: {error.text}")
         return self.result
-
-    # Tokens
-
-    def _peek(self) -> str:
-        return self._tokens[-1] if self._tokens else ""
-
-    def _next(self) -> str:
-        if not self._tokens:
-            raise PfError
-        return self._tokens.pop()
-
-    def _accept(self, word: str) -> bool:
-        if self._peek() != word:
-            return False
-        self._tokens.pop()
-        return True
-
-    def _expect(self, word: str) -> None:
-        if not self._accept(word):
-            raise PfError
-
-    def _name(self) -> str:
-        word = self._next()
-        if word.startswith('"'):
-            return word[1:-1]
-        if word in "->{}(),<>!=":
-            raise PfError
-        return word
 
     def _order(self, stage: int) -> None:
         if stage < self._stage:
@@ -158,7 +112,7 @@ class Parser:
         if self._accept("{"):
             while not self._accept("}"):
                 negated = self._accept("!")
-                entries.append(("!" if negated else "") + _prefix(self._name()).text)
+                entries.append(("!" if negated else "") + prefix(self._name()).text)
                 self._accept(",")
         self.result.tables[name] = entries
 
@@ -196,10 +150,10 @@ class Parser:
         text = self._name()
         low, colon, high = text.partition(":")
         if colon and high == "*":
-            start, span = _port(low), draft.destination_ports[0]
+            start, span = port_number(low), draft.destination_ports[0]
             width = 0 if span is None or span.high is None else span.high - span.low
             return Ports(start, min(start + width, 65535))
-        return Ports(_port(low), _port(high) if colon else _port(low))
+        return Ports(port_number(low), port_number(high) if colon else port_number(low))
 
     def _filter(self, word: str) -> None:
         self._order(5)
@@ -304,15 +258,6 @@ class Parser:
             raise PfError("port only applies to tcp/udp/sctp")
         return draft
 
-    def _listed(self, item: Callable[[], _T]) -> list[_T]:
-        if not self._accept("{"):
-            return [item()]
-        found = [item()]
-        while not self._accept("}"):
-            self._accept(",")
-            found.append(item())
-        return found
-
     def _interface(self) -> tuple[str, bool]:
         negated = self._accept("!")
         return self._name(), negated
@@ -348,10 +293,10 @@ class Parser:
         return text
 
     def _address(self, text: str) -> list[Host]:
-        if text == "self" or (text.endswith((":network", ":0", ":broadcast")) and not _numeric(text)):
+        if text == "self" or (text.endswith((":network", ":0", ":broadcast")) and not numeric(text)):
             raise PfUnknownError(f"the pf address {text}")
-        if _numeric(text):
-            return [_prefix(text)]
+        if numeric(text):
+            return [prefix(text)]
         found = self._lookup(text)
         if not found:
             raise PfError("could not parse host specification", f"no IP address found for {text}")
@@ -367,7 +312,7 @@ class Parser:
             raise PfUnknownError("port operators other than = and :")
         self._accept("=")
         low, colon, high = self._name().partition(":")
-        found = Ports(_port(low), _port(high) if colon else _port(low))
+        found = Ports(port_number(low), port_number(high) if colon else port_number(low))
         if found.high is not None and found.high < found.low:
             raise PfUnknownError("a port range that runs backwards")
         return found
@@ -417,39 +362,3 @@ def _family(rule: Rule) -> str | None:
     if len(named) > 1:
         return None
     return {4: "inet", 6: "inet6"}[named.pop()] if named else ""
-
-
-def _split(line: str) -> list[str]:
-    found = []
-    position = 0
-    while position < len(line):
-        match = _TOKEN.match(line, position)
-        if match is None:
-            raise PfError
-        if match[1]:
-            found.append(match[1])
-        position = match.end()
-    return found
-
-
-def _numeric(text: str) -> bool:
-    return re.match(r"[0-9]", text) is not None or text.count(":") > 1
-
-
-def _prefix(text: str) -> Host:
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        raise PfError("could not parse host specification", f"no IP address found for {text}") from None
-    full = network.prefixlen == network.max_prefixlen
-    return Host("prefix", str(ip_address(network.network_address)) if full else str(network))
-
-
-def _port(text: str) -> int:
-    if text in _NUMBERS:
-        return _NUMBERS[text]
-    if not (text.isascii() and text.isdigit()):
-        raise PfError(f"unknown port {text}")
-    if int(text) > 65535:
-        raise PfError(f"illegal port value {text}")
-    return int(text)

@@ -1,0 +1,290 @@
+"""Whether a connection comes about on the modelled network, and who answers.
+
+The first packet is followed through wires, routes, forwarding and pf; then it is asked whether the answer
+finds its way back. Jails and machines outside answer on every port, the host only where something listens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_network
+
+from potnet.executors.simulated import pfstates, routes
+from potnet.executors.simulated.pfmatch import Filter, Packet, Verdict
+from potnet.executors.simulated.pfrules import Rule
+from potnet.executors.simulated.pfstates import PfState, endpoint
+from potnet.executors.simulated.things import HOST, Interface, Jail
+from potnet.executors.simulated.wires import OUTSIDE, Place, neighbours, out_there, owner
+from potnet.executors.simulated.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection that came about. server: "host", "outside" or a jail; client: the address it saw."""
+
+    server: str
+    address: str
+    port: int
+    client: str
+    hops: int = 0
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One that did not, and why, in a few words."""
+
+    reason: str
+    ok: bool = False
+
+
+class _NoConnectionError(Exception):
+    """The reason why a packet gets no further."""
+
+
+def connect(
+    world: World, source: str, destination: str, port: int, protocol: str = "tcp", client: str = ""
+) -> Connection | Refusal:
+    """source: "outside", "host" or a jail. client: the outside machine's address, if it matters."""
+    journey = _Journey(world, protocol)
+    try:
+        made = journey.start(source, str(ip_address(destination)), port, client)
+    except _NoConnectionError as error:
+        return Refusal(str(error))
+    for state in journey.states:
+        pfstates.add(world, state)
+    return made
+
+
+class _Journey:
+    """One packet on its way."""
+
+    def __init__(self, world: World, protocol: str) -> None:
+        self.world = world
+        self.protocol = protocol
+        self.pf = Filter(world)
+        self.states: list[PfState] = []
+        self.redirected = False
+        self.natted = False
+        self.looped = False
+        self.hops = 0
+        self.origin = Place(HOST)
+
+    def start(self, source: str, destination: str, port: int, client: str) -> Connection:
+        number = 49152 + self.world.state.next_number("ephemeral") % 16000
+        packet = Packet(self.protocol, client, number, destination, port)
+        if source == OUTSIDE:
+            self.origin = Place(OUTSIDE)
+            return self._from_outside(replace(packet, source=client or self._outsider(packet.family)))
+        jail = None if source == "host" else self.world.jail(source)
+        if source != "host" and jail is None:
+            raise _NoConnectionError(f"there is no jail {source}")
+        if jail is not None and jail.vnet:
+            return self._from_jail(jail, packet)
+        return self._from_host(packet, jail)
+
+    def _outsider(self, family: int) -> str:
+        """A machine on the external wire."""
+        network = ip_network(
+            self.world.facts.address if family == 4 else self.world.facts.router6, strict=False
+        )
+        return str(network.network_address + 99)
+
+    # Where it begins
+
+    def _from_outside(self, packet: Packet) -> Connection:
+        """To who has the address on the wire; else to the host, which the machine takes for its gateway."""
+        place = owner(self.world, self.origin, packet.destination)
+        if place is not None and place.stack not in (HOST, OUTSIDE):
+            return self._arrive(packet, place)
+        interface = self.world.interface(place.interface if place else self.world.facts.interface)
+        if interface is None or not interface.up:
+            raise _NoConnectionError("the external interface is down")
+        return self._host_in(packet, interface)
+
+    def _from_jail(self, jail: Jail, packet: Packet) -> Connection:
+        interface, route, own = routes.lookup(self.world, packet.destination, jail.stack)
+        if own:
+            return self._served(replace(packet, source=packet.destination), jail.stack)
+        if interface is None:
+            raise _NoConnectionError(f"{jail.name} has no route to {packet.destination}")
+        packet = replace(packet, source=_source(interface, packet, route.gateway if route else ""))
+        self.origin = Place(jail.stack, interface.name)
+        hop = route.gateway if route else packet.destination
+        place = self._next(self.origin, hop)
+        if place.stack == HOST:
+            found = self.world.interface(place.interface)
+            assert found is not None
+            return self._host_in(packet, found)
+        if place.stack == OUTSIDE:
+            return self._arrive(packet, place)
+        if route is not None:
+            raise _NoConnectionError(f"the gateway {hop} is a jail, which forwards nothing")
+        return self._arrive(packet, place)
+
+    def _next(self, place: Place, hop: str) -> Place:
+        found = owner(self.world, place, hop.partition("%")[0])
+        if found is None:
+            raise _NoConnectionError(f"nobody on the wire has {hop}")
+        return found
+
+    def _from_host(self, packet: Packet, jail: Jail | None) -> Connection:
+        interface, route, own = routes.lookup(self.world, packet.destination, HOST)
+        if interface is None:
+            raise _NoConnectionError(f"the host has no route to {packet.destination}")
+        source = packet.destination if own else _source(interface, packet, route.gateway if route else "")
+        if jail is not None and (jail.ip4_addr if packet.family == 4 else jail.ip6_addr):
+            source = (jail.ip4_addr if packet.family == 4 else jail.ip6_addr)[0]
+        packet = replace(packet, source=source)
+        if own:
+            self.looped = True
+            self._filtered("out", packet, interface)
+            return self._host_in(packet, interface)
+        return self._host_out(packet, interface, route.gateway if route else packet.destination)
+
+    # Through the host
+
+    def _host_in(self, packet: Packet, interface: Interface) -> Connection:
+        changed, rule = self.pf.translate("rdr", packet, interface)
+        if rule is not None:
+            self.redirected = True
+        if rule is None or not rule.natpass:
+            verdict = self._filtered("in", changed, interface, recorded=rule is None)
+            rule = rule or (
+                verdict.rule if verdict.rule is not None and verdict.rule.state == "keep" else None
+            )
+        if self.redirected and rule is not None:
+            left, right = _end(changed, "destination"), _end(packet, "source")
+            self._state(left, _end(packet, "destination"), "<-", right, interface, rule)
+        _, _, own = routes.lookup(self.world, changed.destination, HOST)
+        if own:
+            return self._served(changed, HOST)
+        if self.redirected and self.looped and not self.pf.filter_local:
+            raise _NoConnectionError("the answer is not translated back without net.pf.filter_local")
+        name = "net.inet.ip.forwarding" if packet.family == 4 else "net.inet6.ip6.forwarding"
+        # What the host itself sent and pf redirected is forwarded by the input path as well.
+        if self.world.sysctl(name) != "1":
+            raise _NoConnectionError(f"the host does not forward ({name})")
+        self.hops += 1
+        found, route, _ = routes.lookup(self.world, changed.destination, HOST)
+        if found is None:
+            raise _NoConnectionError(f"the host has no route to {changed.destination}")
+        return self._host_out(changed, found, route.gateway if route else changed.destination)
+
+    def _host_out(self, packet: Packet, interface: Interface, hop: str) -> Connection:
+        changed, rule = self.pf.translate("nat", packet, interface)
+        verdict = self._filtered("out", changed, interface, recorded=False)
+        keeper = verdict.rule if verdict.rule is not None and verdict.rule.state == "keep" else None
+        if rule is not None:
+            self.natted = True
+            translated = _end(packet, "source")
+            self._state(
+                _end(changed, "source"), translated, "->", _end(changed, "destination"), interface, rule
+            )
+        elif keeper is not None:
+            self._state(_end(changed, "source"), "", "->", _end(changed, "destination"), interface, keeper)
+        if ip_address(changed.source).is_loopback:
+            raise _NoConnectionError("a packet from 127.0.0.0/8 does not leave the host")
+        place = self._next(Place(HOST, interface.name), hop)
+        return self._arrive(changed, place)
+
+    def _filtered(
+        self, direction: str, packet: Packet, interface: Interface, recorded: bool = True
+    ) -> Verdict:
+        verdict = self.pf.filter(direction, packet, interface)
+        if not verdict.passed:
+            raise _NoConnectionError(f"pf blocks it {direction} on {interface.name}")
+        if recorded and verdict.rule is not None and verdict.rule.state == "keep":
+            ends = (_end(packet, "destination"), "<-", _end(packet, "source"))
+            if direction == "out":
+                ends = (ends[2], "->", ends[0])
+            self._state(ends[0], "", ends[1], ends[2], interface, verdict.rule)
+        return verdict
+
+    def _state(
+        self, left: str, translated: str, arrow: str, right: str, interface: Interface, rule: Rule
+    ) -> None:
+        self.states.append(
+            PfState("", self.protocol, left, translated, arrow, right, interface.name, rule.label)
+        )
+
+    # Where it ends
+
+    def _arrive(self, packet: Packet, place: Place) -> Connection:
+        if place.stack == OUTSIDE:
+            if not out_there(self.world, packet.source):
+                raise _NoConnectionError(f"outside, nobody has a route back to {packet.source}")
+            return Connection(OUTSIDE, packet.destination, packet.destination_port, packet.source, self.hops)
+        if place.stack == HOST:
+            return self._served(packet, HOST)
+        interface = self.world.interface(place.interface, place.stack)
+        if interface is None or all(a.address != packet.destination for a in interface.addresses):
+            raise _NoConnectionError(f"nobody has {packet.destination}")
+        self._answer(packet, place)
+        return self._served(packet, place.stack)
+
+    def _answer(self, packet: Packet, place: Place) -> None:
+        """The answer must come back the way that undoes the translations."""
+        interface, route, _ = routes.lookup(self.world, packet.source, place.stack)
+        if interface is None:
+            raise _NoConnectionError(f"the answer finds no route back to {packet.source}")
+        if self.redirected and not self.natted and route is None and self._beside(packet.source, place):
+            raise _NoConnectionError(
+                "the answer goes straight to the client, from an address it did not call"
+            )
+        if self.looped and self.redirected and not self.natted:
+            raise _NoConnectionError("the answer to the host itself is not translated back without nat")
+
+    def _beside(self, address: str, place: Place) -> bool:
+        """Whether that address is a neighbour of the place, other than the host."""
+        for found in neighbours(self.world, place):
+            interface = (
+                None if found.stack in (HOST, OUTSIDE) else self.world.interface(found.interface, found.stack)
+            )
+            if interface is not None and any(a.address == address for a in interface.addresses):
+                return True
+        own = self.world.interface(place.interface, place.stack)
+        return own is not None and any(a.address == address for a in own.addresses)
+
+    def _served(self, packet: Packet, stack: str) -> Connection:
+        name = self._server(packet, stack)
+        return Connection(name, packet.destination, packet.destination_port, packet.source, self.hops)
+
+    def _server(self, packet: Packet, stack: str) -> str:
+        if stack != HOST:
+            found = self.world.jail(stack, dying=True)
+            if found is None or found.dying is not None:
+                raise _NoConnectionError("the jail is gone")
+            return found.name
+        for jail in self.world.jails():
+            if packet.destination in (*jail.ip4_addr, *jail.ip6_addr):
+                return jail.name
+        if packet.protocol in ("icmp", "ipv6-icmp"):
+            return "host"
+        for _, row in self.world.state.scan("listen", f"{HOST}/"):
+            same = row["port"] == packet.destination_port and row["protocol"].startswith(packet.protocol)
+            if same and row["address"] in ("*", packet.destination):
+                return str(row.get("jail") or "host")
+        raise _NoConnectionError(
+            f"nothing listens on {endpoint(packet.destination, packet.destination_port)}"
+        )
+
+
+def _source(interface: Interface, packet: Packet, gateway: str) -> str:
+    """The address that the sender takes: one of the network it sends into, else the first."""
+    mine = [a for a in interface.addresses if a.family == packet.family]
+    hop = ip_address((gateway or packet.destination).partition("%")[0])
+    near = [a for a in mine if hop in a.network and (hop.is_link_local or not a.link_local)]
+    if hop.is_link_local and not ip_address(packet.destination).is_link_local:
+        near = [a for a in mine if not a.link_local]
+    chosen = near or mine
+    if not chosen:
+        raise _NoConnectionError(f"no address on {interface.name} for {packet.destination}")
+    return chosen[0].address
+
+
+def _end(packet: Packet, side: str) -> str:
+    """Address and port as pfctl lists them; of an echo request it is the identifier on either side."""
+    if packet.protocol in ("icmp", "ipv6-icmp"):
+        return endpoint(getattr(packet, side), packet.source_port)
+    return endpoint(getattr(packet, side), getattr(packet, f"{side}_port"))

@@ -1,0 +1,180 @@
+"""Which rules of pf a packet meets: first match in translation, last or quick in filtering (pf.conf(5))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from potnet.executors.simulated import pfload
+from potnet.executors.simulated.pfrules import Host, Rule, Ruleset
+from potnet.executors.simulated.things import Interface
+from potnet.executors.simulated.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """The first packet of a connection."""
+
+    protocol: str
+    source: str
+    source_port: int
+    destination: str
+    destination_port: int
+
+    @property
+    def family(self) -> int:
+        return 6 if ":" in self.destination else 4
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the filter rules say; rule: the one that decided, None for the default, which keeps no state."""
+
+    passed: bool
+    rule: Rule | None = None
+
+
+class Filter:
+    """The rulesets in force, looked up as packets need them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        status = world.state.get("pf", "status") or {}
+        self.enabled = bool(status["enabled"])
+        self.filter_local = bool(status["filter_local"])
+        self._skip = set(status["skip"])
+        self._main = pfload.ruleset(world, "") or Ruleset()
+
+    def looks_at(self, interface: Interface) -> bool:
+        return self.enabled and not self._skip & {interface.name, *interface.groups}
+
+    def translate(self, kind: str, packet: Packet, interface: Interface) -> tuple[Packet, Rule | None]:
+        """The packet after nat (on the way out) or rdr (on the way in), and the rule that changed it."""
+        if not self.looks_at(interface):
+            return packet, None
+        for rule, ruleset in self._translations(kind):
+            if not self._matches(rule, ruleset, packet, interface):
+                continue
+            if rule.no or rule.target is None:
+                return packet, None
+            address = self._target(rule.target, packet.family)
+            if address is None:
+                return packet, None
+            if kind == "nat":
+                return replace(packet, source=address), rule
+            return replace(packet, destination=address, destination_port=_port(rule, packet)), rule
+        return packet, None
+
+    def _translations(self, kind: str) -> Iterator[tuple[Rule, Ruleset]]:
+        for rule in self._main.rules:
+            if rule.action == kind:
+                yield rule, self._main
+            elif rule.action == f"{kind}-anchor":
+                for _, ruleset in self._below(rule.anchor):
+                    yield from ((inner, ruleset) for inner in ruleset.rules if inner.action == kind)
+
+    def _below(self, anchor: str) -> Iterator[tuple[str, Ruleset]]:
+        """The rulesets that an anchor rule enters: its own or, with ``/*``, those right below."""
+        paths = [anchor]
+        if anchor.endswith("*"):
+            paths = pfload.children(self._world, anchor[:-1].rstrip("/"))
+        for path in paths:
+            found = pfload.ruleset(self._world, path)
+            if found is not None:
+                yield path, found
+
+    def filter(self, direction: str, packet: Packet, interface: Interface) -> Verdict:
+        """Without any matching rule a packet passes."""
+        if not self.looks_at(interface):
+            return Verdict(True)
+        decided: Rule | None = None
+        for rule in self._filters(self._main, direction, packet, interface):
+            decided = rule
+            if rule.quick:
+                break
+        return Verdict(decided is None or decided.action == "pass", decided)
+
+    def _filters(
+        self, ruleset: Ruleset, direction: str, packet: Packet, interface: Interface
+    ) -> Iterator[Rule]:
+        for rule in ruleset.filters():
+            if rule.direction not in ("", direction) or not self._matches(rule, ruleset, packet, interface):
+                continue
+            if rule.action == "anchor":
+                for _, inner in self._below(rule.anchor):
+                    yield from self._filters(inner, direction, packet, interface)
+            else:
+                yield rule
+
+    def _matches(self, rule: Rule, ruleset: Ruleset, packet: Packet, interface: Interface) -> bool:
+        if rule.interface:
+            named = rule.interface in (interface.name, *interface.groups)
+            if named == rule.outside:
+                return False
+        if rule.family and rule.family != ("inet" if packet.family == 4 else "inet6"):
+            return False
+        if rule.protocol and rule.protocol != packet.protocol:
+            return False
+        if rule.source_port is not None and packet.source_port not in rule.source_port:
+            return False
+        if rule.destination_port is not None and packet.destination_port not in rule.destination_port:
+            return False
+        return self._at(rule.source, ruleset, packet.source) and self._at(
+            rule.destination, ruleset, packet.destination
+        )
+
+    def _at(self, host: Host, ruleset: Ruleset, text: str) -> bool:
+        if host.kind == "any":
+            return not host.negated
+        address = ip_address(text)
+        if host.kind == "prefix":
+            found = address in ip_network(host.text)
+        elif host.kind == "dynamic":
+            found = any(address in network for network in self._dynamic(host.text))
+        else:
+            found = _in_table(ruleset.tables.get(host.text, self._main.tables.get(host.text, [])), text)
+        return found != host.negated
+
+    def _dynamic(self, text: str) -> list[IPv4Network | IPv6Network]:
+        """The addresses behind ``(em0)``, the networks behind ``(em0:network)``; of a group those of all."""
+        name, *modifiers = text.split(":")
+        found = [a for interface in self._world.named(name) for a in interface.addresses]
+        if "network" in modifiers:
+            return [address.network for address in found]
+        return [ip_network(address.address) for address in found]
+
+    def _target(self, host: Host, family: int) -> str | None:
+        if host.kind == "prefix":
+            return host.text
+        name = host.text.partition(":")[0]
+        for interface in self._world.named(name):
+            for address in interface.addresses:
+                if address.family == family and not address.link_local:
+                    return address.address
+        return None
+
+
+def _port(rule: Rule, packet: Packet) -> int:
+    """A range maps one to one."""
+    if rule.target_port is None:
+        return packet.destination_port
+    span = rule.destination_port
+    shift = packet.destination_port - span.low if span is not None else 0
+    high = rule.target_port.high
+    return (
+        rule.target_port.low + shift
+        if high is not None and high > rule.target_port.low
+        else rule.target_port.low
+    )
+
+
+def _in_table(entries: list[str], text: str) -> bool:
+    """The most specific entry that covers the address decides; ``!`` takes out."""
+    address = ip_address(text)
+    best, found = -1, False
+    for entry in entries:
+        network = ip_network(entry.lstrip("!"))
+        if address in network and network.prefixlen > best:
+            best, found = network.prefixlen, not entry.startswith("!")
+    return found

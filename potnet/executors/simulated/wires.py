@@ -1,0 +1,105 @@
+"""Who is on one wire with whom: bridges, their private members, epairs and the external wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from potnet.executors.simulated.things import HOST, Interface
+from potnet.executors.simulated.world import World
+
+#: Stands for the machines on the external interface's wire.
+OUTSIDE = "outside"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An end of a wire: a stack (HOST, a jid or OUTSIDE) and its interface there."""
+
+    stack: str
+    interface: str = ""
+
+
+def neighbours(world: World, place: Place) -> Iterator[Place]:
+    """The places that a frame sent there reaches."""
+    outer = world.interface(world.facts.interface)
+    if place.stack == OUTSIDE:
+        if outer is not None and outer.up:
+            yield Place(HOST, outer.name)
+            yield from _through(world, outer)
+        return
+    interface = world.interface(place.interface, place.stack)
+    if interface is None or not interface.up:
+        return
+    if interface.kind == "epair":
+        other = peer(world, interface)
+        if other is None or not other.up:
+            return
+        if other.bridge is None:
+            yield Place(other.vnet, other.name)
+        yield from _through(world, other)
+        return
+    if interface.kind == "bridge":
+        for member in world.members(interface.name):
+            yield from _far_end(world, member.name)
+        return
+    if outer is not None and interface.name == outer.name and place.stack == HOST:
+        yield Place(OUTSIDE)
+        yield from _through(world, outer)
+
+
+def _through(world: World, port: Interface) -> Iterator[Place]:
+    """From a member through its bridge: the host by the bridge or a member's address, and other members."""
+    bridge = None if port.bridge is None else world.interface(port.bridge)
+    if bridge is None or not bridge.up:
+        return
+    yield Place(HOST, bridge.name)
+    members = world.members(bridge.name)
+    closed = any(m.private for m in members if m.name == port.name)
+    for member in members:
+        if member.name == port.name or (closed and member.private):
+            continue
+        found = world.interface(member.name)
+        if found is not None and found.addresses:
+            yield Place(HOST, found.name)
+        yield from _far_end(world, member.name)
+
+
+def _far_end(world: World, name: str) -> Iterator[Place]:
+    port = world.interface(name)
+    if port is None or not port.up:
+        return
+    if name == world.facts.interface:
+        yield Place(OUTSIDE)
+    elif port.kind == "epair":
+        other = peer(world, port)
+        if other is not None and other.up:
+            yield Place(other.vnet, other.name)
+
+
+def peer(world: World, interface: Interface) -> Interface | None:
+    """The other end of an epair, wherever it is."""
+    unit, end = interface.name[5:-1], {"a": "b", "b": "a"}[interface.name[-1]]
+    where = (world.epair_ends(unit) or {}).get(end)
+    return None if where is None else world.interface(f"epair{unit}{end}", where)
+
+
+def owner(world: World, place: Place, address: str) -> Place | None:
+    """Who on the wire answers for an address (ARP, neighbour discovery); a known one before the outside."""
+    outside = None
+    for found in neighbours(world, place):
+        if found.stack == OUTSIDE:
+            outside = found
+            continue
+        interface = world.interface(found.interface, found.stack)
+        if interface is not None and any(a.address == address for a in interface.addresses):
+            return found
+    return outside if outside is not None and out_there(world, address) else None
+
+
+def out_there(world: World, address: str) -> bool:
+    """Whether an address is one of the external wire's network, its router's included."""
+    wanted = ip_address(address.partition("%")[0])
+    networks = [ip_network(world.facts.address, strict=False), ip_network(world.facts.router6, strict=False)]
+    return wanted.is_link_local or any(wanted.version == n.version and wanted in n for n in networks)
