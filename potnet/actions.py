@@ -273,11 +273,10 @@ class SwitchFilter:
 
 @dataclass(frozen=True, slots=True)
 class SetBootVariable:
-    """Sets a variable that the host reads when it boots. file: another than the usual one."""
+    """Sets a variable that the host reads when it boots (rc.conf(5))."""
 
     name: str
     value: str
-    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

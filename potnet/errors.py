@@ -21,6 +21,9 @@ class PotnetError(Exception):
         self.message = message
         self.hint = hint
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class UsageError(PotnetError):
     """The command line itself is wrong: a malformed name, port or address."""

@@ -198,12 +198,13 @@ class Run:
 
     pot: as it was when it started; what `set` changes since holds from the next start.
     jid: None from the moment before anything was touched until the start was complete.
-    files: the files that the start put into the root, relative to it.
+    files: those that the start put into the root's etc; saved: those of them that had stood there before.
     devfs: a device file system was mounted in the root. booted: the jail's own rc was run.
     """
 
     pot: Pot
     jid: int | None
     files: tuple[str, ...] = ()
+    saved: tuple[str, ...] = ()
     devfs: bool = False
     booted: bool = False

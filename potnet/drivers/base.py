@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Protocol
 
 from potnet.actions import Action
@@ -14,8 +15,9 @@ class CommandError(HostError):
     """A command answered with a code that its action does not take for success."""
 
     def __init__(self, command: Command, result: CommandResult, hint: str | None = None) -> None:
-        words = (result.err.strip() or result.out.strip() or f"exit code {result.code}").splitlines()
-        super().__init__(f"{' '.join(command.argv)}: {words[-1].strip()}", hint)
+        said = result.err.strip() or result.out.strip() or f"exit code {result.code}"
+        words = "; ".join(line.strip() for line in said.splitlines()[:3])
+        super().__init__(f"{shlex.join(command.argv)}: {words}", hint)
         self.command = command
         self.result = result
 

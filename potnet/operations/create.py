@@ -35,7 +35,7 @@ from potnet.operations.resolvers import parse_resolver
 if TYPE_CHECKING:
     from potnet.app import App
 
-_RELEASE = re.compile(r"(\d{1,3}\.\d{1,3})(?:-RELEASE)?")
+_RELEASE = re.compile(r"([0-9]{1,3}\.[0-9]{1,3})(?:-RELEASE)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from potnet.planning.start import ignored_exports
 if TYPE_CHECKING:
     from potnet.app import App
 
-_EXPORT = re.compile(r"(?:(tcp|udp):)?(\d{1,5})(?::(\d{1,5}))?")
+_EXPORT = re.compile(r"(?:(tcp|udp):)?([0-9]{1,5})(?::([0-9]{1,5}))?")
 _HINT = "[tcp:|udp:]POT_PORT[:HOST_PORT], such as 80:30080"
 
 

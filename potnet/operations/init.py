@@ -22,7 +22,8 @@ from potnet.actions import (
 from potnet.apply import apply
 from potnet.errors import PotnetError
 from potnet.host_state import FileKind, HostState, PacketFilter, Query
-from potnet.planning.prepare import anchor_calls, skips_loopback, with_anchors, with_filter_local
+from potnet.operations.common import FORWARDING
+from potnet.planning.prepare import anchor_calls, skips_loopback, with_anchors, with_setting
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -54,7 +55,7 @@ def init(app: App, apply_now: bool, loopback: bool) -> InitReport:
     rules = _rules_file(app)
     state = app.driver.observe(
         Query(
-            texts=(rules, *((SYSCTL_CONF,) if loopback else ())),
+            texts=(rules, *((SYSCTL_CONF, LOADER_CONF) if loopback else ())),
             boot_variables=("pf_enable", "gateway_enable"),
         )
     )
@@ -80,20 +81,14 @@ def _write_rules(app: App, path: str, state: HostState) -> list[str]:
     new = with_anchors(old, app.config)
     if new == old:
         return []
-    fresh = f"{path}.potnet-new"
-    steps: list[Step] = []
     done = f"{path}: anchors added"
-    if path in state.texts:
+    exists = path in state.texts
+    if exists:
         backup = _free_name(app, f"{path}.before-potnet")
-        # The copy gives the new file its mode and owner.
-        steps = [Step(CopyFile(path, backup)), Step(CopyFile(path, fresh), _removal(fresh))]
         done += f"; the file as it was is {backup}"
-    steps += [
-        Step(WriteFile(fresh, new), _removal(fresh)),
-        Step(CheckRules(fresh), None, "nothing is put in place that pf refuses"),
-        Step(MoveFile(fresh, path)),
-    ]
-    apply(Plan(tuple(steps)), app.driver)
+    check = Step(CheckRules(fresh_name(path)), None, "nothing is put in place that pf refuses")
+    keep = (Step(CopyFile(path, backup)),) if exists else ()
+    _replace(app, path, new, exists, check, *keep)
     return [done]
 
 
@@ -117,6 +112,9 @@ def _boot_variables(app: App, state: HostState) -> list[str]:
         if state.boot_variables.get(name, "").strip().upper() not in ("YES", "TRUE", "ON", "1"):
             apply(Plan((Step(SetBootVariable(name, "YES")),)), app.driver)
             done.append(f"{name}=YES in rc.conf")
+            if name == "gateway_enable":
+                # From now on the host itself wants it, so that no stop switches it off.
+                app.store.forget(FORWARDING)
     return done
 
 
@@ -124,18 +122,35 @@ def _prepare_loopback(app: App, rules: str, state: HostState) -> list[str]:
     app.notify(LOOPBACK_WARNING)
     if skips_loopback(state.texts.get(rules, "")):
         app.notify(f"{rules} has `set skip on lo0`, which keeps pf from redirecting there: take it out")
-    done = []
-    old = state.texts.get(SYSCTL_CONF, "")
-    new = with_filter_local(old)
-    if new != old:
-        fresh = f"{SYSCTL_CONF}.potnet-new"
-        copy = [Step(CopyFile(SYSCTL_CONF, fresh), _removal(fresh))] if SYSCTL_CONF in state.texts else []
-        write = Step(WriteFile(fresh, new), _removal(fresh))
-        apply(Plan((*copy, write, Step(MoveFile(fresh, SYSCTL_CONF)))), app.driver)
-        # rc(8) reads sysctl.conf before it loads pf's module, whose variable is not there until then.
-        apply(Plan((Step(SetBootVariable("pf_load", "YES", LOADER_CONF)),)), app.driver)
-        done.append(f"net.pf.filter_local=1 in {SYSCTL_CONF}, pf_load=YES in {LOADER_CONF}")
-    return done
+    # rc(8) reads sysctl.conf before it loads pf's module, whose variable is not there until then.
+    settings = (
+        (SYSCTL_CONF, "net.pf.filter_local", "1"),
+        (LOADER_CONF, "pf_load", "YES"),
+    )
+    return [line for setting in settings for line in _write_setting(app, *setting, state)]
+
+
+def _write_setting(app: App, path: str, name: str, value: str, state: HostState) -> list[str]:
+    old = state.texts.get(path, "")
+    new = with_setting(old, name, value)
+    if new == old:
+        return []
+    _replace(app, path, new, exists=path in state.texts)
+    return [f"{path}: {name}={value}"]
+
+
+def _replace(app: App, path: str, text: str, exists: bool, *checks: Step) -> None:
+    """Put a new file in the place of one, whose mode and owner it takes over, in one rename."""
+    fresh = fresh_name(path)
+    # The copy gives the new file its mode and owner.
+    copy = (Step(CopyFile(path, fresh), _removal(fresh)),) if exists else ()
+    write = Step(WriteFile(fresh, text), _removal(fresh))
+    apply(Plan((*copy, write, *checks, Step(MoveFile(fresh, path)))), app.driver)
+
+
+def fresh_name(path: str) -> str:
+    """Where a new file is written before it takes the place of the old one."""
+    return f"{path}.potnet-new"
 
 
 def _in_force(app: App, loopback: bool) -> PacketFilter:

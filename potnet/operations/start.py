@@ -131,7 +131,14 @@ def _apply_network(app: App, pot: Pot, bridges: dict[str, Bridge], state: HostSt
     for notice in plan.notices:
         app.notify(notice)
     written = tuple(name for name in texts if not host_files(pot.root) and _has_etc(pot, state))
-    run = Run(pot, None, written, wants_devfs(pot, state), bool(boot_command(pot, state)))
+    run = Run(
+        pot=pot,
+        jid=None,
+        files=written,
+        saved=tuple(name for name in written if resolver.will_be_saved(pot, name, state)),
+        devfs=wants_devfs(pot, state),
+        booted=bool(boot_command(pot, state)),
+    )
     remembered = app.store.remembered(FORWARDING)
     # What is about to be made is recorded first, so that whatever happens it is known.
     with app.store.transaction():

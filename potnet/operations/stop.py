@@ -84,6 +84,8 @@ def clear_up(app: App, run: Run) -> bool:
         app.notify(f"jail {run.pot.name} (jid {found.jid}) is not the one that potnet started: it stays")
     failures = apply_all(plan, app.driver)
     if failures:
+        # As after a start that was cut off: what is left is looked for once more.
+        app.store.put_run(replace(run, jid=None))
         raise HostError(
             "not all of it could be taken away" + "".join(f"\n  left behind: {line}" for line in failures),
             hint=f"mend what it says, then `potnet stop {run.pot.name}` once more takes the rest",

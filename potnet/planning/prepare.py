@@ -16,8 +16,6 @@ _FILTERING = re.compile(r"\s*(?:pass|block|match|antispoof|anchor|load\s+anchor)
 _SKIPS_LOOPBACK = re.compile(r"^\s*set\s+skip\s+on\s+(?:\{[^}]*\blo0?\b|lo0?\b)", re.MULTILINE)
 _ANCHOR = re.compile(r'^\s*(nat-anchor|rdr-anchor|anchor)\s+"?([^"\s]+)"?', re.MULTILINE)
 
-FILTER_LOCAL = "net.pf.filter_local=1"
-
 
 def anchor_calls(config: Config) -> tuple[tuple[str, str], ...]:
     """The anchors that a main ruleset has to evaluate: keyword and name, in pf's order."""
@@ -57,9 +55,9 @@ def skips_loopback(text: str) -> bool:
     return _SKIPS_LOOPBACK.search(text) is not None
 
 
-def with_filter_local(text: str) -> str:
-    """A sysctl.conf(5) that lets pf look at the host's own connections."""
-    name, _, value = FILTER_LOCAL.partition("=")
-    if re.search(rf"^\s*{re.escape(name)}\s*=\s*{value}\s*(?:#.*)?$", text, re.MULTILINE):
+def with_setting(text: str, name: str, value: str) -> str:
+    """A sysctl.conf(5) or loader.conf(5) in which `name` is `value`; the same text when it is already."""
+    if re.search(rf'^\s*{re.escape(name)}\s*=\s*"?{re.escape(value)}"?\s*(?:#.*)?$', text, re.MULTILINE):
         return text
-    return text + ("" if not text or text.endswith("\n") else "\n") + f"{FILTER_LOCAL}\n"
+    written = f'{name}="{value}"' if value == "YES" else f"{name}={value}"
+    return text + ("" if not text or text.endswith("\n") else "\n") + f"{written}\n"

@@ -73,15 +73,22 @@ def _install(pot: Pot, etc: str, name: str, text: str, state: HostState) -> tupl
     return tuple(steps)
 
 
+def will_be_saved(pot: Pot, name: str, state: HostState) -> bool:
+    """Whether `install_files` sets aside a file of this name."""
+    etc = path_in(pot.root, "etc")
+    return FileKind.FILE in (state.files[f"{etc}/{name}"], state.files[f"{etc}/{saved_name(name)}"])
+
+
 def give_back(run: Run, state: HostState) -> tuple[Step, ...]:
     """The steps that leave etc as it was before the start."""
     etc = path_in(run.pot.root, "etc")
     steps = []
     for name in run.files:
-        saved = state.files.get(f"{etc}/{saved_name(name)}", FileKind.ABSENT)
-        if saved is FileKind.FILE:
-            steps.append(Step(RestoreFile(etc, name, saved_name(name))))
-        elif state.files.get(f"{etc}/{name}", FileKind.ABSENT) is not FileKind.ABSENT:
+        if name in run.saved:
+            # Where it is not, it has been given back already.
+            if state.files[f"{etc}/{saved_name(name)}"] is not FileKind.ABSENT:
+                steps.append(Step(RestoreFile(etc, name, saved_name(name))))
+        elif state.files[f"{etc}/{name}"] is not FileKind.ABSENT:
             steps.append(Step(RemoveFile(etc, name)))
     return tuple(steps)
 

@@ -75,7 +75,7 @@ def _bridges(
         bridge = bridges.get(attachment.bridge)
         if bridge is None:
             continue
-        # A start that was cut off may have prepared the host for a bridge that it did not make any more.
+        # Without its bridge the host may still be prepared for it, by a start or stop that was cut off.
         unmade = run.jid is None and bridge.interface not in state.interfaces
         if unmade or is_last_pot(bridge, host_ends, state, external):
             steps += plan_bridge_down(bridge, vnet, config, state).steps

@@ -121,7 +121,7 @@ def _public6_up(bridge: Bridge, state: HostState, external: str | None) -> Plan:
 
 
 def _refuse_overlap(network: IPNetwork, gateways: Collection[IPAddress], state: HostState) -> None:
-    for route in state.routes:
+    for route in sorted(state.routes, key=lambda route: route.destination.prefixlen):
         destination = route.destination
         if destination.version != network.version or destination.prefixlen == 0:
             continue
@@ -138,17 +138,17 @@ def _refuse_overlap(network: IPNetwork, gateways: Collection[IPAddress], state: 
 def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> Plan:
     """Takes a bridge away, and with the last one of IPv4 what only bridges need."""
     steps: list[Step] = []
-    if bridge.interface in state.own or bridge.interface in state.interfaces:
+    if bridge.interface in state.interfaces:
         steps.append(Step(DestroyInterface(bridge.interface), None, "no pot is left on it"))
     if bridge.kind is BridgeKind.PUBLIC6:
         return Plan(tuple(steps))
     if pf.bridge_isolation(config, bridge) != NoRules():
         steps.append(Step(LoadAnchor(pf.bridge_anchor(config, bridge.name), NoRules())))
     if not vnet.others_up(bridge, state):
-        steps.append(Step(LoadAnchor(pf.external_anchor(config), NoRules())))
-        steps.append(Step(LoadAnchor(pf.nat_anchor(config), NoRules())))
         if vnet.forwarding_set:
             steps.append(Step(SetForwarding(4, False), None, "potnet had switched it on"))
+        steps.append(Step(LoadAnchor(pf.external_anchor(config), NoRules())))
+        steps.append(Step(LoadAnchor(pf.nat_anchor(config), NoRules())))
     return Plan(tuple(steps))
 
 

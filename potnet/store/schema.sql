@@ -123,6 +123,7 @@ CREATE TABLE run (
     record TEXT NOT NULL,
     jid    INTEGER,
     files  TEXT NOT NULL,
+    saved  TEXT NOT NULL,
     devfs  INTEGER NOT NULL,
     booted INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -97,12 +97,12 @@ class Store(Pots):
 
     def runs(self) -> tuple[Run, ...]:
         """All recorded starts, sorted by the pot's name."""
-        found = self.rows("SELECT record, jid, files, devfs, booted FROM run ORDER BY pot")
+        found = self.rows("SELECT record, jid, files, saved, devfs, booted FROM run ORDER BY pot")
         return tuple(_run(row) for row in found)
 
     def run(self, name: str) -> Run | None:
         """The recorded start of a pot."""
-        found = self.row("SELECT record, jid, files, devfs, booted FROM run WHERE pot = ?", name)
+        found = self.row("SELECT record, jid, files, saved, devfs, booted FROM run WHERE pot = ?", name)
         return _run(found) if found else None
 
     def put_run(self, run: Run) -> None:
@@ -112,12 +112,13 @@ class Store(Pots):
             if self.row("SELECT 1 FROM pot WHERE name = ?", name) is None:
                 raise PotnetError(f"there is no pot {name}", hint="potnet show lists the pots")
             self.change(
-                "INSERT OR REPLACE INTO run (pot, record, jid, files, devfs, booted)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO run (pot, record, jid, files, saved, devfs, booted)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 name,
                 pot_to_json(run.pot),
                 run.jid,
                 json.dumps(run.files),
+                json.dumps(run.saved),
                 run.devfs,
                 run.booted,
             )
@@ -157,8 +158,15 @@ def _bridge(row: Row) -> Bridge:
 
 
 def _run(row: Row) -> Run:
-    record, jid, files, devfs, booted = row
-    return Run(pot_from_json(record), jid, tuple(json.loads(files)), bool(devfs), bool(booted))
+    record, jid, files, saved, devfs, booted = row
+    return Run(
+        pot=pot_from_json(record),
+        jid=jid,
+        files=tuple(json.loads(files)),
+        saved=tuple(json.loads(saved)),
+        devfs=bool(devfs),
+        booted=bool(booted),
+    )
 
 
 if TYPE_CHECKING:

@@ -80,7 +80,7 @@ def _succeeded(action: Action, result: CommandResult) -> bool:
         return True
     if isinstance(action, (RemoveFile, RestoreFile)):
         # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
-        return result.code == 0 and not (result.err and "No such file" not in result.err)
+        return all("No such file" in line for line in result.err.splitlines())
     if isinstance(action, SolicitRouter):
         # Without an answer the interface is configured by the next unsolicited advertisement.
         return True

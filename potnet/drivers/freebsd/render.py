@@ -244,8 +244,7 @@ class Renderer:
 
     @_commands.register
     def _(self, action: SetBootVariable) -> tuple[Command, ...]:
-        where = ("-f", action.file) if action.file else ()
-        return _one("sysrc", *where, f"{action.name}={action.value}")
+        return _one("sysrc", f"{action.name}={action.value}")
 
     @_commands.register
     def _(self, action: FilterLocal) -> tuple[Command, ...]:

@@ -1,0 +1,31 @@
+"""What ``--via`` leads to in tests: takes a command line as ssh(1) does, for a simulated host.
+
+Usage: far_host.py DIRECTORY LOG WORD…
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from potnet.executors.base import Command
+from potnet.executors.simulated import SimulatedHost
+
+
+def main() -> int:
+    directory, log, *words = sys.argv[1:]
+    # ssh joins its words with blanks and lets the shell at the far end take them apart again.
+    argv = tuple(shlex.split(" ".join(words)))
+    stdin = None if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+    with Path(log).open("a") as file:
+        file.write(json.dumps([argv, stdin]) + "\n")
+    result = SimulatedHost(Path(directory)).run(Command(argv, stdin))
+    sys.stdout.write(result.out)
+    sys.stderr.write(result.err)
+    return result.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

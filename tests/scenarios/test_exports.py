@@ -1,0 +1,223 @@
+"""Exports: which host ports, which rules, which connections."""
+
+from __future__ import annotations
+
+import pytest
+from world import World
+
+from potnet.errors import PotnetError, UsageError
+from potnet.executors.base import Command
+from potnet.operations.bridges import create_private_bridge
+from potnet.operations.export_ports import export_ports
+from potnet.operations.init import init
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+
+
+def ports(world: World, name: str) -> list[int | None]:
+    pots = {pot.name: pot for pot in world.records()["pots"]}
+    return [export.host_port for export in pots[name].exports]
+
+
+def test_a_chosen_port_is_the_lowest_free_one_and_stays(world: World) -> None:
+    world.host.listen("tcp", 1024, command="nginx")
+    for name in ("casserole", "ragout"):
+        world.create(name, "public-bridge")
+        world.do(export_ports, name, ["80", "443"], False)
+    assert ports(world, "casserole") == [None, None]
+    world.do(start, ["ragout"])
+    assert ports(world, "ragout") == [1025, 1026]
+    world.do(start, ["casserole"])
+    assert ports(world, "casserole") == [1027, 1028]
+    world.do(stop, ["ragout"])
+    world.do(start, ["ragout"])
+    assert ports(world, "ragout") == [1025, 1026]
+    # An export that stays keeps its port, whatever its place in the list.
+    world.do(export_ports, "ragout", ["22", "443"], False)
+    assert ports(world, "ragout") == [1025, 1026]
+
+
+def test_udp_and_tcp_have_ports_of_their_own(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    world.do(export_ports, "casserole", ["tcp:53:5353", "udp:53:5353", "udp:54"], False)
+    world.do(start, ["casserole"])
+    assert ports(world, "casserole") == [5353, 5353, 1024]
+    rules = world.host.anchor("pot-rdr/casserole")
+    assert sum("proto udp" in rule and rule.startswith("rdr") for rule in rules) == 4
+
+
+def test_a_given_port_that_is_taken_is_refused_with_who_has_it(world: World) -> None:
+    for name in ("casserole", "ragout"):
+        world.create(name, "public-bridge")
+    world.do(export_ports, "casserole", ["80:30080"], False)
+    with pytest.raises(PotnetError, match="tcp 30080 is exported by pot casserole"):
+        world.do(export_ports, "ragout", ["80:30080"], False)
+    world.host.listen("tcp", 30443, command="nginx")
+    with pytest.raises(PotnetError, match=r"tcp 30443 is taken by nginx"):
+        world.do(export_ports, "ragout", ["443:30443"], False)
+    world.do(export_ports, "ragout", ["udp:443:30443"], False)
+    world.host.listen("tcp", 30080, command="sshd")
+    with pytest.raises(PotnetError, match=r"tcp 30080 is taken by sshd"):
+        world.do(start, ["casserole"])
+
+
+@pytest.mark.parametrize(
+    "export", ["0", "65536", "80:0", "80:70000", "sctp:80", "x", "80:1:2", "", "-1", "80-90", "8 0", "８０"]
+)
+def test_malformed_exports_are_refused(world: World, export: str) -> None:
+    world.create("casserole", "public-bridge")
+    with pytest.raises(UsageError):
+        world.do(export_ports, "casserole", [export], False)
+
+
+def test_one_host_port_twice_is_refused(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    with pytest.raises(UsageError, match="twice"):
+        world.do(export_ports, "casserole", ["80:30080", "81:30080"], False)
+    with pytest.raises(UsageError, match="twice"):
+        world.do(export_ports, "casserole", ["80", "80"], False)
+
+
+def test_without_a_name_the_only_pot_is_meant(world: World) -> None:
+    with pytest.raises(PotnetError, match="no pot yet"):
+        world.do(export_ports, None, ["80"], False)
+    world.create("casserole", "public-bridge")
+    assert world.do(export_ports, None, ["80:30080"], False).name == "casserole"
+    world.create("ragout", "public-bridge")
+    with pytest.raises(PotnetError, match="casserole, ragout"):
+        world.do(export_ports, None, ["80:30080"], False)
+
+
+@pytest.mark.parametrize(("kind", "stack"), [("inherit", "dual"), ("alias", "ipv4"), ("public-bridge", "ipv6")])
+def test_where_exports_have_no_effect_it_is_said(world: World, kind: str, stack: str) -> None:
+    world.create("casserole", kind, stack)
+    world.do(export_ports, "casserole", ["80:30080"], False)
+    assert any("ignored" in notice for notice in world.notices)
+    world.do(start, ["casserole"])
+    assert world.host.anchor("pot-rdr/casserole") == []
+
+
+def test_a_change_on_a_running_pot_holds_at_once_and_ends_only_its_own_connections(world: World) -> None:
+    for name in ("casserole", "ragout"):
+        world.create(name, "public-bridge")
+    world.do(export_ports, "casserole", ["80:30080", "443:30443"], False)
+    world.do(export_ports, "ragout", ["80:31080"], False)
+    world.do(start, ["casserole", "ragout"])
+    for port in (30080, 30443, 31080):
+        assert reach(world, "outside", "192.168.178.20", port)
+    other = world.host.anchor("pot-rdr/ragout")
+    before = len(world.host.states())
+    world.do(export_ports, "casserole", ["443:30443"], False)
+    assert not reach(world, "outside", "192.168.178.20", 30080)
+    assert reach(world, "outside", "192.168.178.20", 30443)
+    assert world.host.anchor("pot-rdr/ragout") == other
+    left = str(world.host.states())
+    assert ":30080" not in left
+    assert ":30443" in left
+    assert ":31080" in left
+    assert before > 2
+
+
+def test_stop_ends_the_connections_of_its_exports(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    world.do(export_ports, "casserole", ["80:30080"], False)
+    world.do(start, ["casserole"])
+    assert reach(world, "outside", "192.168.178.20", 30080)
+    world.do(stop, ["casserole"])
+    assert ":30080" not in str(world.host.states())
+
+
+def reach(world: World, source: str, address: str, port: int) -> bool:
+    return world.host.connect(source, address, port).ok
+
+
+def test_who_reaches_an_export_and_who_does_not(world: World) -> None:
+    """The table of the record of a real host, row for row."""
+    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, "grill", 4)
+    world.create("casserole", "public-bridge")
+    world.create("ragout", "public-bridge")
+    world.create("kettle", "private-bridge", bridge="stove")
+    world.create("pan", "private-bridge", bridge="stove")
+    world.create("spit", "private-bridge", bridge="grill")
+    world.do(export_ports, "casserole", ["80:30080"], False)
+    world.do(export_ports, "kettle", ["80:31080"], False)
+    world.do(start, ["casserole", "ragout", "kettle", "pan", "spit"])
+    host = "192.168.178.20"
+    for port in (30080, 31080):
+        for source in ("outside", "casserole", "ragout", "kettle", "pan", "spit"):
+            assert reach(world, source, host, port), (source, port)
+        assert not reach(world, "host", host, port)
+        assert not reach(world, "host", "127.0.0.1", port)
+    address = {pot.name: str(pot.ipv4) for pot in world.records()["pots"]}
+    groups = [{"casserole", "ragout"}, {"kettle", "pan"}, {"spit"}]
+    for one in address:
+        for other in set(address) - {one}:
+            together = any({one, other} <= group for group in groups)
+            assert reach(world, one, address[other], 80) is together, (one, other)
+        assert not reach(world, "outside", address[one], 80)
+        assert reach(world, "host", address[one], 80)
+
+
+def test_pots_of_an_isolating_host_do_not_reach_their_neighbours(world: World) -> None:
+    world.configure("[network]\nisolate = true\n")
+    for name in ("casserole", "ragout"):
+        world.create(name, "public-bridge")
+    world.do(start, ["casserole", "ragout"])
+    assert not reach(world, "ragout", "10.192.0.3", 80)
+    assert reach(world, "host", "10.192.0.3", 80)
+
+
+def test_loopback_is_refused_until_the_host_is_prepared_for_it(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    with pytest.raises(PotnetError, match="filter_local"):
+        world.do(export_ports, "casserole", ["80:30080"], True)
+    report = world.do(init, True, True)
+    assert report.loaded
+    assert any("filters" in notice or "filter" in notice for notice in world.notices)
+    world.do(export_ports, "casserole", ["80:30080"], True)
+    world.do(start, ["casserole"])
+    for source, address in (("host", "192.168.178.20"), ("host", "127.0.0.1"), ("outside", "192.168.178.20")):
+        assert reach(world, source, address, 30080)
+
+
+def test_extra_interfaces_and_a_fixed_address(world: World) -> None:
+    world.configure(
+        '[network]\nexternal_address = "192.168.178.20"\n[network.extra_interfaces]\nem1 = "172.16.0.0/12"\n'
+    )
+    world.create("casserole", "public-bridge")
+    world.do(export_ports, "casserole", ["80:30080"], False)
+    world.do(start, ["casserole"])
+    rules = world.host.anchor("pot-rdr/casserole")
+    assert any(r.startswith("rdr pass on em1 ") and "to (em1) port = 30080" in r for r in rules)
+    assert any("to 192.168.178.20 port = 30080" in r for r in rules)
+    nat = world.host.anchor("pot-nat")
+    assert "nat on em1 inet from 10.192.0.0/10 to 172.16.0.0/12 -> (em1:0)" in nat
+    assert "nat on em0 inet from 10.192.0.0/10 to any -> 192.168.178.20" in nat
+
+
+def test_a_full_range_of_ports_is_an_error(world: World) -> None:
+    world.configure("[ports]\nfirst = 2000\nlast = 2001\n")
+    world.create("casserole", "public-bridge")
+    world.do(export_ports, "casserole", ["1", "2", "3"], False)
+    before, records = world.host.snapshot(), world.records()
+    with pytest.raises(PotnetError, match="2000"):
+        world.do(start, ["casserole"])
+    assert world.host.snapshot() == before
+    assert world.records() == records
+
+
+def test_the_command_is_told_when_a_tool_is_missing(world: World) -> None:
+    class Missing(type(world.executor)):  # type: ignore[misc]
+        def run(self, command: Command):  # type: ignore[no-untyped-def]
+            if command.argv[0] == "pfctl":
+                from potnet.executors.base import CommandResult
+
+                return CommandResult(127, "", "pfctl: not found")
+            return super().run(command)
+
+    world.create("casserole", "public-bridge")
+    world.executor = Missing(world.host)
+    with pytest.raises(PotnetError, match="pfctl: not found") as caught:
+        world.do(start, ["casserole"])
+    assert "FreeBSD" in str(caught.value.hint)

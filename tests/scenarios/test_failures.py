@@ -1,0 +1,133 @@
+"""Every single command of start and stop made to fail, before and after it did its work."""
+
+from __future__ import annotations
+
+import pytest
+from test_life import KINDS, prepare
+from world import Faulty, World
+
+from potnet.errors import PotnetError
+from potnet.operations.export_ports import export_ports
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+
+
+def commands_of(world: World, operation: object, name: str) -> int:
+    """How many commands that change the host an undisturbed operation takes."""
+    world.executor = Faulty(world.host)
+    world.do(operation, [name])  # type: ignore[arg-type]
+    return world.executor.changes
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["undone", "done"])
+@pytest.mark.parametrize(("kind", "stack"), KINDS)
+def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
+    world: World, kind: str, stack: str, after: bool
+) -> None:
+    prepare(world, kind, stack, base="12.2")
+    before, records = world.host.snapshot(), world.records()
+    count = commands_of(world, start, "casserole")
+    world.do(stop, ["casserole"])
+    assert count >= 3
+    for number in range(count):
+        records = world.records()
+        world.executor = Faulty(world.host, fail_at=number, after=after)
+        try:
+            world.do(start, ["casserole"])
+        except PotnetError as error:
+            assert error.message.startswith("cannot start casserole: ")
+            assert "injected failure" in error.message
+            assert "left behind" not in error.message
+            assert world.host.snapshot() == before, world.executor.changed[number]
+            assert world.records() == records
+        else:
+            # What may fail without harm: asking for an advertisement.
+            assert "rtsol" in world.executor.changed[number]
+            world.executor = Faulty(world.host)
+            world.do(stop, ["casserole"])
+        world.executor = Faulty(world.host)
+    assert commands_of(world, start, "casserole") == count
+    world.do(stop, ["casserole"])
+    assert world.host.snapshot() == before
+
+
+@pytest.mark.parametrize(("kind", "stack"), KINDS)
+def test_a_failure_in_stop_leaves_all_else_done_and_a_second_stop_finishes(
+    world: World, kind: str, stack: str
+) -> None:
+    prepare(world, kind, stack, base="12.2")
+    before = world.host.snapshot()
+    world.do(start, ["casserole"])
+    count = commands_of(world, stop, "casserole")
+    for number in range(count):
+        world.executor = Faulty(world.host)
+        world.do(start, ["casserole"])
+        world.executor = Faulty(world.host, fail_at=number)
+        try:
+            world.do(stop, ["casserole"])
+        except PotnetError as error:
+            assert error.message.startswith("cannot stop casserole: ")
+            assert "left behind: " in error.message
+            # What could still be done was: the failure of one did not keep the others from running.
+            assert world.executor.changes >= count - 1
+            world.executor = Faulty(world.host)
+            world.do(stop, ["casserole"])
+        else:
+            assert "rc.shutdown" in world.executor.changed[number]
+        assert world.host.snapshot() == before, number
+
+
+def test_what_an_undo_could_not_take_away_is_listed_and_stop_removes_it(world: World) -> None:
+    prepare(world, "public-bridge", "ipv4")
+    before = world.host.snapshot()
+
+    class Stubborn(Faulty):
+        """Fails at the jail, and then at taking the epair away."""
+
+        def run(self, command):  # type: ignore[no-untyped-def]
+            if command.argv[0] == "jail" or command.argv[-1] == "destroy":
+                self.fail_at = self.changes
+            return super().run(command)
+
+    world.executor = Stubborn(world.host)
+    with pytest.raises(PotnetError, match="left behind: ifconfig epair0a destroy") as caught:
+        world.do(start, ["casserole"])
+    assert len(caught.value.left_behind) == 3
+    world.executor = Faulty(world.host)
+    world.do(stop, ["casserole"])
+    assert world.host.snapshot() == before
+
+
+def test_an_interrupt_during_start_undoes_it(world: World) -> None:
+    prepare(world, "public-bridge", "dual")
+    before, records = world.host.snapshot(), world.records()
+    count = commands_of(world, start, "casserole")
+    world.do(stop, ["casserole"])
+    records = world.records()
+
+    class Interrupted(Faulty):
+        def run(self, command):  # type: ignore[no-untyped-def]
+            result = super().run(command)
+            if result.code == 71:
+                raise KeyboardInterrupt
+            return result
+
+    for number in range(count):
+        for after in (False, True):
+            world.executor = Interrupted(world.host, fail_at=number, after=after)
+            with pytest.raises(KeyboardInterrupt):
+                world.do(start, ["casserole"])
+            assert world.host.snapshot() == before
+            assert world.records() == records
+
+
+def test_a_failed_change_of_exports_leaves_those_in_force(world: World) -> None:
+    prepare(world, "public-bridge", "ipv4")
+    world.do(start, ["casserole"])
+    before, records = world.host.snapshot(), world.records()
+    for after in (False, True):
+        world.executor = Faulty(world.host, fail_at=0, after=after)
+        with pytest.raises(PotnetError, match="injected"):
+            world.do(export_ports, "casserole", ["443:30443"], False)
+        assert world.host.snapshot() == before
+        assert world.records() == records

@@ -1,0 +1,87 @@
+"""The life of a pot, for each network type and stack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from world import World
+
+from potnet.errors import PotnetError
+from potnet.operations.bridges import create_private_bridge
+from potnet.operations.destroy import destroy_bridge, destroy_pot
+from potnet.operations.export_ports import export_ports
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+
+KINDS = [
+    (kind, stack)
+    for kind in ("inherit", "alias", "public-bridge", "private-bridge")
+    for stack in ("ipv4", "ipv6", "dual")
+    if (kind, stack) != ("private-bridge", "ipv6")
+]
+
+
+def prepare(world: World, kind: str, stack: str, name: str = "casserole", **more: object) -> None:
+    """A pot of a kind, with exports where it can have them."""
+    if kind == "private-bridge":
+        if "stove" not in [b.name for b in world.records()["bridges"]]:
+            world.do(create_private_bridge, "stove", 4)
+        more["bridge"] = "stove"
+    world.create(name, kind, stack, **more)
+    if kind in ("public-bridge", "private-bridge") and stack != "ipv6":
+        world.do(export_ports, name, ["80:30080", "udp:53"], False)
+
+
+@pytest.mark.parametrize("base", [None, "12.2"])
+@pytest.mark.parametrize(("kind", "stack"), KINDS)
+def test_stop_leaves_the_host_as_it_was_before_start(
+    world: World, kind: str, stack: str, base: str | None
+) -> None:
+    prepare(world, kind, stack, base=base)
+    before, records = world.host.snapshot(), world.records()
+    (outcome,) = world.do(start, ["casserole"])
+    assert outcome.changed
+    assert "casserole" in world.host.jails()
+    assert world.host.snapshot() != before
+    (again,) = world.do(start, ["casserole"])
+    assert not again.changed
+    (outcome,) = world.do(stop, ["casserole"])
+    assert outcome.changed
+    assert world.host.snapshot() == before
+    after = world.records()
+    # A host port that start chose stays chosen.
+    pots = tuple(replace(p, exports=q.exports) for p, q in zip(records["pots"], after["pots"], strict=True))
+    assert after == records | {"pots": pots}
+    (again,) = world.do(stop, ["casserole"])
+    assert not again.changed
+
+
+@pytest.mark.parametrize(("kind", "stack"), KINDS)
+def test_address_and_mac_are_the_same_after_stop_and_start(world: World, kind: str, stack: str) -> None:
+    prepare(world, kind, stack)
+    world.do(start, ["casserole"])
+    first = world.host.snapshot(), world.records()["pots"]
+    world.do(stop, ["casserole"])
+    world.do(start, ["casserole"])
+    assert world.records()["pots"] == first[1]
+
+
+@pytest.mark.parametrize(("kind", "stack"), KINDS)
+def test_destroy_leaves_nothing_of_a_pot(world: World, kind: str, stack: str) -> None:
+    before = world.host.snapshot()
+    prepare(world, kind, stack, base="12.2")
+    world.do(start, ["casserole"])
+    with pytest.raises(PotnetError, match="running"):
+        world.do(destroy_pot, "casserole")
+    world.do(stop, ["casserole"])
+    world.do(destroy_pot, "casserole")
+    if kind == "private-bridge":
+        world.do(destroy_bridge, "stove")
+    assert world.records()["pots"] == ()
+    after = world.host.snapshot()
+    after["files"] = {
+        path: what for path, what in after["files"].items() if not path.startswith("/opt")
+    }
+    before["files"] = {path: what for path, what in before["files"].items() if not path.startswith("/opt")}
+    assert after == before

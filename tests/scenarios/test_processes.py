@@ -1,0 +1,55 @@
+"""Several processes on one store and one host."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+from world import World
+
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+
+POTS = 200
+
+
+def create_many(directory: str, prefix: str) -> None:
+    world = World(Path(directory))
+    for number in range(POTS):
+        world.create(f"{prefix}{number}", "public-bridge")
+
+
+def start_and_stop(directory: str, name: str) -> None:
+    world = World(Path(directory))
+    for _ in range(5):
+        world.do(start, [name])
+        world.do(stop, [name])
+
+
+def together(target: object, *arguments: tuple[str, ...]) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=target, args=args) for args in arguments]  # type: ignore[arg-type]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        assert process.exitcode == 0
+
+
+def test_two_processes_creating_200_pots_each_share_no_address_and_lose_none(tmp_path: Path) -> None:
+    together(create_many, (str(tmp_path), "left"), (str(tmp_path), "right"))
+    pots = World(tmp_path).records()["pots"]
+    assert len(pots) == 2 * POTS
+    attachments = [attachment for pot in pots for attachment in pot.attachments]
+    for key in ("address", "unit", "mac"):
+        assert len({getattr(a, key) for a in attachments}) == 2 * POTS
+
+
+def test_the_last_to_stop_takes_the_bridge_and_the_first_to_start_makes_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    names = [f"pot{number}" for number in range(1, 5)]
+    for name in names:
+        world.create(name, "public-bridge")
+    before = world.host.snapshot()
+    together(start_and_stop, *((str(tmp_path), name) for name in names))
+    assert World(tmp_path).host.snapshot() == before

@@ -1,0 +1,327 @@
+"""Roots that belong to whoever runs in the jail, and files that come and go in them."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+from world import World
+
+from potnet.errors import PotnetError, UsageError
+from potnet.model import HookKind
+from potnet.operations.create import CreateRequest, create
+from potnet.operations.destroy import destroy_pot
+from potnet.operations.settings import copy_in, set_hook, set_options
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+
+
+def root(world: World, name: str = "casserole") -> Path:
+    """Where a pot's root really is."""
+    return world.host.tree / f"opt/potnet/jails/{name}/m"
+
+
+def test_resolver_and_hosts_are_put_in_place_and_given_back(world: World) -> None:
+    world.create("casserole", "public-bridge", base="12.2")
+    world.create("ragout", "public-bridge")
+    etc = root(world) / "etc"
+    (etc / "resolv.conf").write_text("# the jail's own\n")
+    (etc / "resolv.conf").chmod(0o640)
+    hosts = (etc / "hosts").read_text()
+    world.do(start, ["casserole"])
+    assert (etc / "resolv.conf").read_text() == (world.host.tree / "etc/resolv.conf").read_text()
+    lines = (etc / "hosts").read_text().splitlines()
+    assert lines[0].split() == ["::1", "localhost", "casserole"]
+    assert lines[1].split() == ["127.0.0.1", "localhost", "casserole"]
+    assert lines[2:] == ["10.192.0.3 casserole", "10.192.0.4 ragout"]
+    world.do(stop, ["casserole"])
+    assert (etc / "resolv.conf").read_text() == "# the jail's own\n"
+    assert (etc / "resolv.conf").stat().st_mode & 0o777 == 0o640
+    assert (etc / "hosts").read_text() == hosts
+    assert sorted(p.name for p in etc.iterdir() if "potnet" in p.name) == []
+
+
+def test_a_custom_resolver_is_taken_when_it_is_given(world: World, tmp_path: Path) -> None:
+    own = tmp_path / "myresolv.conf"
+    own.write_text("nameserver 192.0.2.53\n")
+    world.create("casserole", resolver=f"custom:{own}")
+    own.write_text("changed since\n")
+    world.do(start, ["casserole"])
+    assert (root(world) / "etc/resolv.conf").read_text() == "nameserver 192.0.2.53\n"
+
+
+def test_resolver_off_leaves_resolv_conf_alone(world: World) -> None:
+    world.create("casserole", resolver="off")
+    (root(world) / "etc/resolv.conf").write_text("mine\n")
+    world.do(start, ["casserole"])
+    assert (root(world) / "etc/resolv.conf").read_text() == "mine\n"
+    world.do(stop, ["casserole"])
+    assert (root(world) / "etc/resolv.conf").read_text() == "mine\n"
+
+
+def test_the_dns_pot_has_its_address_and_starts_first(world: World) -> None:
+    with pytest.raises(PotnetError, match="circle"):
+        world.create("dns", "public-bridge", resolver="pot")
+    world.create("casserole", "public-bridge", resolver="pot")
+    with pytest.raises(PotnetError, match="does not exist"):
+        world.do(start, ["casserole"])
+    with pytest.raises(PotnetError, match=r"10\.192\.0\.2"):
+        world.create("ragout", "public-bridge", addresses=("10.192.0.2",))
+    assert str(world.create("dns", "public-bridge").ipv4) == "10.192.0.2"
+    outcomes = world.do(start, ["casserole"])
+    assert [(o.name, o.changed) for o in outcomes] == [("dns", True), ("casserole", True)]
+    text = (root(world) / "etc/resolv.conf").read_text()
+    assert text.splitlines()[-1] == "nameserver 10.192.0.2"
+
+
+def test_a_resolver_on_the_hosts_loopback_is_told(world: World) -> None:
+    (world.host.tree / "etc/resolv.conf").write_text("nameserver 127.0.0.1\noptions edns0\n")
+    world.create("casserole", "public-bridge")
+    world.do(start, ["casserole"])
+    assert any("loopback" in notice for notice in world.notices)
+    world.notices.clear()
+    world.create("ragout", "inherit")
+    world.do(start, ["ragout"])
+    assert world.notices == []
+
+
+OUTSIDE = {"etc": "outside", "etc/resolv.conf": "outside/file", "etc/hosts": "outside/file"}
+
+
+@pytest.mark.parametrize("place", ["etc", "etc/resolv.conf", "etc/hosts", "etc/hosts.potnet-saved"])
+@pytest.mark.parametrize("form", ["absolute", "relative", "dangling", "directory", "fifo"])
+def test_nothing_is_written_through_what_stands_in_the_way(world: World, place: str, form: str) -> None:
+    world.create("casserole", "inherit")
+    outside = world.host.tree / "outside"
+    (outside / "etc").mkdir(parents=True)
+    for name in ("file", "resolv.conf", "hosts"):
+        (outside / name).write_text("precious\n")
+    target = root(world) / place
+    if target.is_dir():
+        target.rmdir()
+    kind = {
+        "absolute": lambda: target.symlink_to("/outside" if place == "etc" else "/outside/file"),
+        "relative": lambda: target.symlink_to("../" * 9 + ("outside" if place == "etc" else "outside/file")),
+        "dangling": lambda: target.symlink_to("/nowhere"),
+        "directory": lambda: target.mkdir(),
+        "fifo": lambda: os.mkfifo(target),
+    }
+    kind[form]()
+    before = world.host.snapshot()
+    if (place, form) == ("etc", "directory"):
+        world.do(start, ["casserole"])
+        return
+    with pytest.raises(PotnetError, match=r"etc.* in the root of casserole is a|etc in the root"):
+        world.do(start, ["casserole"])
+    assert world.host.snapshot() == before
+
+
+@pytest.mark.parametrize("place", ["etc", "etc/resolv.conf", "etc/hosts"])
+def test_links_planted_while_the_jail_runs_lead_nothing_astray_at_stop(world: World, place: str) -> None:
+    world.create("casserole", "inherit", base="12.2")
+    outside = world.host.tree / "outside"
+    outside.mkdir()
+    for name in ("file", "resolv.conf", "hosts", "hosts.potnet-saved", "resolv.conf.potnet-saved"):
+        (outside / name).write_text("precious\n")
+    world.do(start, ["casserole"])
+    target = root(world) / place
+    target.rename(root(world) / "moved") if place == "etc" else target.unlink()
+    target.symlink_to("/outside" if place == "etc" else "/outside/file")
+    world.do(stop, ["casserole"])
+    assert {p.name: p.read_text() for p in outside.iterdir()} == dict.fromkeys(
+        ("file", "resolv.conf", "hosts", "hosts.potnet-saved", "resolv.conf.potnet-saved"), "precious\n"
+    )
+
+
+def test_a_given_root_is_used_and_never_deleted(world: World, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    (own / "etc").mkdir(parents=True)
+    (own / "etc/hosts").write_text("mine\n")
+    pot = world.create("casserole", path=str(own))
+    assert pot.root == str(own)
+    world.do(start, ["casserole"])
+    assert "casserole" in (own / "etc/hosts").read_text()
+    world.do(stop, ["casserole"])
+    world.do(destroy_pot, "casserole")
+    assert (own / "etc/hosts").read_text() == "mine\n"
+    with pytest.raises(PotnetError, match="no directory"):
+        world.create("ragout", path=str(tmp_path / "nowhere"))
+    with pytest.raises(UsageError):
+        world.create("ragout", path="relative")
+    assert world.records()["pots"] == ()
+
+
+def test_two_pots_cannot_have_one_root(world: World, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    world.create("casserole", path=str(own))
+    with pytest.raises(PotnetError, match="casserole"):
+        world.create("ragout", path=str(own))
+
+
+def test_nothing_is_written_into_a_root_that_is_the_hosts_own(world: World) -> None:
+    before = world.host.snapshot()["files"]
+    world.create("casserole", "inherit", path="/")
+    world.do(start, ["casserole"])
+    assert world.host.snapshot()["files"] == before
+    world.do(stop, ["casserole"])
+    with pytest.raises(PotnetError, match="host's own"):
+        world.do(copy_in, "casserole", Path(__file__), "/etc/motd")
+
+
+def test_copy_in_puts_files_and_folders_where_they_belong(world: World, tmp_path: Path) -> None:
+    world.create("casserole", base="12.2")
+    folder = tmp_path / "site"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub/page").write_bytes(b"\x00\xff binary")
+    world.do(copy_in, "casserole", folder / "sub/page", "/root/index")
+    assert (root(world) / "root/index").read_bytes() == b"\x00\xff binary"
+    world.do(copy_in, "casserole", folder, "/root")
+    assert (root(world) / "root/site/sub/page").read_bytes() == b"\x00\xff binary"
+    for astray in ("../../x", "/root/../../x"):
+        with pytest.raises(UsageError):
+            world.do(copy_in, "casserole", folder, astray)
+    world.do(start, ["casserole"])
+    with pytest.raises(PotnetError, match="is running"):
+        world.do(copy_in, "casserole", folder, "/root")
+
+
+def test_copy_in_goes_through_no_link(world: World, tmp_path: Path) -> None:
+    world.create("casserole", base="12.2")
+    (world.host.tree / "outside").mkdir()
+    (root(world) / "root/out").symlink_to("/outside")
+    own = tmp_path / "file"
+    own.write_text("x")
+    with pytest.raises(PotnetError, match="symlink"):
+        world.do(copy_in, "casserole", own, "/root/out/file")
+    world.do(copy_in, "casserole", own, "/root/out")
+    assert list((world.host.tree / "outside").iterdir()) == []
+    assert (root(world) / "root/out").read_text() == "x"
+
+
+def test_hooks_are_kept_on_the_host_and_run_around_start_and_stop(world: World, tmp_path: Path) -> None:
+    world.create("casserole", "public-bridge")
+    hook = tmp_path / "hook"
+    hook.write_text("#!/bin/sh\nexit 0\n")
+    world.do(set_hook, "casserole", dict.fromkeys(HookKind, hook))
+    place = world.host.tree / "opt/potnet/jails/casserole/conf"
+    assert (place / "prestart").stat().st_mode & 0o777 == 0o700
+    assert place.stat().st_mode & 0o077 == 0
+    world.do(start, ["casserole"])
+    world.do(stop, ["casserole"])
+    calls = [c for c in world.executor.changed if c.startswith("env ")]
+    assert [c.rpartition("/")[2] for c in calls] == ["prestart", "poststart", "prestop", "poststop"]
+    assert "_POT_NAME=casserole _POT_IP=10.192.0.3 _POT_BRIDGE=public" in calls[0]
+    assert "_POT_JID=1" in calls[1]
+    assert "_POT_JID" not in calls[0]
+    with pytest.raises(PotnetError, match="does not say what runs it"):
+        hook.write_text("echo hi\n")
+        world.do(set_hook, "casserole", {HookKind.PRESTART: hook})
+
+
+def test_what_set_changes_holds_from_the_next_start(world: World, tmp_path: Path) -> None:
+    world.create("casserole", "public-bridge")
+    later = world.do(
+        set_options, "casserole", resolver="off", addresses=(), hostname="web.example", command=None, boot=True
+    )
+    assert not later
+    world.do(start, ["casserole"])
+    change = {"resolver": None, "hostname": None, "command": None, "boot": None}
+    assert world.do(set_options, "casserole", addresses=("10.192.0.77",), **change)
+    # The address in use is not given to anybody else while the jail has it.
+    assert str(world.create("ragout", "public-bridge").ipv4) == "10.192.0.4"
+    with pytest.raises(PotnetError, match="casserole"):
+        world.create("stew", "public-bridge", addresses=("10.192.0.77",))
+    world.do(stop, ["casserole"])
+    assert str(world.create("stew", "public-bridge").ipv4) == "10.192.0.3"
+    world.do(start, ["casserole"])
+    assert "10.192.0.77" in str(world.host.snapshot())
+
+
+def test_set_back_and_forth_while_running_keeps_one_address(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    world.do(start, ["casserole"])
+    nothing = {"resolver": None, "hostname": None, "command": None, "boot": None}
+    for address in ("10.192.0.77", "10.192.0.78", "10.192.0.3", "10.192.0.77"):
+        world.do(set_options, "casserole", addresses=(address,), **nothing)
+    world.do(stop, ["casserole"])
+    assert [str(lease.address) for lease in world.records()["leases"][0]] == ["10.192.0.77"]
+
+
+def test_an_alias_that_set_replaced_is_not_given_away_while_it_is_in_use(world: World) -> None:
+    world.create("casserole", "alias")
+    world.do(start, ["casserole"])
+    nothing = {"resolver": None, "hostname": None, "command": None, "boot": None}
+    world.do(set_options, "casserole", addresses=("em0|192.168.178.201",), **nothing)
+    for address in ("192.168.178.200", "192.168.178.201"):
+        with pytest.raises(PotnetError, match="casserole"):
+            world.create("ragout", "alias", addresses=(address,))
+    world.do(stop, ["casserole"])
+    world.create("ragout", "alias", addresses=("192.168.178.200",))
+
+
+def test_a_base_is_fetched_once_and_checked(world: World) -> None:
+    world.create("casserole", base="14.2")
+    fetches = [c for c in world.executor.changed if c.startswith("fetch")]
+    assert len(fetches) == 1
+    assert (root(world) / "bin/sh").exists()
+    world.create("ragout", base="14.2-RELEASE")
+    assert [c for c in world.executor.changed if c.startswith("fetch")] == fetches
+    assert world.records()["pots"][1].base == "14.2"
+
+
+def test_a_base_that_is_not_what_the_manifest_says_is_refused(world: World) -> None:
+    class Tampered(type(world.executor)):  # type: ignore[misc]
+        def run(self, command):  # type: ignore[no-untyped-def]
+            result = super().run(command)
+            if command.argv[0] == "fetch" and command.changes_host:
+                path = world.host.tree / command.argv[3].lstrip("/")
+                path.write_bytes(path.read_bytes() + b"x")
+            return result
+
+    world.executor = Tampered(world.host)
+    before = world.host.snapshot()
+    with pytest.raises(PotnetError, match="sha256"):
+        world.create("casserole", base="14.2")
+    assert world.records()["pots"] == ()
+    after = world.host.snapshot()
+    assert [p for p in after["files"] if "base.txz" in p or "jails/" in p] == []
+    assert after["interfaces"] == before["interfaces"]
+
+
+def test_a_base_without_a_mirror_is_refused(world: World) -> None:
+    world.configure('[releases]\nmirror = ""\n')
+    with pytest.raises(PotnetError, match="no mirror"):
+        world.create("casserole", base="14.2")
+    assert world.records()["pots"] == ()
+    with pytest.raises(UsageError):
+        world.create("casserole", base="../../etc")
+
+
+def test_a_cached_base_needs_no_mirror(world: World) -> None:
+    world.configure('[releases]\nmirror = ""\n')
+    cache = world.host.tree / "opt/potnet/cache"
+    cache.mkdir(parents=True)
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:xz") as archive:
+        info = tarfile.TarInfo("marker")
+        archive.addfile(info)
+    (cache / "9.9-RELEASE_base.txz").write_bytes(data.getvalue())
+    world.create("casserole", base="9.9")
+    assert (root(world) / "marker").exists()
+
+
+def test_a_failing_create_leaves_nothing(world: World) -> None:
+    world.create("other", base="12.2")
+    before = world.host.snapshot()
+    for number in range(4):
+        world.executor = type(world.executor)(world.host, fail_at=number)
+        try:
+            with world.app() as app:
+                create(app, CreateRequest(name="casserole", base="12.2"))
+        except PotnetError:
+            assert [pot.name for pot in world.records()["pots"]] == ["other"]
+            assert world.host.snapshot() == before

@@ -1,0 +1,52 @@
+"""A real host behind a prefix gets the very same commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from world import World
+
+from potnet.operations.export_ports import export_ports
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+
+FAR_HOST = Path(__file__).with_name("far_host.py")
+
+
+def test_the_commands_are_those_of_a_local_host(tmp_path: Path) -> None:
+    (tmp_path / "near").mkdir()
+    near = World(tmp_path / "near")
+    near.create("casserole", "public-bridge", "dual")
+    near.do(export_ports, "casserole", ["80:30080"], False)
+    near.executor.commands.clear()
+    near.do(start, ["casserole"])
+    near.do(stop, ["casserole"])
+    mac = near.records()["pots"][0].attachments
+
+    log = tmp_path / "log"
+    prefix = shlex.join([sys.executable, str(FAR_HOST), str(tmp_path / "far"), str(log)])
+    here = str(Path(__file__).parents[2])
+    environment = os.environ | {"PYTHONPATH": here, "POTNET_STATE_DIR": str(tmp_path / "state"), "POTNET_VIA": prefix}
+
+    def potnet(*words: str) -> str:
+        argv = [sys.executable, "-m", "potnet", "--host", "freebsd", *words]
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    potnet("create", "-p", "casserole", "-N", "public-bridge", "-S", "dual")
+    potnet("export-ports", "-p", "casserole", "-e", "80:30080")
+    log.unlink()
+    assert potnet("start", "casserole") == "casserole started\n"
+    assert potnet("stop", "casserole") == "casserole stopped\n"
+    issued = [(tuple(argv), stdin or None) for argv, stdin in map(json.loads, log.read_text().splitlines())]
+    wanted = [(command.argv, command.stdin or None) for command in near.executor.commands]
+    far_mac = json.loads(potnet("-o", "json", "info", "-p", "casserole"))["interfaces"]
+    text = json.dumps(wanted)
+    for attachment, interface in zip(mac, far_mac, strict=True):
+        text = text.replace(attachment.mac, interface["mac"])
+    assert json.dumps(issued) == text
