@@ -52,6 +52,7 @@ RC_DEFAULTS = {
 
 DIRECTORIES = (
     "bin",
+    "boot",
     "dev",
     "etc/defaults",
     "root",
