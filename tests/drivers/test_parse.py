@@ -29,7 +29,9 @@ def recorded(*argv: str) -> Iterator[str]:
 
 
 def test_every_recorded_interface_is_read() -> None:
-    texts = [text for name in ("vtnet0", "bridge10", "epair7a", "epair7b") for text in recorded("ifconfig", name)]
+    texts = [
+        text for name in ("vtnet0", "bridge10", "epair7a", "epair7b") for text in recorded("ifconfig", name)
+    ]
     assert len(texts) > 15
     for text in texts:
         (found,) = parse.interfaces(text)
@@ -92,8 +94,10 @@ def states() -> str:
 
 
 def test_the_states_of_a_redirection_are_both_halves_of_its_connections() -> None:
-    keys = parse.redirected_states(states(), [Redirection(Transport.TCP, 30080, IPAddress("10.192.0.10"), 80)])
-    # Of thirteen states one is the host's own ping; a half-open one of loopback has its twin under another id.
+    keys = parse.redirected_states(
+        states(), [Redirection(Transport.TCP, 30080, IPAddress("10.192.0.10"), 80)]
+    )
+    # One state is the host's own ping, all others came by the export.
     assert len(keys) == text_count(states(), "tcp")
     assert all("/" in key for key in keys)
 
@@ -158,11 +162,11 @@ def test_kinds_of_files() -> None:
 
 def test_mount_points() -> None:
     texts = list(recorded("mount"))
-    assert parse.mount_points(texts[0]) == ("/", "/dev", "/jails/t2/dev") or "/dev" in parse.mount_points(texts[0])
+    assert parse.mount_points(texts[0])[:2] == ("/", "/dev")
 
 
 def test_the_digest_of_a_release() -> None:
-    manifest = f"base-dbg.txz\t{'a' * 64}\t1\tbase\nbase.txz\t{'b' * 64}\t29000\tbase\t\"Base system\"\ton\n"
+    manifest = f'base-dbg.txz\t{"a" * 64}\t1\tbase\nbase.txz\t{"b" * 64}\t29000\tbase\t"Base system"\ton\n'
     assert parse.manifest_digest(manifest, "base.txz") == "b" * 64
     assert parse.manifest_digest("base.txz\tnot a digest\n", "base.txz") is None
 
@@ -230,7 +234,11 @@ def test_a_network_of_a_route_is_never_guessed() -> None:
                         "route-information": {
                             "route-table": {
                                 "rt-family": [
-                                    {"rt-entry": [{"destination": "x", "gateway": "y", "interface-name": "z"}]}
+                                    {
+                                        "rt-entry": [
+                                            {"destination": "x", "gateway": "y", "interface-name": "z"}
+                                        ]
+                                    }
                                 ]
                             }
                         }

@@ -88,7 +88,9 @@ def test_without_a_name_the_only_pot_is_meant(world: World) -> None:
         world.do(export_ports, None, ["80:30080"], False)
 
 
-@pytest.mark.parametrize(("kind", "stack"), [("inherit", "dual"), ("alias", "ipv4"), ("public-bridge", "ipv6")])
+@pytest.mark.parametrize(
+    ("kind", "stack"), [("inherit", "dual"), ("alias", "ipv4"), ("public-bridge", "ipv6")]
+)
 def test_where_exports_have_no_effect_it_is_said(world: World, kind: str, stack: str) -> None:
     world.create("casserole", kind, stack)
     world.do(export_ports, "casserole", ["80:30080"], False)

@@ -80,8 +80,6 @@ def test_destroy_leaves_nothing_of_a_pot(world: World, kind: str, stack: str) ->
         world.do(destroy_bridge, "stove")
     assert world.records()["pots"] == ()
     after = world.host.snapshot()
-    after["files"] = {
-        path: what for path, what in after["files"].items() if not path.startswith("/opt")
-    }
+    after["files"] = {path: what for path, what in after["files"].items() if not path.startswith("/opt")}
     before["files"] = {path: what for path, what in before["files"].items() if not path.startswith("/opt")}
     assert after == before

@@ -225,7 +225,13 @@ def test_hooks_are_kept_on_the_host_and_run_around_start_and_stop(world: World, 
 def test_what_set_changes_holds_from_the_next_start(world: World, tmp_path: Path) -> None:
     world.create("casserole", "public-bridge")
     later = world.do(
-        set_options, "casserole", resolver="off", addresses=(), hostname="web.example", command=None, boot=True
+        set_options,
+        "casserole",
+        resolver="off",
+        addresses=(),
+        hostname="web.example",
+        command=None,
+        boot=True,
     )
     assert not later
     world.do(start, ["casserole"])

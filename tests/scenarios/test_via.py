@@ -31,7 +31,11 @@ def test_the_commands_are_those_of_a_local_host(tmp_path: Path) -> None:
     log = tmp_path / "log"
     prefix = shlex.join([sys.executable, str(FAR_HOST), str(tmp_path / "far"), str(log)])
     here = str(Path(__file__).parents[2])
-    environment = os.environ | {"PYTHONPATH": here, "POTNET_STATE_DIR": str(tmp_path / "state"), "POTNET_VIA": prefix}
+    environment = os.environ | {
+        "PYTHONPATH": here,
+        "POTNET_STATE_DIR": str(tmp_path / "state"),
+        "POTNET_VIA": prefix,
+    }
 
     def potnet(*words: str) -> str:
         argv = [sys.executable, "-m", "potnet", "--host", "freebsd", *words]
