@@ -145,6 +145,9 @@ def rewrite(path: Path) -> None:
     lines = path.read_text("utf-8").splitlines()
     with tempfile.TemporaryDirectory() as directory:
         answers = replay(path, Path(directory) / "fresh")
+    broken = [exchange.command for exchange, answer in answers if "internal error" in "".join(answer)]
+    if broken:
+        sys.exit(f"{path} stays as it is, since the program fails at: {broken[0]}")
     for exchange, answer in reversed(answers):
         if [*map(comparable, exchange.output)] != [*map(comparable, answer)]:
             lines[exchange.start : exchange.end] = [_written(path, line.rstrip()) for line in answer]
