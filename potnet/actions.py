@@ -11,13 +11,7 @@ from dataclasses import dataclass
 
 from netaddr import IPAddress
 
-from potnet.model import Transport
 from potnet.ruleset import Redirection, Ruleset
-
-#: Group of everything potnet makes; ifconfig(8) group names must not end in a digit.
-GROUP = "potnet"
-#: Group of the pots' bridges: redirections name it in place of each bridge.
-BRIDGE_GROUP = "potbridge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,8 +334,3 @@ class Plan:
 
     steps: tuple[Step, ...] = ()
     notices: tuple[str, ...] = ()
-
-
-def endpoint(protocol: Transport, port: int) -> str:
-    """How messages name a port: ``tcp 30080``."""
-    return f"{protocol} {port}"

@@ -8,20 +8,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from potnet import config as configuration
 from potnet.config import Config
-from potnet.drivers.base import Driver
 from potnet.errors import ConfigError, PotnetError
-from potnet.executors.base import Executor
 from potnet.locks import Locks
 from potnet.store.store import Store
 
 if TYPE_CHECKING:
-    from potnet.drivers.freebsd.render import Render
+    from potnet.drivers.base import Driver
+    from potnet.executors.base import Executor
 
 SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (--host freebsd for a real one)"
 
@@ -45,15 +45,33 @@ class Settings:
 
 @dataclass
 class App:
-    """What operations work with. notify: tells the user one line beside the result."""
+    """What operations work with. notify: tells the user one line beside the result.
+
+    Executor and driver are made when they are first used: what only reads the store does without them.
+    """
 
     config: Config
     store: Store
-    driver: Driver
-    executor: Executor
     host_kind: str
     notify: Callable[[str], None]
     locks: Locks
+    make_executor: Callable[[], Executor]
+
+    @cached_property
+    def executor(self) -> Executor:
+        return self.make_executor()
+
+    @cached_property
+    def driver(self) -> Driver:
+        from potnet.drivers.freebsd import FreeBSD
+
+        return FreeBSD(self.executor, self._render)
+
+    def _render(self, template: str, values: dict[str, object]) -> str:
+        # Only what renders a template pays for Jinja2's import.
+        from potnet import templates
+
+        return templates.render(self.config.templates, template, values)
 
 
 @contextmanager
@@ -71,16 +89,14 @@ def open_app(settings: Settings) -> Iterator[App]:
         notify(SIMULATED_NOTICE)
     directory = settings.state_dir or _state_dir(config, kind, via)
     opener = Store.open_copy if settings.dry_run else Store.open
-    executor = _executor(settings, kind, via, directory)
     with opener(directory, kind) as store:
         yield App(
             config=config,
             store=store,
-            driver=_driver(config, executor),
-            executor=executor,
             host_kind=kind,
             notify=notify,
             locks=Locks(None if settings.dry_run else directory / "locks"),
+            make_executor=lambda: _executor(settings, kind, via, directory),
         )
 
 
@@ -135,22 +151,6 @@ def _executor(settings: Settings, kind: str, via: str | None, directory: Path) -
 
         executor = Traced(executor, _stderr)
     return executor
-
-
-def _driver(config: Config, executor: Executor) -> Driver:
-    from potnet.drivers.freebsd import FreeBSD
-
-    return FreeBSD(executor, _render(config))
-
-
-def _render(config: Config) -> Render:
-    def render(template: str, values: dict[str, object]) -> str:
-        # Only what renders a template pays for Jinja2's import.
-        from potnet import templates
-
-        return templates.render(config.templates, template, values)
-
-    return render
 
 
 def _stdout(line: str) -> None:

@@ -19,6 +19,11 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,50}")
 PUBLIC = "public"
 PUBLIC6 = "public6"
 
+#: Group of everything potnet makes; ifconfig(8) group names must not end in a digit.
+GROUP = "potnet"
+#: Group of the pots' bridges: redirections name it in place of each bridge.
+BRIDGE_GROUP = "potbridge"
+
 
 def valid_name(name: str) -> bool:
     """Whether a pot or bridge may be called this. Digits only would be taken by jail(8) for a JID."""
@@ -57,6 +62,11 @@ class Transport(StrEnum):
 
     TCP = "tcp"
     UDP = "udp"
+
+
+def endpoint(protocol: Transport, port: int) -> str:
+    """How messages name a port: ``tcp 30080``."""
+    return f"{protocol} {port}"
 
 
 class ResolverKind(StrEnum):

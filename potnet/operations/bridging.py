@@ -12,10 +12,15 @@ from potnet.host_state import HostState, Query
 from potnet.model import Bridge, Pot
 from potnet.operations.common import FORWARDING, busy_units
 from potnet.planning import start as planning
-from potnet.planning.vnet import description
+from potnet.planning.vnet import Vnet, description
 
 if TYPE_CHECKING:
     from potnet.app import App
+
+
+def vnet(app: App) -> Vnet:
+    """What the store knows of all bridges."""
+    return Vnet(app.store.bridges(), app.store.remembered(FORWARDING) is not None)
 
 
 def free_epairs(app: App, pot: Pot, names: Collection[str]) -> Pot:
@@ -69,6 +74,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     routed = any(b.network is not None for b in missing)
     more = app.driver.observe(
         Query(
+            external=state.external is None and app.config.external_interface is None,
             routes=routed,
             forwarding=routed,
             pot_bridges=routed,
@@ -78,6 +84,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     )
     return replace(
         state,
+        external=state.external or more.external,
         routes=more.routes,
         forwarding=more.forwarding,
         pot_bridges=more.pot_bridges,

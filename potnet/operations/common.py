@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 
 from netaddr import IPAddress
 
-from potnet.actions import RunHook, Step
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host_state import HostState, Query
-from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, HookKind, Pot, Run, valid_name
-from potnet.planning.jail import owned
-from potnet.planning.vnet import Vnet
+from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, Pot, valid_name
+from potnet.planning.ownership import running
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -153,11 +151,6 @@ def busy_units(app: App, kind: str) -> frozenset[int]:
     return frozenset(int(match[1]) for match in map(pattern.fullmatch, names) if match)
 
 
-def vnet(app: App) -> Vnet:
-    """What the store knows of all bridges."""
-    return Vnet(app.store.bridges(), app.store.remembered(FORWARDING) is not None)
-
-
 def external_interface(app: App, state: HostState) -> str | None:
     """The configured external interface, else that of the default route as observed."""
     return app.config.external_interface or state.external
@@ -167,13 +160,6 @@ def is_running(app: App, pot: Pot) -> bool:
     """Whether the pot runs, as the host says."""
     state = app.driver.observe(Query(jails=(pot.name,)))
     return running(app.store.run(pot.name), state)
-
-
-def running(run: Run | None, state: HostState) -> bool:
-    """Whether a recorded start is complete and its jail is there."""
-    if run is None or run.jid is None:
-        return False
-    return owned(run, state.jails.get(run.pot.name))
 
 
 def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
@@ -193,15 +179,3 @@ def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
 def pot_directory(app: App, name: str) -> str:
     """Where potnet keeps what belongs to a pot on the host."""
     return f"{app.config.jails}/{name}"
-
-
-def hook_path(app: App, pot: str, kind: HookKind) -> str:
-    """Where a hook of a pot lies on the host."""
-    return f"{pot_directory(app, pot)}/conf/{kind}"
-
-
-def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Step, ...]:
-    """The step that runs a hook, if the pot has one of this kind."""
-    if kind not in pot.hooks:
-        return ()
-    return (Step(RunHook(hook_path(app, pot.name, kind), environment_of(pot, jid)), None, f"{kind} hook"),)

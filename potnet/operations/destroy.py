@@ -9,9 +9,10 @@ from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import Query
 from potnet.model import PUBLIC, PUBLIC6, Pot
-from potnet.operations.common import NETWORK_LOCK, pot_directory, require_bridge, require_pot, running
+from potnet.operations.common import NETWORK_LOCK, pot_directory, require_bridge, require_pot
 from potnet.operations.stop import clear_up
 from potnet.operations.vnet import take_down
+from potnet.planning.ownership import running
 
 if TYPE_CHECKING:
     from potnet.app import App

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.actions import KillStates, LoadAnchor, Plan, Step, endpoint
+from potnet.actions import KillStates, LoadAnchor, Plan, Step
 from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import HostState, Query
-from potnet.model import Export, Pot, Run, Transport
-from potnet.operations.common import external_interface, require_bridge, require_pot, running
-from potnet.operations.ports import check_listeners, with_ports
+from potnet.model import Export, Pot, Run, Transport, endpoint
+from potnet.operations.common import external_interface, require_bridge, require_pot
+from potnet.operations.ports import check_listeners, needs_range, with_ports
 from potnet.operations.select import only_pot
 from potnet.planning import packet_filter as pf
+from potnet.planning.ownership import running
 from potnet.planning.start import ignored_exports
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def export_ports(app: App, name: str | None, exports: Sequence[str], loopback: b
         pot = require_pot(app, name)
         ignored = ignored_exports(pot)
         run = app.store.run(name)
-        state = app.driver.observe(_query(app, pot, loopback, ignored is None and bool(wanted)))
+        state = app.driver.observe(_query(app, pot, loopback, wanted if ignored is None else ()))
         active = running(run, state)
         if ignored:
             app.notify(ignored)
@@ -50,14 +51,14 @@ def export_ports(app: App, name: str | None, exports: Sequence[str], loopback: b
         return changed
 
 
-def _query(app: App, pot: Pot, loopback: bool, effective: bool) -> Query:
+def _query(app: App, pot: Pot, loopback: bool, effective: tuple[Export, ...]) -> Query:
     return Query(
         jails=(pot.name,),
         external=app.config.external_interface is None,
         packet_filter=loopback,
         filter_local=loopback,
-        listeners=effective,
-        port_range=effective and app.config.first_port is None,
+        listeners=bool(effective),
+        port_range=needs_range(app, effective),
     )
 
 

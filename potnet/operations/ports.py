@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.actions import endpoint
 from potnet.errors import PotnetError
 from potnet.host_state import HostState
-from potnet.model import Export, Pot, Transport
+from potnet.model import Export, Pot, Transport, endpoint
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -46,6 +45,12 @@ def with_ports(app: App, pot: Pot, state: HostState) -> Pot:
     if changed != pot:
         app.store.update_pot(changed)
     return changed
+
+
+def needs_range(app: App, exports: Sequence[Export]) -> bool:
+    """Whether the host has to be asked from which range ports are chosen."""
+    fixed = app.config.first_port is not None and app.config.last_port is not None
+    return not fixed and any(export.host_port is None or export.chosen for export in exports)
 
 
 def _busy(state: HostState, protocol: Transport) -> frozenset[int]:

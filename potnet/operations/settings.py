@@ -17,13 +17,13 @@ from potnet.model import Attachment, HookKind, NetworkType, Pot
 from potnet.operations.addresses import aliases_of, check_aliases, check_resolver, lease
 from potnet.operations.common import (
     check_hostname,
-    hook_path,
     is_running,
     parse_command,
     pot_directory,
     require_bridge,
     require_pot,
 )
+from potnet.operations.hooks import hook_path
 from potnet.operations.resolvers import parse_resolver
 from potnet.planning.jail import host_files, path_in
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.actions import BRIDGE_GROUP
 from potnet.host_state import ActiveRedirection, Query
-from potnet.model import PUBLIC, Bridge
+from potnet.model import BRIDGE_GROUP, PUBLIC, Bridge
 from potnet.operations.common import (
     define_public_network,
     require_bridge,
     require_pot,
 )
-from potnet.planning.packet_filter import pot_anchor
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -117,6 +115,8 @@ def show_pot(app: App, name: str) -> View:
 
 def _redirections(app: App, name: str) -> list[View]:
     """What pf redirects to a pot from outside: the rules for other pots and the host itself aside."""
+    from potnet.planning.packet_filter import pot_anchor
+
     active = app.driver.redirections(pot_anchor(app.config, name))
     outside = [r for r in active if r.interface not in (BRIDGE_GROUP, "lo0") and r.host != "127.0.0.1"]
     addresses = _interface_addresses(app, {r.interface for r in outside})

@@ -17,6 +17,7 @@ from potnet.operations.bridging import (
     look_for_bridges,
     remember_forwarding,
     restore_forwarding,
+    vnet,
 )
 from potnet.operations.common import (
     FORWARDING,
@@ -24,17 +25,16 @@ from potnet.operations.common import (
     Failures,
     Outcome,
     external_interface,
-    hook_steps,
     require_bridge,
     require_pot,
-    running,
-    vnet,
 )
-from potnet.operations.ports import with_ports
+from potnet.operations.hooks import hook_steps
+from potnet.operations.ports import needs_range, with_ports
 from potnet.operations.select import in_order, needs
 from potnet.operations.stop import clear_up
 from potnet.planning import resolver
-from potnet.planning.jail import LOOKED_AT, boot_command, host_files, path_in, refuse_foreign, wants_devfs
+from potnet.planning.jail import LOOKED_AT, boot_command, host_files, path_in, wants_devfs
+from potnet.planning.ownership import refuse_foreign, running
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
 
 if TYPE_CHECKING:
@@ -114,10 +114,10 @@ def _query(app: App, pot: Pot, bridges: dict[str, Bridge]) -> Query:
         interfaces=tuple(
             dict.fromkeys([b.interface for b in bridges.values()] + [a.interface for a in pot.aliases])
         ),
-        external=bool(pot.attachments) and app.config.external_interface is None,
+        external=exports and app.config.external_interface is None,
         packet_filter=routed,
         listeners=exports,
-        port_range=exports and app.config.first_port is None,
+        port_range=exports and needs_range(app, pot.exports),
         files=(pot.root, *(path_in(pot.root, name) for name in seen)),
         texts=(RESOLV_CONF,) if pot.resolver.kind is ResolverKind.INHERIT else (),
         hostname=pot.resolver.kind is ResolverKind.POT,

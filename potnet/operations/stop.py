@@ -11,19 +11,19 @@ from potnet.apply import apply_all
 from potnet.errors import HostError
 from potnet.host_state import HostState, Query
 from potnet.model import Bridge, BridgeKind, HookKind, Run
+from potnet.operations.bridging import vnet
 from potnet.operations.common import (
     FORWARDING,
     NETWORK_LOCK,
     Failures,
     Outcome,
     external_interface,
-    hook_steps,
     require_pot,
-    running,
-    vnet,
 )
+from potnet.operations.hooks import hook_steps
 from potnet.planning import resolver
-from potnet.planning.jail import owned, path_in, refuse_foreign
+from potnet.planning.jail import path_in
+from potnet.planning.ownership import owned, refuse_foreign, running
 from potnet.planning.stop import plan_stop
 from potnet.planning.vnet import is_last_pot
 

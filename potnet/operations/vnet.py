@@ -15,6 +15,7 @@ from potnet.operations.bridging import (
     look_for_bridges,
     remember_forwarding,
     restore_forwarding,
+    vnet,
 )
 from potnet.operations.common import (
     FORWARDING,
@@ -22,7 +23,6 @@ from potnet.operations.common import (
     external_interface,
     public_bridge,
     require_bridge,
-    vnet,
 )
 from potnet.planning.packet_filter import check_anchors
 from potnet.planning.vnet import is_up, plan_bridge_down, plan_bridge_up
@@ -54,7 +54,6 @@ def _meant(app: App, name: str | None) -> list[Bridge]:
 def _bring_up(app: App, bridge: Bridge) -> bool:
     query = Query(
         interfaces=(bridge.interface,),
-        external=app.config.external_interface is None,
         packet_filter=bridge.network is not None,
     )
     state = app.driver.observe(query)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from potnet.actions import Jail
-from potnet.errors import HostError
-from potnet.host_state import FileKind, HostState, JailState
-from potnet.model import NetworkType, Pot, Run
+from potnet.host_state import FileKind, HostState
+from potnet.model import NetworkType, Pot
 
 #: What a start looks at in a root, relative to it.
 LOOKED_AT = ("dev", "etc/rc", "sbin/rtsol")
@@ -49,23 +48,3 @@ def boot_command(pot: Pot, state: HostState) -> tuple[str, ...]:
         return pot.command
     has_rc = state.files.get(path_in(pot.root, "etc/rc")) is FileKind.FILE
     return ("/bin/sh", "/etc/rc") if has_rc and not host_files(pot.root) else ()
-
-
-def owned(run: Run | None, found: JailState | None) -> bool:
-    """Whether a jail on the host is the one that potnet started: name, path and JID are as recorded.
-
-    While a start is under way, or after one was cut off, there is no JID yet: then name and path count.
-    """
-    if run is None or found is None or found.dying or found.path != run.pot.root:
-        return False
-    return run.jid is None or run.jid == found.jid
-
-
-def refuse_foreign(pot: Pot, run: Run | None, found: JailState | None) -> None:
-    """Raises HostError when a jail of this name is there that potnet did not start."""
-    if found is None or found.dying or owned(run, found):
-        return
-    raise HostError(
-        f"a jail named {pot.name} is running (jid {found.jid}, path {found.path}) that potnet did not start",
-        hint=f"stop it with what started it, or `jail -r {found.jid}`",
-    )

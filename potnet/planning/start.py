@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from netaddr import IPAddress
 
 from potnet.actions import (
-    GROUP,
     AcceptAdvertisements,
     AddDefaultRoute,
     AddMember,
@@ -26,7 +25,7 @@ from potnet.actions import (
 from potnet.config import Config
 from potnet.errors import HostError
 from potnet.host_state import FileKind, HostState
-from potnet.model import Attachment, Bridge, NetworkType, Pot, Stack
+from potnet.model import GROUP, Attachment, Bridge, NetworkType, Pot, Stack
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
 from potnet.planning.jail import jail_of, path_in, wants_devfs

@@ -15,7 +15,8 @@ from potnet.host_state import HostState
 from potnet.model import Bridge, Run
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
-from potnet.planning.jail import jail_of, owned
+from potnet.planning.jail import jail_of
+from potnet.planning.ownership import owned
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
 from potnet.ruleset import NoRules
 

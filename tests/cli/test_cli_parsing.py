@@ -186,7 +186,7 @@ def test_global_options_stand_on_either_side(
     (settings,) = stage.settings
     assert vars(settings).pop(name) == value
     rest = {
-        "config_file": None, "host": "auto", "state_dir": None, "via": None, "dry_run": False, "verbose": 0,
+        "config_file": None, "host": None, "state_dir": None, "via": None, "dry_run": False, "verbose": 0,
         "quiet": False, "changes_host": True,
     }  # fmt: skip
     assert vars(settings) == {key: rest[key] for key in rest if key != name}

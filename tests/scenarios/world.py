@@ -10,14 +10,12 @@ from typing import Any
 
 from potnet import config as configuration
 from potnet.app import App
-from potnet.drivers.freebsd import FreeBSD
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
 from potnet.locks import Locks
 from potnet.model import NetworkType, Pot, Stack
 from potnet.operations.create import CreateRequest, create
 from potnet.store.store import Store
-from potnet.templates import render
 
 
 @dataclass
@@ -78,19 +76,14 @@ class World:
     @contextmanager
     def app(self) -> Iterator[App]:
         """The application on this world, as a command has it."""
-
-        def template(name: str, values: dict[str, object]) -> str:
-            return render(self.config.templates, name, values)
-
         with Store.open(self.directory / "state", "sim") as store:
             yield App(
                 config=self.config,
                 store=store,
-                driver=FreeBSD(self.executor, template),
-                executor=self.executor,
                 host_kind="sim",
                 notify=self.notices.append,
                 locks=Locks(self.directory / "state" / "locks"),
+                make_executor=lambda: self.executor,
             )
 
     def do(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from potnet.actions import BRIDGE_GROUP, GROUP
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse
 from potnet.drivers.freebsd.render import FORWARDING
@@ -17,6 +16,7 @@ from potnet.host_state import (
     Query,
     Usage,
 )
+from potnet.model import BRIDGE_GROUP, GROUP
 
 _PORT_RANGE = ("net.inet.ip.portrange.reservedhigh", "net.inet.ip.portrange.first")
 

@@ -11,8 +11,6 @@ from functools import singledispatchmethod
 from pathlib import Path
 
 from potnet.actions import (
-    BRIDGE_GROUP,
-    GROUP,
     AcceptAdvertisements,
     Action,
     AddDefaultRoute,
@@ -50,6 +48,7 @@ from potnet.actions import (
     WriteFile,
 )
 from potnet.executors.base import Command
+from potnet.model import BRIDGE_GROUP, GROUP
 from potnet.ruleset import (
     BridgeIsolation,
     ExternalIsolation,
