@@ -33,7 +33,7 @@ class Applied:
     def roll_back(self) -> tuple[str, ...]:
         """Undo all steps in reverse order and return what could not be undone, a line each."""
         steps, self.steps, self.outputs = self.steps[::-1], [], []
-        with _unhurried():
+        with unhurried():
             return _perform_all(self.driver, [step.undo for step in steps if step.undo])
 
 
@@ -83,7 +83,7 @@ def _add_left_over(error: BaseException, left: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _unhurried() -> Iterator[None]:
+def unhurried() -> Iterator[None]:
     """Keep a second interrupt from tearing an undo apart."""
     wanted = (signal.SIGINT, signal.SIGTERM)
     before = {}

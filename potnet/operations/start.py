@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.actions import Plan, RunInJail, StartJail, Step
-from potnet.apply import Applied, apply, apply_all
+from potnet.apply import Applied, apply, apply_all, unhurried
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, HostState, Query
 from potnet.model import Bridge, HookKind, Pot, ResolverKind, Run
@@ -36,6 +36,7 @@ from potnet.planning import resolver
 from potnet.planning.jail import LOOKED_AT, boot_command, host_files, path_in, wants_devfs
 from potnet.planning.ownership import refuse_foreign, running
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
+from potnet.planning.vnet import is_up
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -99,7 +100,7 @@ def _prepare(app: App, pot: Pot) -> tuple[Pot, dict[str, Bridge], HostState]:
             pot = with_ports(app, pot, state)
     pot = free_epairs(app, pot, state.names)
     bridges = {name: free_bridge(app, bridge, state) for name, bridge in bridges.items()}
-    missing = [b for b in bridges.values() if b.interface not in state.interfaces]
+    missing = [b for b in bridges.values() if not is_up(b, state)]
     if missing:
         state = look_for_bridges(app, missing, state)
     return pot, bridges, state
@@ -194,13 +195,19 @@ def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -
             apply(Plan((Step(RunInJail(pot.name, command)),)), app.driver)
         app.store.put_run(done)
     except BaseException as error:
-        with app.locks.hold(NETWORK_LOCK):
-            left = applied.roll_back()
-            app.store.update_pot(before)
-            if not left:
-                app.store.remove_run(pot.name)
-        if left and isinstance(error, PotnetError):
-            error.message += "".join(f"\n  left behind: {line}" for line in left)
+        _take_back(app, before, run, error)
         raise
     for failure in apply_all(Plan(hook_steps(app, pot, HookKind.POSTSTART, done.jid)), app.driver):
         app.notify(f"{pot.name} runs, but its poststart hook failed: {failure}")
+
+
+def _take_back(app: App, before: Pot, run: Run, error: BaseException) -> None:
+    """Stop what was started; meanwhile other pots may have come to use its bridge, which then stays."""
+    with unhurried(), app.locks.hold(NETWORK_LOCK):
+        try:
+            clear_up(app, run)
+        except PotnetError as more:
+            if isinstance(error, PotnetError):
+                error.message += f"; {more.message}"
+                error.left_behind = more.left_behind
+        app.store.update_pot(before)

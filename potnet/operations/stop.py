@@ -86,10 +86,12 @@ def clear_up(app: App, run: Run) -> bool:
     if failures:
         # As after a start that was cut off: what is left is looked for once more.
         app.store.put_run(replace(run, jid=None))
-        raise HostError(
+        error = HostError(
             "not all of it could be taken away" + "".join(f"\n  left behind: {line}" for line in failures),
             hint=f"mend what it says, then `potnet stop {run.pot.name}` once more takes the rest",
         )
+        error.left_behind = failures
+        raise error
     with app.store.transaction():
         app.store.remove_run(run.pot.name)
         _release_former_addresses(app, run)

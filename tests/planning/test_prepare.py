@@ -32,7 +32,7 @@ def test_they_go_behind_translation_and_before_the_first_filter_rule() -> None:
     )
     lines = with_anchors(text, CONFIG).splitlines()
     assert lines[8 : 8 + len(ADDED)] == ADDED
-    assert lines[: 8] + lines[8 + len(ADDED) :] == text.splitlines()
+    assert lines[:8] + lines[8 + len(ADDED) :] == text.splitlines()
 
 
 def test_a_host_that_was_prepared_for_pot_gets_what_is_missing_only() -> None:

@@ -7,9 +7,11 @@ from test_life import KINDS, prepare
 from world import Faulty, World
 
 from potnet.errors import PotnetError
+from potnet.executors.base import Command, CommandResult
 from potnet.operations.export_ports import export_ports
 from potnet.operations.start import start
 from potnet.operations.stop import stop
+from potnet.operations.vnet import vnet_start
 
 
 def commands_of(world: World, operation: object, name: str) -> int:
@@ -24,6 +26,7 @@ def commands_of(world: World, operation: object, name: str) -> int:
 def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
     world: World, kind: str, stack: str, after: bool
 ) -> None:
+    world.host.run(Command(("sysctl", "net.inet.ip.forwarding=0")))
     prepare(world, kind, stack, base="12.2")
     before, records = world.host.snapshot(), world.records()
     count = commands_of(world, start, "casserole")
@@ -55,6 +58,7 @@ def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
 def test_a_failure_in_stop_leaves_all_else_done_and_a_second_stop_finishes(
     world: World, kind: str, stack: str
 ) -> None:
+    world.host.run(Command(("sysctl", "net.inet.ip.forwarding=0")))
     prepare(world, kind, stack, base="12.2")
     before = world.host.snapshot()
     world.do(start, ["casserole"])
@@ -131,3 +135,37 @@ def test_a_failed_change_of_exports_leaves_those_in_force(world: World) -> None:
             world.do(export_ports, "casserole", ["443:30443"], False)
         assert world.host.snapshot() == before
         assert world.records() == records
+
+
+def test_a_bridge_that_another_pot_uses_meanwhile_outlives_a_failed_boot(world: World) -> None:
+    for name in ("casserole", "ragout"):
+        world.create(name, "public-bridge", base="12.2")
+
+    class Overtaken(Faulty):
+        """While the first pot boots, the second one starts; then the boot fails."""
+
+        def run(self, command):  # type: ignore[no-untyped-def]
+            if command.argv == ("jexec", "casserole", "/bin/sh", "/etc/rc"):
+                world.executor = Faulty(world.host)
+                world.do(start, ["ragout"])
+                return CommandResult(1, "", "rc: no")
+            return super().run(command)
+
+    world.executor = Overtaken(world.host)
+    with pytest.raises(PotnetError, match="rc: no"):
+        world.do(start, ["casserole"])
+    bridge = world.host.interface("bridge0")
+    assert bridge is not None
+    assert bridge.members == ("epair1a",)
+    assert list(world.host.jails()) == ["ragout"]
+    assert [run.pot.name for run in world.records()["runs"]] == ["ragout"]
+
+
+def test_a_bridge_that_lost_its_address_is_completed(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    world.do(vnet_start, None)
+    complete = world.host.snapshot()
+    world.host.run(Command(("ifconfig", "bridge0", "inet", "10.192.0.1", "-alias")))
+    world.do(start, ["casserole"])
+    world.do(stop, ["casserole"])
+    assert world.host.snapshot() == complete
