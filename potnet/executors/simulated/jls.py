@@ -9,6 +9,8 @@ from potnet.executors.simulated.jails import PARAMETERS
 from potnet.executors.simulated.things import Jail
 from potnet.executors.simulated.world import ToolError, World, unknown
 
+_SHOWN = ("jid", "name", "path", "host.hostname", "vnet", "ip4", "ip6", "ip4.addr", "ip6.addr", "dying")
+
 
 def jls(world: World, argv: list[str]) -> CommandResult:
     """jls [-dnN] [-j JAIL] [PARAMETER …] | jls --libxo json."""
@@ -34,6 +36,8 @@ def jls(world: World, argv: list[str]) -> CommandResult:
         if single is None:
             raise ToolError(f'jls: jail "{wanted}" not found')
         found = [single]
+    for name in args:
+        _known(name)
     if args:
         lines = [" ".join(_value(jail, name, "n" in flags) for name in args) for jail in found]
         return CommandResult(0, "".join(f"{line}\n" for line in lines))
@@ -80,8 +84,12 @@ def _value(jail: Jail, name: str, named: bool) -> str:
         "ip4.addr": ",".join(jail.ip4_addr),
         "ip6.addr": ",".join(jail.ip6_addr),
     }
-    if name in values:
-        return f"{name}={values[name]}" if named else values[name]
+    return f"{name}={values[name]}" if named else values[name]
+
+
+def _known(name: str) -> None:
+    if name in _SHOWN:
+        return
     if name in PARAMETERS:
         raise unknown(f"the jls parameter {name}")
     raise ToolError(f"jls: unknown parameter: {name}")

@@ -97,6 +97,8 @@ class _Journey:
         place = owner(self.world, self.origin, packet.destination)
         if place is not None and place.stack not in (HOST, OUTSIDE):
             return self._arrive(packet, place)
+        if place is None and out_there(self.world, packet.destination):
+            raise _NoConnectionError(f"nobody on the wire has {packet.destination}")
         interface = self.world.interface(place.interface if place else self.world.facts.interface)
         if interface is None or not interface.up:
             raise _NoConnectionError("the external interface is down")
@@ -232,6 +234,9 @@ class _Journey:
             raise _NoConnectionError(
                 "the answer goes straight to the client, from an address it did not call"
             )
+        hop = route.gateway.partition("%")[0] if route else packet.source
+        if owner(self.world, Place(place.stack, interface.name), hop) is None:
+            raise _NoConnectionError(f"the answer finds nobody on the wire with {hop}")
         if self.looped and self.redirected and not self.natted:
             raise _NoConnectionError("the answer to the host itself is not translated back without nat")
 

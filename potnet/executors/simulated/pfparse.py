@@ -42,14 +42,19 @@ class Parser(Tokens):
         super().__init__()
         self._lookup = lookup
         self._main = main
-        self._text = text.replace("\\\n", " ")
+        self._text = text
         self.result = Ruleset()
         self.errors: list[str] = []
         self._stage = 0
 
     def parse(self) -> Ruleset:
         """Read on past a bad line, as pfctl does; the errors are in `errors`."""
-        for number, line in enumerate(self._text.split("\n"), 1):
+        begun = ""
+        for number, piece in enumerate(self._text.split("\n"), 1):
+            line, begun = begun + piece, ""
+            if line.endswith("\\"):
+                begun = line[:-1] + " "
+                continue
             try:
                 if self.begin(line):
                     self._statement()
@@ -117,7 +122,6 @@ class Parser(Tokens):
         self.result.tables[name] = entries
 
     def _anchor(self, word: str) -> None:
-        self._order(5 if word == "anchor" else 4)
         rule = Rule(word, anchor=self._name())
         if word == "anchor" and self._peek() in ("in", "out"):
             rule = replace(rule, direction=self._next())
@@ -126,10 +130,9 @@ class Parser(Tokens):
         draft = self._conditions(Draft(rule))
         if word == "anchor" and self._accept("label"):
             draft.rule = replace(draft.rule, label=self._name())
-        self._expand(draft)
+        self._expand(draft, stage=5 if word == "anchor" else 4)
 
     def _translation(self, rule: Rule) -> None:
-        self._order(4)
         natpass = self._accept("pass")
         if natpass and rule.no:
             raise PfError
@@ -144,7 +147,7 @@ class Parser(Tokens):
                 raise PfUnknownError("address pools in pf rules")
             port = self._target_port(draft) if self._accept("port") else None
             draft.rule = replace(draft.rule, target=hosts[0], target_port=port)
-        self._expand(draft)
+        self._expand(draft, stage=4)
 
     def _target_port(self, draft: Draft) -> Ports:
         text = self._name()
@@ -156,7 +159,6 @@ class Parser(Tokens):
         return Ports(port_number(low), port_number(high) if colon else port_number(low))
 
     def _filter(self, word: str) -> None:
-        self._order(5)
         drop = ""
         if word == "block":
             drop = self._next() if self._peek() in ("return", "drop") else "drop"
@@ -169,7 +171,7 @@ class Parser(Tokens):
         if word == "pass" and rule.state != "no":
             rule = replace(rule, state="keep")
         draft.rule = rule
-        self._expand(draft)
+        self._expand(draft, stage=5)
 
     def _options(self, rule: Rule, draft: Draft) -> Rule:
         while self._tokens:
@@ -248,10 +250,10 @@ class Parser(Tokens):
         if self._accept("all"):
             return draft
         if self._accept("from"):
-            draft.sources = self._hosts()
+            draft.sources = [Host()] if self._peek() == "port" else self._hosts()
             draft.source_ports = self._ports()
         if self._accept("to"):
-            draft.destinations = self._hosts()
+            draft.destinations = [Host()] if self._peek() == "port" else self._hosts()
             draft.destination_ports = self._ports()
         ported = draft.source_ports != [None] or draft.destination_ports != [None]
         if ported and not set(draft.protocols) <= {"tcp", "udp", "sctp"}:
@@ -319,7 +321,11 @@ class Parser(Tokens):
 
     # Expansion
 
-    def _expand(self, draft: Draft) -> None:
+    def _expand(self, draft: Draft, stage: int) -> None:
+        """Add the rules of a statement, which has been read to its end: a syntax error comes first."""
+        if self._peek():
+            raise PfError
+        self._order(stage)
         rules = []
         for (name, outside), protocol, source, sport, destination, dport in product(
             draft.interfaces,

@@ -1,0 +1,219 @@
+"""Files of the simulated host: nothing outside its tree is ever read or written through a link."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from potnet.executors.base import Command, CommandResult
+from potnet.executors.simulated import SimulatedHost
+
+Run = Callable[..., CommandResult]
+
+
+def test_an_absolute_link_stays_in_the_tree(host: SimulatedHost, run: Run, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("secret")
+    run("mkdir -p /jails/a")
+    (host.tree / "jails/a/etc").symlink_to(outside)
+    (host.tree / "jails/a/up").symlink_to("../../../../../../../.." + str(outside))
+    run("cat /jails/a/etc/secret", code=1)
+    run("cat /jails/a/up/secret", code=1)
+    assert run("tee /jails/a/etc/resolv.conf", stdin="x", code=1).err.endswith("No such file or directory\n")
+    run("mkdir -p /jails/a/etc/deep", code=1)
+    assert sorted(p.name for p in outside.iterdir()) == ["secret"]
+
+
+def test_a_link_into_the_tree_is_followed(host: SimulatedHost, run: Run) -> None:
+    (host.tree / "tmp/link").symlink_to("/etc")
+    run("tee /tmp/link/motd", stdin="hello\n")
+    assert (host.tree / "etc/motd").read_text() == "hello\n"
+    assert run("realpath /tmp/link/../etc/motd").out == "/etc/motd\n"
+
+
+def test_links_in_a_ring(host: SimulatedHost, run: Run) -> None:
+    (host.tree / "tmp/one").symlink_to("two")
+    (host.tree / "tmp/two").symlink_to("/tmp/one")
+    assert run("cat /tmp/one", code=1).err == "cat: /tmp/one: Too many levels of symbolic links\n"
+    run("test -L /tmp/one")
+    run("test -e /tmp/one", code=1)
+
+
+def test_a_real_directory_becomes_part_of_the_host(tmp_path: Path) -> None:
+    real = tmp_path / "mine"
+    (real / "etc").mkdir(parents=True)
+    (real / "etc/away").symlink_to("/etc/resolv.conf")
+    host = SimulatedHost(tmp_path / "host")
+    assert host.run(Command(("cat", f"{real}/etc/away"))).code == 1
+    assert host.run(Command(("test", "-d", str(real)), changes_host=False)).code == 0
+    host.run(Command(("tee", f"{real}/etc/hosts"), stdin="mine\n"))
+    assert (real / "etc/hosts").read_text() == "mine\n"
+    # The link leads to the host's file, not to this machine's.
+    assert host.run(Command(("cat", f"{real}/etc/away"))).out == "nameserver 192.168.178.1\n"
+    again = SimulatedHost(tmp_path / "host")
+    assert again.run(Command(("cat", f"{real}/etc/hosts"), changes_host=False)).out == "mine\n"
+    again.run(Command(("rm", "-rfx", str(real))))
+    assert real.is_dir(), "a directory of the real machine itself is never removed"
+
+
+def test_the_state_directory_and_those_above_it_are_not_taken_in(tmp_path: Path) -> None:
+    host = SimulatedHost(tmp_path / "state" / "host")
+    host.run(Command(("true",)))
+    for path in (tmp_path, tmp_path / "state", tmp_path / "state/host", tmp_path / "state/host/root/etc"):
+        assert host.run(Command(("test", "-d", str(path)))).code == 1, path
+
+
+def test_names_and_content_that_are_not_utf8(host: SimulatedHost) -> None:
+    name = b"/tmp/\xff\xfe".decode("utf-8", "surrogateescape")
+    (host.tree / "tmp/raw").write_bytes(b"\xff\x00ok")
+    text = host.run(Command(("cat", "/tmp/raw"))).out
+    assert host.run(Command(("tee", name), stdin=text)).code == 0
+    assert (host.tree / "tmp" / os.fsdecode(b"\xff\xfe")).read_bytes() == b"\xff\x00ok"
+
+
+def test_stat_tells_the_types(host: SimulatedHost, run: Run) -> None:
+    (host.tree / "tmp/link").symlink_to("/nowhere")
+    os.mkfifo(host.tree / "tmp/pipe")
+    argv = ("stat", "-f", "%HT%t%N", "/etc/hosts", "/etc", "/tmp/link", "/tmp/pipe", "/nosuch")
+    result = host.run(Command(argv))
+    wanted = "Regular File\t/etc/hosts\nDirectory\t/etc\nSymbolic Link\t/tmp/link\nFifo File\t/tmp/pipe\n"
+    assert (result.code, result.out) == (1, wanted)
+    assert result.err == "stat: /nosuch: stat: No such file or directory\n"
+
+
+def test_mv_h_replaces_a_link_to_a_directory(host: SimulatedHost, run: Run) -> None:
+    for _ in range(2):
+        run("tee /tmp/new", stdin="new")
+        (host.tree / "tmp/target").unlink(missing_ok=True)
+        (host.tree / "tmp/target").symlink_to("/etc")
+        run("mv -h /tmp/new /tmp/target")
+        assert (host.tree / "tmp/target").read_text() == "new"
+    run("tee /tmp/new", stdin="new")
+    (host.tree / "tmp/folder").mkdir()
+    run("mv /tmp/new /tmp/folder")
+    assert (host.tree / "tmp/folder/new").is_file()
+    assert "No such file" in run("mv /nosuch /tmp/x", code=1).err
+
+
+def test_find_deletes_and_renames_only_in_the_directory_itself(host: SimulatedHost, run: Run) -> None:
+    find = "find -P {} -mindepth 1 -maxdepth 1 -name resolv.conf ( -type f -o -type l ) -delete"
+    run("mkdir -p /jails/a")
+    (host.tree / "jails/a/etc").symlink_to("/etc")
+    run(find.format("/jails/a/etc"))
+    assert (host.tree / "etc/resolv.conf").exists(), "a link is no directory to look into"
+    (host.tree / "jails/a/etc").unlink()
+    run("mkdir -p /jails/a/etc")
+    (host.tree / "jails/a/etc/resolv.conf").symlink_to("/etc/resolv.conf")
+    move = "find -P /jails/a/etc -mindepth 1 -maxdepth 1 -name resolv.conf -execdir mv -h {} saved ;"
+    run(move)
+    assert (host.tree / "jails/a/etc/saved").is_symlink()
+    run(find.replace("resolv.conf", "saved").format("/jails/a/etc"))
+    assert list((host.tree / "jails/a/etc").iterdir()) == []
+    assert (host.tree / "etc/resolv.conf").exists()
+    assert run(find.format("/nosuch"), code=1).err == "find: /nosuch: No such file or directory\n"
+
+
+def test_rm_does_not_follow_links_nor_cross_mounts(host: SimulatedHost, run: Run) -> None:
+    run("mkdir -p /jails/a/dev /jails/a/etc")
+    (host.tree / "jails/a/etc/link").symlink_to("/etc")
+    text = 'a { path = "/jails/a"; persist; mount.devfs; devfs_ruleset = 4; }'
+    run("jail -f - -c a", stdin=text)
+    run("chflags -R 0 /jails/a")
+    stuck = run("rm -rfx /jails/a", code=1).err
+    assert stuck == "rm: /jails/a/dev: Device busy\nrm: /jails/a: Directory not empty\n".replace(
+        "Device busy", os.strerror(16)
+    )
+    run("jail -f - -r a", stdin=text)
+    run("rm -rfx /jails/a")
+    assert not (host.tree / "jails/a").exists() and (host.tree / "etc/hosts").exists()
+    assert run("rm -f /nosuch").err == ""
+
+
+def test_devfs_needs_its_directory(host: SimulatedHost, run: Run) -> None:
+    run("mkdir -p /jails/a")
+    text = 'a { path = "/jails/a"; persist; mount.devfs; }'
+    refused = run("jail -f - -c a", stdin=text, code=1)
+    assert refused.err == "jail: a: mount.devfs: /jails/a/dev: No such file or directory\n"
+    (host.tree / "jails/a/dev").symlink_to("/etc")
+    assert "symbolic link" in run("jail -f - -c a", stdin=text, code=1).err
+    assert host.jails() == {} and host.mounts() == []
+
+
+def _archive(*entries: tuple[str, str | None]) -> bytes:
+    """A tar file of (name, content); content None: a directory; with "->" before it: a link."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as out:
+        for name, content in entries:
+            entry = tarfile.TarInfo(name)
+            if content is None:
+                entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                out.addfile(entry)
+            elif content.startswith("->"):
+                entry.type, entry.linkname = tarfile.SYMTYPE, content[2:]
+                out.addfile(entry)
+            else:
+                entry.size = len(content)
+                out.addfile(entry, io.BytesIO(content.encode()))
+    return buffer.getvalue()
+
+
+def test_tar_writes_through_no_link(host: SimulatedHost, tmp_path: Path) -> None:
+    packed = tmp_path / "a.tar"
+    entries = [("etc", "->/etc"), ("etc/passwd", "bad"), ("../up", "bad"), ("/abs", "fine"), ("d/f", "fine")]
+    packed.write_bytes(_archive(*entries))
+    (host.tree / "tmp/a").mkdir()
+    result = host.run(Command(("tar", "-x", "-f", "-", "-C", "/tmp/a"), stdin=packed))
+    assert result.code == 1
+    assert "etc/passwd: Cannot extract through symlink etc" in result.err
+    assert "../up: Path contains '..'" in result.err
+    assert not (host.tree / "etc/passwd").exists() and not (host.tree / "tmp/up").exists()
+    assert (host.tree / "tmp/a/abs").read_text() == (host.tree / "tmp/a/d/f").read_text() == "fine"
+
+
+def test_tar_replaces_a_link_at_the_end(host: SimulatedHost, tmp_path: Path) -> None:
+    packed = tmp_path / "a.tar"
+    packed.write_bytes(_archive(("hosts", "new")))
+    (host.tree / "tmp/a").mkdir()
+    (host.tree / "tmp/a/hosts").symlink_to("/etc/hosts")
+    assert host.run(Command(("tar", "-x", "-f", "-", "-C", "/tmp/a"), stdin=packed)).code == 0
+    assert (host.tree / "tmp/a/hosts").read_text() == "new"
+    assert "localhost" in (host.tree / "etc/hosts").read_text()
+
+
+def test_the_mirror_has_bases_and_nothing_else(run: Run, host: SimulatedHost) -> None:
+    url = "https://download.freebsd.org/releases/amd64/12.2-RELEASE"
+    name, digest, *_ = run(f"fetch -q -o - {url}/MANIFEST").out.split("\t")
+    assert name == "base.txz"
+    run(f"fetch -q -o /tmp/base.txz {url}/base.txz")
+    assert run(f"sha256 -c {digest} /tmp/base.txz").out == f"SHA256 (/tmp/base.txz) = {digest}\n"
+    assert run(f"sha256 -c {'0' * 64} /tmp/base.txz", code=2).out.endswith("[ Failed ]\n")
+    run("mkdir -p /jails/a")
+    run("tar -x -f /tmp/base.txz -C /jails/a")
+    assert host.run(Command(("test", "-x", "/jails/a/sbin/rtsol"))).code == 0
+    assert run(f"fetch -q -o /tmp/kernel.txz {url}/kernel.txz", code=1).err.endswith(": Not Found\n")
+    assert not (host.tree / "tmp/kernel.txz").exists()
+
+
+def test_cp_p_and_modes(host: SimulatedHost, run: Run) -> None:
+    run("mkdir -p -m 700 /tmp/deep/er")
+    run("cp -p /etc/resolv.conf /tmp/deep/er/copy")
+    run("chmod 600 /tmp/deep/er/copy")
+    assert stat.S_IMODE((host.tree / "tmp/deep/er").stat().st_mode) == 0o700
+    assert stat.S_IMODE((host.tree / "tmp/deep/er/copy").stat().st_mode) == 0o600
+    assert run("mkdir /tmp/deep", code=1).err == "mkdir: /tmp/deep: File exists\n"
+
+
+@pytest.mark.parametrize("program", ["cat", "test -f", "du -sh", "stat -f %HT%t%N", "sha256 -q", "realpath"])
+def test_absent_files(run: Run, program: str) -> None:
+    assert run(f"{program} /nosuch", code=1).out == ""
+
+
+def test_du(run: Run) -> None:
+    assert run("du -sh /etc").out.endswith("\t/etc\n")

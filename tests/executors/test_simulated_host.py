@@ -1,0 +1,297 @@
+"""The simulated host as a host: strict, lazy, shared by processes, and the jails that linger."""
+
+from __future__ import annotations
+
+import io
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from potnet.executors.base import Command, CommandResult
+from potnet.executors.simulated import HostFacts, SimulatedHost
+
+Run = Callable[..., CommandResult]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nosuchtool",
+        "ifconfig em0 frobnicate",
+        "ifconfig -x",
+        "ifconfig bridge1 create nonsense",
+        "jls --nonsense",
+        "jls jid devfs_ruleset",
+        "jail -R x",
+        "route add 10.0.0.0/8 192.168.178.1",
+        "netstat -an",
+        "pfctl -s Tables",
+        "pfctl -T show",
+        "sysctl -a",
+        "sysrc -x y",
+        "mount -t nullfs a b",
+        "find / -name x",
+        "rm -Rv /tmp",
+        "tar -c -f x y",
+        "tee -i x",
+        "mv -n a b",
+        "cp -R a b",
+        "chmod u+x /tmp",
+        "stat /tmp",
+        "fetch http://x/y",
+        "service sshd start",
+        "kldload pf",
+        "test a = b",
+        "env A=1 a b",
+        "jexec",
+    ],
+)
+def test_what_it_does_not_know_is_an_error(run: Run, line: str) -> None:
+    result = run(line, code=64)
+    assert result.err.startswith("simulated host: does not know ") and result.out == ""
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "scrub in all",
+        "binat on em0 from 10.0.0.1 to any -> 10.0.0.2",
+        "pass in on em0 route-to (em0 10.0.0.1)",
+        "pass on em0 proto tcp from any to any port > 1024",
+        'ext = "em0"',
+        "set skip on lo0",
+        "pass proto tcp keep state (max-src-conn-rate 1/2)",
+    ],
+)
+def test_pf_words_it_does_not_know(run: Run, host: SimulatedHost, rule: str) -> None:
+    assert "does not know" in run("pfctl -a x -f -", stdin=rule + "\n", code=64).err
+    assert host.anchor("x") == []
+
+
+def test_a_fresh_host_is_prepared(host: SimulatedHost, run: Run) -> None:
+    assert host.interfaces() == ["em0", "lo0"]
+    assert host.pf_enabled() and host.sysctl("net.inet.ip.forwarding") == "1"
+    assert host.anchor() == [
+        'nat-anchor "pot-nat" all',
+        'nat-anchor "pot-rdr/*" all',
+        'rdr-anchor "pot-rdr/*" all',
+        'anchor "pot-filter/*" all',
+        "pass all flags S/SA keep state",
+    ]
+    assert run("sysrc -n pf_enable").out == "YES\n"
+    run("pfctl -nf /etc/pf.conf")
+    assert run("route -n get default").out.count("192.168.178.1\n") == 1
+
+
+def test_a_bare_host(tmp_path: Path) -> None:
+    bare = SimulatedHost(tmp_path / "host", bare=True)
+    assert not bare.pf_enabled() and bare.anchor() == [] and bare.sysctl("net.inet.ip.forwarding") == "0"
+    assert not (bare.tree / "etc/pf.conf").exists()
+    assert bare.run(Command(("sysrc", "-n", "gateway_enable"))).out == "NO\n"
+    (bare.tree / "etc/pf.conf").write_text('nat-anchor "pot-nat"\n')
+    refused = bare.run(Command(("service", "pf", "start")))
+    assert refused.code == 1 and "Set pf_enable to YES" in refused.err
+    bare.run(Command(("sysrc", "pf_enable=YES")))
+    assert bare.run(Command(("service", "pf", "start"))).code == 0
+    assert bare.pf_enabled() and bare.anchor() == ['nat-anchor "pot-nat" all']
+
+
+def test_reading_makes_nothing(tmp_path: Path) -> None:
+    host = SimulatedHost(tmp_path / "host")
+    for line in ("ifconfig -l", "jls", "pfctl -sn", "sysctl -n net.inet.ip.forwarding"):
+        assert host.run(Command(tuple(line.split()), changes_host=False)).code == 0
+    assert not (tmp_path / "host").exists()
+    assert host.run(Command(("cat", "/etc/hosts"), changes_host=False)).code == 0
+    assert stat.S_IMODE((tmp_path / "host").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "host/host.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ifconfig bridge1 create", "tee /tmp/x", "pfctl -d", "sysctl net.inet.ip.forwarding=0", "rm /tmp/x"],
+)
+def test_a_command_called_reading_that_changes(host: SimulatedHost, line: str) -> None:
+    before = host.snapshot()
+    result = host.run(Command(tuple(line.split()), changes_host=False))
+    assert result.code == 64 and "reading only" in result.err
+    assert host.snapshot() == before
+
+
+def test_a_new_process_finds_the_same_host(tmp_path: Path) -> None:
+    first = SimulatedHost(tmp_path / "host", facts=HostFacts(hostname="one"))
+    first.run(Command(("ifconfig", "bridge3", "create", "descr", "x y", "up")))
+    second = SimulatedHost(tmp_path / "host", bare=True)
+    assert second.snapshot() == first.snapshot()
+    assert second.run(Command(("hostname",))).out == "one\n"
+
+
+WORKER = """
+import sys
+from pathlib import Path
+from potnet.executors.base import Command
+from potnet.executors.simulated import SimulatedHost
+host = SimulatedHost(Path(sys.argv[1]))
+for unit in range(int(sys.argv[2]), int(sys.argv[2]) + 20):
+    for line in (f"ifconfig epair{unit} create group potnet up", f"ifconfig bridge1 addm epair{unit}a"):
+        result = host.run(Command(tuple(line.split())))
+        assert result.code == 0, result
+"""
+
+
+def test_processes_at_the_same_time(tmp_path: Path) -> None:
+    host = SimulatedHost(tmp_path / "host")
+    host.run(Command(("ifconfig", "bridge1", "create", "up")))
+    package = str(Path(__file__).parents[2])
+    workers = [
+        subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path / "host"), str(start)], cwd=package)
+        for start in (0, 100, 200)
+    ]
+    assert [worker.wait(timeout=30) for worker in workers] == [0, 0, 0]
+    bridge = host.interface("bridge1")
+    assert bridge is not None and len(bridge.members) == 60
+    indexes = host.run(Command(("ifconfig", "bridge1"))).out.split("port ")[2:]
+    assert len({text.split()[0] for text in indexes}) == 60
+
+
+def test_two_processes_make_the_host_at_once(tmp_path: Path) -> None:
+    package = str(Path(__file__).parents[2])
+    code = WORKER.replace("ifconfig bridge1 addm epair{unit}a", "ifconfig epair{unit}a")
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "new"), str(start)], cwd=package)
+        for start in (0, 100)
+    ]
+    assert [worker.wait(timeout=30) for worker in workers] == [0, 0]
+    assert len(SimulatedHost(tmp_path / "new").interfaces()) == 2 + 80
+
+
+def _vnet_jail(run: Run, name: str = "a", unit: int = 7) -> str:
+    run(f"mkdir -p /jails/{name}")
+    run(f"ifconfig epair{unit} create group potnet up")
+    text = f'{name} {{ path = "/jails/{name}"; persist; vnet; vnet.interface = "epair{unit}b"; }}'
+    run(f"jail -i -f - -c {name}", stdin=text)
+    return text
+
+
+def test_a_jail_that_lingers(host: SimulatedHost, run: Run) -> None:
+    text = _vnet_jail(run)
+    host.linger(2)
+    assert run("jail -f - -r a", stdin=text).out == "a: removed\n"
+    assert run("jls -n jid name").out == ""
+    assert run("jls -d -n jid name path dying").out == "jid=1 name=a path=/jails/a dying\n"
+    run("ifconfig epair7b", code=0)
+    assert host.interface("epair7b") is not None and host.jails(dying=True) == {}
+
+
+def test_the_name_of_a_dying_jail_is_free_and_its_epair_can_go(host: SimulatedHost, run: Run) -> None:
+    text = _vnet_jail(run)
+    host.linger(50)
+    run("jail -f - -r a", stdin=text)
+    run("ifconfig epair7b", code=1)
+    assert run("jls -j a jid", code=1).err == 'jls: jail "a" is dying\n'
+    assert run("jls -d -n -j a name dying").out == "name=a dying\n"
+    run("ifconfig epair7a destroy")
+    run("ifconfig epair7 create")
+    assert run("jail -i -f - -c a", stdin=text).out == "2\n"
+    assert run("jls -d -n -j a jid dying").out == "jid=2 nodying\n"
+
+
+def test_everything_is_as_before_after_a_start_and_a_stop(host: SimulatedHost, run: Run) -> None:
+    run("mkdir -p /jails/a")
+    run("ifconfig bridge1 create up")
+    before = host.snapshot()
+    text = _vnet_jail(run)
+    run("ifconfig bridge1 addm epair7a private epair7a")
+    run("ifconfig -j a epair7b inet 10.0.0.2/24 up")
+    run("route -j a add default 10.0.0.1")
+    run("pfctl -a pot-rdr/a -f -", stdin="rdr pass on em0 proto tcp from any to (em0) port 1 -> 10.0.0.2\n")
+    assert host.snapshot() != before
+    run("pfctl -a pot-rdr/a -f -", stdin="")
+    run("jail -f - -r a", stdin=text)
+    run("ifconfig epair7a destroy")
+    assert host.snapshot() == before
+
+
+def test_a_jail_that_fails_half_way_leaves_nothing(host: SimulatedHost, run: Run) -> None:
+    run("mkdir -p /jails/a/dev")
+    before = host.snapshot()
+    text = """a { path = "/jails/a"; persist; mount.devfs; vnet; vnet.interface = "nosuch0"; }"""
+    result = run("jail -f - -c a", stdin=text, code=1)
+    assert result.out == "a: created\na: removed\n"
+    assert result.err.splitlines()[1] == "jail: a: /sbin/ifconfig nosuch0 vnet a: failed"
+    aliased = """a { path = "/jails/a"; persist; ip4.addr = "em0|192.168.178.9", "nosuch0|192.168.178.8"; }"""
+    run("jail -f - -c a", stdin=aliased, code=1)
+    assert host.snapshot() == before
+
+
+def test_programs_in_a_jail(host: SimulatedHost, run: Run) -> None:
+    _vnet_jail(run)
+    assert run("jexec a sh", code=1).err == "jexec: execvp: sh: No such file or directory\n"
+    assert run("jexec a vi", code=1).err == "jexec: execvp: vi: No such file or directory\n"
+    assert "the simulated host answers" in run("jexec a ifconfig -l").err
+    assert run("jexec a ifconfig -l").err == ""
+    run("fetch -q -o /tmp/base.txz https://x.org/14.2-RELEASE/base.txz")
+    run("tar -x -f /tmp/base.txz -C /jails/a")
+    run("jexec a /bin/sh /etc/rc")
+    run("jexec a /bin/sh /etc/rc.shutdown")
+    assert host.jails()["a"].ran == ["/bin/sh /etc/rc", "/bin/sh /etc/rc.shutdown"]
+    (host.tree / "jails/a/bin/vi").touch(0o755)
+    refused = run("jexec a vi", code=126)
+    assert refused.err.startswith("simulated host: vi is in the jail but is not simulated; these are: cat, ")
+    (host.tree / "jails/a/etc/resolv.conf").symlink_to("/etc/hosts")
+    assert "localhost" in run("jexec a cat /etc/resolv.conf").out
+
+
+def test_a_shell_in_a_jail(
+    host: SimulatedHost, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _vnet_jail(run)
+    assert host.attach(Command(("jexec", "a", "/bin/sh"))) == 1
+    run("fetch -q -o /tmp/base.txz https://x.org/14.2-RELEASE/base.txz")
+    run("tar -x -f /tmp/base.txz -C /jails/a")
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO("echo 'one two'\nifconfig -l\nnosuch\n\nexit 3\necho no\n"))
+    assert host.attach(Command(("jexec", "a", "/bin/sh"))) == 3
+    captured = capsys.readouterr()
+    assert captured.out == "one two\nlo0 epair7b\n" and captured.err == "sh: nosuch: not found\n"
+    assert host.attach(Command(("jexec", "a", "false"))) == 1
+
+
+def test_hooks_are_recorded_and_not_run(host: SimulatedHost, run: Run) -> None:
+    run("tee /tmp/hook", stdin="#!/bin/sh\ntouch /tmp/ran\n")
+    said = run("env _POT_NAME=a _POT_IP=10.0.0.1 /tmp/hook").out
+    assert "/tmp/hook" in said
+    assert host.hooks() == [{"path": "/tmp/hook", "environment": {"_POT_NAME": "a", "_POT_IP": "10.0.0.1"}}]
+
+
+def test_sockets(host: SimulatedHost, run: Run) -> None:
+    host.listen("tcp", 1024, command="nginx")
+    host.listen("udp", 53, address="127.0.0.1")
+    lines = run("sockstat -46l").out.splitlines()
+    assert [line.split()[4:6] for line in lines[1:]] == [["tcp4", "*:1024"], ["udp4", "127.0.0.1:53"]]
+
+
+def test_a_command_takes_about_as_long_with_many_jails(host: SimulatedHost, run: Run) -> None:
+    def seconds(unit: int) -> float:
+        run(f"mkdir -p /jails/j{unit}")
+        text = f'j{unit} {{ path = "/jails/j{unit}"; persist; vnet; vnet.interface = "epair{unit}b"; }}'
+        began = time.perf_counter()
+        run(f"ifconfig epair{unit} create group potnet up")
+        run(f"ifconfig bridge1 addm epair{unit}a")
+        run(f"jail -i -f - -c j{unit}", stdin=text)
+        run(f"ifconfig -j j{unit} epair{unit}b inet 10.0.0.{unit}/24 up")
+        run(
+            f"pfctl -a pot-rdr/j{unit} -f -",
+            stdin="rdr on em0 proto tcp from any to any port 1 -> 10.0.0.2\n",
+        )
+        return time.perf_counter() - began
+
+    run("ifconfig bridge1 create up")
+    times = [seconds(unit) for unit in range(1, 121)]
+    # The medians, so that a busy machine does not matter; growth with the number would be tenfold.
+    early, late = sorted(times[:30])[15], sorted(times[-30:])[15]
+    assert late < 4 * early
