@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from potnet import config as configuration
 from potnet.config import Config
-from potnet.errors import ConfigError, PotnetError
+from potnet.errors import ConfigError, HostError, PotnetError
 from potnet.locks import Locks
 from potnet.store.store import Store
 
@@ -56,6 +56,7 @@ class App:
     notify: Callable[[str], None]
     locks: Locks
     make_executor: Callable[[], Executor]
+    dry_run: bool = False
 
     @cached_property
     def executor(self) -> Executor:
@@ -65,7 +66,12 @@ class App:
     def driver(self) -> Driver:
         from potnet.drivers.freebsd import FreeBSD
 
-        return FreeBSD(self.executor, self._render)
+        driver = FreeBSD(self.executor, self._render)
+        if self.dry_run:
+            from potnet.drivers.assumed import Assumed
+
+            return Assumed(driver)
+        return driver
 
     def _render(self, template: str, values: dict[str, object]) -> str:
         # Only what renders a template pays for Jinja2's import.
@@ -79,11 +85,11 @@ def open_app(settings: Settings) -> Iterator[App]:
     """The application for one command. Raises ConfigError, StoreError or HostError."""
     config = configuration.load_in_force(settings.config_file)
     kind = _host_kind(settings, config)
-    via = settings.via if settings.via is not None else config.via
-    if via and kind != "freebsd":
-        raise ConfigError("--via reaches a real host only", hint="add --host freebsd")
-    if settings.changes_host and not settings.dry_run and kind == "freebsd" and not via:
-        _require_root()
+    via = _prefix(settings, config, kind)
+    if kind == "freebsd" and via is None:
+        _require_freebsd()
+        if settings.changes_host and not settings.dry_run:
+            _require_root()
     notify = _silent if settings.quiet else _stderr
     if kind == "sim" and settings.changes_host:
         notify(SIMULATED_NOTICE)
@@ -97,6 +103,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             notify=notify,
             locks=Locks(None if settings.dry_run else directory / "locks"),
             make_executor=lambda: _executor(settings, kind, via, directory),
+            dry_run=settings.dry_run,
         )
 
 
@@ -105,6 +112,24 @@ def _host_kind(settings: Settings, config: Config) -> str:
     if wanted != "auto":
         return wanted
     return "freebsd" if platform.system() == "FreeBSD" else "sim"
+
+
+def _prefix(settings: Settings, config: Config, kind: str) -> str | None:
+    """The prefix of all commands; an empty one is a mistake that would hit this machine."""
+    via = settings.via if settings.via is not None else config.via
+    if via is not None and not via.strip():
+        raise ConfigError("--via is empty", hint='give a prefix such as "ssh root@host", or leave it out')
+    if via is not None and kind != "freebsd":
+        raise ConfigError("--via reaches a real host only", hint="add --host freebsd")
+    return via
+
+
+def _require_freebsd() -> None:
+    if platform.system() != "FreeBSD":
+        raise HostError(
+            f"this machine runs {platform.system()}, not FreeBSD",
+            hint='reach a FreeBSD host with --via "ssh root@host", or try --host sim',
+        )
 
 
 def _require_root() -> None:
@@ -118,7 +143,7 @@ def _state_dir(config: Config, kind: str, via: str | None) -> Path:
     """Where the store of a host is: each host behind a prefix has its own."""
     if config.state_dir:
         base = Path(config.state_dir)
-    elif platform.system() == "FreeBSD" and os.geteuid() == 0 and kind == "freebsd":
+    elif platform.system() == "FreeBSD" and kind == "freebsd" and (via is None or os.geteuid() == 0):
         base = Path("/var/db/potnet")
     else:
         home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())

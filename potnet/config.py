@@ -166,7 +166,7 @@ def _public_network(value: Any) -> IPNetwork:
 
 def _extra_interfaces(value: Any) -> tuple[tuple[str, IPNetwork], ...]:
     if not isinstance(value, dict):
-        hint = 'write [network.extra_interfaces] and lines such as em1 = "10.0.0.0/8"'
+        hint = 'write [network.extra_interfaces] and lines such as em1 = "172.16.0.0/12"'
         raise _Refusal("is not a table", hint)
     found = []
     for name, network in value.items():

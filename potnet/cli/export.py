@@ -34,7 +34,12 @@ def export_ports(
     with opened(options, changes_host=True) as app:
         changed = operation.export_ports(app, pot, exports, loopback)
     text = ", ".join(_export_text(e.protocol, e.pot_port, e.host_port) for e in changed.exports)
-    tell(options, {"name": changed.name, "changed": True}, [f"{changed.name} exports {text or 'nothing'}"])
+    listed = [
+        {"protocol": str(e.protocol), "pot_port": e.pot_port, "host_port": e.host_port}
+        for e in changed.exports
+    ]
+    view = {"name": changed.name, "changed": True, "exports": listed}
+    tell(options, view, [f"{changed.name} exports {text or 'nothing'}"])
 
 
 def _export_text(protocol: str, pot_port: int, host_port: int | None) -> str:

@@ -20,7 +20,7 @@ _pots = click.option("-p", "--pot", "pots", multiple=True, metavar="POT", help="
 def _one_choice(names: tuple[str, ...], *others: bool) -> None:
     """Refuse none of, or more than one of, names and the flags that stand for them."""
     if [bool(names), *others].count(True) != 1:
-        raise click.UsageError("name one or more pots, or give --all")
+        raise click.UsageError("name pots, or give --all or its like, and not both")
 
 
 @click.command(cls=Command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -54,8 +54,11 @@ class Failures:
             self._errors.append(error)
             self.names.append(name)
 
-    def throw(self) -> None:
-        """Raise what was kept, if anything was."""
+    def throw(self, done: Sequence[str], notify: Callable[[str], None]) -> None:
+        """Raise what was kept, if anything was, after telling what was done all the same."""
+        if self._errors:
+            for line in done:
+                notify(line)
         if len(self._errors) == 1:
             raise self._errors[0]
         if self._errors:
@@ -107,10 +110,8 @@ def require_pot(app: App, name: str) -> Pot:
 
 
 def require_bridge(app: App, name: str) -> Bridge:
-    """The bridge of that name, a public one made known if need be; raises PotnetError."""
+    """The bridge of that name; raises PotnetError that names those there are."""
     bridge = app.store.bridge(name)
-    if bridge is None and name in (PUBLIC, PUBLIC6):
-        bridge = public_bridge(app, 4 if name == PUBLIC else 6)
     if bridge is None:
         names = tuple(b.name for b in app.store.bridges())
         raise PotnetError(f"there is no bridge {name!r}", hint=_those("bridges", names))
@@ -176,6 +177,8 @@ def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
     return tuple(variables)
 
 
-def pot_directory(app: App, name: str) -> str:
-    """Where potnet keeps what belongs to a pot on the host."""
-    return f"{app.config.jails}/{name}"
+def pot_directory(app: App, pot: Pot) -> str:
+    """Where potnet keeps what belongs to a pot on the host; the configuration may have changed since."""
+    if pot.root_made:
+        return pot.root.removesuffix("/m")
+    return f"{app.config.jails}/{pot.name}"

@@ -98,7 +98,7 @@ def _draft(app: App, request: CreateRequest) -> Pot:
 
 def _root(app: App, name: str, path: str | None) -> str:
     if path is None:
-        return f"{pot_directory(app, name)}/m"
+        return f"{app.config.jails}/{name}/m"
     if not path.startswith("/") or any(ord(c) < 32 or c == "\x7f" for c in path):
         raise UsageError(f"--path {path!r}: not an absolute path", hint="such as /jails/web")
     return str(Path(path)) if path.strip("/") else "/"
@@ -151,7 +151,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot) -> Pot:
         draft,
         name=name,
         hostname=draft.hostname or name,
-        root=draft.root if request.path else f"{pot_directory(app, name)}/m",
+        root=draft.root if request.path else _root(app, name, None),
     )
     check_resolver(app, pot)
     pot = attach(app, pot, request.bridge, request.addresses)
@@ -160,7 +160,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot) -> Pot:
 
 
 def _make_root(app: App, pot: Pot, base: str | None) -> None:
-    directory = pot_directory(app, pot.name)
+    directory = pot_directory(app, pot)
     if not pot.root_made:
         _check_given_root(app, pot)
         return

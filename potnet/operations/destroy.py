@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from potnet.actions import Plan, RemoveTree, Step
 from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
-from potnet.host_state import Query
+from potnet.host_state import FileKind, Query
 from potnet.model import PUBLIC, PUBLIC6, Pot
 from potnet.operations.common import NETWORK_LOCK, pot_directory, require_bridge, require_pot
 from potnet.operations.stop import clear_up
@@ -37,9 +37,11 @@ def _remove_files(app: App, pot: Pot) -> None:
     """Remove the pot's directory: the root that create made, and its hooks."""
     if not pot.root_made and not pot.hooks:
         return
-    directory = pot_directory(app, pot.name)
-    mounts = app.driver.observe(Query(mounts=True)).mounts
-    inside = [point for point in mounts if point == directory or point.startswith(f"{directory}/")]
+    directory = pot_directory(app, pot)
+    state = app.driver.observe(Query(mounts=True, files=(directory,)))
+    if state.files[directory] is FileKind.ABSENT:
+        return
+    inside = [point for point in state.mounts if point == directory or point.startswith(f"{directory}/")]
     if inside:
         raise HostError(
             f"something is mounted in {directory}: {', '.join(inside)}",

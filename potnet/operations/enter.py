@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
+from potnet.host_state import FileKind, Query
 from potnet.operations.common import is_running, require_pot
 from potnet.operations.start import start
+from potnet.planning.jail import path_in
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -18,6 +20,12 @@ SHELL = "/bin/sh"
 def run(app: App, name: str) -> int:
     """Start the pot if it is stopped, open a shell in it, and return the shell's exit code."""
     start(app, [name])
+    shell = path_in(require_pot(app, name).root, SHELL.lstrip("/"))
+    if app.driver.observe(Query(files=(shell,))).files[shell] is FileKind.ABSENT:
+        raise PotnetError(
+            f"{name} runs, but has no programs: there is no {SHELL} in its root",
+            hint=f"create it with -b RELEASE or --path DIR; `potnet exec {name} -- CMD` runs what it has",
+        )
     return app.executor.attach(Command(("jexec", name, SHELL), timeout=None))
 
 

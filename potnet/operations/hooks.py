@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 
-def hook_path(app: App, pot: str, kind: HookKind) -> str:
+def hook_path(app: App, pot: Pot, kind: HookKind) -> str:
     """Where a hook of a pot lies on the host."""
     return f"{pot_directory(app, pot)}/conf/{kind}"
 
@@ -21,4 +21,4 @@ def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Ste
     """The step that runs a hook, if the pot has one of this kind."""
     if kind not in pot.hooks:
         return ()
-    return (Step(RunHook(hook_path(app, pot.name, kind), environment_of(pot, jid)), None, f"{kind} hook"),)
+    return (Step(RunHook(hook_path(app, pot, kind), environment_of(pot, jid)), None, f"{kind} hook"),)

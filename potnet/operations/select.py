@@ -37,15 +37,24 @@ def only_pot(app: App) -> str:
 
 def needs(app: App, pot: Pot) -> tuple[str, ...]:
     """The pots that have to run before this one: the DNS server, where it is the resolver."""
+    wanted = pot.resolver.kind is ResolverKind.POT and app.store.pot(app.config.dns_name) is not None
+    return (app.config.dns_name,) if wanted else ()
+
+
+def check_needs(app: App, pot: Pot) -> None:
+    """Raises PotnetError when a pot that this one needs is missing, or is not what it needs."""
     if pot.resolver.kind is not ResolverKind.POT:
-        return ()
-    if app.store.pot(app.config.dns_name) is None:
-        raise PotnetError(
-            f"{pot.name} has its resolver in the pot {app.config.dns_name}, which does not exist",
-            hint=f"create it (`potnet create -p {app.config.dns_name} -N public-bridge …`), "
-            f"or choose another resolver: `potnet set -p {pot.name} -d inherit`",
-        )
-    return (app.config.dns_name,)
+        return
+    name, address = app.config.dns_name, app.config.dns_address
+    server = app.store.pot(name)
+    hint = (
+        f"create it (`potnet create -p {name} -N public-bridge …`), "
+        f"or choose another resolver: `potnet set -p {pot.name} -d inherit`"
+    )
+    if server is None:
+        raise PotnetError(f"{pot.name} has its resolver in the pot {name}, which does not exist", hint)
+    if server.ipv4 != address:
+        raise PotnetError(f"the pot {name} has not the resolvers' address {address}", hint)
 
 
 def in_order(names: Iterable[str], needed: Callable[[str], Sequence[str]]) -> list[str]:

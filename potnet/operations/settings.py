@@ -94,10 +94,10 @@ def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
         pot = require_pot(app, name)
         texts = {kind: _script(path) for kind, path in hooks.items()}
         steps = [
-            Step(MakeDirectory(pot_directory(app, name), "700")),
-            Step(MakeDirectory(f"{pot_directory(app, name)}/conf", "700")),
+            Step(MakeDirectory(pot_directory(app, pot), "700")),
+            Step(MakeDirectory(f"{pot_directory(app, pot)}/conf", "700")),
         ]
-        steps += [Step(WriteFile(hook_path(app, name, kind), texts[kind], mode="700")) for kind in texts]
+        steps += [Step(WriteFile(hook_path(app, pot, kind), texts[kind], mode="700")) for kind in texts]
         apply(Plan(tuple(steps)), app.driver)
         kinds = tuple(kind for kind in HookKind if kind in pot.hooks or kind in hooks)
         app.store.update_pot(replace(pot, hooks=kinds))
@@ -133,6 +133,8 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
         place = path_in(pot.root, str(target))
         there = app.driver.observe(Query(files=(place,))).files[place]
         # As cp(1): into a folder that exists, else under the new name.
+        if there is not FileKind.DIRECTORY and destination.endswith("/"):
+            raise PotnetError(f"there is no directory {destination} in {name}")
         if there is FileKind.DIRECTORY:
             target = target / source.resolve().name
         with tempfile.NamedTemporaryFile(suffix=".tar") as file:

@@ -30,7 +30,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.hooks import hook_steps
 from potnet.operations.ports import needs_range, with_ports
-from potnet.operations.select import in_order, needs
+from potnet.operations.select import check_needs, in_order, needs
 from potnet.operations.stop import clear_up
 from potnet.planning import resolver
 from potnet.planning.jail import LOOKED_AT, boot_command, host_files, path_in, wants_devfs
@@ -56,21 +56,22 @@ def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
     for name in order:
         with failures.collect(name):
             outcomes.append(_start(app, name, failures))
-    failures.throw()
+    failures.throw([f"{outcome.name} is running" for outcome in outcomes], app.notify)
     return tuple(outcomes)
 
 
 def _start(app: App, name: str, failures: Failures) -> Outcome:
     pot = require_pot(app, name)
-    for other in needs(app, pot):
-        if other in failures.names:
-            raise HostError(f"the pot {other}, which it needs, could not be started")
     with app.locks.hold(f"pot-{name}"):
         run = app.store.run(name)
         state = app.driver.observe(Query(jails=(name,)))
         if running(run, state):
             return Outcome(name, False)
         refuse_foreign(pot, run, state.jails.get(name))
+        check_needs(app, pot)
+        for other in needs(app, pot):
+            if other in failures.names:
+                raise HostError(f"the pot {other}, which it needs, could not be started")
         apply(Plan(hook_steps(app, pot, HookKind.PRESTART, None)), app.driver)
         _start_locked(app, require_pot(app, name), run)
         return Outcome(name, True)

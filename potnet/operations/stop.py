@@ -21,6 +21,7 @@ from potnet.operations.common import (
     require_pot,
 )
 from potnet.operations.hooks import hook_steps
+from potnet.operations.select import in_order, needs
 from potnet.planning import resolver
 from potnet.planning.jail import path_in
 from potnet.planning.ownership import owned, refuse_foreign, running
@@ -34,12 +35,17 @@ SHUTDOWN = ("/bin/sh", "/etc/rc.shutdown")
 
 
 def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
-    """Stop pots; what is stopped is left alone. All are tried, then the failures are raised together."""
+    """Stop pots, each before what it depends on; what is stopped is left alone.
+
+    All are tried, then the failures are raised together.
+    """
     outcomes, failures = [], Failures("stop")
-    for name in names:
+    needed = {name: needs(app, require_pot(app, name)) for name in names}
+    users = {name: [user for user in names if name in needed[user]] for name in names}
+    for name in in_order(names, lambda name: users[name]):
         with failures.collect(name), app.locks.hold(f"pot-{name}"):
             outcomes.append(_stop(app, name))
-    failures.throw()
+    failures.throw([f"{outcome.name} is stopped" for outcome in outcomes], app.notify)
     return tuple(outcomes)
 
 

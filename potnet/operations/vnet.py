@@ -9,7 +9,7 @@ from potnet.actions import Plan, SetForwarding
 from potnet.apply import apply, apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import Query
-from potnet.model import Bridge, BridgeKind
+from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind
 from potnet.operations.bridging import (
     free_bridge,
     look_for_bridges,
@@ -46,6 +46,8 @@ def vnet_stop(app: App, bridge: str | None) -> bool:
 
 
 def _meant(app: App, name: str | None) -> list[Bridge]:
+    if name in (PUBLIC, PUBLIC6):
+        return [public_bridge(app, 4 if name == PUBLIC else 6)]
     if name is not None:
         return [require_bridge(app, name)]
     return [public_bridge(app, family) for family in app.config.stack.families]

@@ -82,7 +82,7 @@ class Allocator(Database):
             if not self._is_excluded(network, number):
                 raise PotnetError(
                     f"{address} is an ordinary address of network {network}",
-                    hint="only the address of the DNS pot is reserved this way: see POT_DNS_IP",
+                    hint="only the DNS pot has one that is kept back: dns.address in the configuration",
                 )
             self._lease(network, number, pot)
             return net.address(number)

@@ -64,7 +64,7 @@ class Store(Pots):
         with self.transaction():
             old = self.bridge(bridge.name)
             if old is None:
-                raise PotnetError(f"there is no bridge {bridge.name}", hint="potnet show lists the bridges")
+                raise PotnetError(f"there is no bridge {bridge.name}", hint="see `potnet list --bridges`")
             self.remove_bridge(bridge.name)
             self._write_bridge(bridge)
 
@@ -110,7 +110,7 @@ class Store(Pots):
         name = run.pot.name
         with self.transaction():
             if self.row("SELECT 1 FROM pot WHERE name = ?", name) is None:
-                raise PotnetError(f"there is no pot {name}", hint="potnet show lists the pots")
+                raise PotnetError(f"there is no pot {name}", hint="`potnet list` shows the pots")
             self.change(
                 "INSERT OR REPLACE INTO run (pot, record, jid, files, saved, devfs, booted)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",

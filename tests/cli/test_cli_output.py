@@ -246,7 +246,14 @@ DONE = [
     ),
     (
         "export-ports -e 80:30080 -e udp:53", "export_ports", EXPORTED,
-        "c exports 80:30080, udp:53\n", {"name": "c", "changed": True},
+        "c exports 80:30080, udp:53\n",
+        {
+            "name": "c", "changed": True,
+            "exports": [
+                {"protocol": "tcp", "pot_port": 80, "host_port": 30080},
+                {"protocol": "udp", "pot_port": 53, "host_port": None},
+            ],
+        },
     ),
     (
         "create-private-bridge -B stove -S 4", "create_private_bridge", BRIDGE_MADE,

@@ -213,3 +213,36 @@ def test_json_is_what_the_manual_says(potnet: Session) -> None:
     assert set(bridge) == {"bridge", "network", "gateway", "size", "free", "addresses"}
     assert (bridge["size"], bridge["free"]) == (4, 5)
     assert "redirections" in json.loads(potnet("show -p casserole -o json"))
+
+
+def test_a_dry_run_of_several_pots_is_what_their_start_does(
+    potnet: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("casserole", "ragout", "stew"):
+        potnet(f"create -p {name} -N public-bridge -S dual")
+    potnet("create -p dns -N public-bridge")
+    potnet("create -p soup -N public-bridge -d pot")
+    for verb in ("start", "stop"):
+        planned = potnet(f"{verb} --all -n").splitlines()
+        capsys.readouterr()
+        assert run([verb, "--all", "-v"]) == 0
+        done = capsys.readouterr().err.replace("potnet: + ", "").splitlines()
+        looks = (
+            *(
+                "jls ",
+                "stat ",
+                "route -n",
+                "cat ",
+                "sysctl -n",
+                "netstat ",
+                "hostname",
+                "pfctl -s",
+                "potnet: ",
+            ),
+            *("ifconfig -l", "ifconfig -g"),
+        )
+        shows = [
+            line for line in done
+            if not line.startswith(looks) and not (line.startswith("ifconfig ") and len(line.split()) == 2)
+        ]  # fmt: skip
+        assert planned == shows, verb

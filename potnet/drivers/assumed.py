@@ -1,0 +1,164 @@
+"""A driver for dry runs: what was only printed is taken to have happened.
+
+A dry run of several pots plans the second one as the real run would, with the first one's bridge there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from potnet.actions import (
+    Action,
+    AddMember,
+    CreateBridge,
+    CreateEpair,
+    DestroyInterface,
+    LoadAnchor,
+    RemoveAddress,
+    SetAddress,
+    SetForwarding,
+    StartJail,
+    StopJail,
+)
+from potnet.drivers.base import Driver
+from potnet.host_state import (
+    ActiveRedirection,
+    HostState,
+    Interface,
+    InterfaceAddress,
+    JailState,
+    Query,
+    Usage,
+)
+from potnet.model import BRIDGE_GROUP, GROUP
+from potnet.ruleset import SourceNat
+
+#: JIDs that no kernel gives out.
+_FIRST_JID = 1_000_000
+
+
+class Assumed:
+    """Answers as `inner` does, with the actions performed so far added to what it sees."""
+
+    def __init__(self, inner: Driver) -> None:
+        self._inner = inner
+        self._actions: list[Action] = []
+        self._jids: dict[str, int] = {}
+
+    def observe(self, query: Query) -> HostState:
+        """See `Driver`."""
+        state = self._inner.observe(query)
+        for action in self._actions:
+            state = self._after(state, action, query)
+        return state
+
+    def perform(self, action: Action) -> str:
+        """See `Driver`. A jail has a JID at once, so that it counts as started."""
+        out = self._inner.perform(action)
+        self._actions.append(action)
+        if isinstance(action, StartJail):
+            self._jids[action.jail.name] = _FIRST_JID + len(self._jids)
+            return f"{self._jids[action.jail.name]}\n"
+        return out
+
+    def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
+        """See `Driver`."""
+        return self._inner.redirections(anchor)
+
+    def real_path(self, path: str) -> str | None:
+        """See `Driver`."""
+        return self._inner.real_path(path)
+
+    def usage(self, pot: str, root: str) -> Usage:
+        """See `Driver`."""
+        return self._inner.usage(pot, root)
+
+    def describe(self, action: Action) -> tuple[str, ...]:
+        """See `Driver`."""
+        return self._inner.describe(action)
+
+    def _after(self, state: HostState, action: Action, query: Query) -> HostState:
+        match action:
+            case CreateBridge(name, text, members):
+                made = Interface(name, True, description=text, groups=_OF_BRIDGE, members=members)
+                return _with_interface(state, made, query)
+            case CreateEpair(unit, text):
+                made = Interface(f"epair{unit}a", True, description=text, groups=_OF_EPAIR)
+                return _with_interface(_with_interface(state, Interface(f"epair{unit}b"), query), made, query)
+            case DestroyInterface(name):
+                return _without_interface(state, name)
+            case SetAddress(name, address, prefix, None):
+                return _changed(state, name, added=InterfaceAddress(address, prefix))
+            case RemoveAddress(name, address):
+                return _changed(state, name, removed=address)
+            case AddMember(bridge, member, _):
+                return _changed(state, bridge, member=member)
+            case SetForwarding(family, enabled) if state.forwarding:
+                return replace(state, forwarding={**state.forwarding, family: enabled})
+            case LoadAnchor(anchor, rules) if anchor == query.loaded_anchor:
+                return replace(state, nat_loaded=isinstance(rules, SourceNat))
+            case StartJail(jail) if query.jails is None or jail.name in query.jails:
+                started = JailState(self._jids[jail.name], jail.name, jail.root)
+                return replace(state, jails={**state.jails, jail.name: started})
+            case StopJail(jail):
+                left = {name: each for name, each in state.jails.items() if name != jail.name}
+                return replace(state, jails=left)
+        return state
+
+
+_OF_BRIDGE = frozenset({GROUP, BRIDGE_GROUP})
+_OF_EPAIR = frozenset({GROUP})
+
+
+def _with_interface(state: HostState, made: Interface, query: Query) -> HostState:
+    """The state with one more interface, as far as it was asked for."""
+    new = {made.name}
+    shown: Mapping[str, Interface] = {made.name: made} if made.name in query.interfaces else {}
+    return replace(
+        state,
+        names=state.names | new if query.names else state.names,
+        own=state.own | new if query.own and GROUP in made.groups else state.own,
+        pot_bridges=state.pot_bridges | new
+        if query.pot_bridges and BRIDGE_GROUP in made.groups
+        else state.pot_bridges,
+        interfaces={**state.interfaces, **shown},
+    )
+
+
+def _without_interface(state: HostState, name: str) -> HostState:
+    """The state without an interface, and without the other end of an epair."""
+    gone = {f"{name[:-1]}a", f"{name[:-1]}b"} if name.startswith("epair") else {name}
+    left = {
+        key: replace(found, members=tuple(m for m in found.members if m not in gone))
+        for key, found in state.interfaces.items()
+        if key not in gone
+    }
+    return replace(
+        state,
+        names=state.names - gone,
+        own=state.own - gone,
+        pot_bridges=state.pot_bridges - gone,
+        interfaces=left,
+    )
+
+
+def _changed(
+    state: HostState,
+    name: str,
+    added: InterfaceAddress | None = None,
+    removed: object = None,
+    member: str | None = None,
+) -> HostState:
+    """The state with an interface's addresses or members changed, if it was looked at."""
+    found = state.interfaces.get(name)
+    if found is None:
+        return state
+    addresses = tuple(a for a in found.addresses if a.address != removed)
+    changed = replace(
+        found,
+        up=True,
+        addresses=(*addresses, added) if added else addresses,
+        members=(*found.members, member) if member else found.members,
+    )
+    return replace(state, interfaces={**state.interfaces, name: changed})
