@@ -177,9 +177,8 @@ def rename(world: World, source: str, target: str, nofollow: bool) -> CommandRes
 
 def refuse_mount(world: World, real: Path) -> None:
     """A mount point, or a directory of the real machine that is part of the host, does not go."""
-    points = [world.tree.resolve(p) for p in world.mounts() if world.tree.stat(p) is not None]
-    points += [Path(row["real"]) for _, row in world.state.scan("mapped")]
-    if real in points:
+    mapped = (row["real"] for _, row in world.state.scan("mapped"))
+    if world.state.get("mount-at", str(real)) is not None or str(real) in mapped:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
 

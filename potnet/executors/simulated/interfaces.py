@@ -116,7 +116,7 @@ def add_member(world: World, bridge: Interface, name: str) -> None:
         raise ToolError(f"ifconfig: BRDGADD {name}: Device busy")
     if found.kind in ("bridge", "loop"):
         raise ToolError(f"ifconfig: BRDGADD {name}: Invalid argument")
-    if not world.members(bridge.name):
+    if world.state.first("member", f"{bridge.name}/") is None:
         bridge.mtu = found.mtu
         world.save(bridge)
     found.mtu = bridge.mtu

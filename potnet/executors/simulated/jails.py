@@ -217,9 +217,8 @@ def _mount(call: _Call, given: jailconf.Parameters) -> None:
         raise ToolError(f"{call.prefix}mount.devfs: {point} is a symbolic link")
     if not stat.S_ISDIR(status.st_mode):
         raise ToolError(f"{call.prefix}mount.devfs: {point}: Not a directory")
-    order = call.world.state.next_number("mount")
-    call.world.state.put("mount", point, {"order": order})
-    call.undo.append(lambda: call.world.state.delete("mount", point))
+    call.world.mount(point)
+    call.undo.append(lambda: call.world.unmount(point))
 
 
 def _devfs(given: jailconf.Parameters) -> str:
@@ -229,7 +228,7 @@ def _devfs(given: jailconf.Parameters) -> str:
 def _clean(world: World, given: jailconf.Parameters) -> None:
     """What jail(8) takes away after a removal, as far as the configuration it is given names it."""
     if "mount.devfs" in given:
-        world.state.delete("mount", _devfs(given))
+        world.unmount(_devfs(given))
     for key in ("ip4.addr", "ip6.addr"):
         for name, text in _addresses(given, key):
             if name:

@@ -50,9 +50,10 @@ class Parser(Tokens):
     def parse(self) -> Ruleset:
         """Read on past a bad line, as pfctl does; the errors are in `errors`."""
         begun = ""
-        for number, piece in enumerate(self._text.split("\n"), 1):
+        pieces = self._text.split("\n")
+        for number, piece in enumerate(pieces, 1):
             line, begun = begun + piece, ""
-            if line.endswith("\\"):
+            if line.endswith("\\") and number < len(pieces):
                 begun = line[:-1] + " "
                 continue
             try:

@@ -134,7 +134,7 @@ def mount(world: World, argv: list[str], _: Stdin) -> CommandResult:
         case ["-t", "devfs", "devfs", point]:
             if not world.tree.is_dir(point):
                 raise ToolError(f"mount: {point}: No such file or directory")
-            world.state.put("mount", point, {"order": world.state.next_number("mount")})
+            world.mount(point)
             lines = []
         case rest:
             raise unknown(f"mount {' '.join(rest)}")
@@ -150,12 +150,11 @@ def umount(world: World, argv: list[str], _: Stdin) -> CommandResult:
     if len(argv) != 2 or argv[1].startswith("-"):
         raise unknown(f"umount {' '.join(argv[1:])}")
     point = argv[1]
-    if world.state.get("mount", point) is None:
+    if not world.unmount(point):
         if world.tree.stat(point) is None:
             missing = f"umount: {point}: statfs: No such file or directory"
             raise ToolError(f"{missing}\numount: {point}: unknown file system")
         raise ToolError(f"umount: {point}: not a file system root directory")
-    world.state.delete("mount", point)
     return CommandResult()
 
 

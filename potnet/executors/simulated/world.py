@@ -201,6 +201,20 @@ class World:
 
     # Mounts
 
+    def mount(self, point: str) -> None:
+        """Mount a devfs. Its real path is kept too, so that removals need not look at all mounts."""
+        real = str(self.tree.resolve(point))
+        self.state.put("mount", point, {"order": self.state.next_number("mount"), "real": real})
+        self.state.put("mount-at", real, {"point": point})
+
+    def unmount(self, point: str) -> bool:
+        """False when nothing is mounted there."""
+        row = self.state.get("mount", point)
+        if row is not None:
+            self.state.delete("mount", point)
+            self.state.delete("mount-at", row["real"])
+        return row is not None
+
     def mounts(self) -> list[str]:
         """The devfs mount points, by path, in the order they were mounted."""
         rows = self.state.scan("mount")
