@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from world import World
+from world import Faulty, World
 
 from potnet.errors import PotnetError, UsageError
-from potnet.executors.base import Command
+from potnet.executors.base import Command, CommandResult
 from potnet.operations.destroy import destroy_pot
 from potnet.operations.start import start
 from potnet.operations.stop import stop
@@ -95,6 +95,20 @@ def test_a_filter_that_is_off_is_refused(world: World) -> None:
     # What needs no bridge needs no filter.
     world.create("ragout", "inherit")
     world.do(start, ["ragout"])
+
+
+def test_a_host_without_pf_at_all_is_told_so(world: World) -> None:
+    class NoModule(Faulty):
+        def run(self, command: Command) -> CommandResult:
+            if command.argv[0] == "pfctl":
+                return CommandResult(1, "", "pfctl: /dev/pf: No such file or directory\n")
+            return super().run(command)
+
+    world.create("casserole", "public-bridge")
+    world.executor = NoModule(world.host)
+    with pytest.raises(PotnetError, match="pf is not enabled") as caught:
+        world.do(start, ["casserole"])
+    assert "potnet init" in str(caught.value.hint)
 
 
 def test_a_jail_that_is_still_dying_does_not_stand_in_the_way(world: World) -> None:

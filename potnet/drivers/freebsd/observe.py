@@ -139,9 +139,13 @@ class Observer:
         return None
 
     def _packet_filter(self, local: bool) -> PacketFilter:
+        status = self._run("pfctl", "-s", "info")
+        if status.code != 0 and "/dev/pf" in status.err:
+            # The module is not loaded: there is no filter at all.
+            return PacketFilter()
         calls = parse.anchors(self._out("pfctl", "-sn") + self._out("pfctl", "-sr"))
         return PacketFilter(
-            enabled=self._out("pfctl", "-s", "info").startswith("Status: Enabled"),
+            enabled=status.out.startswith("Status: Enabled"),
             nat_anchors=calls["nat-anchor"],
             rdr_anchors=calls["rdr-anchor"],
             filter_anchors=calls["anchor"],
