@@ -125,9 +125,12 @@ def _observe(app: App, run: Run, bridges: dict[str, Bridge]) -> HostState:
     host_ends = {a.host_end for a in pot.attachments}
     external = external_interface(app, state)
     going = [b for b in bridges.values() if is_last_pot(b, host_ends, state, external)]
-    unmade = run.jid is None and any(b.interface not in state.interfaces for b in bridges.values())
-    if unmade or any(b.network is not None for b in going):
-        state = replace(state, pot_bridges=app.driver.observe(Query(pot_bridges=True)).pot_bridges)
+    routed = [b for b in bridges.values() if b.network is not None]
+    absent = [b for b in routed if b.interface not in state.interfaces]
+    if absent or any(b in going for b in routed):
+        anchor = app.config.nat_anchor if absent else None
+        more = app.driver.observe(Query(pot_bridges=True, loaded_anchor=anchor))
+        state = replace(state, pot_bridges=more.pot_bridges, nat_loaded=more.nat_loaded)
     return state
 
 

@@ -76,10 +76,13 @@ def _bridges(
         bridge = bridges.get(attachment.bridge)
         if bridge is None:
             continue
-        # Without its bridge the host may still be prepared for it, by a start or stop that was cut off.
-        unmade = run.jid is None and bridge.interface not in state.interfaces
-        if unmade or is_last_pot(bridge, host_ends, state, external):
-            steps += plan_bridge_down(bridge, vnet, config, state).steps
+        # Without its bridge the host may still be prepared for it: a start or stop was cut off, or other
+        # hands took the bridge. After a reboot, too, it is gone, but then forwarding is not potnet's doing.
+        absent = bridge.interface not in state.interfaces
+        if absent or is_last_pot(bridge, host_ends, state, external):
+            same_boot = not absent or state.nat_loaded or run.jid is None
+            known = vnet if same_boot else replace(vnet, forwarding_set=False)
+            steps += plan_bridge_down(bridge, known, config, state).steps
             # What is planned to go is gone for the plan of the next one.
             state = replace(state, pot_bridges=state.pot_bridges - {bridge.interface})
     return steps
