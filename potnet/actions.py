@@ -83,11 +83,6 @@ class RemoveAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class BringUp:
-    interface: str
-
-
-@dataclass(frozen=True, slots=True)
 class AcceptAdvertisements:
     """Lets an interface of a jail configure itself from router advertisements (RFC 4862)."""
 
@@ -125,9 +120,13 @@ class LoadAnchor:
 
 @dataclass(frozen=True, slots=True)
 class KillStates:
-    """Ends the connections that came through redirections which are no more in force."""
+    """Ends the connections that came through redirections which are no more in force.
+
+    whole_pot: everything that leads to this address ends too, the pot going with it.
+    """
 
     redirections: tuple[Redirection, ...]
+    whole_pot: IPAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +143,12 @@ class StopJail:
 
 @dataclass(frozen=True, slots=True)
 class RunInJail:
-    """Runs a program of the jail's. tolerant: its failure does not matter."""
+    """Runs a program of the jail's. tolerant: its failure does not matter. patience: in seconds."""
 
     jail: str
     argv: tuple[str, ...]
     tolerant: bool = False
+    patience: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +197,16 @@ class RestoreFile:
 class MakeDirectory:
     path: str
     mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unmount:
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareFilter:
+    """Makes the packet filter's module available."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +296,6 @@ Action = (
     | AddMember
     | SetAddress
     | RemoveAddress
-    | BringUp
     | AcceptAdvertisements
     | SolicitRouter
     | AddDefaultRoute
@@ -303,6 +312,8 @@ Action = (
     | RestoreFile
     | MakeDirectory
     | RemoveTree
+    | Unmount
+    | PrepareFilter
     | Fetch
     | VerifyDigest
     | Unpack

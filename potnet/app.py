@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from potnet import config as configuration
 from potnet.config import Config
-from potnet.errors import ConfigError, HostError, PotnetError
+from potnet.errors import ConfigError, HostError, PotnetError, printable
 from potnet.locks import Locks
 from potnet.store.store import Store
 
@@ -162,7 +162,7 @@ def _executor(settings: Settings, kind: str, via: str | None, directory: Path) -
     else:
         from potnet.executors.local import LocalExecutor
 
-        executor = LocalExecutor()
+        executor = LocalExecutor(inherit=via is not None)
     if via:
         from potnet.executors.remote import RemoteExecutor
 
@@ -183,7 +183,7 @@ def _stdout(line: str) -> None:
 
 
 def _stderr(line: str) -> None:
-    print(f"potnet: {line}", file=sys.stderr, flush=True)
+    print(f"potnet: {printable(line)}", file=sys.stderr, flush=True)
 
 
 def _silent(line: str) -> None:

@@ -25,6 +25,11 @@ class PotnetError(Exception):
         return self.message
 
 
+def printable(text: str) -> str:
+    """Text for a terminal: escape sequences in what a tool or a jail said are shown and not sent."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
 class UsageError(PotnetError):
     """The command line itself is wrong: a malformed name, port or address."""
 

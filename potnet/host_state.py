@@ -35,6 +35,11 @@ class Interface:
     def has(self, address: IPAddress) -> bool:
         return any(a.address == address for a in self.addresses)
 
+    def has_alone(self, address: IPAddress) -> bool:
+        """Whether it has the address as one host's, as jail(8) sets it, and not with a network."""
+        alone = 32 if address.version == 4 else 128
+        return any(a.address == address and a.prefix == alone for a in self.addresses)
+
 
 @dataclass(frozen=True, slots=True)
 class JailState:

@@ -16,7 +16,7 @@ import click
 
 from potnet import __version__
 from potnet.cli.options import Options, global_options
-from potnet.errors import PotnetError
+from potnet.errors import PotnetError, printable
 
 INTERRUPTED = 130
 
@@ -115,9 +115,9 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 
 def _report(message: str, hint: str | None, code: int) -> int:
-    click.echo(f"potnet: {message}", err=True)
+    click.echo(f"potnet: {printable(message)}", err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(f"hint: {printable(hint)}", err=True)
     return code
 
 

@@ -26,6 +26,15 @@ class CommandError(HostError):
         """Whether it certainly made nothing: the thing was there already, and is not ours to undo."""
         return self.result.code != TIMED_OUT and "already exists" in self.result.err
 
+    @property
+    def taken_names(self) -> frozenset[str]:
+        """The interfaces that could not be made because the host has them, though it may not show them."""
+        argv = self.command.argv
+        if not self.refused or argv[0] != "ifconfig" or argv[2:3] != ("create",):
+            return frozenset()
+        name = argv[1]
+        return frozenset({f"{name}a", f"{name}b"} if name.startswith("epair") else {name})
+
 
 class Driver(Protocol):
     """One platform: facts from it, and actions on it."""

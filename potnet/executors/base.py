@@ -20,13 +20,16 @@ class Command:
     argv: the program and its arguments, never a string to be split.
     stdin: text fed to it, or a local file whose bytes are.
     changes_host: False for what only reads; a dry run carries these out and no others.
-    timeout: seconds until it is given up; None waits for ever (the jail's own rc, a shell).
+    timeout: seconds until it is given up; None waits for ever (a shell).
+    quiet: its output goes nowhere, since programs that it leaves running would hold on to it: one waits
+    for the command and not for them.
     """
 
     argv: tuple[str, ...]
     stdin: str | Path | None = None
     changes_host: bool = True
     timeout: float | None = 60.0
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from dataclasses import replace
 from potnet.errors import UsageError
 from potnet.executors.base import Command, CommandResult, Executor
 
+_QUIETLY = ("sh", "-c", 'exec "$@" </dev/null >/dev/null 2>&1', "sh")
+
 
 class RemoteExecutor:
     """Puts the prefix before each command and quotes its arguments for the shell at the far end."""
@@ -30,4 +32,6 @@ class RemoteExecutor:
         return self._inner.attach(self._far(command))
 
     def _far(self, command: Command) -> Command:
-        return replace(command, argv=self._prefix + tuple(shlex.quote(word) for word in command.argv))
+        # sshd waits for whatever holds the output, so it has to go nowhere at the far end.
+        argv = (*_QUIETLY, *command.argv) if command.quiet else command.argv
+        return replace(command, argv=self._prefix + tuple(shlex.quote(word) for word in argv))

@@ -23,12 +23,24 @@ def vnet(app: App) -> Vnet:
     return Vnet(app.store.bridges(), app.store.remembered(FORWARDING) is not None)
 
 
-def free_epairs(app: App, pot: Pot, names: Collection[str]) -> Pot:
+def with_stranded(app: App, known: Vnet, missing: Sequence[Bridge]) -> Vnet:
+    """`known`, with the epairs of recorded starts that these bridges have to take up again."""
+    names = {bridge.name for bridge in missing}
+    stranded: dict[str, list[str]] = {}
+    for run in app.store.runs() if names else ():
+        for attachment in run.pot.attachments:
+            if attachment.bridge in names:
+                stranded.setdefault(attachment.bridge, []).append(attachment.host_end)
+    return replace(known, stranded={name: tuple(ends) for name, ends in stranded.items()})
+
+
+def free_epairs(app: App, pot: Pot, names: Collection[str], hidden: Collection[str]) -> Pot:
     """The pot with epair units that nothing else on the host has; changed ones are recorded.
 
     One that is there and says it is this pot's was left by a start that nobody remembers: it goes.
+    hidden: names that the host has without showing them.
     """
-    taken = [a for a in pot.attachments if {a.host_end, a.jail_end} & set(names)]
+    taken = [a for a in pot.attachments if {a.host_end, a.jail_end} & {*names, *hidden}]
     if not taken:
         return pot
     shown = app.driver.observe(Query(interfaces=tuple(a.host_end for a in taken))).interfaces
@@ -39,13 +51,13 @@ def free_epairs(app: App, pot: Pot, names: Collection[str]) -> Pot:
             apply(Plan((Step(DestroyInterface(attachment.host_end)),)), app.driver)
         else:
             changed[attachment.unit] = attachment
-    return _renumbered(app, pot, set(changed))
+    return _renumbered(app, pot, set(changed), hidden)
 
 
-def _renumbered(app: App, pot: Pot, taken: set[int]) -> Pot:
+def _renumbered(app: App, pot: Pot, taken: set[int], hidden: Collection[str]) -> Pot:
     if not taken:
         return pot
-    busy = set(busy_units(app, "epair"))
+    busy = set(busy_units(app, "epair", hidden))
     with app.store.transaction():
         attachments = []
         for attachment in pot.attachments:
@@ -58,13 +70,17 @@ def _renumbered(app: App, pot: Pot, taken: set[int]) -> Pot:
     return pot
 
 
-def free_bridge(app: App, bridge: Bridge, state: HostState) -> Bridge:
-    """The bridge with a unit that nothing else on the host has; a changed one is recorded."""
+def free_bridge(app: App, bridge: Bridge, state: HostState, hidden: Collection[str] = ()) -> Bridge:
+    """The bridge with a unit that nothing else on the host has; a changed one is recorded.
+
+    hidden: names that the host has without showing them.
+    """
     found = state.interfaces.get(bridge.interface)
-    if found is None or found.description == description(bridge):
+    free = found is None or found.description == description(bridge)
+    if free and bridge.interface not in hidden:
         return bridge
     with app.store.transaction():
-        bridge = replace(bridge, unit=app.store.free_unit("bridge", busy_units(app, "bridge")))
+        bridge = replace(bridge, unit=app.store.free_unit("bridge", busy_units(app, "bridge", hidden)))
         app.store.update_bridge(bridge)
     return bridge
 
@@ -74,6 +90,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     routed = any(b.network is not None for b in missing)
     more = app.driver.observe(
         Query(
+            own=True,
             external=state.external is None and app.config.external_interface is None,
             routes=routed,
             forwarding=routed,
@@ -84,6 +101,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     )
     return replace(
         state,
+        own=more.own,
         external=state.external or more.external,
         routes=more.routes,
         forwarding=more.forwarding,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -145,11 +145,11 @@ def public_bridge(app: App, family: int) -> Bridge:
     return bridge
 
 
-def busy_units(app: App, kind: str) -> frozenset[int]:
-    """The numbers of epairs or bridges that the host has now."""
+def busy_units(app: App, kind: str, hidden: Collection[str] = ()) -> frozenset[int]:
+    """The numbers of epairs or bridges that the host has now; hidden: more names that it has."""
     pattern = re.compile(r"epair(\d+)[ab]" if kind == "epair" else r"bridge(\d+)")
     names = app.driver.observe(Query(names=True)).names
-    return frozenset(int(match[1]) for match in map(pattern.fullmatch, names) if match)
+    return frozenset(int(match[1]) for match in map(pattern.fullmatch, {*names, *hidden}) if match)
 
 
 def external_interface(app: App, state: HostState) -> str | None:

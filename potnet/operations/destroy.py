@@ -28,7 +28,7 @@ def destroy_pot(app: App, name: str) -> None:
             if running(run, state):
                 raise PotnetError(f"{name} is running", hint=f"`potnet stop {name}` first")
             with app.locks.hold(NETWORK_LOCK):
-                clear_up(app, run)
+                clear_up(app, run, state)
         _remove_files(app, pot)
         app.store.remove_pot(name)
 

@@ -13,6 +13,7 @@ from potnet.actions import (
     LoadRules,
     MoveFile,
     Plan,
+    PrepareFilter,
     RemoveFile,
     SetBootVariable,
     Step,
@@ -86,9 +87,10 @@ def _write_rules(app: App, path: str, state: HostState) -> list[str]:
     if exists:
         backup = _free_name(app, f"{path}.before-potnet")
         done += f"; the file as it was is {backup}"
+    ready = Step(PrepareFilter(), None, "pfctl wants the module even to check")
     check = Step(CheckRules(fresh_name(path)), None, "nothing is put in place that pf refuses")
     keep = (Step(CopyFile(path, backup)),) if exists else ()
-    _replace(app, path, new, exists, check, *keep)
+    _replace(app, path, new, exists, ready, check, *keep)
     return [done]
 
 
@@ -166,7 +168,7 @@ def _loading(path: str, found: PacketFilter, app: App, loopback: bool) -> tuple[
     calls = {("nat-anchor", n) for n in found.nat_anchors}
     calls |= {("rdr-anchor", n) for n in found.rdr_anchors}
     calls |= {("anchor", n) for n in found.filter_anchors}
-    actions: list[Action] = []
+    actions: list[Action] = [] if found.enabled else [PrepareFilter()]
     if not calls.issuperset(anchor_calls(app.config)):
         actions.append(LoadRules(path))
     if loopback and not found.filter_local:

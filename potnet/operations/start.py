@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from potnet.actions import Plan, RunInJail, StartJail, Step
 from potnet.apply import Applied, apply, apply_all, unhurried
+from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, HostState, Query
 from potnet.model import Bridge, HookKind, Pot, ResolverKind, Run
@@ -18,6 +19,7 @@ from potnet.operations.bridging import (
     remember_forwarding,
     restore_forwarding,
     vnet,
+    with_stranded,
 )
 from potnet.operations.common import (
     FORWARDING,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 RESOLV_CONF = "/etc/resolv.conf"
+#: How many names that the host has without showing them a start works around.
+HIDDEN_UNITS = 32
 
 __all__ = ["Outcome", "start"]
 
@@ -73,34 +77,50 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
             if other in failures.names:
                 raise HostError(f"the pot {other}, which it needs, could not be started")
         apply(Plan(hook_steps(app, pot, HookKind.PRESTART, None)), app.driver)
-        _start_locked(app, require_pot(app, name), run)
+        _start_locked(app, require_pot(app, name), run, state)
         return Outcome(name, True)
 
 
-def _start_locked(app: App, pot: Pot, run: Run | None) -> None:
+def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None:
     with app.locks.hold(NETWORK_LOCK):
         if run is not None:
             # A start that was cut off, a reboot, a jail removed by other hands: from a clean slate.
-            clear_up(app, run)
+            clear_up(app, run, jails)
         before = pot
         try:
-            pot, bridges, state = _prepare(app, pot)
-            applied, run = _apply_network(app, pot, bridges, state)
+            applied, run, state = _make_network(app, pot)
         except BaseException:
             app.store.update_pot(before)
             raise
     _boot(app, before, run, applied, state)
 
 
-def _prepare(app: App, pot: Pot) -> tuple[Pot, dict[str, Bridge], HostState]:
+def _make_network(app: App, pot: Pot) -> tuple[Applied, Run, HostState]:
+    """Bring the network and the jail up, with other units as long as the host has some that it does not show.
+
+    The unit of a cloned interface stays taken when the interface is renamed, or moved into a jail.
+    """
+    taken: set[str] = set()
+    while True:
+        pot, bridges, state = _prepare(app, pot, taken)
+        try:
+            return *_apply_network(app, pot, bridges, state), state
+        except CommandError as error:
+            names = error.taken_names
+            if not names or names <= taken or len(taken) > HIDDEN_UNITS:
+                raise
+            taken |= names
+
+
+def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge], HostState]:
     """Names and ports that are free on the host now, and the state that the plan is made from."""
     bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
     state = app.driver.observe(_query(app, pot, bridges))
     if pot.exports and ignored_exports(pot) is None:
         with app.store.transaction():
             pot = with_ports(app, pot, state)
-    pot = free_epairs(app, pot, state.names)
-    bridges = {name: free_bridge(app, bridge, state) for name, bridge in bridges.items()}
+    pot = free_epairs(app, pot, state.names, taken)
+    bridges = {name: free_bridge(app, bridge, state, taken) for name, bridge in bridges.items()}
     missing = [b for b in bridges.values() if not is_up(b, state)]
     if missing:
         state = look_for_bridges(app, missing, state)
@@ -128,7 +148,8 @@ def _query(app: App, pot: Pot, bridges: dict[str, Bridge]) -> Query:
 
 def _apply_network(app: App, pot: Pot, bridges: dict[str, Bridge], state: HostState) -> tuple[Applied, Run]:
     texts = _texts(app, pot, state)
-    around = Surroundings(vnet(app), bridges, texts, external_interface(app, state))
+    known = with_stranded(app, vnet(app), [b for b in bridges.values() if not is_up(b, state)])
+    around = Surroundings(known, bridges, texts, external_interface(app, state))
     plan = plan_start(pot, around, app.config, state)
     for notice in plan.notices:
         app.notify(notice)
@@ -188,8 +209,7 @@ def _texts(app: App, pot: Pot, state: HostState) -> dict[str, str]:
 def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -> None:
     """Let the jail's own rc run, which may take its time: nobody else waits for it."""
     pot = run.pot
-    jid = applied.output(StartJail).strip()
-    done = replace(run, jid=int(jid) if jid.isdigit() else None)
+    done = replace(run, jid=_jid(app, pot.name, applied.output(StartJail)))
     command = boot_command(pot, state)
     try:
         if command:
@@ -202,11 +222,19 @@ def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -
         app.notify(f"{pot.name} runs, but its poststart hook failed: {failure}")
 
 
+def _jid(app: App, name: str, printed: str) -> int | None:
+    """The JID that jail(8) printed; if it printed something else, the one that the jail has."""
+    if printed.strip().isdigit():
+        return int(printed)
+    found = app.driver.observe(Query(jails=(name,))).jails.get(name)
+    return found.jid if found is not None and not found.dying else None
+
+
 def _take_back(app: App, before: Pot, run: Run, error: BaseException) -> None:
     """Stop what was started; meanwhile other pots may have come to use its bridge, which then stays."""
     with unhurried(), app.locks.hold(NETWORK_LOCK):
         try:
-            clear_up(app, run)
+            clear_up(app, run, app.driver.observe(Query(jails=(run.pot.name,))))
         except PotnetError as more:
             if isinstance(error, PotnetError):
                 error.message += f"; {more.message}"

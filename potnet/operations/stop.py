@@ -10,14 +10,13 @@ from potnet.actions import Plan, RunInJail, SetForwarding, Step
 from potnet.apply import apply_all
 from potnet.errors import HostError
 from potnet.host_state import HostState, Query
-from potnet.model import Bridge, BridgeKind, HookKind, Run
+from potnet.model import Bridge, HookKind, Run
 from potnet.operations.bridging import vnet
 from potnet.operations.common import (
     FORWARDING,
     NETWORK_LOCK,
     Failures,
     Outcome,
-    external_interface,
     require_pot,
 )
 from potnet.operations.hooks import hook_steps
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 SHUTDOWN = ("/bin/sh", "/etc/rc.shutdown")
+#: The jail's own rc.shutdown gives up after 90 seconds (rc.conf(5), rcshutdown_timeout).
+SHUTDOWN_SECONDS = 120.0
 
 
 def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
@@ -60,7 +61,7 @@ def _stop(app: App, name: str) -> Outcome:
     if was_running:
         _shut_down(app, run)
     with app.locks.hold(NETWORK_LOCK):
-        cleared = clear_up(app, run)
+        cleared = clear_up(app, run, state)
     if was_running:
         for failure in apply_all(Plan(hook_steps(app, run.pot, HookKind.POSTSTOP, None)), app.driver):
             app.notify(f"{name} is stopped, but its poststop hook failed: {failure}")
@@ -73,19 +74,20 @@ def _shut_down(app: App, run: Run) -> None:
     for failure in apply_all(Plan(hook_steps(app, pot, HookKind.PRESTOP, run.jid)), app.driver):
         app.notify(f"the prestop hook of {pot.name} failed: {failure}")
     if run.booted and not pot.command:
-        apply_all(Plan((Step(RunInJail(pot.name, SHUTDOWN, tolerant=True)),)), app.driver)
+        action = RunInJail(pot.name, SHUTDOWN, tolerant=True, patience=SHUTDOWN_SECONDS)
+        apply_all(Plan((Step(action),)), app.driver)
 
 
-def clear_up(app: App, run: Run) -> bool:
+def clear_up(app: App, run: Run, jails: HostState) -> bool:
     """Take away what a start made, as far as it is there; whether there was anything.
 
-    Raises HostError that lists what is left; the start stays recorded then, so that a second stop finishes.
+    jails: a state in which the pot's jail was looked for. Raises HostError that lists what is left; the start
+    stays recorded then, so that a second stop finishes.
     """
+    found = jails.jails.get(run.pot.name)
     bridges = {b.name: b for a in run.pot.attachments if (b := app.store.bridge(a.bridge))}
-    state = _observe(app, run, bridges)
-    external = external_interface(app, state)
-    plan = plan_stop(run, bridges, vnet(app), app.config, state, external)
-    found = state.jails.get(run.pot.name)
+    state = replace(_observe(app, run, bridges, owned(run, found)), jails=jails.jails)
+    plan = plan_stop(run, bridges, vnet(app), app.config, state)
     if found is not None and not found.dying and not owned(run, found):
         app.notify(f"jail {run.pot.name} (jid {found.jid}) is not the one that potnet started: it stays")
     failures = apply_all(plan, app.driver)
@@ -106,28 +108,23 @@ def clear_up(app: App, run: Run) -> bool:
     return bool(plan.steps)
 
 
-def _observe(app: App, run: Run, bridges: dict[str, Bridge]) -> HostState:
+def _observe(app: App, run: Run, bridges: dict[str, Bridge], jail_there: bool) -> HostState:
+    """What a stop has to know of the host; without its jail, also what jail(8) would have taken along."""
     pot = run.pot
     etc = [path_in(pot.root, "etc/" + name) for name in run.files]
     saved = [path_in(pot.root, "etc/" + resolver.saved_name(name)) for name in run.files]
-    kinds = {b.kind for b in bridges.values()}
+    aliased = () if jail_there else tuple(dict.fromkeys(a.interface for a in pot.aliases))
     query = Query(
-        jails=(pot.name,),
         own=bool(pot.attachments),
-        interfaces=tuple(b.interface for b in bridges.values()),
-        external=BridgeKind.PUBLIC6 in kinds and app.config.external_interface is None,
+        interfaces=(*(b.interface for b in bridges.values()), *aliased),
         files=(*etc, *saved),
+        mounts=run.devfs and not jail_there,
     )
     state = app.driver.observe(query)
-    if pot.aliases and not owned(run, state.jails.get(pot.name)):
-        shown = app.driver.observe(Query(interfaces=tuple(dict.fromkeys(a.interface for a in pot.aliases))))
-        state = replace(state, interfaces={**state.interfaces, **shown.interfaces})
     host_ends = {a.host_end for a in pot.attachments}
-    external = external_interface(app, state)
-    going = [b for b in bridges.values() if is_last_pot(b, host_ends, state, external)]
     routed = [b for b in bridges.values() if b.network is not None]
     absent = [b for b in routed if b.interface not in state.interfaces]
-    if absent or any(b in going for b in routed):
+    if absent or any(is_last_pot(b, host_ends, state) for b in routed):
         anchor = app.config.nat_anchor if absent else None
         more = app.driver.observe(Query(pot_bridges=True, loaded_anchor=anchor))
         state = replace(state, pot_bridges=more.pot_bridges, nat_loaded=more.nat_loaded)

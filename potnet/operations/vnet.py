@@ -9,13 +9,14 @@ from potnet.actions import Plan, SetForwarding
 from potnet.apply import apply, apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import Query
-from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind
+from potnet.model import PUBLIC, PUBLIC6, Bridge, Pot
 from potnet.operations.bridging import (
     free_bridge,
     look_for_bridges,
     remember_forwarding,
     restore_forwarding,
     vnet,
+    with_stranded,
 )
 from potnet.operations.common import (
     FORWARDING,
@@ -25,7 +26,7 @@ from potnet.operations.common import (
     require_bridge,
 )
 from potnet.planning.packet_filter import check_anchors
-from potnet.planning.vnet import is_up, plan_bridge_down, plan_bridge_up
+from potnet.planning.vnet import is_up, plan_bridge_down, plan_bridge_up, plan_reload, users_of
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -56,6 +57,7 @@ def _meant(app: App, name: str | None) -> list[Bridge]:
 def _bring_up(app: App, bridge: Bridge) -> bool:
     query = Query(
         interfaces=(bridge.interface,),
+        external=bridge.network is not None and app.config.external_interface is None,
         packet_filter=bridge.network is not None,
     )
     state = app.driver.observe(query)
@@ -65,7 +67,13 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
             app.notify(notice)
     if not is_up(bridge, state):
         state = look_for_bridges(app, [bridge], state)
-    plan = plan_bridge_up(bridge, vnet(app), app.config, state, external_interface(app, state))
+    up = is_up(bridge, state)
+    external = external_interface(app, state)
+    known = with_stranded(app, vnet(app), [] if up else [bridge])
+    plan = plan_bridge_up(bridge, known, app.config, state, external)
+    if external is not None:
+        # Whoever says vnet-start wants it to work: what flushed the anchors does not say so.
+        plan = Plan((*plan.steps, *plan_reload(bridge, app.config, external, _pots_on(app, bridge), up)))
     remembered = app.store.remembered(FORWARDING)
     with app.store.transaction():
         remember_forwarding(app, plan, state)
@@ -77,7 +85,13 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
             restore_forwarding(app, remembered)
             app.store.update_bridge(bridge)
         raise
-    return bool(plan.steps) or not bridge.pinned
+    return not up or not bridge.pinned
+
+
+def _pots_on(app: App, bridge: Bridge) -> list[Pot]:
+    """The pots on a bridge as they were started."""
+    runs = (app.store.run(name) for name in app.store.bridged_names(bridge.name))
+    return [run.pot for run in runs if run is not None]
 
 
 def take_down(app: App, bridge: Bridge) -> bool:
@@ -86,12 +100,10 @@ def take_down(app: App, bridge: Bridge) -> bool:
         interfaces=(bridge.interface,),
         own=True,
         pot_bridges=True,
-        external=bridge.kind is BridgeKind.PUBLIC6 and app.config.external_interface is None,
     )
     state = app.driver.observe(query)
     found = state.interfaces.get(bridge.interface)
-    uplinks = {external_interface(app, state)} if bridge.kind is BridgeKind.PUBLIC6 else set()
-    members = sorted(set(found.members) - uplinks) if found else []
+    members = sorted(users_of(bridge, found.members, state)) if found else []
     if members:
         raise PotnetError(
             f"bridge {bridge.name} is in use: {', '.join(_owners(app, bridge, members))}",

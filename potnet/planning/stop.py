@@ -9,13 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from potnet.actions import DestroyInterface, KillStates, LoadAnchor, Plan, RemoveAddress, Step, StopJail
+from potnet.actions import (
+    DestroyInterface,
+    KillStates,
+    LoadAnchor,
+    Plan,
+    RemoveAddress,
+    Step,
+    StopJail,
+    Unmount,
+)
 from potnet.config import Config
 from potnet.host_state import HostState
 from potnet.model import Bridge, Run
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
-from potnet.planning.jail import jail_of
+from potnet.planning.jail import jail_of, path_in
 from potnet.planning.ownership import owned
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
 from potnet.ruleset import NoRules
@@ -27,12 +36,11 @@ def plan_stop(
     vnet: Vnet,
     config: Config,
     state: HostState,
-    external: str | None,
 ) -> Plan:
     """All steps from a running, or half started, pot to a stopped one. `run`: as it was started."""
     steps = [*_exports(run, config), *_jail(run, state), *_epairs(run, state)]
     steps += resolver.give_back(run, state)
-    steps += _bridges(run, bridges, vnet, config, state, external)
+    steps += _bridges(run, bridges, vnet, config, state)
     return Plan(tuple(steps))
 
 
@@ -42,7 +50,7 @@ def _exports(run: Run, config: Config) -> list[Step]:
         return []
     return [
         Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules())),
-        Step(KillStates(gone), None, "a connection outlives the rule that let it in"),
+        Step(KillStates(gone, run.pot.ipv4), None, "a connection outlives the rule that let it in"),
     ]
 
 
@@ -50,12 +58,15 @@ def _jail(run: Run, state: HostState) -> list[Step]:
     jail = jail_of(run.pot, run.devfs)
     if owned(run, state.jails.get(run.pot.name)):
         return [Step(StopJail(jail))]
-    # The jail is gone, but jail(8) takes its aliases away only if it removes the jail itself.
-    return [
+    # The jail is gone, but jail(8) takes aliases and mounts away only if it removes the jail itself.
+    left = [
         Step(RemoveAddress(interface, address), None, "left by a jail that is gone")
         for interface, address in jail.aliases
-        if interface in state.interfaces and state.interfaces[interface].has(address)
+        if interface in state.interfaces and state.interfaces[interface].has_alone(address)
     ]
+    devfs = path_in(run.pot.root, "dev")
+    mounted = run.devfs and devfs in state.mounts
+    return [*left, *([Step(Unmount(devfs), None, "left by a jail that is gone")] if mounted else [])]
 
 
 def _epairs(run: Run, state: HostState) -> list[Step]:
@@ -68,7 +79,6 @@ def _bridges(
     vnet: Vnet,
     config: Config,
     state: HostState,
-    external: str | None,
 ) -> list[Step]:
     host_ends = {a.host_end for a in run.pot.attachments}
     steps: list[Step] = []
@@ -79,7 +89,7 @@ def _bridges(
         # Without its bridge the host may still be prepared for it: a start or stop was cut off, or other
         # hands took the bridge. After a reboot, too, it is gone, but then forwarding is not potnet's doing.
         absent = bridge.interface not in state.interfaces
-        if absent or is_last_pot(bridge, host_ends, state, external):
+        if absent or is_last_pot(bridge, host_ends, state):
             same_boot = not absent or state.nat_loaded or run.jid is None
             known = vnet if same_boot else replace(vnet, forwarding_set=False)
             steps += plan_bridge_down(bridge, known, config, state).steps

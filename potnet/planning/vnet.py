@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.actions import CreateBridge, DestroyInterface, LoadAnchor, Plan, SetAddress, SetForwarding, Step
+from potnet.actions import (
+    AddMember,
+    CreateBridge,
+    DestroyInterface,
+    LoadAnchor,
+    Plan,
+    SetAddress,
+    SetForwarding,
+    Step,
+)
 from potnet.config import Config
 from potnet.errors import HostError
 from potnet.host_state import HostState
-from potnet.model import Bridge, BridgeKind
+from potnet.model import Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf
 from potnet.ruleset import NoRules
 
@@ -20,11 +29,13 @@ from potnet.ruleset import NoRules
 class Vnet:
     """What potnet knows of its bridges beside the one in question.
 
-    bridges: all of them. forwarding_set: potnet itself switched IPv4 forwarding on.
+    bridges: all of them. forwarding_set: potnet itself switched IPv4 forwarding on. stranded: by bridge,
+    the epairs of running pots, which are on none when somebody has destroyed it under them.
     """
 
     bridges: tuple[Bridge, ...] = ()
     forwarding_set: bool = False
+    stranded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def others_up(self, bridge: Bridge, state: HostState) -> bool:
         """Whether another bridge with IPv4 is on the host."""
@@ -58,7 +69,7 @@ def plan_bridge_up(
     if is_up(bridge, state):
         return Plan()
     if bridge.kind is BridgeKind.PUBLIC6:
-        return _public6_up(bridge, state, external)
+        return _public6_up(bridge, vnet, config, state, external)
     return _ipv4_up(bridge, vnet, config, state, external)
 
 
@@ -67,7 +78,7 @@ def _ipv4_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, exter
         raise HostError(f"bridge {bridge.name} has no network")
     if external is None:
         raise HostError("the host has no default route", hint="set network.external_interface")
-    _refuse_overlap(bridge.network, vnet.gateways, state)
+    _refuse_overlap(bridge.network, vnet, config, state)
     steps: list[Step] = []
     if not vnet.others_up(bridge, state):
         steps += _host_wide(config, external, state)
@@ -82,7 +93,15 @@ def _ipv4_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, exter
         steps.append(Step(create, DestroyInterface(bridge.interface), f"the bridge {bridge.name}"))
     address = SetAddress(bridge.interface, bridge.gateway, bridge.network.prefixlen)
     steps.append(Step(address, None, "its address is the pots' gateway"))
-    return Plan(tuple(steps))
+    return Plan((*steps, *_rejoin(bridge, vnet, config, state)))
+
+
+def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> list[Step]:
+    """Takes up the pots that still run after their bridge was destroyed under them."""
+    if bridge.interface in state.interfaces:
+        return []
+    left = [end for end in vnet.stranded.get(bridge.name, ()) if end in state.own]
+    return [Step(AddMember(bridge.interface, end, config.isolate), None, "a pot that runs") for end in left]
 
 
 def _host_wide(config: Config, external: str, state: HostState) -> list[Step]:
@@ -101,7 +120,7 @@ def _host_wide(config: Config, external: str, state: HostState) -> list[Step]:
     return steps
 
 
-def _public6_up(bridge: Bridge, state: HostState, external: str | None) -> Plan:
+def _public6_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str | None) -> Plan:
     if external is None:
         raise HostError("the host has no default route", hint="set network.external_interface")
     if not state.members_keep_addresses:
@@ -117,22 +136,49 @@ def _public6_up(bridge: Bridge, state: HostState, external: str | None) -> Plan:
             f"{bridge.interface} is down", hint=f"`ifconfig {bridge.interface} up`, or stop the pots on it"
         )
     undo = DestroyInterface(bridge.interface)
-    return Plan((Step(create, undo, f"{external} and the pots in one network"),))
+    made = Step(create, undo, f"{external} and the pots in one network")
+    return Plan((made, *_rejoin(bridge, vnet, config, state)))
 
 
-def _refuse_overlap(network: IPNetwork, gateways: Collection[IPAddress], state: HostState) -> None:
+def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostState) -> None:
+    known = [behind for _, behind in config.extra_interfaces]
     for route in sorted(state.routes, key=lambda route: route.destination.prefixlen):
         destination = route.destination
-        if destination.version != network.version or destination.prefixlen == 0:
+        # Two halves are how a VPN puts itself before the default route.
+        if destination.version != network.version or destination.prefixlen <= 1:
             continue
-        ours = route.interface in state.pot_bridges or (
-            destination.prefixlen == 32 and destination.ip in gateways
+        ours = (
+            route.interface in state.pot_bridges
+            or destination in known
+            or (destination.prefixlen == 32 and destination.ip in vnet.gateways)
         )
         if not ours and (destination in network or network in destination):
             raise HostError(
                 f"network {network} overlaps the host's route to {destination} by {route.interface}",
                 hint="choose another network.public in the configuration, or remove that route",
             )
+
+
+def plan_reload(
+    bridge: Bridge, config: Config, external: str, pots: Sequence[Pot], up: bool
+) -> tuple[Step, ...]:
+    """Fills the anchors of a bridge and of the pots on it anew, whatever they hold.
+
+    up: the bridge is there; else the plan that makes it has filled its own already.
+    """
+    if bridge.network is None:
+        return ()
+    wanted = {pf.pot_anchor(config, pot.name): pf.pot_rules(pot, bridge, config, external) for pot in pots}
+    if up:
+        own = pf.bridge_isolation(config, bridge)
+        wanted[pf.nat_anchor(config)] = pf.source_nat(config, external)
+        wanted[pf.external_anchor(config)] = pf.external_isolation(config, external)
+        wanted[pf.bridge_anchor(config, bridge.name)] = own
+    return tuple(
+        Step(LoadAnchor(anchor, rules), None, "as it should be")
+        for anchor, rules in wanted.items()
+        if rules != NoRules()
+    )
 
 
 def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> Plan:
@@ -152,10 +198,19 @@ def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostStat
     return Plan(tuple(steps))
 
 
-def is_last_pot(bridge: Bridge, host_ends: Collection[str], state: HostState, external: str | None) -> bool:
+def is_last_pot(bridge: Bridge, host_ends: Collection[str], state: HostState) -> bool:
     """Whether a bridge goes with these epairs: nothing else is a member, and vnet-start did not make it."""
     found = state.interfaces.get(bridge.interface)
     if found is None or bridge.pinned:
         return False
-    uplinks = {external} if bridge.kind is BridgeKind.PUBLIC6 else set()
-    return not set(found.members) - set(host_ends) - uplinks
+    return not users_of(bridge, found.members, state) - set(host_ends)
+
+
+def users_of(bridge: Bridge, members: Collection[str], state: HostState) -> set[str]:
+    """The members for which a bridge is there: all but the uplink, which is the one that is not ours.
+
+    It may be another one by now than the external interface of when the bridge was made.
+    """
+    others = set(members)
+    uplinks = others - state.own
+    return others - uplinks if bridge.kind is BridgeKind.PUBLIC6 and len(uplinks) == 1 else others

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 from test_life import KINDS, prepare
-from world import World
+from world import Faulty, World
 
-from potnet.executors.base import Command
+from potnet.errors import PotnetError
+from potnet.executors.base import Command, CommandResult
+from potnet.operations.bridges import create_private_bridge
+from potnet.operations.destroy import destroy_pot
 from potnet.operations.info import info
 from potnet.operations.start import start
 from potnet.operations.stop import stop
@@ -107,3 +110,124 @@ def test_stop_finishes_what_other_hands_began(world: World, kind: str, stack: st
             run(world, "ifconfig", bridges[0], "destroy")
     world.do(stop, ["casserole"])
     assert world.host.snapshot() == before
+
+
+def test_units_that_the_host_has_without_showing_them_are_worked_around(world: World) -> None:
+    class Hidden(Faulty):
+        """epair0, epair1 and bridge0 were renamed: not to be seen, and not to be made."""
+
+        def run(self, command: Command) -> CommandResult:
+            if command.argv[2:3] == ("create",) and command.argv[1] in ("epair0", "epair1", "bridge0"):
+                return CommandResult(1, "", f"ifconfig: interface {command.argv[1]} already exists\n")
+            return super().run(command)
+
+    world.create("casserole", "public-bridge")
+    before = world.host.snapshot()
+    world.executor = Hidden(world.host)
+    world.do(start, ["casserole"])
+    assert world.host.interface("bridge1").members == ("epair2a",)
+    world.do(stop, ["casserole"])
+    assert world.host.snapshot() == before
+
+
+def test_a_host_that_has_every_unit_gives_up_with_the_tools_own_words(world: World) -> None:
+    class Full(Faulty):
+        def run(self, command: Command) -> CommandResult:
+            if command.argv[2:3] == ("create",):
+                return CommandResult(1, "", f"ifconfig: interface {command.argv[1]} already exists\n")
+            return super().run(command)
+
+    world.create("casserole", "public-bridge")
+    before, records = world.host.snapshot(), world.records()["pots"]
+    world.executor = Full(world.host)
+    with pytest.raises(PotnetError, match="already exists"):
+        world.do(start, ["casserole"])
+    assert (world.host.snapshot(), world.records()["pots"]) == (before, records)
+
+
+def test_devfs_of_a_jail_that_somebody_else_removed_is_unmounted(world: World) -> None:
+    pot = world.create("casserole", "inherit", base="12.2")
+    world.do(start, ["casserole"])
+    run(world, "jail", "-r", "casserole")
+    assert f"{pot.root}/dev" in world.host.mounts()
+    world.do(stop, ["casserole"])
+    assert f"{pot.root}/dev" not in world.host.mounts()
+    world.do(destroy_pot, "casserole")
+
+
+def test_vnet_start_fills_flushed_anchors_anew(world: World) -> None:
+    prepare(world, "private-bridge", "ipv4")
+    world.do(start, ["casserole"])
+    world.do(vnet_start, "stove")
+    whole = world.host.snapshot()
+    for anchor in world.host.anchors():
+        run(world, "pfctl", "-a", anchor, "-f", "-", stdin="")
+    assert world.host.snapshot() != whole
+    assert not world.do(vnet_start, "stove")
+    assert world.host.snapshot() == whole
+
+
+@pytest.mark.parametrize(("kind", "stack"), [k for k in KINDS if "bridge" in k[0]])
+def test_a_bridge_that_was_destroyed_under_its_pots_takes_them_up_again(
+    world: World, kind: str, stack: str
+) -> None:
+    for name in ("casserole", "ragout"):
+        prepare_plain(world, kind, stack, name)
+        world.do(start, [name])
+    bridges = {n: world.host.interface(n).members for n in world.host.interfaces() if n.startswith("bridge")}
+    for bridge in bridges:
+        run(world, "ifconfig", bridge, "destroy")
+    world.do(stop, ["ragout"])
+    world.do(start, ["ragout"])
+    for bridge, members in bridges.items():
+        assert set(world.host.interface(bridge).members) == set(members)
+
+
+def prepare_plain(world: World, kind: str, stack: str, name: str) -> None:
+    if kind == "private-bridge" and not [b for b in world.records()["bridges"] if b.name == "stove"]:
+        world.do(create_private_bridge, "stove", 4)
+    world.create(name, kind, stack, bridge="stove" if kind == "private-bridge" else None)
+
+
+def test_the_ipv6_bridge_goes_although_the_external_interface_is_another_by_now(world: World) -> None:
+    world.create("casserole", "public-bridge", "ipv6")
+    before = world.host.snapshot()
+    world.do(start, ["casserole"])
+    world.configure('[network]\nexternal_interface = "em7"\n')
+    world.do(stop, ["casserole"])
+    assert world.host.snapshot() == before
+
+
+def test_stop_and_destroy_work_where_pf_is_gone(world: World) -> None:
+    prepare(world, "public-bridge", "ipv4")
+    world.do(start, ["casserole"])
+
+    class NoModule(Faulty):
+        def run(self, command: Command) -> CommandResult:
+            if command.argv[0] == "pfctl":
+                return CommandResult(1, "", "pfctl: /dev/pf: No such file or directory\n")
+            return super().run(command)
+
+    world.executor = NoModule(world.host)
+    world.do(stop, ["casserole"])
+    world.do(destroy_pot, "casserole")
+    assert "bridge0" not in world.host.interfaces()
+
+
+@pytest.mark.parametrize("code", [124, 255])
+def test_no_answer_is_not_taken_for_absence(world: World, code: int) -> None:
+    class Silent(Faulty):
+        """Changes go through, looks are not answered: an ssh whose connection is gone."""
+
+        def run(self, command: Command) -> CommandResult:
+            if not command.changes_host and command.argv[0] in ("ifconfig", "stat"):
+                return CommandResult(code, "", "ssh: connection reset\n")
+            return super().run(command)
+
+    world.create("casserole", "public-bridge", base="12.2")
+    world.do(start, ["casserole"])
+    running, records = world.host.snapshot(), world.records()
+    world.executor = Silent(world.host)
+    with pytest.raises(PotnetError, match="ssh"):
+        world.do(stop, ["casserole"])
+    assert (world.host.snapshot(), world.records()) == (running, records)

@@ -6,25 +6,29 @@ from potnet.actions import (
     Action,
     DestroyInterface,
     KillStates,
+    LoadAnchor,
     RemoveAddress,
     RemoveFile,
     RestoreFile,
     RunInJail,
     SolicitRouter,
     StopJail,
+    Unmount,
 )
 from potnet.drivers.base import CommandError
-from potnet.drivers.freebsd.observe import Observer
+from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse import redirected_states
 from potnet.drivers.freebsd.render import Render, Renderer
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
 from potnet.host_state import ActiveRedirection, HostState, Query, Usage
+from potnet.ruleset import NoRules
 
 #: What a tool says when the thing to be taken away is not there: removing the absent is success.
 _ABSENT: dict[type, tuple[str, ...]] = {
     DestroyInterface: ("does not exist",),
     StopJail: ("not found",),
     RemoveAddress: ("SIOCDIFADDR", "does not exist"),
+    Unmount: ("not a file system root directory",),
 }
 
 
@@ -68,9 +72,15 @@ class FreeBSD:
 
     def _commands(self, action: Action) -> tuple[Command, ...]:
         if isinstance(action, KillStates):
-            keys = redirected_states(self._observer.states(), action.redirections)
-            return tuple(Command(("pfctl", "-k", "id", "-k", key)) for key in keys)
+            return self._killing(action)
         return self._renderer.commands(action)
+
+    def _killing(self, action: KillStates) -> tuple[Command, ...]:
+        """One command for all that leads to a pot; pfctl(8) takes the way in only state by state."""
+        whole = action.whole_pot
+        keys = redirected_states(self._observer.states(), action.redirections, outward=whole is None)
+        towards = (Command(("pfctl", "-k", "0.0.0.0/0", "-k", str(whole))),) if whole and keys else ()
+        return (*towards, *(Command(("pfctl", "-k", "id", "-k", key)) for key in keys))
 
 
 def _succeeded(action: Action, result: CommandResult) -> bool:
@@ -86,6 +96,8 @@ def _succeeded(action: Action, result: CommandResult) -> bool:
         return True
     if result.code == 0:
         return True
+    if isinstance(action, LoadAnchor) and action.rules == NoRules():
+        return NO_FILTER in result.err
     return any(words in result.err for words in _ABSENT.get(type(action), ()))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse
 from potnet.drivers.freebsd.render import FORWARDING
-from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor
+from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
     ActiveRedirection,
     FileKind,
@@ -18,6 +20,12 @@ from potnet.host_state import (
 )
 from potnet.model import BRIDGE_GROUP, GROUP
 
+#: What pfctl(8) says where pf's module is not loaded.
+NO_FILTER = "/dev/pf"
+#: ssh(1) itself failed: the command may not even have begun.
+_NO_CONNECTION = 255
+
+_NO_FILE = ("No such file or directory", "Not a directory")
 _PORT_RANGE = ("net.inet.ip.portrange.reservedhigh", "net.inet.ip.portrange.first")
 
 
@@ -33,7 +41,9 @@ class Observer:
         return HostState(
             jails=self._jails(query.jails),
             names=names,
-            interfaces=self._interfaces(query.interfaces),
+            interfaces=self._interfaces(
+                name for name in query.interfaces if not query.names or name in names
+            ),
             own=self._group(GROUP) if query.own else frozenset(),
             pot_bridges=self._group(BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             external=self._external() if query.external else None,
@@ -76,13 +86,20 @@ class Observer:
 
     def states(self) -> str:
         """The state table, as text for `parse.redirected_states`."""
-        return self._out("pfctl", "-s", "states", "-vv")
+        argv = ("pfctl", "-s", "states", "-vv")
+        result = self._run(*argv)
+        if result.code != 0 and NO_FILTER not in result.err:
+            raise CommandError(Command(argv, changes_host=False), result)
+        return result.out
 
     def _run(self, *argv: str) -> CommandResult:
         command = Command(argv, changes_host=False)
         result = self._executor.run(command)
         if result.code == NOT_FOUND:
             raise CommandError(command, result, hint="is this a FreeBSD host? look at --host and --via")
+        if result.code in (TIMED_OUT, _NO_CONNECTION):
+            # No answer says nothing about the host.
+            raise CommandError(command, result)
         return result
 
     def _out(self, *argv: str) -> str:
@@ -117,10 +134,16 @@ class Observer:
     def _group(self, group: str) -> frozenset[str]:
         return frozenset(self._out("ifconfig", "-g", group).split())
 
-    def _interfaces(self, wanted: tuple[str, ...]) -> dict[str, Interface]:
-        shown = (self._optional("ifconfig", name) for name in wanted)
-        found = (interface for text in shown if text for interface in parse.interfaces(text))
+    def _interfaces(self, wanted: Iterable[str]) -> dict[str, Interface]:
+        found = (interface for name in wanted for interface in self._interface(name))
         return {interface.name: interface for interface in found}
+
+    def _interface(self, name: str) -> tuple[Interface, ...]:
+        argv = ("ifconfig", name)
+        result = self._run(*argv)
+        if result.code != 0 and "does not exist" not in result.err:
+            raise CommandError(Command(argv, changes_host=False), result)
+        return parse.interfaces(result.out) if result.code == 0 else ()
 
     def _jail_interfaces(self, wanted: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Interface]:
         shown = {(jail, name): self._optional("ifconfig", "-j", jail, name) for jail, name in wanted}
@@ -140,7 +163,7 @@ class Observer:
 
     def _packet_filter(self, local: bool) -> PacketFilter:
         status = self._run("pfctl", "-s", "info")
-        if status.code != 0 and "/dev/pf" in status.err:
+        if status.code != 0 and NO_FILTER in status.err:
             # The module is not loaded: there is no filter at all.
             return PacketFilter()
         calls = parse.anchors(self._out("pfctl", "-sn") + self._out("pfctl", "-sr"))
@@ -170,7 +193,10 @@ class Observer:
     def _members_keep_addresses(self) -> bool:
         # The sysctl came with FreeBSD 15; before it, an interface with addresses may always join.
         value = self._optional("sysctl", "-n", "net.link.bridge.member_ifaddrs")
-        return value is None or value.strip() != "0"
+        if value is not None:
+            return value.strip() != "0"
+        # Nor is it there before if_bridge(4) is loaded.
+        return self._sysctls(("kern.osreldate",)) < (1_500_000,)
 
     def _base_digest(self, release: str) -> str | None:
         manifest = self._out("fetch", "-q", "-o", "-", f"{release}/MANIFEST")
@@ -186,6 +212,10 @@ class Observer:
     def _files(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         if not paths:
             return {}
+        argv = ("stat", "-f", "%HT%t%N", *paths)
+        result = self._run(*argv)
         # Its code is 1 as soon as one path is absent, which is an answer too.
-        found = parse.file_kinds(self._run("stat", "-f", "%HT%t%N", *paths).out)
+        if not all(any(words in line for words in _NO_FILE) for line in result.err.splitlines()):
+            raise CommandError(Command(argv, changes_host=False), result)
+        found = parse.file_kinds(result.out)
         return {path: found.get(path, FileKind.ABSENT) for path in paths}

@@ -183,11 +183,12 @@ def _same_endpoint(text: str | None, wanted_address: IPAddress, port: int) -> bo
     return address(match[1] or match[3], "pfctl") == wanted_address
 
 
-def redirected_states(text: str, removed: Iterable[Redirection]) -> tuple[str, ...]:
-    """The keys of all states of connections that came in by these redirections.
+def redirected_states(text: str, removed: Iterable[Redirection], outward: bool = True) -> tuple[str, ...]:
+    """The keys of the states of connections that came in by these redirections.
 
     A redirected connection has a state for its way in, ``POT:PORT (HOST:HPORT) <- CLIENT``, and one for its
     way out to the pot, translated or not; the client tells which of those belong to it.
+    outward: the latter, too.
     """
     states = tuple(_states(text))
     keys: list[str] = []
@@ -202,14 +203,15 @@ def redirected_states(text: str, removed: Iterable[Redirection]) -> tuple[str, .
             and _port_of(s.left_in) == r.host_port
         ]
         clients = {s.right for s in inward}
-        outward = [
+        onward = [
             s
             for s in mine
-            if s.way == "->"
+            if outward
+            and s.way == "->"
             and _same_endpoint(s.right, r.address, r.pot_port)
             and (s.left_in or s.left) in clients
         ]
-        keys.extend(s.key for s in inward + outward)
+        keys.extend(s.key for s in inward + onward)
     return tuple(dict.fromkeys(keys))
 
 
@@ -236,7 +238,7 @@ def routes(text: str) -> tuple[Route, ...]:
     """The routes of ``netstat --libxo json -rn -f inet`` (or inet6); host routes included."""
     try:
         tables = json.loads(text)["statistics"]["route-information"]["route-table"]["rt-family"]
-        entries = [entry for table in tables for entry in table["rt-entry"]]
+        entries = [entry for table in tables for entry in table.get("rt-entry", ())]
         return tuple(
             Route(_destination(entry["destination"], entry["gateway"]), entry["interface-name"])
             for entry in entries

@@ -15,7 +15,6 @@ from potnet.actions import (
     Action,
     AddDefaultRoute,
     AddMember,
-    BringUp,
     CheckRules,
     CopyFile,
     CreateBridge,
@@ -28,6 +27,7 @@ from potnet.actions import (
     LoadRules,
     MakeDirectory,
     MoveFile,
+    PrepareFilter,
     RemoveAddress,
     RemoveFile,
     RemoveTree,
@@ -42,6 +42,7 @@ from potnet.actions import (
     StartJail,
     StopJail,
     SwitchFilter,
+    Unmount,
     Unpack,
     UnpackLocal,
     VerifyDigest,
@@ -122,10 +123,6 @@ class Renderer:
         return _one("ifconfig", action.interface, family, str(action.address), "-alias")
 
     @_commands.register
-    def _(self, action: BringUp) -> tuple[Command, ...]:
-        return _one("ifconfig", action.interface, "up")
-
-    @_commands.register
     def _(self, action: AcceptAdvertisements) -> tuple[Command, ...]:
         return _one(
             "ifconfig", "-j", action.jail, action.interface,
@@ -134,7 +131,7 @@ class Renderer:
 
     @_commands.register
     def _(self, action: SolicitRouter) -> tuple[Command, ...]:
-        return _one("jexec", action.jail, "/sbin/rtsol", action.interface)
+        return (Command(("jexec", action.jail, "/sbin/rtsol", action.interface), quiet=True),)
 
     @_commands.register
     def _(self, action: AddDefaultRoute) -> tuple[Command, ...]:
@@ -160,12 +157,12 @@ class Renderer:
 
     @_commands.register
     def _(self, action: RunInJail) -> tuple[Command, ...]:
-        return (Command(("jexec", action.jail, *action.argv), timeout=LONG),)
+        return (Command(("jexec", action.jail, *action.argv), timeout=action.patience, quiet=True),)
 
     @_commands.register
     def _(self, action: RunHook) -> tuple[Command, ...]:
         variables = (f"{name}={value}" for name, value in action.environment)
-        return (Command(("env", *variables, action.path), timeout=LONG),)
+        return (Command(("env", *variables, action.path), timeout=LONG, quiet=True),)
 
     @_commands.register
     def _(self, action: WriteFile) -> tuple[Command, ...]:
@@ -188,13 +185,22 @@ class Renderer:
     def _(self, action: RestoreFile) -> tuple[Command, ...]:
         return _one(
             "find", "-P", action.directory, "-mindepth", "1", "-maxdepth", "1", "-name", action.saved,
-            "-type", "f", "-execdir", "mv", "-h", "{}", action.name, ";",
+            "-type", "f", "-execdir", "/bin/mv", "-h", "{}", action.name, ";",
         )  # fmt: skip
 
     @_commands.register
     def _(self, action: MakeDirectory) -> tuple[Command, ...]:
         mode = ("-m", action.mode) if action.mode else ()
         return _one("mkdir", "-p", *mode, action.path)
+
+    @_commands.register
+    def _(self, action: Unmount) -> tuple[Command, ...]:
+        return _one("umount", action.path)
+
+    @_commands.register
+    def _(self, action: PrepareFilter) -> tuple[Command, ...]:
+        # -n: nothing is done when the module, or the kernel itself, has pf already.
+        return _one("kldload", "-n", "pf")
 
     @_commands.register
     def _(self, action: RemoveTree) -> tuple[Command, ...]:
@@ -234,8 +240,7 @@ class Renderer:
 
     @_commands.register
     def _(self, action: LoadRules) -> tuple[Command, ...]:
-        # -n: nothing is done when the module, or the kernel itself, has pf already.
-        return (*_one("kldload", "-n", "pf"), *_one("pfctl", "-f", action.path))
+        return _one("pfctl", "-f", action.path)
 
     @_commands.register
     def _(self, action: SwitchFilter) -> tuple[Command, ...]:

@@ -51,7 +51,7 @@ def _remove(world: World, real: Path, shown: str, errors: list[str]) -> None:
 
 
 def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """find -P DIR -mindepth 1 -maxdepth 1 -name NAME [-type …] -delete | -execdir mv -h {} NAME ;"""
+    """find -P DIR -mindepth 1 -maxdepth 1 -name NAME [-type …] -delete | -execdir [/bin/]mv -h {} NAME ;"""
     match argv[1:]:
         case ["-P", top, "-mindepth", "1", "-maxdepth", "1", "-name", pattern, *rest]:
             pass
@@ -112,7 +112,7 @@ def _action(words: list[str]) -> str:
             return "-print"
         case ["-delete"]:
             return "-delete"
-        case ["-execdir", "mv", "-h", "{}", name, ";"] if "/" not in name:
+        case ["-execdir", "mv" | "/bin/mv", "-h", "{}", name, ";"] if "/" not in name:
             return name
     raise unknown(f"find … {' '.join(words)}")
 
