@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import tarfile
 from collections.abc import Callable
@@ -217,3 +218,73 @@ def test_absent_files(run: Run, program: str) -> None:
 
 def test_du(run: Run) -> None:
     assert run("du -sh /etc").out.endswith("\t/etc\n")
+
+
+def test_two_spellings_of_one_real_directory_are_one_path(tmp_path: Path) -> None:
+    root = tmp_path / "mine/root"
+    (root / "dev").mkdir(parents=True)
+    (tmp_path / "short").symlink_to("mine")
+    (tmp_path / "mine/away").symlink_to(root)
+    host = SimulatedHost(tmp_path / "host")
+
+    def run(*argv: str) -> CommandResult:
+        return host.run(Command(argv))
+
+    for end in ("short/root", "mine/away", "mine/root/", "short/../mine/root"):
+        spelling = f"{tmp_path}/{end}"
+        assert run("test", "-d", spelling).code == 0
+        assert run("realpath", spelling).out == f"{root}\n", spelling
+    text = f'a {{ path = "{tmp_path}/short/root"; persist; mount.devfs; }}'
+    assert host.run(Command(("jail", "-f", "-", "-c", "a"), stdin=text)).code == 0
+    assert run("jls", "-j", "a", "path").out == f"{root}\n" and host.mounts() == [f"{root}/dev"]
+    assert host.run(Command(("jail", "-f", "-", "-r", "a"), stdin=text)).code == 0
+    assert host.mounts() == []
+
+
+def test_a_link_below_a_real_directory_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "other/deep").mkdir(parents=True)
+    (tmp_path / "mine/out").symlink_to(tmp_path / "other")
+    host = SimulatedHost(tmp_path / "host")
+    for path, wanted in ((tmp_path / "mine", "mine"), (tmp_path / "mine/out/deep", "other/deep")):
+        assert host.run(Command(("realpath", str(path)))).out == f"{tmp_path / wanted}\n"
+
+
+@pytest.mark.parametrize("path", ["etc", "./etc", "nosuch", "/nosuch", "/nosuch/deep"])
+def test_realpath_of_what_is_not_there(run: Run, path: str) -> None:
+    assert run(f"realpath {path}", code=1).err == f"realpath: {path}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_root_that_goes_while_its_jail_runs(tmp_path: Path, mapped: bool) -> None:
+    host = SimulatedHost(tmp_path / "host")
+    root = tmp_path / "mine/a" if mapped else host.tree / "jails/a"
+    path = str(root) if mapped else "/jails/a"
+    (root / "dev").mkdir(parents=True)
+    (tmp_path / "short").symlink_to("mine")
+
+    def run(*argv: str, stdin: str | None = None) -> tuple[int, str, str]:
+        result = host.run(Command(argv, stdin=stdin))
+        return result.code, result.out, result.err
+
+    assert run("test", "-d", path)[0] == 0
+    run("test", "-d", f"{tmp_path}/short/a")
+    text = f'a {{ path = "{path}"; persist; vnet; mount.devfs; }}'
+    assert run("jail", "-f", "-", "-c", "a", stdin=text)[0] == 0
+    shutil.rmtree(root.parent)
+    gone = "No such file or directory\n"
+    for program in ("/bin/sh", "ifconfig", "true"):
+        assert run("jexec", "a", program) == (1, "", f"jexec: execvp: {program}: {gone}")
+    assert host.attach(Command(("jexec", "a", "/bin/sh"))) == 1
+    assert run("ifconfig", "-j", "a", "-l") == (0, "lo0\n", "")
+    assert run("du", "-sh", path) == (1, "", f"du: {path}: {gone}")
+    assert run("stat", "-f", "%HT%t%N", path) == (1, "", f"stat: {path}: stat: {gone}")
+    find = ("find", "-P", f"{path}/etc", "-mindepth", "1", "-maxdepth", "1", "-name", "x")
+    assert run(*find) == (1, "", f"find: {path}/etc: {gone}")
+    assert f"{path}/dev" in run("mount")[1] and run("mount", "-p")[0] == 0
+    assert run("realpath", path) == (1, "", f"realpath: {path}: {gone}")
+    assert run("jls", "-j", "a", "path") == (0, f"{path}\n", "")
+    if mapped:
+        text = text.replace("mine/a", "short/a")
+    assert run("jail", "-f", "-", "-r", "a", stdin=text) == (0, "a: removed\n", "")
+    assert host.mounts() == [] and host.jails() == {}

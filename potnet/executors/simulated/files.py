@@ -17,7 +17,11 @@ MAX_LINKS = 32
 
 
 class Tree:
-    """Host paths to real ones. mapped: directories of the real machine that are part of the host too."""
+    """Host paths to real ones. mapped: directories of the real machine that are part of the host too.
+
+    A mapped path whose directory is mapped under its own real path as well is another spelling of it (a link
+    of the real machine lies on the way): it leads there as a link would.
+    """
 
     def __init__(self, base: Path, mapped: Callable[[], dict[str, str]]) -> None:
         self.base = base
@@ -37,6 +41,10 @@ class Tree:
         Errors: OSError ENOENT for an absent component before the last, ENOTDIR, ELOOP.
         """
         return self.real(self.walk(path, follow))
+
+    def canonical(self, path: str) -> str:
+        """The host path without links and dots."""
+        return "/" + "/".join(self.walk(path))
 
     def walk(self, path: str, follow: bool = True) -> tuple[str, ...]:
         """The components of the host path that a path stands for once all links are followed."""
@@ -65,6 +73,9 @@ class Tree:
 
     def _step(self, here: tuple[str, ...], mapped: dict[str, str], last: bool, path: str) -> str | None:
         """The target if this is a link, else None."""
+        own = mapped.get("/" + "/".join(here))
+        if own is not None and own in mapped and own.strip("/").split("/") != list(here):
+            return own
         real = self.real(here, mapped)
         try:
             mode = real.lstat().st_mode

@@ -99,14 +99,22 @@ def take_in(world: World, path: str) -> None:
 
     Never the directory that the host is kept in, nor one above it.
     """
-    if not path.startswith("/") or world.tree.stat(path) is not None or not Path(path).is_dir():
+    if not path.startswith("/") or world.tree.stat(path) is not None:
         return
-    real = Path(path).resolve()
-    home = world.tree.base.parent.resolve()
+    try:
+        real = Path(path).resolve(strict=True)
+        if not real.is_dir():
+            return
+        home = world.tree.base.parent.resolve()
+    except OSError:
+        return
     if real == Path("/") or home.is_relative_to(real) or real.is_relative_to(home):
         return
     world.state.look()
-    world.state.put("mapped", "/" + "/".join(p for p in path.split("/") if p), {"real": str(real)})
+    # By its real path first, which other spellings then lead to; unless the host has something else there.
+    for name in (str(real), "/" + "/".join(p for p in path.split("/") if p)):
+        if world.tree.stat(name) is None:
+            world.state.put("mapped", name, {"real": str(real)})
 
 
 def mkdir(world: World, argv: list[str], _: Stdin) -> CommandResult:
@@ -280,14 +288,16 @@ def sha256(world: World, argv: list[str], _: Stdin) -> CommandResult:
 def realpath(world: World, argv: list[str], _: Stdin) -> CommandResult:
     if len(argv) != 2 or argv[1].startswith("-"):
         raise unknown(f"realpath {' '.join(argv[1:])}")
+    # The host's working directory has nothing: a relative path leads nowhere.
+    if not argv[1].startswith("/"):
+        raise ToolError(f"realpath: {argv[1]}: No such file or directory")
     take_in(world, argv[1])
     try:
-        parts = world.tree.walk(argv[1])
+        found = world.tree.canonical(argv[1])
+        world.tree.resolve(found).lstat()
     except OSError as error:
         raise ToolError(f"realpath: {argv[1]}: {why(error)}") from None
-    if world.tree.stat(argv[1]) is None:
-        raise ToolError(f"realpath: {argv[1]}: No such file or directory")
-    return CommandResult(0, "/" + "/".join(parts) + "\n")
+    return CommandResult(0, f"{found}\n")
 
 
 FileTool = Callable[[World, list[str], Stdin], CommandResult]

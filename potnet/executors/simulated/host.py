@@ -120,7 +120,11 @@ class SimulatedHost(Inspection):
         found = self._read(lambda world: world.jail(name))
         if found is None:
             return _print(ToolError(f'jexec: jail "{name}" not found').result)
-        if self._read(lambda world: find_program(inner_world(world, found), shell)) is None:
+        try:
+            there = self._read(lambda world: find_program(inner_world(world, found, shell), shell))
+        except ToolError as failure:
+            return _print(failure.result)
+        if there is None:
             return _print(ToolError(f"jexec: execvp: {shell}: No such file or directory").result)
         code = 0
         while True:
@@ -197,7 +201,8 @@ def _in_jail(name: str, text_line: str) -> Callable[[World], CommandResult]:
         if found is None:
             return ToolError(f'jexec: jail "{name}" not found').result
         try:
-            return line(inner_world(world, found), found, text_line)
+            words = text_line.split()
+            return line(inner_world(world, found, words[0]), found, text_line) if words else CommandResult()
         except ToolError as failure:
             return failure.result
 

@@ -72,7 +72,7 @@ def _configured(world: World, text: str, verb: str, args: list[str], options: se
         if target is None:
             raise ToolError(f'jail: "{name}" not found')
         _dissolve(world, target)
-        _clean(world, found)
+        _clean(world, found, target)
         return CommandResult(0, "" if quiet else f"{name}: removed\n")
     if world.jail(name) is not None:
         raise ToolError(f'jail: "{name}" already exists')
@@ -225,10 +225,11 @@ def _devfs(given: jailconf.Parameters) -> str:
     return (given.get("path") or ["/"])[-1].rstrip("/") + "/dev"
 
 
-def _clean(world: World, given: jailconf.Parameters) -> None:
+def _clean(world: World, given: jailconf.Parameters, target: Jail) -> None:
     """What jail(8) takes away after a removal, as far as the configuration it is given names it."""
-    if "mount.devfs" in given:
-        world.unmount(_devfs(given))
+    # The second way is for another spelling of a root that is gone.
+    if "mount.devfs" in given and not world.unmount(_devfs(given)):
+        world.unmount(_devfs({**given, "path": [target.path]}))
     for key in ("ip4.addr", "ip6.addr"):
         for name, text in _addresses(given, key):
             if name:
@@ -250,7 +251,8 @@ def _record(world: World, given: jailconf.Parameters, name: str) -> Jail:
     made = Jail(
         jid,
         name,
-        (given.get("path") or ["/"])[-1],
+        # The kernel keeps the path without links.
+        world.tree.canonical((given.get("path") or ["/"])[-1]),
         hostname=(given.get("host.hostname") or [""])[-1],
         vnet=vnet,
         ip4=mode("ip4"),

@@ -31,11 +31,16 @@ def jexec(world: World, argv: list[str], stdin: Stdin) -> CommandResult:
     jail = world.jail(args[0])
     if jail is None:
         raise ToolError(f'jexec: jail "{args[0]}" not found')
-    return inside(inner_world(world, jail), jail, args[1:], stdin)
+    return inside(inner_world(world, jail, args[1]), jail, args[1:], stdin)
 
 
-def inner_world(world: World, jail: Jail) -> World:
-    """The host as it is seen from a jail's root: paths begin there."""
+def inner_world(world: World, jail: Jail, program: str) -> World:
+    """The host as it is seen from a jail's root: paths begin there. program: what is to run in it.
+
+    A root that was taken away while the jail runs is an empty directory to it.
+    """
+    if not world.tree.is_dir(jail.path):
+        raise ToolError(f"jexec: execvp: {program}: No such file or directory")
     return World(world.state, Tree(world.tree.resolve(jail.path), dict), world.facts)
 
 

@@ -203,17 +203,27 @@ class World:
 
     def mount(self, point: str) -> None:
         """Mount a devfs. Its real path is kept too, so that removals need not look at all mounts."""
+        point = self._without_links(point)
         real = str(self.tree.resolve(point))
         self.state.put("mount", point, {"order": self.state.next_number("mount"), "real": real})
         self.state.put("mount-at", real, {"point": point})
 
     def unmount(self, point: str) -> bool:
         """False when nothing is mounted there."""
+        if self.state.get("mount", point) is None:
+            point = self._without_links(point)
         row = self.state.get("mount", point)
         if row is not None:
             self.state.delete("mount", point)
             self.state.delete("mount-at", row["real"])
         return row is not None
+
+    def _without_links(self, point: str) -> str:
+        """The point as the kernel's table has it; as it is given where it leads nowhere any more."""
+        try:
+            return self.tree.canonical(point)
+        except OSError:
+            return point
 
     def mounts(self) -> list[str]:
         """The devfs mount points, by path, in the order they were mounted."""
