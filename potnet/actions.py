@@ -165,7 +165,15 @@ class WriteFile:
 
     path: str
     text: str
-    mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyLocal:
+    """Copies a file that lies where potnet runs to the host, with this mode (octal)."""
+
+    source: str
+    path: str
+    mode: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +315,7 @@ Action = (
     | RunInJail
     | RunHook
     | WriteFile
+    | CopyLocal
     | MoveFile
     | RemoveFile
     | RestoreFile

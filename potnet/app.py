@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from potnet import config as configuration
 from potnet.config import Config
 from potnet.errors import ConfigError, HostError, PotnetError, printable
 from potnet.locks import Locks
-from potnet.store.store import Store
+from potnet.store.store import ANCHORS, Store
 
 if TYPE_CHECKING:
     from potnet.drivers.base import Driver
@@ -97,7 +97,7 @@ def open_app(settings: Settings) -> Iterator[App]:
     opener = Store.open_copy if settings.dry_run else Store.open
     with opener(directory, kind) as store:
         yield App(
-            config=config,
+            config=with_anchors_in_force(config, store),
             store=store,
             host_kind=kind,
             notify=notify,
@@ -105,6 +105,15 @@ def open_app(settings: Settings) -> Iterator[App]:
             make_executor=lambda: _executor(settings, kind, via, directory),
             dry_run=settings.dry_run,
         )
+
+
+def with_anchors_in_force(config: Config, store: Store) -> Config:
+    """The configuration, but with the names of the anchors that hold the rules of what runs now."""
+    recorded = store.remembered(ANCHORS)
+    if recorded is None or not store.anything_up():
+        return config
+    nat, rdr, filters = recorded.split()
+    return replace(config, nat_anchor=nat, rdr_anchor=rdr, filter_anchor=filters)
 
 
 def _host_kind(settings: Settings, config: Config) -> str:

@@ -44,7 +44,7 @@ def apply(plan: Plan, driver: Driver) -> Applied:
         try:
             out = driver.perform(step.action)
         except BaseException as error:
-            if not (isinstance(error, CommandError) and error.refused):
+            if _may_be_done(error):
                 applied.steps.append(step)
                 applied.outputs.append("")
             _add_left_over(error, applied.roll_back())
@@ -52,6 +52,13 @@ def apply(plan: Plan, driver: Driver) -> Applied:
         applied.steps.append(step)
         applied.outputs.append(out)
     return applied
+
+
+def _may_be_done(error: BaseException) -> bool:
+    """Whether the action that failed may have done some of its work: a command was begun, or interrupted."""
+    if isinstance(error, CommandError):
+        return not error.refused
+    return not isinstance(error, PotnetError)
 
 
 def apply_all(plan: Plan, driver: Driver) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,22 +16,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from netaddr import AddrFormatError, IPAddress, IPNetwork
+from netaddr import IPAddress, IPNetwork
 
+from potnet import config_values as values
 from potnet.errors import ConfigError
-from potnet.model import Stack, valid_name
+from potnet.model import Stack
 
 #: The origin of a value that no file sets.
 DEFAULT = "default"
-#: The smallest public network that holds gateway, DNS and a few pots.
-LONGEST_PREFIX = 29
-
-_INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,14}")
-# pf(4) keeps 63 characters of an anchor's path: this much beside "/" and the longest pot name.
-_ANCHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}")
-_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+(/[0-9.]+)?")
-_COMMAND = re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")
-_MIRROR = re.compile(r"(https?|ftp|file)://[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -67,15 +58,6 @@ class Config:
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
-class _Refusal(Exception):  # noqa: N818 - a verdict, not a failure
-    """A value that its reader refuses; the loader adds file and key."""
-
-    def __init__(self, what: str, hint: str) -> None:
-        super().__init__(what)
-        self.what = what
-        self.hint = hint
-
-
 class Key(NamedTuple):
     """One key of the file: its dotted name, the attribute of `Config` that it sets, its reader."""
 
@@ -84,151 +66,29 @@ class Key(NamedTuple):
     read: Callable[[Any], Any]
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _Refusal("is not a string", "put the value in double quotes")
-    return value
-
-
-def _matching(pattern: re.Pattern[str], what: str, hint: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if not pattern.fullmatch(_text(value)):
-            raise _Refusal(f"is not {what}", hint)
-        return str(value)
-
-    return read
-
-
-def _one_of(*words: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if _text(value) not in words:
-            near = difflib.get_close_matches(value, words, n=1)
-            hint = f'did you mean "{near[0]}"?' if near else "use one of: " + ", ".join(words)
-            raise _Refusal(f"is not one of {', '.join(words)}", hint)
-        return str(value)
-
-    return read
-
-
-def _stack(value: Any) -> Stack:
-    return Stack(_one_of(*(str(stack) for stack in Stack))(value))
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _Refusal("is neither true nor false", "write true or false, without quotes")
-    return value
-
-
-def _port(value: Any) -> int:
-    # bool is an int to Python, never to an administrator.
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _Refusal("is not a whole number", "write the port without quotes, such as 1024")
-    if not 1 <= value <= 65535:
-        raise _Refusal("is not a port", "ports are 1 to 65535")
-    return value
-
-
-def _address(value: Any) -> IPAddress:
-    hint = "write an IPv4 address such as 192.168.178.20"
-    if not _ADDRESS.fullmatch(_text(value)):
-        raise _Refusal("is not an IP address", hint)
-    try:
-        address = IPAddress(value)
-    except (AddrFormatError, ValueError) as error:
-        raise _Refusal("is not an IP address", hint) from error
-    if address.version != 4:
-        raise _Refusal("is an IPv6 address", hint)
-    return address
-
-
-def _network(value: Any) -> IPNetwork:
-    hint = "write an IPv4 network such as 10.192.0.0/10"
-    if not _ADDRESS.fullmatch(_text(value)) or "/" not in value:
-        raise _Refusal("is not a network with a prefix length", hint)
-    try:
-        network = IPNetwork(value)
-    except (AddrFormatError, ValueError) as error:
-        raise _Refusal("is not a network", hint) from error
-    if network.version != 4:
-        raise _Refusal("is an IPv6 network", hint)
-    if network.ip != network.network:
-        raise _Refusal("is an address inside a network", f"write the network itself: {network.cidr}")
-    return network
-
-
-def _public_network(value: Any) -> IPNetwork:
-    network = _network(value)
-    if network.prefixlen > LONGEST_PREFIX:
-        raise _Refusal("has no room for pots", f"use a prefix length of at most {LONGEST_PREFIX}")
-    return network
-
-
-def _extra_interfaces(value: Any) -> tuple[tuple[str, IPNetwork], ...]:
-    if not isinstance(value, dict):
-        hint = 'write [network.extra_interfaces] and lines such as em1 = "172.16.0.0/12"'
-        raise _Refusal("is not a table", hint)
-    found = []
-    for name, network in value.items():
-        if not _INTERFACE.fullmatch(name):
-            raise _Refusal(f"names {_shown(name)}, which is no interface name", "names look like em1")
-        if isinstance(network, dict):
-            raise _Refusal(f"has a table {name}", f'quote a name that has a dot in it, such as "{name}.10"')
-        try:
-            found.append((str(name), _network(network)))
-        except _Refusal as refusal:
-            raise _Refusal(f"has {name} = {_shown(network)}, which {refusal.what}", refusal.hint) from None
-    return tuple(sorted(found))
-
-
-def _path(value: Any) -> str:
-    hint = "write an absolute path, without .. in it"
-    if not _text(value).startswith("/"):
-        raise _Refusal("is not an absolute path", hint)
-    if not value.isprintable() or ".." in value.split("/"):
-        raise _Refusal("is not a path that can be used", hint)
-    return str(os.path.normpath("/" + value.lstrip("/")))
-
-
-def _dns_name(value: Any) -> str:
-    if not valid_name(_text(value)):
-        raise _Refusal("is not a pot's name", "use up to 51 letters, digits, _ and -, no number")
-    return str(value)
-
-
-def _mirror(value: Any) -> str:
-    if _text(value) and not _MIRROR.fullmatch(value):
-        raise _Refusal("is not a URL", 'write the URL of a folder of releases, or "" to fetch nothing')
-    return str(value).rstrip("/")
-
-
-_interface = _matching(_INTERFACE, "an interface name", "interface names look like em0")
-_anchor = _matching(_ANCHOR, "an anchor name", "use up to 11 letters, digits, dots, _ and -")
-_via = _matching(_COMMAND, "a command", 'write one such as "ssh root@host"')
-
 KEYS = (
-    Key("potnet.host", "host", _one_of("auto", "freebsd", "sim")),
-    Key("potnet.state_dir", "state_dir", _path),
-    Key("potnet.via", "via", _via),
-    Key("potnet.output", "output", _one_of("text", "json")),
-    Key("network.public", "network", _public_network),
-    Key("network.gateway", "gateway", _address),
-    Key("network.stack", "stack", _stack),
-    Key("network.external_interface", "external_interface", _interface),
-    Key("network.external_address", "external_address", _address),
-    Key("network.isolate", "isolate", _boolean),
-    Key("network.extra_interfaces", "extra_interfaces", _extra_interfaces),
-    Key("dns.name", "dns_name", _dns_name),
-    Key("dns.address", "dns_address", _address),
-    Key("ports.first", "first_port", _port),
-    Key("ports.last", "last_port", _port),
-    Key("paths.jails", "jails", _path),
-    Key("paths.cache", "cache", _path),
-    Key("paths.templates", "templates", _path),
-    Key("releases.mirror", "mirror", _mirror),
-    Key("pf.nat_anchor", "nat_anchor", _anchor),
-    Key("pf.rdr_anchor", "rdr_anchor", _anchor),
-    Key("pf.filter_anchor", "filter_anchor", _anchor),
+    Key("potnet.host", "host", values.one_of("auto", "freebsd", "sim")),
+    Key("potnet.state_dir", "state_dir", values.read_path),
+    Key("potnet.via", "via", values.read_via),
+    Key("potnet.output", "output", values.one_of("text", "json")),
+    Key("network.public", "network", values.read_public_network),
+    Key("network.gateway", "gateway", values.read_address),
+    Key("network.stack", "stack", values.read_stack),
+    Key("network.external_interface", "external_interface", values.read_interface),
+    Key("network.external_address", "external_address", values.read_host_address),
+    Key("network.isolate", "isolate", values.read_boolean),
+    Key("network.extra_interfaces", "extra_interfaces", values.read_extra_interfaces),
+    Key("dns.name", "dns_name", values.read_dns_name),
+    Key("dns.address", "dns_address", values.read_address),
+    Key("ports.first", "first_port", values.read_port),
+    Key("ports.last", "last_port", values.read_port),
+    Key("paths.jails", "jails", values.read_path),
+    Key("paths.cache", "cache", values.read_path),
+    Key("paths.templates", "templates", values.read_path),
+    Key("releases.mirror", "mirror", values.read_mirror),
+    Key("pf.nat_anchor", "nat_anchor", values.read_anchor),
+    Key("pf.rdr_anchor", "rdr_anchor", values.read_anchor),
+    Key("pf.filter_anchor", "filter_anchor", values.read_anchor),
 )
 _BY_NAME = {key.name: key for key in KEYS}
 _TABLES = sorted({key.name.split(".")[0] for key in KEYS})
@@ -264,13 +124,13 @@ def load(path: Path | None, explicit: bool = False) -> Config:
         key = _BY_NAME[name]
         try:
             given[key.attribute] = key.read(value)
-        except _Refusal as refusal:
-            message = f"{where}: {name} = {_shown(value)} {refusal.what}"
+        except values.Refusal as refusal:
+            message = f"{where}: {name} = {values.shown(value)} {refusal.what}"
             raise ConfigError(message, hint=refusal.hint) from None
     origin = {key.name: where if key.attribute in given else DEFAULT for key in KEYS}
     config = Config(**_with_defaults(given), origin=origin)
     for name, what, hint in _contradictions(config):
-        raise ConfigError(f"{where}: {name} = {_shown(plain(config, name))} {what}", hint=hint)
+        raise ConfigError(f"{where}: {name} = {values.shown(plain(config, name))} {what}", hint=hint)
     return config
 
 
@@ -323,7 +183,9 @@ def _flattened(document: dict[str, Any], where: str) -> Iterator[tuple[str, Any]
         if table not in _TABLES:
             raise _unknown(where, table, content)
         if not isinstance(content, dict):
-            raise ConfigError(f"{where}: {table} = {_shown(content)} is not a table", hint=f"write [{table}]")
+            raise ConfigError(
+                f"{where}: {table} = {values.shown(content)} is not a table", hint=f"write [{table}]"
+            )
         for name, value in content.items():
             if f"{table}.{name}" not in _BY_NAME:
                 raise _unknown(where, f"{table}.{name}", value)
@@ -332,7 +194,9 @@ def _flattened(document: dict[str, Any], where: str) -> Iterator[tuple[str, Any]
 
 def _unknown(where: str, name: str, value: Any) -> ConfigError:
     is_table = isinstance(value, dict)
-    shown = f"unknown table {_bare(name)}" if is_table else f"unknown key {_bare(name)} = {_shown(value)}"
+    shown = (
+        f"unknown table {_bare(name)}" if is_table else f"unknown key {_bare(name)} = {values.shown(value)}"
+    )
     return ConfigError(f"{where}: {shown}", hint=_suggestion(name, is_table))
 
 
@@ -379,14 +243,6 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str, str]]:
     if len(set(anchors)) < len(anchors):
         name = "pf.rdr_anchor" if config.rdr_anchor == config.nat_anchor else "pf.filter_anchor"
         yield name, "is the name of another anchor too", "give each a name of its own"
-
-
-def _shown(value: Any) -> str:
-    """A value as a message shows it: on one line, and not too long."""
-    text = f'"{value}"' if isinstance(value, str) and value.isprintable() else repr(value)
-    if isinstance(value, bool):
-        text = text.lower()
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _bare(name: str) -> str:

@@ -152,7 +152,7 @@ class HostState:
 class Query:
     """What to look at: the fewest commands that answer it are run.
 
-    jails: names, or None for all. interfaces: details of these (their absence is no error).
+    jails: names, or None for all. interfaces: details of these (their absence is no error), or None for all.
     loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses.
     directories: paths that are to be directories, links followed; they are told in `files`.
     filter_local: with packet_filter. release: the address of a release's folder on a mirror.
@@ -161,7 +161,7 @@ class Query:
 
     jails: tuple[str, ...] | None = ()
     names: bool = False
-    interfaces: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] | None = ()
     own: bool = False
     pot_bridges: bool = False
     external: bool = False

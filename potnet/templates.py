@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from potnet.errors import ConfigError
 
@@ -39,9 +39,12 @@ def environment(own: str | None) -> Environment:
 
 def render(own: str | None, template: str, values: Mapping[str, object]) -> str:
     """Fill in a template; raises ConfigError when it is missing or wrong."""
+    if own is not None and not Path(own).is_dir():
+        raise ConfigError(f"paths.templates = {own!r} is no directory", hint="mend the configuration")
     try:
         return environment(own).get_template(template).render(values)
-    except TemplateError as error:
+    except Exception as error:
+        # An administrator's own template may do anything, down to a division by zero.
         raise ConfigError(
             f"template {template}: {error}",
             hint="look at paths.templates in the configuration, or reinstall potnet",

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "potnet"
 LAYERS = (
     ("errors",),
     ("model",),
-    ("ruleset", "host_state"),
+    ("ruleset", "host_state", "config_values"),
     ("actions", "templates", "config", "executors.base"),
     ("drivers.base",),
     ("planning", "apply", "drivers", "executors", "store", "locks"),

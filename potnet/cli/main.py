@@ -94,7 +94,8 @@ def run(arguments: Sequence[str]) -> int:
     options = Options()
     try:
         result: Any = cli.main(args=list(arguments), prog_name="potnet", standalone_mode=False, obj=options)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except PotnetError as error:
         return _report(error.message, error.hint, error.exit_code)
     except click.ClickException as error:
@@ -102,9 +103,14 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _report("interrupted", None, INTERRUPTED)
     except BrokenPipeError:
-        # The reader has gone; Python must not complain again when it flushes at exit.
+        # The reader has gone, the work is done; Python must not complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 0
+    except OSError as error:
+        if error.filename is None and sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return _report(f"{where}{error.strerror or error}", None, 1)
     except Exception as error:
         return _internal_error(error, options.verbose > 0)
     return result if isinstance(result, int) else 0

@@ -114,7 +114,8 @@ _OF_EPAIR = frozenset({GROUP})
 def _with_interface(state: HostState, made: Interface, query: Query) -> HostState:
     """The state with one more interface, as far as it was asked for."""
     new = {made.name}
-    shown: Mapping[str, Interface] = {made.name: made} if made.name in query.interfaces else {}
+    asked = query.interfaces is None or made.name in query.interfaces
+    shown: Mapping[str, Interface] = {made.name: made} if asked else {}
     return replace(
         state,
         names=state.names | new if query.names else state.names,

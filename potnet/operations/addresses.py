@@ -27,6 +27,7 @@ from potnet.operations.common import (
     public_bridge,
     require_bridge,
 )
+from potnet.planning.start import refuse_own
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -58,7 +59,8 @@ def _alias(value: str) -> Alias:
     if bar and not _INTERFACE.fullmatch(interface):
         raise UsageError(f"-i {value!r}: {interface!r} is no interface", hint="such as em0|192.0.2.10")
     address = parse_address(text)
-    if address.is_multicast() or int(address) == 0:
+    mapped = address.version == 6 and address.is_ipv4_mapped()
+    if address.is_multicast() or int(address) in (0, 0xFFFFFFFF) or mapped:
         raise UsageError(f"-i {value!r}: no jail can have {address}")
     return Alias(interface, address)
 
@@ -70,8 +72,7 @@ def check_aliases(app: App, pot: Pot) -> None:
             f"stack {pot.stack} can use none of {', '.join(str(a.address) for a in pot.aliases)}",
             hint="give an address of its family, or another -S",
         )
-    interfaces = tuple(dict.fromkeys(alias.interface for alias in pot.aliases))
-    shown = app.driver.observe(Query(interfaces=interfaces))
+    shown = app.driver.observe(Query(interfaces=None))
     in_use = _running_aliases(app)
     for alias in pot.aliases:
         found = shown.interfaces.get(alias.interface)
@@ -80,12 +81,8 @@ def check_aliases(app: App, pot: Pot) -> None:
         holder = in_use.get(alias)
         if holder is not None and holder != pot.name:
             raise PotnetError(f"{alias.address} on {alias.interface} is an alias of pot {holder}, which runs")
-        if holder is None and found.has(alias.address):
-            raise PotnetError(
-                f"{alias.address} is the host's own address on {alias.interface}: a jail would take it over, "
-                "and the host would lose it at stop",
-                hint="give an address that nobody has yet",
-            )
+        if holder is None:
+            refuse_own(alias.address, shown.interfaces.values())
 
 
 def _running_aliases(app: App) -> dict[Alias, str]:

@@ -13,6 +13,7 @@ from potnet.model import Bridge, Pot
 from potnet.operations.common import FORWARDING, busy_units
 from potnet.planning import start as planning
 from potnet.planning.vnet import Vnet, description
+from potnet.store.store import ANCHORS
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -115,7 +116,10 @@ def remember_forwarding(app: App, plan: Plan, state: HostState) -> None:
     """Record that potnet switches forwarding on; or forget it, when the host did so since.
 
     After a reboot the record of before means nothing: then the NAT anchor, which is loaded first, is empty.
+    With it the anchors' names are recorded, for a stop under another configuration.
     """
+    config = app.config
+    app.store.remember(ANCHORS, f"{config.nat_anchor} {config.rdr_anchor} {config.filter_anchor}")
     if any(isinstance(step.action, SetForwarding) for step in plan.steps):
         app.store.remember(FORWARDING, "0")
     elif state.forwarding and not state.nat_loaded:

@@ -109,6 +109,14 @@ def require_pot(app: App, name: str) -> Pot:
     return pot
 
 
+@contextmanager
+def locked_pot(app: App, name: str) -> Iterator[Pot]:
+    """The pot of that name, with no other command at work on it; raises PotnetError."""
+    require_pot(app, name)
+    with app.locks.hold(f"pot-{name}"):
+        yield require_pot(app, name)
+
+
 def require_bridge(app: App, name: str) -> Bridge:
     """The bridge of that name; raises PotnetError that names those there are."""
     bridge = app.store.bridge(name)

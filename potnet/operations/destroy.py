@@ -8,8 +8,8 @@ from potnet.actions import Plan, RemoveTree, Step
 from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, Query
-from potnet.model import PUBLIC, PUBLIC6, Pot
-from potnet.operations.common import NETWORK_LOCK, pot_directory, require_bridge, require_pot
+from potnet.model import PUBLIC, PUBLIC6, Pot, ResolverKind
+from potnet.operations.common import NETWORK_LOCK, locked_pot, pot_directory, require_bridge
 from potnet.operations.stop import clear_up
 from potnet.operations.vnet import take_down
 from potnet.planning.ownership import running
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def destroy_pot(app: App, name: str) -> None:
     """Remove a stopped pot, with the root that create made for it. Raises PotnetError."""
-    with app.locks.hold(f"pot-{name}"):
-        pot = require_pot(app, name)
+    with locked_pot(app, name) as pot:
         run = app.store.run(name)
         if run is not None:
             state = app.driver.observe(Query(jails=(name,)))
@@ -31,6 +30,9 @@ def destroy_pot(app: App, name: str) -> None:
                 clear_up(app, run, state)
         _remove_files(app, pot)
         app.store.remove_pot(name)
+    users = [p.name for p in app.store.pots() if p.resolver.kind is ResolverKind.POT]
+    if name == app.config.dns_name and users:
+        app.notify(f"{name} was the resolver of {', '.join(users)}, which will not start without it")
 
 
 def _remove_files(app: App, pot: Pot) -> None:

@@ -12,7 +12,7 @@ from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import HostState, Query
 from potnet.model import Export, Pot, Run, Transport, endpoint
-from potnet.operations.common import external_interface, require_bridge, require_pot
+from potnet.operations.common import define_public_network, external_interface, locked_pot, require_bridge
 from potnet.operations.ports import check_listeners, needs_range, with_ports
 from potnet.operations.select import only_pot
 from potnet.planning import packet_filter as pf
@@ -30,8 +30,7 @@ def export_ports(app: App, name: str | None, exports: Sequence[str], loopback: b
     """Replace a pot's exports; on a running pot this holds at once. Raises PotnetError, nothing changed."""
     name = name if name is not None else only_pot(app)
     wanted = parse_exports(exports, loopback)
-    with app.locks.hold(f"pot-{name}"):
-        pot = require_pot(app, name)
+    with locked_pot(app, name) as pot:
         ignored = ignored_exports(pot)
         run = app.store.run(name)
         state = app.driver.observe(_query(app, pot, loopback, wanted if ignored is None else ()))
@@ -47,6 +46,7 @@ def export_ports(app: App, name: str | None, exports: Sequence[str], loopback: b
             if active and not ignored:
                 changed = with_ports(app, changed, state)
         if active and run is not None and not ignored:
+            define_public_network(app)
             _apply(app, pot, run, changed, state)
         return changed
 

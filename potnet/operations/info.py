@@ -52,13 +52,15 @@ def pot_view(
     """The facts of a pot from its record and what was observed."""
     known = bridges if bridges is not None else {b.name: b for b in app.store.bridges()}
     active = running(run, state)
+    # What a running jail has is what it was started with.
+    network = run.pot if active and run else pot
     interfaces = [{"name": a.jail_end, "mac": a.mac, "bridge": a.bridge} for a in pot.attachments]
     return {
         "name": pot.name,
         "state": "running" if active else "stopped",
         "network_type": str(pot.network_type),
         "stack": str(pot.stack),
-        "addresses": _addresses(pot, known, state),
+        "addresses": _addresses(network, known, state),
         "bridge": pot.attachments[0].bridge if pot.attachments else None,
         "mac": pot.attachments[0].mac if pot.attachments else None,
         "resolver": str(pot.resolver.kind),
@@ -154,4 +156,5 @@ def environment(app: App, name: str) -> dict[str, str]:
     pot = require_pot(app, name)
     run = app.store.run(name)
     state = app.driver.observe(Query(jails=(name,)))
-    return dict(environment_of(pot, run.jid if run and running(run, state) else None))
+    active = run if running(run, state) else None
+    return dict(environment_of(active.pot if active else pot, active.jid if active else None))

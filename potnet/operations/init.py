@@ -78,6 +78,9 @@ def _rules_file(app: App) -> str:
 
 
 def _write_rules(app: App, path: str, state: HostState) -> list[str]:
+    kind = app.driver.observe(Query(files=(path,))).files[path]
+    if kind not in (FileKind.FILE, FileKind.ABSENT):
+        raise PotnetError(f"{path} is a {kind}, not a file", hint="look at pf_rules in rc.conf")
     old = state.texts.get(path, "")
     new = with_anchors(old, app.config)
     if new == old:

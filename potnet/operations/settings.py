@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from potnet.actions import MakeDirectory, Plan, Step, UnpackLocal, WriteFile
+from potnet.actions import CopyLocal, MakeDirectory, Plan, Step, UnpackLocal
 from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import FileKind, Query
@@ -18,10 +18,10 @@ from potnet.operations.addresses import aliases_of, check_aliases, check_resolve
 from potnet.operations.common import (
     check_hostname,
     is_running,
+    locked_pot,
     parse_command,
     pot_directory,
     require_bridge,
-    require_pot,
 )
 from potnet.operations.hooks import hook_path
 from potnet.operations.resolvers import parse_resolver
@@ -29,6 +29,10 @@ from potnet.planning.jail import host_files, path_in
 
 if TYPE_CHECKING:
     from potnet.app import App
+
+
+#: Bytes; a hook is a script.
+LARGEST_HOOK = 1 << 20
 
 
 def set_options(
@@ -42,8 +46,8 @@ def set_options(
     boot: bool | None,
 ) -> bool:
     """Change what is given; True when some of it holds only from the next start. Raises PotnetError."""
-    with app.locks.hold(f"pot-{name}"):
-        before = pot = require_pot(app, name)
+    with locked_pot(app, name) as before:
+        pot = before
         if resolver is not None:
             pot = replace(pot, resolver=parse_resolver(resolver))
             check_resolver(app, pot)
@@ -90,27 +94,32 @@ def _moved(pot: Pot, old: Attachment, new: Attachment) -> Pot:
 
 def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
     """Copy executables to where start and stop run them. Raises PotnetError."""
-    with app.locks.hold(f"pot-{name}"):
-        pot = require_pot(app, name)
-        texts = {kind: _script(path) for kind, path in hooks.items()}
+    with locked_pot(app, name) as pot:
+        for path in hooks.values():
+            _check_script(path)
         steps = [
             Step(MakeDirectory(pot_directory(app, pot), "700")),
             Step(MakeDirectory(f"{pot_directory(app, pot)}/conf", "700")),
         ]
-        steps += [Step(WriteFile(hook_path(app, pot, kind), texts[kind], mode="700")) for kind in texts]
+        steps += [Step(CopyLocal(str(hooks[k]), hook_path(app, pot, k), mode="700")) for k in hooks]
         apply(Plan(tuple(steps)), app.driver)
         kinds = tuple(kind for kind in HookKind if kind in pot.hooks or kind in hooks)
         app.store.update_pot(replace(pot, hooks=kinds))
 
 
-def _script(path: Path) -> str:
+def _check_script(path: Path) -> None:
     try:
-        text = path.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise PotnetError(f"cannot read hook {path}: {error}", hint="a hook is a script") from error
-    if not text.startswith("#!"):
+        if not path.is_file():
+            raise PotnetError(f"hook {path} is no file", hint="a hook is a script")
+        with path.open("rb") as file:
+            begins_well = file.read(2) == b"#!"
+        size = path.stat().st_size
+    except OSError as error:
+        raise PotnetError(f"cannot read hook {path}: {error.strerror}") from error
+    if not begins_well:
         raise PotnetError(f"hook {path} does not say what runs it", hint="begin it with #!/bin/sh")
-    return text
+    if size > LARGEST_HOOK:
+        raise PotnetError(f"hook {path} is too large for a script: {size} bytes")
 
 
 def copy_in(app: App, name: str, source: Path, destination: str) -> None:
@@ -121,8 +130,9 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
     target = _inside(destination)
     if not source.exists():
         raise PotnetError(f"there is no {source}")
-    with app.locks.hold(f"pot-{name}"):
-        pot = require_pot(app, name)
+    if not source.is_file() and not source.is_dir():
+        raise PotnetError(f"{source} is neither a file nor a directory")
+    with locked_pot(app, name) as pot:
         if host_files(pot.root):
             raise PotnetError(f"the root of {name} is the host's own: nothing is copied there")
         if is_running(app, pot):
@@ -137,6 +147,8 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
             raise PotnetError(f"there is no directory {destination} in {name}")
         if there is FileKind.DIRECTORY:
             target = target / source.resolve().name
+        elif source.is_dir() and there is not FileKind.ABSENT:
+            raise PotnetError(f"{destination} in {name} is a {there}, which a directory does not replace")
         with tempfile.NamedTemporaryFile(suffix=".tar") as file:
             with tarfile.open(fileobj=file, mode="w") as archive:
                 archive.add(source, arcname=str(target))
@@ -146,6 +158,6 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
 
 def _inside(destination: str) -> PurePosixPath:
     parts = [part for part in PurePosixPath(destination).parts if part != "/"]
-    if ".." in parts or any(ord(c) < 32 for c in destination):
+    if not destination or ".." in parts or any(ord(c) < 32 for c in destination):
         raise UsageError(f"-d {destination!r}: a path below the pot's root is wanted")
     return PurePosixPath(*parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from potnet.apply import Applied, apply, apply_all, unhurried
 from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, HostState, Query
-from potnet.model import Bridge, HookKind, Pot, ResolverKind, Run
+from potnet.model import Bridge, HookKind, Lease, Pot, ResolverKind, Run
 from potnet.operations.bridging import (
     free_bridge,
     free_epairs,
@@ -26,7 +27,9 @@ from potnet.operations.common import (
     NETWORK_LOCK,
     Failures,
     Outcome,
+    define_public_network,
     external_interface,
+    locked_pot,
     require_bridge,
     require_pot,
 )
@@ -65,8 +68,7 @@ def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
 
 
 def _start(app: App, name: str, failures: Failures) -> Outcome:
-    pot = require_pot(app, name)
-    with app.locks.hold(f"pot-{name}"):
+    with locked_pot(app, name) as pot:
         run = app.store.run(name)
         state = app.driver.observe(Query(jails=(name,)))
         if running(run, state):
@@ -114,6 +116,9 @@ def _make_network(app: App, pot: Pot) -> tuple[Applied, Run, HostState]:
 
 def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge], HostState]:
     """Names and ports that are free on the host now, and the state that the plan is made from."""
+    if any(a.address is not None for a in pot.attachments):
+        # Rules are about the network of the configuration: it must be the one that addresses come from.
+        define_public_network(app)
     bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
     state = app.driver.observe(_query(app, pot, bridges))
     if pot.exports and ignored_exports(pot) is None:
@@ -133,9 +138,7 @@ def _query(app: App, pot: Pot, bridges: dict[str, Bridge]) -> Query:
     seen = (*LOOKED_AT, *resolver.looked_at())
     return Query(
         names=bool(pot.attachments),
-        interfaces=tuple(
-            dict.fromkeys([b.interface for b in bridges.values()] + [a.interface for a in pot.aliases])
-        ),
+        interfaces=None if pot.aliases else tuple(b.interface for b in bridges.values()),
         external=exports and app.config.external_interface is None,
         packet_filter=routed,
         listeners=exports,
@@ -200,10 +203,18 @@ def _texts(app: App, pot: Pot, state: HostState) -> dict[str, str]:
     neighbours = [
         (lease.address, lease.pot)
         for bridge in dict.fromkeys(a.bridge for a in pot.attachments if a.address is not None)
-        for lease in app.store.leases(bridge)
+        for lease in _in_use(app, app.store.leases(bridge))
     ]
     texts["hosts"] = render(own, "hosts.j2", {"name": pot.hostname or pot.name, "neighbours": neighbours})
     return texts
+
+
+def _in_use(app: App, leases: Sequence[Lease]) -> list[Lease]:
+    """Of a pot that has two addresses, one of them from its next start on, the one that it has now."""
+    count = Counter(lease.pot for lease in leases)
+    runs = {name: app.store.run(name) for name, number in count.items() if number > 1}
+    now = {name: run.pot.ipv4 for name, run in runs.items() if run is not None}
+    return [lease for lease in leases if now.get(lease.pot, lease.address) == lease.address]
 
 
 def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -> None:

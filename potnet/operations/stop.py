@@ -10,13 +10,14 @@ from potnet.actions import Plan, RunInJail, SetForwarding, Step
 from potnet.apply import apply_all
 from potnet.errors import HostError
 from potnet.host_state import HostState, Query
-from potnet.model import Bridge, HookKind, Run
+from potnet.model import Bridge, HookKind, Pot, Run
 from potnet.operations.bridging import vnet
 from potnet.operations.common import (
     FORWARDING,
     NETWORK_LOCK,
     Failures,
     Outcome,
+    locked_pot,
     require_pot,
 )
 from potnet.operations.hooks import hook_steps
@@ -44,14 +45,14 @@ def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
     needed = {name: needs(app, require_pot(app, name)) for name in names}
     users = {name: [user for user in names if name in needed[user]] for name in names}
     for name in in_order(names, lambda name: users[name]):
-        with failures.collect(name), app.locks.hold(f"pot-{name}"):
-            outcomes.append(_stop(app, name))
+        with failures.collect(name), locked_pot(app, name) as pot:
+            outcomes.append(_stop(app, pot))
     failures.throw([f"{outcome.name} is stopped" for outcome in outcomes], app.notify)
     return tuple(outcomes)
 
 
-def _stop(app: App, name: str) -> Outcome:
-    pot = require_pot(app, name)
+def _stop(app: App, pot: Pot) -> Outcome:
+    name = pot.name
     run = app.store.run(name)
     state = app.driver.observe(Query(jails=(name,)))
     if run is None:

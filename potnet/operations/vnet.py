@@ -21,6 +21,7 @@ from potnet.operations.bridging import (
 from potnet.operations.common import (
     FORWARDING,
     NETWORK_LOCK,
+    define_public_network,
     external_interface,
     public_bridge,
     require_bridge,
@@ -56,6 +57,7 @@ def _meant(app: App, name: str | None) -> list[Bridge]:
 
 def _bring_up(app: App, bridge: Bridge) -> bool:
     query = Query(
+        names=True,
         interfaces=(bridge.interface,),
         external=bridge.network is not None and app.config.external_interface is None,
         packet_filter=bridge.network is not None,
@@ -63,6 +65,7 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
     state = app.driver.observe(query)
     bridge = free_bridge(app, bridge, state)
     if bridge.network is not None:
+        define_public_network(app)
         for notice in check_anchors(app.config, state.packet_filter, bridge.network):
             app.notify(notice)
     if not is_up(bridge, state):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 from potnet.actions import (
     AcceptAdvertisements,
@@ -24,7 +24,7 @@ from potnet.actions import (
 )
 from potnet.config import Config
 from potnet.errors import HostError
-from potnet.host_state import FileKind, HostState
+from potnet.host_state import FileKind, HostState, Interface
 from potnet.model import GROUP, Attachment, Bridge, NetworkType, Pot, Stack
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
@@ -95,12 +95,7 @@ def _check_shared(pot: Pot, state: HostState) -> list[str]:
                 f"{pot.name} wants an address on {alias.interface}, which the host does not have",
                 hint=f"`potnet set -p {pot.name} -i IF|ADDRESS` gives it another",
             )
-        if interface.has(alias.address):
-            raise HostError(
-                f"{alias.address} is the host's own address on {alias.interface}: a jail would take it over, "
-                "and the host would lose it at stop",
-                hint=f"give {pot.name} an address of its own: `potnet set -p {pot.name} -i IF|ADDRESS`",
-            )
+        refuse_own(alias.address, state.interfaces.values())
     notices = []
     ignored = ignored_exports(pot)
     if pot.exports and ignored:
@@ -109,6 +104,25 @@ def _check_shared(pot: Pot, state: HostState) -> list[str]:
     if unused:
         notices.append(f"{pot.name} is {pot.stack}: {', '.join(unused)} is not used")
     return notices
+
+
+def refuse_own(address: IPAddress, interfaces: Iterable[Interface]) -> None:
+    """Raises HostError when a jail cannot have an address because the host, or a network of its, has it."""
+    for interface in interfaces:
+        if interface.has(address):
+            raise HostError(
+                f"{address} is the host's own address on {interface.name}: a jail would take it over, "
+                "and the host would lose it at stop",
+                hint="give an address that nobody has yet",
+            )
+        for own in interface.addresses:
+            network = IPNetwork(f"{own.address}/{own.prefix}")
+            ends = (network.first, network.last)
+            if own.address.version == 4 == address.version and network.size > 2 and int(address) in ends:
+                raise HostError(
+                    f"{address} is the network or broadcast address of {network.cidr} on {interface.name}",
+                    hint="give an address that a host can have",
+                )
 
 
 def _epair(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> list[Step]:

@@ -68,6 +68,11 @@ def plan_bridge_up(
     """What makes a bridge ready for pots; empty when it is. Raises HostError when it must not be made."""
     if is_up(bridge, state):
         return Plan()
+    if external is not None and external not in state.names:
+        raise HostError(
+            f"the host has no interface {external}",
+            hint="`ifconfig -l` lists them; look at network.external_interface in the configuration",
+        )
     if bridge.kind is BridgeKind.PUBLIC6:
         return _public6_up(bridge, vnet, config, state, external)
     return _ipv4_up(bridge, vnet, config, state, external)

@@ -273,7 +273,7 @@ class Allocator(Database):
             first, last = net.span
             raise PotnetError(
                 f"{address} is outside network {net.name} ({net.cidr})",
-                hint=f"choose one from {net.address(first)} to {net.address(last)}, or auto",
+                hint=f"its addresses are {net.address(first)} to {net.address(last)}; auto takes a free one",
             )
         return number
 

@@ -132,6 +132,16 @@ class Pots(Allocator, Numbers):
         found = self.row("SELECT name FROM pot WHERE root = ? AND name <> ?", pot.root, pot.name)
         if found:
             raise PotnetError(f"{pot.root} is the root of pot {found[0]}", hint="choose another directory")
+        if pot.root_made or pot.root == "/":
+            return
+        # Only a root that was given can lie in another one, or have another one in it.
+        for name, root in self.rows("SELECT name, root FROM pot WHERE name <> ? AND root <> '/'", pot.name):
+            for inner, outer in ((pot.root, root), (root, pot.root)):
+                if inner.startswith(f"{outer.removesuffix('/m')}/"):
+                    raise PotnetError(
+                        f"{pot.root} and {root}, the root of pot {name}, lie one in the other",
+                        hint="choose another directory",
+                    )
 
     def _drop_children(self, name: str) -> None:
         for (unit,) in self.rows("SELECT unit FROM attachment WHERE pot = ?", name):

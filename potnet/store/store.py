@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from potnet.store.base import Ipam
 
 
+#: Under this key `remember` keeps the names of the anchors in use, of NAT, redirection and filter.
+ANCHORS = "anchors"
+
+
 class Store(Pots):
     """An open store. Every changing method is one transaction, or joins ``with store.transaction():``."""
 
@@ -127,6 +131,13 @@ class Store(Pots):
         """Forget a start; one that is not recorded is no error."""
         with self.transaction():
             self.change("DELETE FROM run WHERE pot = ?", name)
+
+    def anything_up(self) -> bool:
+        """Whether a start is recorded, or a bridge that vnet-start made."""
+        return (
+            self.row("SELECT 1 FROM run LIMIT 1") is not None
+            or self.row("SELECT 1 FROM bridge WHERE pinned LIMIT 1") is not None
+        )
 
     def remembered(self, key: str) -> str | None:
         """What `remember` kept: how a setting of the host was before potnet changed it."""

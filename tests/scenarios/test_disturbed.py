@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from test_life import KINDS, prepare
 from world import Faulty, World
@@ -10,7 +12,9 @@ from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
 from potnet.operations.bridges import create_private_bridge
 from potnet.operations.destroy import destroy_pot
-from potnet.operations.info import info
+from potnet.operations.export_ports import export_ports
+from potnet.operations.info import environment, info
+from potnet.operations.settings import set_options
 from potnet.operations.start import start
 from potnet.operations.stop import stop
 from potnet.operations.vnet import vnet_start, vnet_stop
@@ -231,3 +235,92 @@ def test_no_answer_is_not_taken_for_absence(world: World, code: int) -> None:
     with pytest.raises(PotnetError, match="ssh"):
         world.do(stop, ["casserole"])
     assert (world.host.snapshot(), world.records()) == (running, records)
+
+
+def test_a_network_that_moved_under_its_pots_is_refused(world: World) -> None:
+    prepare(world, "private-bridge", "ipv4")
+    world.do(start, ["casserole"])
+    world.configure('[network]\npublic = "10.9.0.0/16"\n')
+    for operation, argument in ((start, ["ragout"]), (vnet_start, "stove")):
+        with pytest.raises(PotnetError, match=r"10\.192\.0\.0/10|no pot"):
+            world.do(operation, argument)
+    with pytest.raises(PotnetError, match=r"10\.192\.0\.0/10"):
+        world.do(export_ports, "casserole", ["81:30081"], False)
+    # What runs can be stopped all the same.
+    world.do(stop, ["casserole"])
+    with pytest.raises(PotnetError, match=r"10\.192\.0\.0/10"):
+        world.do(start, ["casserole"])
+
+
+def test_stop_empties_the_anchors_that_start_filled_whatever_they_are_called_now(world: World) -> None:
+    prepare(world, "private-bridge", "ipv4")
+    before = world.host.snapshot()
+    world.do(start, ["casserole"])
+    world.configure('[pf]\nnat_anchor = "n"\nrdr_anchor = "r"\nfilter_anchor = "f"\n')
+    world.do(export_ports, "casserole", ["443:30443"], False)
+    assert world.host.anchor("pot-rdr/casserole")
+    world.do(stop, ["casserole"])
+    assert world.host.snapshot() == before
+    with pytest.raises(PotnetError, match='nat-anchor "n"'):
+        world.do(start, ["casserole"])
+
+
+def test_an_external_interface_that_is_not_there_is_told(world: World) -> None:
+    world.configure('[network]\nexternal_interface = "em7"\n')
+    before = world.host.snapshot()
+    for stack in ("ipv4", "ipv6"):
+        world.create(f"pot-{stack}", "public-bridge", stack)
+        with pytest.raises(PotnetError, match="no interface em7"):
+            world.do(start, [f"pot-{stack}"])
+    with pytest.raises(PotnetError, match="no interface em7"):
+        world.do(vnet_start, None)
+    assert world.host.snapshot()["interfaces"] == before["interfaces"]
+
+
+def test_a_template_that_fails_leaves_nothing_and_says_so(world: World, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    world.create("casserole", "public-bridge")
+    before = world.host.snapshot()
+    for text in ("{{ nosuch }}", "{{ 1/0 }}", "{% if %}"):
+        (tmp_path / "own/jail.conf.j2").write_text(text)
+        world.configure(f'[paths]\ntemplates = "{tmp_path}/own"\n')
+        with pytest.raises(PotnetError, match=r"template jail\.conf\.j2") as caught:
+            world.do(start, ["casserole"])
+        assert not caught.value.left_behind
+        assert world.host.snapshot() == before
+    world.configure('[paths]\ntemplates = "/nosuch"\n')
+    with pytest.raises(PotnetError, match="no directory"):
+        world.do(start, ["casserole"])
+
+
+def test_what_info_says_of_a_running_pot_is_what_it_was_started_with(world: World) -> None:
+    for name in ("casserole", "ragout"):
+        world.create(name, "public-bridge")
+    world.do(start, ["casserole"])
+    nothing = {"resolver": None, "hostname": None, "command": None, "boot": None}
+    world.do(set_options, "casserole", addresses=("10.192.0.50",), **nothing)
+    assert world.do(info, "casserole")["addresses"][0]["address"] == "10.192.0.3"
+    assert world.do(environment, "casserole")["_POT_IP"] == "10.192.0.3"
+    world.do(start, ["ragout"])
+    hosts = (world.host.tree / "opt/potnet/jails/ragout/m/etc/hosts").read_text()
+    assert "10.192.0.3 casserole" in hosts
+    assert "10.192.0.50" not in hosts
+    world.do(stop, ["casserole"])
+    assert world.do(info, "casserole")["addresses"][0]["address"] == "10.192.0.50"
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", "a" * 300, "nosuch", "a\nb"])
+def test_unknown_names_are_told_and_leave_no_trace(world: World, name: str) -> None:
+    world.create("casserole")
+    nothing = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": True}
+    for operation, arguments, more in (
+        (destroy_pot, (name,), {}),
+        (export_ports, (name, ["80"], False), {}),
+        (set_options, (name,), nothing),
+        (start, ([name],), {}),
+        (stop, ([name],), {}),
+    ):
+        with pytest.raises(PotnetError, match="there is no pot"):
+            world.do(operation, *arguments, **more)
+    locks = world.directory / "state/locks"
+    assert not locks.exists() or list(locks.iterdir()) == []

@@ -331,3 +331,58 @@ def test_a_failing_create_leaves_nothing(world: World) -> None:
         except PotnetError:
             assert [pot.name for pot in world.records()["pots"]] == ["other"]
             assert world.host.snapshot() == before
+
+
+def test_roots_that_lie_one_in_the_other_are_refused(world: World, tmp_path: Path) -> None:
+    world.create("casserole", base="12.2")
+    (tmp_path / "own/inner").mkdir(parents=True)
+    world.create("ragout", path=str(tmp_path / "own"))
+    for path in ("/opt/potnet/jails/casserole/m/usr", "/opt/potnet/jails", str(tmp_path / "own/inner")):
+        with pytest.raises(PotnetError, match="one in the other"):
+            world.create("stew", path=path)
+    with pytest.raises(PotnetError, match="one in the other"):
+        world.create("stew", path=str(tmp_path))
+
+
+@pytest.mark.parametrize("source", ["/dev/zero", "fifo", "directory", "large", "missing"])
+def test_odd_hooks_are_refused_before_anything_is_read(world: World, tmp_path: Path, source: str) -> None:
+    world.create("casserole")
+    path = tmp_path / source if not source.startswith("/") else Path(source)
+    match source:
+        case "fifo":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case "large":
+            path.write_text("#!/bin/sh\n" + "x" * (1 << 20))
+    with pytest.raises(PotnetError, match="hook"):
+        world.do(set_hook, "casserole", {HookKind.PRESTART: path})
+    assert world.records()["pots"][0].hooks == ()
+
+
+def test_a_hook_is_copied_byte_for_byte(world: World, tmp_path: Path) -> None:
+    world.create("casserole")
+    hook = tmp_path / "hook"
+    hook.write_bytes(b"#!/bin/sh\r\n# \xe9")
+    world.do(set_hook, "casserole", {HookKind.PRESTOP: hook})
+    assert (world.host.tree / "opt/potnet/jails/casserole/conf/prestop").read_bytes() == hook.read_bytes()
+
+
+def test_copy_in_refuses_what_cp_refuses(world: World, tmp_path: Path) -> None:
+    world.create("casserole", base="12.2")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    before = world.host.snapshot()
+    for source, destination in (
+        ("folder", "/etc/hosts"), ("fifo", "/x"), ("folder", ""), ("nosuch", "/x"), ("folder", "/nosuch/"),
+    ):  # fmt: skip
+        with pytest.raises(PotnetError):
+            world.do(copy_in, "casserole", tmp_path / source, destination)
+    assert world.host.snapshot() == before
+
+
+def test_who_loses_its_resolver_is_told(world: World) -> None:
+    world.create("dns", "public-bridge")
+    world.create("casserole", "public-bridge", resolver="pot")
+    world.do(destroy_pot, "dns")
+    assert any("casserole" in notice for notice in world.notices)

@@ -216,3 +216,29 @@ def test_a_network_that_overlaps_a_route_is_refused_when_its_bridge_is_made(worl
     with pytest.raises(PotnetError, match=r"10\.200\.0\.0/16"):
         world.do(start, ["casserole"])
     assert world.host.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "lo0|192.168.178.20",
+        "127.0.0.1",
+        "em0|10.192.0.1",
+        "192.168.178.255",
+        "em0|192.168.178.0",
+        "lo0|2001:db8:7::20",
+    ],
+)
+def test_an_address_of_any_interface_of_the_host_is_refused(world: World, address: str) -> None:
+    world.do(vnet_start, None)
+    stack = "ipv6" if ":" in address else "ipv4"
+    with pytest.raises(PotnetError, match=r"host's own|network or broadcast"):
+        world.create("casserole", "alias", stack, addresses=(address,))
+
+
+@pytest.mark.parametrize(
+    "address", ["255.255.255.255", "0.0.0.0", "224.0.0.1", "::ffff:192.168.178.77", "ff02::1"]
+)
+def test_an_address_that_no_host_has_is_refused(world: World, address: str) -> None:
+    with pytest.raises(UsageError):
+        world.create("casserole", "alias", "dual", addresses=(address, "192.168.178.200"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from potnet import config as configuration
-from potnet.app import App
+from potnet.app import App, with_anchors_in_force
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
 from potnet.locks import Locks
@@ -78,7 +78,7 @@ class World:
         """The application on this world, as a command has it."""
         with Store.open(self.directory / "state", "sim") as store:
             yield App(
-                config=self.config,
+                config=with_anchors_in_force(self.config, store),
                 store=store,
                 host_kind="sim",
                 notify=self.notices.append,

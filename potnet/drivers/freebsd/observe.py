@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse
 from potnet.drivers.freebsd.render import FORWARDING
@@ -41,9 +39,7 @@ class Observer:
         return HostState(
             jails=self._jails(query.jails),
             names=names,
-            interfaces=self._interfaces(
-                name for name in query.interfaces if not query.names or name in names
-            ),
+            interfaces=self._interfaces(query.interfaces, names if query.names else None),
             own=self._group(GROUP) if query.own else frozenset(),
             pot_bridges=self._group(BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             external=self._external() if query.external else None,
@@ -134,8 +130,14 @@ class Observer:
     def _group(self, group: str) -> frozenset[str]:
         return frozenset(self._out("ifconfig", "-g", group).split())
 
-    def _interfaces(self, wanted: Iterable[str]) -> dict[str, Interface]:
-        found = (interface for name in wanted for interface in self._interface(name))
+    def _interfaces(
+        self, wanted: tuple[str, ...] | None, names: frozenset[str] | None
+    ) -> dict[str, Interface]:
+        if wanted is None:
+            found = list(parse.interfaces(self._out("ifconfig", "-a")))
+        else:
+            there = (name for name in wanted if names is None or name in names)
+            found = [interface for name in there for interface in self._interface(name)]
         return {interface.name: interface for interface in found}
 
     def _interface(self, name: str) -> tuple[Interface, ...]:
@@ -178,9 +180,12 @@ class Observer:
     def _sysctls(self, names: tuple[str, ...]) -> tuple[int, ...]:
         text = self._out("sysctl", "-n", *names)
         try:
-            return tuple(int(word) for word in text.split())
+            values = tuple(int(word) for word in text.split())
         except ValueError as error:
             raise parse.UnreadableError("sysctl", text) from error
+        if len(values) != len(names):
+            raise parse.UnreadableError("sysctl", text)
+        return values
 
     def _forwarding(self) -> dict[int, bool]:
         values = self._sysctls(tuple(FORWARDING.values()))

@@ -76,13 +76,21 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
     return Interface(
         name=header["name"],
         up="UP" in header["flags"].split(","),
-        mac=ether.split()[1] if ether else None,
+        mac=_second(ether) if ether else None,
         mtu=int(header["mtu"]),
         description=description.removeprefix("description: ") if description else None,
         groups=frozenset(words.get("groups:", "groups:").split()[1:]),
         addresses=tuple(_addresses(lines)),
-        members=tuple(line.split()[1] for line in lines if line.startswith("member: ")),
+        members=tuple(_second(line) for line in lines if line.startswith("member:")),
     )
+
+
+def _second(line: str) -> str:
+    """The word behind the one that says what it is."""
+    words = line.split()
+    if len(words) < 2:
+        raise UnreadableError("ifconfig", line)
+    return words[1]
 
 
 def _addresses(lines: Iterable[str]) -> Iterator[InterfaceAddress]:

@@ -17,6 +17,7 @@ from potnet.actions import (
     AddMember,
     CheckRules,
     CopyFile,
+    CopyLocal,
     CreateBridge,
     CreateEpair,
     DestroyInterface,
@@ -166,8 +167,14 @@ class Renderer:
 
     @_commands.register
     def _(self, action: WriteFile) -> tuple[Command, ...]:
-        write = Command(("tee", action.path), stdin=action.text)
-        return (write, Command(("chmod", action.mode, action.path))) if action.mode else (write,)
+        return (Command(("tee", action.path), stdin=action.text),)
+
+    @_commands.register
+    def _(self, action: CopyLocal) -> tuple[Command, ...]:
+        return (
+            Command(("tee", action.path), stdin=Path(action.source)),
+            Command(("chmod", action.mode, action.path)),
+        )
 
     @_commands.register
     def _(self, action: MoveFile) -> tuple[Command, ...]:

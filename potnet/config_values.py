@@ -1,0 +1,180 @@
+"""The values of potnet.toml(5): a reader for each kind, which checks what it reads.
+
+A reader takes what the TOML parser gave and returns the value of the type that `Config` has, or raises
+`Refusal` with what is wrong and how to mend it; the loader adds file and key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+from netaddr import AddrFormatError, IPAddress, IPNetwork
+
+from potnet.model import Stack, valid_name
+
+#: The smallest public network that holds gateway, DNS and a few pots.
+LONGEST_PREFIX = 29
+
+_INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,14}")
+# pf(4) keeps 63 characters of an anchor's path: this much beside "/" and the longest pot name.
+_ANCHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}")
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]+(/[0-9.]+)?")
+_COMMAND = re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")
+_MIRROR = re.compile(r"(https?|ftp|file)://[!-~]+")
+
+
+class Refusal(Exception):  # noqa: N818 - a verdict, not a failure
+    """A value that its reader refuses; the loader adds file and key."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+def read_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Refusal("is not a string", "put the value in double quotes")
+    return value
+
+
+def matching(pattern: re.Pattern[str], what: str, hint: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not pattern.fullmatch(read_text(value)):
+            raise Refusal(f"is not {what}", hint)
+        return str(value)
+
+    return read
+
+
+def one_of(*words: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if read_text(value) not in words:
+            near = difflib.get_close_matches(value, words, n=1)
+            hint = f'did you mean "{near[0]}"?' if near else "use one of: " + ", ".join(words)
+            raise Refusal(f"is not one of {', '.join(words)}", hint)
+        return str(value)
+
+    return read
+
+
+def read_stack(value: Any) -> Stack:
+    return Stack(one_of(*(str(stack) for stack in Stack))(value))
+
+
+def read_boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Refusal("is neither true nor false", "write true or false, without quotes")
+    return value
+
+
+def read_port(value: Any) -> int:
+    # bool is an int to Python, never to an administrator.
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Refusal("is not a whole number", "write the port without quotes, such as 1024")
+    if not 1 <= value <= 65535:
+        raise Refusal("is not a port", "ports are 1 to 65535")
+    return value
+
+
+def read_address(value: Any) -> IPAddress:
+    hint = "write an IPv4 address such as 192.168.178.20"
+    if not _ADDRESS.fullmatch(read_text(value)):
+        raise Refusal("is not an IP address", hint)
+    try:
+        address = IPAddress(value)
+    except (AddrFormatError, ValueError) as error:
+        raise Refusal("is not an IP address", hint) from error
+    if address.version != 4:
+        raise Refusal("is an IPv6 address", hint)
+    return address
+
+
+def read_network(value: Any) -> IPNetwork:
+    hint = "write an IPv4 network such as 10.192.0.0/10"
+    if not _ADDRESS.fullmatch(read_text(value)) or "/" not in value:
+        raise Refusal("is not a network with a prefix length", hint)
+    try:
+        network = IPNetwork(value)
+    except (AddrFormatError, ValueError) as error:
+        raise Refusal("is not a network", hint) from error
+    if network.version != 4:
+        raise Refusal("is an IPv6 network", hint)
+    if network.ip != network.network:
+        raise Refusal("is an address inside a network", f"write the network itself: {network.cidr}")
+    return network
+
+
+def read_public_network(value: Any) -> IPNetwork:
+    network = read_network(value)
+    if network.prefixlen > LONGEST_PREFIX:
+        raise Refusal("has no room for pots", f"use a prefix length of at most {LONGEST_PREFIX}")
+    first = IPAddress(network.first)
+    unusable = network.prefixlen < 4 or first.is_loopback() or first.is_link_local()
+    if unusable or network.first >= int(IPAddress("224.0.0.0")):
+        raise Refusal("is no network of hosts", "use a private one, such as 10.192.0.0/10 (RFC 1918)")
+    return network
+
+
+def read_host_address(value: Any) -> IPAddress:
+    address = read_address(value)
+    if int(address) == 0 or address.is_loopback() or address.is_multicast():
+        raise Refusal("is no address of an external interface", "leave it out to take what the interface has")
+    return address
+
+
+def read_extra_interfaces(value: Any) -> tuple[tuple[str, IPNetwork], ...]:
+    if not isinstance(value, dict):
+        hint = 'write [network.extra_interfaces] and lines such as em1 = "172.16.0.0/12"'
+        raise Refusal("is not a table", hint)
+    found = []
+    for name, network in value.items():
+        if not _INTERFACE.fullmatch(name):
+            raise Refusal(f"names {shown(name)}, which is no interface name", "names look like em1")
+        if isinstance(network, dict):
+            raise Refusal(f"has a table {name}", f'quote a name that has a dot in it, such as "{name}.10"')
+        try:
+            found.append((str(name), read_network(network)))
+        except Refusal as refusal:
+            raise Refusal(f"has {name} = {shown(network)}, which {refusal.what}", refusal.hint) from None
+    return tuple(sorted(found))
+
+
+def read_path(value: Any) -> str:
+    hint = "write an absolute path, without .. in it"
+    if not read_text(value).startswith("/"):
+        raise Refusal("is not an absolute path", hint)
+    if not value.isprintable() or ".." in value.split("/"):
+        raise Refusal("is not a path that can be used", hint)
+    if not value.strip("/"):
+        raise Refusal("is the root of the host", "write a directory of its own")
+    return str(os.path.normpath("/" + value.lstrip("/")))
+
+
+def read_dns_name(value: Any) -> str:
+    if not valid_name(read_text(value)):
+        raise Refusal("is not a pot's name", "use up to 51 letters, digits, _ and -, no number")
+    return str(value)
+
+
+def read_mirror(value: Any) -> str:
+    if read_text(value) and not _MIRROR.fullmatch(value):
+        raise Refusal("is not a URL", 'write the URL of a folder of releases, or "" to fetch nothing')
+    return str(value).rstrip("/")
+
+
+read_interface = matching(_INTERFACE, "an interface name", "interface names look like em0")
+read_anchor = matching(_ANCHOR, "an anchor name", "use up to 11 letters, digits, dots, _ and -")
+read_via = matching(_COMMAND, "a command", 'write one such as "ssh root@host"')
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: on one line, and not too long."""
+    text = f'"{value}"' if isinstance(value, str) and value.isprintable() else repr(value)
+    if isinstance(value, bool):
+        text = text.lower()
+    return text if len(text) <= 60 else text[:57] + "..."
