@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from potnet.errors import HostError
 from potnet.executors.base import Command, CommandResult
 from potnet.executors.simulated import HostFacts, SimulatedHost
 
@@ -295,3 +298,61 @@ def test_a_command_takes_about_as_long_with_many_jails(host: SimulatedHost, run:
     # The medians, so that a busy machine does not matter; growth with the number would be tenfold.
     early, late = sorted(times[:30])[15], sorted(times[-30:])[15]
     assert late < 4 * early
+
+
+def _refused(directory: Path, argv: tuple[str, ...] = ("ifconfig", "bridge1", "create")) -> HostError:
+    with pytest.raises(HostError) as caught:
+        SimulatedHost(directory).run(Command(argv))
+    assert caught.value.hint and str(directory) in caught.value.hint
+    return caught.value
+
+
+@pytest.mark.parametrize("argv", [("ifconfig", "-l"), ("ifconfig", "bridge1", "create")])
+def test_a_damaged_database_is_named(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    directory = tmp_path / "sim"
+    directory.mkdir()
+    (directory / "host.db").write_bytes(b"no database at all " * 100)
+    error = _refused(directory, argv)
+    assert error.message == f"the simulated host cannot use {directory}/host.db: file is not a database"
+    assert error.hint == f"remove {directory} to begin with a fresh simulated host"
+
+
+def test_a_damaged_row_is_named(tmp_path: Path) -> None:
+    directory = tmp_path / "sim"
+    SimulatedHost(directory).run(Command(("true",)))
+    with contextlib.closing(sqlite3.connect(directory / "host.db")) as database, database:
+        database.execute("UPDATE thing SET value = '{' WHERE kind = 'interface'")
+    assert f"cannot read {directory}/host.db" in _refused(directory, ("ifconfig", "-l")).message
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_file_in_the_place_of_the_directory(tmp_path: Path, reads: bool) -> None:
+    (tmp_path / "sim").touch()
+    with pytest.raises(HostError) as caught:
+        SimulatedHost(tmp_path / "sim").run(Command(("ifconfig", "-l"), changes_host=not reads))
+    assert caught.value.message == f"the simulated host cannot use {tmp_path}/sim: Not a directory"
+    (tmp_path / "other").touch()
+    with pytest.raises(HostError, match=r"cannot use .*/other"):
+        SimulatedHost(tmp_path / "other/sim").run(Command(("true",)))
+
+
+def test_a_full_disk_takes_back_what_was_begun(tmp_path: Path) -> None:
+    host = SimulatedHost(tmp_path / "sim")
+    host.run(Command(("true",)))
+    state = host._world().state
+    pages = state._db.execute("PRAGMA page_count").fetchone()[0]
+    state._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(HostError, match=r"host\.db: database or disk is full"):
+        for number in range(1, 1000):
+            host.run(Command(("ifconfig", f"bridge{number}", "create")))
+    state._db.execute("PRAGMA max_page_count = 100000")
+    assert f"bridge{number}" not in host.interfaces()
+    assert host.run(Command(("ifconfig", f"bridge{number}", "create"))).code == 0
+
+
+def test_a_database_that_cannot_be_written(host: SimulatedHost, run: Run) -> None:
+    run("true")
+    host._world().state._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(HostError, match=r"host\.db: attempt to write a readonly database"):
+        run("ifconfig bridge1 create")
+    assert host.run(Command(("ifconfig", "-l"), changes_host=False)).out == "em0 lo0\n"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from potnet.errors import HostError
 from potnet.executors.base import Command, CommandResult
 from potnet.executors.simulated import (
     archive,
@@ -139,20 +145,45 @@ class SimulatedHost(Inspection):
     # Transactions
 
     def _write(self, work: Callable[[World], _T]) -> _T:
-        world = self._world()
-        with world.state.transaction(write=True):
-            return work(world)
+        with self._own_files():
+            world = self._world()
+            with world.state.transaction(write=True):
+                return work(world)
 
     def _read(self, work: Callable[[World], _T]) -> _T:
-        world = self._opened or self._existing()
         try:
-            with world.state.transaction(write=False):
-                return work(world)
+            with self._own_files():
+                world = self._opened or self._existing()
+                with world.state.transaction(write=False):
+                    return work(world)
         except NeedsWriteError:
             return self._write(work)
 
+    @contextmanager
+    def _own_files(self) -> Iterator[None]:
+        """What goes wrong with the files that the host is kept in, in words for who tries it out."""
+        again = f"remove {self._directory} to begin with a fresh simulated host"
+        try:
+            yield
+        except sqlite3.Error as error:
+            file = self._directory / "host.db"
+            words, hint = f"the simulated host cannot use {file}: {error}", again
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                hint = f"another command is at work on it: try again, or {again}"
+            raise HostError(words, hint) from error
+        except json.JSONDecodeError as error:
+            file = self._directory / "host.db"
+            raise HostError(f"the simulated host cannot read {file}: {error}", again) from error
+        except OSError as error:
+            file = Path(os.fsdecode(error.filename)) if error.filename else self._directory
+            hint = again if file.is_relative_to(self._directory) else "look whether it can be written"
+            raise HostError(
+                f"the simulated host cannot use {file}: {error.strerror or error}", hint
+            ) from error
+
     def _existing(self) -> World:
         """What is there, or else a host in memory that is as a new one would be, with its files."""
+        self._look_at_directory()
         if (self._directory / "host.db").exists():
             return self._world()
         if self._preview is None:
@@ -162,9 +193,14 @@ class SimulatedHost(Inspection):
                 seed.seed_state(self._preview, self._bare)
         return self._preview
 
+    def _look_at_directory(self) -> None:
+        if os.path.lexists(self._directory) and not self._directory.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self._directory))
+
     def _world(self) -> World:
         """The host in the directory, made if it is not there yet."""
         if self._opened is None:
+            self._look_at_directory()
             state = State(self._directory / "host.db")
             world = World(state, Tree(self._directory / "root", lambda: _mapped(state)), self._facts)
             row = state.get("facts", "")

@@ -40,12 +40,16 @@ class State:
             # Created here and not by SQLite, which would leave the mode to the umask.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._db = sqlite3.connect(path or ":memory:", timeout=30.0, isolation_level=None)
-        if path is not None:
-            self._db.execute("PRAGMA journal_mode = WAL")
-        # Losing the last moments of a simulation in a power cut harms nobody.
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.execute(_SCHEMA)
         self._writing = False
+        try:
+            if path is not None:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            # Losing the last moments of a simulation in a power cut harms nobody.
+            self._db.execute("PRAGMA synchronous = OFF")
+            self._db.execute(_SCHEMA)
+        except sqlite3.Error:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         self._db.close()
@@ -57,11 +61,12 @@ class State:
         self._writing = write
         try:
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        else:
             self._db.execute("COMMIT")
+        except BaseException:
+            # SQLite itself rolls back on some errors, a full disk among them.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
         finally:
             self._writing = False
 
