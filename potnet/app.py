@@ -155,8 +155,9 @@ def _state_dir(config: Config, kind: str, via: str | None) -> Path:
     elif platform.system() == "FreeBSD" and kind == "freebsd" and (via is None or os.geteuid() == 0):
         base = Path("/var/db/potnet")
     else:
-        home = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
-        base = Path(home) / "potnet" / kind
+        home = os.environ.get("XDG_STATE_HOME", "")
+        # A relative path there is to be ignored (XDG Base Directory Specification).
+        base = Path(home if home.startswith("/") else Path("~/.local/state").expanduser()) / "potnet" / kind
     return base / "via" / quote(via, safe="") if via else base
 
 
