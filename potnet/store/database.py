@@ -35,7 +35,7 @@ _TROUBLES = {
     sqlite3.SQLITE_PERM: _DENIED,
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "run this as the user that owns the store, usually root"),
     sqlite3.SQLITE_FULL: ("cannot grow: the file system is full", "free some space; nothing was changed"),
-    sqlite3.SQLITE_IOERR: ("cannot be read or written", "see whether the disk is full, and for disk errors in the system log"),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written", "see whether the disk is full, then the system log"),
 }
 
 #: What sqlite3 raises, and what it raises for a value that no column can hold.
