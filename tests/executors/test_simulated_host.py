@@ -356,3 +356,51 @@ def test_a_database_that_cannot_be_written(host: SimulatedHost, run: Run) -> Non
     with pytest.raises(HostError, match=r"host\.db: attempt to write a readonly database"):
         run("ifconfig bridge1 create")
     assert host.run(Command(("ifconfig", "-l"), changes_host=False)).out == "em0 lo0\n"
+
+
+@pytest.fixture
+def jailed(run: Run) -> Run:
+    """Runs a command line in a jail that has the stand-in of a base system."""
+    run("mkdir -p /jails/a")
+    run("fetch -q -o /tmp/base.txz https://download.freebsd.org/releases/amd64/14.2-RELEASE/base.txz")
+    run("tar -x -f /tmp/base.txz -C /jails/a")
+    run("jail -c name=a path=/jails/a host.hostname=a.example.org persist vnet osrelease=14.2-RELEASE")
+    return lambda line, code=0: run(f"jexec a {line}", code=code)
+
+
+def test_what_people_type_first_in_a_jail(run: Run, jailed: Run, host: SimulatedHost) -> None:
+    host.listen("tcp", 80, jail="a")
+    assert jailed("ls").out == jailed("ls /").out and "etc\n" in jailed("ls").out
+    assert jailed("pwd").out == jailed("sh -c pwd").out == "/\n"
+    assert jailed("hostname -s").out == "a\n" and jailed("hostname").out == "a.example.org\n"
+    assert jailed("uname").out == "FreeBSD\n"
+    assert jailed("uname -a").out == (
+        "FreeBSD a.example.org 14.2-RELEASE FreeBSD 14.2-RELEASE GENERIC amd64\n"
+    )
+    assert jailed("ifconfig -l").out == "lo0\n"
+    refused = jailed("ps", code=126)
+    assert refused.err.startswith("simulated host: ps is in the jail but is not simulated; these are: cat,")
+    assert jailed("sockstat").out == jailed("sockstat -46l").out == jailed("sockstat -4 -l").out
+    assert jailed("sockstat").err == "" and jailed("sockstat").out.endswith(
+        "root     server     1000  3   tcp4   *:80                  *:*                  \n"
+    )
+    assert len(jailed("sockstat -6l").out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("where", ["host", "jail"])
+def test_what_people_type_first_anywhere(run: Run, jailed: Run, where: str) -> None:
+    here = run if where == "host" else jailed
+    assert here("id").out == "uid=0(root) gid=0(wheel) groups=0(wheel),5(operator)\n"
+    assert (here("id -u").out, here("id -un").out) == ("0\n", "root\n")
+    inet, inet6 = (here(f"netstat -rn -f {family}").out for family in ("inet", "inet6"))
+    assert here("netstat -rn").out == inet + inet6.removeprefix("Routing tables\n")
+    for port, wrong in (("99999", "too large"), ("65536", "too large"), ("0", "too small"), ("x", "invalid")):
+        assert here(f"nc -z 10.0.0.1 {port}", code=1).err == f"nc: port number {wrong}: {port}\n"
+
+
+def test_the_host_says_what_it_is(run: Run) -> None:
+    assert run("uname").out == "FreeBSD\n" and run("uname -rs").out == "FreeBSD 14.3-RELEASE\n"
+    assert run("uname -a").out == "FreeBSD freebsd 14.3-RELEASE FreeBSD 14.3-RELEASE GENERIC amd64\n"
+    assert run("hostname -s").out == "freebsd\n"
+    assert "does not know" in run("hostname new", code=64).err
+    assert "does not know" in run("uname -x", code=64).err

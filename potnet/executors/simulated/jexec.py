@@ -118,9 +118,12 @@ def _nc(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def _hostname(_: World, jail: Jail, argv: list[str], __: Stdin) -> CommandResult:
-    if len(argv) > 1:
-        raise unknown(f"hostname {' '.join(argv[1:])}")
-    return CommandResult(0, f"{jail.hostname}\n")
+    return tools.hostname(argv, jail.hostname)
+
+
+def _uname(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
+    release = jail.parameters.get("osrelease") or inner.facts.release
+    return tools.uname(argv, jail.hostname, release)
 
 
 def _cat(inner: World, _: Jail, argv: list[str], stdin: Stdin) -> CommandResult:
@@ -174,6 +177,9 @@ def line(inner: World, jail: Jail, text: str) -> CommandResult:
         return CommandResult()
     if any(set(word) <= set(";&|<>()") for word in words) or "$" in text or "`" in text:
         raise unknown(f"this shell syntax: {text}")
+    if words == ["pwd"]:
+        # Built into the shell, so that it needs no program.
+        return CommandResult(0, "/\n")
     if words[0] == "exit":
         return CommandResult(int(words[1]) & 255 if len(words) > 1 and words[1].isdigit() else 0)
     try:
@@ -192,11 +198,15 @@ def _plain(inner: World, _: Jail, argv: list[str], __: Stdin) -> CommandResult:
             return CommandResult(1)
         case ["echo", *words]:
             return CommandResult(0, " ".join(words) + "\n")
-        case ["id", "-u"]:
-            return CommandResult(0, "0\n")
+        case ["id", *_]:
+            return tools.root_id(argv)
+        case ["pwd"]:
+            return CommandResult(0, "/\n")
         case ["which", name]:
             found = find_program(inner, name)
             return CommandResult(0 if found else 1, f"{found}\n" if found else "")
+        case ["ls"]:
+            return _ls(inner, "/")
         case ["ls", path] if not path.startswith("-"):
             return _ls(inner, path)
     raise unknown(" ".join(argv))
@@ -222,5 +232,5 @@ NETWORK: dict[str, Program] = {
 #: Answered when the root has them.
 PROGRAMS: dict[str, Program] = {
     "sh": _sh, "rtsol": _rtsol, "true": _plain, "false": _plain, "echo": _plain, "id": _plain,
-    "which": _plain, "ls": _plain,
+    "which": _plain, "ls": _plain, "pwd": _plain, "uname": _uname,
 }  # fmt: skip

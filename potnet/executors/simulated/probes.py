@@ -57,6 +57,19 @@ def _reply(address: str, number: int, made: Connection) -> str:
     return f"64 bytes from {address}: icmp_seq={number} ttl={life} time=0.100 ms\n"
 
 
+def _check_port(text: str) -> None:
+    """In the words of strtonum(3)."""
+    if not (text.isascii() and text.isdigit()):
+        wrong = "invalid"
+    elif int(text) < 1:
+        wrong = "too small"
+    elif int(text) > 65535:
+        wrong = "too large"
+    else:
+        return
+    raise ToolError(f"nc: port number {wrong}: {text}")
+
+
 def nc(world: World, argv: list[str], view: View) -> CommandResult:
     """nc -z [-u] [-w SECONDS] ADDRESS PORT."""
     world.state.look()
@@ -65,8 +78,9 @@ def nc(world: World, argv: list[str], view: View) -> CommandResult:
     except getopt.GetoptError as error:
         raise unknown(f"the nc option: {error}") from None
     names = {name for name, _ in options}
-    if "-z" not in names or len(rest) != 2 or not rest[1].isdigit():
+    if "-z" not in names or len(rest) != 2 or "-" in rest[1]:
         raise unknown(" ".join(argv))
+    _check_port(rest[1])
     protocol = "udp" if "-u" in names else "tcp"
     try:
         answer = connect(world, _name(view), rest[0], int(rest[1]), protocol)

@@ -70,11 +70,14 @@ def _connected(interface: Interface, loopback: Interface | None, family: int) ->
 
 
 def netstat(world: World, argv: list[str], view: View) -> CommandResult:
-    """netstat [--libxo json] -rn -f inet|inet6."""
+    """netstat [--libxo json] -rn -f inet|inet6 | netstat -rn, which lists both."""
     match argv[1:]:
-        case ["-rn", "-f", ("inet" | "inet6") as name]:
+        case ["-rn" | "-nr"]:
+            tables = (_as_text(table(world, family, view), family) for family in (4, 6))
+            out = "Routing tables\n" + "".join(tables)
+        case ["-rn" | "-nr", "-f", ("inet" | "inet6") as name]:
             family = 4 if name == "inet" else 6
-            out = _as_text(table(world, family, view), family)
+            out = "Routing tables\n" + _as_text(table(world, family, view), family)
         case ["--libxo", "json", "-rn", "-f", ("inet" | "inet6") as name]:
             family = 4 if name == "inet" else 6
             out = _as_json(table(world, family, view), family)
@@ -86,7 +89,7 @@ def netstat(world: World, argv: list[str], view: View) -> CommandResult:
 
 def _as_text(lines: list[Line], family: int) -> str:
     to, via = (18, 18) if family == 4 else (33, 29)
-    out = ["Routing tables", "", "Internet:" if family == 4 else "Internet6:"]
+    out = ["", "Internet:" if family == 4 else "Internet6:"]
     out.append(f"{'Destination':<{to}} {'Gateway':<{via}} {'Flags':<5}     Netif Expire")
     for line in lines:
         start = f"{line.destination:<{to}} {line.gateway:<{via}} {line.flags}"

@@ -99,15 +99,17 @@ def _set_variable(world: World, path: str, text: str, name: str, value: str) -> 
 
 
 def sockstat(world: World, argv: list[str], view: View) -> CommandResult:
-    """sockstat -46l [-q | -L]: the listening sockets of one stack."""
-    if argv[1:] not in (["-46l"], ["-46lL"], ["-46lq"]):
+    """sockstat [-46lLq]: the sockets of one stack. There are no others than the listening ones."""
+    flags = "".join(word.removeprefix("-") for word in argv[1:])
+    if not all(word.startswith("-") for word in argv[1:]) or set(flags) - set("46lLq"):
         raise unknown(f"sockstat {' '.join(argv[1:])}")
-    out = (
-        ""
-        if "q" in argv[1]
-        else _socket("USER", "COMMAND", "PID", "FD", "PROTO", "LOCAL ADDRESS", "FOREIGN ADDRESS")
-    )
+    families = [family for family in "46" if family in flags] or ["4", "6"]
+    out = ""
+    if "q" not in flags:
+        out = _socket("USER", "COMMAND", "PID", "FD", "PROTO", "LOCAL ADDRESS", "FOREIGN ADDRESS")
     for _, row in world.state.scan("listen", f"{view.vnet}/"):
+        if not any(family in row["protocol"] for family in families):
+            continue
         local = f"{row['address']}:{row['port']}"
         out += _socket("root", row["command"], "1000", "3", row["protocol"], local, "*:*")
     return CommandResult(0, out)
@@ -226,15 +228,47 @@ def hook(world: World, argv: list[str], _: Stdin) -> CommandResult:
     return CommandResult(0, f"simulated host: the hook {words[0]} would run here\n")
 
 
+def hostname(argv: list[str], name: str) -> CommandResult:
+    """hostname [-s]."""
+    if argv[1:] not in ([], ["-s"]):
+        raise unknown(" ".join(argv))
+    return CommandResult(0, f"{name.partition('.')[0] if argv[1:] else name}\n")
+
+
+def uname(argv: list[str], name: str, release: str) -> CommandResult:
+    """uname [-amnprsv]: the parts in their fixed order, whatever that of the options."""
+    flags = "".join(word.removeprefix("-") for word in argv[1:]) or "s"
+    if not all(word.startswith("-") for word in argv[1:]) or set(flags) - set("amnprsv"):
+        raise unknown(" ".join(argv))
+    values = {
+        "s": "FreeBSD", "n": name, "r": release, "v": f"FreeBSD {release} GENERIC",
+        "m": "amd64", "p": "amd64",
+    }  # fmt: skip
+    wanted = set(flags) | (set("snrvm") if "a" in flags else set())
+    return CommandResult(0, " ".join(value for key, value in values.items() if key in wanted) + "\n")
+
+
+def root_id(argv: list[str]) -> CommandResult:
+    """id [-u | -g] [-n] of root, who runs everything here."""
+    match argv[1:]:
+        case []:
+            return CommandResult(0, "uid=0(root) gid=0(wheel) groups=0(wheel),5(operator)\n")
+        case ["-u" | "-g"]:
+            return CommandResult(0, "0\n")
+        case ["-un" | "-nu"]:
+            return CommandResult(0, "root\n")
+    raise unknown(" ".join(argv))
+
+
 def _plain(world: World, argv: list[str], _: Stdin) -> CommandResult:
     match argv:
-        case ["hostname"]:
-            return CommandResult(0, f"{world.sysctl('kern.hostname')}\n")
-        case ["id", "-u"]:
-            return CommandResult(0, "0\n")
-        case ["uname", "-sr"]:
-            return CommandResult(0, f"FreeBSD {world.facts.release}\n")
-        case ["uname", "-r"] | ["freebsd-version"]:
+        case ["hostname", *_]:
+            return hostname(argv, world.sysctl("kern.hostname") or "")
+        case ["id", *_]:
+            return root_id(argv)
+        case ["uname", *_]:
+            return uname(argv, world.sysctl("kern.hostname") or "", world.facts.release)
+        case ["freebsd-version"]:
             return CommandResult(0, f"{world.facts.release}\n")
         case ["sleep", seconds] if seconds.isdigit():
             offset = (world.state.get("clock", "offset") or {"seconds": 0.0})["seconds"]
