@@ -275,3 +275,65 @@ def test_ipv6_on_a_private_bridge(host: SimulatedHost, run: Run) -> None:
     assert host.connect("a", "fd00:192:0:20::1", 0, "ipv6-icmp").ok
     result = host.run(Command(("jexec", "a", "netstat", "-rn", "-f", "inet6")))
     assert "default                           fd00:192:0:20::1 " in result.out
+
+
+def test_a_renamed_interface_keeps_its_unit_and_its_place(run: Run, host: SimulatedHost) -> None:
+    bridge(run, 10, "10.192.0.1/10")
+    pot(run, "casserole", 10, 3, "10.192.0.10/10", "10.192.0.1")
+    assert run("ifconfig bridge10 name inner").out == "inner\n"
+    assert run("ifconfig epair3a name left group x").out == "left\n"
+    assert run("ifconfig -j casserole epair3b name right").out == "right\n"
+    assert host.interfaces() == ["em0", "lo0", "inner", "left"]
+    inner = host.interface("inner")
+    assert inner is not None and inner.members == ("left",)
+    assert "left" in run("ifconfig -g x").out and "inner" in run("ifconfig -g bridge").out
+    assert any(line.startswith("default 10.192.0.1 right") for line in host.routes("casserole"))
+    assert host.connect("host", "10.192.0.10", 80).ok
+    for name in ("bridge10", "epair3", "epair3a", "epair3b"):
+        refused = run(f"ifconfig {name} create", code=1)
+        assert refused.err == f"ifconfig: interface {name} already exists\n"
+    assert (
+        run("ifconfig inner name left", code=1).err == "ifconfig: ioctl SIOCSIFNAME (set name): File exists\n"
+    )
+    run("jail -r casserole")
+    assert "right" in host.interfaces()
+    run("ifconfig right destroy")
+    run("ifconfig inner destroy")
+    assert host.interfaces() == ["em0", "lo0"]
+    assert run("ifconfig epair3 create").out == "epair3a\n" and run("ifconfig bridge10 create").out == ""
+
+
+def test_units_of_renamed_interfaces_are_passed_over(run: Run, host: SimulatedHost) -> None:
+    assert run("ifconfig bridge create name one").out == "one\n"
+    assert run("ifconfig epair create name two").out == "two\n"
+    assert run("ifconfig bridge0 create", code=1).err == "ifconfig: interface bridge0 already exists\n"
+    assert run("ifconfig epair0 create", code=1).err == "ifconfig: interface epair0 already exists\n"
+    assert (
+        run("ifconfig bridge create").out == "bridge1\n" and run("ifconfig epair create").out == "epair1a\n"
+    )
+    run("ifconfig one name epair2b")
+    assert run("ifconfig epair2 create", code=1).err == "ifconfig: interface epair2 already exists\n"
+    assert run("ifconfig epair create").out == "epair3a\n"
+
+
+def test_an_epair_in_jails_keeps_its_unit(run: Run, host: SimulatedHost) -> None:
+    run("ifconfig epair0 create")
+    for name, end in (("one", "a"), ("two", "b")):
+        run(f"jail -c name={name} path=/ persist vnet vnet.interface=epair0{end}")
+    assert host.interfaces() == ["em0", "lo0"]
+    for name in ("epair0", "epair0a", "epair0b"):
+        refused = run(f"ifconfig {name} create", code=1)
+        assert refused.err == f"ifconfig: interface {name} already exists\n"
+    assert run("ifconfig epair create").out == "epair1a\n"
+
+
+def test_names_that_meet_on_the_host(run: Run, host: SimulatedHost) -> None:
+    run("ifconfig epair0 create")
+    run("jail -c name=one path=/ persist vnet vnet.interface=epair0b")
+    run("ifconfig -j one epair0b name taken")
+    run("ifconfig epair0a name taken")
+    assert run("ifconfig taken vnet one", code=1).err == "ifconfig: SIOCSIFVNET: File exists\n"
+    run("jail -r one")
+    assert sorted(host.interfaces()) == ["em0", "epair0b", "lo0", "taken"]
+    run("ifconfig taken destroy")
+    assert host.interfaces() == ["em0", "lo0"]

@@ -27,7 +27,6 @@ RC_CONF = (
     'hostname="fbsd14"\npf_enable="YES"\nifconfig_vtnet0="inet 10.0.2.15/24"\ndefaultrouter="10.0.2.2"\n'
 )
 
-_RENAME = "potnet renames no interface"
 _KINDS = "potnet makes no vxlan and no tap"
 _CREATED = "potnet's jail.conf has no exec.created: it runs before the interfaces have moved"
 _SHELL = "shell scripts are not simulated"
@@ -35,7 +34,6 @@ _SERVER = "the recorded server in the jail did not answer; the paths are tried i
 _TRAFFIC = "states of connections that were made by programs outside the vocabulary"
 #: What is not compared, and why: (session, number of the command from 1).
 OUTSIDE = {
-    **{("01", number): _RENAME for number in (59, 60, 61)},
     **{("01", number): _KINDS for number in (66, 67, 68, 69, 70, 71)},
     ("03", 40): "potnet does not ask arp(8)",
     **{("04", number): _TRAFFIC for number in (53, 56)},

@@ -74,6 +74,9 @@ class _Setting:
             elif word == "vnet":
                 self._vnet(interface)
                 interface = None
+            elif word == "name":
+                interfaces.rename(self.world, interface, self._argument("name"))
+                self.out = f"{interface.name}\n"
             elif word in ("inet", "inet6"):
                 self._address(interface, word)
                 self.world.save(interface)

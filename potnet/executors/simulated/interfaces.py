@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict, replace
+from itertools import chain, count
 
 from potnet.executors.simulated.addresses import drop_routes_of, linklocal
 from potnet.executors.simulated.things import HOST, Interface, Member
-from potnet.executors.simulated.world import ToolError, World
+from potnet.executors.simulated.world import ToolError, World, unknown
 
 _CLONED = re.compile(r"(bridge|epair)(\d*)([ab]?)")
 _ND6 = {
@@ -18,7 +20,7 @@ _ND6 = {
 def create(world: World, name: str) -> tuple[Interface, str]:
     """A new bridge or epair. Returns the interface to configure and what ifconfig prints of its name."""
     match = _CLONED.fullmatch(name)
-    if world.interface(name) is not None:
+    if world.interface(name) is not None or world.state.get("renamed", name) is not None:
         raise ToolError(f"ifconfig: interface {name} already exists")
     if match is None or (match[3] and (match[1] == "bridge" or not match[2])):
         raise ToolError(f"ifconfig: SIOCIFCREATE2 ({name}): Invalid argument")
@@ -35,13 +37,21 @@ def create(world: World, name: str) -> tuple[Interface, str]:
 
 def _free_unit(world: World, kind: str) -> str:
     unit = 0
-    while world.epair_ends(str(unit)) if kind == "epair" else world.interface(f"bridge{unit}"):
+    while _taken(world, kind, str(unit)):
         unit += 1
     return str(unit)
 
 
+def _taken(world: World, kind: str, unit: str) -> bool:
+    """Whether a unit is in use, wherever its interfaces are and whatever they are called, or its name."""
+    names = [f"bridge{unit}"] if kind == "bridge" else [f"epair{unit}{end}" for end in "ab"]
+    if kind == "epair" and world.epair_ends(unit) is not None:
+        return True
+    return any(world.interface(name) or world.state.get("renamed", name) for name in names)
+
+
 def _create_epair(world: World, unit: str) -> Interface:
-    if world.epair_ends(unit) is not None:
+    if _taken(world, "epair", unit):
         raise ToolError(f"ifconfig: interface epair{unit} already exists")
     world.state.put("epair", unit, {"a": HOST, "b": HOST})
     ends = []
@@ -62,9 +72,9 @@ def _dress(world: World, interface: Interface) -> None:
 def destroy(world: World, interface: Interface) -> None:
     """Either end of an epair takes both, wherever the other is; a bridge lets its members go."""
     if interface.kind == "epair":
-        unit = interface.name[5:-1]
-        for end, vnet in (world.epair_ends(unit) or {}).items():
-            found = world.interface(f"epair{unit}{end}", vnet)
+        unit = interface.origin[5:-1]
+        for end in "ab":
+            found = world.epair_end(unit, end)
             if found is not None:
                 _remove(world, found)
         world.state.delete("epair", unit)
@@ -79,7 +89,57 @@ def destroy(world: World, interface: Interface) -> None:
 def _remove(world: World, interface: Interface) -> None:
     leave_bridge(world, interface)
     drop_routes_of(world, interface)
+    world.state.delete("renamed", interface.origin)
     world.detach(interface)
+
+
+def rename(world: World, interface: Interface, name: str) -> None:
+    """Another name; the unit that it was made with stays taken."""
+    refusal = "ifconfig: ioctl SIOCSIFNAME (set name):"
+    if len(name.encode("utf-8", "surrogateescape")) > 15:
+        raise ToolError(f"{refusal} File name too long")
+    if not name:
+        raise ToolError(f"{refusal} Invalid argument")
+    if interface.kind not in _ND6:
+        raise unknown(f"a new name for {interface.name}")
+    if "/" in name:
+        raise unknown(f"the interface name {name}")
+    if name == interface.name:
+        return
+    if world.interface(name, interface.vnet) is not None:
+        raise ToolError(f"{refusal} File exists")
+    _call(world, interface, name)
+
+
+def _call(world: World, interface: Interface, name: str) -> None:
+    """Everything that knows an interface by its name follows."""
+    old, origin, groups = interface.name, interface.origin, interface.groups
+    ports = world.members(old) if interface.kind == "bridge" and interface.vnet == HOST else []
+    routes = [route for route in world.routes(interface.vnet) if route.interface == old]
+    world.set_groups(interface, [])
+    world.state.delete("interface", interface.key)
+    interface.name, interface.made_as = name, "" if name == origin else origin
+    world.set_groups(interface, groups)
+    world.save(interface)
+    for port in ports:
+        world.state.delete("member", f"{old}/{port.name}")
+        world.state.put("member", f"{name}/{port.name}", asdict(port))
+        member = world.need(port.name)
+        member.bridge = name
+        world.save(member)
+    if interface.bridge is not None:
+        row = world.state.get("member", f"{interface.bridge}/{old}")
+        assert row is not None
+        world.state.delete("member", f"{interface.bridge}/{old}")
+        world.state.put("member", f"{interface.bridge}/{name}", {**row, "name": name})
+    for route in routes:
+        gateway = route.gateway.replace(f"%{old}", f"%{name}")
+        family = 6 if ":" in gateway else 4
+        world.save_route(replace(route, interface=name, gateway=gateway), family, interface.vnet)
+    if name == origin:
+        world.state.delete("renamed", origin)
+    else:
+        world.state.put("renamed", origin, {"name": name})
 
 
 def move(world: World, interface: Interface, vnet: str) -> None:
@@ -87,12 +147,16 @@ def move(world: World, interface: Interface, vnet: str) -> None:
 
     Going back to the host it has the hardware address that it was made with.
     """
+    if interface.vnet == vnet:
+        return
+    if world.interface(interface.name, vnet) is not None:
+        raise ToolError("ifconfig: SIOCSIFVNET: File exists")
     leave_bridge(world, interface)
     drop_routes_of(world, interface)
     world.set_groups(interface, [])
     world.state.delete("interface", interface.key)
     if interface.kind == "epair":
-        unit, end = interface.name[5:-1], interface.name[-1]
+        unit, end = interface.origin[5:-1], interface.origin[-1]
         world.state.put("epair", unit, {**(world.epair_ends(unit) or {}), end: vnet})
         interface.nd6 = list(_ND6["epair"])
     interface.inet, interface.inet6 = [], []
@@ -104,6 +168,16 @@ def move(world: World, interface: Interface, vnet: str) -> None:
     interface.order = world.state.next_number("order")
     world.set_groups(interface, [interface.kind] if interface.kind in _ND6 else [])
     world.save(interface)
+
+
+def come_back(world: World, interface: Interface) -> None:
+    """To the host at the end of its jail, under a free name if the host has something of that name."""
+    names = chain([interface.name, interface.origin], (f"{interface.kind}_{n}" for n in count()))
+    theirs = {other.name for other in world.interfaces(interface.vnet)} - {interface.name}
+    name = next(name for name in names if world.interface(name) is None and name not in theirs)
+    if name != interface.name:
+        _call(world, interface, name)
+    move(world, interface, HOST)
 
 
 def add_member(world: World, bridge: Interface, name: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated import addresses, interfaces, jailconf
 from potnet.executors.simulated.seed import make_loopback
-from potnet.executors.simulated.things import HOST, Address, Interface, Jail
+from potnet.executors.simulated.things import Address, Interface, Jail
 from potnet.executors.simulated.world import ToolError, World, unknown
 
 #: The parameters that are known, with what jls(8) may be asked of them.
@@ -296,7 +296,7 @@ def _finish(world: World, target: Jail) -> None:
         if interface.name == "lo0":
             world.detach(interface)
         else:
-            interfaces.move(world, interface, HOST)
+            interfaces.come_back(world, interface)
     for kind in ("route", "sysctl"):
         for key in world.state.keys(kind, f"{target.stack}/"):
             world.state.delete(kind, key)

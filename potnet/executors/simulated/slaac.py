@@ -25,9 +25,7 @@ def hears_router(world: World, interface: Interface) -> bool:
         return True
     if interface.kind != "epair":
         return False
-    unit, end = interface.name[5:-1], "ba"[interface.name[-1] == "b"]
-    where = (world.epair_ends(unit) or {}).get(end)
-    peer = None if where is None else world.interface(f"epair{unit}{end}", where)
+    peer = world.peer(interface)
     if peer is None or not peer.up or peer.bridge is None or peer.bridge != outer.bridge:
         return False
     bridge = world.interface(peer.bridge)

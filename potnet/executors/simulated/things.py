@@ -41,7 +41,8 @@ class Interface:
     """A network interface.
 
     vnet: the stack that it is in; order: its place in that stack's list; bridge: whose member it is;
-    hwaddr: the address it was made with, which comes back when it changes stacks (ifconfig(8), vnet).
+    hwaddr: the address it was made with, which comes back when it changes stacks (ifconfig(8), vnet);
+    made_as: the name it was made with, if that is another, whose unit stays taken.
     """
 
     name: str
@@ -60,10 +61,15 @@ class Interface:
     nd6: list[str] = field(default_factory=list)
     bridge: str | None = None
     advertised: int = 0
+    made_as: str = ""
 
     @property
     def key(self) -> str:
         return f"{self.vnet}/{self.name}"
+
+    @property
+    def origin(self) -> str:
+        return self.made_as or self.name
 
     @property
     def addresses(self) -> list[Address]:

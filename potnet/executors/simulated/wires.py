@@ -33,7 +33,7 @@ def neighbours(world: World, place: Place) -> Iterator[Place]:
     if interface is None or not interface.up:
         return
     if interface.kind == "epair":
-        other = peer(world, interface)
+        other = world.peer(interface)
         if other is None or not other.up:
             return
         if other.bridge is None:
@@ -73,16 +73,9 @@ def _far_end(world: World, name: str) -> Iterator[Place]:
     if name == world.facts.interface:
         yield Place(OUTSIDE)
     elif port.kind == "epair":
-        other = peer(world, port)
+        other = world.peer(port)
         if other is not None and other.up:
             yield Place(other.vnet, other.name)
-
-
-def peer(world: World, interface: Interface) -> Interface | None:
-    """The other end of an epair, wherever it is."""
-    unit, end = interface.name[5:-1], {"a": "b", "b": "a"}[interface.name[-1]]
-    where = (world.epair_ends(unit) or {}).get(end)
-    return None if where is None else world.interface(f"epair{unit}{end}", where)
 
 
 def owner(world: World, place: Place, address: str) -> Place | None:

@@ -133,6 +133,23 @@ class World:
         """Where the ends of an epair are: {"a": vnet, "b": vnet}."""
         return self.state.get("epair", unit)
 
+    def epair_end(self, unit: str, end: str) -> Interface | None:
+        """One end of an epair, in whatever stack and under whatever name."""
+        where = (self.epair_ends(unit) or {}).get(end)
+        if where is None:
+            return None
+        origin = f"epair{unit}{end}"
+        return self.interface(self.current_name(origin), where)
+
+    def current_name(self, origin: str) -> str:
+        """The name that a cloned interface has now."""
+        row = self.state.get("renamed", origin)
+        return origin if row is None else str(row["name"])
+
+    def peer(self, interface: Interface) -> Interface | None:
+        """The other end of an epair."""
+        return self.epair_end(interface.origin[5:-1], {"a": "b", "b": "a"}[interface.origin[-1]])
+
     def made_mac(self, name: str, end: str = "") -> str:
         """A locally administered address that is the same for the same name."""
         digest = hashlib.sha256(name.encode()).digest()
