@@ -14,6 +14,7 @@ from potnet.executors.simulated.world import ToolError, World, unknown
 
 Stdin = str | Path | None
 
+_FRAGMENT = 4096
 _TYPES = {
     stat.S_IFREG: "Regular File",
     stat.S_IFDIR: "Directory",
@@ -245,13 +246,23 @@ def du(world: World, argv: list[str], _: Stdin) -> CommandResult:
         raise unknown(f"du {' '.join(argv[1:])}")
     try:
         top = world.tree.resolve(argv[2], follow=False)
-        size = top.lstat().st_blocks * 512
-        for folder, _folders, names in os.walk(top):
-            for name in (*names, *_folders):
-                size += (Path(folder) / name).lstat().st_blocks * 512
+        found = [top.lstat()]
+        for folder, folders, names in os.walk(top):
+            found += [Path(folder, name).lstat() for name in (*names, *folders)]
     except OSError as error:
         raise ToolError(f"du: {argv[2]}: {why(error)}") from None
+    # Several names of one file count once.
+    size = sum(map(_occupied, {(status.st_dev, status.st_ino): status for status in found}.values()))
     return CommandResult(0, f"{human(size):>4}\t{argv[2]}\n")
+
+
+def _occupied(status: os.stat_result) -> int:
+    """What UFS takes for it, whatever this machine's file system does: fragments of 4 KB (newfs(8), -f)."""
+    if stat.S_ISDIR(status.st_mode):
+        return _FRAGMENT
+    if stat.S_ISREG(status.st_mode):
+        return -(-status.st_size // _FRAGMENT) * _FRAGMENT
+    return 0
 
 
 def human(size: int) -> str:
