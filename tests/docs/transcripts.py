@@ -27,11 +27,9 @@ NOTICE = "potnet: the host is simulated"
 _PROMPT = re.compile(r"[$#] ")
 _TYPED = re.compile(r"[$#] ((?:[A-Z_]+=\S* )*potnet(?: .*)?)")
 # MAC addresses are chosen at random, and autoconfigured addresses (RFC 4291, appendix A) are made of them.
-# A simulated root is a directory of this machine, and takes what its file system takes for it.
 _RANDOM = (
     (re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b"), "MAC"),
     (re.compile(r"\b[0-9a-f:]+ff:fe[0-9a-f:]+\b"), "AUTOCONF"),
-    (re.compile(r"(?<=\tdisk usage      : )[0-9.]+[BKM]$"), "SIZE"),
 )
 
 
