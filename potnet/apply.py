@@ -92,7 +92,7 @@ def _add_left_over(error: BaseException, left: tuple[str, ...]) -> None:
 @contextmanager
 def unhurried() -> Iterator[None]:
     """Keep a second interrupt from tearing an undo apart."""
-    wanted = (signal.SIGINT, signal.SIGTERM)
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {}
     with suppress(ValueError):  # not in the main thread, where no signal arrives anyway
         before = {number: signal.signal(number, signal.SIG_IGN) for number in wanted}

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from potnet.errors import HostError
 
-#: Seconds to wait for another potnet, and between two looks.
-PATIENCE = 60.0
+#: Seconds to wait for another potnet (a pot may be in the middle of its boot), and between two looks.
+PATIENCE = 180.0
 _PAUSE = 0.02
 
 
@@ -24,6 +24,7 @@ class Locks:
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
+        self.patience = PATIENCE
 
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
@@ -34,7 +35,7 @@ class Locks:
         self._directory.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(self._directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            _acquire(descriptor, name)
+            _acquire(descriptor, name, self.patience)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
             yield
@@ -42,8 +43,8 @@ class Locks:
             os.close(descriptor)
 
 
-def _acquire(descriptor: int, name: str) -> None:
-    give_up = time.monotonic() + PATIENCE
+def _acquire(descriptor: int, name: str, patience: float) -> None:
+    give_up = time.monotonic() + patience
     while True:
         with suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

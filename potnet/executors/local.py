@@ -51,6 +51,8 @@ class LocalExecutor:
     """
 
     def __init__(self, inherit: bool = False) -> None:
+        # What asks for a password at the terminal has to stay in the terminal's own group.
+        self._process_group = None if inherit else 0
         self._environment = (lambda command: dict(os.environ)) if inherit else _environment
 
     def run(self, command: Command) -> CommandResult:
@@ -65,7 +67,7 @@ class LocalExecutor:
                     timeout=command.timeout,
                     env=self._environment(command),
                     umask=0o022,
-                    process_group=0,
+                    process_group=self._process_group,
                     check=False,
                 )
         except FileNotFoundError:
@@ -74,7 +76,7 @@ class LocalExecutor:
             return CommandResult(TIMED_OUT, "", f"no answer within {command.timeout:g} seconds, given up")
         except (OSError, ValueError) as error:
             return CommandResult(126, "", f"{command.argv[0]}: {error}")
-        return CommandResult(done.returncode % 256, _text(done.stdout or b""), _text(done.stderr or b""))
+        return CommandResult(_code(done.returncode), _text(done.stdout or b""), _text(done.stderr or b""))
 
     def attach(self, command: Command) -> int:
         """See `Executor`. An interrupt from the terminal is for the command, not for potnet."""
@@ -84,11 +86,16 @@ class LocalExecutor:
             process = subprocess.Popen(
                 command.argv, env=self._environment(command), preexec_fn=_interruptible
             )
-            return process.wait() % 256
+            return _code(process.wait())
         except FileNotFoundError:
             return NOT_FOUND
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def _code(returned: int) -> int:
+    """An exit code as sh(1) has it: 128 and more for a signal."""
+    return 128 - returned if returned < 0 else returned
 
 
 def _interruptible() -> None:

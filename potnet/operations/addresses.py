@@ -16,6 +16,7 @@ from potnet.model import (
     Alias,
     Attachment,
     Bridge,
+    BridgeKind,
     NetworkType,
     Pot,
     ResolverKind,
@@ -80,7 +81,10 @@ def check_aliases(app: App, pot: Pot) -> None:
             raise PotnetError(f"the host has no interface {alias.interface}", hint="`ifconfig -l` lists them")
         holder = in_use.get(alias)
         if holder is not None and holder != pot.name:
-            raise PotnetError(f"{alias.address} on {alias.interface} is an alias of pot {holder}, which runs")
+            raise PotnetError(
+                f"{alias.address} on {alias.interface} is an alias of pot {holder}, which runs",
+                hint="choose another address",
+            )
         if holder is None:
             refuse_own(alias.address, shown.interfaces.values())
 
@@ -111,7 +115,7 @@ def attach(app: App, pot: Pot, bridge: str | None, values: Sequence[str]) -> Pot
 def private_bridge(app: App, name: str) -> Bridge:
     """The private bridge of that name; raises PotnetError."""
     bridge = require_bridge(app, name)
-    if bridge.network is None or bridge.network == app.config.network:
+    if bridge.kind is not BridgeKind.PRIVATE:
         raise PotnetError(f"{name} is a public bridge", hint="use -N public-bridge")
     return bridge
 

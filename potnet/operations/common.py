@@ -185,6 +185,12 @@ def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
     return tuple(variables)
 
 
+def overlap(one: str, other: str) -> bool:
+    """Whether two paths are one, or one lies in the other."""
+    ends = (f"{one.rstrip('/')}/", f"{other.rstrip('/')}/")
+    return ends[0].startswith(ends[1]) or ends[1].startswith(ends[0])
+
+
 def pot_directory(app: App, pot: Pot) -> str:
     """Where potnet keeps what belongs to a pot on the host; the configuration may have changed since."""
     if pot.root_made:

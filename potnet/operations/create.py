@@ -27,6 +27,7 @@ from potnet.operations.common import (
     check_hostname,
     check_name,
     define_public_network,
+    overlap,
     parse_command,
     pot_directory,
 )
@@ -68,12 +69,13 @@ def create(app: App, request: CreateRequest) -> Pot:
         )
     with app.store.transaction():
         pot = _reserve(app, request, draft)
-    try:
-        _make_root(app, pot, base)
-    except BaseException:
-        app.store.remove_pot(pot.name)
-        raise
-    return _with_real_root(app, pot)
+    with app.locks.hold(f"pot-{pot.name}"):
+        try:
+            _make_root(app, pot, base)
+            return _with_real_root(app, pot)
+        except BaseException:
+            app.store.remove_pot(pot.name)
+            raise
 
 
 def _draft(app: App, request: CreateRequest) -> Pot:
@@ -185,6 +187,17 @@ def _check_given_root(app: App, pot: Pot) -> None:
         raise PotnetError(
             f"--path {pot.root} is no directory", hint="give an existing one, or leave --path out"
         )
+    _refuse_own_directory(app, pot)
+
+
+def _refuse_own_directory(app: App, pot: Pot) -> None:
+    """A root that was given must not hold, or lie in, what potnet keeps of the pot: hooks, run by root."""
+    kept = f"{app.config.jails}/{pot.name}"
+    if not pot.root_made and pot.root != "/" and overlap(pot.root, kept):
+        raise PotnetError(
+            f"--path {pot.root}: potnet keeps what belongs to {pot.name} in {kept}",
+            hint="choose another name for the pot, or another directory",
+        )
 
 
 def _archive(app: App, base: str) -> str:
@@ -220,9 +233,6 @@ def _with_real_root(app: App, pot: Pot) -> Pot:
     if real is None or real == pot.root:
         return pot
     pot = replace(pot, root=real)
-    try:
-        app.store.update_pot(pot)
-    except PotnetError:
-        app.store.remove_pot(pot.name)
-        raise
+    _refuse_own_directory(app, pot)
+    app.store.update_pot(pot)
     return pot

@@ -9,7 +9,7 @@ from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, Query
 from potnet.model import PUBLIC, PUBLIC6, Pot, ResolverKind
-from potnet.operations.common import NETWORK_LOCK, locked_pot, pot_directory, require_bridge
+from potnet.operations.common import NETWORK_LOCK, locked_pot, overlap, pot_directory, require_bridge
 from potnet.operations.stop import clear_up
 from potnet.operations.vnet import take_down
 from potnet.planning.ownership import running
@@ -37,9 +37,10 @@ def destroy_pot(app: App, name: str) -> None:
 
 def _remove_files(app: App, pot: Pot) -> None:
     """Remove the pot's directory: the root that create made, and its hooks."""
-    if not pot.root_made and not pot.hooks:
-        return
     directory = pot_directory(app, pot)
+    given = not pot.root_made
+    if given and (not pot.hooks or overlap(pot.root, directory)):
+        return
     state = app.driver.observe(Query(mounts=True, files=(directory,)))
     if state.files[directory] is FileKind.ABSENT:
         return

@@ -18,6 +18,7 @@ from potnet.operations.select import only_pot
 from potnet.planning import packet_filter as pf
 from potnet.planning.ownership import running
 from potnet.planning.start import ignored_exports
+from potnet.planning.vnet import check_external
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -46,14 +47,20 @@ def export_ports(app: App, name: str | None, exports: Sequence[str], loopback: b
             if active and not ignored:
                 changed = with_ports(app, changed, state)
         if active and run is not None and not ignored:
-            define_public_network(app)
-            _apply(app, pot, run, changed, state)
+            try:
+                _apply(app, run, changed, state)
+            except BaseException:
+                with app.store.transaction():
+                    app.store.put_run(run)
+                    app.store.update_pot(pot)
+                raise
         return changed
 
 
 def _query(app: App, pot: Pot, loopback: bool, effective: tuple[Export, ...]) -> Query:
     return Query(
         jails=(pot.name,),
+        names=bool(effective),
         external=app.config.external_interface is None,
         packet_filter=loopback,
         filter_local=loopback,
@@ -70,10 +77,13 @@ def parse_exports(values: Sequence[str], loopback: bool) -> tuple[Export, ...]:
         if export.host_port is None:
             continue
         if (export.protocol, export.host_port) in seen:
-            raise UsageError(f"host port {endpoint(export.protocol, export.host_port)} is given twice")
+            raise UsageError(
+                f"host port {endpoint(export.protocol, export.host_port)} is given twice",
+                hint="each needs its own",
+            )
         seen.add((export.protocol, export.host_port))
     if len(set(exports)) < len(exports):
-        raise UsageError("an export is given twice")
+        raise UsageError("an export is given twice", hint="once is enough")
     return exports
 
 
@@ -92,7 +102,8 @@ def _parse(value: str, loopback: bool) -> Export:
 
 def _keep_chosen(pot: Pot, wanted: tuple[Export, ...]) -> tuple[Export, ...]:
     """A port that was chosen for an export stays with it as long as the export does."""
-    chosen = [e for e in pot.exports if e.chosen]
+    given = {(e.protocol, e.host_port) for e in wanted}
+    chosen = [e for e in pot.exports if e.chosen and (e.protocol, e.host_port) not in given]
     kept = []
     for export in wanted:
         if export.host_port is None:
@@ -115,12 +126,12 @@ def _check_loopback(app: App, state: HostState) -> None:
         )
 
 
-def _apply(app: App, before: Pot, run: Run, changed: Pot, state: HostState) -> None:
+def _apply(app: App, run: Run, changed: Pot, state: HostState) -> None:
     """Put the new rules in force and end the connections of what is no more exported."""
+    define_public_network(app)
     bridge = require_bridge(app, changed.attachments[0].bridge)
     external = external_interface(app, state)
-    if external is None:
-        raise PotnetError("the host has no default route", hint="set network.external_interface")
+    external = check_external(external, state)
     # The rules in force are those of the addresses that the pot was started with.
     old = run.pot
     new = replace(old, exports=changed.exports)
@@ -129,13 +140,8 @@ def _apply(app: App, before: Pot, run: Run, changed: Pot, state: HostState) -> N
         LoadAnchor(anchor, pf.pot_rules(new, bridge, app.config, external)),
         LoadAnchor(anchor, pf.pot_rules(old, bridge, app.config, external)),
     )
-    gone = tuple(r for r in pf.redirections(old) if r not in pf.redirections(new))
+    kept = {replace(r, loopback=False) for r in pf.redirections(new)}
+    gone = tuple(r for r in pf.redirections(old) if replace(r, loopback=False) not in kept)
     kill = (Step(KillStates(gone)),) if gone else ()
     app.store.put_run(replace(run, pot=new))
-    try:
-        apply(Plan((load, *kill)), app.driver)
-    except BaseException:
-        with app.store.transaction():
-            app.store.put_run(run)
-            app.store.update_pot(before)
-        raise
+    apply(Plan((load, *kill)), app.driver)

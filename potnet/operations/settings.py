@@ -65,6 +65,7 @@ def set_options(
         with app.store.transaction():
             if addresses and pot.network_type is not NetworkType.ALIAS:
                 pot = _with_address(app, pot, addresses, active)
+                _release_unused(app, pot, active)
             app.store.update_pot(pot)
         return active and replace(pot, boot=before.boot) != before
 
@@ -81,11 +82,19 @@ def _with_address(app: App, pot: Pot, values: tuple[str, ...], active: bool) -> 
         return pot
     held = [lease.address for lease in app.store.leases(old.bridge) if lease.pot == pot.name]
     if not active and old.address is not None:
+        # Given back first, so that auto may choose it again.
         app.store.release(old.bridge, old.address)
     if values[0] in [str(address) for address in held]:
         return _moved(pot, old, replace(old, address=next(a for a in held if str(a) == values[0])))
     bridge = require_bridge(app, old.bridge)
     return _moved(pot, old, replace(old, address=lease(app, pot.name, bridge, values[0])))
+
+
+def _release_unused(app: App, pot: Pot, active: bool) -> None:
+    """Give back what the pot has neither now nor from its next start on."""
+    run = app.store.run(pot.name) if active else None
+    used = (*pot.attachments, *(run.pot.attachments if run else ()))
+    app.store.release_pot(pot.name, keep=[(a.bridge, a.address) for a in used if a.address is not None])
 
 
 def _moved(pot: Pot, old: Attachment, new: Attachment) -> Pot:

@@ -78,6 +78,7 @@ def show_bridge(app: App, name: str) -> View:
             "bridge": name, "network": None, "gateway": None, "size": None, "free": None, "addresses": [],
         }  # fmt: skip
     if bridge.name == PUBLIC:
+        define_public_network(app)
         entries = dict(_public_entries(app))
     else:
         network = bridge.network

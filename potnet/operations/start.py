@@ -91,8 +91,8 @@ def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None
         before = pot
         try:
             applied, run, state = _make_network(app, pot)
-        except BaseException:
-            app.store.update_pot(before)
+        except BaseException as error:
+            _restore(app, before, error)
             raise
     _boot(app, before, run, applied, state)
 
@@ -250,4 +250,13 @@ def _take_back(app: App, before: Pot, run: Run, error: BaseException) -> None:
             if isinstance(error, PotnetError):
                 error.message += f"; {more.message}"
                 error.left_behind = more.left_behind
+        _restore(app, before, error)
+
+
+def _restore(app: App, before: Pot, error: BaseException) -> None:
+    """Put a pot's record back; if that fails, too, the first error is still the one to be told."""
+    try:
         app.store.update_pot(before)
+    except PotnetError as more:
+        if isinstance(error, PotnetError):
+            error.message += f"; {more.message}"

@@ -12,7 +12,7 @@ from netaddr import IPNetwork
 from potnet.config import Config
 from potnet.errors import HostError
 from potnet.host_state import PacketFilter
-from potnet.model import Bridge, Export, Pot
+from potnet.model import Bridge, BridgeKind, Export, Pot
 from potnet.ruleset import (
     BridgeIsolation,
     ExternalIsolation,
@@ -62,7 +62,7 @@ def external_isolation(config: Config, external: str) -> ExternalIsolation:
 
 def bridge_isolation(config: Config, bridge: Bridge) -> Ruleset:
     """The rules of a private bridge; the public one is kept apart by those of the others."""
-    if bridge.network is None or bridge.network == config.network:
+    if bridge.network is None or bridge.kind is not BridgeKind.PRIVATE:
         return NoRules()
     return BridgeIsolation(bridge.interface, bridge.network, config.network)
 

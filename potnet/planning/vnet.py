@@ -68,21 +68,27 @@ def plan_bridge_up(
     """What makes a bridge ready for pots; empty when it is. Raises HostError when it must not be made."""
     if is_up(bridge, state):
         return Plan()
-    if external is not None and external not in state.names:
-        raise HostError(
-            f"the host has no interface {external}",
-            hint="`ifconfig -l` lists them; look at network.external_interface in the configuration",
-        )
+    external = check_external(external, state)
     if bridge.kind is BridgeKind.PUBLIC6:
         return _public6_up(bridge, vnet, config, state, external)
     return _ipv4_up(bridge, vnet, config, state, external)
 
 
-def _ipv4_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str | None) -> Plan:
-    if bridge.network is None or bridge.gateway is None:
-        raise HostError(f"bridge {bridge.name} has no network")
+def check_external(external: str | None, state: HostState) -> str:
+    """The external interface; raises HostError when there is none, or the host does not have it."""
     if external is None:
         raise HostError("the host has no default route", hint="set network.external_interface")
+    if external not in state.names:
+        raise HostError(
+            f"the host has no interface {external}",
+            hint="`ifconfig -l` lists them; look at network.external_interface in the configuration",
+        )
+    return external
+
+
+def _ipv4_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str) -> Plan:
+    if bridge.network is None or bridge.gateway is None:
+        raise HostError(f"bridge {bridge.name} has no network")
     _refuse_overlap(bridge.network, vnet, config, state)
     steps: list[Step] = []
     if not vnet.others_up(bridge, state):
@@ -125,9 +131,7 @@ def _host_wide(config: Config, external: str, state: HostState) -> list[Step]:
     return steps
 
 
-def _public6_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str | None) -> Plan:
-    if external is None:
-        raise HostError("the host has no default route", hint="set network.external_interface")
+def _public6_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str) -> Plan:
     if not state.members_keep_addresses:
         raise HostError(
             f"FreeBSD 15 refuses {external} as a bridge member while it has addresses of its own "

@@ -132,10 +132,11 @@ class Pots(Allocator, Numbers):
         found = self.row("SELECT name FROM pot WHERE root = ? AND name <> ?", pot.root, pot.name)
         if found:
             raise PotnetError(f"{pot.root} is the root of pot {found[0]}", hint="choose another directory")
-        if pot.root_made or pot.root == "/":
+        if pot.root == "/":
             return
-        # Only a root that was given can lie in another one, or have another one in it.
-        for name, root in self.rows("SELECT name, root FROM pot WHERE name <> ? AND root <> '/'", pot.name):
+        # Of two roots that lie one in the other, one was given.
+        given = "SELECT name, root FROM pot WHERE name <> ? AND root <> '/'"
+        for name, root in self.rows(f"{given} AND NOT root_made" if pot.root_made else given, pot.name):
             for inner, outer in ((pot.root, root), (root, pot.root)):
                 if inner.startswith(f"{outer.removesuffix('/m')}/"):
                     raise PotnetError(

@@ -83,6 +83,9 @@ CREATE TABLE pot (
     hooks         TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Few roots are given, and each made one is compared with them.
+CREATE INDEX pot_given_root ON pot (root) WHERE NOT root_made;
+
 CREATE TABLE attachment (
     pot      TEXT NOT NULL REFERENCES pot (name) ON DELETE CASCADE,
     position INTEGER NOT NULL,

@@ -223,3 +223,36 @@ def test_the_command_is_told_when_a_tool_is_missing(world: World) -> None:
     with pytest.raises(PotnetError, match="pfctl: not found") as caught:
         world.do(start, ["casserole"])
     assert "FreeBSD" in str(caught.value.hint)
+
+
+def test_changing_loopback_alone_ends_no_connection(world: World) -> None:
+    world.do(init, True, True)
+    world.create("casserole", "public-bridge")
+    world.do(export_ports, "casserole", ["80:30080"], False)
+    world.do(start, ["casserole"])
+    assert reach(world, "outside", "192.168.178.20", 30080)
+    before = [str(state) for state in world.host.states()]
+    world.executor.commands.clear()
+    world.do(export_ports, "casserole", ["80:30080"], True)
+    world.do(export_ports, "casserole", ["80:30080"], False)
+    assert not [c for c in world.executor.changed if "-k" in c.split()]
+    assert len(world.host.states()) == len(before)
+
+
+def test_a_port_that_was_chosen_may_be_given_to_another_export_of_the_pot(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    world.do(export_ports, "casserole", ["443"], False)
+    world.do(start, ["casserole"])
+    assert ports(world, "casserole") == [1024]
+    world.do(export_ports, "casserole", ["80:1024", "443"], False)
+    assert ports(world, "casserole") == [1024, 1025]
+
+
+def test_exports_need_an_external_interface_that_is_there(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    world.do(start, ["casserole"])
+    world.configure('[network]\nexternal_interface = "em9"\n')
+    before, records = world.host.snapshot(), world.records()
+    with pytest.raises(PotnetError, match="no interface em9"):
+        world.do(export_ports, "casserole", ["80:30080"], False)
+    assert (world.host.snapshot(), world.records()) == (before, records)

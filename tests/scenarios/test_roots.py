@@ -386,3 +386,57 @@ def test_who_loses_its_resolver_is_told(world: World) -> None:
     world.create("casserole", "public-bridge", resolver="pot")
     world.do(destroy_pot, "dns")
     assert any("casserole" in notice for notice in world.notices)
+
+
+def test_a_given_root_and_what_potnet_keeps_of_the_pot_are_apart(world: World, tmp_path: Path) -> None:
+    jails = world.host.tree / "opt/potnet/jails"
+    (jails / "casserole/m/etc").mkdir(parents=True)
+    (jails / "casserole/m/precious").write_text("x")
+    for path in ("/opt/potnet/jails/casserole", "/opt/potnet/jails/casserole/m", "/opt/potnet/jails", "/opt"):
+        with pytest.raises(PotnetError, match="potnet keeps"):
+            world.create("casserole", path=path)
+    assert world.records()["pots"] == ()
+    # Under another name it is a root like any other, and destroy leaves it alone.
+    hook = tmp_path / "hook"
+    hook.write_text("#!/bin/sh\n")
+    world.create("ragout", path="/opt/potnet/jails/casserole/m")
+    world.do(set_hook, "ragout", {HookKind.PRESTART: hook})
+    world.do(destroy_pot, "ragout")
+    assert (jails / "casserole/m/precious").read_text() == "x"
+    assert not (jails / "ragout").exists()
+
+
+def test_a_made_root_does_not_lie_in_a_given_one(world: World) -> None:
+    (world.host.tree / "srv/own").mkdir(parents=True)
+    world.create("casserole", path="/srv/own")
+    world.configure('[paths]\njails = "/srv/own/jails"\n')
+    with pytest.raises(PotnetError, match="one in the other"):
+        world.create("ragout")
+
+
+def test_addresses_that_were_never_in_use_are_given_back_at_once(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    world.do(start, ["casserole"])
+    nothing = {"resolver": None, "hostname": None, "command": None, "boot": None}
+    for address in ("10.192.0.77", "auto", "10.192.0.78"):
+        world.do(set_options, "casserole", addresses=(address,), **nothing)
+    held = [str(lease.address) for lease in world.records()["leases"][0]]
+    assert held == ["10.192.0.3", "10.192.0.78"]
+    world.do(set_options, "casserole", addresses=("10.192.0.3",), **nothing)
+    assert [str(lease.address) for lease in world.records()["leases"][0]] == ["10.192.0.3"]
+
+
+def test_nobody_touches_a_pot_that_is_being_created(world: World) -> None:
+    class Meddled(type(world.executor)):  # type: ignore[misc]
+        """While the base is unpacked, somebody else wants to destroy the pot."""
+
+        def run(self, command):  # type: ignore[no-untyped-def]
+            if command.argv[0] == "tar":
+                with world.app() as app, pytest.raises(PotnetError, match="in use by another potnet"):
+                    app.locks.patience = 0.1
+                    destroy_pot(app, "casserole")
+            return super().run(command)
+
+    world.executor = Meddled(world.host)
+    world.create("casserole", base="12.2")
+    assert (root(world) / "bin/sh").exists()

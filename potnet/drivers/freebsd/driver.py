@@ -10,6 +10,7 @@ from potnet.actions import (
     RemoveAddress,
     RemoveFile,
     RestoreFile,
+    RunHook,
     RunInJail,
     SolicitRouter,
     StopJail,
@@ -62,7 +63,7 @@ class FreeBSD:
         for command in self._commands(action):
             result = self._executor.run(command)
             if not _succeeded(action, result):
-                raise CommandError(command, result, hint=_hint(result))
+                raise CommandError(command, result, hint=_hint(action, result))
             out = result.out
         return out
 
@@ -101,7 +102,9 @@ def _succeeded(action: Action, result: CommandResult) -> bool:
     return any(words in result.err for words in _ABSENT.get(type(action), ()))
 
 
-def _hint(result: CommandResult) -> str | None:
+def _hint(action: Action, result: CommandResult) -> str | None:
+    if isinstance(action, (RunHook, RunInJail)):
+        return "its output is not kept: run it by hand to see what it says"
     if result.code == NOT_FOUND:
         return "is this a FreeBSD host? look at --host and --via"
     if "permission" in result.err.lower() or "not permitted" in result.err.lower():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,19 @@ class NeedsWriteError(Exception):
     """A look moves the world on (a jail ceases to die, an advertisement arrives): run again as a change."""
 
 
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Switch to WAL; SQLite's busy time-out does not cover two processes that do so at once."""
+    give_up = time.monotonic() + 30.0
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+
+
 class State:
     """One open database; path None keeps everything in memory and forgets it."""
 
@@ -43,7 +57,7 @@ class State:
         self._writing = False
         try:
             if path is not None:
-                self._db.execute("PRAGMA journal_mode = WAL")
+                _write_ahead(self._db)
             # Losing the last moments of a simulation in a power cut harms nobody.
             self._db.execute("PRAGMA synchronous = OFF")
             self._db.execute(_SCHEMA)
