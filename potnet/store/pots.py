@@ -135,7 +135,7 @@ class Pots(Allocator, Numbers):
         if pot.root == "/":
             return
         # Of two roots that lie one in the other, one was given.
-        given = "SELECT name, root FROM pot WHERE name <> ? AND root <> '/'"
+        given = "SELECT name, root FROM pot WHERE name <> ? AND root > '/'"
         for name, root in self.rows(f"{given} AND NOT root_made" if pot.root_made else given, pot.name):
             for inner, outer in ((pot.root, root), (root, pot.root)):
                 if inner.startswith(f"{outer.removesuffix('/m')}/"):
