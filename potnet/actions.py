@@ -7,11 +7,11 @@ is success.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from netaddr import IPAddress
 
-from potnet.ruleset import Redirection, Ruleset
+from potnet.ruleset import NoRules, Redirection, Ruleset
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,15 @@ class SetMac:
 
 @dataclass(frozen=True, slots=True)
 class AddMember:
-    """Joins a bridge; private: it exchanges nothing with other private members."""
+    """Joins a bridge; private: it exchanges nothing with other private members.
+
+    hairpin: what it sends may come back to it, as a pot's call to its own export does.
+    """
 
     bridge: str
     member: str
     private: bool = False
+    hairpin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,14 @@ class SetForwarding:
 
 @dataclass(frozen=True, slots=True)
 class LoadAnchor:
-    """Replaces the rules of an anchor in one step."""
+    """Replaces the rules of an anchor in one step.
+
+    replaced: what it held, as far as that is known, for a filter that takes entries away by their names.
+    """
 
     anchor: str
     rules: Ruleset
+    replaced: Ruleset = field(default_factory=NoRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +223,13 @@ class Unmount:
 @dataclass(frozen=True, slots=True)
 class PrepareFilter:
     """Makes the packet filter's module available."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveDirectory:
+    """Removes a directory when it is empty."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +335,7 @@ Action = (
     | RemoveFile
     | RestoreFile
     | MakeDirectory
+    | RemoveDirectory
     | RemoveTree
     | Unmount
     | PrepareFilter

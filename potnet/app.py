@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from potnet import config as configuration
-from potnet.config import Config
+from potnet.config import DEFAULT, Config
 from potnet.errors import ConfigError, HostError, PotnetError, printable
 from potnet.locks import Locks
 from potnet.store.store import ANCHORS, Store
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from potnet.executors.base import Executor
 
 SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (--host freebsd for a real one)"
+#: The kinds of hosts that are real, and what uname(1) calls their system.
+REAL = {"freebsd": "FreeBSD", "linux": "Linux"}
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,21 @@ class App:
 
     @cached_property
     def driver(self) -> Driver:
-        from potnet.drivers.freebsd import FreeBSD
-
-        driver = FreeBSD(self.executor, self._render)
+        driver = self._real_driver()
         if self.dry_run:
             from potnet.drivers.assumed import Assumed
 
             return Assumed(driver)
         return driver
+
+    def _real_driver(self) -> Driver:
+        if self.host_kind == "linux":
+            from potnet.drivers.linux import Linux
+
+            return Linux(self.executor, self._render)
+        from potnet.drivers.freebsd import FreeBSD
+
+        return FreeBSD(self.executor, self._render)
 
     def _render(self, template: str, values: dict[str, object]) -> str:
         # Only what renders a template pays for Jinja2's import.
@@ -86,14 +95,17 @@ def open_app(settings: Settings) -> Iterator[App]:
     config = configuration.load_in_force(settings.config_file)
     kind = _host_kind(settings, config)
     via = _prefix(settings, config, kind)
-    if kind == "freebsd" and via is None:
-        _require_freebsd()
+    if kind in REAL and via is None:
+        _require_system(REAL[kind])
         if settings.changes_host and not settings.dry_run:
             _require_root()
     notify = _silent if settings.quiet else _stderr
     if kind == "sim" and settings.changes_host:
         notify(SIMULATED_NOTICE)
     directory = settings.state_dir or _state_dir(config, kind, via)
+    if kind == "linux" and config.origin.get("paths.jails", DEFAULT) == DEFAULT:
+        # Beside the store, which root of a user namespace may write to, too.
+        config = replace(config, jails=str(directory.absolute() / "jails"))
     opener = Store.open_copy if settings.dry_run else Store.open
     with opener(directory, kind) as store:
         yield App(
@@ -128,15 +140,15 @@ def _prefix(settings: Settings, config: Config, kind: str) -> str | None:
     via = settings.via if settings.via is not None else config.via
     if via is not None and not via.strip():
         raise ConfigError("--via is empty", hint='give a prefix such as "ssh root@host", or leave it out')
-    if via is not None and kind != "freebsd":
+    if via is not None and kind not in REAL:
         raise ConfigError("--via reaches a real host only", hint="add --host freebsd")
     return via
 
 
-def _require_freebsd() -> None:
-    if platform.system() != "FreeBSD":
+def _require_system(wanted: str) -> None:
+    if platform.system() != wanted:
         raise HostError(
-            f"this machine runs {platform.system()}, not FreeBSD",
+            f"this machine runs {platform.system()}, not {wanted}",
             hint='reach a FreeBSD host with --via "ssh root@host", or try --host sim',
         )
 
@@ -154,11 +166,21 @@ def _state_dir(config: Config, kind: str, via: str | None) -> Path:
         base = Path(config.state_dir)
     elif platform.system() == "FreeBSD" and kind == "freebsd" and (via is None or os.geteuid() == 0):
         base = Path("/var/db/potnet")
+    elif kind == "linux" and via is None and _real_root():
+        base = Path("/var/lib/potnet-linux")
     else:
         home = os.environ.get("XDG_STATE_HOME", "")
         # A relative path there is to be ignored (XDG Base Directory Specification).
         base = Path(home if home.startswith("/") else Path("~/.local/state").expanduser()) / "potnet" / kind
     return base / "via" / quote(via, safe="") if via else base
+
+
+def _real_root() -> bool:
+    """Whether this is root of the machine itself, not only of a user namespace (user_namespaces(7))."""
+    with suppress(OSError):
+        mapped = Path("/proc/self/uid_map").read_text("ascii").split()
+        return os.geteuid() == 0 and mapped == ["0", "0", "4294967295"]
+    return False
 
 
 def _executor(settings: Settings, kind: str, via: str | None, directory: Path) -> Executor:

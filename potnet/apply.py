@@ -40,40 +40,55 @@ class Applied:
 def apply(plan: Plan, driver: Driver) -> Applied:
     """Carry out a plan; on failure the host is put back and the error says what, if anything, is left."""
     applied = Applied(driver)
-    for step in plan.steps:
+    actions = [step.action for step in plan.steps]
+    driver.check(actions)
+    rest = plan.steps
+    for batch in driver.batches(actions):
+        steps, rest = rest[: len(batch)], rest[len(batch) :]
         try:
-            out = driver.perform(step.action)
+            outputs = driver.perform(batch)
         except BaseException as error:
-            if _may_be_done(error):
-                applied.steps.append(step)
-                applied.outputs.append("")
+            begun = _begun(steps, error)
+            applied.steps += begun
+            applied.outputs += [""] * len(begun)
             _add_left_over(error, applied.roll_back())
             raise
-        applied.steps.append(step)
-        applied.outputs.append(out)
+        applied.steps += steps
+        applied.outputs += outputs
     return applied
 
 
-def _may_be_done(error: BaseException) -> bool:
-    """Whether the action that failed may have done some of its work: a command was begun, or interrupted."""
+def _begun(steps: tuple[Step, ...], error: BaseException) -> tuple[Step, ...]:
+    """The steps of a failed batch that may have done something: a command was begun, or interrupted."""
     if isinstance(error, CommandError):
-        return not error.refused
-    return not isinstance(error, PotnetError)
+        return steps[: error.done + (0 if error.refused else 1)]
+    return () if isinstance(error, PotnetError) else steps
 
 
 def apply_all(plan: Plan, driver: Driver) -> tuple[str, ...]:
-    """Carry out every step, whatever fails, and return the failures, a line each."""
-    return _perform_all(driver, [step.action for step in plan.steps])
+    """Carry out every step, whatever fails, and return the failures, a line each.
+
+    Raises HostError, with nothing changed, when the host lacks a tool.
+    """
+    actions = [step.action for step in plan.steps]
+    driver.check(actions)
+    return _perform_all(driver, actions)
 
 
 def _perform_all(driver: Driver, actions: Sequence[Action]) -> tuple[str, ...]:
-    failures = []
-    for action in actions:
-        try:
-            driver.perform(action)
-        except PotnetError as error:
-            failures.append(error.message)
-    return tuple(failures)
+    return tuple(line for batch in driver.batches(actions) for line in _perform(driver, batch))
+
+
+def _perform(driver: Driver, batch: tuple[Action, ...]) -> list[str]:
+    try:
+        driver.perform(batch)
+    except PotnetError as error:
+        if len(batch) == 1:
+            return [error.message]
+        # One by one, so that what failed keeps none of the others from being done.
+        rest = batch[error.done if isinstance(error, CommandError) else 0 :]
+        return [line for action in rest for line in _perform(driver, (action,))]
+    return []
 
 
 def _add_left_over(error: BaseException, left: tuple[str, ...]) -> None:

@@ -67,7 +67,7 @@ class Key(NamedTuple):
 
 
 KEYS = (
-    Key("potnet.host", "host", values.one_of("auto", "freebsd", "sim")),
+    Key("potnet.host", "host", values.one_of("auto", "freebsd", "sim", "linux")),
     Key("potnet.state_dir", "state_dir", values.read_path),
     Key("potnet.via", "via", values.read_via),
     Key("potnet.output", "output", values.one_of("text", "json")),

@@ -43,11 +43,14 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class JailState:
-    """A jail that the host has. dying: removed, but sockets of it linger (jail(8))."""
+    """A jail that the host has. dying: removed, but sockets of it linger (jail(8)).
+
+    path: its root; None where the host does not say.
+    """
 
     jid: int
     name: str
-    path: str
+    path: str | None
     dying: bool = False
 
 
@@ -73,6 +76,7 @@ class PacketFilter:
     """Whether the filter is on, and which anchors its main ruleset evaluates, as written there.
 
     filter_local: whether it looks at connections of the host with itself (needed for exports by loopback).
+    self_contained: our anchors have their effect without being named anywhere, for all connections.
     """
 
     enabled: bool = False
@@ -80,6 +84,7 @@ class PacketFilter:
     rdr_anchors: frozenset[str] = frozenset()
     filter_anchors: frozenset[str] = frozenset()
     filter_local: bool = False
+    self_contained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,24 @@ class Usage:
     physical_memory: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is the same on every host of a kind, so that plans need not ask which kind it is.
+
+    own_programs: a pot runs the programs in its root; otherwise the host's, and its root only holds files.
+    etc: the directory with an etc for each pot, by its name; None: it is in the pot's root.
+    bridge_ports: how many members a bridge takes; None: no limit.
+    confines: a pot that shares the host's stack is kept to its addresses and families.
+    to_prepare: `init` has something to do there.
+    """
+
+    own_programs: bool = True
+    etc: str | None = None
+    bridge_ports: int | None = None
+    confines: bool = True
+    to_prepare: bool = True
+
+
 class FileKind(StrEnum):
     """What lies at a path, a symbolic link itself being looked at, never what it points to."""
 
@@ -123,9 +146,10 @@ class HostState:
     boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
     nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
     may join a bridge. mounts: where something is mounted. base_digest: the SHA-256 of the release's base.txz,
-    None when the mirror does not say.
+    None when the mirror does not say. traits: of hosts of this kind, always there.
     """
 
+    traits: Traits = field(default_factory=Traits)
     jails: Mapping[str, JailState] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
@@ -156,12 +180,15 @@ class Query:
     loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses.
     directories: paths that are to be directories, links followed; they are told in `files`.
     filter_local: with packet_filter. release: the address of a release's folder on a mirror.
-    Others: True to be told.
+    candidates: names that may be an interface's; those that are are told in `names`. members: tell those of
+    `interfaces` too. Others: True to be told.
     """
 
     jails: tuple[str, ...] | None = ()
     names: bool = False
+    candidates: tuple[str, ...] = ()
     interfaces: tuple[str, ...] | None = ()
+    members: bool = False
     own: bool = False
     pot_bridges: bool = False
     external: bool = False

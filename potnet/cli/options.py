@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 
+KINDS = ("auto", "freebsd", "sim", "linux")
+
+
 @dataclass
 class Options:
     """What the command line and the environment ask for; None where they say nothing.
@@ -61,7 +64,7 @@ def global_options(*, after_command: bool) -> list[click.Parameter]:
     path = click.Path(path_type=Path)
     specs: list[tuple[list[str], dict[str, Any]]] = [
         (["--config"], {"type": path, "metavar": "FILE", "help": "Read this configuration file."}),
-        (["--host"], {"type": click.Choice(["auto", "freebsd", "sim"]), "help": "The kind of host."}),
+        (["--host"], {"type": click.Choice(KINDS), "help": "The kind of host."}),
         (["--state-dir"], {"type": path, "metavar": "DIR", "help": "Where the store is kept."}),
         (["--via"], {"metavar": "PREFIX", "help": 'Run commands through this, such as "ssh root@host".'}),
         (["-n", "--dry-run"], {"is_flag": True, "help": "Print the commands and change nothing."}),

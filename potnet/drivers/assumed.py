@@ -5,7 +5,7 @@ A dry run of several pots plans the second one as the real run would, with the f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from potnet.actions import (
@@ -22,6 +22,7 @@ from potnet.actions import (
     StopJail,
 )
 from potnet.drivers.base import Driver
+from potnet.executors.base import Command
 from potnet.host_state import (
     ActiveRedirection,
     HostState,
@@ -29,10 +30,11 @@ from potnet.host_state import (
     InterfaceAddress,
     JailState,
     Query,
+    Traits,
     Usage,
 )
 from potnet.model import BRIDGE_GROUP, GROUP
-from potnet.ruleset import SourceNat
+from potnet.ruleset import Redirections, SourceNat
 
 #: JIDs that no kernel gives out.
 _FIRST_JID = 1_000_000
@@ -53,18 +55,38 @@ class Assumed:
             state = self._after(state, action, query)
         return state
 
-    def perform(self, action: Action) -> str:
+    @property
+    def traits(self) -> Traits:
+        """See `Driver`."""
+        return self._inner.traits
+
+    def check(self, actions: Sequence[Action]) -> None:
+        """See `Driver`."""
+        self._inner.check(actions)
+
+    def batches(self, actions: Sequence[Action]) -> tuple[tuple[Action, ...], ...]:
+        """See `Driver`."""
+        return self._inner.batches(actions)
+
+    def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
         """See `Driver`. A jail has a JID at once, so that it counts as started."""
-        out = self._inner.perform(action)
-        self._actions.append(action)
+        outputs = self._inner.perform(batch)
+        self._actions += batch
+        return tuple(self._output(action, out) for action, out in zip(batch, outputs, strict=True))
+
+    def _output(self, action: Action, out: str) -> str:
         if isinstance(action, StartJail):
             self._jids[action.jail.name] = _FIRST_JID + len(self._jids)
             return f"{self._jids[action.jail.name]}\n"
         return out
 
-    def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
+    def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
         """See `Driver`."""
-        return self._inner.redirections(anchor)
+        return self._inner.enter(jail, argv)
+
+    def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
+        """See `Driver`."""
+        return self._inner.redirections(anchor, expected)
 
     def real_path(self, path: str) -> str | None:
         """See `Driver`."""
@@ -92,7 +114,7 @@ class Assumed:
                 return _changed(state, name, added=InterfaceAddress(address, prefix))
             case RemoveAddress(name, address):
                 return _changed(state, name, removed=address)
-            case AddMember(bridge, member, _):
+            case AddMember(bridge, member):
                 return _changed(state, bridge, member=member)
             case SetForwarding(family, enabled) if state.forwarding:
                 return replace(state, forwarding={**state.forwarding, family: enabled})
@@ -118,7 +140,7 @@ def _with_interface(state: HostState, made: Interface, query: Query) -> HostStat
     shown: Mapping[str, Interface] = {made.name: made} if asked else {}
     return replace(
         state,
-        names=state.names | new if query.names else state.names,
+        names=state.names | new if query.names or made.name in query.candidates else state.names,
         own=state.own | new if query.own and GROUP in made.groups else state.own,
         pot_bridges=state.pot_bridges | new
         if query.pot_bridges and BRIDGE_GROUP in made.groups

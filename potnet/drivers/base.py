@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Protocol
 
 from potnet.actions import Action
 from potnet.errors import HostError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult
-from potnet.host_state import ActiveRedirection, HostState, Query, Usage
+from potnet.host_state import ActiveRedirection, HostState, Query, Traits, Usage
+from potnet.ruleset import Redirections
 
 
 class CommandError(HostError):
-    """A command answered with a code that its action does not take for success."""
+    """A command answered with a code that its action does not take for success.
 
-    def __init__(self, command: Command, result: CommandResult, hint: str | None = None) -> None:
+    done: how many actions of a batch were carried out before it; the one after them is what failed.
+    """
+
+    def __init__(
+        self, command: Command, result: CommandResult, hint: str | None = None, done: int = 0
+    ) -> None:
         said = result.err.strip() or result.out.strip() or f"exit code {result.code}"
         words = "; ".join(line.strip() for line in said.splitlines()[:3])
         super().__init__(f"{shlex.join(command.argv)}: {words}", hint)
         self.command = command
         self.result = result
+        self.done = done
 
     @property
     def refused(self) -> bool:
         """Whether it certainly made nothing: the thing was there already, and is not ours to undo."""
-        return self.result.code != TIMED_OUT and "already exists" in self.result.err
+        words = ("already exists", "File exists")
+        return self.result.code != TIMED_OUT and any(each in self.result.err for each in words)
 
     @property
     def taken_names(self) -> frozenset[str]:
@@ -39,12 +48,17 @@ class CommandError(HostError):
 class Driver(Protocol):
     """One platform: facts from it, and actions on it."""
 
+    @property
+    def traits(self) -> Traits:
+        """What is the same on every host of this kind."""
+        ...
+
     def observe(self, query: Query) -> HostState:
         """Run what only reads; raises HostError when the host cannot be read."""
         ...
 
-    def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
-        """The redirections in force in an anchor."""
+    def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
+        """The redirections in force in an anchor, of which these are looked for at least."""
         ...
 
     def real_path(self, path: str) -> str | None:
@@ -55,8 +69,23 @@ class Driver(Protocol):
         """What a jail takes of the host, as far as the host counts it."""
         ...
 
-    def perform(self, action: Action) -> str:
-        """Carry out one action and return what its command printed; raises CommandError."""
+    def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
+        """The command that runs a program in a running jail."""
+        ...
+
+    def check(self, actions: Sequence[Action]) -> None:
+        """Raises HostError when the host lacks a tool that one of these needs; changes nothing."""
+        ...
+
+    def batches(self, actions: Sequence[Action]) -> tuple[tuple[Action, ...], ...]:
+        """The actions in their order, neighbours that can go in one command together."""
+        ...
+
+    def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
+        """Carry out one of the `batches` and return what the command of each action printed.
+
+        Raises CommandError, which says how many of them are done.
+        """
         ...
 
     def describe(self, action: Action) -> tuple[str, ...]:

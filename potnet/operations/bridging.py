@@ -91,6 +91,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     routed = any(b.network is not None for b in missing)
     more = app.driver.observe(
         Query(
+            names=True,
             own=True,
             external=state.external is None and app.config.external_interface is None,
             routes=routed,
@@ -102,6 +103,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     )
     return replace(
         state,
+        names=more.names,
         own=more.own,
         external=state.external or more.external,
         routes=more.routes,

@@ -12,6 +12,7 @@ from potnet.actions import (
     MakeDirectory,
     MoveFile,
     Plan,
+    RemoveDirectory,
     RemoveFile,
     RemoveTree,
     Step,
@@ -60,6 +61,11 @@ def create(app: App, request: CreateRequest) -> Pot:
     """Make a pot: its record with all that is reserved for it, then its root. Nothing stays on failure."""
     if request.name is not None:
         check_name("pot", request.name)
+    if request.base is not None and not app.driver.traits.own_programs:
+        raise PotnetError(
+            "a pot on this host runs the host's own programs: there is no release to unpack",
+            hint="leave -b out",
+        )
     draft = _draft(app, request)
     _check_network(app, request, draft)
     base = _release(request.base)
@@ -165,13 +171,15 @@ def _make_root(app: App, pot: Pot, base: str | None) -> None:
     directory = pot_directory(app, pot)
     if not pot.root_made:
         _check_given_root(app, pot)
+        apply(Plan(tuple(_own_etc(app, pot))), app.driver)
         return
     if app.driver.observe(Query(files=(directory,))).files[directory] is not FileKind.ABSENT:
         raise PotnetError(
             f"{directory} exists already", hint="remove it, or use what is in it: create --path DIR"
         )
     undo = RemoveTree(directory)
-    steps = [Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files")]
+    steps = _own_etc(app, pot)
+    steps.append(Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files"))
     if base is None:
         steps.append(Step(MakeDirectory(f"{pot.root}/etc"), None, "a jail without programs"))
     else:
@@ -179,6 +187,14 @@ def _make_root(app: App, pot: Pot, base: str | None) -> None:
         steps.append(Step(MakeDirectory(pot.root)))
         steps.append(Step(Unpack(_archive(app, base), pot.root), None, f"FreeBSD {base}"))
     apply(Plan(tuple(steps)), app.driver)
+
+
+def _own_etc(app: App, pot: Pot) -> list[Step]:
+    """The step that makes the pot's etc, where that is not in its root."""
+    if app.driver.traits.etc is None:
+        return []
+    etc = f"{app.driver.traits.etc}/{pot.name}"
+    return [Step(MakeDirectory(etc), RemoveDirectory(etc), "for its resolver and hosts files")]
 
 
 def _check_given_root(app: App, pot: Pot) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from potnet.actions import Plan, RemoveTree, Step
+from potnet.actions import Plan, RemoveDirectory, RemoveTree, Step
 from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, Query
@@ -37,6 +37,9 @@ def destroy_pot(app: App, name: str) -> None:
 
 def _remove_files(app: App, pot: Pot) -> None:
     """Remove the pot's directory: the root that create made, and its hooks."""
+    if app.driver.traits.etc is not None:
+        # What an administrator has put there stays.
+        apply_all(Plan((Step(RemoveDirectory(f"{app.driver.traits.etc}/{pot.name}")),)), app.driver)
     directory = pot_directory(app, pot)
     given = not pot.root_made
     if given and (not pot.hooks or overlap(pot.root, directory)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
-from potnet.executors.base import Command
 from potnet.host_state import FileKind, Query
 from potnet.operations.common import is_running, require_pot
 from potnet.operations.start import start
@@ -21,16 +20,17 @@ def run(app: App, name: str) -> int:
     """Start the pot if it is stopped, open a shell in it, and return the shell's exit code."""
     start(app, [name])
     shell = path_in(require_pot(app, name).root, SHELL.lstrip("/"))
-    if app.driver.observe(Query(files=(shell,))).files[shell] is FileKind.ABSENT:
+    own = app.driver.traits.own_programs
+    if own and app.driver.observe(Query(files=(shell,))).files[shell] is FileKind.ABSENT:
         raise PotnetError(
             f"{name} runs, but has no programs: there is no {SHELL} in its root",
             hint=f"create it with -b RELEASE or --path DIR; `potnet exec {name} -- CMD` runs what it has",
         )
-    return app.executor.attach(Command(("jexec", name, SHELL), timeout=None))
+    return app.executor.attach(app.driver.enter(name, (SHELL,)))
 
 
 def execute(app: App, name: str, argv: tuple[str, ...]) -> int:
     """Run a command in a running pot and return its exit code."""
     if not is_running(app, require_pot(app, name)):
         raise PotnetError(f"{name} is not running", hint=f"`potnet start {name}` first")
-    return app.executor.attach(Command(("jexec", name, *argv), timeout=None))
+    return app.executor.attach(app.driver.enter(name, argv))

@@ -117,6 +117,8 @@ def _keep_chosen(pot: Pot, wanted: tuple[Export, ...]) -> tuple[Export, ...]:
 
 
 def _check_loopback(app: App, state: HostState) -> None:
+    if state.packet_filter.self_contained:
+        return
     nested = f"{app.config.rdr_anchor}/*"
     if not state.packet_filter.filter_local or nested not in state.packet_filter.nat_anchors:
         raise PotnetError(
@@ -136,10 +138,9 @@ def _apply(app: App, run: Run, changed: Pot, state: HostState) -> None:
     old = run.pot
     new = replace(old, exports=changed.exports)
     anchor = pf.pot_anchor(app.config, changed.name)
-    load = Step(
-        LoadAnchor(anchor, pf.pot_rules(new, bridge, app.config, external)),
-        LoadAnchor(anchor, pf.pot_rules(old, bridge, app.config, external)),
-    )
+    held = pf.pot_rules(old, bridge, app.config, external)
+    wanted = pf.pot_rules(new, bridge, app.config, external)
+    load = Step(LoadAnchor(anchor, wanted, held), LoadAnchor(anchor, held, wanted))
     kept = {replace(r, loopback=False) for r in pf.redirections(new)}
     gone = tuple(r for r in pf.redirections(old) if replace(r, loopback=False) not in kept)
     kill = (Step(KillStates(gone)),) if gone else ()

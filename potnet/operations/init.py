@@ -53,6 +53,8 @@ def init(app: App, apply_now: bool, loopback: bool) -> InitReport:
 
     Raises PotnetError, with pf.conf untouched, when pf would not take the new one.
     """
+    if not app.driver.traits.to_prepare:
+        return InitReport((), (), False)
     rules = _rules_file(app)
     state = app.driver.observe(
         Query(

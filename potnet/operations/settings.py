@@ -144,6 +144,11 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
     with locked_pot(app, name) as pot:
         if host_files(pot.root):
             raise PotnetError(f"the root of {name} is the host's own: nothing is copied there")
+        if not app.driver.traits.own_programs:
+            raise PotnetError(
+                f"{name} runs the host's own programs, which see nothing of its root",
+                hint="put the file where they look for it on the host",
+            )
         if is_running(app, pot):
             raise PotnetError(
                 f"{name} is running: what runs in it could lead the copy astray",

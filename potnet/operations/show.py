@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from netaddr import IPAddress, IPNetwork
 
 from potnet.host_state import ActiveRedirection, Query
-from potnet.model import BRIDGE_GROUP, PUBLIC, Bridge
+from potnet.model import BRIDGE_GROUP, PUBLIC, Bridge, Pot
 from potnet.operations.common import (
     define_public_network,
+    external_interface,
     require_bridge,
     require_pot,
 )
+from potnet.ruleset import Redirections
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -103,7 +105,7 @@ def show_pot(app: App, name: str) -> View:
     pot = require_pot(app, name)
     view = info(app, name)
     usage = app.driver.usage(name, pot.root)
-    redirections = _redirections(app, name) if view["state"] == "running" and pot.attachments else []
+    redirections = _redirections(app, pot) if view["state"] == "running" else []
     return view | {
         "redirections": redirections,
         "usage": {
@@ -114,11 +116,21 @@ def show_pot(app: App, name: str) -> View:
     }
 
 
-def _redirections(app: App, name: str) -> list[View]:
-    """What pf redirects to a pot from outside: the rules for other pots and the host itself aside."""
-    from potnet.planning.packet_filter import pot_anchor
+def _redirections(app: App, pot: Pot) -> list[View]:
+    """What the filter redirects to a pot from outside: the rules for other pots and the host itself aside."""
+    from potnet.planning import packet_filter as pf
 
-    active = app.driver.redirections(pot_anchor(app.config, name))
+    if pot.ipv4 is None:
+        return []
+    run = app.store.run(pot.name)
+    external = external_interface(app, app.driver.observe(Query(external=not app.config.external_interface)))
+    expected = Redirections(
+        require_bridge(app, pot.attachments[0].bridge).interface,
+        app.config.network,
+        pf.outlets(app.config, external) if external else (),
+        pf.redirections(run.pot if run else pot),
+    )
+    active = app.driver.redirections(pf.pot_anchor(app.config, pot.name), expected)
     outside = [r for r in active if r.interface not in (BRIDGE_GROUP, "lo0") and r.host != "127.0.0.1"]
     addresses = _interface_addresses(app, {r.interface for r in outside})
     return [_redirection(r, addresses) for r in outside]

@@ -38,7 +38,7 @@ from potnet.operations.ports import needs_range, with_ports
 from potnet.operations.select import check_needs, in_order, needs
 from potnet.operations.stop import clear_up
 from potnet.planning import resolver
-from potnet.planning.jail import LOOKED_AT, boot_command, host_files, path_in, wants_devfs
+from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, path_in, wants_devfs
 from potnet.planning.ownership import refuse_foreign, running
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
 from potnet.planning.vnet import is_up
@@ -135,18 +135,26 @@ def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge
 def _query(app: App, pot: Pot, bridges: dict[str, Bridge]) -> Query:
     routed = any(a.address is not None for a in pot.attachments)
     exports = bool(pot.exports) and ignored_exports(pot) is None
-    seen = (*LOOKED_AT, *resolver.looked_at())
+    seen = [path_in(pot.root, name) for name in LOOKED_AT]
+    etc = etc_of(pot, app.driver.traits)
     return Query(
-        names=bool(pot.attachments),
+        candidates=tuple(end for a in pot.attachments for end in (a.host_end, a.jail_end)),
         interfaces=None if pot.aliases else tuple(b.interface for b in bridges.values()),
+        members=any(_crowded(app, bridge) for bridge in bridges),
         external=exports and app.config.external_interface is None,
         packet_filter=routed,
         listeners=exports,
         port_range=exports and needs_range(app, pot.exports),
-        files=(pot.root, *(path_in(pot.root, name) for name in seen)),
+        files=(pot.root, *seen, *resolver.looked_at(etc)),
         texts=(RESOLV_CONF,) if pot.resolver.kind is ResolverKind.INHERIT else (),
         hostname=pot.resolver.kind is ResolverKind.POT,
     )
+
+
+def _crowded(app: App, bridge: str) -> bool:
+    """Whether a bridge could be full; counting its members is not for nothing on every kind of host."""
+    ports = app.driver.traits.bridge_ports
+    return ports is not None and len(app.store.bridged_names(bridge)) >= ports - 1
 
 
 def _apply_network(app: App, pot: Pot, bridges: dict[str, Bridge], state: HostState) -> tuple[Applied, Run]:
@@ -156,7 +164,7 @@ def _apply_network(app: App, pot: Pot, bridges: dict[str, Bridge], state: HostSt
     plan = plan_start(pot, around, app.config, state)
     for notice in plan.notices:
         app.notify(notice)
-    written = tuple(name for name in texts if not host_files(pot.root) and _has_etc(pot, state))
+    written = tuple(name for name in texts if _has_etc(pot, state))
     run = Run(
         pot=pot,
         jid=None,
@@ -182,7 +190,8 @@ def _apply_network(app: App, pot: Pot, bridges: dict[str, Bridge], state: HostSt
 
 
 def _has_etc(pot: Pot, state: HostState) -> bool:
-    return state.files.get(path_in(pot.root, "etc")) is FileKind.DIRECTORY
+    etc = etc_of(pot, state.traits)
+    return etc is not None and state.files.get(etc) is FileKind.DIRECTORY
 
 
 def _texts(app: App, pot: Pot, state: HostState) -> dict[str, str]:

@@ -23,7 +23,7 @@ from potnet.operations.common import (
 from potnet.operations.hooks import hook_steps
 from potnet.operations.select import in_order, needs
 from potnet.planning import resolver
-from potnet.planning.jail import path_in
+from potnet.planning.jail import etc_of
 from potnet.planning.ownership import owned, refuse_foreign, running
 from potnet.planning.stop import plan_stop
 from potnet.planning.vnet import is_last_pot
@@ -112,13 +112,14 @@ def clear_up(app: App, run: Run, jails: HostState) -> bool:
 def _observe(app: App, run: Run, bridges: dict[str, Bridge], jail_there: bool) -> HostState:
     """What a stop has to know of the host; without its jail, also what jail(8) would have taken along."""
     pot = run.pot
-    etc = [path_in(pot.root, "etc/" + name) for name in run.files]
-    saved = [path_in(pot.root, "etc/" + resolver.saved_name(name)) for name in run.files]
+    etc = etc_of(pot, app.driver.traits)
+    names = [name for own in run.files for name in (own, resolver.saved_name(own))]
     aliased = () if jail_there else tuple(dict.fromkeys(a.interface for a in pot.aliases))
     query = Query(
         own=bool(pot.attachments),
         interfaces=(*(b.interface for b in bridges.values()), *aliased),
-        files=(*etc, *saved),
+        members=True,
+        files=tuple(f"{etc}/{name}" for name in names),
         mounts=run.devfs and not jail_there,
     )
     state = app.driver.observe(query)

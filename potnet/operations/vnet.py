@@ -101,6 +101,7 @@ def take_down(app: App, bridge: Bridge) -> bool:
     """Take a bridge off the host, when nobody is on it; whether it was there. Raises PotnetError."""
     query = Query(
         interfaces=(bridge.interface,),
+        members=True,
         own=True,
         pot_bridges=True,
     )

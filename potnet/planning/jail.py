@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from potnet.actions import Jail
-from potnet.host_state import FileKind, HostState
+from potnet.host_state import FileKind, HostState, Traits
 from potnet.model import NetworkType, Pot
 
 #: What a start looks at in a root, relative to it.
@@ -18,6 +18,13 @@ def path_in(root: str, name: str) -> str:
 def host_files(root: str) -> bool:
     """Whether the root is the host's own, into which nothing is written and whose rc is not a jail's."""
     return root == "/"
+
+
+def etc_of(pot: Pot, traits: Traits) -> str | None:
+    """The directory of a pot's own resolv.conf and hosts; None for a pot whose etc is the host's own."""
+    if traits.etc is not None:
+        return f"{traits.etc}/{pot.name}"
+    return None if host_files(pot.root) else path_in(pot.root, "etc")
 
 
 def jail_of(pot: Pot, devfs: bool) -> Jail:
@@ -37,7 +44,7 @@ def jail_of(pot: Pot, devfs: bool) -> Jail:
 
 def wants_devfs(pot: Pot, state: HostState) -> bool:
     """Whether there is a directory to mount it on."""
-    if host_files(pot.root):
+    if host_files(pot.root) or not state.traits.own_programs:
         return False
     return state.files.get(path_in(pot.root, "dev")) is FileKind.DIRECTORY
 
@@ -46,5 +53,7 @@ def boot_command(pot: Pot, state: HostState) -> tuple[str, ...]:
     """What brings the jail to life: its rc(8), or the pot's command; empty without programs."""
     if pot.command:
         return pot.command
+    if host_files(pot.root) or not state.traits.own_programs:
+        return ()
     has_rc = state.files.get(path_in(pot.root, "etc/rc")) is FileKind.FILE
-    return ("/bin/sh", "/etc/rc") if has_rc and not host_files(pot.root) else ()
+    return ("/bin/sh", "/etc/rc") if has_rc else ()

@@ -12,7 +12,7 @@ def owned(run: Run | None, found: JailState | None) -> bool:
 
     While a start is under way, or after one was cut off, there is no JID yet: then name and path count.
     """
-    if run is None or found is None or found.dying or found.path != run.pot.root:
+    if run is None or found is None or found.dying or found.path not in (None, run.pot.root):
         return False
     return run.jid is None or run.jid == found.jid
 
@@ -21,8 +21,9 @@ def refuse_foreign(pot: Pot, run: Run | None, found: JailState | None) -> None:
     """Raises HostError when a jail of this name is there that potnet did not start."""
     if found is None or found.dying or owned(run, found):
         return
+    where = f", path {found.path}" if found.path else ""
     raise HostError(
-        f"a jail named {pot.name} is running (jid {found.jid}, path {found.path}) that potnet did not start",
+        f"a jail named {pot.name} is running (jid {found.jid}{where}) that potnet did not start",
         hint=f"stop it with what started it, or `jail -r {found.jid}`",
     )
 

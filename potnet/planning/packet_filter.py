@@ -93,6 +93,8 @@ def check_anchors(config: Config, found: PacketFilter, network: IPNetwork) -> tu
 
     Returns notices about what works without, a line each. Raises HostError.
     """
+    if found.self_contained:
+        return ()
     if not found.enabled:
         raise HostError(
             "pf is not enabled: pots would reach nothing and nothing would reach them",

@@ -15,7 +15,7 @@ from potnet.actions import MoveFile, RemoveFile, RestoreFile, Step, WriteFile
 from potnet.errors import HostError
 from potnet.host_state import FileKind, HostState
 from potnet.model import NetworkType, Pot, ResolverKind, Run
-from potnet.planning.jail import host_files, path_in
+from potnet.planning.jail import etc_of
 
 #: The files, in the order in which they are put in place.
 NAMES = ("resolv.conf", "hosts")
@@ -28,16 +28,18 @@ def saved_name(name: str) -> str:
     return f"{name}.potnet-saved"
 
 
-def looked_at() -> tuple[str, ...]:
-    """What has to be observed in a root before `install_files`, relative to it."""
-    return ("etc", *(f"etc/{n}" for n in NAMES), *(f"etc/{saved_name(n)}" for n in NAMES))
+def looked_at(etc: str | None) -> tuple[str, ...]:
+    """What has to be observed before `install_files`, given the pot's etc."""
+    if etc is None:
+        return ()
+    return (etc, *(f"{etc}/{n}" for n in NAMES), *(f"{etc}/{saved_name(n)}" for n in NAMES))
 
 
 def install_files(pot: Pot, texts: Mapping[str, str], state: HostState) -> tuple[Step, ...]:
     """The steps that put `texts` (by file name) into the root; raises HostError when a link is in the way."""
-    if host_files(pot.root):
+    etc = etc_of(pot, state.traits)
+    if etc is None:
         return ()
-    etc = path_in(pot.root, "etc")
     kind = state.files[etc]
     if kind is FileKind.ABSENT:
         return ()
@@ -75,13 +77,17 @@ def _install(pot: Pot, etc: str, name: str, text: str, state: HostState) -> tupl
 
 def will_be_saved(pot: Pot, name: str, state: HostState) -> bool:
     """Whether `install_files` sets aside a file of this name."""
-    etc = path_in(pot.root, "etc")
+    etc = etc_of(pot, state.traits)
+    if etc is None:
+        return False
     return FileKind.FILE in (state.files[f"{etc}/{name}"], state.files[f"{etc}/{saved_name(name)}"])
 
 
 def give_back(run: Run, state: HostState) -> tuple[Step, ...]:
     """The steps that leave etc as it was before the start."""
-    etc = path_in(run.pot.root, "etc")
+    etc = etc_of(run.pot, state.traits)
+    if etc is None:
+        return ()
     steps = []
     for name in run.files:
         if name in run.saved:

@@ -68,6 +68,7 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     steps: list[Step] = []
     for attachment in pot.attachments:
         bridge = around.bridges[attachment.bridge]
+        _refuse_full(bridge, state)
         steps += plan_bridge_up(bridge, around.vnet, config, state, around.external).steps
         steps += _epair(pot, attachment, bridge, config)
     steps += [*files, start_jail]
@@ -97,6 +98,11 @@ def _check_shared(pot: Pot, state: HostState) -> list[str]:
             )
         refuse_own(alias.address, state.interfaces.values())
     notices = []
+    if not state.traits.confines and (pot.aliases or pot.stack is not Stack.DUAL):
+        notices.append(
+            f"{pot.name} shares the host's network, and this kind of host cannot keep it to "
+            + ("its own addresses" if pot.aliases else f"its {pot.stack} stack")
+        )
     ignored = ignored_exports(pot)
     if pot.exports and ignored:
         notices.append(ignored)
@@ -125,13 +131,23 @@ def refuse_own(address: IPAddress, interfaces: Iterable[Interface]) -> None:
                 )
 
 
+def _refuse_full(bridge: Bridge, state: HostState) -> None:
+    """Raises HostError when the bridge takes no more members; those have to have been observed."""
+    found, ports = state.interfaces.get(bridge.interface), state.traits.bridge_ports
+    if found is not None and ports is not None and len(found.members) >= ports:
+        raise HostError(
+            f"bridge {bridge.name} has all the members that a bridge can have ({ports})",
+            hint="stop a pot on it, or use another bridge: `potnet create-private-bridge`",
+        )
+
+
 def _epair(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> list[Step]:
     create = CreateEpair(attachment.unit, description(pot))
     # Either end: destroying one removes both, wherever the other is.
     return [
         Step(create, DestroyInterface(attachment.host_end), f"from {bridge.name} to the jail"),
         Step(SetMac(attachment.jail_end, attachment.mac), None, "the same at every start"),
-        Step(AddMember(bridge.interface, attachment.host_end, config.isolate)),
+        Step(AddMember(bridge.interface, attachment.host_end, config.isolate, bridge.network is not None)),
     ]
 
 
@@ -146,9 +162,13 @@ def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[S
             steps.append(Step(AddDefaultRoute(bridge.gateway, pot.name)))
         else:
             steps.append(Step(AcceptAdvertisements(attachment.jail_end, pot.name), None, "SLAAC"))
-            if state.files.get(path_in(pot.root, "sbin/rtsol")) is FileKind.FILE:
+            if state.traits.own_programs and _has_rtsol(pot, state):
                 steps.append(Step(SolicitRouter(attachment.jail_end, pot.name)))
     return steps
+
+
+def _has_rtsol(pot: Pot, state: HostState) -> bool:
+    return state.files.get(path_in(pot.root, "sbin/rtsol")) is FileKind.FILE
 
 
 def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
@@ -159,7 +179,7 @@ def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
     if rules == NoRules():
         return []
     anchor = pf.pot_anchor(config, pot.name)
-    return [Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules()), "exports")]
+    return [Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules(), rules), "exports")]
 
 
 def ignored_exports(pot: Pot) -> str | None:

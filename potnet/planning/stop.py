@@ -27,7 +27,7 @@ from potnet.planning import resolver
 from potnet.planning.jail import jail_of, path_in
 from potnet.planning.ownership import owned
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
-from potnet.ruleset import NoRules
+from potnet.ruleset import NoRules, Redirections
 
 
 def plan_stop(
@@ -38,18 +38,20 @@ def plan_stop(
     state: HostState,
 ) -> Plan:
     """All steps from a running, or half started, pot to a stopped one. `run`: as it was started."""
-    steps = [*_exports(run, config), *_jail(run, state), *_epairs(run, state)]
+    steps = [*_exports(run, bridges, config), *_jail(run, state), *_epairs(run, state)]
     steps += resolver.give_back(run, state)
     steps += _bridges(run, bridges, vnet, config, state)
     return Plan(tuple(steps))
 
 
-def _exports(run: Run, config: Config) -> list[Step]:
+def _exports(run: Run, bridges: Mapping[str, Bridge], config: Config) -> list[Step]:
     gone = pf.redirections(run.pot)
     if not gone:
         return []
+    bridge = bridges.get(run.pot.attachments[0].bridge)
+    held = Redirections(bridge.interface if bridge else "", config.network, (), gone)
     return [
-        Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules())),
+        Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules(), held)),
         Step(KillStates(gone, run.pot.ipv4), None, "a connection outlives the rule that let it in"),
     ]
 

@@ -97,7 +97,7 @@ def _ipv4_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, exter
     if rules != NoRules():
         anchor = pf.bridge_anchor(config, bridge.name)
         steps.append(
-            Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules()), "keep the bridge private")
+            Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules(), rules), "keep the bridge private")
         )
     if bridge.interface not in state.interfaces:
         create = CreateBridge(bridge.interface, description(bridge))
@@ -112,7 +112,11 @@ def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> lis
     if bridge.interface in state.interfaces:
         return []
     left = [end for end in vnet.stranded.get(bridge.name, ()) if end in state.own]
-    return [Step(AddMember(bridge.interface, end, config.isolate), None, "a pot that runs") for end in left]
+    hairpin = bridge.network is not None
+    return [
+        Step(AddMember(bridge.interface, end, config.isolate, hairpin), None, "a pot that runs")
+        for end in left
+    ]
 
 
 def _host_wide(config: Config, external: str, state: HostState) -> list[Step]:
@@ -197,8 +201,9 @@ def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostStat
         steps.append(Step(DestroyInterface(bridge.interface), None, "no pot is left on it"))
     if bridge.kind is BridgeKind.PUBLIC6:
         return Plan(tuple(steps))
-    if pf.bridge_isolation(config, bridge) != NoRules():
-        steps.append(Step(LoadAnchor(pf.bridge_anchor(config, bridge.name), NoRules())))
+    rules = pf.bridge_isolation(config, bridge)
+    if rules != NoRules():
+        steps.append(Step(LoadAnchor(pf.bridge_anchor(config, bridge.name), NoRules(), rules)))
     if not vnet.others_up(bridge, state):
         if vnet.forwarding_set:
             steps.append(Step(SetForwarding(4, False), None, "potnet had switched it on"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from potnet.actions import (
     Action,
     DestroyInterface,
@@ -21,8 +23,8 @@ from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse import redirected_states
 from potnet.drivers.freebsd.render import Render, Renderer
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
-from potnet.host_state import ActiveRedirection, HostState, Query, Usage
-from potnet.ruleset import NoRules
+from potnet.host_state import ActiveRedirection, HostState, Query, Traits, Usage
+from potnet.ruleset import NoRules, Redirections
 
 #: What a tool says when the thing to be taken away is not there: removing the absent is success.
 _ABSENT: dict[type, tuple[str, ...]] = {
@@ -45,8 +47,13 @@ class FreeBSD:
         """See `potnet.drivers.base.Driver`."""
         return self._observer.observe(query)
 
-    def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
-        """The redirect rules in force in an anchor."""
+    @property
+    def traits(self) -> Traits:
+        """See `potnet.drivers.base.Driver`: the defaults are FreeBSD's."""
+        return Traits()
+
+    def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
+        """The redirect rules in force in an anchor, all that there are."""
         return self._observer.redirections(anchor)
 
     def real_path(self, path: str) -> str | None:
@@ -57,8 +64,22 @@ class FreeBSD:
         """See `potnet.drivers.base.Driver`."""
         return self._observer.usage(pot, root)
 
-    def perform(self, action: Action) -> str:
+    def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
         """See `potnet.drivers.base.Driver`."""
+        return Command(("jexec", jail, *argv), timeout=None)
+
+    def check(self, actions: Sequence[Action]) -> None:
+        """See `potnet.drivers.base.Driver`: all that is needed is part of the base system."""
+
+    def batches(self, actions: Sequence[Action]) -> tuple[tuple[Action, ...], ...]:
+        """See `potnet.drivers.base.Driver`: each action is a command of its own."""
+        return tuple((action,) for action in actions)
+
+    def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
+        """See `potnet.drivers.base.Driver`."""
+        return tuple(self._perform(action) for action in batch)
+
+    def _perform(self, action: Action) -> str:
         out = ""
         for command in self._commands(action):
             result = self._executor.run(command)

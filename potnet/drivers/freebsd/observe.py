@@ -35,7 +35,7 @@ class Observer:
 
     def observe(self, query: Query) -> HostState:
         """The facts asked for; raises HostError when a tool is missing or cannot be understood."""
-        names = self._names() if query.names else frozenset()
+        names = self._names() if query.names or query.candidates else frozenset()
         return HostState(
             jails=self._jails(query.jails),
             names=names,

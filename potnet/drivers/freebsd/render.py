@@ -30,6 +30,7 @@ from potnet.actions import (
     MoveFile,
     PrepareFilter,
     RemoveAddress,
+    RemoveDirectory,
     RemoveFile,
     RemoveTree,
     RestoreFile,
@@ -208,6 +209,10 @@ class Renderer:
     def _(self, action: PrepareFilter) -> tuple[Command, ...]:
         # -n: nothing is done when the module, or the kernel itself, has pf already.
         return _one("kldload", "-n", "pf")
+
+    @_commands.register
+    def _(self, action: RemoveDirectory) -> tuple[Command, ...]:
+        return _one("find", action.path, "-maxdepth", "0", "-empty", "-delete")
 
     @_commands.register
     def _(self, action: RemoveTree) -> tuple[Command, ...]:

@@ -1,0 +1,136 @@
+"""What the packet filter holds, as text for ``nft -f -``: one table (inet), a chain for each anchor.
+
+The redirection of a port is an element of a map, which costs the same to add, remove and look up however
+many there are; nothing is ever listed. nft(8), MAPS and CHAINS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from potnet.actions import CreateBridge, LoadAnchor
+from potnet.drivers.linux.names import BRIDGE_LINK_GROUP, uplink, uplink_table
+from potnet.drivers.linux.render import Render
+from potnet.executors.base import Command
+from potnet.model import GROUP
+from potnet.ruleset import (
+    BridgeIsolation,
+    ExternalIsolation,
+    NoRules,
+    Outlet,
+    Redirection,
+    Redirections,
+    Ruleset,
+    SourceNat,
+)
+
+REDIRECTIONS = "redirections"
+LOOPBACK = "loopback"
+LOADING = ("nft", "-f", "-")
+
+
+class Filter:
+    """Turns rulesets into nftables; `template` fills in its templates."""
+
+    def __init__(self, template: Render) -> None:
+        self._template = template
+
+    def load(self, action: LoadAnchor) -> str:
+        """The transaction that makes an anchor hold what it is to hold."""
+        match action.rules:
+            case SourceNat():
+                return self.table(action.anchor, action.rules)
+            case ExternalIsolation(network, outlets):
+                values = {"chain": action.anchor, "network": network, "outlets": outlets}
+                return self._template("nft-ext.j2", values)
+            case BridgeIsolation(bridge, own, network):
+                values = {"chain": action.anchor, "bridge": bridge, "own": own, "network": network}
+                return self._template("nft-bridge.j2", values)
+            case Redirections(_, _, _, items):
+                before = _items(action.replaced)
+                gone = [item for item in before if item not in items]
+                return "".join([*map(_line, removals(gone)), *map(_line, _additions(items))])
+            case NoRules():
+                return "".join(_line(command) for command in emptying(action))
+
+    def table(self, chain: str, rules: SourceNat) -> str:
+        """The whole table, without redirections: what the first bridge brings along."""
+        values: dict[str, object] = {
+            "chain": chain,
+            "network": rules.network,
+            "outlets": rules.outlets,
+            "group": BRIDGE_LINK_GROUP,
+        }
+        return self._template("nft-table.j2", values)
+
+    def uplink(self, action: CreateBridge, external: str) -> str:
+        """What carries IPv6 between an external interface and the wire to a bridge."""
+        values: dict[str, object] = {
+            "table": uplink_table(action.interface),
+            "external": external,
+            "wire": uplink(action.interface)[1],
+        }
+        return self._template("nft-uplink.j2", values)
+
+
+def emptying(action: LoadAnchor) -> tuple[str, ...]:
+    """The commands, each by itself, that take away what an anchor held."""
+    match action.replaced:
+        case Redirections(_, _, _, items):
+            return removals(items)
+        case BridgeIsolation(bridge):
+            return (
+                f'delete element inet {GROUP} entering {{ "{bridge}" }}',
+                f'delete element inet {GROUP} leaving {{ "{bridge}" }}',
+                f"delete chain inet {GROUP} {action.anchor}",
+            )
+        case NoRules() if "/" in action.anchor:
+            return (f"flush chain inet {GROUP} {action.anchor}",)
+    # Without its NAT no pot reaches anything: the last bridge goes, and all that there is with it.
+    return (f"delete table inet {GROUP}",)
+
+
+def removals(items: Sequence[Redirection]) -> tuple[str, ...]:
+    """The commands that take redirections out of the maps."""
+    ports = [f"delete element inet {GROUP} {REDIRECTIONS} {{ {key(each)} }}" for each in items]
+    local = [f"delete element inet {GROUP} {LOOPBACK} {{ {key(each)} }}" for each in items if each.loopback]
+    return (*ports, *local)
+
+
+def _additions(items: Sequence[Redirection]) -> tuple[str, ...]:
+    ports = [
+        f"add element inet {GROUP} {REDIRECTIONS} {{ {key(each)} : {each.address} . {each.pot_port} }}"
+        for each in items
+    ]
+    local = [f"add element inet {GROUP} {LOOPBACK} {{ {key(each)} }}" for each in items if each.loopback]
+    return (*ports, *local)
+
+
+def key(item: Redirection) -> str:
+    """What an entry of the maps is found by."""
+    return f"{item.protocol} . {item.host_port}"
+
+
+def opened_bridge(rules: Ruleset) -> str | None:
+    """The bridge over which the host itself is to reach exports by 127.0.0.1; None when there are none."""
+    if isinstance(rules, Redirections) and any(item.loopback for item in rules.items):
+        return rules.bridge
+    return None
+
+
+def loading(text: str) -> Command:
+    """The command that carries out a transaction."""
+    return Command(LOADING, stdin=text)
+
+
+def external_host(outlets: tuple[Outlet, ...]) -> tuple[tuple[str, str], ...]:
+    """Each outlet with the address that a redirection there is for: ``(eth0)`` for whatever it has."""
+    return tuple((o.interface, str(o.address) if o.address else f"({o.interface})") for o in outlets)
+
+
+def _items(rules: Ruleset) -> tuple[Redirection, ...]:
+    return rules.items if isinstance(rules, Redirections) else ()
+
+
+def _line(command: str) -> str:
+    return f"{command}\n"

@@ -1,0 +1,157 @@
+"""The answers of Linux tools as facts: ip(8) in JSON, ss(8), stat(1), nft(8)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from netaddr import IPAddress, IPNetwork
+
+from potnet.drivers.linux.names import BRIDGE_LINK_GROUP, LINK_GROUP, marked_uplink
+from potnet.errors import HostError
+from potnet.host_state import FileKind, Interface, InterfaceAddress, Listener, Route
+from potnet.model import BRIDGE_GROUP, GROUP, Transport
+
+_GROUPS = {
+    str(LINK_GROUP): frozenset({GROUP}),
+    str(BRIDGE_LINK_GROUP): frozenset({GROUP, BRIDGE_GROUP}),
+}
+_KINDS = {
+    "directory": FileKind.DIRECTORY,
+    "regular file": FileKind.FILE,
+    "regular empty file": FileKind.FILE,
+    "symbolic link": FileKind.LINK,
+}
+_USER = re.compile(r'users:\(\("([^"]*)",pid=(\d+)')
+_ELEMENT = re.compile(r"(tcp|udp) \. ([0-9]+) : ([0-9.]+) \. ([0-9]+)")
+_FAILED_LINE = re.compile(r"^Command failed -:([0-9]+)$", re.MULTILINE)
+
+
+class UnreadableError(HostError):
+    """A tool answered in a way that is not understood."""
+
+    def __init__(self, tool: str, text: str) -> None:
+        shown = " ".join(text.split())[:100]
+        super().__init__(f"cannot read what {tool} says: {shown!r}", hint="which version of it is this?")
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    """The objects of one or more JSON arrays, one after the other, as ``ip -j -batch`` prints them."""
+    decoder, found, position = json.JSONDecoder(), [], 0
+    try:
+        while position < len(text):
+            if text[position].isspace():
+                position += 1
+                continue
+            array, position = decoder.raw_decode(text, position)
+            # A filter of ip's leaves empty objects in the place of what it leaves out.
+            found += [each for each in array if each]
+    except (ValueError, TypeError) as error:
+        raise UnreadableError("ip", text) from error
+    return found
+
+
+def interfaces(links: list[dict[str, Any]]) -> dict[str, Interface]:
+    """Links by name. Members are those among the same links that have a bridge as their master."""
+    try:
+        members: dict[str, list[str]] = {}
+        for link in links:
+            if "master" in link:
+                members.setdefault(link["master"], []).append(_member(link))
+        return {link["ifname"]: _interface(link, members.get(link["ifname"], [])) for link in links}
+    except (KeyError, ValueError) as error:
+        raise UnreadableError("ip", str(links)) from error
+
+
+def _member(link: dict[str, Any]) -> str:
+    """A member's name; a wire to an external interface stands for that interface."""
+    lead = marked_uplink(link.get("ifalias", ""))
+    return lead[0] if lead else str(link["ifname"])
+
+
+def _interface(link: dict[str, Any], members: list[str]) -> Interface:
+    return Interface(
+        name=link["ifname"],
+        up="UP" in link["flags"],
+        mac=link.get("address") if link.get("link_type") == "ether" else None,
+        mtu=link["mtu"],
+        description=link.get("ifalias"),
+        groups=_GROUPS.get(link.get("group", ""), frozenset()),
+        addresses=tuple(
+            InterfaceAddress(IPAddress(each["local"]), each["prefixlen"])
+            for each in link.get("addr_info", [])
+            if "local" in each
+        ),
+        members=tuple(members),
+    )
+
+
+def routes(found: list[dict[str, Any]]) -> tuple[Route, ...]:
+    """IPv4 routes that lead to an interface."""
+    return tuple(
+        Route(IPNetwork("0.0.0.0/0" if each["dst"] == "default" else each["dst"]), each["dev"])
+        for each in found
+        if "dev" in each
+    )
+
+
+def listeners(text: str) -> tuple[Listener, ...]:
+    """Sockets of ``ss -H -lntup``: protocol, state, two queue lengths, local and peer address, process."""
+    found = []
+    for line in text.splitlines():
+        fields = line.split(maxsplit=6)
+        if len(fields) < 6:
+            raise UnreadableError("ss", line)
+        port = fields[4].rpartition(":")[2]
+        if fields[0] in ("tcp", "udp") and port.isdigit():
+            user = _USER.search(line)
+            owner = f"{user[1]} (pid {user[2]})" if user else "a process of the host"
+            found.append(Listener(Transport(fields[0]), int(port), owner))
+    return tuple(found)
+
+
+def file_kinds(text: str) -> dict[str, FileKind]:
+    """What ``stat -c '%F\\t%n'`` says of each path."""
+    pairs = (line.partition("\t") for line in text.splitlines())
+    return {path: _KINDS.get(kind, FileKind.OTHER) for kind, _, path in pairs}
+
+
+def inodes(text: str) -> dict[str, int]:
+    """Names by inode, from lines of an inode and a name."""
+    pairs = (line.partition(" ") for line in text.splitlines())
+    return {name: int(inode) for inode, _, name in pairs if inode.isdigit()}
+
+
+def mount_points(text: str) -> tuple[str, ...]:
+    """The second field of proc_mounts(5), its octal escapes undone."""
+    fields = (line.split(" ") for line in text.splitlines())
+    return tuple(re.sub(r"\\([0-7]{3})", _character, words[1]) for words in fields if len(words) > 1)
+
+
+def _character(match: re.Match[str]) -> str:
+    return chr(int(match[1], 8))
+
+
+def elements(text: str) -> Iterator[tuple[Transport, int, IPAddress, int]]:
+    """The entries of the redirection map: protocol and port of the host, address and port of the pot."""
+    for protocol, port, address, pot_port in _ELEMENT.findall(text):
+        yield Transport(protocol), int(port), IPAddress(address), int(pot_port)
+
+
+def failed_line(err: str) -> int | None:
+    """The line, from 0, at which ``ip -batch -`` stopped; None when it does not say."""
+    match = _FAILED_LINE.search(err)
+    return int(match[1]) - 1 if match else None
+
+
+def other_complaints(err: str, absent: tuple[str, ...]) -> list[str]:
+    """What ``ip -force -batch -`` or nft(8) complains of beside that something is not there."""
+    lines = [line for line in err.splitlines() if line and not _FAILED_LINE.match(line)]
+    return [line for line in lines if not any(words in line for words in absent)]
+
+
+def fields(link: Mapping[str, Any]) -> tuple[bool, int]:
+    """Whether a link is promiscuous, and its MTU in bytes."""
+    return "PROMISC" in link.get("flags", ()), int(link.get("mtu", 1500))

@@ -1,0 +1,278 @@
+"""Actions as Linux commands: it renders and decides nothing.
+
+ip(8), ip-link(8), ip-netns(8), nsenter(1), find(1), mv(1). Sysctls are written as the files that they are:
+sysctl(8) is not on every machine. What nftables does is in `filter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import singledispatchmethod
+from pathlib import Path
+
+from netaddr import IPAddress
+
+from potnet.actions import (
+    AcceptAdvertisements,
+    AddDefaultRoute,
+    AddMember,
+    CopyFile,
+    CopyLocal,
+    CreateBridge,
+    CreateEpair,
+    DestroyInterface,
+    KillStates,
+    MakeDirectory,
+    MoveFile,
+    RemoveAddress,
+    RemoveDirectory,
+    RemoveFile,
+    RemoveTree,
+    RestoreFile,
+    RunHook,
+    RunInJail,
+    SetAddress,
+    SetForwarding,
+    SetMac,
+    StartJail,
+    StopJail,
+    WriteFile,
+)
+from potnet.drivers.linux.names import (
+    BRIDGE_LINK_GROUP,
+    LINK_GROUP,
+    NAMESPACES,
+    bridge_mac,
+    root_mark,
+)
+from potnet.drivers.linux.observe import FORWARDING
+from potnet.executors.base import Command
+
+#: Fills in a template by name with these values.
+Render = Callable[[str, dict[str, object]], str]
+#: Long work by its nature: a program in a pot, a hook.
+LONG = 3600.0
+#: Attaching a name to the host's own namespace needs the PID of a process there: its own will do.
+_ATTACH = 'exec ip netns attach "$1" $$'
+#: FreeBSD's name of the loopback interface, which plans use.
+_LOOPBACK = {"lo0": "lo"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ip:
+    """Lines for ``ip -batch -``, in the host's namespace or in a pot's."""
+
+    lines: tuple[str, ...]
+    namespace: str | None = None
+
+
+Piece = Ip | Command
+
+
+class Renderer:
+    """Turns actions into pieces of work, in their order."""
+
+    @singledispatchmethod
+    def pieces(self, action: object) -> tuple[Piece, ...]:
+        """What an action takes; raises TypeError for one that no plan has on Linux."""
+        raise TypeError(f"no Linux command for {type(action).__name__}")
+
+    @pieces.register
+    def _(self, action: CreateBridge) -> tuple[Piece, ...]:
+        name, mac = action.interface, bridge_mac(action.interface, action.description)
+        made = f"link add name {name} address {mac} group {BRIDGE_LINK_GROUP} type bridge mcast_snooping 0"
+        return (
+            *_ip(made, f'link set dev {name} alias "{action.description}"'),
+            # The host would take routes and addresses from whatever is advertised on the bridge.
+            Command(("tee", f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), stdin="1\n"),
+            *_ip(f"link set dev {name} up"),
+        )
+
+    @pieces.register
+    def _(self, action: CreateEpair) -> tuple[Piece, ...]:
+        host, far = f"epair{action.unit}a", f"epair{action.unit}b"
+        return _ip(
+            f"link add name {host} group {LINK_GROUP} type veth peer name {far}",
+            f'link set dev {host} alias "{action.description}" addrgenmode none up',
+        )
+
+    @pieces.register
+    def _(self, action: DestroyInterface) -> tuple[Piece, ...]:
+        return _ip(f"link del dev {action.interface}")
+
+    @pieces.register
+    def _(self, action: SetMac) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.interface} address {action.mac}")
+
+    @pieces.register
+    def _(self, action: AddMember) -> tuple[Piece, ...]:
+        port = f"link set dev {action.member} type bridge_slave"
+        return _ip(
+            f"link set dev {action.member} master {action.bridge}",
+            f"{port} isolated {_switch(action.private)} hairpin {_switch(action.hairpin)}",
+        )
+
+    @pieces.register
+    def _(self, action: SetAddress) -> tuple[Piece, ...]:
+        name = _LOOPBACK.get(action.interface, action.interface)
+        if action.address.is_loopback():
+            # The kernel gives it its addresses.
+            return _ip(f"link set dev {name} up", namespace=action.jail)
+        # A link-local address of IPv6 would be there beside it, in a pot of IPv4.
+        quiet = (f"link set dev {name} addrgenmode none",) if action.jail else ()
+        address = f"addr add {action.address}/{action.prefix} dev {name}"
+        return _ip(*quiet, address, f"link set dev {name} up", namespace=action.jail)
+
+    @pieces.register
+    def _(self, action: RemoveAddress) -> tuple[Piece, ...]:
+        return _ip(f"addr del {_alone(action.address)} dev {action.interface}")
+
+    @pieces.register
+    def _(self, action: AcceptAdvertisements) -> tuple[Piece, ...]:
+        # 2: even where IPv6 is forwarded (ip-sysctl), which a pot may inherit from the host.
+        accept = f"/proc/sys/net/ipv6/conf/{action.interface}/accept_ra"
+        enter = ("nsenter", f"--net={NAMESPACES}/{action.jail}")
+        return (
+            Command((*enter, "tee", accept), stdin="2\n"),
+            *_ip(
+                f"link set dev {action.interface} addrgenmode eui64",
+                f"link set dev {action.interface} up",
+                namespace=action.jail,
+            ),
+        )
+
+    @pieces.register
+    def _(self, action: AddDefaultRoute) -> tuple[Piece, ...]:
+        return _ip(f"route add default via {action.gateway}", namespace=action.jail)
+
+    @pieces.register
+    def _(self, action: SetForwarding) -> tuple[Piece, ...]:
+        return (Command(("tee", FORWARDING[action.family]), stdin=f"{int(action.enabled)}\n"),)
+
+    @pieces.register
+    def _(self, action: StartJail) -> tuple[Piece, ...]:
+        jail = action.jail
+        if not jail.vnet_interfaces:
+            attach = Command(("sh", "-c", _ATTACH, "sh", jail.name))
+            return (*_ip(*(_add_alias(*alias) for alias in jail.aliases)), attach)
+        # In the same batch, so that no namespace is ever there without its mark.
+        marked = f"alias {root_mark(jail.root)} netns {jail.name}"
+        return _ip(f"netns add {jail.name}", *(f"link set dev {i} {marked}" for i in jail.vnet_interfaces))
+
+    @pieces.register
+    def _(self, action: StopJail) -> tuple[Piece, ...]:
+        aliases = (f"addr del {_alone(address)} dev {name}" for name, address in action.jail.aliases)
+        return _ip(*aliases, f"netns del {action.jail.name}")
+
+    @pieces.register
+    def _(self, action: KillStates) -> tuple[Piece, ...]:
+        if action.whole_pot:
+            # What leads to a pot is answered from its address.
+            return _one("conntrack", "-D", "--reply-src", str(action.whole_pot))
+        return tuple(
+            Command(
+                (
+                    "conntrack", "-D", "-p", str(each.protocol), "--orig-port-dst", str(each.host_port),
+                    "--reply-src", str(each.address), "--reply-port-src", str(each.pot_port),
+                )
+            )
+            for each in action.redirections
+        )  # fmt: skip
+
+    @pieces.register
+    def _(self, action: RunInJail) -> tuple[Piece, ...]:
+        enter = ("ip", "netns", "exec", action.jail)
+        return (Command((*enter, *action.argv), timeout=action.patience, quiet=True),)
+
+    @pieces.register
+    def _(self, action: RunHook) -> tuple[Piece, ...]:
+        variables = (f"{name}={value}" for name, value in action.environment)
+        return (Command(("env", *variables, action.path), timeout=LONG, quiet=True),)
+
+    @pieces.register
+    def _(self, action: WriteFile) -> tuple[Piece, ...]:
+        return (Command(("tee", action.path), stdin=action.text),)
+
+    @pieces.register
+    def _(self, action: CopyLocal) -> tuple[Piece, ...]:
+        return (
+            Command(("tee", action.path), stdin=Path(action.source)),
+            Command(("chmod", action.mode, action.path)),
+        )
+
+    @pieces.register
+    def _(self, action: MoveFile) -> tuple[Piece, ...]:
+        return _one("mv", "-T", action.source, action.destination)
+
+    @pieces.register
+    def _(self, action: RemoveFile) -> tuple[Piece, ...]:
+        # find -P does not enter a directory that is a link.
+        return _one(
+            "find", "-P", action.directory, "-mindepth", "1", "-maxdepth", "1", "-name", action.name,
+            "(", "-type", "f", "-o", "-type", "l", ")", "-delete",
+        )  # fmt: skip
+
+    @pieces.register
+    def _(self, action: RestoreFile) -> tuple[Piece, ...]:
+        return _one(
+            "find", "-P", action.directory, "-mindepth", "1", "-maxdepth", "1", "-name", action.saved,
+            "-type", "f", "-execdir", "/bin/mv", "-T", "{}", action.name, ";",
+        )  # fmt: skip
+
+    @pieces.register
+    def _(self, action: MakeDirectory) -> tuple[Piece, ...]:
+        mode = ("-m", action.mode) if action.mode else ()
+        return _one("mkdir", "-p", *mode, action.path)
+
+    @pieces.register
+    def _(self, action: RemoveDirectory) -> tuple[Piece, ...]:
+        return _one("find", "-P", action.path, "-maxdepth", "0", "-type", "d", "-empty", "-delete")
+
+    @pieces.register
+    def _(self, action: RemoveTree) -> tuple[Piece, ...]:
+        return (Command(("rm", "-rf", "--one-file-system", action.path), timeout=LONG),)
+
+    @pieces.register
+    def _(self, action: CopyFile) -> tuple[Piece, ...]:
+        return _one("cp", "-p", action.source, action.destination)
+
+
+def merged(pieces: list[Ip]) -> list[Ip]:
+    """Neighbours in one namespace as one batch."""
+    found: list[Ip] = []
+    for piece in pieces:
+        if found and found[-1].namespace == piece.namespace:
+            found[-1] = Ip(found[-1].lines + piece.lines, piece.namespace)
+        else:
+            found.append(piece)
+    return found
+
+
+def batch(piece: Ip, force: bool = False) -> Command:
+    """The command that carries out lines; force: it goes on past those that fail."""
+    where = ("-n", piece.namespace) if piece.namespace else ()
+    go_on = ("-force",) if force else ()
+    return Command(("ip", *where, *go_on, "-batch", "-"), stdin="".join(f"{line}\n" for line in piece.lines))
+
+
+def _ip(*lines: str, namespace: str | None = None) -> tuple[Piece, ...]:
+    return (Ip(lines, namespace),) if lines else ()
+
+
+def _one(*argv: str) -> tuple[Piece, ...]:
+    return (Command(argv),)
+
+
+def _switch(on: bool) -> str:
+    return "on" if on else "off"
+
+
+def _alone(address: IPAddress) -> str:
+    return f"{address}/{32 if address.version == 4 else 128}"
+
+
+def _add_alias(interface: str, address: IPAddress) -> str:
+    # Deprecated at once (RFC 4862): the host itself never takes it for its own connections.
+    modest = " nodad preferred_lft 0" if address.version == 6 else ""
+    return f"addr add {_alone(address)} dev {interface}{modest}"
