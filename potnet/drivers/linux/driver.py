@@ -169,18 +169,20 @@ class Linux:
         yield from self._transaction(action)
 
     def _transaction(self, action: LoadAnchor) -> Iterator[Command]:
-        text = self._filter.load(action)
-        command = nft.loading(text)
-        removing = action.rules == NoRules()
-        if removing and text.count("\n") > 1 and not self._all_there(command):
-            # A transaction with one absent element does nothing at all: each by itself.
-            yield from (nft.loading(f"{line}\n") for line in nft.emptying(action))
-        else:
-            yield command
+        leaving = nft.leaving(action)
+        if len(leaving) > 1 or (leaving and action.rules != NoRules()):
+            # A transaction with one absent element in it does nothing at all.
+            leaving = leaving if self._all_there(leaving) else tuple(filter(self._is_there, leaving))
+        text = self._filter.load(action, leaving)
+        if text:
+            yield nft.loading(text)
 
-    def _all_there(self, command: Command) -> bool:
-        """Whether a transaction would be carried out."""
-        stdin = command.stdin if isinstance(command.stdin, str) else None
+    def _is_there(self, removal: str) -> bool:
+        return self._all_there((removal,))
+
+    def _all_there(self, removals: Sequence[str]) -> bool:
+        """Whether the kernel would take all of this away."""
+        stdin = "".join(f"{line}\n" for line in removals)
         return self._observer.run("nft", "-c", "-f", "-", stdin=stdin).code == 0
 
     def _bridge_outside(self, action: CreateBridge, external: str) -> Iterator[Command]:

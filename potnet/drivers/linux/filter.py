@@ -35,8 +35,11 @@ class Filter:
     def __init__(self, template: Render) -> None:
         self._template = template
 
-    def load(self, action: LoadAnchor) -> str:
-        """The transaction that makes an anchor hold what it is to hold."""
+    def load(self, action: LoadAnchor, first: Sequence[str]) -> str:
+        """The transaction that makes an anchor hold what it is to hold. first: what of `leaving` is there."""
+        return "".join(map(_line, first)) + self._rest(action)
+
+    def _rest(self, action: LoadAnchor) -> str:
         match action.rules:
             case SourceNat():
                 return self.table(action.anchor, action.rules)
@@ -47,11 +50,9 @@ class Filter:
                 values = {"chain": action.anchor, "bridge": bridge, "own": own, "network": network}
                 return self._template("nft-bridge.j2", values)
             case Redirections(_, _, _, items):
-                before = _items(action.replaced)
-                gone = [item for item in before if item not in items]
-                return "".join([*map(_line, removals(gone)), *map(_line, _additions(items))])
+                return "".join(map(_line, _additions(items)))
             case NoRules():
-                return "".join(_line(command) for command in emptying(action))
+                return ""
 
     def table(self, chain: str, rules: SourceNat) -> str:
         """The whole table, without redirections: what the first bridge brings along."""
@@ -73,11 +74,15 @@ class Filter:
         return self._template("nft-uplink.j2", values)
 
 
-def emptying(action: LoadAnchor) -> tuple[str, ...]:
-    """The commands, each by itself, that take away what an anchor held."""
+def leaving(action: LoadAnchor) -> tuple[str, ...]:
+    """The commands that take away what an anchor held and is to hold no more."""
+    if isinstance(action.rules, Redirections):
+        return _removals([item for item in _items(action.replaced) if item not in action.rules.items])
+    if action.rules != NoRules():
+        return ()
     match action.replaced:
         case Redirections(_, _, _, items):
-            return removals(items)
+            return _removals(items)
         case BridgeIsolation(bridge):
             return (
                 f'delete element inet {GROUP} entering {{ "{bridge}" }}',
@@ -90,7 +95,7 @@ def emptying(action: LoadAnchor) -> tuple[str, ...]:
     return (f"delete table inet {GROUP}",)
 
 
-def removals(items: Sequence[Redirection]) -> tuple[str, ...]:
+def _removals(items: Sequence[Redirection]) -> tuple[str, ...]:
     """The commands that take redirections out of the maps."""
     ports = [f"delete element inet {GROUP} {REDIRECTIONS} {{ {key(each)} }}" for each in items]
     local = [f"delete element inet {GROUP} {LOOPBACK} {{ {key(each)} }}" for each in items if each.loopback]

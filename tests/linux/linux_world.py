@@ -1,0 +1,160 @@
+"""A world for each test: a host with `eth0`, a namespace `outside` at the other end of its wire, and pots.
+
+All of it lives in namespaces of its own (network, mounts, PIDs; for those who are not root, users too) and
+ends with its first process. Nothing leaves them: their only interfaces are lo and the wire.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+
+HOST, OUTSIDE = "192.0.2.1", "192.0.2.9"
+TOOLS = ("unshare", "ip", "ss", "nft", "conntrack")
+#: Python without what a few lines do not need.
+PYTHON = (sys.executable, "-I", "-S")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+class World:
+    """Starts the first process of a world, and asks it to run commands there."""
+
+    def __init__(self) -> None:
+        user = () if os.geteuid() == 0 else ("-Ur",)
+        environment = {name: text for name, text in os.environ.items() if not name.startswith("POTNET_")}
+        environment |= {
+            "PYTHONPATH": str(TOP),
+            "POTNET_HOST": "linux",
+            "POTNET_STATE_DIR": "/run/state",
+            "XDG_CONFIG_HOME": "/run/config",
+        }
+        self._process = subprocess.Popen(
+            [
+                "unshare",
+                *user,
+                "-nmpf",
+                "--kill-child",
+                "--mount-proc",
+                sys.executable,
+                str(HERE / "agent.py"),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self.failed: str | None = self._receive()["failed"]
+
+    def __enter__(self) -> World:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def _receive(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            _, err = self._process.communicate()
+            return {"failed": err.strip() or "it ended"}
+        received: dict[str, Any] = json.loads(line)
+        return received
+
+    def _ask(self, **request: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        received = self._receive()
+        assert not received.get("failed"), received["failed"]
+        return received
+
+    def try_potnet(self, *argv: str, kill_after: float | None = None) -> Answer:
+        """Run potnet, whatever becomes of it."""
+        return Answer(**self._ask(potnet=list(argv), kill_after=kill_after))
+
+    def potnet(self, *argv: str) -> str:
+        """Run potnet, which must succeed, and return what it prints."""
+        done = self.try_potnet(*argv)
+        assert done.code == 0, f"potnet {' '.join(argv)}: {done.err}"
+        return done.out
+
+    def facts(self, *argv: str) -> Any:
+        """What potnet answers in JSON."""
+        return json.loads(self.potnet("-o", "json", *argv))
+
+    def run(self, *argv: str, stdin: str = "") -> Answer:
+        """Run a command in the host's namespace."""
+        return Answer(**self._ask(run=list(argv), stdin=stdin))
+
+    def within(self, name: str | None, *argv: str) -> tuple[str, ...]:
+        """A command in a namespace; None for the host's."""
+        return argv if name is None else ("ip", "netns", "exec", name, *argv)
+
+    def spawn(self, name: str | None, *argv: str) -> str:
+        """Start a command that goes on, in a namespace, and return the first line that it prints."""
+        return str(self._ask(spawn=list(self.within(name, *argv)))["said"]).strip()
+
+    def serve(self, name: str | None, port: int) -> None:
+        """Answer each caller with its address, by tcp and udp."""
+        assert self.spawn(name, *PYTHON, str(HERE / "talk.py"), "serve", str(port)) == "ready"
+
+    def ask(self, name: str | None, protocol: str, address: str, port: int) -> str:
+        """What a server at an address answers to a caller in a namespace: where it called from."""
+        talk = (*PYTHON, str(HERE / "talk.py"), "ask", protocol, address, str(port))
+        return self.run(*self.within(name, *talk)).out.strip()
+
+    def address(self, pot: str) -> str:
+        """The first address of a pot, as potnet says it."""
+        return str(self.facts("info", "-p", pot)["addresses"][0]["address"])
+
+    def snapshot(self) -> dict[str, str]:
+        """All of the host that a pot could change."""
+        commands = {
+            "links": "ip -d link show",
+            "addresses": "ip addr show",
+            "routes": "ip route show table all",
+            "routes of IPv6": "ip -6 route show table all",
+            "rules": "nft list ruleset",
+            "policy": "ip rule show",
+            "namespaces": "ls /run/netns",
+            "files": "find /etc/netns /run/state/jails -printf %p,%y,%m,%s\\n",
+            "sysctls": "sysctl -a -r ^net\\.(ipv4\\.(ip_forward|conf)|ipv6\\.conf)\\.",
+        }
+        return {what: self.run(*command.split()).out for what, command in commands.items()}
+
+
+@cache
+def obstacle() -> str | None:
+    """Why no world can be made on this machine; None where one can."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    missing = [tool for tool in TOOLS if not any((Path(p) / tool).exists() for p in path.split(":") if p)]
+    if sys.platform != "linux":
+        return "this is not Linux"
+    if missing:
+        return f"{', '.join(missing)} not installed"
+    with World() as world:
+        if world.failed:
+            return f"no namespaces here: {world.failed}"
+        return None

@@ -1,0 +1,151 @@
+"""Pots of each type and stack on a Linux kernel: started, used, stopped, and nothing of them left."""
+
+from __future__ import annotations
+
+import pytest
+from linux_world import HOST, OUTSIDE, World
+
+KINDS = [
+    (kind, stack)
+    for kind in ("inherit", "alias", "public-bridge", "private-bridge")
+    for stack in ("ipv4", "ipv6", "dual")
+    if (kind, stack) != ("private-bridge", "ipv6")
+]
+ALIASES = {"ipv4": ("192.0.2.200",), "ipv6": ("2001:db8:7::200",)}
+ALIASES["dual"] = (*ALIASES["ipv4"], *ALIASES["ipv6"])
+
+
+def prepare(world: World, kind: str, stack: str, name: str = "casserole") -> None:
+    """A pot of a kind, with exports where it can have them."""
+    more: list[str] = []
+    if kind == "private-bridge":
+        world.potnet("create-private-bridge", "-B", "stove", "-S", "4")
+        more += ["-B", "stove"]
+    if kind == "alias":
+        more += [word for address in ALIASES[stack] for word in ("-i", f"eth0|{address}")]
+    world.potnet("create", "-p", name, "-N", kind, "-S", stack, *more)
+    if kind.endswith("bridge") and stack != "ipv6":
+        world.potnet("export-ports", "-p", name, "-e", "80:30080", "-e", "udp:53")
+
+
+@pytest.mark.parametrize(("kind", "stack"), KINDS)
+def test_stop_leaves_the_host_as_it_was_before_start(world: World, kind: str, stack: str) -> None:
+    prepare(world, kind, stack)
+    before = world.snapshot()
+    assert world.potnet("start", "casserole") == "casserole started\n"
+    assert world.snapshot() != before
+    view = world.facts("info", "-p", "casserole")
+    assert view["state"] == "running"
+    assert world.potnet("start", "casserole") == "casserole is already running\n"
+    assert world.facts("list")[0]["state"] == "running"
+    assert world.potnet("stop", "casserole") == "casserole stopped\n"
+    assert world.snapshot() == before
+    assert world.potnet("stop", "casserole") == "casserole is already stopped\n"
+    world.potnet("start", "casserole")
+    again = world.facts("info", "-p", "casserole")
+    assert (again["mac"], again["interfaces"]) == (view["mac"], view["interfaces"])
+    if stack == "ipv4":
+        assert again["addresses"] == view["addresses"]
+
+
+def test_destroy_leaves_nothing(world: World) -> None:
+    before = world.snapshot()
+    prepare(world, "public-bridge", "ipv4")
+    world.potnet("start", "casserole")
+    assert world.try_potnet("destroy", "-p", "casserole").code == 1
+    world.potnet("stop", "casserole")
+    world.potnet("destroy", "-p", "casserole")
+    after = world.snapshot()
+    del after["files"], before["files"]
+    assert after == before
+    assert world.run("ls", "/etc/netns").out == ""
+    assert world.run("ls", "/run/state/jails").out == ""
+
+
+def test_stop_ends_the_processes_of_a_pot_and_no_others(world: World) -> None:
+    for name in ("casserole", "wok"):
+        world.potnet("create", "-p", name, "-N", "public-bridge")
+    world.potnet("start", "casserole", "wok")
+    stubborn = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
+    world.serve("casserole", 80)
+    assert world.spawn("casserole", "sh", "-c", stubborn) == "ready"
+    world.serve("wok", 80)
+    world.serve(None, 80)
+    world.potnet("stop", "casserole")
+    assert world.ask("wok", "tcp", world.address("wok"), 80) == world.address("wok")
+    assert world.ask("outside", "tcp", HOST, 80) == OUTSIDE
+    assert "epair0" not in world.run("ip", "link").out
+    processes = world.run("ps", "ax", "-o", "args").out
+    assert processes.count("talk.py serve") == 2
+    assert "trap" not in processes
+
+
+def test_an_alias_answers_while_its_pot_runs(world: World) -> None:
+    prepare(world, "alias", "dual")
+    world.serve(None, 80)
+    addresses = ALIASES["dual"]
+    assert [world.ask("outside", "tcp", a, 80) for a in addresses] == ["no answer"] * 2
+    done = world.try_potnet("start", "casserole")
+    assert "cannot keep it to its own addresses" in done.err
+    # Who has asked in vain does not ask again at once (RFC 4861, RFC 826).
+    world.run("ip", "-n", "outside", "neigh", "flush", "all")
+    assert [world.ask("outside", "tcp", a, 80) for a in addresses] == [OUTSIDE, "2001:db8:7::1"]
+    # The host itself goes on calling from its own addresses.
+    world.serve("outside", 81)
+    assert world.ask(None, "tcp", "2001:db8:7::1", 81) == "2001:db8:7::20"
+    world.potnet("stop", "casserole")
+    assert [world.ask("outside", "tcp", a, 80) for a in addresses] == ["no answer"] * 2
+
+
+def test_an_inherited_stack_is_the_hosts_own(world: World) -> None:
+    prepare(world, "inherit", "ipv4")
+    done = world.try_potnet("start", "casserole")
+    assert "cannot keep it to its ipv4 stack" in done.err
+    shown = world.potnet("exec", "casserole", "--", "true")
+    assert shown == ""
+    world.serve("casserole", 80)
+    assert world.ask("outside", "udp", HOST, 80) == OUTSIDE
+    world.potnet("stop", "casserole")
+    assert world.ask("outside", "udp", HOST, 80) == OUTSIDE
+
+
+def test_a_pot_has_its_own_resolver_and_hosts(world: World) -> None:
+    world.run("tee", "/run/resolv", stdin="nameserver 10.192.0.9\n")
+    world.potnet("create", "-p", "wok", "-N", "public-bridge")
+    world.potnet("create", "-p", "casserole", "-N", "public-bridge", "-d", "custom:/run/resolv")
+    world.run("tee", "/etc/netns/casserole/hosts", stdin="the administrator's\n")
+    before = world.snapshot()
+    world.potnet("start", "casserole", "wok")
+    files = ("cat", "/etc/resolv.conf", "/etc/hosts")
+    shown = world.run(*world.within("casserole", *files)).out
+    assert shown.startswith("nameserver 10.192.0.9\n")
+    assert f"{world.address('wok')} wok" in shown
+    assert world.run(*world.within("wok", *files)).out.startswith("nameserver 192.0.2.9\n")
+    world.potnet("stop", "casserole", "wok")
+    assert world.snapshot() == before
+    assert world.run("cat", "/etc/netns/casserole/hosts").out == "the administrator's\n"
+
+
+def test_what_is_not_potnets_stays(world: World) -> None:
+    world.potnet("create", "-p", "casserole", "-N", "public-bridge")
+    world.run("ip", "netns", "add", "casserole")
+    world.run("ip", "link", "add", "bridge0", "type", "bridge")
+    world.run("ip", "link", "add", "epair0a", "type", "veth", "peer", "other")
+    refused = world.try_potnet("start", "casserole")
+    assert refused.code == 1
+    assert "that potnet did not start" in refused.err
+    world.run("ip", "netns", "del", "casserole")
+    before = world.snapshot()
+    world.potnet("start", "casserole")
+    assert [each["name"] for each in world.facts("info", "-p", "casserole")["interfaces"]] != ["epair0b"]
+    world.potnet("stop", "casserole")
+    assert world.snapshot() == before
+
+
+def test_forwarding_that_the_host_has_on_stays_on(world: World) -> None:
+    world.run("tee", "/proc/sys/net/ipv4/ip_forward", stdin="1\n")
+    prepare(world, "public-bridge", "ipv4")
+    before = world.snapshot()
+    world.potnet("start", "casserole")
+    world.potnet("stop", "casserole")
+    assert world.snapshot() == before
