@@ -185,7 +185,7 @@ def test_gateway_and_dns_follow_the_network(file: Path, given_keys: str, gateway
         ('[pf]\nnat_anchor = ""', "pf.nat_anchor", "", "letters"),
         ('[pf]\nnat_anchor = "anchor-names-are-short"', "pf.nat_anchor", "anchor-names-are-short", "11"),
         ('[pf]\nnat_anchor = "pot-rdr"', "pf.rdr_anchor", "pot-rdr", "own"),
-        ('[potnet]\nhost = "linux"', "potnet.host", "linux", "freebsd"),
+        ('[potnet]\nhost = "plan9"', "potnet.host", "plan9", "freebsd"),
         ('[potnet]\noutput = "jsn"', "potnet.output", "jsn", "json"),
         ('[potnet]\nvia = " "', "potnet.via", " ", "ssh"),
     ],

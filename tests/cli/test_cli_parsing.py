@@ -142,7 +142,7 @@ def test_start_at_boot(stage: Any, potnet: Callable[..., Any]) -> None:
         "create-private-bridge -B b", "create-private-bridge -B b -S x", "set", "set -p a", "set-hook -p a",
         "copy-in -p a -s b", "show -p a -b b", "show -a -p a", "info", "info -E", "info -p a -B b",
         "info -E -B b", "create -N bridge", "create -S ipv5", "create -t multi", "create extra", "crate",
-        "list -o xml", "--host linux list", "", "--nothing", "create --nothing",
+        "list -o xml", "--host plan9 list", "", "--nothing", "create --nothing",
     ],
 )  # fmt: skip
 def test_wrong_usage(stage: Any, potnet: Callable[..., Any], line: str) -> None:
