@@ -2,6 +2,7 @@
 #
 #	make demo	show the main job on a simulated host
 #	make test	ruff, mypy and the test suite
+#	make bench-linux	what a start costs on Linux, with 200 pots
 #	make clean	remove what these made
 #
 # Both install into a virtual environment of their own, made if needed, and install again only when
@@ -15,7 +16,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What the installed copy is made of.
 INSTALLED = pyproject.toml README.md LICENSE potnet templates etc man
 
-.PHONY: demo test clean venv installed test-tools
+.PHONY: demo test bench-linux clean venv installed test-tools
 .NOTPARALLEL:
 
 demo: installed
@@ -26,6 +27,10 @@ test: installed test-tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+# As root, or as whoever may make namespaces; see "Try it on Linux" in README.md for what it needs.
+bench-linux: installed
+	$(BIN)/python tests/linux/bench.py
 
 venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

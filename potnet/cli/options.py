@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 
+#: What --host takes.
 KINDS = ("auto", "freebsd", "sim", "linux")
 
 

@@ -58,11 +58,12 @@ def prepare() -> None:
         Path(path).write_text("0\n", "ascii")
 
 
-def potnet(argv: list[str], kill_after: float | None) -> dict[str, Any]:
+def potnet(argv: list[str], kill_after: float | None, environment: dict[str, str]) -> dict[str, Any]:
     """Run potnet, which is killed after so many seconds when it has not ended by then."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
         if child == 0:
+            os.environ.update(environment)
             _become_potnet(argv, out.fileno(), err.fileno())
         code = _wait(child, kill_after)
         if kill_after is not None:
@@ -121,9 +122,20 @@ def spawn(argv: list[str]) -> dict[str, Any]:
     return {"pid": process.pid, "said": process.stdout.readline()}
 
 
+def timed(argv: list[str], mark: str) -> dict[str, Any]:
+    """Run a command and return when, in seconds since its start, it printed a line with a mark on stderr."""
+    start = time.monotonic()
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    times = [time.monotonic() - start for line in process.stderr if mark in line]
+    return {"code": process.wait(), "times": times, "total": time.monotonic() - start}
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     if "potnet" in request:
-        return potnet(request["potnet"], request.get("kill_after"))
+        return potnet(request["potnet"], request.get("kill_after"), request.get("environment", {}))
+    if "timed" in request:
+        return timed(request["timed"], request["mark"])
     if "spawn" in request:
         return spawn(request["spawn"])
     return run(request["run"], request.get("stdin", ""))

@@ -37,8 +37,8 @@ class Answer:
 class World:
     """Starts the first process of a world, and asks it to run commands there."""
 
-    def __init__(self) -> None:
-        user = () if os.geteuid() == 0 else ("-Ur",)
+    def __init__(self, own_users: bool = False) -> None:
+        user = () if os.geteuid() == 0 and not own_users else ("-Ur",)
         environment = {name: text for name, text in os.environ.items() if not name.startswith("POTNET_")}
         environment |= {
             "PYTHONPATH": str(TOP),
@@ -90,9 +90,15 @@ class World:
         assert not received.get("failed"), received["failed"]
         return received
 
-    def try_potnet(self, *argv: str, kill_after: float | None = None) -> Answer:
+    def try_potnet(self, *argv: str, kill_after: float | None = None, **environment: str) -> Answer:
         """Run potnet, whatever becomes of it."""
-        return Answer(**self._ask(potnet=list(argv), kill_after=kill_after))
+        return Answer(**self._ask(potnet=list(argv), kill_after=kill_after, environment=environment))
+
+    def timed(self, mark: str, *argv: str) -> tuple[list[float], float]:
+        """When each line with a mark was on stderr, and when the command had ended, in seconds."""
+        received = self._ask(timed=list(argv), mark=mark)
+        assert received["code"] == 0
+        return received["times"], received["total"]
 
     def potnet(self, *argv: str) -> str:
         """Run potnet, which must succeed, and return what it prints."""

@@ -149,3 +149,59 @@ def test_forwarding_that_the_host_has_on_stays_on(world: World) -> None:
     world.potnet("start", "casserole")
     world.potnet("stop", "casserole")
     assert world.snapshot() == before
+
+
+def test_root_of_a_user_namespace_has_pots_too(world: World) -> None:
+    with World(own_users=True) as own:
+        if own.failed:
+            pytest.skip(f"no user namespaces here: {own.failed}")
+        prepare(own, "public-bridge", "ipv4")
+        before = own.snapshot()
+        own.potnet("start", "casserole")
+        own.serve("casserole", 80)
+        assert own.ask("outside", "tcp", HOST, 30080) == OUTSIDE
+        own.potnet("stop", "casserole")
+        assert own.snapshot() == before
+
+
+def test_a_namespace_of_ones_own_without_a_place_for_pots_says_so(world: World) -> None:
+    world.potnet("create", "-p", "casserole", "-N", "public-bridge")
+    world.run("mount", "-o", "remount,bind,ro", "/run/netns", "/run/netns")
+    world.run("mount", "--bind", "/run/netns", "/run/netns")
+    world.run("mount", "-o", "remount,bind,ro", "/run/netns")
+    refused = world.try_potnet("start", "casserole")
+    assert refused.code == 1
+    assert "no network namespace can be made in /run/netns" in refused.err
+
+
+def test_releases_and_files_for_a_root_are_refused(world: World) -> None:
+    refused = world.try_potnet("create", "-p", "casserole", "-b", "14.2")
+    assert (refused.code, "runs the host's own programs" in refused.err) == (1, True)
+    world.potnet("create", "-p", "casserole", "-N", "public-bridge")
+    refused = world.try_potnet("copy-in", "-p", "casserole", "-s", "/etc/hosts", "-d", "/etc/hosts")
+    assert (refused.code, "runs the host's own programs" in refused.err) == (1, True)
+    assert world.potnet("init") == "nothing to do: the host is prepared\n"
+
+
+def test_a_pots_own_command_runs_in_it(world: World) -> None:
+    world.potnet(
+        "create", "-p", "casserole", "-N", "public-bridge", "--cmd", "sh -c 'ip -br addr > /run/shown'"
+    )
+    world.potnet("start", "casserole")
+    assert "10.192.0.3/10" in world.run("cat", "/run/shown").out
+    assert "eth0" not in world.run("cat", "/run/shown").out
+
+
+def test_a_dry_run_shows_the_commands_and_changes_nothing(world: World) -> None:
+    prepare(world, "public-bridge", "dual")
+    before = world.snapshot()
+    shown = world.potnet("-n", "start", "casserole")
+    assert world.snapshot() == before
+    assert "netns add casserole" in shown
+    assert "add element inet potnet redirections { tcp . 30080 : 10.192.0.3 . 80 }" in shown
+    world.potnet("start", "casserole")
+    running = world.snapshot()
+    assert "netns del casserole" in world.potnet("-n", "stop", "casserole")
+    after = world.snapshot()
+    # What a bridge counts down is shown among the links.
+    assert after == running | {"links": after["links"]}

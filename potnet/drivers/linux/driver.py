@@ -23,21 +23,13 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.linux import filter as nft
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.names import LINK_GROUP, marked_uplink, uplink, uplink_mark, uplink_table
-from potnet.drivers.linux.observe import TRAITS, Observer
+from potnet.drivers.linux.observe import ABSENT, TRAITS, Observer
 from potnet.drivers.linux.preconditions import Preconditions
 from potnet.drivers.linux.render import Ip, Piece, Render, Renderer, batch, merged
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
 from potnet.host_state import ActiveRedirection, HostState, Query, Traits, Usage
 from potnet.ruleset import NoRules, Redirections
 
-#: What a tool says when the thing to be taken away is not there: removing the absent is success.
-ABSENT = (
-    "Cannot find device",
-    "does not exist",
-    "No such device",
-    "No such file or directory",
-    "Cannot assign requested address",
-)
 _REMOVING = (DestroyInterface, StopJail, RemoveAddress)
 #: Waits until a pot has no processes, for three seconds at most.
 _WAIT = """looks=150
@@ -271,6 +263,8 @@ def _only_absent(result: CommandResult) -> bool:
 def _hint(result: CommandResult) -> str | None:
     if result.code == NOT_FOUND:
         return "install iproute2, nftables and conntrack, or look at --host and --via"
+    if "Exchange full" in result.err:
+        return f"a bridge takes {TRAITS.bridge_ports} members: stop a pot on it, or use another bridge"
     if "permi" in result.err.lower():
         return "potnet changes the host's network: run it as root, or as root of a namespace (unshare -Urnm)"
     return None

@@ -20,6 +20,16 @@ FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/al
 #: Ports below the first need privileges; from the second one on, the host itself picks (ip-sysctl).
 _PORT_RANGE = ("/proc/sys/net/ipv4/ip_unprivileged_port_start", "/proc/sys/net/ipv4/ip_local_port_range")
 
+#: What a tool says when the thing that it is asked for, or is to take away, is not there.
+ABSENT = (
+    "Cannot find device",
+    "does not exist",
+    "No such device",
+    "No such file or directory",
+    "Cannot assign requested address",
+    "Address not found",
+)
+_NO_FILE = ("No such file or directory", "Not a directory")
 #: ssh(1) itself failed: the command may not even have begun.
 _NO_CONNECTION = 255
 
@@ -77,7 +87,7 @@ class Observer:
 
     def link(self, name: str) -> dict[str, Any] | None:
         """What ip(8) says of one link of the host; None when it is not there."""
-        found = self._optional("ip", "-j", "link", "show", "dev", name)
+        found = self._if_there("ip", "-j", "link", "show", "dev", name)
         return next(iter(parse.documents(found)), None) if found else None
 
     def namespace_id(self, name: str) -> int | None:
@@ -86,11 +96,11 @@ class Observer:
 
     def processes(self, name: str) -> tuple[str, ...]:
         """The PIDs in a namespace; none when it is not there."""
-        return tuple((self._optional("ip", "netns", "pids", name) or "").split())
+        return tuple((self._if_there("ip", "netns", "pids", name) or "").split())
 
     def element(self, table_map: str, key: str) -> str:
         """An entry of a map, as nft(8) prints it; empty when it is not there."""
-        return self._optional("nft", "get", "element", "inet", GROUP, table_map, f"{{ {key} }}") or ""
+        return self._if_there("nft", "get", "element", "inet", GROUP, table_map, f"{{ {key} }}") or ""
 
     def run(self, *argv: str, stdin: str | None = None) -> CommandResult:
         """Run what only reads; raises CommandError when its program is missing."""
@@ -113,6 +123,23 @@ class Observer:
         result = self.run(*argv)
         return result.out if result.code == 0 else None
 
+    def _if_there(self, *argv: str) -> str | None:
+        """What a command says of something; None when that is not there, and only then."""
+        result = self.run(*argv)
+        if result.code == 0:
+            return result.out
+        if any(words in result.err for words in ABSENT):
+            return None
+        raise CommandError(Command(argv, changes_host=False), result)
+
+    def _stat(self, *arguments: str) -> str:
+        """What stat(1) says of those paths that are there: its code is 1 as soon as one is not."""
+        argv = ("stat", *arguments)
+        result = self.run(*argv)
+        if not all(any(words in line for words in _NO_FILE) for line in result.err.splitlines()):
+            raise CommandError(Command(argv, changes_host=False), result)
+        return result.out
+
     def _links(self, query: Query) -> dict[str, Interface]:
         """The links that the query is about; all of them when some are to be found by what they are."""
         # Without -d the text beside a link's name is not told with its addresses.
@@ -132,7 +159,7 @@ class Observer:
         if names is None:
             # Asked for its time, too, find looks at what is mounted there, and not only into the directory.
             argv = ("find", NAMESPACES, "-mindepth", "1", "-maxdepth", "1", "-printf", r"%Ts %i %f\n")
-            lines = (self._optional(*argv) or "").splitlines()
+            lines = (self._if_there(*argv) or "").splitlines()
             found = parse.inodes("\n".join(line.partition(" ")[2] for line in lines))
             return {name: JailState(inode, name, None) for name, inode in found.items()}
         if not names:
@@ -146,26 +173,26 @@ class Observer:
 
     def _inodes(self, names: tuple[str, ...]) -> dict[str, int]:
         paths = (f"{NAMESPACES}/{name}" for name in names)
-        found = parse.inodes(self.run("stat", "-L", "-c", "%i %n", OWN_NAMESPACE, *paths).out)
+        found = parse.inodes(self._stat("-L", "-c", "%i %n", OWN_NAMESPACE, *paths))
         return {path.removeprefix(f"{NAMESPACES}/"): inode for path, inode in found.items()}
 
     def _root_of(self, name: str) -> str:
         """The root that a namespace is for; its own path for one that potnet has not made."""
-        shown = parse.documents(self._optional("ip", "-n", name, "-j", "link", "show") or "")
+        shown = parse.documents(self._if_there("ip", "-n", name, "-j", "link", "show") or "")
         roots = (marked_root(link.get("ifalias", "")) for link in shown)
         return next((root for root in roots if root is not None), f"{NAMESPACES}/{name}")
 
     def _jail_interfaces(self, wanted: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Interface]:
         found = {}
         for jail, name in wanted:
-            shown = self._optional("ip", "-n", jail, "-j", "addr", "show", "dev", name)
+            shown = self._if_there("ip", "-n", jail, "-j", "addr", "show", "dev", name)
             for interface in parse.interfaces(parse.documents(shown or "")).values():
                 found[jail, name] = interface
         return found
 
     def _external(self) -> str | None:
         for family in ("-4", "-6"):
-            found = parse.documents(self._optional("ip", "-j", family, "route", "show", "default") or "")
+            found = parse.documents(self._out("ip", "-j", family, "route", "show", "default"))
             interface = next((route["dev"] for route in found if "dev" in route), None)
             if interface:
                 return str(interface)
@@ -185,7 +212,7 @@ class Observer:
         return max(privileged, 1), first - 1
 
     def _loaded(self, chain: str) -> bool:
-        return self._optional("nft", "list", "chain", "inet", GROUP, chain) is not None
+        return self._if_there("nft", "list", "chain", "inet", GROUP, chain) is not None
 
     def _directories(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         found = {path: self.run("test", "-d", path).code == 0 for path in paths}
@@ -194,7 +221,7 @@ class Observer:
     def _files(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         if not paths:
             return {}
-        found = parse.file_kinds(self.run("stat", "-c", "%F\t%n", *paths).out)
+        found = parse.file_kinds(self._stat("-c", "%F\t%n", *paths))
         return {path: found.get(path, FileKind.ABSENT) for path in paths}
 
     def _texts(self, paths: tuple[str, ...]) -> dict[str, str]:

@@ -156,9 +156,12 @@ class Renderer:
         if not jail.vnet_interfaces:
             attach = Command(("sh", "-c", _ATTACH, "sh", jail.name))
             return (*_ip(*(_add_alias(*alias) for alias in jail.aliases)), attach)
-        # In the same batch, so that no namespace is ever there without its mark.
-        marked = f"alias {root_mark(jail.root)} netns {jail.name}"
-        return _ip(f"netns add {jail.name}", *(f"link set dev {i} {marked}" for i in jail.vnet_interfaces))
+        # In the same batch, so that no namespace is ever there without its mark; and one for when these
+        # links are gone and the namespace is not.
+        mark = f"alias {root_mark(jail.root)}"
+        moves = (f"link set dev {each} {mark} netns {jail.name}" for each in jail.vnet_interfaces)
+        lasting = _ip(f"link set dev lo {mark}", namespace=jail.name)
+        return (*_ip(f"netns add {jail.name}", *moves), *lasting)
 
     @pieces.register
     def _(self, action: StopJail) -> tuple[Piece, ...]:

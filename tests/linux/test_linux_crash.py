@@ -1,0 +1,136 @@
+"""What is cut off or fails on a Linux host: the same command again finishes, and nothing is left over."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from linux_world import World
+
+#: In each of so many worlds at once; 204 starts and stops in all.
+ROUNDS, WORLDS = 17, 6
+#: Seconds; a start takes about as long as this.
+LONGEST = 0.12
+#: In the place of a tool: it fails at the call whose number is in `fail`, before or after its work.
+SHIM = """#!/bin/sh
+calls=$(($(cat /run/shim/calls) + 1))
+echo $calls > /run/shim/calls
+[ $calls = "$(cat /run/shim/fail)" ] || exec {tool} "$@"
+[ ! -e /run/shim/after ] || {tool} "$@" >/dev/null 2>&1
+echo injected failure >&2
+exit 71
+"""
+TOOLS = ("ip", "nft", "tee", "nsenter", "conntrack")
+
+
+def several(world: World) -> dict[str, str]:
+    """Pots of several kinds, and the host as it is without them running."""
+    world.potnet("create-private-bridge", "-B", "stove", "-S", "4")
+    world.potnet("create", "-p", "wok", "-N", "public-bridge", "-S", "dual")
+    world.potnet("create", "-p", "pan", "-N", "private-bridge", "-B", "stove")
+    world.potnet("create", "-p", "lid", "-N", "alias", "-i", "eth0|192.0.2.200")
+    for name, port in (("wok", "30080"), ("pan", "30090")):
+        world.potnet("export-ports", "-p", name, "-e", f"80:{port}", "-e", f"udp:80:{port}", "--loopback")
+    return world.snapshot()
+
+
+def test_killed_at_random_moments(world: World) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        killed = list(pool.map(kill_at_random, range(WORLDS)))
+    assert sum(killed) > ROUNDS * WORLDS / 2
+
+
+def kill_at_random(seed: int) -> int:
+    """Cut starts and stops off, each of which the same command then finishes; how many were."""
+    killed, chance = 0, random.Random(seed)
+    with World() as world:
+        before, leases = several(world), world.facts("show")
+        for round_ in range(ROUNDS):
+            name = ("wok", "pan", "lid")[round_ % 3]
+            for verb in ("start", "stop"):
+                cut = world.try_potnet(verb, name, kill_after=chance.uniform(0, LONGEST))
+                killed += cut.code == -9
+                world.potnet(verb, name)
+                assert (name in world.run("ls", "/run/netns").out.split()) == (verb == "start")
+        assert world.snapshot() == before
+        assert world.facts("show") == leases
+    return killed
+
+
+@pytest.mark.parametrize(("name", "after"), [("wok", False), ("pan", True), ("lid", False), ("lid", True)])
+def test_a_failure_at_any_command_of_a_start(world: World, name: str, after: bool) -> None:
+    before = several(world)
+    path = shims(world, after)
+    failed = 0
+    for number in range(1, 100):
+        world.run("tee", "/run/shim/calls", stdin="0\n")
+        world.run("tee", "/run/shim/fail", stdin=f"{number}\n")
+        done = world.try_potnet("start", name, PATH=path)
+        if done.code == 0:
+            if int(world.run("cat", "/run/shim/calls").out) < number:
+                break
+            world.potnet("stop", name)
+        failed += done.code != 0
+        assert world.snapshot() == before, f"call {number}: {done.err}"
+        assert "left behind" not in done.err
+    assert failed >= 2
+    world.potnet("stop", name)
+    assert world.snapshot() == before
+
+
+def shims(world: World, after: bool) -> str:
+    """Put the failing tools in place and return the PATH that finds them."""
+    world.run("mkdir", "-p", "/run/shim")
+    for tool in TOOLS:
+        real = world.run("sh", "-c", f"command -v {tool}").out.strip()
+        world.run("tee", f"/run/shim/{tool}", stdin=SHIM.format(tool=real))
+        world.run("chmod", "755", f"/run/shim/{tool}")
+    if after:
+        world.run("touch", "/run/shim/after")
+    return f"/run/shim:{world.run('printenv', 'PATH').out.strip()}"
+
+
+def test_a_stop_goes_on_past_a_failure_and_a_second_one_finishes(world: World) -> None:
+    before = several(world)
+    world.potnet("start", "wok")
+    path = shims(world, after=False)
+    for number in range(1, 40):
+        world.run("tee", "/run/shim/calls", stdin="0\n")
+        world.run("tee", "/run/shim/fail", stdin=f"{number}\n")
+        done = world.try_potnet("stop", "wok", PATH=path)
+        if int(world.run("cat", "/run/shim/calls").out) < number:
+            break
+        world.potnet("stop", "wok")
+        assert world.snapshot() == before, f"call {number}: {done.err}"
+        world.potnet("start", "wok")
+
+
+@pytest.mark.parametrize(("tool", "package"), [("nft", "nftables"), ("conntrack", "conntrack")])
+def test_a_missing_tool_is_said_before_anything_is_changed(world: World, tool: str, package: str) -> None:
+    before = several(world)
+    # An empty file hides the program: what cannot be run is not found.
+    real = world.run("sh", "-c", f"readlink -f $(command -v {tool})").out.strip()
+    world.run("mount", "--bind", "/dev/null", real)
+    refused = world.try_potnet("start", "wok")
+    assert refused.code == 1
+    assert refused.err == (
+        f"potnet: cannot start wok: this host lacks {tool}\nhint: on Debian: apt-get install {package}\n"
+    )
+    world.run("umount", real)
+    assert world.snapshot() == before
+
+
+def test_a_full_bridge_takes_no_more(world: World) -> None:
+    for name in ("wok", "pan"):
+        world.potnet("create", "-p", name, "-N", "public-bridge")
+    world.potnet("start", "pan")
+    lines = (
+        f"link add name f{n} type veth peer name g{n}\nlink set f{n} master bridge0" for n in range(1022)
+    )
+    world.run("ip", "-batch", "-", stdin="\n".join(lines) + "\n")
+    before = world.run("ip", "-br", "link").out
+    refused = world.try_potnet("start", "wok")
+    assert refused.code == 1
+    assert "hint: a bridge takes 1023 members" in refused.err
+    assert world.run("ip", "-br", "link").out == before
