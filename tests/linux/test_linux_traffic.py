@@ -190,3 +190,33 @@ def learnt(world: World, pot: str) -> str:
     assert world.run("timeout", "10", "sh", "-c", until).code == 0
     families = {each["family"]: each["address"] for each in world.facts("info", "-p", pot)["addresses"]}
     return str(families[6])
+
+
+def test_a_reload_of_one_bridge_leaves_the_others_as_they_are(world: World) -> None:
+    for bridge in ("stove", "oven"):
+        world.potnet("create-private-bridge", "-B", bridge, "-S", "4")
+        world.potnet("create", "-p", f"pot-{bridge}", "-N", "private-bridge", "-B", bridge)
+    before = world.snapshot()
+    world.potnet("start", "pot-stove", "pot-oven")
+    world.serve("pot-oven", 80)
+    world.potnet("export-ports", "-p", "pot-oven", *EXPORTS)
+    rules = world.run("nft", "list", "ruleset").out
+    world.potnet("vnet-start", "-B", "stove")
+    assert sorted(world.run("nft", "list", "ruleset").out.split()) == sorted(rules.split())
+    assert world.ask("pot-stove", "tcp", world.address("pot-oven"), 80) == SILENCE
+    assert world.ask("outside", "tcp", HOST, 30080) == OUTSIDE
+    world.potnet("stop", "--all")
+    # What vnet-start has made stays until vnet-stop.
+    assert "bridge0" in world.run("ip", "-br", "link").out
+    world.potnet("vnet-stop", "-B", "stove")
+    assert world.snapshot() == before
+
+
+def test_pots_of_a_bridge_that_somebody_removed_are_taken_up_again(world: World) -> None:
+    public(world, "casserole", "wok")
+    world.potnet("export-ports", "-p", "casserole", *EXPORTS)
+    world.run("ip", "link", "del", "bridge0")
+    world.potnet("vnet-start", "-B", "public")
+    assert world.ask("outside", "udp", HOST, 30080) == OUTSIDE
+    assert world.ask("casserole", "udp", HOST, 30080) == "10.192.0.1"
+    assert world.ask("wok", "tcp", world.address("casserole"), 80) == world.address("wok")
