@@ -146,7 +146,7 @@ class World:
             "policy": "ip rule show",
             "namespaces": "ls /run/netns",
             "files": "find /etc/netns /run/state/jails -printf %p,%y,%m,%s\\n",
-            "sysctls": "sysctl -a -r ^net\\.(ipv4\\.(ip_forward|conf)|ipv6\\.conf)\\.",
+            "sysctls": "grep -rs . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf",
         }
         return {what: self.run(*command.split()).out for what, command in commands.items()}
 

@@ -36,7 +36,7 @@ def several(world: World) -> dict[str, str]:
 
 
 def test_killed_at_random_moments(world: World) -> None:
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(WORLDS) as pool:
         killed = list(pool.map(kill_at_random, range(WORLDS)))
     assert sum(killed) > ROUNDS * WORLDS / 2
 
@@ -93,17 +93,17 @@ def shims(world: World, after: bool) -> str:
 
 def test_a_stop_goes_on_past_a_failure_and_a_second_one_finishes(world: World) -> None:
     before = several(world)
-    world.potnet("start", "wok")
+    world.potnet("start", "pan")
     path = shims(world, after=False)
     for number in range(1, 40):
         world.run("tee", "/run/shim/calls", stdin="0\n")
         world.run("tee", "/run/shim/fail", stdin=f"{number}\n")
-        done = world.try_potnet("stop", "wok", PATH=path)
+        done = world.try_potnet("stop", "pan", PATH=path)
         if int(world.run("cat", "/run/shim/calls").out) < number:
             break
-        world.potnet("stop", "wok")
+        world.potnet("stop", "pan")
         assert world.snapshot() == before, f"call {number}: {done.err}"
-        world.potnet("start", "wok")
+        world.potnet("start", "pan")
 
 
 @pytest.mark.parametrize(("tool", "package"), [("nft", "nftables"), ("conntrack", "conntrack")])
