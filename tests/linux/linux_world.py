@@ -18,6 +18,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
+#: The kernel's network settings, as files.
+NET = "/proc/sys/net"
 
 HOST, OUTSIDE = "192.0.2.1", "192.0.2.9"
 TOOLS = ("unshare", "ip", "ss", "nft", "conntrack")
@@ -146,7 +148,7 @@ class World:
             "policy": "ip rule show",
             "namespaces": "ls /run/netns",
             "files": "find /etc/netns /run/state/jails -printf %p,%y,%m,%s\\n",
-            "sysctls": "grep -rs . /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf",
+            "sysctls": f"grep -rs . {NET}/ipv4/ip_forward {NET}/ipv4/conf {NET}/ipv6/conf",
         }
         return {what: self.run(*command.split()).out for what, command in commands.items()}
 
