@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-PATIENCE = 0.5
+PATIENCE = 0.3
 
 
 def _tcp(port: int) -> socket.socket:

@@ -58,8 +58,22 @@ def kill_at_random(seed: int) -> int:
     return killed
 
 
-@pytest.mark.parametrize(("name", "after"), [("wok", False), ("pan", True), ("lid", False), ("lid", True)])
-def test_a_failure_at_any_command_of_a_start(world: World, name: str, after: bool) -> None:
+def test_a_failure_at_any_command_of_a_start_or_stop(world: World) -> None:
+    cases = (("wok", False), ("pan", True), ("lid", False), ("lid", True))
+    with ThreadPoolExecutor(len(cases) + 1) as pool:
+        stopping = pool.submit(fail_a_stop)
+        for _ in pool.map(fail_a_start, *zip(*cases, strict=True)):
+            pass
+        stopping.result()
+
+
+def fail_a_start(name: str, after: bool) -> None:
+    """Let each command of a start fail, before or after its work: the host is as it was."""
+    with World() as world:
+        _fail_a_start(world, name, after)
+
+
+def _fail_a_start(world: World, name: str, after: bool) -> None:
     before = several(world)
     path = shims(world, after)
     failed = 0
@@ -91,7 +105,13 @@ def shims(world: World, after: bool) -> str:
     return f"/run/shim:{world.run('printenv', 'PATH').out.strip()}"
 
 
-def test_a_stop_goes_on_past_a_failure_and_a_second_one_finishes(world: World) -> None:
+def fail_a_stop() -> None:
+    """Let each command of a stop fail: a second stop finishes."""
+    with World() as world:
+        _fail_a_stop(world)
+
+
+def _fail_a_stop(world: World) -> None:
     before = several(world)
     world.potnet("start", "pan")
     path = shims(world, after=False)
