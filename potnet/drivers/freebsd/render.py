@@ -16,8 +16,6 @@ from potnet.actions import (
     AddDefaultRoute,
     AddMember,
     CheckRules,
-    CopyFile,
-    CopyLocal,
     CreateBridge,
     CreateEpair,
     DestroyInterface,
@@ -26,15 +24,10 @@ from potnet.actions import (
     Jail,
     LoadAnchor,
     LoadRules,
-    MakeDirectory,
-    MoveFile,
     PrepareFilter,
     RemoveAddress,
     RemoveDirectory,
-    RemoveFile,
     RemoveTree,
-    RestoreFile,
-    RunHook,
     RunInJail,
     SetAddress,
     SetBootVariable,
@@ -48,8 +41,9 @@ from potnet.actions import (
     Unpack,
     UnpackLocal,
     VerifyDigest,
-    WriteFile,
 )
+from potnet.drivers import posix
+from potnet.drivers.posix import LONG
 from potnet.executors.base import Command
 from potnet.model import BRIDGE_GROUP, GROUP
 from potnet.ruleset import (
@@ -66,8 +60,6 @@ from potnet.ruleset import (
 Render = Callable[[str, dict[str, object]], str]
 
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
-#: Long work by its nature: a download, an archive, the jail's own start.
-LONG = 3600.0
 
 
 class Renderer:
@@ -82,7 +74,7 @@ class Renderer:
 
     @singledispatchmethod
     def _commands(self, action: object) -> tuple[Command, ...]:
-        raise TypeError(f"no FreeBSD command for {type(action).__name__}")
+        return posix.commands(action, "-h")
 
     @_commands.register
     def _(self, action: CreateBridge) -> tuple[Command, ...]:
@@ -162,46 +154,6 @@ class Renderer:
         return (Command(("jexec", action.jail, *action.argv), timeout=action.patience, quiet=True),)
 
     @_commands.register
-    def _(self, action: RunHook) -> tuple[Command, ...]:
-        variables = (f"{name}={value}" for name, value in action.environment)
-        return (Command(("env", *variables, action.path), timeout=LONG, quiet=True),)
-
-    @_commands.register
-    def _(self, action: WriteFile) -> tuple[Command, ...]:
-        return (Command(("tee", action.path), stdin=action.text),)
-
-    @_commands.register
-    def _(self, action: CopyLocal) -> tuple[Command, ...]:
-        return (
-            Command(("tee", action.path), stdin=Path(action.source)),
-            Command(("chmod", action.mode, action.path)),
-        )
-
-    @_commands.register
-    def _(self, action: MoveFile) -> tuple[Command, ...]:
-        return _one("mv", "-h", action.source, action.destination)
-
-    @_commands.register
-    def _(self, action: RemoveFile) -> tuple[Command, ...]:
-        # find -P neither enters a directory that is a link nor, with -type, loses its footing on the way.
-        return _one(
-            "find", "-P", action.directory, "-mindepth", "1", "-maxdepth", "1", "-name", action.name,
-            "(", "-type", "f", "-o", "-type", "l", ")", "-delete",
-        )  # fmt: skip
-
-    @_commands.register
-    def _(self, action: RestoreFile) -> tuple[Command, ...]:
-        return _one(
-            "find", "-P", action.directory, "-mindepth", "1", "-maxdepth", "1", "-name", action.saved,
-            "-type", "f", "-execdir", "/bin/mv", "-h", "{}", action.name, ";",
-        )  # fmt: skip
-
-    @_commands.register
-    def _(self, action: MakeDirectory) -> tuple[Command, ...]:
-        mode = ("-m", action.mode) if action.mode else ()
-        return _one("mkdir", "-p", *mode, action.path)
-
-    @_commands.register
     def _(self, action: Unmount) -> tuple[Command, ...]:
         return _one("umount", action.path)
 
@@ -241,10 +193,6 @@ class Renderer:
                 ("tar", "-x", "-f", "-", "-C", action.directory), stdin=Path(action.archive), timeout=LONG
             ),
         )
-
-    @_commands.register
-    def _(self, action: CopyFile) -> tuple[Command, ...]:
-        return _one("cp", "-p", action.source, action.destination)
 
     @_commands.register
     def _(self, action: CheckRules) -> tuple[Command, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatchmethod
-from pathlib import Path
 
 from netaddr import IPAddress
 
@@ -17,28 +16,21 @@ from potnet.actions import (
     AcceptAdvertisements,
     AddDefaultRoute,
     AddMember,
-    CopyFile,
-    CopyLocal,
     CreateBridge,
     CreateEpair,
     DestroyInterface,
     KillStates,
-    MakeDirectory,
-    MoveFile,
     RemoveAddress,
     RemoveDirectory,
-    RemoveFile,
     RemoveTree,
-    RestoreFile,
-    RunHook,
     RunInJail,
     SetAddress,
     SetForwarding,
     SetMac,
     StartJail,
     StopJail,
-    WriteFile,
 )
+from potnet.drivers import posix
 from potnet.drivers.linux.names import (
     BRIDGE_LINK_GROUP,
     LINK_GROUP,
@@ -47,12 +39,11 @@ from potnet.drivers.linux.names import (
     root_mark,
 )
 from potnet.drivers.linux.observe import FORWARDING
+from potnet.drivers.posix import LONG
 from potnet.executors.base import Command
 
 #: Fills in a template by name with these values.
 Render = Callable[[str, dict[str, object]], str]
-#: Long work by its nature: a program in a pot, a hook.
-LONG = 3600.0
 #: Attaching a name to the host's own namespace needs the PID of a process there: its own will do.
 _ATTACH = 'exec ip netns attach "$1" $$'
 #: FreeBSD's name of the loopback interface, which plans use.
@@ -76,7 +67,7 @@ class Renderer:
     @singledispatchmethod
     def pieces(self, action: object) -> tuple[Piece, ...]:
         """What an action takes; raises TypeError for one that no plan has on Linux."""
-        raise TypeError(f"no Linux command for {type(action).__name__}")
+        return posix.commands(action, "-T")
 
     @pieces.register
     def _(self, action: CreateBridge) -> tuple[Piece, ...]:
@@ -189,56 +180,12 @@ class Renderer:
         return (Command((*enter, *action.argv), timeout=action.patience, quiet=True),)
 
     @pieces.register
-    def _(self, action: RunHook) -> tuple[Piece, ...]:
-        variables = (f"{name}={value}" for name, value in action.environment)
-        return (Command(("env", *variables, action.path), timeout=LONG, quiet=True),)
-
-    @pieces.register
-    def _(self, action: WriteFile) -> tuple[Piece, ...]:
-        return (Command(("tee", action.path), stdin=action.text),)
-
-    @pieces.register
-    def _(self, action: CopyLocal) -> tuple[Piece, ...]:
-        return (
-            Command(("tee", action.path), stdin=Path(action.source)),
-            Command(("chmod", action.mode, action.path)),
-        )
-
-    @pieces.register
-    def _(self, action: MoveFile) -> tuple[Piece, ...]:
-        return _one("mv", "-T", action.source, action.destination)
-
-    @pieces.register
-    def _(self, action: RemoveFile) -> tuple[Piece, ...]:
-        # find -P does not enter a directory that is a link.
-        return _one(
-            "find", "-P", action.directory, "-mindepth", "1", "-maxdepth", "1", "-name", action.name,
-            "(", "-type", "f", "-o", "-type", "l", ")", "-delete",
-        )  # fmt: skip
-
-    @pieces.register
-    def _(self, action: RestoreFile) -> tuple[Piece, ...]:
-        return _one(
-            "find", "-P", action.directory, "-mindepth", "1", "-maxdepth", "1", "-name", action.saved,
-            "-type", "f", "-execdir", "/bin/mv", "-T", "{}", action.name, ";",
-        )  # fmt: skip
-
-    @pieces.register
-    def _(self, action: MakeDirectory) -> tuple[Piece, ...]:
-        mode = ("-m", action.mode) if action.mode else ()
-        return _one("mkdir", "-p", *mode, action.path)
-
-    @pieces.register
     def _(self, action: RemoveDirectory) -> tuple[Piece, ...]:
         return _one("find", "-P", action.path, "-maxdepth", "0", "-type", "d", "-empty", "-delete")
 
     @pieces.register
     def _(self, action: RemoveTree) -> tuple[Piece, ...]:
         return (Command(("rm", "-rf", "--one-file-system", action.path), timeout=LONG),)
-
-    @pieces.register
-    def _(self, action: CopyFile) -> tuple[Piece, ...]:
-        return _one("cp", "-p", action.source, action.destination)
 
 
 def merged(pieces: list[Ip]) -> list[Ip]:
