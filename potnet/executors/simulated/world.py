@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from potnet.executors.base import CommandResult
@@ -79,10 +78,6 @@ class World:
     def interfaces(self, vnet: str = HOST) -> list[Interface]:
         rows = self.state.scan("interface", f"{vnet}/")
         return sorted((interface_from(row) for _, row in rows), key=lambda i: i.order)
-
-    def everywhere(self) -> Iterator[Interface]:
-        for _, row in self.state.scan("interface"):
-            yield interface_from(row)
 
     def save(self, interface: Interface) -> None:
         self.state.put("interface", interface.key, interface.row())
