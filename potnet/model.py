@@ -104,9 +104,19 @@ class Resolver:
 
 
 @dataclass(frozen=True, slots=True)
-class Bridge:
-    """A bridge and its network. unit: the number in bridgeN. size: the pots that it was asked to hold.
+class Subnet:
+    """The network of a bridge in one family, under the name that its leases have, and its gateway."""
 
+    name: str
+    network: IPNetwork
+    gateway: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge and its networks. unit: the number in bridgeN. size: the pots that it was asked to hold.
+
+    network6: of IPv6, where pots have addresses from the store; routed6: it reaches the outside without NAT.
     pinned: made by vnet-start, so that it outlives its last pot.
     """
 
@@ -117,20 +127,51 @@ class Bridge:
     gateway: IPAddress | None = None
     size: int | None = None
     pinned: bool = False
+    network6: IPNetwork | None = None
+    routed6: bool = False
 
     @property
     def interface(self) -> str:
         return f"bridge{self.unit}"
 
+    @property
+    def subnets(self) -> tuple[Subnet, ...]:
+        """What pots on it get addresses from, IPv4 first; none where they learn them (RFC 4862).
+
+        The gateway of IPv6 is the first address after the subnet-router anycast one (RFC 4291, 2.6.1).
+        """
+        found = []
+        if self.network is not None and self.gateway is not None:
+            found.append(Subnet(self.name, self.network, self.gateway))
+        if self.network6 is not None:
+            gateway6 = IPAddress(self.network6.first + 1, 6)
+            found.append(Subnet(network6_of(self.name), self.network6, gateway6))
+        return tuple(found)
+
+    def subnet(self, family: int) -> Subnet | None:
+        """That of one family."""
+        return next((each for each in self.subnets if each.network.version == family), None)
+
+
+def network6_of(bridge: str) -> str:
+    """What the store calls the IPv6 network of a bridge; no bridge can be called this."""
+    return f"{bridge} IPv6"
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One epair of a pot. address is None where it is learnt by SLAAC (RFC 4862)."""
+    """One epair of a pot. Without any address it learns them by SLAAC (RFC 4862)."""
 
     bridge: str
     unit: int
     mac: str
     address: IPAddress | None = None
+    address6: IPAddress | None = None
+
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """Those leased, IPv4 first."""
+        return tuple(a for a in (self.address, self.address6) if a is not None)
 
     @property
     def host_end(self) -> str:
@@ -190,7 +231,12 @@ class Pot:
     @property
     def ipv4(self) -> IPAddress | None:
         """The leased IPv4 address of a bridged pot."""
-        return next((a.address for a in self.attachments if a.address and a.address.version == 4), None)
+        return next((a.address for a in self.attachments if a.address), None)
+
+    @property
+    def leased(self) -> tuple[IPAddress, ...]:
+        """All leased addresses of a bridged pot."""
+        return tuple(address for a in self.attachments for address in a.addresses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Addresses and subnets: which are free, who has which."""
+"""Addresses: which are free, who has which."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from potnet.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class _Network:
+class Network:
     """A row of table network."""
 
     name: str
@@ -38,14 +38,14 @@ class _Network:
 
 
 class Allocator(Database):
-    """The part of the store that is `potnet.store.base.Ipam`; what a method does is said there."""
+    """The leases of `potnet.store.base.Ipam`; what a method does is said there."""
 
     def define_network(self, name: str, network: IPNetwork, excluded: Iterable[IPAddress]) -> None:
         """Excluded addresses outside the network are left out.
 
         Errors: the network exists, differs, and has leases or subnets, or is itself a subnet of another.
         """
-        new = _Network(name, network.cidr, None)
+        new = Network(name, network.cidr, None)
         numbers = _excluded_numbers(new, excluded)
         with self.transaction():
             old = self._find(name)
@@ -130,44 +130,11 @@ class Allocator(Database):
         with self.snapshot():
             return self._counts(self._get(network))
 
-    def carve(self, parent: str, name: str, hosts: int) -> IPNetwork:
-        """Its gateway is its first address. Errors: as `next_subnet`; a network `name` exists."""
-        with self.transaction():
-            if self._find(name) is not None:
-                raise PotnetError(f"network {name} exists already", hint="choose another name")
-            subnet = self._fit(self._get(parent), hosts)
-            ranges.take(self, parent, int(subnet.first), int(subnet.last))
-            self._define(_Network(name, subnet, parent), {int(subnet.first) + 1})
-            return subnet
-
-    def next_subnet(self, parent: str, hosts: int) -> IPNetwork:
-        """Errors: no such network; not IPv4; fewer than one pot; no room."""
-        with self.snapshot():
-            return self._fit(self._get(parent), hosts)
-
-    def uncarve(self, name: str) -> None:
-        """Errors: it is no subnet; it has leases or subnets."""
-        with self.transaction():
-            net = self._find(name)
-            if net is None:
-                return
-            if net.parent is None:
-                raise PotnetError(
-                    f"network {name} is not a part of another network", hint="only a carved one is given back"
-                )
-            users = self._users(name)
-            if users:
-                raise PotnetError(
-                    f"network {name} ({net.cidr}) is still used by {users}", hint="destroy these pots first"
-                )
-            self._forget(name)
-            ranges.give(self, net.parent, int(net.cidr.first), int(net.cidr.last))
-
-    def _find(self, name: str) -> _Network | None:
+    def _find(self, name: str) -> Network | None:
         found = self.row("SELECT cidr, parent FROM network WHERE name = ?", name)
-        return _Network(name, IPNetwork(found[0]), found[1]) if found else None
+        return Network(name, IPNetwork(found[0]), found[1]) if found else None
 
-    def _get(self, name: str) -> _Network:
+    def _get(self, name: str) -> Network:
         net = self._find(name)
         if net is None:
             raise PotnetError(
@@ -175,7 +142,7 @@ class Allocator(Database):
             )
         return net
 
-    def _define(self, net: _Network, excluded: set[int]) -> None:
+    def _define(self, net: Network, excluded: set[int]) -> None:
         self.change(
             "INSERT INTO network (name, cidr, first, last, parent) VALUES (?, ?, ?, ?, ?)",
             net.name,
@@ -194,7 +161,7 @@ class Allocator(Database):
         self.change("DELETE FROM excluded WHERE network = ?", name)
         self.change("DELETE FROM network WHERE name = ?", name)
 
-    def _refuse_change(self, old: _Network, new: _Network, excluded: set[int]) -> None:
+    def _refuse_change(self, old: Network, new: Network, excluded: set[int]) -> None:
         """Raise when a network cannot be replaced by another definition."""
         if old.parent is not None:
             raise PotnetError(
@@ -209,7 +176,7 @@ class Allocator(Database):
             )
 
     @staticmethod
-    def _described(net: _Network, excluded: set[int]) -> str:
+    def _described(net: Network, excluded: set[int]) -> str:
         without = ", ".join(str(net.address(number)) for number in sorted(excluded))
         return f"{net.cidr} without {without}" if without else str(net.cidr)
 
@@ -243,7 +210,7 @@ class Allocator(Database):
         if gone and not self._is_excluded(name, number):
             ranges.give(self, name, number, number)
 
-    def _lowest(self, net: _Network) -> int:
+    def _lowest(self, net: Network) -> int:
         number = ranges.lowest(self, net.name)
         if number is None:
             leased, usable = self._counts(net)
@@ -253,7 +220,7 @@ class Allocator(Database):
             )
         return number
 
-    def _counts(self, net: _Network) -> tuple[int, int]:
+    def _counts(self, net: Network) -> tuple[int, int]:
         first, last = net.span
         usable = last - first + 1 - len(self._excluded(net.name))
         for start, end in self.rows("SELECT first, last FROM network WHERE parent = ?", net.name):
@@ -266,7 +233,7 @@ class Allocator(Database):
         return leased - special, usable
 
     @staticmethod
-    def _inside(net: _Network, address: IPAddress) -> int:
+    def _inside(net: Network, address: IPAddress) -> int:
         """The address as a number. Error: it is not in the network."""
         number = int(address)
         if address.version != net.cidr.version or not net.cidr.first <= number <= net.cidr.last:
@@ -277,7 +244,7 @@ class Allocator(Database):
             )
         return number
 
-    def _why_not(self, net: _Network, number: int) -> PotnetError:
+    def _why_not(self, net: Network, number: int) -> PotnetError:
         """Why an address inside the network is not free."""
         address = net.address(number)
         holder = self._holder(net.name, number)
@@ -309,25 +276,8 @@ class Allocator(Database):
         )
         return (found[0], found[1]) if found and ranges.number(found[2]) >= number else None
 
-    def _fit(self, net: _Network, hosts: int) -> IPNetwork:
-        """The lowest free aligned subnet with room for network, gateway, broadcast address and the pots."""
-        if hosts < 1:
-            raise PotnetError(f"a network for {hosts} pots makes no sense", hint="ask for at least 1")
-        if net.cidr.version != 4:
-            raise PotnetError(f"network {net.name} is not IPv4", hint="private bridges are IPv4 only")
-        bits = (hosts + 2).bit_length()  # The smallest with 2**bits >= hosts + 3.
-        size = 1 << bits
-        for first, last in ranges.spans(self, net.name):
-            start = -(-first // size) * size
-            if start + size - 1 <= last:
-                return IPNetwork(f"{IPAddress(start, 4)}/{32 - bits}")
-        raise PotnetError(
-            f"network {net.name} ({net.cidr}) has no room for a subnet with {hosts} pots",
-            hint="ask for fewer pots, or remove a bridge that is not needed any more",
-        )
 
-
-def _excluded_numbers(net: _Network, excluded: Iterable[IPAddress]) -> set[int]:
+def _excluded_numbers(net: Network, excluded: Iterable[IPAddress]) -> set[int]:
     first, last = net.span
     inside = {int(address) for address in excluded if address.version == net.cidr.version}
     return {number for number in inside if first <= number <= last}

@@ -1,6 +1,7 @@
 """The protocol that address management speaks, so that another engine can take SQLite's place.
 
-A network is known by name: ``public``, or that of the private bridge it was carved for. Errors are
+A network is known by name: ``public``, or that of the private bridge it was carved for; an IPv6 network as
+`potnet.model.network6_of` says. Errors are
 `PotnetError` with a hint; every changing call is one transaction, or joins the one that is open.
 """
 
@@ -52,6 +53,12 @@ class Ipam(Protocol):
 
     def next_subnet(self, parent: str, hosts: int) -> IPNetwork:
         """The subnet that `carve` would take."""
+
+    def carve6(self, name: str, prefix: IPNetwork | None = None) -> IPNetwork:
+        """Define an IPv6 network: `prefix`, or the lowest free /64 of the site's own /48 (RFC 4193)."""
+
+    def site_prefix(self) -> IPNetwork | None:
+        """That /48, drawn once for each store when it is first needed; None until then."""
 
     def uncarve(self, name: str) -> None:
         """Give a carved subnet back; one that is not there is no error."""

@@ -22,7 +22,10 @@ FILE_NAME = "potnet.db"
 APPLICATION_ID = 0x706F746E
 
 #: Script N leads from schema version N to N + 1.
-SCRIPTS: tuple[str, ...] = (files("potnet.store").joinpath("schema.sql").read_text(encoding="utf-8"),)
+SCRIPTS: tuple[str, ...] = tuple(
+    files("potnet.store").joinpath(name).read_text(encoding="utf-8")
+    for name in ("schema.sql", "schema-2.sql")
+)
 
 _COPY_TRIES = 20
 

@@ -22,15 +22,15 @@ from potnet.model import (
     Transport,
 )
 from potnet.store import ranges
-from potnet.store.allocate import Allocator
 from potnet.store.database import Row
 from potnet.store.numbers import Numbers, pot_number
 from potnet.store.records import address_or_none, text_or_none
+from potnet.store.subnets import Subnets
 
 _Children = tuple[dict[str, list[Attachment]], dict[str, list[Alias]], dict[str, list[Export]]]
 
 
-class Pots(Allocator, Numbers):
+class Pots(Subnets, Numbers):
     """Reading and writing pots. A method that is given a pot writes all of it."""
 
     def pots(self) -> tuple[Pot, ...]:
@@ -41,7 +41,9 @@ class Pots(Allocator, Numbers):
                 " command, boot, hooks FROM pot ORDER BY name"
             )
             children = _grouped(
-                self.rows("SELECT pot, bridge, unit, mac, address FROM attachment ORDER BY pot, position"),
+                self.rows(
+                    "SELECT pot, bridge, unit, mac, address, address6 FROM attachment ORDER BY pot, position"
+                ),
                 self.rows("SELECT pot, interface, address FROM alias ORDER BY pot, position"),
                 self.rows(
                     "SELECT pot, protocol, pot_port, host_port, chosen, loopback FROM export"
@@ -62,7 +64,8 @@ class Pots(Allocator, Numbers):
                 return None
             children = _grouped(
                 self.rows(
-                    "SELECT pot, bridge, unit, mac, address FROM attachment WHERE pot = ? ORDER BY position",
+                    "SELECT pot, bridge, unit, mac, address, address6 FROM attachment WHERE pot = ?"
+                    " ORDER BY position",
                     name,
                 ),
                 self.rows("SELECT pot, interface, address FROM alias WHERE pot = ? ORDER BY position", name),
@@ -168,13 +171,15 @@ class Pots(Allocator, Numbers):
         if found:
             raise PotnetError(f"MAC address {item.mac} is used by pot {found[0]}", hint="choose another")
         self.change(
-            "INSERT INTO attachment (pot, position, bridge, unit, mac, address) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO attachment (pot, position, bridge, unit, mac, address, address6)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             name,
             position,
             item.bridge,
             item.unit,
             item.mac,
             text_or_none(item.address),
+            text_or_none(item.address6),
         )
 
     def _add_alias(self, name: str, position: int, item: Alias) -> None:
@@ -236,13 +241,14 @@ def _head(pot: Pot) -> tuple[object, ...]:
 def _grouped(attachments: Iterable[Row], aliases: Iterable[Row], exports: Iterable[Row]) -> _Children:
     """Child rows by the name of their pot, in order."""
     children: _Children = (defaultdict(list), defaultdict(list), defaultdict(list))
-    for name, bridge, unit, mac, address in attachments:
-        children[0][name].append(Attachment(bridge, unit, mac, address_or_none(address)))
+    for name, bridge, unit, mac, address, address6 in attachments:
+        item = Attachment(bridge, unit, mac, address_or_none(address), address_or_none(address6))
+        children[0][name].append(item)
     for name, interface, address in aliases:
         children[1][name].append(Alias(interface, IPAddress(address)))
     for name, protocol, pot_port, host_port, chosen, loopback in exports:
-        item = Export(Transport(protocol), pot_port, host_port, bool(chosen), bool(loopback))
-        children[2][name].append(item)
+        export = Export(Transport(protocol), pot_port, host_port, bool(chosen), bool(loopback))
+        children[2][name].append(export)
     return children
 
 

@@ -37,6 +37,20 @@ def spans(store: Database, pool: str) -> Iterator[tuple[int, int]]:
         yield number(first), number(last)
 
 
+def spans_in(store: Database, pool: str, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """What is free from first to last, as `spans`."""
+    around = _below(store, pool, key(first))
+    if around is not None and around[1] >= key(first):
+        yield first, min(number(around[1]), last)
+    for start, end in store.each(
+        "SELECT first, last FROM free_range WHERE pool = ? AND first > ? AND first <= ? ORDER BY first",
+        pool,
+        key(first),
+        key(last),
+    ):
+        yield number(start), min(number(end), last)
+
+
 def lowest_beside(store: Database, pool: str, busy: Collection[int]) -> int | None:
     """The lowest free number that is not in `busy` either."""
     busy = frozenset(busy)

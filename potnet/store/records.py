@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 from potnet.model import (
     Alias,
@@ -49,13 +49,20 @@ def address_or_none(text: str | None) -> IPAddress | None:
     return None if text is None else IPAddress(text)
 
 
+def network_or_none(text: str | None) -> IPNetwork | None:
+    """A network as a column keeps it."""
+    return None if text is None else IPNetwork(text)
+
+
 def text_or_none(value: object | None) -> str | None:
     """An address or network as a column keeps it."""
     return None if value is None else str(value)
 
 
 def _attachment(fields: dict[str, Any]) -> Attachment:
-    return Attachment(**fields | {"address": address_or_none(fields["address"])})
+    # Version 1 of the store knew one address.
+    found = {name: address_or_none(fields.get(name)) for name in ("address", "address6")}
+    return Attachment(**fields | found)
 
 
 def _export(fields: dict[str, Any]) -> Export:

@@ -9,15 +9,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from netaddr import IPNetwork
-
 from potnet.errors import PotnetError
 from potnet.model import Bridge, BridgeKind, Run
 from potnet.store import ranges
 from potnet.store.database import Row
 from potnet.store.files import FILE_NAME, open_file, open_memory
 from potnet.store.pots import Pots
-from potnet.store.records import address_or_none, pot_from_json, pot_to_json, text_or_none
+from potnet.store.records import (
+    address_or_none,
+    network_or_none,
+    pot_from_json,
+    pot_to_json,
+    text_or_none,
+)
 
 if TYPE_CHECKING:
     from potnet.store.base import Ipam
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Under this key `remember` keeps the names of the anchors in use, of NAT, redirection and filter.
 ANCHORS = "anchors"
+
+_BRIDGES = "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6 FROM bridge"
 
 
 class Store(Pots):
@@ -46,14 +52,12 @@ class Store(Pots):
 
     def bridges(self) -> tuple[Bridge, ...]:
         """All bridges, sorted by name."""
-        found = self.rows("SELECT name, kind, unit, network, gateway, size, pinned FROM bridge ORDER BY name")
+        found = self.rows(f"{_BRIDGES} ORDER BY name")
         return tuple(_bridge(row) for row in found)
 
     def bridge(self, name: str) -> Bridge | None:
         """One bridge, None when there is none of that name."""
-        found = self.row(
-            "SELECT name, kind, unit, network, gateway, size, pinned FROM bridge WHERE name = ?", name
-        )
+        found = self.row(f"{_BRIDGES} WHERE name = ?", name)
         return _bridge(found) if found else None
 
     def add_bridge(self, bridge: Bridge) -> None:
@@ -88,8 +92,8 @@ class Store(Pots):
                 f"bridge unit {bridge.unit} {whose}", hint="repeat the command to choose another"
             )
         self.change(
-            "INSERT INTO bridge (name, kind, unit, network, gateway, size, pinned)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO bridge (name, kind, unit, network, gateway, size, pinned, network6, routed6)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             bridge.name,
             str(bridge.kind),
             bridge.unit,
@@ -97,6 +101,8 @@ class Store(Pots):
             text_or_none(bridge.gateway),
             bridge.size,
             bridge.pinned,
+            text_or_none(bridge.network6),
+            bridge.routed6,
         )
 
     def runs(self) -> tuple[Run, ...]:
@@ -156,15 +162,17 @@ class Store(Pots):
 
 
 def _bridge(row: Row) -> Bridge:
-    name, kind, unit, network, gateway, size, pinned = row
+    name, kind, unit, network, gateway, size, pinned, network6, routed6 = row
     return Bridge(
         name=name,
         kind=BridgeKind(kind),
         unit=unit,
-        network=None if network is None else IPNetwork(network),
+        network=network_or_none(network),
         gateway=address_or_none(gateway),
         size=size,
         pinned=bool(pinned),
+        network6=network_or_none(network6),
+        routed6=bool(routed6),
     )
 
 

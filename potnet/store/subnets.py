@@ -1,0 +1,121 @@
+"""Subnets: parts of a network that are networks of their own, and the IPv6 networks of bridges."""
+
+from __future__ import annotations
+
+import secrets
+
+from netaddr import IPAddress, IPNetwork
+
+from potnet.errors import PotnetError
+from potnet.store import ranges
+from potnet.store.allocate import Allocator, Network
+
+#: All of IPv6, of which each network takes a part; nothing is leased from it.
+EVERYWHERE = "IPv6"
+#: Under this key the site's prefix is remembered.
+_SITE = "site_prefix"
+_SUBNET_SIZE = 1 << 64
+
+
+class Subnets(Allocator):
+    """The subnets of `potnet.store.base.Ipam`; what a method does is said there."""
+
+    def carve(self, parent: str, name: str, hosts: int) -> IPNetwork:
+        """Its gateway is its first address. Errors: as `next_subnet`; a network `name` exists."""
+        with self.transaction():
+            if self._find(name) is not None:
+                raise PotnetError(f"network {name} exists already", hint="choose another name")
+            subnet = self._fit(self._get(parent), hosts)
+            ranges.take(self, parent, int(subnet.first), int(subnet.last))
+            self._define(Network(name, subnet, parent), {int(subnet.first) + 1})
+            return subnet
+
+    def carve6(self, name: str, prefix: IPNetwork | None = None) -> IPNetwork:
+        """Its gateway is its first address. Errors: the prefix overlaps another network; the /48 is full."""
+        with self.transaction():
+            if self._find(name) is not None:
+                raise PotnetError(f"network {name} exists already", hint="choose another name")
+            if self._find(EVERYWHERE) is None:
+                self._define(Network(EVERYWHERE, IPNetwork("::/0"), None), set())
+            subnet = prefix.cidr if prefix is not None else self._lowest_64()
+            if not ranges.take(self, EVERYWHERE, int(subnet.first), int(subnet.last)):
+                raise self._overlapped(subnet)
+            self._define(Network(name, subnet, EVERYWHERE), {int(subnet.first) + 1})
+            return subnet
+
+    def site_prefix(self) -> IPNetwork | None:
+        """See `potnet.store.base.Ipam`."""
+        found = self.row("SELECT value FROM remembered WHERE key = ?", _SITE)
+        return IPNetwork(found[0]) if found else None
+
+    def next_subnet(self, parent: str, hosts: int) -> IPNetwork:
+        """Errors: no such network; not IPv4; fewer than one pot; no room."""
+        with self.snapshot():
+            return self._fit(self._get(parent), hosts)
+
+    def uncarve(self, name: str) -> None:
+        """Errors: it is no subnet; it has leases or subnets."""
+        with self.transaction():
+            net = self._find(name)
+            if net is None:
+                return
+            if net.parent is None:
+                raise PotnetError(
+                    f"network {name} is not a part of another network", hint="only a carved one is given back"
+                )
+            users = self._users(name)
+            if users:
+                raise PotnetError(
+                    f"network {name} ({net.cidr}) is still used by {users}", hint="destroy these pots first"
+                )
+            self._forget(name)
+            ranges.give(self, net.parent, int(net.cidr.first), int(net.cidr.last))
+
+    def _fit(self, net: Network, hosts: int) -> IPNetwork:
+        """The lowest free aligned subnet with room for network, gateway, broadcast address and the pots."""
+        if hosts < 1:
+            raise PotnetError(f"a network for {hosts} pots makes no sense", hint="ask for at least 1")
+        if net.cidr.version != 4:
+            raise PotnetError(f"network {net.name} is not IPv4", hint="an IPv6 network is always a /64")
+        bits = (hosts + 2).bit_length()  # The smallest with 2**bits >= hosts + 3.
+        size = 1 << bits
+        for first, last in ranges.spans(self, net.name):
+            start = -(-first // size) * size
+            if start + size - 1 <= last:
+                return IPNetwork(f"{IPAddress(start, 4)}/{32 - bits}")
+        raise PotnetError(
+            f"network {net.name} ({net.cidr}) has no room for a subnet with {hosts} pots",
+            hint="ask for fewer pots, or remove a bridge that is not needed any more",
+        )
+
+    def _lowest_64(self) -> IPNetwork:
+        site = self._drawn_site()
+        for first, last in ranges.spans_in(self, EVERYWHERE, int(site.first), int(site.last)):
+            start = -(-first // _SUBNET_SIZE) * _SUBNET_SIZE
+            if start + _SUBNET_SIZE - 1 <= last:
+                return IPNetwork(f"{IPAddress(start, 6)}/64")
+        raise PotnetError(
+            f"the site's prefix {site} has no /64 left", hint="remove a bridge that is not needed any more"
+        )
+
+    def _drawn_site(self) -> IPNetwork:
+        """The site's prefix: fd00::/8 and a random global ID of 40 bits (RFC 4193, 3.2)."""
+        known = self.site_prefix()
+        if known is not None:
+            return known
+        prefix = bytes((0xFD,)) + secrets.token_bytes(5)
+        site = IPNetwork(f"{IPAddress(int.from_bytes(prefix.ljust(16, bytes(1)), 'big'), 6)}/48")
+        self.change("INSERT INTO remembered (key, value) VALUES (?, ?)", _SITE, str(site))
+        return site
+
+    def _overlapped(self, subnet: IPNetwork) -> PotnetError:
+        """Why an IPv6 network cannot be had."""
+        found = self.row(
+            "SELECT name, cidr FROM network WHERE parent = ? AND first <= ? AND last >= ?"
+            " ORDER BY first LIMIT 1",
+            EVERYWHERE,
+            ranges.key(int(subnet.last)),
+            ranges.key(int(subnet.first)),
+        )
+        whose = f"overlaps network {found[0]} ({found[1]})" if found else "is not free"
+        return PotnetError(f"{subnet} {whose}", hint="give another prefix, or auto for one of the site's own")
