@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from potnet.apply import Applied, apply, apply_all, unhurried
 from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, HostState, Query
-from potnet.model import Bridge, HookKind, Lease, Pot, ResolverKind, Run
+from potnet.model import Bridge, HookKind, Pot, ResolverKind, Run
 from potnet.operations.bridging import (
     free_bridge,
     free_epairs,
@@ -34,6 +33,7 @@ from potnet.operations.common import (
     require_pot,
 )
 from potnet.operations.hooks import hook_steps
+from potnet.operations.neighbours import neighbours
 from potnet.operations.ports import needs_range, with_ports
 from potnet.operations.select import check_needs, in_order, needs
 from potnet.operations.stop import clear_up
@@ -209,21 +209,13 @@ def _texts(app: App, pot: Pot, state: HostState) -> dict[str, str]:
             domain = (state.hostname or "").partition(".")[2]
             values = {"domain": domain, "nameserver": app.config.dns_address}
             texts["resolv.conf"] = render(own, "resolv.conf.j2", values)
-    neighbours = [
+    others = [
         (lease.address, lease.pot)
         for bridge in dict.fromkeys(a.bridge for a in pot.attachments if a.address is not None)
-        for lease in _in_use(app, app.store.leases(bridge))
+        for lease in neighbours(app, bridge)
     ]
-    texts["hosts"] = render(own, "hosts.j2", {"name": pot.hostname or pot.name, "neighbours": neighbours})
+    texts["hosts"] = render(own, "hosts.j2", {"name": pot.hostname or pot.name, "neighbours": others})
     return texts
-
-
-def _in_use(app: App, leases: Sequence[Lease]) -> list[Lease]:
-    """Of a pot that has two addresses, one of them from its next start on, the one that it has now."""
-    count = Counter(lease.pot for lease in leases)
-    runs = {name: app.store.run(name) for name, number in count.items() if number > 1}
-    now = {name: run.pot.ipv4 for name, run in runs.items() if run is not None}
-    return [lease for lease in leases if now.get(lease.pot, lease.address) == lease.address]
 
 
 def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -> None:

@@ -164,6 +164,7 @@ JSON_SESSION = (
     ("vnet-start", "Commands that change something"),
     ("show", "show"),
     ("show -b stove", "show -b"),
+    ("dns", "dns"),
     ("list", "info -p, and each element of list"),
     ("info -p casserole", "info -p, and each element of list"),
     ("show -p casserole", "show -p, and each element of show -a"),
