@@ -141,7 +141,8 @@ class HostState:
     """What `Query` asked for; what it did not ask for is empty or None.
 
     jails: by name. names: of all the host's interfaces. interfaces: those asked for that exist.
-    own, pot_bridges: the interfaces in our two groups. external: the interface of the default route.
+    own, pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that somebody has
+    removed and whose way to the outside is still there. external: the interface of the default route.
     forwarding: by family. files, texts: by path; a text that cannot be read is missing.
     boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
     nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
@@ -155,6 +156,7 @@ class HostState:
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     own: frozenset[str] = frozenset()
     pot_bridges: frozenset[str] = frozenset()
+    severed: frozenset[str] = frozenset()
     external: str | None = None
     packet_filter: PacketFilter = field(default_factory=PacketFilter)
     forwarding: Mapping[int, bool] = field(default_factory=dict)

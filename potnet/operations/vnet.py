@@ -113,7 +113,8 @@ def take_down(app: App, bridge: Bridge) -> bool:
             f"bridge {bridge.name} is in use: {', '.join(_owners(app, bridge, members))}",
             hint="stop the pots on it first",
         )
-    plan = plan_bridge_down(bridge, vnet(app), app.config, state) if found else Plan()
+    there = found is not None or bridge.interface in state.severed
+    plan = plan_bridge_down(bridge, vnet(app), app.config, state) if there else Plan()
     failures = apply_all(plan, app.driver)
     if failures:
         raise HostError(
@@ -124,7 +125,7 @@ def take_down(app: App, bridge: Bridge) -> bool:
         app.store.update_bridge(replace(bridge, pinned=False))
         if any(isinstance(step.action, SetForwarding) for step in plan.steps):
             app.store.forget(FORWARDING)
-    return found is not None or bridge.pinned
+    return there or bridge.pinned
 
 
 def _owners(app: App, bridge: Bridge, members: list[str]) -> list[str]:

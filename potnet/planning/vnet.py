@@ -199,6 +199,8 @@ def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostStat
     steps: list[Step] = []
     if bridge.interface in state.interfaces:
         steps.append(Step(DestroyInterface(bridge.interface), None, "no pot is left on it"))
+    elif bridge.interface in state.severed:
+        steps.append(Step(DestroyInterface(bridge.interface), None, "somebody took it, and not all of it"))
     if bridge.kind is BridgeKind.PUBLIC6:
         return Plan(tuple(steps))
     rules = pf.bridge_isolation(config, bridge)

@@ -1,11 +1,14 @@
 """Both ends of a conversation: ``serve PORT`` tells each caller its address, ``ask PROTOCOL ADDRESS PORT``.
 
 ``hold ADDRESS PORT`` opens a connection and says for each line that it is given whether it still carries.
+``sink PORT`` counts what comes, ``pour ADDRESS PORT BYTES`` sends it. ``ping ADDRESS`` waits for an echo.
+``watch INTERFACE PATH`` writes down frames that come in, ``frame INTERFACE HEX`` sends one.
 """
 
 from __future__ import annotations
 
 import socket
+import struct
 import sys
 import threading
 from pathlib import Path
@@ -80,6 +83,59 @@ def hold(protocol: str, address: str, port: int, path: str) -> None:
             Path(f"{path}.answer").write_text(said, "ascii")
 
 
+def ping(address: str) -> None:
+    """An ICMPv6 echo (RFC 4443); the kernel fills in the checksum."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as caller:
+        caller.settimeout(PATIENCE)
+        # ICMP6_FILTER: nothing but echo replies, type 129.
+        caller.setsockopt(socket.IPPROTO_ICMPV6, 1, bytes.fromhex("ff" * 16 + "fdffffff" + "ff" * 12))
+        try:
+            caller.sendto(struct.pack("!BBHHH", 128, 0, 0, 7, 7), (address, 0))
+            print(caller.recvfrom(100)[1][0].partition("%")[0])
+        except OSError:
+            print("no answer")
+
+
+def sink(port: int) -> None:
+    """Tell each caller at its end how many bytes came."""
+    with socket.create_server(("::", port), family=socket.AF_INET6) as listener:
+        print("ready", flush=True)
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                count = 0
+                while data := connection.recv(1 << 20):
+                    count += len(data)
+                connection.sendall(str(count).encode())
+
+
+def pour(address: str, port: int, count: int) -> None:
+    with socket.create_connection((address, port), timeout=5) as caller:
+        caller.sendall(b"\0" * count)
+        caller.shutdown(socket.SHUT_WR)
+        print(caller.recv(100).decode())
+
+
+def watch(interface: str, path: str) -> None:
+    """One line for each frame: its destination, source and the rest of it up to 60 bytes, in hexadecimal."""
+    with (
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as wire,
+        Path(path).open("w", encoding="ascii") as file,
+    ):
+        wire.bind((interface, 0))
+        print("ready", flush=True)
+        while True:
+            data, (_, _, kind, _, _) = wire.recvfrom(2000)
+            if kind != socket.PACKET_OUTGOING:
+                print(data[:6].hex(), data[6:12].hex(), data[12:60].hex(), file=file, flush=True)
+
+
+def frame(interface: str, text: str) -> None:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind((interface, 0))
+        wire.send(bytes.fromhex(text).ljust(60, b"\0"))
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["serve", port]:
@@ -88,3 +144,13 @@ if __name__ == "__main__":
             ask(protocol, address, int(port))
         case ["hold", protocol, address, port, path]:
             hold(protocol, address, int(port), path)
+        case ["ping", address]:
+            ping(address)
+        case ["sink", port]:
+            sink(int(port))
+        case ["pour", address, port, count]:
+            pour(address, int(port), int(count))
+        case ["watch", interface, path]:
+            watch(interface, path)
+        case ["frame", interface, text]:
+            frame(interface, text)

@@ -147,51 +147,6 @@ def test_a_port_that_the_host_listens_on_is_refused(world: World) -> None:
     assert "host port tcp 30080 is taken by python" in refused.err
 
 
-def test_ipv6_of_the_outside_reaches_pots(world: World) -> None:
-    router = (
-        "interface wire { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4; "
-        "prefix 2001:db8:7::/64 { AdvOnLink on; AdvAutonomous on; }; };\n"
-    )
-    if world.run("sh", "-c", "command -v radvd").code != 0:
-        pytest.skip("radvd is not installed")
-    world.run("tee", "/run/radvd.conf", stdin=router)
-    world.run(*world.within("outside", "tee", "/proc/sys/net/ipv6/conf/all/forwarding"), stdin="1\n")
-    assert (
-        world.run(*world.within("outside", "radvd", "-C", "/run/radvd.conf", "-p", "/run/radvd.pid")).code
-        == 0
-    )
-    for name, stack in (("casserole", "ipv6"), ("wok", "dual")):
-        world.potnet("create", "-p", name, "-N", "public-bridge", "-S", stack)
-    before = world.snapshot()
-    world.potnet("start", "casserole", "wok")
-    addresses = {name: learnt(world, name) for name in ("casserole", "wok")}
-    for name, address in addresses.items():
-        world.serve(name, 80)
-        assert address.startswith("2001:db8:7:")
-        # What an address is made of is the MAC address, which stays (RFC 4291, appendix A).
-        assert "ff:fe" in address
-    world.serve("outside", 80)
-    world.serve(None, 81)
-    for protocol in PROTOCOLS:
-        for name, address in addresses.items():
-            assert world.ask("outside", protocol, address, 80) == "2001:db8:7::1"
-            assert world.ask(name, protocol, "2001:db8:7::1", 80) == address
-        assert world.ask("wok", protocol, addresses["casserole"], 80) == addresses["wok"]
-        # The host keeps its own IPv6 beside the pots'.
-        assert world.ask("outside", protocol, "2001:db8:7::20", 81) == "2001:db8:7::1"
-        assert world.ask("wok", protocol, OUTSIDE, 80) == HOST
-    world.potnet("stop", "casserole", "wok")
-    assert world.snapshot() == before
-
-
-def learnt(world: World, pot: str) -> str:
-    """The address that a pot has configured for itself, once it has."""
-    until = f"until ip -n {pot} -6 -br addr show scope global -tentative | grep -q 2001; do sleep 0.05; done"
-    assert world.run("timeout", "10", "sh", "-c", until).code == 0
-    families = {each["family"]: each["address"] for each in world.facts("info", "-p", pot)["addresses"]}
-    return str(families[6])
-
-
 def test_a_reload_of_one_bridge_leaves_the_others_as_they_are(world: World) -> None:
     for bridge in ("stove", "oven"):
         world.potnet("create-private-bridge", "-B", bridge, "-S", "4")

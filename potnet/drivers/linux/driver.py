@@ -22,10 +22,11 @@ from potnet.actions import (
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import filter as nft
 from potnet.drivers.linux import parse
-from potnet.drivers.linux.names import LINK_GROUP, marked_uplink, uplink, uplink_mark, uplink_table
+from potnet.drivers.linux.names import uplink
 from potnet.drivers.linux.observe import ABSENT, TRAITS, Observer
 from potnet.drivers.linux.preconditions import Preconditions
 from potnet.drivers.linux.render import Ip, Piece, Render, Renderer, batch, merged
+from potnet.drivers.linux.uplink import External, Uplink, part
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
 from potnet.host_state import ActiveRedirection, HostState, Query, Traits, Usage
 from potnet.ruleset import NoRules, Redirections
@@ -44,6 +45,7 @@ class Linux:
         self._observer = Observer(executor)
         self._renderer = Renderer()
         self._filter = nft.Filter(template)
+        self._uplink = Uplink(template)
         self._preconditions = Preconditions(self._observer, self._filter)
 
     @property
@@ -179,31 +181,19 @@ class Linux:
 
     def _bridge_outside(self, action: CreateBridge, external: str) -> Iterator[Command]:
         """A bridge with a wire to an external interface, which itself keeps its addresses."""
-        near, far = uplink(action.interface)
-        promiscuous, mtu = parse.fields(self._observer.link(external) or {})
-        wire = (
-            f"link add name {near} mtu {mtu} group {LINK_GROUP} type veth peer name {far} mtu {mtu}",
-            f'link set dev {near} alias "{uplink_mark(external, not promiscuous)}" addrgenmode none',
-            f"link set dev {far} group {LINK_GROUP} addrgenmode none up",
-            f"link set dev {near} master {action.interface} up",
-        )
-        listen = () if promiscuous else (f"link set dev {external} promisc on",)
-        for piece in self._renderer.pieces(action):
+        near = self._observer.link(uplink(action.interface)[0])
+        if near:
+            # Left by a bridge that somebody has removed.
+            before, after = part(action.interface, near)
+            yield from (*before, batch(Ip(after), force=True))
+        found = External.of(external, self._observer.link(external) or {})
+        for piece in (*self._renderer.pieces(action), *self._uplink.join(action.interface, found)):
             yield batch(piece) if isinstance(piece, Ip) else piece
-        yield batch(Ip(wire + listen))
-        yield nft.loading(self._filter.uplink(action, external))
 
     def _remove_bridge(self, action: DestroyInterface) -> Iterator[Command]:
-        near, _ = uplink(action.interface)
-        lead = marked_uplink((self._observer.link(near) or {}).get("ifalias", ""))
-        lines = [f"link del dev {action.interface}"]
-        if lead:
-            external, listened = lead
-            yield nft.loading(f"delete table netdev {uplink_table(action.interface)}\n")
-            lines += [f"link set dev {external} promisc off"] if listened else []
-            # Last, since it says what else there is to do.
-            lines.append(f"link del dev {near}")
-        yield batch(Ip(tuple(lines)), force=True)
+        before, after = part(action.interface, self._observer.link(uplink(action.interface)[0]) or {})
+        yield from before
+        yield batch(Ip((f"link del dev {action.interface}", *after)), force=True)
 
     def _stop(self, action: StopJail) -> Iterator[Command]:
         """End the processes in a pot's own namespace, then take its name away."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from potnet.actions import CreateBridge, LoadAnchor
-from potnet.drivers.linux.names import BRIDGE_LINK_GROUP, uplink, uplink_table
+from potnet.actions import LoadAnchor
+from potnet.drivers.linux.names import BRIDGE_LINK_GROUP
 from potnet.drivers.linux.render import Render
 from potnet.executors.base import Command
 from potnet.model import GROUP
@@ -63,15 +63,6 @@ class Filter:
             "group": BRIDGE_LINK_GROUP,
         }
         return self._template("nft-table.j2", values)
-
-    def uplink(self, action: CreateBridge, external: str) -> str:
-        """What carries IPv6 between an external interface and the wire to a bridge."""
-        values: dict[str, object] = {
-            "table": uplink_table(action.interface),
-            "external": external,
-            "wire": uplink(action.interface)[1],
-        }
-        return self._template("nft-uplink.j2", values)
 
 
 def leaving(action: LoadAnchor) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from urllib.parse import quote, unquote
 
 from potnet.model import GROUP
@@ -44,6 +45,12 @@ def uplink(bridge: str) -> tuple[str, str]:
     """The wire between a bridge and an external interface: the bridge's end, the other end."""
     number = bridge.removeprefix("bridge")
     return f"uplink{number}a", f"uplink{number}b"
+
+
+def uplinked(name: str) -> str | None:
+    """The bridge whose end of such a wire has this name; None for any other name."""
+    match = re.fullmatch("uplink([0-9]+)a", name)
+    return f"bridge{match[1]}" if match else None
 
 
 def uplink_mark(external: str, promiscuous: bool) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
-from potnet.drivers.linux.names import NAMESPACES, OWN_ETC, OWN_NAMESPACE, marked_root
+from potnet.drivers.linux.names import NAMESPACES, OWN_ETC, OWN_NAMESPACE, marked_root, uplinked
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import FileKind, HostState, Interface, JailState, PacketFilter, Query, Traits, Usage
 from potnet.model import BRIDGE_GROUP, GROUP
@@ -59,6 +59,7 @@ class Observer:
             interfaces={name: links[name] for name in links if name in _asked(query, links)},
             own=_in_group(links, GROUP) if query.own else frozenset(),
             pot_bridges=_in_group(links, BRIDGE_GROUP) if query.pot_bridges else frozenset(),
+            severed=_severed(links) if query.own else frozenset(),
             external=self._external() if query.external else None,
             packet_filter=PacketFilter(enabled=True, filter_local=True, self_contained=True),
             forwarding=self._forwarding() if query.forwarding else {},
@@ -231,6 +232,12 @@ class Observer:
 
 def _asked(query: Query, links: dict[str, Interface]) -> Iterable[str]:
     return links if query.interfaces is None else query.interfaces
+
+
+def _severed(links: dict[str, Interface]) -> frozenset[str]:
+    """The bridges that have left a wire behind."""
+    bridges = (uplinked(name) for name in links)
+    return frozenset(bridge for bridge in bridges if bridge and bridge not in links)
 
 
 def _in_group(links: dict[str, Interface], group: str) -> frozenset[str]:

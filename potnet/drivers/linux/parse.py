@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from netaddr import IPAddress, IPNetwork
@@ -150,8 +150,3 @@ def other_complaints(err: str, absent: tuple[str, ...]) -> list[str]:
     """What ``ip -force -batch -`` or nft(8) complains of beside that something is not there."""
     lines = [line for line in err.splitlines() if line and not _FAILED_LINE.match(line)]
     return [line for line in lines if not any(words in line for words in absent)]
-
-
-def fields(link: Mapping[str, Any]) -> tuple[bool, int]:
-    """Whether a link is promiscuous, and its MTU in bytes."""
-    return "PROMISC" in link.get("flags", ()), int(link.get("mtu", 1500))

@@ -1,0 +1,105 @@
+"""Makes an external interface a member of a bridge for IPv6, while it keeps its addresses and all of IPv4.
+
+A member of a Linux bridge has no IP traffic of its own any more, so that the interface itself stays outside:
+a veth pair (`names.uplink`) is the member in its place. Its end on the bridge sends what pots say; nftables
+(family netdev) there and at the interface carry frames between the two. What is for the host comes out at the
+far end of the pair, where tc(8) lets it arrive as if at the interface: tc-mirred(8) alone can do that. That
+end has the MAC address of the interface, without which the host would not take the frames for its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from potnet.actions import CreateBridge
+from potnet.drivers.linux.names import LINK_GROUP, marked_uplink, uplink, uplink_mark, uplink_table
+from potnet.drivers.linux.render import Ip, Piece, Render
+from potnet.executors.base import Command
+
+#: "pot6" in ASCII; on packets of pots from the bridge to where they leave or arrive, and off again there.
+_MARK = 0x706F7436
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """What has to be known of an external interface. mac: None when it is not of the Ethernet kind."""
+
+    name: str
+    mac: str | None
+    mtu: int
+    promiscuous: bool
+
+    @classmethod
+    def of(cls, name: str, link: Mapping[str, Any]) -> External:
+        """From what ip(8) says of it."""
+        mac = link.get("address") if link.get("link_type") == "ether" else None
+        return cls(name, mac, int(link.get("mtu", 1500)), "PROMISC" in link.get("flags", ()))
+
+
+class Uplink:
+    """The work of joining and parting; `template` fills in its template."""
+
+    def __init__(self, template: Render) -> None:
+        self._template = template
+
+    def join(self, bridge: str, external: External) -> tuple[Piece, ...]:
+        """What leads from a bridge that is there to the interface; the last piece lets frames pass."""
+        near, far = uplink(bridge)
+        mark = uplink_mark(external.name, not external.promiscuous)
+        own = f"address {external.mac} mtu {external.mtu}"
+        wire = (
+            f"link add name {near} mtu {external.mtu} group {LINK_GROUP} type veth peer name {far} {own}",
+            f'link set dev {near} alias "{mark}" addrgenmode none',
+            f"link set dev {far} group {LINK_GROUP} addrgenmode none up",
+            f"link set dev {near} master {bridge} up",
+        )
+        listen = () if external.promiscuous else (f"link set dev {external.name} promisc on",)
+        return (
+            Ip((*wire, *listen)),
+            arriving(far, external.name),
+            Command(("nft", "-f", "-"), stdin=self.table(bridge, external, (near, far))),
+        )
+
+    def table(self, bridge: str, external: External, wire: tuple[str, str]) -> str:
+        """What carries frames; wire: the bridge's end, the other end."""
+        values: dict[str, object] = {
+            "table": uplink_table(bridge),
+            "external": external.name,
+            "mac": external.mac,
+            "near": wire[0],
+            "far": wire[1],
+            "mark": _MARK,
+        }
+        return self._template("nft-uplink.j2", values)
+
+
+def arriving(far: str, external: str) -> Command:
+    """Lets all that comes out at an end of a wire arrive at another interface."""
+    every = "protocol ipv6 u32 match u32 0 0"
+    lines = (
+        f"qdisc add dev {far} clsact",
+        f"filter add dev {far} ingress {every} action mirred ingress redirect dev {external}",
+    )
+    return Command(("tc", "-batch", "-"), stdin="".join(f"{line}\n" for line in lines))
+
+
+def part(bridge: str, near: Mapping[str, Any]) -> tuple[tuple[Command, ...], tuple[str, ...]]:
+    """What comes before a bridge with a wire to the outside is removed, and the lines for ip(8) after it.
+
+    near: what ip(8) says of the wire's end there; empty when it has none.
+    """
+    lead = marked_uplink(near.get("ifalias", ""))
+    if lead is None:
+        return (), ()
+    external, listened = lead
+    table = Command(("nft", "-f", "-"), stdin=f"delete table netdev {uplink_table(bridge)}\n")
+    quiet = (f"link set dev {external} promisc off",) if listened else ()
+    # The wire goes last, since it says what else there is to do; tc's rules go with it.
+    return (table,), (*quiet, f"link del dev {uplink(bridge)[0]}")
+
+
+def leads_outside(action: object) -> str | None:
+    """The external interface that a new bridge is to have as its member, if it is to have one."""
+    return action.members[0] if isinstance(action, CreateBridge) and action.members else None
