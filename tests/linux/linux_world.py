@@ -144,7 +144,9 @@ class World:
             "addresses": "ip addr show",
             "routes": "ip route show table all",
             "routes of IPv6": "ip -6 route show table all",
-            "rules": "nft list ruleset",
+            "rules": "nft list ruleset inet",
+            # Without who was heard, which changes by itself.
+            "rules of devices": "nft -t list ruleset netdev",
             "policy": "ip rule show",
             "namespaces": "ls /run/netns",
             "files": "find /etc/netns /run/state/jails -printf %p,%y,%m,%s\\n",
