@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,12 +15,33 @@ from potnet.errors import ConfigError
 _PACKAGE = Path(__file__).resolve().parent
 #: An installed copy carries its templates; a checkout has them at its top.
 _BUILT_IN = (_PACKAGE / "data" / "templates", _PACKAGE.parent / "templates")
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MERMAID = re.compile(r"[^\w ,.:/|()-]")
 
 
 def quoted(value: str) -> str:
     """A jail.conf(5) string: in double quotes nothing but backslash, quote and ``$`` has a meaning."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'
+
+
+def dot_quoted(value: str) -> str:
+    """A quoted string of Graphviz, for an identity or a label: there ``\\`` and ``&`` mean something, too.
+
+    What XML 1.0 cannot hold (2.2) becomes U+FFFD, since Graphviz would put it into an SVG as it is.
+    """
+    escaped = _NO_XML.sub("\ufffd", value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return '"' + escaped.replace("&", "&amp;") + '"'
+
+
+def xml_text(value: str) -> str:
+    """Character data or an attribute's value; what XML 1.0 cannot hold becomes U+FFFD."""
+    return html.escape(_NO_XML.sub("\ufffd", value))
+
+
+def mermaid_text(value: str) -> str:
+    """The inside of a quoted label of Mermaid: everything but letters, digits and the like by its number."""
+    return _MERMAID.sub(lambda match: f"#{ord(match[0])};", value)
 
 
 @cache
@@ -31,9 +54,9 @@ def environment(own: str | None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # the output is pf.conf and jail.conf, never HTML
+        autoescape=False,  # what needs escaping has a filter of its own
     )
-    env.filters["quoted"] = quoted
+    env.filters |= {"quoted": quoted, "dot": dot_quoted, "xml": xml_text, "mermaid": mermaid_text}
     return env
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "list": "listing:listing",
     "info": "info:info",
     "show": "show:show",
+    "graph": "graph:graph",
     "dns": "dns:dns",
     "export-ports": "export:export_ports",
     "set": "settings:set_options",

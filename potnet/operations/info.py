@@ -127,18 +127,19 @@ def _address(family: int, address: str | None, prefix: int, interface: str, netw
 def list_bridges(app: App) -> list[View]:
     """All bridges, by name."""
     names = app.driver.observe(Query(pot_bridges=True)).pot_bridges
-    return [_bridge_view(app, bridge, bridge.interface in names) for bridge in app.store.bridges()]
+    return [bridge_view(app, bridge, bridge.interface in names) for bridge in app.store.bridges()]
 
 
 def bridge_info(app: App, name: str) -> View:
     """One bridge with the addresses taken on it; raises PotnetError."""
     bridge = require_bridge(app, name)
     names = app.driver.observe(Query(pot_bridges=True)).pot_bridges
-    view = _bridge_view(app, bridge, bridge.interface in names)
+    view = bridge_view(app, bridge, bridge.interface in names)
     return view | {"addresses": show_bridge(app, name)["addresses"]}
 
 
-def _bridge_view(app: App, bridge: Bridge, up: bool) -> View:
+def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
+    """The facts of a bridge from its record, and whether it is up."""
     return {
         "name": bridge.name,
         "kind": str(bridge.kind),

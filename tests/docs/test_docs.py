@@ -164,6 +164,7 @@ JSON_SESSION = (
     ("vnet-start", "Commands that change something"),
     ("show", "show"),
     ("show -b stove", "show -b"),
+    ("graph", "graph"),
     ("dns", "dns"),
     ("list", "info -p, and each element of list"),
     ("info -p casserole", "info -p, and each element of list"),
@@ -178,6 +179,8 @@ def test_every_json_key_is_in_the_manual(tmp_path: Path, capsys: pytest.CaptureF
     parts = _parts(POTNET_8, "Ss")
     documented = {heading: set(re.findall(r"\w+", _values(text))) for heading, text in parts.items()}
     documented["show -b"] |= documented["show"]
+    documented["graph"] |= documented["info -p, and each element of list"]
+    documented["graph"] |= documented["info -B, and each element of list --bridges"]
     documented["show -p, and each element of show -a"] |= documented["info -p, and each element of list"]
     documented["info -B, and each element of list --bridges"] |= documented["show"]
     options = ["--host", "sim", "--state-dir", str(tmp_path / "host"), "-q", "-o", "json"]

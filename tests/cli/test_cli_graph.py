@@ -1,0 +1,192 @@
+"""Pictures: nothing overlaps, everything is inside, and names mean nothing to the formats they are put in."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from potnet.cli import drawing, layout
+from potnet.cli.graph import drawn
+from potnet.templates import dot_quoted, mermaid_text, xml_text
+
+View = dict[str, Any]
+
+SVG = "{http://www.w3.org/2000/svg}"
+#: Longest address with its prefix, and the longest name.
+ADDRESSES = st.sampled_from(["10.192.0.3/10", "2001:db8:1111:2222:3333:4444:5555:6666/128"])
+NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+NAMES = st.text("abcxyz-_09", min_size=1, max_size=51)
+
+
+def bridge(name: str, up: bool) -> View:
+    return {
+        "name": name, "kind": "private", "interface": "bridge4294967", "network": "10.255.255.128/25",
+        "gateway": "10.255.255.129", "state": "up" if up else "down", "uplink": "nat",
+    }  # fmt: skip
+
+
+def pot(name: str, runs: bool, links: list[View], exports: int) -> View:
+    return {
+        "name": name, "state": "running" if runs else "stopped", "links": links,
+        "exports": [{"protocol": "udp", "pot_port": 65535, "host_port": 65000 + n} for n in range(exports)],
+    }  # fmt: skip
+
+
+@st.composite
+def views(draw: st.DrawFn) -> View:
+    """Hosts with up to forty pots, each on up to three bridges, on an interface, or on the host's stack."""
+    names = draw(st.lists(NAMES, unique=True, max_size=6))
+    outer = draw(st.lists(st.sampled_from(["em0", "em1", "vtnet10.4094"]), unique=True))
+
+    def link(where: str, bridged: bool) -> View:
+        addresses = draw(st.lists(ADDRESSES, max_size=2))
+        return {
+            "interface": "epair70000b" if bridged else where,
+            "bridge": where if bridged else None,
+            "addresses": addresses,
+        }
+
+    def links() -> list[View]:
+        places = draw(st.lists(st.sampled_from(names), unique=True, max_size=3)) if names else []
+        if places or not outer or draw(st.booleans()):
+            return [link(place, True) for place in places]
+        return [link(outer[0], False)]
+
+    facts = st.tuples(NAMES, st.booleans(), st.integers(0, 9))
+    pots = draw(st.lists(facts, max_size=40, unique_by=lambda each: each[0]))
+    own = st.lists(ADDRESSES, max_size=3)
+    return {
+        "host": draw(st.sampled_from(["oven.example.org", None, "x" * 64])),
+        "kind": "freebsd",
+        "interfaces": [
+            {"name": name, "external": draw(st.booleans()), "addresses": draw(own)}
+            for name in outer
+        ],
+        "bridges": [bridge(name, draw(st.booleans())) for name in names],
+        "pots": [pot(name, runs, links(), exports) for name, runs, exports in pots],
+    }  # fmt: skip
+
+
+def segments(wire: layout.Wire) -> Iterator[tuple[int, int, int, int]]:
+    """The pieces of a line, each from its upper left to its lower right end."""
+    for (x1, y1), (x2, y2) in zip(wire.points, wire.points[1:], strict=False):
+        assert x1 == x2 or y1 == y2
+        yield min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+@settings(max_examples=40)
+@given(views())
+def test_nothing_overlaps_and_everything_is_inside(view: View) -> None:
+    found = layout.picture(view)
+    for one, other in combinations(found.boxes, 2):
+        beside = one.x + one.width < other.x or other.x + other.width < one.x
+        assert beside or one.y + one.height < other.y or other.y + other.height < one.y
+    for box in found.boxes:
+        assert 24 < box.x < box.x + box.width <= found.width - 24
+        assert 24 < box.y < box.y + box.height <= found.height - 24
+        for x, y, text in box.texts:
+            assert box.x < x < x + len(text) * layout.CHARACTER < box.x + box.width
+            assert box.y + 12 <= y <= box.y + box.height - 4
+        for x1, y1, x2, y2 in (piece for wire in found.wires for piece in segments(wire)):
+            outside = x2 <= box.x or box.x + box.width <= x1 or y2 <= box.y or box.y + box.height <= y1
+            assert outside, "a line runs through a box"
+    assert 34 + len(found.title) * layout.CHARACTER < found.width - 24
+
+
+@settings(max_examples=40)
+@given(views())
+def test_each_pot_is_there_on_each_bridge(view: View) -> None:
+    shown = [box.node.title for box in layout.picture(view).boxes if box.node.kind == "pot"]
+    wanted = [pot["name"] for pot in view["pots"] for _ in pot["links"] or [None]]
+    assert sorted(shown) == sorted(wanted)
+
+
+def test_thirty_pots_fit_on_a_page() -> None:
+    bridges = [bridge(name, True) for name in ("public", "stove", "grill")]
+    links = [
+        {"interface": f"epair{n}b", "bridge": bridges[n % 3]["name"], "addresses": [f"10.192.0.{n}/10"]}
+        for n in range(30)
+    ]
+    pots = [pot(f"casserole{n}", True, [links[n]], n % 3) for n in range(30)]
+    interface = {"name": "em0", "external": True, "addresses": ["192.0.2.1/24"]}
+    found = layout.picture(
+        {"host": "oven", "kind": "freebsd", "interfaces": [interface], "bridges": bridges, "pots": pots}
+    )
+    assert found.width <= 1300
+    assert found.height <= 1300
+
+
+@settings(max_examples=20)
+@given(views())
+def test_what_is_drawn_is_well_formed_and_always_the_same(view: View) -> None:
+    root = ElementTree.fromstring(drawn(None, view, "svg"))
+    texts = {element.text for element in root.iter(f"{SVG}text")}
+    assert {pot["name"] for pot in view["pots"]} | {drawing.title(view)} <= texts
+    for form in ("dot", "svg", "mermaid"):
+        assert drawn(None, view, form) == drawn(None, view, form)
+    edge = re.compile(r"^\tn\d+ (?:---|-\.-)(?:\|\".*\"\|)? n\d+$", re.MULTILINE)
+    assert len(edge.findall(drawn(None, view, "mermaid"))) == len(list(drawing.edges(view)))
+
+
+HOSTILE = {
+    "host": 'a"]\n<script>&amp;\\N #quot; `x`', "kind": "freebsd",
+    "interfaces": [{"name": 'em"0\\', "external": True, "addresses": ["<b>"]}],
+    "bridges": [bridge('st"ove]\n', True)],
+    "pots": [
+        pot("]]><&\x00\x1b", True, [{"interface": "e|b", "bridge": 'st"ove]\n', "addresses": ["\\"]}], 1)
+    ],
+}  # fmt: skip
+
+
+def test_dot_takes_the_strangest_names() -> None:
+    dot = shutil.which("dot")
+    if dot is None:
+        pytest.skip("graphviz is not installed")
+    done = subprocess.run(
+        [dot, "-Tsvg"], input=drawn(None, HOSTILE, "dot"), capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    texts = [element.text for element in ElementTree.fromstring(done.stdout).iter(f"{SVG}text")]
+    assert "<script>&amp;\\N #quot; `x` (freebsd)" in texts
+    assert 'em"0\\' in texts
+
+
+def test_names_are_text_in_an_svg() -> None:
+    texts = [e.text for e in ElementTree.fromstring(drawn(None, HOSTILE, "svg")).iter(f"{SVG}text")]
+    assert "]]><&\ufffd\ufffd" in texts
+    assert 'em"0\\' in texts
+
+
+@given(st.text())
+def test_quoting_for_dot_can_be_undone(text: str) -> None:
+    quoted = dot_quoted(text)
+    inner = quoted[1:-1]
+    assert (quoted[0], quoted[-1]) == ('"', '"')
+    assert re.fullmatch(r'(?:[^"\\\n\0]|\\["\\n])*', inner)
+    undone = re.sub(r"\\(.)", lambda m: "\n" if m[1] == "n" else m[1], inner).replace("&amp;", "&")
+    assert undone == NO_XML.sub("\ufffd", text)
+
+
+@given(st.text())
+def test_escaping_for_xml_can_be_undone(text: str) -> None:
+    escaped = xml_text(text)
+    element = ElementTree.fromstring(f'<a b="{escaped}">{escaped}</a>')
+    # White space is normalised by whoever reads it (XML 1.0, 2.11 and 3.3.3).
+    allowed = NO_XML.sub("\ufffd", text)
+    assert (element.text or "") == allowed.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@given(st.text())
+def test_escaping_for_mermaid_can_be_undone(text: str) -> None:
+    escaped = mermaid_text(text)
+    assert not set(escaped) & set("\"<>`[]{}\n\\")
+    assert re.sub(r"#(\d+);", lambda m: chr(int(m[1])), escaped) == text
