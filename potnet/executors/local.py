@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,9 +40,29 @@ def _streams(command: Command, text: str | None, file: IO[bytes] | None) -> dict
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     if file is not None:
         return streams | {"stdin": file}
-    if text is None:
-        return streams | {"stdin": subprocess.DEVNULL}
-    return streams | {"input": text.encode("utf-8", "surrogateescape")}
+    return streams | {"stdin": subprocess.DEVNULL if text is None else subprocess.PIPE}
+
+
+class _Process(subprocess.Popen[bytes]):
+    """A process whose end is noticed when it comes.
+
+    With a timeout, Popen looks for it and sleeps in between: 1.2 ms for true(1) instead of 0.8, 4 for a batch
+    of ip(8) instead of 1.5.
+    """
+
+    def wait(self, timeout: float | None = None) -> int:
+        """See `subprocess.Popen`."""
+        if timeout is not None and self.returncode is None and hasattr(os, "pidfd_open"):
+            with suppress(OSError):
+                ended = os.pidfd_open(self.pid)
+                try:
+                    look = select.poll()
+                    look.register(ended, select.POLLIN)
+                    look.poll(max(timeout, 0.0) * 1000)
+                finally:
+                    os.close(ended)
+                timeout = 0.0
+        return super().wait(timeout)
 
 
 class LocalExecutor:
@@ -57,26 +78,33 @@ class LocalExecutor:
 
     def run(self, command: Command) -> CommandResult:
         """See `Executor`. A missing program is code 127, a time-out code 124."""
-        text = command.stdin if isinstance(command.stdin, str) else None
         source = command.stdin.open("rb") if isinstance(command.stdin, Path) else nullcontext()
         try:
             with source as file:
-                done = subprocess.run(
-                    command.argv,
-                    **_streams(command, text, file),
-                    timeout=command.timeout,
-                    env=self._environment(command),
-                    umask=0o022,
-                    process_group=self._process_group,
-                    check=False,
-                )
+                return self._run(command, file)
         except FileNotFoundError:
             return CommandResult(NOT_FOUND, "", f"{command.argv[0]}: not found")
         except subprocess.TimeoutExpired:
             return CommandResult(TIMED_OUT, "", f"no answer within {command.timeout:g} seconds, given up")
         except (OSError, ValueError) as error:
             return CommandResult(126, "", f"{command.argv[0]}: {error}")
-        return CommandResult(_code(done.returncode), _text(done.stdout or b""), _text(done.stderr or b""))
+
+    def _run(self, command: Command, file: IO[bytes] | None) -> CommandResult:
+        text = command.stdin if isinstance(command.stdin, str) else None
+        with _Process(
+            command.argv,
+            **_streams(command, text, file),
+            env=self._environment(command),
+            umask=0o022,
+            process_group=self._process_group,
+        ) as process:
+            try:
+                data = None if text is None else text.encode("utf-8", "surrogateescape")
+                out, err = process.communicate(data, timeout=command.timeout)
+            except BaseException:
+                process.kill()
+                raise
+        return CommandResult(_code(process.returncode), _text(out or b""), _text(err or b""))
 
     def attach(self, command: Command) -> int:
         """See `Executor`. An interrupt from the terminal is for the command, not for potnet."""
