@@ -21,6 +21,8 @@ from typing import Any
 MOUNTS = (
     "mount --make-rprivate /",
     "mount -t tmpfs tmpfs /run",
+    # It shows the links of the namespace that it is mounted in.
+    "mount -t sysfs sysfs /sys",
     "mkdir -p /run/netns /run/upper /run/work /run/state",
     "mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work /etc",
     "mkdir -p /etc/netns",

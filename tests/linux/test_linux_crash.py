@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from linux_world import World
 
 #: In each of so many worlds at once; 204 starts and stops in all.
@@ -124,33 +123,3 @@ def _fail_a_stop(world: World) -> None:
         world.potnet("stop", "pan")
         assert world.snapshot() == before, f"call {number}: {done.err}"
         world.potnet("start", "pan")
-
-
-@pytest.mark.parametrize(("tool", "package"), [("nft", "nftables"), ("conntrack", "conntrack")])
-def test_a_missing_tool_is_said_before_anything_is_changed(world: World, tool: str, package: str) -> None:
-    before = several(world)
-    # An empty file hides the program: what cannot be run is not found.
-    real = world.run("sh", "-c", f"readlink -f $(command -v {tool})").out.strip()
-    world.run("mount", "--bind", "/dev/null", real)
-    refused = world.try_potnet("start", "wok")
-    assert refused.code == 1
-    assert refused.err == (
-        f"potnet: cannot start wok: this host lacks {tool}\nhint: on Debian: apt-get install {package}\n"
-    )
-    world.run("umount", real)
-    assert world.snapshot() == before
-
-
-def test_a_full_bridge_takes_no_more(world: World) -> None:
-    for name in ("wok", "pan"):
-        world.potnet("create", "-p", name, "-N", "public-bridge")
-    world.potnet("start", "pan")
-    lines = (
-        f"link add name f{n} type veth peer name g{n}\nlink set f{n} master bridge0" for n in range(1022)
-    )
-    world.run("ip", "-batch", "-", stdin="\n".join(lines) + "\n")
-    before = world.run("ip", "-br", "link").out
-    refused = world.try_potnet("start", "wok")
-    assert refused.code == 1
-    assert "hint: a bridge takes 1023 members" in refused.err
-    assert world.run("ip", "-br", "link").out == before

@@ -46,7 +46,7 @@ class Linux:
         self._renderer = Renderer()
         self._filter = nft.Filter(template)
         self._uplink = Uplink(template)
-        self._preconditions = Preconditions(self._observer, self._filter)
+        self._preconditions = Preconditions(self._observer, self._filter, self._uplink)
 
     @property
     def traits(self) -> Traits:

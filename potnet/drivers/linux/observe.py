@@ -33,11 +33,13 @@ _NO_FILE = ("No such file or directory", "Not a directory")
 #: ssh(1) itself failed: the command may not even have begun.
 _NO_CONNECTION = 255
 
+#: BR_MAX_PORTS in net/bridge/br_private.h is 1024, and port 0 is none.
+BRIDGE_PORTS = 1023
+
 TRAITS = Traits(
     own_programs=False,
     etc=OWN_ETC,
-    # BR_MAX_PORTS in net/bridge/br_private.h is 1024, and port 0 is none.
-    bridge_ports=1023,
+    bridge_ports=BRIDGE_PORTS,
     confines=False,
     to_prepare=False,
 )

@@ -1,68 +1,176 @@
-"""What a Linux host must have before anything is changed: tools, a place for namespaces, nftables."""
+"""What a Linux host must have before anything is changed: tools, places for namespaces, and a kernel for it.
+
+Whether the kernel can do what a new bridge needs is tried where it changes nothing: in a network namespace
+that ends with the look.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
-from potnet.actions import Action, CreateEpair, LoadAnchor, StartJail
+from potnet.actions import (
+    Action,
+    AddMember,
+    CreateBridge,
+    CreateEpair,
+    LoadAnchor,
+    MakeDirectory,
+    StartJail,
+)
 from potnet.drivers.linux.filter import Filter
-from potnet.drivers.linux.names import LONGEST_ALIAS, NAMESPACES, root_mark
-from potnet.drivers.linux.observe import Observer
+from potnet.drivers.linux.names import LONGEST_ALIAS, NAMESPACES, OWN_ETC, root_mark
+from potnet.drivers.linux.observe import BRIDGE_PORTS, Observer
+from potnet.drivers.linux.uplink import External, Uplink, arriving
 from potnet.errors import HostError
 from potnet.ruleset import SourceNat
 
 #: Each tool and the Debian package that has it.
-PACKAGES = {"ip": "iproute2", "ss": "iproute2", "nft": "nftables", "conntrack": "conntrack"}
-#: Prints the names of missing tools, and of the folder of namespaces where none can be made.
-_LOOK = """for tool in "$@"; do command -v "$tool" >/dev/null || echo "$tool"; done
-for folder in /run/netns /run; do [ ! -e "$folder" ] || break; done
-[ -w "$folder" ] || echo /run/netns
+PACKAGES = {
+    "ip": "iproute2",
+    "ss": "iproute2",
+    "tc": "iproute2",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+}
+#: Prints the names of missing tools, the folders where nothing can be made, and the members of bridges as
+#: NAME=NUMBER. Arguments: tools, --, bridges.
+_LOOK = f"""while [ "$1" != -- ]; do command -v "$1" >/dev/null || echo "$1"; shift; done
+shift
+for bridge; do set -- /sys/class/net/$bridge/brif/*; echo $bridge=$#; done
+look() {{ if [ -e "$1" ]; then [ -w "$1" ]; else [ -w "${{1%/*}}" ]; fi || echo "$1"; }}
+look {NAMESPACES}; look {OWN_ETC}
 """
+#: Makes what a bridge needs, and prints what could not be made and what was said of it. $1: an uplink, too.
+_ARRIVE = "; ".join(f"try tc tc {line}" for line in arriving("epair0b", "epair0a"))
+_TRY = f"""try() {{ what=$1; shift; said=$("$@" 2>&1) || {{ echo $what: $said; exit; }}; }}
+try bridge ip link add bridge0 type bridge mcast_snooping 0
+try veth ip link add epair0a type veth peer name epair0b
+if [ $1 = outside ]; then
+  [ -d /proc/sys/net/ipv6 ] || {{ echo ipv6:; exit; }}
+  {_ARRIVE}
+fi
+try nft nft -f -
+"""
+#: What of a kernel can be missing, and what helps.
+_KERNEL = {
+    "bridge": ("has no bridges", "`modprobe bridge`, or a kernel with CONFIG_BRIDGE"),
+    "veth": ("has no veth pairs", "`modprobe veth`, or a kernel with CONFIG_VETH"),
+    "ipv6": ("has no IPv6", "give the pot an IPv4 stack, or start the host without ipv6.disable=1"),
+    "tc": (
+        "has not all that tc needs to lead IPv6 to the host",
+        "`modprobe -a sch_ingress cls_u32 act_mirred`, or a kernel with these",
+    ),
+    "nft": (
+        "does not take potnet's nftables rules",
+        "it takes nft 1.0 and Linux 5.6 with NAT, fib and maps in nf_tables; for IPv6 Linux 5.16",
+    ),
+}
 
 
 class Preconditions:
-    """Looks once in the life of a command, and only when there is something to do."""
+    """Looks once in the life of a command for each kind of thing, and only when there is something to do."""
 
-    def __init__(self, observer: Observer, rules: Filter) -> None:
+    def __init__(self, observer: Observer, rules: Filter, uplink: Uplink) -> None:
         self._observer = observer
         self._filter = rules
+        self._uplink = uplink
         self._looked = False
+        self._tried: set[str] = set()
 
     def check(self, actions: Sequence[Action]) -> None:
         """Raises HostError when the actions cannot be carried out here; changes nothing."""
-        if any(isinstance(action, (StartJail, CreateEpair, LoadAnchor)) for action in actions):
-            self._look()
+        if any(map(_needs_look, actions)):
+            self._look(actions)
         for action in actions:
             match action:
                 case StartJail(jail) if jail.vnet_interfaces:
                     _check_root(jail.root)
-                case LoadAnchor(anchor, SourceNat() as rules):
-                    self._try(self._filter.table(anchor, rules))
+                case CreateBridge(members=(external,)):
+                    self._check_external(external)
+        if any(isinstance(action, CreateBridge) for action in actions):
+            self._try(actions)
 
-    def _look(self) -> None:
+    def _look(self, actions: Sequence[Action]) -> None:
         if self._looked:
             return
-        missing = self._observer.run("sh", "-c", _LOOK, "sh", *PACKAGES).out.split()
+        joined = Counter(action.bridge for action in actions if isinstance(action, AddMember))
+        argv = ("sh", "-c", _LOOK, "sh", *PACKAGES, "--", *joined)
+        missing = self._observer.run(*argv).out.split()
+        tools = [each for each in missing if each in PACKAGES]
+        if tools:
+            packages = " ".join(dict.fromkeys(PACKAGES[tool] for tool in tools))
+            raise HostError(
+                f"this host lacks {', '.join(tools)}", hint=f"on Debian: apt-get install {packages}"
+            )
         if NAMESPACES in missing:
             raise HostError(
                 f"no network namespace can be made in {NAMESPACES}: it cannot be written to",
                 hint="run it as root; in a namespace of your own, `mount -t tmpfs tmpfs /run` first",
             )
-        if missing:
-            packages = " ".join(dict.fromkeys(PACKAGES[tool] for tool in missing))
+        if OWN_ETC in missing:
             raise HostError(
-                f"this host lacks {', '.join(missing)}", hint=f"on Debian: apt-get install {packages}"
+                f"the pots' files cannot be put into {OWN_ETC}: it cannot be written to",
+                hint="run it as root; in a namespace of your own, mount something there first",
             )
+        _check_room(joined, missing)
         self._looked = True
 
-    def _try(self, text: str) -> None:
-        """Let the kernel look at the whole table without taking it."""
-        result = self._observer.run("nft", "-c", "-f", "-", stdin=text)
-        if result.code != 0:
-            said = next(iter(result.err.strip().splitlines()), "no reason given")
+    def _check_external(self, external: str) -> None:
+        """IPv6 on a bridge takes an interface that sends under other MAC addresses than its own, too."""
+        found = External.of(external, self._observer.link(external) or {})
+        wireless = self._observer.run("test", "-e", f"/sys/class/net/{external}/phy80211").code == 0
+        if found.mac is None or wireless:
+            why = "is a wireless one" if wireless else "is not of Ethernet's kind"
             raise HostError(
-                f"nftables on this host does not take potnet's rules: {said}",
-                hint="it needs root, Linux 5.6 with NAT, fib and maps in nf_tables, and nft 1.0",
+                f"the public bridge for IPv6 cannot have {external} as its member: it {why}",
+                hint="give the pot an IPv4 stack, or name another interface as network.external_interface",
+            )
+
+    def _try(self, actions: Sequence[Action]) -> None:
+        """Let the kernel make it all in a namespace that nobody sees."""
+        external = any(isinstance(action, CreateBridge) and action.members for action in actions)
+        rules = "".join(
+            self._filter.table(action.anchor, action.rules)
+            for action in actions
+            if isinstance(action, LoadAnchor) and isinstance(action.rules, SourceNat)
+        )
+        if external:
+            stand_in = External("epair0a", "02:00:00:00:00:01", 1500, False)
+            rules += self._uplink.table("bridge0", stand_in, ("epair0b", "epair0b"))
+        kind = "outside" if external else "inside"
+        if kind in self._tried:
+            return
+        argv = ("unshare", "--net", "sh", "-c", _TRY, "sh", kind)
+        result = self._observer.run(*argv, stdin=rules)
+        what, _, said = result.out.strip().partition(":")
+        if result.code != 0:
+            raise HostError(
+                f"no network namespace can be made here: {result.err.strip() or 'no reason given'}",
+                hint="it needs root, or root of a namespace (unshare -Urnm)",
+            )
+        if what:
+            lack, hint = _KERNEL[what]
+            raise HostError(f"the kernel of this host {lack}{f': {said.strip()}' if said else ''}", hint=hint)
+        self._tried |= {kind, "inside"}
+
+
+def _needs_look(action: Action) -> bool:
+    if isinstance(action, MakeDirectory):
+        return action.path.startswith(OWN_ETC)
+    return isinstance(action, (StartJail, CreateEpair, CreateBridge, LoadAnchor))
+
+
+def _check_room(joined: Mapping[str, int], words: Sequence[str]) -> None:
+    """Plans count pots, but others may have given a bridge members, too. words: NAME=NUMBER among others."""
+    for word in words:
+        bridge, _, number = word.partition("=")
+        if number.isdigit() and int(number) + joined[bridge] > BRIDGE_PORTS:
+            raise HostError(
+                f"{bridge} has all the members that a bridge can have ({BRIDGE_PORTS})",
+                hint="stop a pot on it, or use another bridge: `potnet create-private-bridge`",
             )
 
 

@@ -58,7 +58,7 @@ class Uplink:
         listen = () if external.promiscuous else (f"link set dev {external.name} promisc on",)
         return (
             Ip((*wire, *listen)),
-            arriving(far, external.name),
+            Command(("tc", "-batch", "-"), stdin=_text(arriving(far, external.name))),
             Command(("nft", "-f", "-"), stdin=self.table(bridge, external, (near, far))),
         )
 
@@ -75,14 +75,17 @@ class Uplink:
         return self._template("nft-uplink.j2", values)
 
 
-def arriving(far: str, external: str) -> Command:
-    """Lets all that comes out at an end of a wire arrive at another interface."""
+def arriving(far: str, external: str) -> tuple[str, ...]:
+    """What tc(8) has to do for all that comes out at an end of a wire to arrive at another interface."""
     every = "protocol ipv6 u32 match u32 0 0"
-    lines = (
+    return (
         f"qdisc add dev {far} clsact",
         f"filter add dev {far} ingress {every} action mirred ingress redirect dev {external}",
     )
-    return Command(("tc", "-batch", "-"), stdin="".join(f"{line}\n" for line in lines))
+
+
+def _text(lines: tuple[str, ...]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def part(bridge: str, near: Mapping[str, Any]) -> tuple[tuple[Command, ...], tuple[str, ...]]:

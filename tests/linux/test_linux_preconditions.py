@@ -1,0 +1,140 @@
+"""What a Linux host lacks is said before anything is changed."""
+
+from __future__ import annotations
+
+import pytest
+from linux_world import World
+
+#: In the place of a tool: it says what a kernel without something says, and does all else.
+STUB = """#!/bin/sh
+case "$*" in
+*"{words}"*) echo "{said}" >&2; exit 2;;
+esac
+exec {tool} "$@"
+"""
+
+
+def pots(world: World) -> dict[str, str]:
+    """One pot for each kind of bridge, none of them running; the host as it is."""
+    world.potnet("create", "-p", "wok", "-N", "public-bridge")
+    world.potnet("create", "-p", "pan", "-N", "public-bridge", "-S", "ipv6")
+    return world.snapshot()
+
+
+def stub(world: World, tool: str, words: str, said: str) -> str:
+    """Put a stub in the place of a tool and return the PATH that finds it."""
+    real = world.run("sh", "-c", f"command -v {tool}").out.strip()
+    world.run("mkdir", "-p", "/run/stubs")
+    world.run("tee", f"/run/stubs/{tool}", stdin=STUB.format(words=words, said=said, tool=real))
+    world.run("chmod", "755", f"/run/stubs/{tool}")
+    return f"/run/stubs:{world.run('printenv', 'PATH').out.strip()}"
+
+
+@pytest.mark.parametrize(
+    ("tool", "package"),
+    [("nft", "nftables"), ("conntrack", "conntrack"), ("tc", "iproute2"), ("unshare", "util-linux")],
+)
+def test_a_missing_tool(world: World, tool: str, package: str) -> None:
+    before = pots(world)
+    # An empty file hides the program: what cannot be run is not found.
+    real = world.run("sh", "-c", f"readlink -f $(command -v {tool})").out.strip()
+    world.run("mount", "--bind", "/dev/null", real)
+    refused = world.try_potnet("start", "wok")
+    assert refused.code == 1
+    assert refused.err == (
+        f"potnet: cannot start wok: this host lacks {tool}\nhint: on Debian: apt-get install {package}\n"
+    )
+    world.run("umount", real)
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("pot", "tool", "words", "said", "lack"),
+    [
+        ("wok", "ip", "type bridge", "Error: Unknown device type.", "has no bridges"),
+        ("wok", "ip", "type veth", "Error: Unknown device type.", "has no veth pairs"),
+        ("pan", "tc", "clsact", "Error: Specified qdisc kind is unknown.", "has not all that tc needs"),
+        ("pan", "tc", "mirred", "Error: Failed to load TC action module.", "has not all that tc needs"),
+        ("wok", "nft", "-f -", "Error: Not supported", "does not take potnet's nftables rules"),
+        ("pan", "nft", "-f -", "Error: Not supported", "does not take potnet's nftables rules"),
+        ("pan", "unshare", "--net", "unshare: Invalid argument", "no network namespace can be made"),
+    ],
+)
+def test_a_kernel_without_something(
+    world: World, pot: str, tool: str, words: str, said: str, lack: str
+) -> None:
+    before = pots(world)
+    refused = world.try_potnet("start", pot, PATH=stub(world, tool, words, said))
+    assert refused.code == 1
+    assert lack in refused.err
+    assert said in refused.err
+    assert "\nhint: " in refused.err
+    assert world.snapshot() == before
+    world.potnet("start", pot)
+
+
+def test_a_kernel_without_ipv6(world: World) -> None:
+    before = pots(world)
+    world.run("mount", "-t", "tmpfs", "tmpfs", "/proc/sys/net")
+    refused = world.try_potnet("start", "pan")
+    assert (refused.code, "the kernel of this host has no IPv6" in refused.err) == (1, True)
+    world.run("umount", "/proc/sys/net")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("kind", ["wireless", "no Ethernet"])
+def test_an_interface_that_no_bridge_can_have(world: World, kind: str) -> None:
+    pots(world)
+    if kind == "wireless":
+        world.run("mount", "-t", "tmpfs", "tmpfs", "/sys/class/net")
+        world.run("mkdir", "-p", "/sys/class/net/eth0/phy80211")
+    else:
+        if world.run("ip", "tuntap", "add", "dev", "tunnel", "mode", "tun").code:
+            pytest.skip("there is no /dev/net/tun")
+        world.run("mkdir", "-p", "/run/config/potnet")
+        world.run("tee", "/run/config/potnet/potnet.toml", stdin='[network]\nexternal_interface = "tunnel"\n')
+    before = world.snapshot()
+    refused = world.try_potnet("start", "pan")
+    assert refused.code == 1
+    assert "the public bridge for IPv6 cannot have" in refused.err
+    assert ("wireless" if kind == "wireless" else "not of Ethernet's kind") in refused.err
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("/run/netns", "no network namespace can be made in /run/netns"),
+        ("/etc/netns", "the pots' files cannot be put into /etc/netns"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_to(world: World, folder: str, said: str) -> None:
+    world.potnet("create", "-p", "casserole", "-N", "public-bridge")
+    world.run("mount", "--bind", folder, folder)
+    world.run("mount", "-o", "remount,bind,ro", folder)
+    refused = world.try_potnet("start", "casserole")
+    assert refused.code == 1
+    assert said in refused.err
+    refused = world.try_potnet("create", "-p", "wok", "-N", "public-bridge")
+    assert refused.code == 1
+    assert said in refused.err
+    assert [each["name"] for each in world.facts("list")] == ["casserole"]
+
+
+def test_a_full_bridge_takes_no_more(world: World) -> None:
+    for name in ("wok", "pan"):
+        world.potnet("create", "-p", name, "-N", "public-bridge")
+    world.potnet("start", "pan")
+    lines = (
+        f"link add name f{n} type veth peer name g{n}\nlink set f{n} master bridge0" for n in range(1022)
+    )
+    assert world.run("ip", "-batch", "-", stdin="\n".join(lines) + "\n").code == 0
+    before = world.run("ip", "-br", "link").out
+    refused = world.try_potnet("-v", "start", "wok")
+    assert refused.code == 1
+    assert "cannot start wok: bridge0 has all the members that a bridge can have (1023)" in refused.err
+    assert "\nhint: stop a pot on it" in refused.err
+    assert "netns add" not in refused.err
+    assert world.run("ip", "-br", "link").out == before
+    world.run("ip", "link", "del", "f7")
+    assert world.potnet("start", "wok") == "wok started\n"
