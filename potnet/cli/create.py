@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import BRIDGE, Command, Options, opened
 from potnet.cli.output import tell
 
 NETWORK_TYPES = ["inherit", "alias", "public-bridge", "private-bridge"]
@@ -32,7 +32,7 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
     help="An address, or auto for the lowest free one; repeatable for alias.",
 )  # fmt: skip
 @click.option("-S", "--stack", type=click.Choice(STACKS), help="Default: network.stack of the configuration.")
-@click.option("-B", "--bridge", metavar="BRIDGE", help="The private bridge it is on.")
+@click.option("-B", "--bridge", type=BRIDGE, help="The private bridge it is on.")
 @click.option(
     "-d", "--dns", "resolver", metavar="RESOLVER", help="inherit (default), off, pot or custom:FILE.",
 )  # fmt: skip

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import BRIDGE, POT, Command, Options, opened
 from potnet.cli.output import tell
 
 
 @click.command(cls=Command)
-@click.option("-p", "--pot", metavar="POT", help="Destroy this pot, which must be stopped.")
-@click.option("-B", "--bridge", metavar="BRIDGE", help="Destroy this private bridge, which must be unused.")
+@click.option("-p", "--pot", type=POT, help="Destroy this pot, which must be stopped.")
+@click.option("-B", "--bridge", type=BRIDGE, help="Destroy this private bridge, which must be unused.")
 @click.pass_obj
 def destroy(options: Options, pot: str | None, bridge: str | None) -> None:
     """Destroy a pot or a private bridge and give back its addresses.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import BRIDGE, Command, Options, opened
 from potnet.cli.output import emit
 
 
 @click.command(cls=Command)
-@click.option("-B", "--bridge", metavar="BRIDGE", help="The pots of this bridge only.")
+@click.option("-B", "--bridge", type=BRIDGE, help="The pots of this bridge only.")
 @click.option(
     "--format", "form", type=click.Choice(["unbound", "hosts"]), default="unbound", show_default=True,
     help="Lines for unbound.conf(5), or for hosts(5).",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import POT, POT_FIRST, Command, Options, opened
 
 
 @click.command(cls=Command)
-@click.argument("name", required=False, metavar="[POT]")
-@click.option("-p", "--pot", metavar="POT", help="The pot.")
+@click.argument("name", required=False, type=POT, metavar="[POT]")
+@click.option("-p", "--pot", type=POT, help="The pot.")
 @click.pass_context
 def run(ctx: click.Context, name: str | None, pot: str | None) -> None:
     """Start a pot if it is stopped, then open a shell in it."""
@@ -24,8 +24,8 @@ def run(ctx: click.Context, name: str | None, pot: str | None) -> None:
 
 
 @click.command("exec", cls=Command, context_settings={"allow_interspersed_args": False})
-@click.option("-p", "--pot", metavar="POT", help="The pot, in place of the first argument.")
-@click.argument("words", nargs=-1, metavar="POT -- COMMAND [ARGUMENT]...", type=click.UNPROCESSED)
+@click.option("-p", "--pot", type=POT, help="The pot, in place of the first argument.")
+@click.argument("words", nargs=-1, type=POT_FIRST, metavar="POT -- COMMAND [ARGUMENT]...")
 @click.pass_context
 def execute(ctx: click.Context, pot: str | None, words: tuple[str, ...]) -> None:
     """Run a command in a running pot and exit with its code."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import POT, Command, Options, opened
 from potnet.cli.output import tell
 
 
 @click.command("export-ports", cls=Command)
 @click.option(
-    "-p", "--pot", metavar="POT", envvar="POTNET_POT",
+    "-p", "--pot", type=POT, envvar="POTNET_POT",
     help="The pot; without it POTNET_POT in the environment, else the only pot there is.",
 )  # fmt: skip
 @click.option(

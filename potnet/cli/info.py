@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from potnet.cli import views
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import BRIDGE, POT, Command, Options, opened
 from potnet.cli.output import emit
 
 
 @click.command(cls=Command)
-@click.option("-p", "--pot", metavar="POT", help="A pot.")
-@click.option("-B", "--bridge", metavar="BRIDGE", help="A bridge.")
+@click.option("-p", "--pot", type=POT, help="A pot.")
+@click.option("-B", "--bridge", type=BRIDGE, help="A bridge.")
 @click.option("-E", "--environment", is_flag=True, help="Print the pot's facts as shell variables.")
 @click.option("-v", "--verbose", is_flag=True, expose_value=False, help="As in pot: all is shown anyway.")
 @click.pass_obj

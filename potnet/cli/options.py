@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from potnet.app import App
 
 
@@ -47,6 +49,35 @@ class Options:
         """Keep one value; of several -v each counts, of anything else the last one holds."""
         setattr(self, name, self.verbose + value if name == "verbose" else value)
         self.given[name] = origin
+
+
+class StoredName(click.types.StringParamType):
+    """The name of a pot or bridge, which shells complete from the store; whether there is one is not asked.
+
+    name: also what help shows in its place. leads: of several words only the first one is such a name.
+    """
+
+    def __init__(self, name: Literal["pot", "bridge"], leads: bool = False) -> None:
+        self.name: Literal["pot", "bridge"] = name
+        self._leads = leads
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names that are not on the line yet."""
+        from click.shell_completion import CompletionItem
+
+        from potnet.cli.completion import stored_names
+
+        value = ctx.params.get(str(param.name))
+        given = value if isinstance(value, tuple) else ()
+        if given and self._leads:
+            return []
+        found = stored_names(ctx.ensure_object(Options), self.name)
+        return [CompletionItem(name) for name in found if name.startswith(incomplete) and name not in given]
+
+
+POT, BRIDGE, POT_FIRST = StoredName("pot"), StoredName("bridge"), StoredName("pot", leads=True)
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:

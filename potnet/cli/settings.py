@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import POT, Command, Options, opened
 from potnet.cli.output import tell
 
-_pot = click.option("-p", "--pot", metavar="POT", required=True, help="The pot.")
+_pot = click.option("-p", "--pot", type=POT, required=True, help="The pot.")
 _FILE = click.Path(path_type=Path)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from potnet.cli import views
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import BRIDGE, POT, Command, Options, opened
 from potnet.cli.output import emit
 
 
 @click.command(cls=Command)
-@click.option("-b", "--bridge", metavar="BRIDGE", help="The addresses taken on this private bridge.")
-@click.option("-p", "--pot", metavar="POT", help="What this pot uses and which ports lead to it.")
+@click.option("-b", "--bridge", type=BRIDGE, help="The addresses taken on this private bridge.")
+@click.option("-p", "--pot", type=POT, help="What this pot uses and which ports lead to it.")
 @click.option("-a", "--all", "all_", is_flag=True, help="The same for every pot.")
 @click.pass_obj
 def show(options: Options, bridge: str | None, pot: str | None, all_: bool) -> None:

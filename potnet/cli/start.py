@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import POT, Command, Options, opened
 from potnet.cli.output import tell
 
 if TYPE_CHECKING:
     from potnet.operations.start import Outcome
 
-_names = click.argument("names", nargs=-1, metavar="[POT]...")
-_pots = click.option("-p", "--pot", "pots", multiple=True, metavar="POT", help="A pot; repeatable.")
+_names = click.argument("names", nargs=-1, type=POT, metavar="[POT]...")
+_pots = click.option("-p", "--pot", "pots", multiple=True, type=POT, help="A pot; repeatable.")
 
 
 def _one_choice(names: tuple[str, ...], *others: bool) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import BRIDGE, Command, Options, opened
 from potnet.cli.output import tell
 
-_bridge = click.option("-B", "--bridge", metavar="BRIDGE", help="A private bridge; default: the public one.")
+_bridge = click.option("-B", "--bridge", type=BRIDGE, help="A private bridge; default: the public one.")
 
 
 @click.command("vnet-start", cls=Command)

@@ -1,0 +1,25 @@
+"""What shells complete names from. See etc/completions, and click's documentation on shell completion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from potnet.cli.options import Options, opened
+
+
+def stored_names(options: Options, what: Literal["pot", "bridge"]) -> Sequence[str]:
+    """The names in the store that a command with these options would use.
+
+    As in a dry run nothing is made or changed. Whatever is wrong is for the command itself to say, since the
+    user is in the middle of a line.
+    """
+    from potnet.operations import names
+
+    find = names.pot_names if what == "pot" else names.bridge_names
+    try:
+        with opened(replace(options, dry_run=True, quiet=True, verbose=0), changes_host=False) as app:
+            return find(app)
+    except Exception:
+        return ()
