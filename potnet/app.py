@@ -32,7 +32,7 @@ REAL = {"freebsd": "FreeBSD", "linux": "Linux"}
 class Settings:
     """What the command line asks for; None leaves it to the configuration.
 
-    changes_host: the command may change something.
+    changes_host: the command may change something. restores: it can do with a damaged store.
     """
 
     config_file: Path | None = None
@@ -43,11 +43,14 @@ class Settings:
     verbose: int = 0
     quiet: bool = False
     changes_host: bool = False
+    restores: bool = False
 
 
 @dataclass
 class App:
     """What operations work with. notify: tells the user one line beside the result.
+
+    damaged: the store on disk is, and an empty one in memory stands for it; restoring only.
 
     Executor and driver are made when they are first used: what only reads the store does without them.
     """
@@ -59,6 +62,7 @@ class App:
     locks: Locks
     make_executor: Callable[[], Executor]
     dry_run: bool = False
+    damaged: bool = False
 
     @cached_property
     def executor(self) -> Executor:
@@ -106,8 +110,8 @@ def open_app(settings: Settings) -> Iterator[App]:
     if kind == "linux" and config.origin.get("paths.jails", DEFAULT) == DEFAULT:
         # Beside the store, which root of a user namespace may write to, too.
         config = replace(config, jails=str(directory.absolute() / "jails"))
-    opener = Store.open_copy if settings.dry_run else Store.open
-    with opener(directory, kind) as store:
+    store, damaged = _store(settings, directory, kind)
+    with store, store.blamed():
         yield App(
             config=with_anchors_in_force(config, store),
             store=store,
@@ -116,7 +120,17 @@ def open_app(settings: Settings) -> Iterator[App]:
             locks=Locks(None if settings.dry_run else directory / "locks"),
             make_executor=lambda: _executor(settings, kind, via, directory),
             dry_run=settings.dry_run,
+            damaged=damaged,
         )
+
+
+def _store(settings: Settings, directory: Path, kind: str) -> tuple[Store, bool]:
+    """The store, and whether it is damaged, which only restoring can do with."""
+    if settings.restores:
+        from potnet.store.backups import open_for_restore
+
+        return open_for_restore(directory, kind, copy=settings.dry_run)
+    return (Store.open_copy if settings.dry_run else Store.open)(directory, kind), False
 
 
 def with_anchors_in_force(config: Config, store: Store) -> Config:

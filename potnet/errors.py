@@ -41,7 +41,11 @@ class ConfigError(PotnetError):
 
 
 class StoreError(PotnetError):
-    """The store is damaged, newer than this program, or of another kind of host."""
+    """The store is newer than this program, of another kind of host, locked, or cannot be read or written."""
+
+
+class DamagedError(StoreError):
+    """A file is no store, or not whole any more."""
 
 
 class HostError(PotnetError):

@@ -41,6 +41,7 @@ COMMANDS = {
     "create-private-bridge": "bridges:create_private_bridge",
     "vnet-start": "vnet:vnet_start",
     "vnet-stop": "vnet:vnet_stop",
+    "store": "store:store",
     "config": "configuration:config",
 }
 

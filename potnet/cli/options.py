@@ -130,8 +130,11 @@ class Command(click.Command):
 
 
 @contextmanager
-def opened(options: Options, *, changes_host: bool) -> Iterator[App]:
-    """The application, for one operation. changes_host: the command is not one that only looks."""
+def opened(options: Options, *, changes_host: bool, restores: bool = False) -> Iterator[App]:
+    """The application, for one operation. changes_host: the command is not one that only looks.
+
+    restores: it can do with a damaged store.
+    """
     from potnet.app import Settings, open_app
 
     settings = Settings(
@@ -143,6 +146,7 @@ def opened(options: Options, *, changes_host: bool) -> Iterator[App]:
         verbose=options.verbose,
         quiet=options.quiet,
         changes_host=changes_host,
+        restores=restores,
     )
     with open_app(settings) as app:
         options.output = options.output or app.config.output

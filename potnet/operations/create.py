@@ -73,8 +73,15 @@ def create(app: App, request: CreateRequest) -> Pot:
         raise UsageError(
             "-b unpacks a release into a new root, --path uses one that exists", hint="give one of the two"
         )
-    with app.store.transaction():
-        pot = _reserve(app, request, draft)
+    # From the reservation on nobody may put another store in the place of this one.
+    with app.locks.share():
+        with app.store.transaction():
+            pot = _reserve(app, request, draft)
+        return _laid_out(app, pot, base)
+
+
+def _laid_out(app: App, pot: Pot, base: str | None) -> Pot:
+    """The pot, with its root; without one it is forgotten."""
     with app.locks.hold(f"pot-{pot.name}"):
         try:
             _make_root(app, pot, base)

@@ -11,17 +11,13 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from potnet.errors import StoreError
+from potnet.errors import DamagedError, StoreError
 
 #: How long to wait for another process that is writing.
 BUSY_SECONDS = 30.0
 
 #: What to say for a primary result code (https://www.sqlite.org/rescode.html): message, hint.
 _BUSY = ("is locked by another process", "wait until the other potnet is done, then repeat the command")
-_DAMAGED = (
-    "is damaged or is no store",
-    "put back a backup of it, or move it away to begin with an empty store",
-)
 _DENIED = (
     "cannot be written",
     "run this as the user that owns the store, usually root; its file system must not be read-only",
@@ -29,8 +25,6 @@ _DENIED = (
 _TROUBLES = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_NOTADB: _DAMAGED,
     sqlite3.SQLITE_READONLY: _DENIED,
     sqlite3.SQLITE_PERM: _DENIED,
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "run this as the user that owns the store, usually root"),
@@ -38,10 +32,24 @@ _TROUBLES = {
     sqlite3.SQLITE_IOERR: ("cannot be read or written", "see whether the disk is full, then the system log"),
 }
 
-#: What sqlite3 raises, and what it raises for a value that no column can hold.
-_FAILURES = (sqlite3.Error, UnicodeEncodeError, OverflowError)
+_DAMAGES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+#: What sqlite3 raises, for a value that no column can hold and for text that is none, too.
+FAILURES = (sqlite3.Error, UnicodeError, OverflowError)
 
 Row = tuple[Any, ...]
+
+
+class RefusedError(StoreError):
+    """SQLite refused for a reason that is not foreseen: the store is damaged, or potnet has a bug."""
+
+
+def damaged(place: str, what: str | None = None) -> DamagedError:
+    """The error for a file at `place` that is no whole store; what: what is wrong, if that is known."""
+    return DamagedError(
+        f"the store {place} is damaged{f': {what}' if what else ' or is no store'}",
+        hint="`potnet store restore FILE` puts a backup in its place",
+    )
 
 
 def trouble(place: str, error: Exception) -> StoreError:
@@ -49,8 +57,25 @@ def trouble(place: str, error: Exception) -> StoreError:
     if isinstance(error, UnicodeEncodeError | OverflowError):
         return StoreError(f"the store {place} cannot hold this value: {error}", hint="use names in UTF-8")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    what, hint = _TROUBLES.get(code, (f"refused: {error}", "this is a fault in potnet; please report it"))
+    garbled = isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error)
+    if code in _DAMAGES or garbled:
+        return damaged(place)
+    if code not in _TROUBLES:
+        hint = "this is a fault in potnet; please report it"
+        return RefusedError(f"the store {place} refused: {error}", hint=hint)
+    what, hint = _TROUBLES[code]
     return StoreError(f"the store {place} {what}", hint=hint)
+
+
+def connect(uri: str, place: str) -> sqlite3.Connection:
+    """Open a database as a store wants it; `place` is what messages call it."""
+    try:
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+    except FAILURES as error:
+        raise trouble(place, error) from error
+    return connection
 
 
 class Database:
@@ -65,14 +90,14 @@ class Database:
         """All rows of a query."""
         try:
             return self._connection.execute(sql, values).fetchall()
-        except _FAILURES as error:
+        except FAILURES as error:
             raise trouble(self._place, error) from error
 
     def row(self, sql: str, *values: object) -> Row | None:
         """The first row of a query, or None."""
         try:
             found: Row | None = self._connection.execute(sql, values).fetchone()
-        except _FAILURES as error:
+        except FAILURES as error:
             raise trouble(self._place, error) from error
         return found
 
@@ -80,14 +105,14 @@ class Database:
         """The rows of a query one by one, for a reader that may stop early."""
         try:
             yield from self._connection.execute(sql, values)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise trouble(self._place, error) from error
 
     def change(self, sql: str, *values: object) -> int:
         """Run one changing statement; returns how many rows it changed."""
         try:
             return self._connection.execute(sql, values).rowcount
-        except _FAILURES as error:
+        except FAILURES as error:
             raise trouble(self._place, error) from error
 
     @contextmanager
@@ -121,7 +146,7 @@ class Database:
         """Whether a transaction is open."""
         try:
             return self._connection.in_transaction
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise trouble(self._place, error) from error
 
     def _undo(self, outer: bool) -> None:
@@ -138,7 +163,7 @@ class Database:
         """Close it; a second call does nothing."""
         try:
             self._connection.close()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise trouble(self._place, error) from error
 
     def __enter__(self) -> Self:

@@ -6,13 +6,15 @@ It records what is wanted and what was made. Whether a pot runs is asked of the 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from potnet.errors import PotnetError
 from potnet.model import Bridge, BridgeKind, Run
-from potnet.store import ranges
-from potnet.store.database import Row
+from potnet.store import migrations, ranges
+from potnet.store.database import RefusedError, Row, damaged
 from potnet.store.files import FILE_NAME, open_file, open_memory
 from potnet.store.pots import Pots
 from potnet.store.records import (
@@ -49,6 +51,47 @@ class Store(Pots):
     def open_copy(cls, directory: Path, host_kind: str) -> Self:
         """A private copy in memory, for a dry run: nothing on disk is made or changed. Errors as `open`."""
         return cls(open_memory(directory, host_kind), str(directory / FILE_NAME))
+
+    @property
+    def path(self) -> Path:
+        """The store's file, which is not there for a copy of a store that is yet to be made."""
+        return Path(self._place)
+
+    def damage(self) -> str | None:
+        """What is wrong with it, in words; None for one that is whole. Reads all of it."""
+        try:
+            with self.snapshot():
+                (first, *_) = self.rows("PRAGMA integrity_check(1)")[0]
+                if first != "ok":
+                    return str(first).replace("\n", " ")
+                if self.row("PRAGMA foreign_key_check"):
+                    return "a row refers to one that is not there"
+                if migrations.parts(self) != migrations.schema(migrations.version_of(self)):
+                    return "its tables are not those of a store"
+                self._read_all()
+        except PotnetError as error:
+            return error.message
+        except Exception as error:
+            return f"a row holds what potnet never writes: {error}"
+        return None
+
+    def _read_all(self) -> None:
+        self.pots()
+        self.runs()
+        for bridge in self.bridges():
+            self.leases(bridge.name)
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """What fails in the block without being foreseen is a `DamagedError` if the store is damaged."""
+        try:
+            yield
+        except Exception as error:
+            foreseen = isinstance(error, (PotnetError, OSError)) and not isinstance(error, RefusedError)
+            damage = None if foreseen else self.damage()
+            if damage is None:
+                raise
+            raise damaged(self._place, damage) from error
 
     def bridges(self) -> tuple[Bridge, ...]:
         """All bridges, sorted by name."""

@@ -187,7 +187,7 @@ def test_global_options_stand_on_either_side(
     assert vars(settings).pop(name) == value
     rest = {
         "config_file": None, "host": None, "state_dir": None, "via": None, "dry_run": False, "verbose": 0,
-        "quiet": False, "changes_host": True,
+        "quiet": False, "changes_host": True, "restores": False,
     }  # fmt: skip
     assert vars(settings) == {key: rest[key] for key in rest if key != name}
 

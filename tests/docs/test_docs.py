@@ -162,6 +162,8 @@ JSON_SESSION = (
     ("start casserole", "Commands that change something"),
     ("set -p casserole --hostname oven", "Commands that change something"),
     ("vnet-start", "Commands that change something"),
+    ("store backup {0}/backup.db", "Commands that change something"),
+    ("store restore {0}/backup.db", "Commands that change something"),
     ("show", "show"),
     ("show -b stove", "show -b"),
     ("graph", "graph"),
@@ -186,7 +188,7 @@ def test_every_json_key_is_in_the_manual(tmp_path: Path, capsys: pytest.CaptureF
     options = ["--host", "sim", "--state-dir", str(tmp_path / "host"), "-q", "-o", "json"]
     missing = {}
     for typed, heading in JSON_SESSION:
-        assert run([*options, *typed.split()]) == 0
+        assert run([*options, *typed.format(tmp_path).split()]) == 0
         keys = _keys(json.loads(capsys.readouterr().out))
         assert keys
         missing[typed] = keys - documented[heading]

@@ -14,7 +14,7 @@ import pytest
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError, StoreError
-from potnet.store import database, files
+from potnet.store import database, migrations
 from potnet.store.store import Store
 
 
@@ -51,7 +51,7 @@ def test_a_new_store_is_private(tmp_path: Path) -> None:
         assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
         settings = [store.row(f"PRAGMA {name}") for name in ("journal_mode", "synchronous", "foreign_keys")]
         assert settings == [("wal",), (2,), (1,)]
-        assert store.row("PRAGMA user_version") == (len(files.SCRIPTS),)
+        assert store.row("PRAGMA user_version") == (len(migrations.SCRIPTS),)
 
 
 @pytest.mark.parametrize("name", ["", "potnet.db"])
@@ -106,7 +106,8 @@ def test_a_newer_store_is_refused(place: Path) -> None:
     with sqlite3.connect(place / "potnet.db") as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StoreError, match=f"has schema version 99, this potnet knows {len(files.SCRIPTS)}"):
+    known = migrations.newest()
+    with pytest.raises(StoreError, match=f"has schema version 99, this potnet knows {known}"):
         Store.open(place, "simulated")
 
 
@@ -137,7 +138,7 @@ def test_a_damaged_store_is_refused(place: Path, damage: str) -> None:
 
 def test_an_older_store_is_brought_up_to_date(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     more = "CREATE TABLE extra (what TEXT) STRICT;\nINSERT INTO extra VALUES ('a; b');\n"
-    monkeypatch.setattr(files, "SCRIPTS", (*files.SCRIPTS, more))
+    monkeypatch.setattr(migrations, "SCRIPTS", (*migrations.SCRIPTS, more))
     for _ in range(2):
         with Store.open(place, "simulated") as store:
             assert store.rows("SELECT what FROM extra") == [("a; b",)]
@@ -145,12 +146,12 @@ def test_an_older_store_is_brought_up_to_date(place: Path, monkeypatch: pytest.M
 
 
 def test_a_failed_migration_changes_nothing(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripts = files.SCRIPTS
+    scripts = migrations.SCRIPTS
     broken = "CREATE TABLE extra (what TEXT) STRICT;\nINSERT INTO nowhere VALUES (1);\n"
-    monkeypatch.setattr(files, "SCRIPTS", (*scripts, broken))
+    monkeypatch.setattr(migrations, "SCRIPTS", (*scripts, broken))
     with pytest.raises(StoreError):
         Store.open(place, "simulated")
-    monkeypatch.setattr(files, "SCRIPTS", scripts)
+    monkeypatch.setattr(migrations, "SCRIPTS", scripts)
     with Store.open(place, "simulated") as store:
         assert store.rows("SELECT name FROM sqlite_schema WHERE name = 'extra'") == []
 

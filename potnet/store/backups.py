@@ -1,0 +1,136 @@
+"""Backups of a store, and a store in the place of another."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from potnet.errors import DamagedError, PotnetError, StoreError
+from potnet.store import copies
+from potnet.store.database import damaged
+from potnet.store.files import FILE_NAME, checked, open_blank
+from potnet.store.private import check_private, exposed, os_errors
+from potnet.store.store import Store
+
+
+def write(store: Store, path: Path, overwrite: bool) -> None:
+    """Save a store, whoever is at work on it, in a file for its owner alone, there whole or not at all.
+
+    Errors: the store is damaged; something is there (but for a file, with `overwrite`); it cannot be written.
+    """
+    damage = store.damage()
+    if damage is not None:
+        raise damaged(str(store.path), damage)
+    _check_target(store, path, overwrite)
+    try:
+        copies.save(store.path, path, overwrite)
+    except FileExistsError as error:
+        raise _is_there(path) from error
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from error
+
+
+def others_may_replace(path: Path) -> bool:
+    """Whether somebody else could put another file in the place of a backup; raises StoreError."""
+    with os_errors(path):
+        return exposed(path.absolute().parent)
+
+
+def read(path: Path, host_kind: str) -> Store:
+    """A backup, in memory and brought up to date.
+
+    Errors: it is not there, no backup, damaged, newer, of another kind of host, or others can write it.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}", hint="name a backup") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreError(f"{path} is no file", hint="name one that `potnet store backup` has made")
+    check_private(path, found)
+    try:
+        backup = Store(checked(copies.in_memory(path), str(path), host_kind), str(path))
+        damage = backup.damage()
+    except DamagedError as error:
+        raise DamagedError(error.message, hint="name another backup") from error
+    if damage is not None:
+        backup.close()
+        raise DamagedError(f"the backup {path} is damaged: {damage}", hint="name another backup")
+    return backup
+
+
+def replace(store: Store, other: Store) -> None:
+    """Put all that another store of the same version has into this one, in place of what it has.
+
+    In the caller's transaction, so that whoever reads meanwhile sees the one or the other.
+    """
+    tables = [name for (name,) in store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    with store.transaction():
+        # The order of the tables does not matter then.
+        store.change("PRAGMA defer_foreign_keys = ON")
+        for table in tables:
+            store.change(f"DELETE FROM {table}")  # noqa: S608 - a name of our own schema
+        for table in tables:
+            for row in other.each(f"SELECT * FROM {table}"):  # noqa: S608
+                places = ", ".join("?" * len(row))
+                store.change(f"INSERT INTO {table} VALUES ({places})", *row)  # noqa: S608
+
+
+def open_for_restore(directory: Path, host_kind: str, copy: bool) -> tuple[Store, bool]:
+    """The store in `directory` and False; for a damaged one an empty one in memory and True.
+
+    copy: in memory too, for a dry run. Errors: as `Store.open`, but for damage.
+    """
+    try:
+        store = (Store.open_copy if copy else Store.open)(directory, host_kind)
+    except DamagedError:
+        pass
+    else:
+        if store.damage() is None:
+            return store, False
+        store.close()
+    path = directory / FILE_NAME
+    return Store(open_blank(path, host_kind), str(path)), True
+
+
+def start_over(directory: Path, host_kind: str) -> tuple[Store, Path]:
+    """Set a damaged store aside and begin an empty one; also returns what the damaged one is called now.
+
+    The caller holds all locks. Errors: it is damaged no more.
+    """
+    store, damaged = open_for_restore(directory, host_kind, copy=False)
+    store.close()
+    if not damaged:
+        raise StoreError("the store has been put right meanwhile", hint="look at it: `potnet list`")
+    with os_errors(directory / FILE_NAME):
+        kept = copies.set_aside(directory / FILE_NAME)
+    return Store.open(directory, host_kind), kept
+
+
+def keep_former(store: Store) -> Path:
+    """Save a store beside itself before it is replaced, and return the name of the copy."""
+    kept = copies.free_name(store.path)
+    with os_errors(kept):
+        copies.save(store.path, kept, overwrite=False)
+    return kept
+
+
+def _check_target(store: Store, path: Path, overwrite: bool) -> None:
+    own = {f"{store.path.resolve()}{ending}" for ending in copies.ENDINGS}
+    try:
+        if os.path.realpath(path) in own:
+            raise PotnetError(f"{path} is the store itself", hint="name another file")
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise StoreError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreError(f"{path} is there and is no plain file", hint="name another one")
+    if not overwrite:
+        raise _is_there(path)
+
+
+def _is_there(path: Path) -> StoreError:
+    return StoreError(f"{path} is there already", hint="name another file, or replace it with --force")

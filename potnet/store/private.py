@@ -1,0 +1,66 @@
+"""Who may have a store: its owner or root, and nobody else may write it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from potnet.errors import StoreError
+
+
+def make_directory(directory: Path) -> None:
+    """Make a directory and what is missing above it, for nobody else, whatever the umask."""
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+def check_directory(directory: Path) -> None:
+    """Refuse a directory that somebody else could have written, or put there."""
+    link = directory.lstat()
+    if stat.S_ISLNK(link.st_mode) and link.st_uid not in (0, os.geteuid()):
+        raise StoreError(
+            f"{directory} is a symbolic link of user {link.st_uid}", hint="name the directory itself"
+        )
+    above = directory.absolute().parent
+    mode = above.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise StoreError(
+            f"anybody can replace {directory}: {above} can be written by all", hint=f"chmod o-w {above}"
+        )
+    check_private(directory, directory.stat())
+
+
+def check_private(path: Path, found: os.stat_result) -> None:
+    """Refuse a directory or file that somebody else could have written."""
+    if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+        raise StoreError(f"{path} is neither a directory nor a file", hint="move it away")
+    if found.st_uid not in (0, os.geteuid()):
+        raise StoreError(
+            f"{path} belongs to user {found.st_uid}", hint=f"chown root {path}, or run as that user"
+        )
+    if found.st_mode & 0o022:
+        mode = stat.S_IMODE(found.st_mode)
+        raise StoreError(f"{path} can be written by others (mode {mode:04o})", hint=f"chmod go-w {path}")
+
+
+def exposed(directory: Path) -> bool:
+    """Whether others could put another file in the place of one in a directory."""
+    found = directory.stat()
+    writable = bool(found.st_mode & 0o022) and not found.st_mode & stat.S_ISVTX
+    return writable or found.st_uid not in (0, os.geteuid())
+
+
+@contextmanager
+def os_errors(path: Path) -> Iterator[None]:
+    """Failures to reach a store as `StoreError`."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"the store {path} cannot be reached: {error.strerror}",
+            hint="run this as root, or name another state directory",
+        ) from error
