@@ -64,7 +64,7 @@ def need(shell: str) -> str:
 
 #: A line as far as it is typed, word by word, and what may come next.
 LINES = [
-    (["sto"], ["stop"]),
+    (["sto"], ["stop", "store"]),
     (["vnet-"], ["vnet-start", "vnet-stop"]),
     (["start", ""], ["casserole", "kettle"]),
     (["start", "casserole", ""], ["kettle"]),
