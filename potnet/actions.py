@@ -71,13 +71,50 @@ class AddMember:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveMember:
+    """Takes an interface off a bridge."""
+
+    bridge: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class BringUp:
+    """Brings an interface of the host, or of a jail, up."""
+
+    interface: str
+    jail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveToJail:
+    """Gives an interface of the host to a running jail with a network stack of its own; root: that jail's."""
+
+    interface: str
+    jail: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddAlias:
+    """Puts an address beside those that an interface of the host has, as jail(8) does: as one host's."""
+
+    interface: str
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
 class SetAddress:
-    """Gives an interface of the host, or of a jail, an address and brings it up."""
+    """Gives an interface of the host, or of a jail, an address and brings it up.
+
+    beside: it keeps another one of the same family that it has.
+    """
 
     interface: str
     address: IPAddress
     prefix: int
     jail: str | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +142,14 @@ class SolicitRouter:
 @dataclass(frozen=True, slots=True)
 class AddDefaultRoute:
     gateway: IPAddress
+    jail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveDefaultRoute:
+    """Removes the default route of a jail."""
+
+    family: int
     jail: str
 
 
@@ -317,11 +362,16 @@ Action = (
     | DestroyInterface
     | SetMac
     | AddMember
+    | RemoveMember
+    | BringUp
+    | MoveToJail
+    | AddAlias
     | SetAddress
     | RemoveAddress
     | AcceptAdvertisements
     | SolicitRouter
     | AddDefaultRoute
+    | RemoveDefaultRoute
     | SetForwarding
     | LoadAnchor
     | KillStates

@@ -9,6 +9,7 @@ from enum import StrEnum
 from netaddr import IPAddress, IPNetwork
 
 from potnet.model import Transport
+from potnet.ruleset import NoRules, Ruleset
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,27 @@ class ActiveRedirection:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorRules:
+    """What an anchor would list if its rules were loaded now, and what it lists.
+
+    Both in the filter's own normal form, a rule a line, so that they are equal if nothing differs.
+    held: what it holds and must lose first, for a filter that takes entries away by their names.
+    """
+
+    expected: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    held: Ruleset = field(default_factory=NoRules)
+
+
+@dataclass(frozen=True, slots=True)
+class JailNetwork:
+    """A jail's own network stack. interfaces: all, by name. gateways: of its default routes, by family."""
+
+    interfaces: Mapping[str, Interface] = field(default_factory=dict)
+    gateways: Mapping[int, IPAddress] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a jail takes, in the units that du(1) and rctl(8) print for people (266M); None: not counted."""
 
@@ -147,7 +169,8 @@ class HostState:
     boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
     nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
     may join a bridge. mounts: where something is mounted. base_digest: the SHA-256 of the release's base.txz,
-    None when the mirror does not say. traits: of hosts of this kind, always there.
+    None when the mirror does not say. jail_networks: by jail. anchors: by name. anchor_names: whole paths of
+    those that hold rules. traits: of hosts of this kind, always there.
     """
 
     traits: Traits = field(default_factory=Traits)
@@ -172,6 +195,9 @@ class HostState:
     members_keep_addresses: bool = True
     mounts: tuple[str, ...] = ()
     base_digest: str | None = None
+    jail_networks: Mapping[str, JailNetwork] = field(default_factory=dict)
+    anchors: Mapping[str, AnchorRules] = field(default_factory=dict)
+    anchor_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +209,9 @@ class Query:
     directories: paths that are to be directories, links followed; they are told in `files`.
     filter_local: with packet_filter. release: the address of a release's folder on a mirror.
     candidates: names that may be an interface's; those that are are told in `names`. members: tell those of
-    `interfaces` too. Others: True to be told.
+    `interfaces` too. jail_networks: jails to look into, and the families of the default routes to look for.
+    anchors: those to look into, and what each is to
+    hold. anchor_parents: those below which to look for others. Others: True to be told.
     """
 
     jails: tuple[str, ...] | None = ()
@@ -210,3 +238,6 @@ class Query:
     mounts: bool = False
     filter_local: bool = False
     release: str | None = None
+    jail_networks: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    anchors: tuple[tuple[str, Ruleset], ...] = ()
+    anchor_parents: tuple[str, ...] = ()

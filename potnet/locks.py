@@ -62,6 +62,12 @@ class Locks:
         finally:
             os.close(descriptor)
 
+    def held(self) -> frozenset[str]:
+        """The names of the locks that somebody holds at this moment."""
+        if self._directory is None or not self._directory.is_dir():
+            return frozenset()
+        return frozenset(path.name for path in self._directory.iterdir() if _is_held(path))
+
     def _acquire(self, descriptor: int, name: str, how: int) -> None:
         give_up = time.monotonic() + self.patience
         while not _locks(descriptor, how):
@@ -81,6 +87,11 @@ class Locks:
                     if path.name != _STORE and not _locks(file.fileno(), fcntl.LOCK_SH):
                         return path.name, _holder(file.fileno())
         return name, _holder(descriptor)
+
+
+def _is_held(path: Path) -> bool:
+    with path.open("rb") as file:
+        return not _locks(file.fileno(), fcntl.LOCK_SH)
 
 
 def _locks(descriptor: int, how: int) -> bool:

@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "potnet"
 LAYERS = (
     ("errors",),
     ("model",),
-    ("ruleset", "host_state", "config_values"),
+    ("ruleset", "config_values"),
+    ("host_state", "findings"),
     ("actions", "templates", "config", "executors.base"),
     ("drivers.base",),
     ("planning", "apply", "drivers", "executors", "store", "locks"),

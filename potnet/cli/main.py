@@ -42,6 +42,8 @@ COMMANDS = {
     "vnet-start": "vnet:vnet_start",
     "vnet-stop": "vnet:vnet_stop",
     "store": "store:store",
+    "check": "check:check",
+    "repair": "check:repair",
     "config": "configuration:config",
 }
 

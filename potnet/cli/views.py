@@ -154,3 +154,33 @@ def bridges_text(views: list[View]) -> str:
 def names_text(views: list[View]) -> str:
     """`list -q`: names alone, for scripts."""
     return "\n".join(view["name"] for view in views)
+
+
+def findings_text(views: list[View]) -> str:
+    """`check`: a line for each difference, rules below it."""
+    return "\n".join(finding_text(view) + _rules_text(view) for view in views)
+
+
+def finding_head(view: View) -> str:
+    """What a difference is, and of which pot, bridge and interface."""
+    return " ".join(view[key] for key in ("kind", "pot", "bridge", "interface") if view[key])
+
+
+def finding_text(view: View) -> str:
+    """The same with how it is, how it should be, and what becomes of it."""
+    states = "" if _of_rules(view) else f"{view['found']}; expected: {view['expected']}; "
+    return f"{finding_head(view)}: {states}{view['remedy']}"
+
+
+def _of_rules(view: View) -> bool:
+    return view["kind"] in ("rules-missing", "rules-differ")
+
+
+def _rules_text(view: View) -> str:
+    """Which rules are missing, and which are there that should not be, as diff(1) marks them."""
+    if not _of_rules(view):
+        return ""
+    expected, found = view["expected"].splitlines(), view["found"].splitlines()
+    missing = [f"\n\t- {line}" for line in expected if line not in found]
+    foreign = [f"\n\t+ {line}" for line in found if line not in expected]
+    return "".join(missing + foreign) or "\n\tthe same rules in another order"

@@ -109,11 +109,16 @@ def require_pot(app: App, name: str) -> Pot:
     return pot
 
 
+def pot_lock(name: str) -> str:
+    """The lock that every command on a pot holds."""
+    return f"pot-{name}"
+
+
 @contextmanager
 def locked_pot(app: App, name: str) -> Iterator[Pot]:
     """The pot of that name, with no other command at work on it; raises PotnetError."""
     require_pot(app, name)
-    with app.locks.hold(f"pot-{name}"):
+    with app.locks.hold(pot_lock(name)):
         yield require_pot(app, name)
 
 

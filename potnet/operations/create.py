@@ -31,6 +31,7 @@ from potnet.operations.common import (
     overlap,
     parse_command,
     pot_directory,
+    pot_lock,
 )
 from potnet.operations.resolvers import parse_resolver
 
@@ -82,7 +83,7 @@ def create(app: App, request: CreateRequest) -> Pot:
 
 def _laid_out(app: App, pot: Pot, base: str | None) -> Pot:
     """The pot, with its root; without one it is forgotten."""
-    with app.locks.hold(f"pot-{pot.name}"):
+    with app.locks.hold(pot_lock(pot.name)):
         try:
             _make_root(app, pot, base)
             return _with_real_root(app, pot)

@@ -20,9 +20,12 @@ from potnet.actions import (
 from potnet.config import Config
 from potnet.errors import HostError
 from potnet.host_state import HostState
-from potnet.model import Bridge, BridgeKind, Pot
+from potnet.model import GROUP, Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf
 from potnet.ruleset import NoRules
+
+#: What the text beside each bridge of ours begins with.
+DESCRIPTION = f"{GROUP} bridge "
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Vnet:
 
 def description(bridge: Bridge) -> str:
     """What ifconfig(8) shows beside a bridge of ours."""
-    return f"potnet bridge {bridge.name}"
+    return f"{DESCRIPTION}{bridge.name}"
 
 
 def is_up(bridge: Bridge, state: HostState) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
 from potnet.model import (
@@ -14,6 +14,7 @@ from potnet.model import (
     Attachment,
     Export,
     HookKind,
+    Lease,
     NetworkType,
     Pot,
     Resolver,
@@ -80,6 +81,38 @@ class Pots(Subnets, Numbers):
     def pot_names(self) -> tuple[str, ...]:
         """The names of all pots, sorted."""
         return tuple(name for (name,) in self.rows("SELECT name FROM pot ORDER BY name"))
+
+    def has_pot(self, name: str) -> bool:
+        """Whether there is a pot of that name."""
+        return self.row("SELECT 1 FROM pot WHERE name = ?", name) is not None
+
+    def exports_anything(self) -> bool:
+        """Whether some pot has a host port."""
+        return self.row("SELECT 1 FROM export WHERE host_port IS NOT NULL LIMIT 1") is not None
+
+    def exporter(self, protocol: Transport, host_port: int) -> tuple[str, Export] | None:
+        """The pot that has a host port, and the export."""
+        found = self.row(
+            "SELECT pot, pot_port, chosen, loopback FROM export WHERE protocol = ? AND host_port = ?",
+            str(protocol),
+            host_port,
+        )
+        if found is None:
+            return None
+        return found[0], Export(protocol, found[1], host_port, bool(found[2]), bool(found[3]))
+
+    def lost_leases(self) -> tuple[Lease, ...]:
+        """Leases of pots that are not there, by network and address."""
+        found = self.rows(
+            "SELECT lease.network, lease.address, lease.pot, network.cidr FROM lease"
+            " JOIN network ON network.name = lease.network"
+            " WHERE NOT EXISTS (SELECT 1 FROM pot WHERE pot.name = lease.pot)"
+            " ORDER BY lease.network, lease.address"
+        )
+        return tuple(
+            Lease(network, IPAddress(ranges.number(stored), IPNetwork(cidr).version), pot)
+            for network, stored, pot, cidr in found
+        )
 
     def bridged_names(self, bridge: str) -> tuple[str, ...]:
         """The names of the pots that are attached to a bridge, sorted."""

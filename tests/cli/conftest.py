@@ -30,6 +30,8 @@ OPERATIONS = {
     "show": ("show_network", "show_bridge", "show_pot", "show_all"),
     "info": ("info", "list_pots", "list_bridges", "environment", "bridge_info"),
     "select": ("resolve_names",),
+    "check": ("check",),
+    "repair": ("repair",),
 }
 
 

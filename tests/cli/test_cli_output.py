@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from potnet.findings import Finding, Kind
 from potnet.model import Export, Transport
 
 NETWORK: dict[str, Any] = {
@@ -328,3 +329,49 @@ def test_the_configuration_may_ask_for_json(stage: Any, potnet: Callable[..., An
     stage.answers["list_pots"] = []
     assert potnet("list").out == "[]\n"
     assert potnet("list", "-o", "text").out.startswith("name ")
+
+
+LOST = Finding(
+    Kind.MEMBER_MISSING, "epair0a is on bridge0", "it is on no bridge", "repair puts it there",
+    pot="c", bridge="public", interface="epair0a",
+)  # fmt: skip
+RULES = Finding(Kind.RULES_DIFFER, "nat a\nrdr b", "rdr b\nrdr c", "repair loads pot-rdr/c", pot="c")
+OFF = Finding(Kind.FILTER_DISABLED, "pf is enabled", "it is not", "`pfctl -e`", repairable=False)
+
+
+def test_what_check_says(stage: Any, potnet: Callable[..., Any]) -> None:
+    stage.answers["check"] = (LOST, RULES, OFF)
+    assert potnet("check") == (
+        1,
+        "member-missing c public epair0a: it is on no bridge; expected: epair0a is on bridge0; "
+        "repair puts it there\n"
+        "rules-differ c: repair loads pot-rdr/c\n\t- nat a\n\t+ rdr c\n"
+        "filter-disabled: it is not; expected: pf is enabled; `pfctl -e`\n",
+        "",
+    )
+    said = json.loads(potnet("check", "-o", "json").out)
+    assert [each["kind"] for each in said] == ["member-missing", "rules-differ", "filter-disabled"]
+    assert said[2] == {
+        "kind": "filter-disabled", "pot": None, "bridge": None, "interface": None,
+        "expected": "pf is enabled", "found": "it is not", "remedy": "`pfctl -e`", "repairable": False,
+    }  # fmt: skip
+    stage.answers["check"] = (replace(RULES, found="rdr b\nnat a"),)
+    assert potnet("check").out.endswith("\n\tthe same rules in another order\n")
+    stage.answers["check"] = ()
+    assert potnet("check") == (0, "", "")
+    assert potnet("check", "-o", "json") == (0, "[]\n", "")
+
+
+def test_what_repair_says(stage: Any, potnet: Callable[..., Any]) -> None:
+    stage.answers["repair"] = SimpleNamespace(mended=(LOST,), left=(OFF,))
+    assert potnet("repair") == (
+        1,
+        "member-missing c public epair0a: mended\n"
+        "filter-disabled: it is not; expected: pf is enabled; `pfctl -e`\n",
+        "",
+    )
+    assert potnet("repair", "-q") == (1, "", "")
+    assert set(json.loads(potnet("repair", "-o", "json").out)) == {"mended", "left"}
+    stage.answers["repair"] = SimpleNamespace(mended=(), left=())
+    assert potnet("repair") == (0, "nothing to do: the host is as it should be\n", "")
+    assert potnet("repair", "c", "-B", "stove").code == 2

@@ -93,6 +93,11 @@ def test_long_options(stage: Any, potnet: Callable[..., Any]) -> None:
         ("info -vp c", ("info", ("c",), {})),
         ("info -E -p c", ("environment", ("c",), {})),
         ("info -B stove", ("bridge_info", ("stove",), {})),
+        ("check", ("check", ([], None), {})),
+        ("check c -p d", ("check", (["d", "c"], None), {})),
+        ("check -B stove", ("check", ([], "stove"), {})),
+        ("repair", ("repair", ([], None), {})),
+        ("repair c", ("repair", (["c"], None), {})),
         ("list", ("list_pots", (), {})),
         ("list --bridges", ("list_bridges", (), {})),
     ],
@@ -102,6 +107,7 @@ def test_calls(
 ) -> None:
     stage.answers |= {"export_ports": POT, "run": 0, "execute": 0, "list_pots": [], "list_bridges": []}
     stage.answers["create_private_bridge"] = SimpleNamespace(name="stove", network="n", gateway="g")
+    stage.answers |= {"check": (), "repair": SimpleNamespace(mended=(), left=())}
     stage.answers["init"] = SimpleNamespace(done=(), load_commands=(), loaded=False)
     # JSON, so that no view needs to be complete here.
     result = potnet("-o", "json", *line.split())

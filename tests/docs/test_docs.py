@@ -19,6 +19,7 @@ from transcripts import TOP, Exchange, comparable, exchanges, replay
 from potnet.cli.main import cli, run
 from potnet.cli.options import global_options
 from potnet.config import KEYS, load
+from potnet.findings import Kind
 
 README = TOP / "README.md"
 POTNET_8 = TOP / "man" / "potnet.8"
@@ -193,6 +194,34 @@ def test_every_json_key_is_in_the_manual(tmp_path: Path, capsys: pytest.CaptureF
         assert keys
         missing[typed] = keys - documented[heading]
     assert not any(missing.values()), missing
+
+
+def test_every_json_key_of_check_and_repair_is_in_the_manual(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = _parts(POTNET_8, "Ss")
+    words = [set(re.findall(r"\w+", _values(parts[h]))) for h in ("check", "Commands that change something")]
+    options = ["--host", "sim", "--state-dir", str(tmp_path / "host"), "-q", "-o", "json"]
+    for typed in ("create -p casserole -N public-bridge -b 14.2", "start casserole"):
+        assert run([*options, *typed.split()]) == 0
+    assert run([*options, *["exec", "casserole", "--", "route", "delete", "default"]]) == 0
+    capsys.readouterr()
+    assert run([*options, "check"]) == 1
+    assert len(_keys(json.loads(capsys.readouterr().out)) & words[0]) == 8
+    assert run([*options, "repair"]) == 0
+    keys = _keys(json.loads(capsys.readouterr().out))
+    assert "mended" in keys
+    assert keys <= words[0] | words[1]
+
+
+def test_every_kind_of_difference_is_in_the_manual() -> None:
+    section = _parts(POTNET_8, "Sh")["WHEN SOMETHING BREAKS"]
+    kinds = [
+        kind
+        for line in re.findall(r"^\.It Cm (.*)", section, flags=re.MULTILINE)
+        for kind in line.split(" , ")
+    ]
+    assert sorted(kinds) == sorted(Kind)
 
 
 def _values(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from potnet.actions import (
     Action,
@@ -10,6 +11,7 @@ from potnet.actions import (
     KillStates,
     LoadAnchor,
     RemoveAddress,
+    RemoveDefaultRoute,
     RemoveFile,
     RestoreFile,
     RunHook,
@@ -23,14 +25,15 @@ from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse import redirected_states
 from potnet.drivers.freebsd.render import Render, Renderer
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
-from potnet.host_state import ActiveRedirection, HostState, Query, Traits, Usage
-from potnet.ruleset import NoRules, Redirections
+from potnet.host_state import ActiveRedirection, AnchorRules, HostState, Query, Traits, Usage
+from potnet.ruleset import NoRules, Redirections, Ruleset
 
 #: What a tool says when the thing to be taken away is not there: removing the absent is success.
 _ABSENT: dict[type, tuple[str, ...]] = {
     DestroyInterface: ("does not exist",),
     StopJail: ("not found",),
     RemoveAddress: ("SIOCDIFADDR", "does not exist"),
+    RemoveDefaultRoute: ("not in table",),
     Unmount: ("not a file system root directory",),
 }
 
@@ -45,7 +48,15 @@ class FreeBSD:
 
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`."""
-        return self._observer.observe(query)
+        state = self._observer.observe(query)
+        if not query.anchors:
+            return state
+        return replace(state, anchors={name: self._rules(name, wanted) for name, wanted in query.anchors})
+
+    def _rules(self, anchor: str, wanted: Ruleset) -> AnchorRules:
+        """pf itself brings the rules of the templates, which may be anybody's, into the form it lists."""
+        normal = self._observer.normal_form(anchor, self._renderer.rules(wanted))
+        return AnchorRules((*normal.translation, *normal.filters), self._observer.listed(anchor, normal))
 
     @property
     def traits(self) -> Traits:
@@ -120,7 +131,8 @@ def _succeeded(action: Action, result: CommandResult) -> bool:
         return True
     if isinstance(action, LoadAnchor) and action.rules == NoRules():
         return NO_FILTER in result.err
-    return any(words in result.err for words in _ABSENT.get(type(action), ()))
+    # route(8) complains on standard output.
+    return any(words in result.err + result.out for words in _ABSENT.get(type(action), ()))
 
 
 def _hint(action: Action, result: CommandResult) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from netaddr import IPAddress
+
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse
 from potnet.drivers.freebsd.render import FORWARDING
@@ -11,6 +13,7 @@ from potnet.host_state import (
     FileKind,
     HostState,
     Interface,
+    JailNetwork,
     JailState,
     PacketFilter,
     Query,
@@ -59,6 +62,8 @@ class Observer:
             members_keep_addresses=self._members_keep_addresses() if query.bridge_rules else True,
             mounts=parse.mount_points(self._out("mount")) if query.mounts else (),
             base_digest=self._base_digest(query.release) if query.release else None,
+            jail_networks=self._jail_networks(query.jail_networks),
+            anchor_names=frozenset(name for parent in query.anchor_parents for name in self._below(parent)),
         )
 
     def real_path(self, path: str) -> str | None:
@@ -80,6 +85,21 @@ class Observer:
         """The redirect rules in force in an anchor; none when it is empty or absent."""
         return parse.redirections(self._run("pfctl", "-a", anchor, "-sn", "-P").out)
 
+    def normal_form(self, anchor: str, rules: str) -> parse.Listing:
+        """What pfctl(8) would list of an anchor with these rules in it; nothing is loaded (-n)."""
+        argv = ("pfctl", "-a", anchor, "-n", "-v", "-P", "-f", "-")
+        result = self._run(*argv, stdin=rules)
+        if result.code != 0:
+            command = Command(argv, rules, changes_host=False)
+            raise CommandError(command, result, "look at paths.templates in the configuration")
+        return parse.loaded_rules(result.out)
+
+    def listed(self, anchor: str, kinds: parse.Listing) -> tuple[str, ...]:
+        """The rules in an anchor, those of the kinds that it should have any of; none if pf is not there."""
+        words = (("nat",) if kinds.translation else ()) + (("rules",) if kinds.filters else ())
+        shown = [self._run("pfctl", "-a", anchor, "-s", word, "-P") for word in words]
+        return tuple(line for result in shown for line in result.out.splitlines())
+
     def states(self) -> str:
         """The state table, as text for `parse.redirected_states`."""
         argv = ("pfctl", "-s", "states", "-vv")
@@ -88,8 +108,8 @@ class Observer:
             raise CommandError(Command(argv, changes_host=False), result)
         return result.out
 
-    def _run(self, *argv: str) -> CommandResult:
-        command = Command(argv, changes_host=False)
+    def _run(self, *argv: str, stdin: str | None = None) -> CommandResult:
+        command = Command(argv, stdin, changes_host=False)
         result = self._executor.run(command)
         if result.code == NOT_FOUND:
             raise CommandError(command, result, hint="is this a FreeBSD host? look at --host and --via")
@@ -150,6 +170,23 @@ class Observer:
     def _jail_interfaces(self, wanted: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Interface]:
         shown = {(jail, name): self._optional("ifconfig", "-j", jail, name) for jail, name in wanted}
         return {key: found for key, text in shown.items() if text for found in parse.interfaces(text)}
+
+    def _jail_networks(self, jails: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, JailNetwork]:
+        found = {}
+        for jail, families in jails:
+            shown = self._optional("ifconfig", "-j", jail, "-a")
+            if shown is not None:
+                gateways = {family: self._gateway(jail, family) for family in families}
+                there = {family: gateway for family, gateway in gateways.items() if gateway is not None}
+                found[jail] = JailNetwork({i.name: i for i in parse.interfaces(shown)}, there)
+        return found
+
+    def _gateway(self, jail: str, family: int) -> IPAddress | None:
+        which = () if family == 4 else ("-inet6",)
+        return parse.gateway(self._optional("route", "-j", jail, "-n", "get", *which, "default") or "")
+
+    def _below(self, parent: str) -> tuple[str, ...]:
+        return tuple(self._run("pfctl", "-a", parent, "-s", "Anchors").out.split())
 
     def _each(self, subjects: tuple[str, ...], *argv: str) -> dict[str, str]:
         found = {subject: self._optional(*argv, subject) for subject in subjects}

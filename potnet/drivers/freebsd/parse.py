@@ -37,6 +37,8 @@ _RDR = re.compile(
 _STATE = re.compile(
     r"\S+ (?P<protocol>\w+) (?P<left>\S+)(?: \((?P<left_in>[^)]*)\))? (?P<way><-|->) (?P<right>\S+)\s"
 )
+_TRANSLATION = re.compile(r"(?:no )?(?:nat|rdr|binat)(?:-anchor)? ")
+_RULE = re.compile(r"(?:no|nat|rdr|binat|scrub|pass|block|match|(?:nat-|rdr-|binat-)?anchor) ")
 _STATE_ID = re.compile(r"\s+id: (?P<id>[0-9a-f]+) creatorid: (?P<creator>[0-9a-f]+)")
 _STAT_KINDS = {
     "Regular File": FileKind.FILE,
@@ -134,6 +136,21 @@ def anchors(text: str) -> dict[str, frozenset[str]]:
         if match:
             calls[match[1]].add(match[2])
     return {word: frozenset(names) for word, names in calls.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Rules as pfctl(8) lists them, apart as it does."""
+
+    translation: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+
+
+def loaded_rules(text: str) -> Listing:
+    """The rules that ``pfctl -v -f`` says it loads, among tables, macros and options."""
+    lines = [line for line in text.splitlines() if _RULE.match(line)]
+    translation = tuple(line for line in lines if _TRANSLATION.match(line))
+    return Listing(translation, tuple(line for line in lines if line not in translation))
 
 
 def redirections(text: str) -> tuple[ActiveRedirection, ...]:
@@ -269,6 +286,12 @@ def default_interface(text: str) -> str | None:
     """The interface in ``route -n get default``."""
     match = re.search(r"^\s*interface: (\S+)$", text, re.MULTILINE)
     return match[1] if match else None
+
+
+def gateway(text: str) -> IPAddress | None:
+    """The gateway in ``route -n get default``; one of IPv6 may have its scope behind it."""
+    match = re.search(r"^\s*gateway: ([0-9a-f.:]+)", text, re.MULTILINE)
+    return address(match[1], "route") if match else None
 
 
 def file_kinds(text: str) -> dict[str, FileKind]:

@@ -13,8 +13,10 @@ from pathlib import Path
 from potnet.actions import (
     AcceptAdvertisements,
     Action,
+    AddAlias,
     AddDefaultRoute,
     AddMember,
+    BringUp,
     CheckRules,
     CreateBridge,
     CreateEpair,
@@ -24,9 +26,12 @@ from potnet.actions import (
     Jail,
     LoadAnchor,
     LoadRules,
+    MoveToJail,
     PrepareFilter,
     RemoveAddress,
+    RemoveDefaultRoute,
     RemoveDirectory,
+    RemoveMember,
     RemoveTree,
     RunInJail,
     SetAddress,
@@ -106,10 +111,34 @@ class Renderer:
         return _one("ifconfig", action.bridge, "addm", action.member, *private)
 
     @_commands.register
+    def _(self, action: RemoveMember) -> tuple[Command, ...]:
+        return _one("ifconfig", action.bridge, "deletem", action.member)
+
+    @_commands.register
+    def _(self, action: BringUp) -> tuple[Command, ...]:
+        where = ("-j", action.jail) if action.jail else ()
+        return _one("ifconfig", *where, action.interface, "up")
+
+    @_commands.register
+    def _(self, action: MoveToJail) -> tuple[Command, ...]:
+        return _one("ifconfig", action.interface, "vnet", action.jail)
+
+    @_commands.register
+    def _(self, action: AddAlias) -> tuple[Command, ...]:
+        family, alone = ("inet", 32) if action.address.version == 4 else ("inet6", 128)
+        return _one("ifconfig", action.interface, family, f"{action.address}/{alone}", "alias")
+
+    @_commands.register
+    def _(self, action: RemoveDefaultRoute) -> tuple[Command, ...]:
+        family = () if action.family == 4 else ("-inet6",)
+        return _one("route", "-j", action.jail, "delete", *family, "default")
+
+    @_commands.register
     def _(self, action: SetAddress) -> tuple[Command, ...]:
         where = ("-j", action.jail) if action.jail else ()
         family = "inet" if action.address.version == 4 else "inet6"
-        return _one("ifconfig", *where, action.interface, family, f"{action.address}/{action.prefix}", "up")
+        address = (f"{action.address}/{action.prefix}", *(("alias",) if action.beside else ()))
+        return _one("ifconfig", *where, action.interface, family, *address, "up")
 
     @_commands.register
     def _(self, action: RemoveAddress) -> tuple[Command, ...]:

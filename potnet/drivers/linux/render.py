@@ -14,14 +14,19 @@ from netaddr import IPAddress
 
 from potnet.actions import (
     AcceptAdvertisements,
+    AddAlias,
     AddDefaultRoute,
     AddMember,
+    BringUp,
     CreateBridge,
     CreateEpair,
     DestroyInterface,
     KillStates,
+    MoveToJail,
     RemoveAddress,
+    RemoveDefaultRoute,
     RemoveDirectory,
+    RemoveMember,
     RemoveTree,
     RunInJail,
     SetAddress,
@@ -103,6 +108,26 @@ class Renderer:
             f"link set dev {action.member} master {action.bridge}",
             f"{port} isolated {_switch(action.private)} hairpin {_switch(action.hairpin)}",
         )
+
+    @pieces.register
+    def _(self, action: RemoveMember) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.member} nomaster")
+
+    @pieces.register
+    def _(self, action: BringUp) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.interface} up", namespace=action.jail)
+
+    @pieces.register
+    def _(self, action: MoveToJail) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.interface} alias {root_mark(action.root)} netns {action.jail}")
+
+    @pieces.register
+    def _(self, action: AddAlias) -> tuple[Piece, ...]:
+        return _ip(_add_alias(action.interface, action.address))
+
+    @pieces.register
+    def _(self, action: RemoveDefaultRoute) -> tuple[Piece, ...]:
+        return _ip(f"-{action.family} route del default", namespace=action.jail)
 
     @pieces.register
     def _(self, action: SetAddress) -> tuple[Piece, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated import pfload, pfstates
+from potnet.executors.simulated.pfrules import Ruleset
 from potnet.executors.simulated.world import ToolError, World, unknown
 
 _ALTQ = "No ALTQ support in kernel\nALTQ related functions disabled\n"
@@ -175,11 +176,17 @@ def _load(world: World, options: _Options, stdin: str) -> CommandResult:
     if any(len(part) >= _COMPONENT for part in options.anchor.split("/")) or len(options.anchor) > _COMPONENT:
         raise ToolError("pfctl: pfctl_rules: strlcpy")
     if options.test:
-        pfload.parse(world, options.anchor, text, test=True, name=name)
-        return CommandResult()
+        found = pfload.parse(world, options.anchor, text, test=True, name=name)
+        return CommandResult(0, _parsed(found, options) if options.verbose else "")
     world.state.changing()
     pfload.load(world, options.anchor, text, name=name)
     return CommandResult()
+
+
+def _parsed(found: Ruleset, options: _Options) -> str:
+    """What -v tells of rules that are read: tables as they are met, then each ruleset as it is listed."""
+    rules = (*found.translation(), *found.filters())
+    return "".join(f"{line}\n" for line in (*found.definitions, *(r.listed(options.numeric) for r in rules)))
 
 
 def _flush(world: World, options: _Options) -> CommandResult:

@@ -112,8 +112,9 @@ class Parser(Tokens):
         self._expect("<")
         name = self._name()
         self._expect(">")
+        flags = []
         while self._peek() in ("const", "persist"):
-            self._next()
+            flags.append(self._next())
         entries = []
         if self._accept("{"):
             while not self._accept("}"):
@@ -121,6 +122,8 @@ class Parser(Tokens):
                 entries.append(("!" if negated else "") + prefix(self._name()).text)
                 self._accept(",")
         self.result.tables[name] = entries
+        listed = f" {{ {' '.join(entries)} }}" if entries else ""
+        self.result.definitions.append(" ".join([f"table <{name}>", *sorted(flags)]) + listed)
 
     def _anchor(self, word: str) -> None:
         rule = Rule(word, anchor=self._name())

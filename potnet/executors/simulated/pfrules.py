@@ -146,11 +146,12 @@ def rule_from(row: dict[str, Any]) -> Rule:
 
 @dataclass(slots=True)
 class Ruleset:
-    """What one load puts into one anchor (or the main ruleset)."""
+    """What one load puts into one anchor (or the main ruleset). definitions: tables, as -v prints them."""
 
     rules: list[Rule] = field(default_factory=list)
     tables: dict[str, list[str]] = field(default_factory=dict)
     skip: list[str] = field(default_factory=list)
+    definitions: list[str] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
         return {"rules": [rule.row() for rule in self.rules], "tables": self.tables, "skip": self.skip}

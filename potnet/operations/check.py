@@ -1,0 +1,175 @@
+"""check: where the host differs from what the store says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from potnet.findings import Finding
+from potnet.host_state import HostState, Query
+from potnet.model import Run
+from potnet.operations.common import (
+    NETWORK_LOCK,
+    external_interface,
+    pot_lock,
+    require_bridge,
+    require_pot,
+)
+from potnet.planning.check_host import compare_left, compare_shared, compare_starts, compare_stored
+from potnet.planning.check_network import compare_bridges, compare_pots
+from potnet.planning.drift import Drift, Facts, bridge_anchors, pot_anchors, routed, shared_anchors
+from potnet.planning.jail import etc_of
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a check is about: pots and bridges by name, with what all share; everything when both are None."""
+
+    pots: frozenset[str] | None = None
+    bridges: frozenset[str] | None = None
+
+    def covers(self, run: Run) -> bool:
+        return self.pots is None or run.pot.name in self.pots
+
+    def has(self, finding: Finding) -> bool:
+        """Whether a finding is within the scope."""
+        if self.pots is None or self.bridges is None:
+            return True
+        if finding.pot is not None:
+            return finding.pot in self.pots
+        return finding.bridge in self.bridges if finding.bridge is not None else finding.interface is None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at store and host found. busy: the pots that another command is at work on."""
+
+    facts: Facts
+    state: HostState
+    drifts: tuple[Drift, ...]
+    busy: tuple[str, ...] = ()
+
+
+def check(app: App, pots: Sequence[str], bridge: str | None) -> tuple[Finding, ...]:
+    """The differences, of all or of what is named; raises PotnetError when the host cannot be read."""
+    # Nobody may put another store in the place of this one meanwhile.
+    with app.locks.share():
+        found = look(app, scope_of(app, pots, bridge))
+    for name in found.busy:
+        app.notify(f"{name} is not looked at: another potnet is at work on it")
+    return tuple(drift.finding for drift in found.drifts)
+
+
+def scope_of(app: App, pots: Sequence[str], bridge: str | None) -> Scope:
+    """The pots named with the bridges that they are on, or the bridge named with the pots on it."""
+    if not pots and bridge is None:
+        return Scope()
+    if bridge is not None:
+        require_bridge(app, bridge)
+        return Scope(frozenset(app.store.bridged_names(bridge)), frozenset({bridge}))
+    records = [require_pot(app, name) for name in pots]
+    bridges = (attachment.bridge for pot in records for attachment in pot.attachments)
+    return Scope(frozenset(pot.name for pot in records), frozenset(bridges))
+
+
+def look(app: App, scope: Scope) -> Look:
+    """Compare store and host, once more when another command has changed something meanwhile."""
+    busy = app.locks.held()
+    facts = _facts(app)
+    found = look_now(app, scope, facts)
+    busy |= app.locks.held()
+    if NETWORK_LOCK in busy or _facts(app) != facts:
+        with app.locks.hold(NETWORK_LOCK):
+            busy = app.locks.held()
+            found = look_now(app, scope, _facts(app))
+    names = {run.pot.name for run in found.facts.runs if scope.covers(run)}
+    names |= {drift.finding.pot for drift in found.drifts if drift.finding.pot is not None}
+    at_work = tuple(sorted(name for name in names if pot_lock(name) in busy))
+    drifts = tuple(drift for drift in found.drifts if drift.finding.pot not in at_work)
+    return replace(found, drifts=drifts, busy=at_work)
+
+
+def _facts(app: App) -> Facts:
+    return Facts(app.config, app.store.runs(), app.store.bridges())
+
+
+def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
+    """Compare store and host as they are."""
+    facts = facts if facts is not None else _facts(app)
+    state = _host(app, facts)
+    facts = facts.seen(state, external_interface(app, state))
+    facts = _with_store(app, facts, state)
+    shown = replace(facts, active=tuple(filter(scope.covers, facts.active)))
+    state = _inside(app, shown, facts, state)
+    drifts = (
+        *compare_starts(facts, state),
+        *compare_left(facts, state),
+        *compare_shared(facts, state),
+        *compare_bridges(facts, state),
+        *compare_pots(shown, state),
+        *compare_stored(facts),
+    )
+    return Look(facts, state, tuple(drift for drift in drifts if scope.has(drift.finding)))
+
+
+def _host(app: App, facts: Facts) -> HostState:
+    """The host itself: the same few commands, whatever there is on it."""
+    ipv4 = routed(facts.accounted)
+    exports = any(run.pot.exports for run in facts.runs) or app.store.exports_anything()
+    return app.driver.observe(
+        Query(
+            jails=None,
+            interfaces=None,
+            external=app.config.external_interface is None,
+            packet_filter=ipv4,
+            filter_local=ipv4,
+            forwarding=ipv4,
+            listeners=exports,
+            anchor_parents=(app.config.rdr_anchor, app.config.filter_anchor),
+        )
+    )
+
+
+def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
+    """What the store says of the names and ports that were found on the host."""
+    known = {run.pot.name for run in facts.runs}
+    below = (name.rpartition("/") for name in state.anchor_names)
+    names = {*state.jails, *(name for parent, _, name in below if parent == app.config.rdr_anchor)}
+    held = []
+    for listener in dict.fromkeys(state.listeners):
+        exporter = app.store.exporter(listener.protocol, listener.port)
+        # One that was chosen gives way to a program of the host when its pot starts.
+        if exporter is not None and not (exporter[1].chosen and exporter[0] not in known):
+            held.append((*exporter, listener))
+    return replace(
+        facts,
+        others=frozenset(name for name in names - known if app.store.has_pot(name)),
+        held=tuple(held),
+        lost=app.store.lost_leases(),
+    )
+
+
+def _inside(app: App, shown: Facts, facts: Facts, state: HostState) -> HostState:
+    """The state, with what is in running pots and in anchors."""
+    anchors = (
+        *shared_anchors(facts),
+        *(each[:2] for each in bridge_anchors(facts)),
+        *(each[:2] for each in pot_anchors(shown)),
+    )
+    traits = app.driver.traits
+    more = app.driver.observe(
+        Query(
+            anchors=anchors,
+            jail_networks=tuple(
+                (run.pot.name, tuple(sorted({a.version for a in run.pot.leased})))
+                for run in shown.active
+                if run.pot.attachments
+            ),
+            files=tuple(f"{etc_of(r.pot, traits)}/{name}" for r in shown.active for name in r.files),
+        )
+    )
+    return replace(state, anchors=more.anchors, jail_networks=more.jail_networks, files=more.files)

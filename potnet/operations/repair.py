@@ -1,0 +1,102 @@
+"""repair: make the host as the store says, as far as it is potnet's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from potnet.actions import Action, Plan, SetForwarding
+from potnet.apply import apply_all
+from potnet.errors import HostError
+from potnet.findings import Finding, Kind
+from potnet.host_state import Query
+from potnet.operations.check import Look, Scope, look, look_now, scope_of
+from potnet.operations.common import FORWARDING, NETWORK_LOCK, Failures, pot_lock
+from potnet.operations.stop import clear_up
+from potnet.planning.drift import Drift
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+#: What is mended as a stop would, rather than by steps.
+_STOPPED = (Kind.START_CUT_OFF, Kind.POT_GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """mended: what was off and is no more. left: what only somebody else can mend."""
+
+    mended: tuple[Finding, ...] = ()
+    left: tuple[Finding, ...] = ()
+
+
+def repair(app: App, pots: Sequence[str], bridge: str | None) -> Report:
+    """Mend what differs, of all or of what is named. All is tried, then failures are raised together."""
+    scope = scope_of(app, pots, bridge)
+    first = look(app, scope)
+    for name in first.busy:
+        app.notify(f"{name} is left alone: another potnet is at work on it")
+    if not first.drifts:
+        return Report()
+    names = {drift.finding.pot for drift in first.drifts if drift.finding.pot is not None}
+    with ExitStack() as held:
+        # In the order of all commands: pots before the network; among pots the order of their names.
+        for lock in (*map(pot_lock, sorted(names)), NETWORK_LOCK):
+            held.enter_context(app.locks.hold(lock))
+        return _repair(app, scope, names)
+
+
+def _repair(app: App, scope: Scope, names: set[str]) -> Report:
+    failures = Failures("repair")
+    mended: list[Finding] = []
+    drifts = _ours(look_now(app, scope), names)
+    gone = [drift.finding for drift in drifts if drift.finding.kind in _STOPPED]
+    for finding in gone:
+        with failures.collect(str(finding.pot)):
+            _clear_up(app, str(finding.pot))
+            mended.append(finding)
+    if gone:
+        # What they left is gone with them.
+        drifts = _ours(look_now(app, scope), names)
+    done: set[Action] = set()
+    for drift in drifts:
+        if drift.finding.repairable and drift.finding.kind not in _STOPPED:
+            with failures.collect(_subject(drift.finding)):
+                _mend(app, drift, done)
+                mended.append(drift.finding)
+    failures.throw([f"mended: {finding.kind} {_subject(finding)}" for finding in mended], app.notify)
+    return Report(tuple(mended), tuple(d.finding for d in drifts if not d.finding.repairable))
+
+
+def _ours(found: Look, names: set[str]) -> list[Drift]:
+    """What is about pots that nobody else can be at work on; others that came up since have to wait."""
+    return [d for d in found.drifts if d.finding.pot is None or d.finding.pot in names]
+
+
+def _subject(finding: Finding) -> str:
+    return finding.pot or finding.bridge or finding.interface or "the host"
+
+
+def _clear_up(app: App, name: str) -> None:
+    run = app.store.run(name)
+    if run is not None:
+        clear_up(app, run, app.driver.observe(Query(jails=(name,))))
+
+
+def _mend(app: App, drift: Drift, done: set[Action]) -> None:
+    """Carry out the steps of one finding that no other one had, too."""
+    steps = tuple(step for step in drift.steps if step.action not in done)
+    done.update(step.action for step in steps)
+    if any(isinstance(step.action, SetForwarding) for step in steps):
+        # As a start does: the last bridge to go switches it off again.
+        app.store.remember(FORWARDING, "0")
+    failed = apply_all(Plan(steps), app.driver)
+    if failed:
+        raise HostError(
+            f"{drift.finding.kind}" + "".join(f"\n  not done: {line}" for line in failed),
+            hint="mend what it says; a second `potnet repair` does the rest",
+        )
+    if drift.lease is not None:
+        app.store.release(drift.lease.network, drift.lease.address)

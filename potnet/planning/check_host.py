@@ -1,0 +1,183 @@
+"""What differs between store and host beside the bridges and pots that are up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from potnet.actions import DestroyInterface, LoadAnchor, SetForwarding, Step
+from potnet.findings import Finding, Kind
+from potnet.host_state import HostState, Interface
+from potnet.model import BRIDGE_GROUP, GROUP, Run, endpoint
+from potnet.planning import packet_filter as pf
+from potnet.planning import vnet
+from potnet.planning.drift import Drift, Facts, routed, rules_drift, shared_anchors
+from potnet.planning.ownership import owned, running
+from potnet.planning.prepare import anchor_calls
+from potnet.ruleset import NoRules
+
+
+def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Recorded starts without their jails, and jails of pots without recorded starts."""
+    for run in facts.runs:
+        if not running(run, state):
+            yield _not_running(run, state)
+    known = {run.pot.name: run for run in facts.runs}
+    for name in sorted(facts.others | known.keys()):
+        jail = state.jails.get(name)
+        if jail is None or jail.dying or owned(known.get(name), jail):
+            continue
+        finding = Finding(
+            Kind.JAIL_FOREIGN, "no jail of this name but potnet's own",
+            f"jid {jail.jid}, which potnet did not start",
+            f"it stays: stop it with what started it, or `jail -r {jail.jid}`", pot=name, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+
+
+def _not_running(run: Run, state: HostState) -> Drift:
+    jail = state.jails.get(run.pot.name)
+    if run.jid is None:
+        kind, expected, found = Kind.START_CUT_OFF, "a start that is complete", "one that was cut off"
+    else:
+        there = jail is not None and not jail.dying
+        kind, expected = Kind.POT_GONE, f"the jail with jid {run.jid}"
+        found = f"jid {jail.jid}, which potnet did not start" if jail and there else "no jail"
+    remedy = "repair takes away what is left of it and records it as stopped"
+    return Drift(Finding(kind, expected, found, remedy, pot=run.pot.name))
+
+
+def compare_shared(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """What all bridges with IPv4 need: the packet filter, its shared anchors, forwarding."""
+    if not routed(facts.wanted):
+        return
+    if facts.external is None:
+        finding = Finding(
+            Kind.EXTERNAL_MISSING, "an external interface", "no default route",
+            "give the host its default route, or set network.external_interface", repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    yield from _packet_filter(facts, state)
+    for anchor, rules in shared_anchors(facts):
+        yield from rules_drift(anchor, rules, state)
+    if not state.forwarding[4]:
+        finding = Finding(Kind.FORWARDING_OFF, "IPv4 is forwarded", "it is not", "repair switches it on")
+        yield Drift(finding, (Step(SetForwarding(4, True), None, "pots are routed"),))
+
+
+def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
+    found = state.packet_filter
+    if found.self_contained:
+        return
+    if not found.enabled:
+        remedy = "enable it: `pfctl -e`; `potnet init` sees to it at boot"
+        yield Drift(Finding(Kind.FILTER_DISABLED, "pf is enabled", "it is not", remedy, repairable=False))
+    calls = {("nat-anchor", name) for name in found.nat_anchors}
+    calls |= {("rdr-anchor", name) for name in found.rdr_anchors}
+    calls |= {("anchor", name) for name in found.filter_anchors}
+    for word, name in anchor_calls(facts.config):
+        if (word, name) not in calls:
+            finding = Finding(
+                Kind.ANCHOR_UNCALLED, f'{word} "{name}"', "the main ruleset of pf lacks it", pf.INIT_HINT,
+                repairable=False,
+            )  # fmt: skip
+            yield Drift(finding)
+    if not found.filter_local and any(e.loopback for run in facts.active for e in run.pot.exports):
+        finding = Finding(
+            Kind.LOOPBACK_OFF, "net.pf.filter_local=1, for exports with --loopback", "0",
+            "`potnet init --loopback` says how, and what else that changes", repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+
+
+def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """What is in our group, or in our anchors, and belongs to nothing that is up."""
+    left = {name for name, found in state.interfaces.items() if _left_epair(name, found, facts, state)}
+    ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
+    bridges = {bridge.interface for bridge in facts.accounted}
+    for name, found in sorted(state.interfaces.items()):
+        if GROUP in found.groups and name not in ends | bridges:
+            yield _in_group(found, name in left or _left_bridge(found, left, facts))
+    yield from _left_shared_rules(facts, state)
+    yield from _left_rules(facts, state)
+
+
+def _in_group(found: Interface, left: bool) -> Drift:
+    text = f"in the group {GROUP}, with the description {found.description or ''!r}"
+    if left:
+        finding = Finding(
+            Kind.INTERFACE_LEFT, "no such interface", text, "repair destroys it", interface=found.name
+        )
+        return Drift(finding, (Step(DestroyInterface(found.name), None, "nothing uses it"),))
+    remedy = f"it stays, since something uses it that potnet did not start: `ifconfig {found.name}` shows it"
+    finding = Finding(
+        Kind.INTERFACE_FOREIGN, "no such interface", text, remedy, interface=found.name, repairable=False
+    )
+    return Drift(finding)
+
+
+def _left_epair(name: str, found: Interface, facts: Facts, state: HostState) -> bool:
+    """Whether it says that it is a pot's, and no jail of that name runs that potnet did not start."""
+    mark, _, pot = (found.description or "").partition(":")
+    if GROUP not in found.groups or BRIDGE_GROUP in found.groups or mark != GROUP:
+        return False
+    if any(a.host_end == name for run in facts.runs for a in run.pot.attachments):
+        return False
+    jail = state.jails.get(pot)
+    return jail is None or jail.dying or any(run.pot.name == pot for run in facts.active)
+
+
+def _left_bridge(found: Interface, left: set[str], facts: Facts) -> bool:
+    """Whether it says that it is ours, and nothing is on it but what is left over, and the uplink."""
+    ours = BRIDGE_GROUP in found.groups and (found.description or "").startswith(vnet.DESCRIPTION)
+    return ours and not set(found.members) - left - {facts.external}
+
+
+def _left_shared_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Rules that are exactly ours, while no bridge needs them; the filter's own are last to go."""
+    if routed(facts.accounted):
+        return
+    for anchor, rules in reversed(shared_anchors(facts)):
+        looked = state.anchors.get(anchor)
+        if looked is not None and looked.found and looked.found == looked.expected:
+            yield _emptied(anchor, "\n".join(looked.found), Step(LoadAnchor(anchor, NoRules(), rules)))
+
+
+def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
+    config = facts.config
+    parents = {config.rdr_anchor, config.filter_anchor}
+    used = {pf.external_anchor(config)}
+    used |= {pf.pot_anchor(config, run.pot.name) for run in facts.runs}
+    used |= {pf.bridge_anchor(config, bridge.name) for bridge in facts.accounted}
+    ours = {pf.pot_anchor(config, name) for name in facts.others}
+    ours |= {pf.bridge_anchor(config, bridge.name) for bridge in facts.bridges}
+    for anchor in sorted(state.anchor_names - used):
+        if anchor in ours:
+            yield _emptied(anchor, "rules", Step(LoadAnchor(anchor, NoRules())))
+        elif anchor.rpartition("/")[0] in parents:
+            finding = Finding(
+                Kind.RULES_FOREIGN, f"no rules in {anchor}", "rules of something that potnet does not know",
+                f"they stay: `pfctl -a {anchor} -s nat` and `-s rules` show them", repairable=False,
+            )  # fmt: skip
+            yield Drift(finding)
+
+
+def _emptied(anchor: str, found: str, step: Step) -> Drift:
+    return Drift(Finding(Kind.RULES_LEFT, f"no rules in {anchor}", found, "repair empties it"), (step,))
+
+
+def compare_stored(facts: Facts) -> Iterator[Drift]:
+    """What is wrong in the store by itself, or with what the host has given to others."""
+    for name, export, listener in facts.held:
+        port = endpoint(export.protocol, listener.port)
+        finding = Finding(
+            Kind.PORT_HELD, f"host port {port} is free for its export", f"{listener.owner} listens there",
+            f"stop that program, or `potnet export-ports -p {name}` with another port", pot=name,
+            repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    for lease in facts.lost:
+        finding = Finding(
+            Kind.LEASE_LEFT, f"no lease of {lease.address}", f"one of a pot that is not there, {lease.pot}",
+            "repair gives the address back", bridge=lease.network,
+        )  # fmt: skip
+        yield Drift(finding, lease=lease)

@@ -1,0 +1,297 @@
+"""What differs on the bridges that are to be up, and in the pots that run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netaddr import IPAddress
+
+from potnet.actions import (
+    AcceptAdvertisements,
+    AddAlias,
+    AddDefaultRoute,
+    AddMember,
+    BringUp,
+    CreateBridge,
+    CreateEpair,
+    DestroyInterface,
+    MoveToJail,
+    RemoveDefaultRoute,
+    RemoveMember,
+    SetAddress,
+    SetMac,
+    Step,
+)
+from potnet.config import Config
+from potnet.findings import Finding, Kind
+from potnet.host_state import FileKind, HostState, Interface, InterfaceAddress, JailNetwork, Traits
+from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Run
+from potnet.planning import start, vnet
+from potnet.planning.drift import Drift, Facts, bridge_anchors, pot_anchors, rules_drift
+from potnet.planning.jail import etc_of, jail_of
+
+
+def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Bridges that are to be up: they themselves, their addresses, what is on them that does not belong."""
+    for anchor, rules, bridge in bridge_anchors(facts):
+        yield from rules_drift(anchor, rules, state, bridge=bridge.name)
+    for bridge in facts.wanted:
+        found = state.interfaces.get(bridge.interface)
+        if found is None:
+            yield _missing_bridge(bridge, facts, state)
+        elif found.description != vnet.description(bridge):
+            remedy = "stop the pots on it and start them again: they get a bridge with another number"
+            yield Drift(_bridge_finding(bridge, "something else of that name", remedy, repairable=False))
+        elif _lacks_uplink(bridge, found, facts):
+            yield _missing_uplink(bridge, facts, state)
+        else:
+            yield from _bridge(bridge, found, facts, state)
+
+
+def _bridge_finding(bridge: Bridge, found: str, remedy: str, repairable: bool = True) -> Finding:
+    return Finding(
+        Kind.BRIDGE_MISSING, f"the bridge {bridge.interface}", found, remedy, bridge=bridge.name,
+        interface=bridge.interface, repairable=repairable,
+    )  # fmt: skip
+
+
+def _missing_bridge(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
+    finding = _bridge_finding(bridge, "none", "repair makes it, with its address and the running pots on it")
+    return Drift(finding, _make(bridge, facts, state))
+
+
+def _make(bridge: Bridge, facts: Facts, state: HostState) -> tuple[Step, ...]:
+    uplink = (facts.external,) if bridge.kind is BridgeKind.PUBLIC6 and facts.external else ()
+    create = CreateBridge(bridge.interface, vnet.description(bridge), uplink)
+    ends = [end for end in facts.ends_on(bridge) if end in state.interfaces]
+    return (
+        Step(create, None, f"the bridge {bridge.name}"),
+        *(Step(_set(wanted, bridge.interface), None, "the pots' gateway") for wanted in _gateways(bridge)),
+        *(_join(bridge, end, facts.config) for end in ends),
+    )
+
+
+def _gateways(bridge: Bridge) -> list[InterfaceAddress]:
+    return [InterfaceAddress(subnet.gateway, subnet.network.prefixlen) for subnet in bridge.subnets]
+
+
+def _set(wanted: InterfaceAddress, name: str, jail: str | None = None, beside: bool = False) -> SetAddress:
+    return SetAddress(name, wanted.address, wanted.prefix, jail, beside)
+
+
+def _join(bridge: Bridge, end: str, config: Config) -> Step:
+    return Step(AddMember(bridge.interface, end, config.isolate, bridge.network is not None))
+
+
+def _lacks_uplink(bridge: Bridge, found: Interface, facts: Facts) -> bool:
+    return bridge.kind is BridgeKind.PUBLIC6 and facts.external not in found.members
+
+
+def _missing_uplink(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
+    """Without it the pots of the bridge reach nobody outside, so that making it anew interrupts nothing."""
+    finding = Finding(
+        Kind.MEMBER_MISSING, f"{facts.external} is on {bridge.interface}", "it is not",
+        "repair makes the bridge anew", bridge=bridge.name, interface=facts.external,
+        repairable=facts.external is not None,
+    )  # fmt: skip
+    if facts.external is None:
+        return Drift(finding)
+    destroy = Step(DestroyInterface(bridge.interface), None, "to be made anew")
+    return Drift(finding, (destroy, *_make(bridge, facts, state)))
+
+
+def _bridge(bridge: Bridge, found: Interface, facts: Facts, state: HostState) -> Iterator[Drift]:
+    for wanted in _gateways(bridge):
+        if wanted not in found.addresses:
+            action = _set(wanted, found.name, beside=bool(_others(wanted, found)))
+            step = Step(action, None, "the pots' gateway")
+            yield Drift(_address_finding(wanted, found, bridge=bridge.name), (step,))
+    if not found.up:
+        yield Drift(_down_finding(found, bridge=bridge.name), (Step(BringUp(found.name)),))
+    uplink = {facts.external} if bridge.kind is BridgeKind.PUBLIC6 else set()
+    ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
+    for member in found.members:
+        known = member in ends or GROUP in _groups(member, state)
+        if not known and member not in uplink:
+            remedy = f"it stays: `ifconfig {found.name} deletem {member}` takes it off"
+            finding = Finding(
+                Kind.MEMBER_FOREIGN, "pots only", f"{member} is on {found.name}", remedy,
+                bridge=bridge.name, interface=member, repairable=False,
+            )  # fmt: skip
+            yield Drift(finding)
+
+
+def _groups(name: str, state: HostState) -> frozenset[str]:
+    found = state.interfaces.get(name)
+    return found.groups if found is not None else frozenset()
+
+
+def _others(wanted: InterfaceAddress, found: Interface) -> list[InterfaceAddress]:
+    """Other addresses of the same family, which setting this one must not replace."""
+    same = (a for a in found.addresses if a.address.version == wanted.address.version)
+    return [a for a in same if a.address != wanted.address and not a.address.is_link_local()]
+
+
+def _address_finding(
+    wanted: InterfaceAddress, found: Interface, pot: str | None = None, bridge: str | None = None
+) -> Finding:
+    family = wanted.address.version
+    there = [f"{a.address}/{a.prefix}" for a in found.addresses if a.address.version == family]
+    return Finding(
+        Kind.ADDRESS_MISSING, f"{wanted.address}/{wanted.prefix}", ", ".join(there) or "none",
+        "repair sets it", pot=pot, bridge=bridge, interface=found.name,
+    )  # fmt: skip
+
+
+def _down_finding(found: Interface, pot: str | None = None, bridge: str | None = None) -> Finding:
+    return Finding(
+        Kind.INTERFACE_DOWN, "up", "down", "repair brings it up", pot=pot, bridge=bridge, interface=found.name
+    )
+
+
+def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Pots that run: their epairs, addresses, routes, aliases, redirections and files."""
+    for run in facts.active:
+        yield from _aliases(run, state)
+        for attachment in run.pot.attachments:
+            bridge = facts.bridge(attachment.bridge)
+            network = state.jail_networks.get(run.pot.name)
+            if bridge is not None and network is not None:
+                yield from _attachment(run, attachment, bridge, network, facts, state)
+        yield from _loopback(run, state)
+    for anchor, rules, run in pot_anchors(facts):
+        yield from rules_drift(anchor, rules, state, run.pot.name, run.pot.attachments[0].bridge)
+    for run in facts.active:
+        yield from _files(run, state.traits, state)
+
+
+def _aliases(run: Run, state: HostState) -> Iterator[Drift]:
+    for name, address in jail_of(run.pot, run.devfs).aliases:
+        found = state.interfaces.get(name)
+        alone = InterfaceAddress(address, 32 if address.version == 4 else 128)
+        if found is None:
+            finding = Finding(
+                Kind.INTERFACE_MISSING, f"an interface {name}, for {address}", "none",
+                f"bring {name} back, or give the pot another address", pot=run.pot.name, interface=name,
+                repairable=False,
+            )  # fmt: skip
+            yield Drift(finding)
+        elif not found.has(address):
+            step = Step(AddAlias(name, address), None, "the pot's alias")
+            yield Drift(_address_finding(alone, found, pot=run.pot.name), (step,))
+
+
+def _attachment(
+    run: Run, own: Attachment, bridge: Bridge, network: JailNetwork, facts: Facts, state: HostState
+) -> Iterator[Drift]:
+    host, inside = state.interfaces.get(own.host_end), network.interfaces.get(own.jail_end)
+    if host is None or inside is None:
+        yield _broken_epair(run, own, bridge, host, network, facts.config)
+        return
+    on = next((b for b in state.interfaces.values() if own.host_end in b.members), None)
+    up = bridge.interface in state.interfaces
+    if up and (on is None or on.name != bridge.interface):
+        off = (Step(RemoveMember(on.name, own.host_end)),) if on is not None else ()
+        finding = Finding(
+            Kind.MEMBER_MISSING, f"{own.host_end} is on {bridge.interface}",
+            f"it is on {on.name if on else 'no bridge'}", "repair puts it there", pot=run.pot.name,
+            bridge=bridge.name, interface=own.host_end,
+        )  # fmt: skip
+        yield Drift(finding, (*off, _join(bridge, own.host_end, facts.config)))
+    if not host.up:
+        yield Drift(_down_finding(host, run.pot.name, bridge.name), (Step(BringUp(host.name)),))
+    yield from _inside(run, own, bridge, inside, network)
+
+
+def _broken_epair(
+    run: Run, own: Attachment, bridge: Bridge, host: Interface | None, network: JailNetwork, config: Config
+) -> Drift:
+    pot = run.pot
+    found = f"no {own.host_end}" if host is None else f"{own.jail_end} is not in the jail"
+    ours = host is None or host.description == start.description(pot)
+    finding = Finding(
+        Kind.INTERFACE_MISSING, f"{own.host_end} on {bridge.interface}, {own.jail_end} in the jail",
+        found if ours else f"{own.host_end} is something else",
+        "repair makes the epair anew" if ours else f"stop {pot.name} and start it: it gets another epair",
+        pot=pot.name, bridge=bridge.name, interface=own.host_end, repairable=ours,
+    )  # fmt: skip
+    if not ours:
+        return Drift(finding)
+    steps = (
+        *((Step(DestroyInterface(own.host_end), None, "to be made anew"),) if host else ()),
+        Step(CreateEpair(own.unit, start.description(pot)), None, f"from {bridge.name} to the jail"),
+        Step(SetMac(own.jail_end, own.mac)),
+        _join(bridge, own.host_end, config),
+        Step(MoveToJail(own.jail_end, pot.name, pot.root)),
+        *_learning(run, own),
+        *(Step(_set(wanted, own.jail_end, pot.name)) for wanted, _ in _addresses(own, bridge)),
+        *(step for _, gateway in _addresses(own, bridge) for step in _route(run, gateway, network)),
+    )
+    return Drift(finding, steps)
+
+
+def _addresses(own: Attachment, bridge: Bridge) -> list[tuple[InterfaceAddress, IPAddress]]:
+    """A pot's own addresses on a bridge, each with its gateway."""
+    pairs = ((address, bridge.subnet(address.version)) for address in own.addresses)
+    return [(InterfaceAddress(a, s.network.prefixlen), s.gateway) for a, s in pairs if s is not None]
+
+
+def _learning(run: Run, own: Attachment) -> tuple[Step, ...]:
+    """What lets an end without addresses find some."""
+    if own.addresses:
+        return ()
+    return (Step(AcceptAdvertisements(own.jail_end, run.pot.name), None, "SLAAC"),)
+
+
+def _route(run: Run, gateway: IPAddress, network: JailNetwork) -> tuple[Step, ...]:
+    """Sets the default route, in the place of one that is there."""
+    family = gateway.version
+    remove = (Step(RemoveDefaultRoute(family, run.pot.name)),) if family in network.gateways else ()
+    return (*remove, Step(AddDefaultRoute(gateway, run.pot.name)))
+
+
+def _inside(
+    run: Run, own: Attachment, bridge: Bridge, inside: Interface, network: JailNetwork
+) -> Iterator[Drift]:
+    pot = run.pot.name
+    if not inside.up:
+        yield Drift(_down_finding(inside, pot, bridge.name), (Step(BringUp(inside.name, pot)),))
+    for wanted, gateway in _addresses(own, bridge):
+        there = network.gateways.get(gateway.version)
+        if wanted not in inside.addresses:
+            beside = bool(_others(wanted, inside))
+            steps = [Step(_set(wanted, inside.name, pot, beside))]
+            if not beside and there == gateway:
+                # The route may go as the address is set, or have stayed behind and lead nowhere.
+                steps += _route(run, gateway, network)
+            yield Drift(_address_finding(wanted, inside, pot, bridge.name), tuple(steps))
+        if there != gateway:
+            finding = Finding(
+                Kind.ROUTE_DIFFERS if there else Kind.ROUTE_MISSING, f"default route by {gateway}",
+                f"by {there}" if there else "none", "repair sets it", pot=pot, bridge=bridge.name,
+                interface=own.jail_end,
+            )  # fmt: skip
+            yield Drift(finding, _route(run, gateway, network))
+
+
+def _loopback(run: Run, state: HostState) -> Iterator[Drift]:
+    network = state.jail_networks.get(run.pot.name)
+    found = network.interfaces.get("lo0") if network is not None else None
+    if found is not None and not (found.up and found.has(start.LOOPBACK)):
+        step = Step(SetAddress("lo0", start.LOOPBACK, 8, run.pot.name), None, "loopback")
+        yield Drift(_address_finding(InterfaceAddress(start.LOOPBACK, 8), found, run.pot.name), (step,))
+
+
+def _files(run: Run, traits: Traits, state: HostState) -> Iterator[Drift]:
+    """Nothing is written into the root of a jail that runs: what is missing comes with the next start."""
+    etc = etc_of(run.pot, traits)
+    for name in run.files:
+        path = f"{etc}/{name}"
+        kind = state.files.get(path, FileKind.FILE)
+        if kind is not FileKind.FILE:
+            finding = Finding(
+                Kind.FILE_MISSING, f"a file {path}", "none" if kind is FileKind.ABSENT else f"a {kind}",
+                f"nothing is written while {run.pot.name} runs: stop and start it", pot=run.pot.name,
+                repairable=False,
+            )  # fmt: skip
+            yield Drift(finding)

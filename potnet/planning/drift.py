@@ -1,0 +1,124 @@
+"""What a host is compared with, and what comes of it: findings, each with the steps that mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from potnet.actions import LoadAnchor, Step
+from potnet.config import Config
+from potnet.findings import Finding, Kind
+from potnet.host_state import AnchorRules, HostState, Listener
+from potnet.model import Bridge, Export, Lease, Run
+from potnet.planning import packet_filter as pf
+from potnet.planning.ownership import running
+from potnet.ruleset import NoRules, Ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A finding and the steps that mend it; none where it takes more than steps, or cannot be mended.
+
+    lease: what is to be given back.
+    """
+
+    finding: Finding
+    steps: tuple[Step, ...] = ()
+    lease: Lease | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the store knows, as far as a host is to be compared with it.
+
+    runs: the recorded starts. active: those of them that are complete and have their jail. bridges: all.
+    external: the external interface. others: pots without a recorded start of whose names there are jails or
+    anchors. held: exports whose host port a listener has. lost: leases of pots that are not there.
+    """
+
+    config: Config
+    runs: tuple[Run, ...]
+    bridges: tuple[Bridge, ...]
+    external: str | None = None
+    active: tuple[Run, ...] = ()
+    others: frozenset[str] = frozenset()
+    held: tuple[tuple[str, Export, Listener], ...] = ()
+    lost: tuple[Lease, ...] = ()
+
+    def seen(self, state: HostState, external: str | None) -> Facts:
+        """The same, with the starts whose jails are on a host, and its external interface."""
+        active = tuple(run for run in self.runs if running(run, state))
+        return replace(self, active=active, external=external)
+
+    @property
+    def wanted(self) -> tuple[Bridge, ...]:
+        """The bridges that have to be up: running pots are on them, or vnet-start made them."""
+        return self._used_by(self.active)
+
+    @property
+    def accounted(self) -> tuple[Bridge, ...]:
+        """Those, and the ones of starts that are to be cleared up."""
+        return self._used_by(self.runs)
+
+    def _used_by(self, runs: Iterable[Run]) -> tuple[Bridge, ...]:
+        used = {attachment.bridge for run in runs for attachment in run.pot.attachments}
+        return tuple(bridge for bridge in self.bridges if bridge.pinned or bridge.name in used)
+
+    def ends_on(self, bridge: Bridge) -> tuple[str, ...]:
+        """The host's ends of the epairs that belong on a bridge."""
+        attachments = (a for run in self.active for a in run.pot.attachments)
+        return tuple(a.host_end for a in attachments if a.bridge == bridge.name)
+
+    def bridge(self, name: str) -> Bridge | None:
+        return next((bridge for bridge in self.bridges if bridge.name == name), None)
+
+    def rules_of(self, run: Run) -> Ruleset:
+        """What the anchor of a running pot is to hold."""
+        home = next((a.bridge for a in run.pot.attachments if a.address is not None), "")
+        bridge = self.bridge(home)
+        if bridge is None or self.external is None:
+            return NoRules()
+        return pf.pot_rules(run.pot, bridge, self.config, self.external)
+
+
+def routed(bridges: Iterable[Bridge]) -> bool:
+    """Whether one of these needs forwarding, NAT and the packet filter."""
+    return any(bridge.network is not None for bridge in bridges)
+
+
+def shared_anchors(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
+    """The anchors that all bridges share; ours only when they hold just this, since pot has them too."""
+    config, external = facts.config, facts.external
+    if external is None:
+        return ()
+    return (
+        (pf.nat_anchor(config), pf.source_nat(config, external)),
+        (pf.external_anchor(config), pf.external_isolation(config, external)),
+    )
+
+
+def bridge_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Bridge], ...]:
+    """The anchors of the bridges that are to be up."""
+    config = facts.config
+    found = ((pf.bridge_anchor(config, b.name), pf.bridge_isolation(config, b), b) for b in facts.wanted)
+    return tuple(each for each in found if each[1] != NoRules())
+
+
+def pot_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Run], ...]:
+    """The anchors of the pots that run."""
+    found = ((pf.pot_anchor(facts.config, run.pot.name), facts.rules_of(run), run) for run in facts.active)
+    return tuple(each for each in found if each[1] != NoRules())
+
+
+def rules_drift(
+    anchor: str, rules: Ruleset, state: HostState, pot: str | None = None, bridge: str | None = None
+) -> tuple[Drift, ...]:
+    """The finding about an anchor that does not hold what it should, if so; it must have been looked into."""
+    looked = state.anchors.get(anchor, AnchorRules())
+    if looked.expected == looked.found:
+        return ()
+    finding = Finding(
+        Kind.RULES_DIFFER if looked.found else Kind.RULES_MISSING,
+        "\n".join(looked.expected), "\n".join(looked.found), f"repair loads {anchor}", pot=pot, bridge=bridge,
+    )  # fmt: skip
+    return (Drift(finding, (Step(LoadAnchor(anchor, rules, looked.held), None, "as it should be"),)),)
