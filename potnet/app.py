@@ -11,17 +11,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from potnet import config as configuration
-from potnet.config import DEFAULT, Config
+from potnet import config_files, installation
 from potnet.errors import ConfigError, HostError, PotnetError, printable
-from potnet.locks import Locks
-from potnet.store.store import ANCHORS, Store
+from potnet.store import FILE_NAME
 
+# Questions about addresses are answered in a few milliseconds: they do without most of what follows.
 if TYPE_CHECKING:
+    from potnet.config import Config
     from potnet.drivers.base import Driver
     from potnet.executors.base import Executor
+    from potnet.installation import Installation
+    from potnet.locks import Locks
+    from potnet.store.store import Store
 
 SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (--host freebsd for a real one)"
 #: The kinds of hosts that are real, and what uname(1) calls their system.
@@ -63,6 +65,12 @@ class App:
     make_executor: Callable[[], Executor]
     dry_run: bool = False
     damaged: bool = False
+    find_installation: Callable[[], Installation | None] = lambda: None
+
+    @cached_property
+    def installation(self) -> Installation | None:
+        """What pot has on this machine, if it is installed."""
+        return self.find_installation()
 
     @cached_property
     def executor(self) -> Executor:
@@ -93,10 +101,61 @@ class App:
         return templates.render(self.config.templates, template, values)
 
 
+@dataclass(frozen=True)
+class Records:
+    """What questions about addresses are answered from: files alone, on any system and for any user.
+
+    store: None while there is none.
+    """
+
+    config: Config | None
+    store: Store | None
+    installation: Installation | None
+
+
+@contextmanager
+def open_records(settings: Settings) -> Iterator[Records]:
+    """The records for one question; nothing is made. Raises ConfigError or StoreError.
+
+    config is None where no file sets anything and pot's own configuration is the one to ask.
+    """
+    config = None
+    if config_files.in_force(settings.config_file) is not None:
+        config = _load_config(settings)
+    found = _installation(config)
+    if found is None and config is None:
+        config = _load_config(settings)
+    kind = _host_kind(settings, config)
+    via = _prefix(settings, config, kind)
+    directory = settings.state_dir or _state_dir(config, kind, via)
+    # A log without its store is a matter for the store.
+    if not any((directory / name).exists() for name in (FILE_NAME, f"{FILE_NAME}-wal")):
+        yield Records(config, None, found)
+        return
+    from potnet.store.store import Store
+
+    with Store.open(directory, kind) as store, store.blamed():
+        yield Records(config, store, found)
+
+
+def _load_config(settings: Settings) -> Config:
+    from potnet import config as configuration
+
+    return configuration.load_in_force(settings.config_file)
+
+
+def _installation(config: Config | None) -> Installation | None:
+    prefix = config.pot_prefix if config is not None else None
+    return installation.find(prefix, os.environ.get("PATH", ""))
+
+
 @contextmanager
 def open_app(settings: Settings) -> Iterator[App]:
     """The application for one command. Raises ConfigError, StoreError or HostError."""
-    config = configuration.load_in_force(settings.config_file)
+    from potnet.config import DEFAULT
+    from potnet.locks import Locks
+
+    config = _load_config(settings)
     kind = _host_kind(settings, config)
     via = _prefix(settings, config, kind)
     if kind in REAL and via is None:
@@ -121,11 +180,14 @@ def open_app(settings: Settings) -> Iterator[App]:
             make_executor=lambda: _executor(settings, kind, via, directory),
             dry_run=settings.dry_run,
             damaged=damaged,
+            find_installation=lambda: _installation(config),
         )
 
 
 def _store(settings: Settings, directory: Path, kind: str) -> tuple[Store, bool]:
     """The store, and whether it is damaged, which only restoring can do with."""
+    from potnet.store.store import Store
+
     if settings.restores:
         from potnet.store.backups import open_for_restore
 
@@ -135,6 +197,8 @@ def _store(settings: Settings, directory: Path, kind: str) -> tuple[Store, bool]
 
 def with_anchors_in_force(config: Config, store: Store) -> Config:
     """The configuration, but with the names of the anchors that hold the rules of what runs now."""
+    from potnet.store.store import ANCHORS
+
     recorded = store.remembered(ANCHORS)
     if recorded is None or not store.anything_up():
         return config
@@ -142,16 +206,16 @@ def with_anchors_in_force(config: Config, store: Store) -> Config:
     return replace(config, nat_anchor=nat, rdr_anchor=rdr, filter_anchor=filters)
 
 
-def _host_kind(settings: Settings, config: Config) -> str:
-    wanted = settings.host if settings.host is not None else config.host
+def _host_kind(settings: Settings, config: Config | None) -> str:
+    wanted = settings.host or (config.host if config is not None else "auto")
     if wanted != "auto":
         return wanted
     return "freebsd" if platform.system() == "FreeBSD" else "sim"
 
 
-def _prefix(settings: Settings, config: Config, kind: str) -> str | None:
+def _prefix(settings: Settings, config: Config | None, kind: str) -> str | None:
     """The prefix of all commands; an empty one is a mistake that would hit this machine."""
-    via = settings.via if settings.via is not None else config.via
+    via = settings.via if settings.via is not None or config is None else config.via
     if via is not None and not via.strip():
         raise ConfigError("--via is empty", hint='give a prefix such as "ssh root@host", or leave it out')
     if via is not None and kind not in REAL:
@@ -174,9 +238,9 @@ def _require_root() -> None:
         )
 
 
-def _state_dir(config: Config, kind: str, via: str | None) -> Path:
+def _state_dir(config: Config | None, kind: str, via: str | None) -> Path:
     """Where the store of a host is: each host behind a prefix has its own."""
-    if config.state_dir:
+    if config is not None and config.state_dir:
         base = Path(config.state_dir)
     elif platform.system() == "FreeBSD" and kind == "freebsd" and (via is None or os.geteuid() == 0):
         base = Path("/var/db/potnet")
@@ -186,7 +250,11 @@ def _state_dir(config: Config, kind: str, via: str | None) -> Path:
         home = os.environ.get("XDG_STATE_HOME", "")
         # A relative path there is to be ignored (XDG Base Directory Specification).
         base = Path(home if home.startswith("/") else Path("~/.local/state").expanduser()) / "potnet" / kind
-    return base / "via" / quote(via, safe="") if via else base
+    if not via:
+        return base
+    from urllib.parse import quote
+
+    return base / "via" / quote(via, safe="")
 
 
 def _real_root() -> bool:

@@ -1,25 +1,28 @@
 """The configuration: what may be set, what is in force, and where each value came from.
 
-`KEYS` is the whole of potnet.toml(5): one entry a key, with the reader that checks its value. A wrong file is
-a `ConfigError` that names file, key and value. Nothing but that one file is read here, and whatever depends
-on the host (the default route's interface, the port range's sysctls) is None for others to fill in.
+`KEYS` is the whole of potnet.toml(5): one entry a key, with the reader that checks its value; a pot.conf is
+taken too. A wrong file is a `ConfigError` that names file, key and value. Whatever depends on the host (the
+default route's interface, the port range's sysctls) is None for others to fill in.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from netaddr import IPAddress, IPNetwork
 
+from potnet import config_files, installation
 from potnet import config_values as values
+from potnet.config_pot import Given, given, notes
 from potnet.errors import ConfigError
+from potnet.installation.settings import Settings, looks_like_pot
+from potnet.installation.settings import load as load_settings
 from potnet.model import Stack
 
 #: The origin of a value that no file sets.
@@ -30,7 +33,8 @@ DEFAULT = "default"
 class Config:
     """What is in force. None: taken from the host, or by whoever asks, at run time.
 
-    origin: for each TOML key, `DEFAULT` or the file that set it.
+    origin: for each TOML key, `DEFAULT` or the file that set it. notes: keys of pot.conf that are none of
+    ours: name, value, what became of it.
     """
 
     network: IPNetwork
@@ -55,7 +59,9 @@ class Config:
     state_dir: str | None = None
     via: str | None = None
     output: str = "text"
+    pot_prefix: str | None = None
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
+    notes: tuple[tuple[str, str, str], ...] = field(default=(), compare=False)
 
 
 class Key(NamedTuple):
@@ -86,6 +92,7 @@ KEYS = (
     Key("paths.cache", "cache", values.read_path),
     Key("paths.templates", "templates", values.read_path),
     Key("releases.mirror", "mirror", values.read_mirror),
+    Key("pot.prefix", "pot_prefix", values.read_path),
     Key("pf.nat_anchor", "nat_anchor", values.read_anchor),
     Key("pf.rdr_anchor", "rdr_anchor", values.read_anchor),
     Key("pf.filter_anchor", "filter_anchor", values.read_anchor),
@@ -94,41 +101,51 @@ _BY_NAME = {key.name: key for key in KEYS}
 _TABLES = sorted({key.name.split(".")[0] for key in KEYS})
 
 
-def system_paths(
-    platform: str = sys.platform, environment: Mapping[str, str] = os.environ
-) -> tuple[Path, ...]:
-    """Where the file is looked for when none is named, the first that exists being the one."""
-    if platform.startswith("freebsd"):
-        return (Path("/usr/local/etc/potnet.toml"),)
-    # XDG Base Directory Specification: a relative path is to be ignored.
-    folders = [Path(environment.get("XDG_CONFIG_HOME", "")), Path(environment.get("HOME", ""), ".config")]
-    own = next((folder for folder in folders if folder.is_absolute()), None)
-    system = Path("/etc/potnet.toml")
-    return (own / "potnet" / "potnet.toml", system) if own else (system,)
-
-
 def load_in_force(named: Path | None = None) -> Config:
-    """The file named on the command line, else the system's, else the defaults."""
-    if named is not None:
-        return load(named, explicit=True)
-    found = (path for path in system_paths() if os.path.lexists(path))
-    return load(next(found, None), explicit=False)
+    """The file named on the command line, else the system's, else pot's where pot is installed.
+
+    Without any the defaults.
+    """
+    path = config_files.in_force(named)
+    if path is not None:
+        return load(path, explicit=named is not None)
+    installed = installation.find(None, os.environ.get("PATH", ""))
+    return _of_pot(installed.settings) if installed is not None else load(None)
 
 
 def load(path: Path | None, explicit: bool = False) -> Config:
-    """Read and check one file. None, or a missing file that was not named explicitly: the defaults."""
-    document = _read(path, explicit) if path is not None else {}
+    """Read and check one file, in TOML or pot's. None, or a missing one, not explicit: the defaults."""
+    text = _read(path, explicit) if path is not None else ""
+    if path is not None and looks_like_pot(text):
+        found = load_settings(str(path.absolute().parent), path.name)
+        if found is not None:
+            return _of_pot(found)
     where = str(path)
-    given: dict[str, Any] = {}
-    for name, value in _flattened(document, where):
+    document = _parse(where, text) if text else {}
+    return _checked([Given(name, value, where) for name, value in _flattened(document, where)], where)
+
+
+def _of_pot(settings: Settings) -> Config:
+    config = _checked(list(given(settings)), settings.folder)
+    prefix = settings.folder.removesuffix("/etc/pot")
+    if prefix != settings.folder and config.pot_prefix is None:
+        config = replace(config, pot_prefix=prefix)
+    return replace(config, notes=tuple(notes(settings)))
+
+
+def _checked(found: list[Given], where: str) -> Config:
+    """The configuration from values as TOML has them, each with its origin; raises ConfigError."""
+    values_of: dict[str, Any] = {}
+    origin = {key.name: DEFAULT for key in KEYS}
+    for name, value, source in found:
         key = _BY_NAME[name]
         try:
-            given[key.attribute] = key.read(value)
+            values_of[key.attribute] = key.read(value)
         except values.Refusal as refusal:
-            message = f"{where}: {name} = {values.shown(value)} {refusal.what}"
-            raise ConfigError(message, hint=refusal.hint) from None
-    origin = {key.name: where if key.attribute in given else DEFAULT for key in KEYS}
-    config = Config(**_with_defaults(given), origin=origin)
+            label = f"{source}: {name}" if source == where else source
+            raise ConfigError(f"{label} = {values.shown(value)} {refusal.what}", hint=refusal.hint) from None
+        origin[name] = source
+    config = Config(**_with_defaults(values_of), origin=origin)
     for name, what, hint in _contradictions(config):
         raise ConfigError(f"{where}: {name} = {values.shown(plain(config, name))} {what}", hint=hint)
     return config
@@ -144,18 +161,19 @@ def plain(config: Config, name: str) -> Any:
 
 def describe(config: Config) -> list[dict[str, Any]]:
     """What is in force: key, value and origin of everything, in the order of the manual."""
-    return [
+    rows = [
         {"key": key.name, "value": plain(config, key.name), "origin": config.origin.get(key.name, DEFAULT)}
         for key in KEYS
     ]
+    return rows + [{"key": name, "value": value, "origin": note} for name, value, note in config.notes]
 
 
-def _read(path: Path, explicit: bool) -> dict[str, Any]:
+def _read(path: Path, explicit: bool) -> str:
     try:
-        text = path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8")
     except FileNotFoundError as error:
         if not explicit:
-            return {}
+            return ""
         raise ConfigError(f"{path}: there is no such file", hint="check the path after --config") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8", hint="save it as UTF-8") from error
@@ -163,10 +181,9 @@ def _read(path: Path, explicit: bool) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "check the path and its permissions"
         raise ConfigError(f"{path}: cannot be read: {reason}", hint=hint) from error
-    return _parse(path, text)
 
 
-def _parse(path: Path, text: str) -> dict[str, Any]:
+def _parse(path: str, text: str) -> dict[str, Any]:
     import toml  # here, since most runs have no file
 
     try:

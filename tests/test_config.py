@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
-from potnet import config as configuration
-from potnet.config import DEFAULT, KEYS, Config, describe, load, load_in_force, system_paths
+from potnet import config_files
+from potnet.config import DEFAULT, KEYS, Config, describe, load, load_in_force
+from potnet.config_files import system_paths
 from potnet.errors import ConfigError
 from potnet.model import Stack
 
@@ -89,6 +90,8 @@ def test_every_key_can_be_set(file: Path) -> None:
         nat_anchor = "n"
         rdr_anchor = "r"
         filter_anchor = "f"
+        [pot]
+        prefix = "/usr/pot"
         """,
     )
     assert config.network == IPNetwork("172.16.0.0/16")
@@ -105,7 +108,7 @@ def test_every_key_can_be_set(file: Path) -> None:
     assert config.mirror == "https://mirror.example/releases"
     assert (config.nat_anchor, config.rdr_anchor, config.filter_anchor) == ("n", "r", "f")
     assert (config.host, config.state_dir, config.via) == ("sim", "/var/db/potnet", "ssh root@host")
-    assert config.output == "json"
+    assert (config.output, config.pot_prefix) == ("json", "/usr/pot")
     assert set(config.origin.values()) == {str(file)}
 
 
@@ -271,7 +274,7 @@ def test_system_paths() -> None:
 def test_the_named_file_wins_over_the_system_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     system = file.with_name("system.toml")
     system.write_text('[dns]\nname = "system"\n', encoding="utf-8")
-    monkeypatch.setattr(configuration, "system_paths", lambda: (file.with_name("absent"), system))
+    monkeypatch.setattr(config_files, "system_paths", lambda: (file.with_name("absent"), system))
     assert load_in_force().dns_name == "system"
     file.write_text('[dns]\nname = "named"\n', encoding="utf-8")
     assert load_in_force(file).dns_name == "named"

@@ -14,8 +14,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "potnet"
 LAYERS = (
     ("errors",),
     ("model",),
-    ("ruleset", "config_values"),
-    ("host_state", "findings"),
+    ("spans",),
+    ("installation", "ruleset", "config_values", "config_files"),
+    ("host_state", "findings", "config_pot"),
     ("actions", "templates", "config", "executors.base"),
     ("drivers.base",),
     ("planning", "apply", "drivers", "executors", "store", "locks"),

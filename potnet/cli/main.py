@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from types import FrameType
 from typing import Any, NoReturn
@@ -45,6 +43,14 @@ COMMANDS = {
     "check": "check:check",
     "repair": "check:repair",
     "config": "configuration:config",
+    "next": "helper:next_",
+    "validate": "helper:validate",
+    "new-net": "helper:new_net",
+    "ip4check": "helper:ip4check",
+    "ip6check": "helper:ip6check",
+    "ipcheck": "helper:ipcheck",
+    "config-check": "helper:config_check",
+    "etc-hosts": "helper:etc_hosts",
 }
 
 
@@ -66,6 +72,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            import difflib  # only a mistake pays for it
+
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             raise click.UsageError(
                 f"there is no command {args[0]!r}" + (f"; did you mean {near[0]}?" if near else ""), ctx
@@ -143,6 +151,8 @@ def _lower_first(text: str) -> str:
 
 def _internal_error(error: Exception, verbose: bool) -> int:
     if verbose:
+        import traceback
+
         traceback.print_exception(error)
     what = " ".join(str(error).split()) or "no message"
     report = "the traceback above" if verbose else "what the same command prints with -v before its name"

@@ -17,7 +17,7 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from potnet.app import App
+    from potnet.app import App, Records, Settings
 
 
 #: What --host takes.
@@ -135,9 +135,27 @@ def opened(options: Options, *, changes_host: bool, restores: bool = False) -> I
 
     restores: it can do with a damaged store.
     """
-    from potnet.app import Settings, open_app
+    from potnet.app import open_app
 
-    settings = Settings(
+    with open_app(_settings(options, changes_host, restores)) as app:
+        options.output = options.output or app.config.output
+        yield app
+
+
+@contextmanager
+def asked(options: Options) -> Iterator[Records]:
+    """The records, for a question that is answered from files alone."""
+    from potnet.app import open_records
+
+    with open_records(_settings(options, changes_host=False)) as records:
+        options.output = options.output or (records.config.output if records.config else None)
+        yield records
+
+
+def _settings(options: Options, changes_host: bool, restores: bool = False) -> Settings:
+    from potnet.app import Settings
+
+    return Settings(
         config_file=options.config,
         host=options.host,
         state_dir=options.state_dir,
@@ -148,6 +166,3 @@ def opened(options: Options, *, changes_host: bool, restores: bool = False) -> I
         changes_host=changes_host,
         restores=restores,
     )
-    with open_app(settings) as app:
-        options.output = options.output or app.config.output
-        yield app

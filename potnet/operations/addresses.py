@@ -28,6 +28,7 @@ from potnet.operations.common import (
     public_bridge,
     require_bridge,
 )
+from potnet.operations.foreign import held, refuse_held
 from potnet.planning.start import refuse_own
 
 if TYPE_CHECKING:
@@ -132,7 +133,11 @@ def lease(app: App, pot: str, bridge: Bridge, value: str) -> IPAddress | None:
                 hint="give -i auto, or change dns.name or dns.address in the configuration",
             )
         return app.store.reserve_excluded(bridge.name, pot, config.dns_address)
-    return app.store.reserve(bridge.name, pot, None if value == AUTO else _ipv4(value))
+    if value == AUTO:
+        return app.store.reserve(bridge.name, pot, beside=held(app, 4))
+    address = _ipv4(value)
+    refuse_held(app, pot, address)
+    return app.store.reserve(bridge.name, pot, address)
 
 
 def _ipv4(value: str) -> IPAddress:

@@ -9,6 +9,7 @@ from netaddr import IPAddress
 from potnet.errors import PotnetError, UsageError
 from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind
 from potnet.operations.common import busy_units, check_name, define_public_network
+from potnet.operations.foreign import held
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -31,7 +32,7 @@ def create_private_bridge(app: App, name: str, size: int) -> Bridge:
         if app.store.bridge(name) is not None:
             raise PotnetError(f"bridge {name} exists already", hint="choose another name")
         define_public_network(app)
-        network = app.store.carve(PUBLIC, name, size)
+        network = app.store.carve(PUBLIC, name, size, beside=held(app, 4))
         bridge = Bridge(
             name=name,
             kind=BridgeKind.PRIVATE,

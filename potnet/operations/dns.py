@@ -35,7 +35,7 @@ def zones(app: App, bridge: str | None = None, domain: str | None = None) -> lis
             continue
         zone = common or each.name
         records = found.setdefault(zone, [])
-        records += [_record(zone, each, lease) for lease in neighbours(app, each.name)]
+        records += [_record(zone, each, lease) for lease in neighbours(app.store, each.name)]
     return [{"zone": zone, "records": records} for zone, records in found.items()]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, NetworkType, Pot, Run
 from potnet.operations.common import environment_of, require_bridge, require_pot
-from potnet.operations.show import show_bridge
+from potnet.operations.taken import show_bridge
 from potnet.planning.ownership import running
 
 if TYPE_CHECKING:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from potnet.model import Lease
 
 if TYPE_CHECKING:
-    from potnet.app import App
+    from potnet.store.store import Store
 
 
-def neighbours(app: App, bridge: str) -> list[Lease]:
+def neighbours(store: Store, bridge: str) -> list[Lease]:
     """The leases of a bridge in the order of addresses; those that only a next start uses are left out.
 
     A pot whose address was changed while it runs has two until it stops.
     """
-    leases = app.store.leases(bridge)
+    leases = store.leases(bridge)
     count = Counter(lease.pot for lease in leases)
-    runs = {name: app.store.run(name) for name, number in count.items() if number > 1}
+    runs = {name: store.run(name) for name, number in count.items() if number > 1}
     now = {name: run.pot.ipv4 for name, run in runs.items() if run is not None}
     return [lease for lease in leases if now.get(lease.pot, lease.address) == lease.address]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from netaddr import IPAddress, IPNetwork
-
 from potnet.host_state import ActiveRedirection, Query
-from potnet.model import BRIDGE_GROUP, PUBLIC, Bridge, Pot
+from potnet.model import BRIDGE_GROUP, Pot
 from potnet.operations.common import (
-    define_public_network,
     external_interface,
     require_bridge,
     require_pot,
@@ -21,81 +17,6 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 View = dict[str, Any]
-
-
-def show_network(app: App) -> View:
-    """The public network with all that is taken in it, private bridges whole, in the order of addresses."""
-    define_public_network(app)
-    network = app.config.network
-    entries = dict(_public_entries(app))
-    for bridge in app.store.bridges():
-        if bridge.network is not None and bridge.name != PUBLIC:
-            entries.update(_whole_bridge(bridge, bridge.network))
-    return {
-        "network": str(network),
-        "gateway": str(app.config.gateway),
-        "dns": str(app.config.dns_address),
-        "addresses": _listed(entries),
-    }
-
-
-def _public_entries(app: App) -> Iterator[tuple[IPAddress, View]]:
-    config = app.config
-    yield _entry(IPAddress(config.network.first, 4), "", "network")
-    yield _entry(config.gateway, "", "gateway")
-    if config.dns_address in config.network:
-        yield _entry(config.dns_address, "", "dns")
-    for lease in app.store.leases(PUBLIC):
-        yield _entry(lease.address, lease.pot, "dns" if lease.address == config.dns_address else "pot")
-    yield _entry(IPAddress(config.network.last, 4), "", "broadcast")
-
-
-def _whole_bridge(bridge: Bridge, network: IPNetwork) -> Iterator[tuple[IPAddress, View]]:
-    for number in range(network.first, network.last + 1):
-        address = IPAddress(number, 4)
-        yield _entry(address, bridge.name, _kind(address, bridge, network) or "bridge")
-
-
-def _kind(address: IPAddress, bridge: Bridge, network: IPNetwork) -> str | None:
-    if int(address) == network.first:
-        return "network"
-    if int(address) == network.last:
-        return "broadcast"
-    return "gateway" if address == bridge.gateway else None
-
-
-def _entry(address: IPAddress, owner: str, kind: str) -> tuple[IPAddress, View]:
-    return address, {"address": str(address), "owner": owner, "kind": kind}
-
-
-def _listed(entries: dict[IPAddress, View]) -> list[View]:
-    return [entries[address] for address in sorted(entries)]
-
-
-def show_bridge(app: App, name: str) -> View:
-    """A bridge's network, what is free in it, and the addresses taken; raises PotnetError."""
-    bridge = require_bridge(app, name)
-    if bridge.network is None:
-        return {
-            "bridge": name, "network": None, "gateway": None, "size": None, "free": None, "addresses": [],
-        }  # fmt: skip
-    if bridge.name == PUBLIC:
-        define_public_network(app)
-        entries = dict(_public_entries(app))
-    else:
-        network = bridge.network
-        ends = (IPAddress(network.first, 4), IPAddress(network.last, 4), bridge.gateway)
-        entries = dict(_entry(a, name, _kind(a, bridge, network) or "") for a in ends if a is not None)
-        entries.update(_entry(lease.address, lease.pot, "pot") for lease in app.store.leases(name))
-    leased, usable = app.store.counts(name)
-    return {
-        "bridge": name,
-        "network": str(bridge.network),
-        "gateway": str(bridge.gateway),
-        "size": bridge.size if bridge.size is not None else usable,
-        "free": usable - leased,
-        "addresses": _listed(entries),
-    }
 
 
 def show_pot(app: App, name: str) -> View:

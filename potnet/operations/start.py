@@ -212,7 +212,7 @@ def _texts(app: App, pot: Pot, state: HostState) -> dict[str, str]:
     others = [
         (lease.address, lease.pot)
         for bridge in dict.fromkeys(a.bridge for a in pot.attachments if a.address is not None)
-        for lease in neighbours(app, bridge)
+        for lease in neighbours(app.store, bridge)
     ]
     texts["hosts"] = render(own, "hosts.j2", {"name": pot.hostname or pot.name, "neighbours": others})
     return texts

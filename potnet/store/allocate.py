@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
 from potnet.model import Lease
+from potnet.spans import Span, gaps
 from potnet.store import ranges
 from potnet.store.database import Database
 
@@ -61,11 +62,13 @@ class Allocator(Database):
         found = self._find(name)
         return found.cidr if found else None
 
-    def reserve(self, network: str, pot: str, address: IPAddress | None = None) -> IPAddress:
+    def reserve(
+        self, network: str, pot: str, address: IPAddress | None = None, beside: Iterable[Span] = ()
+    ) -> IPAddress:
         """Errors: no such network; full; outside; not for pots; in a private bridge; another pot's."""
         with self.transaction():
             net = self._get(network)
-            number = self._lowest(net) if address is None else self._inside(net, address)
+            number = self._lowest(net, beside) if address is None else self._inside(net, address)
             if not ranges.take(self, network, number, number):
                 raise self._why_not(net, number)
             self._lease(network, number, pot)
@@ -102,11 +105,15 @@ class Allocator(Database):
                 if (network, stored) not in kept:
                     self._release(network, stored)
 
-    def next_free(self, network: str) -> IPAddress:
+    def next_free(self, network: str, beside: Iterable[Span] = ()) -> IPAddress:
         """Errors: no such network; full."""
         with self.snapshot():
             net = self._get(network)
-            return net.address(self._lowest(net))
+            return net.address(self._lowest(net, beside))
+
+    def free(self, network: str) -> Iterator[Span]:
+        """The spans of free addresses, from the lowest up; empty for an unknown network."""
+        return ranges.spans(self, network)
 
     def check_free(self, network: str, address: IPAddress) -> None:
         """Errors: those of `reserve`."""
@@ -210,15 +217,15 @@ class Allocator(Database):
         if gone and not self._is_excluded(name, number):
             ranges.give(self, name, number, number)
 
-    def _lowest(self, net: Network) -> int:
-        number = ranges.lowest(self, net.name)
-        if number is None:
+    def _lowest(self, net: Network, beside: Iterable[Span]) -> int:
+        free = next(gaps(ranges.spans(self, net.name), beside), None)
+        if free is None:
             leased, usable = self._counts(net)
             raise PotnetError(
                 f"network {net.name} is full ({leased} of {usable} addresses are leased)",
                 hint="destroy a pot that is not needed any more, or use a larger network",
             )
-        return number
+        return free[0]
 
     def _counts(self, net: Network) -> tuple[int, int]:
         first, last = net.span

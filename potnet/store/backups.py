@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 
 from potnet.errors import DamagedError, PotnetError, StoreError
-from potnet.store import copies
+from potnet.store import FILE_NAME, copies
 from potnet.store.database import damaged
-from potnet.store.files import FILE_NAME, checked, open_blank
+from potnet.store.files import checked, open_blank
 from potnet.store.private import check_private, exposed, os_errors
 from potnet.store.store import Store
 

@@ -7,12 +7,13 @@ A network is known by name: ``public``, or that of the private bridge it was car
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
 from netaddr import IPAddress, IPNetwork
 
 from potnet.model import Lease
+from potnet.spans import Span
 
 
 class Ipam(Protocol):
@@ -24,8 +25,10 @@ class Ipam(Protocol):
     def network(self, name: str) -> IPNetwork | None:
         """The network of that name, if there is one."""
 
-    def reserve(self, network: str, pot: str, address: IPAddress | None = None) -> IPAddress:
-        """Lease `address`, or the lowest free one, to a pot."""
+    def reserve(
+        self, network: str, pot: str, address: IPAddress | None = None, beside: Iterable[Span] = ()
+    ) -> IPAddress:
+        """Lease `address`, or the lowest free one that is in none of the spans `beside`, to a pot."""
 
     def reserve_excluded(self, network: str, pot: str, address: IPAddress) -> IPAddress:
         """Lease an excluded address to the one pot that may have it (the DNS server)."""
@@ -36,8 +39,11 @@ class Ipam(Protocol):
     def release_pot(self, pot: str, keep: Collection[tuple[str, IPAddress]] = ()) -> None:
         """Give all addresses of a pot back, save `keep`, pairs of network and address."""
 
-    def next_free(self, network: str) -> IPAddress:
+    def next_free(self, network: str, beside: Iterable[Span] = ()) -> IPAddress:
         """The address that `reserve` would choose."""
+
+    def free(self, network: str) -> Iterator[Span]:
+        """The spans of free addresses, from the lowest up."""
 
     def check_free(self, network: str, address: IPAddress) -> None:
         """Raise what `reserve` would raise for this address."""
@@ -48,10 +54,16 @@ class Ipam(Protocol):
     def counts(self, network: str) -> tuple[int, int]:
         """How many addresses pots have, of how many they can have; excluded ones are in neither."""
 
-    def carve(self, parent: str, name: str, hosts: int) -> IPNetwork:
-        """Take the lowest free subnet for `hosts` pots out of `parent` and define it as network `name`."""
+    def carve(self, parent: str, name: str, hosts: int, beside: Iterable[Span] = ()) -> IPNetwork:
+        """Take the lowest free subnet for `hosts` pots out of `parent` and define it as network `name`.
 
-    def next_subnet(self, parent: str, hosts: int) -> IPNetwork:
+        It touches none of the spans `beside`.
+        """
+
+    def carve_given(self, parent: str, name: str, subnet: IPNetwork, gateway: IPAddress) -> None:
+        """The same with a subnet and a gateway that were chosen elsewhere."""
+
+    def next_subnet(self, parent: str, hosts: int, beside: Iterable[Span] = ()) -> IPNetwork:
         """The subnet that `carve` would take."""
 
     def carve6(self, name: str, prefix: IPNetwork | None = None) -> IPNetwork:

@@ -9,11 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from potnet.errors import DamagedError, StoreError
-from potnet.store import copies, migrations
+from potnet.store import FILE_NAME, copies, migrations
 from potnet.store.database import Database, RefusedError, connect, damaged
 from potnet.store.private import check_directory, check_private, make_directory, os_errors
-
-FILE_NAME = "potnet.db"
 
 #: In the file's header, so that another program's database is told from a store ("potn").
 APPLICATION_ID = 0x706F746E

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Self
 
 from potnet.errors import PotnetError
 from potnet.model import Bridge, BridgeKind, Run
-from potnet.store import migrations, ranges
+from potnet.store import FILE_NAME, migrations, ranges
 from potnet.store.database import RefusedError, Row, damaged
-from potnet.store.files import FILE_NAME, open_file, open_memory
+from potnet.store.files import open_file, open_memory
 from potnet.store.pots import Pots
 from potnet.store.records import (
     address_or_none,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
+from potnet.spans import Span, aligned, gaps, subnet_bits
 from potnet.store import ranges
 from potnet.store.allocate import Allocator, Network
 
@@ -20,12 +22,12 @@ _SUBNET_SIZE = 1 << 64
 class Subnets(Allocator):
     """The subnets of `potnet.store.base.Ipam`; what a method does is said there."""
 
-    def carve(self, parent: str, name: str, hosts: int) -> IPNetwork:
+    def carve(self, parent: str, name: str, hosts: int, beside: Iterable[Span] = ()) -> IPNetwork:
         """Its gateway is its first address. Errors: as `next_subnet`; a network `name` exists."""
         with self.transaction():
             if self._find(name) is not None:
                 raise PotnetError(f"network {name} exists already", hint="choose another name")
-            subnet = self._fit(self._get(parent), hosts)
+            subnet = self._fit(self._get(parent), hosts, beside)
             ranges.take(self, parent, int(subnet.first), int(subnet.last))
             self._define(Network(name, subnet, parent), {int(subnet.first) + 1})
             return subnet
@@ -48,10 +50,26 @@ class Subnets(Allocator):
         found = self.row("SELECT value FROM remembered WHERE key = ?", _SITE)
         return IPNetwork(found[0]) if found else None
 
-    def next_subnet(self, parent: str, hosts: int) -> IPNetwork:
+    def carve_given(self, parent: str, name: str, subnet: IPNetwork, gateway: IPAddress) -> None:
+        """Errors: no such network as `parent`; a network `name` exists; not all of it is free."""
+        with self.transaction():
+            if self._find(name) is not None:
+                raise PotnetError(f"network {name} exists already", hint="choose another name")
+            net = self._get(parent)
+            first, last = int(subnet.first), int(subnet.last)
+            inside = subnet.version == net.cidr.version and subnet in net.cidr
+            if not inside or not ranges.take(self, parent, first, last):
+                what = "is not free" if inside else "does not lie"
+                raise PotnetError(
+                    f"{subnet} {what} in network {net.name} ({net.cidr})",
+                    hint="`potnet show` lists what is taken",
+                )
+            self._define(Network(name, subnet.cidr, parent), {int(gateway)})
+
+    def next_subnet(self, parent: str, hosts: int, beside: Iterable[Span] = ()) -> IPNetwork:
         """Errors: no such network; not IPv4; fewer than one pot; no room."""
         with self.snapshot():
-            return self._fit(self._get(parent), hosts)
+            return self._fit(self._get(parent), hosts, beside)
 
     def uncarve(self, name: str) -> None:
         """Errors: it is no subnet; it has leases or subnets."""
@@ -71,18 +89,16 @@ class Subnets(Allocator):
             self._forget(name)
             ranges.give(self, net.parent, int(net.cidr.first), int(net.cidr.last))
 
-    def _fit(self, net: Network, hosts: int) -> IPNetwork:
+    def _fit(self, net: Network, hosts: int, beside: Iterable[Span]) -> IPNetwork:
         """The lowest free aligned subnet with room for network, gateway, broadcast address and the pots."""
         if hosts < 1:
             raise PotnetError(f"a network for {hosts} pots makes no sense", hint="ask for at least 1")
         if net.cidr.version != 4:
             raise PotnetError(f"network {net.name} is not IPv4", hint="an IPv6 network is always a /64")
-        bits = (hosts + 2).bit_length()  # The smallest with 2**bits >= hosts + 3.
-        size = 1 << bits
-        for first, last in ranges.spans(self, net.name):
-            start = -(-first // size) * size
-            if start + size - 1 <= last:
-                return IPNetwork(f"{IPAddress(start, 4)}/{32 - bits}")
+        bits = subnet_bits(hosts)
+        found = aligned(gaps(ranges.spans(self, net.name), beside), bits)
+        if found is not None:
+            return IPNetwork(f"{IPAddress(found[0], 4)}/{32 - bits}")
         raise PotnetError(
             f"network {net.name} ({net.cidr}) has no room for a subnet with {hosts} pots",
             hint="ask for fewer pots, or remove a bridge that is not needed any more",

@@ -27,7 +27,8 @@ OPERATIONS = {
     "vnet": ("vnet_start", "vnet_stop"),
     "settings": ("set_options", "set_hook", "copy_in"),
     "init": ("init",),
-    "show": ("show_network", "show_bridge", "show_pot", "show_all"),
+    "show": ("show_pot", "show_all"),
+    "taken": ("show_network", "show_bridge"),
     "info": ("info", "list_pots", "list_bridges", "environment", "bridge_info"),
     "select": ("resolve_names",),
     "check": ("check",),
@@ -81,7 +82,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage()
     stage.answers["resolve_names"] = lambda names, *_: list(names)
     app = ModuleType("potnet.app")
-    app.__dict__.update(Settings=SimpleNamespace, open_app=stage.open_app)
+    app.__dict__.update(Settings=SimpleNamespace, open_app=stage.open_app, open_records=stage.open_app)
     monkeypatch.setitem(sys.modules, "potnet.app", app)
     package = importlib.import_module("potnet.operations")
     for name, functions in OPERATIONS.items():

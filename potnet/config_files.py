@@ -1,0 +1,28 @@
+"""Which configuration file is in force, found without reading it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def system_paths(
+    platform: str = sys.platform, environment: Mapping[str, str] = os.environ
+) -> tuple[Path, ...]:
+    """Where the file is looked for when none is named, the first that exists being the one."""
+    if platform.startswith("freebsd"):
+        return (Path("/usr/local/etc/potnet.toml"),)
+    # XDG Base Directory Specification: a relative path is to be ignored.
+    folders = [Path(environment.get("XDG_CONFIG_HOME", "")), Path(environment.get("HOME", ""), ".config")]
+    own = next((folder for folder in folders if folder.is_absolute()), None)
+    system = Path("/etc/potnet.toml")
+    return (own / "potnet" / "potnet.toml", system) if own else (system,)
+
+
+def in_force(named: Path | None) -> Path | None:
+    """The file named on the command line, else the system's; None when there is neither."""
+    if named is not None:
+        return named
+    return next((path for path in system_paths() if os.path.lexists(path)), None)

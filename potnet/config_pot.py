@@ -1,0 +1,91 @@
+"""pot.conf as a configuration: what each of pot's keys is in potnet.toml(5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from potnet.errors import ConfigError
+from potnet.installation.settings import Setting, Settings
+
+#: Keys that are one key of ours, with the same meaning.
+_SAME = {
+    "POT_NETWORK": "network.public",
+    "POT_GATEWAY": "network.gateway",
+    "POT_NETWORK_STACK": "network.stack",
+    "POT_EXTIF": "network.external_interface",
+    "POT_EXTIF_ADDR": "network.external_address",
+    "POT_DNS_NAME": "dns.name",
+    "POT_CACHE": "paths.cache",
+}
+#: Keys without one of ours, and what they mean here.
+_NOTES = {
+    "POT_FS_ROOT": "where the pots and bridges of pot are read from",
+    "POT_NETMASK": "checked against POT_NETWORK",
+    "POT_ZFS_ROOT": "not used: potnet keeps its pots in directories",
+    "POT_EXPORT_PORTS_PF_RULES_HOOK": "not used: potnet makes the rules of exports itself",
+    "POT_VPN_EXTIF": "network.extra_interfaces",
+    "POT_VPN_NETWORKS": "network.extra_interfaces",
+    "POT_EXTRA_EXTIF": "network.extra_interfaces",
+}
+
+
+class Given(NamedTuple):
+    """A value for a key of potnet.toml(5), as TOML would have it. origin: file and key of pot."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+def given(settings: Settings) -> Iterator[Given]:
+    """What pot's configuration sets. Raises ConfigError for what does not fit together."""
+    values = settings.values
+    for name, key in _SAME.items():
+        if name in values and settings.text(name):
+            yield Given(key, settings.text(name), _origin(values[name], name))
+    if "POT_DNS_IP" in values and settings.dns is not None:
+        yield Given("dns.address", str(settings.dns), _origin(values["POT_DNS_IP"], "POT_DNS_IP"))
+    if "POT_ISOLATE_VNET_POTS" in values:
+        origin = _origin(values["POT_ISOLATE_VNET_POTS"], "POT_ISOLATE_VNET_POTS")
+        yield Given("network.isolate", settings.true("POT_ISOLATE_VNET_POTS"), origin)
+    yield from _extra_interfaces(settings)
+    netmask = values.get("POT_NETMASK")
+    if netmask is not None and settings.address("POT_NETMASK") != settings.network().netmask:
+        raise ConfigError(
+            f"{_origin(netmask, 'POT_NETMASK')} = {netmask.value} is not the netmask of {settings.network()}",
+            hint=f"write POT_NETMASK={settings.network().netmask}",
+        )
+
+
+def notes(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """The other keys that are set: name, value, and what became of it."""
+    for name, note in _NOTES.items():
+        setting = settings.values.get(name)
+        if setting is not None and setting.value:
+            yield name, setting.value, f"{setting.path}: {note}"
+
+
+def _extra_interfaces(settings: Settings) -> Iterator[Given]:
+    """Interfaces with the networks behind them. One without a network is of no use to pot either."""
+    networks: dict[str, str] = {}
+    for interface in settings.words("POT_EXTRA_EXTIF"):
+        network = settings.text(f"POT_NETWORK_{interface}")
+        if network:
+            networks[interface] = network
+    vpn, behind = settings.text("POT_VPN_EXTIF"), settings.words("POT_VPN_NETWORKS")
+    if vpn and len(behind) > 1:
+        setting = settings.values["POT_VPN_NETWORKS"]
+        raise ConfigError(
+            f"{_origin(setting, 'POT_VPN_NETWORKS')} names {len(behind)} networks, and potnet takes one",
+            hint="write one network that has all of them in it",
+        )
+    if vpn and behind:
+        networks[vpn] = behind[0]
+    named = next((name for name in ("POT_EXTRA_EXTIF", "POT_VPN_EXTIF") if name in settings.values), None)
+    if networks and named is not None:
+        yield Given("network.extra_interfaces", networks, _origin(settings.values[named], named))
+
+
+def _origin(setting: Setting, name: str) -> str:
+    return f"{setting.path}: {name}"

@@ -1,0 +1,53 @@
+"""Ranges of numbers (addresses): what is left of some beside others, without counting through them.
+
+A span is its first and last number. Costs grow with the number of spans, never with their length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+Span = tuple[int, int]
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The same numbers in ascending spans that neither overlap nor touch."""
+    found: list[Span] = []
+    for first, last in sorted(spans):
+        if found and first <= found[-1][1] + 1:
+            if last > found[-1][1]:
+                found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+    return found
+
+
+def gaps(free: Iterable[Span], busy: Iterable[Span]) -> Iterator[Span]:
+    """What of `free` (ascending, apart from each other) is in none of `busy`, from the lowest up."""
+    taken = iter(merged(busy))
+    block = next(taken, None)
+    for first, last in free:
+        while block is not None and block[0] <= last:
+            if block[0] > first:
+                yield first, block[0] - 1
+            first = max(first, block[1] + 1)
+            if block[1] > last:
+                break
+            block = next(taken, None)
+        if first <= last:
+            yield first, last
+
+
+def aligned(free: Iterable[Span], bits: int) -> Span | None:
+    """The lowest block of 2**bits numbers, aligned to its size as a subnet is, that lies in one span."""
+    size = 1 << bits
+    for first, last in free:
+        start = -(-first // size) * size
+        if start + size - 1 <= last:
+            return start, start + size - 1
+    return None
+
+
+def subnet_bits(hosts: int) -> int:
+    """The host bits of the smallest subnet for so many pots, beside its two ends and the gateway."""
+    return (hosts + 2).bit_length()  # The smallest with 2**bits >= hosts + 3.

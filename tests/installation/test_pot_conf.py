@@ -1,0 +1,97 @@
+"""pot.conf in the place of potnet.toml."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from made_up import Call, MadeUp
+
+from potnet.config import load, load_in_force
+from potnet.errors import ConfigError
+
+EVERY_KEY = (
+    "POT_ZFS_ROOT=tank/pot",
+    "POT_CACHE=/var/cache/mine",
+    "POT_NETWORK='172.16.0.0/12'",
+    "POT_NETMASK=255.240.0.0",
+    'POT_GATEWAY="172.16.0.9"  # the ninth',
+    "POT_EXTIF=igb0",
+    "POT_EXTIF_ADDR=192.0.2.20",
+    'POT_EXTRA_EXTIF="em1 em2"',
+    "POT_NETWORK_em1=10.0.0.0/8",
+    "POT_NETWORK_em2=192.168.0.0/16",
+    "export POT_NETWORK_STACK=dual",
+    "POT_DNS_NAME=unbound",
+    "POT_DNS_IP=172.16.0.8",
+    "POT_ISOLATE_VNET_POTS=YES",
+    "POT_VPN_EXTIF=tun0",
+    "POT_VPN_NETWORKS=10.8.0.0/16",
+    "POT_EXPORT_PORTS_PF_RULES_HOOK=/usr/local/bin/rules",
+)
+
+
+def test_every_key_becomes_something(tmp_path: Path, call: Call) -> None:
+    made = MadeUp.at(tmp_path, *EVERY_KEY)
+    file = made.prefix / "etc" / "pot" / "pot.conf"
+    rows = {row["key"]: row for row in json.loads(call(f"--config {file} -o json config").out)}
+    for key, pot_key, value in (
+        ("network.public", "POT_NETWORK", "172.16.0.0/12"),
+        ("network.gateway", "POT_GATEWAY", "172.16.0.9"),
+        ("network.stack", "POT_NETWORK_STACK", "dual"),
+        ("network.external_interface", "POT_EXTIF", "igb0"),
+        ("network.external_address", "POT_EXTIF_ADDR", "192.0.2.20"),
+        ("network.isolate", "POT_ISOLATE_VNET_POTS", True),
+        ("dns.name", "POT_DNS_NAME", "unbound"),
+        ("dns.address", "POT_DNS_IP", "172.16.0.8"),
+        ("paths.cache", "POT_CACHE", "/var/cache/mine"),
+    ):
+        assert (rows[key]["value"], rows[key]["origin"]) == (value, f"{file}: {pot_key}")
+    behind = {"em1": "10.0.0.0/8", "em2": "192.168.0.0/16", "tun0": "10.8.0.0/16"}
+    assert rows["network.extra_interfaces"]["value"] == behind
+    assert rows["pot.prefix"]["value"] == str(made.prefix)
+    assert rows["POT_FS_ROOT"]["value"] == str(made.root)
+    assert "not used" in rows["POT_ZFS_ROOT"]["origin"]
+    assert "not used" in rows["POT_EXPORT_PORTS_PF_RULES_HOOK"]["origin"]
+    assert "tank/pot" in call(f"--config {file} config").out
+
+
+def test_the_name_does_not_matter(tmp_path: Path) -> None:
+    file = tmp_path / "potnet.toml"
+    file.write_text("# mine\nPOT_NETWORK=10.0.0.0/8\n")
+    assert str(load(file, explicit=True).network) == "10.0.0.0/8"
+    file = tmp_path / "pot.conf"
+    file.write_text('[network]\npublic = "10.0.0.0/16"\n')
+    assert str(load(file, explicit=True).network) == "10.0.0.0/16"
+
+
+def test_the_installed_one_is_in_force_where_there_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = MadeUp.at(tmp_path, network="10.0.0.0/8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", made.path)
+    monkeypatch.setattr("potnet.config_files.system_paths", lambda: (tmp_path / "potnet.toml",))
+    assert str(load_in_force().network) == "10.0.0.0/8"
+    assert load_in_force().external_interface == "em0"
+    (tmp_path / "potnet.toml").write_text("")
+    assert str(load_in_force().network) == "10.192.0.0/10"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["POT_NETMASK=255.192.0.0", "POT_GATEWAY=10.0.0.1"], "10.0.0.1\" is outside network.public"),
+        (["POT_NETMASK=255.0.0.0"], "POT_NETMASK = 255.0.0.0 is not the netmask of 10.192.0.0/10"),
+        (["POT_NETWORK_STACK=both"], 'POT_NETWORK_STACK = "both" is not one of'),
+        (["POT_EXTIF='em 0'"], "is not an interface name"),
+        (["POT_VPN_EXTIF=tun0", "POT_VPN_NETWORKS='10.8.0.0/16 10.9.0.0/16'"], "names 2 networks"),
+        (["POT_NETWORK=fd00::/64", "POT_NETMASK=ffff:ffff:ffff:ffff::"], "is an IPv6 network"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(tmp_path: Path, lines: list[str], words: str) -> None:
+    made = MadeUp.at(tmp_path, *lines)
+    with pytest.raises(ConfigError) as error:
+        load(made.prefix / "etc" / "pot" / "pot.conf", explicit=True)
+    assert words in error.value.message
