@@ -122,6 +122,29 @@ class JailNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class Traffic:
+    """What an interface has received and sent since it was made; bytes with the Ethernet header."""
+
+    received_bytes: int = 0
+    received_packets: int = 0
+    received_errors: int = 0
+    sent_bytes: int = 0
+    sent_packets: int = 0
+    sent_errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExportTraffic:
+    """What went through a redirection, in both directions, since its rule was loaded. port: the host's."""
+
+    protocol: Transport
+    port: int
+    connections: int
+    packets: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a jail takes, in the units that du(1) and rctl(8) print for people (266M); None: not counted."""
 
@@ -170,7 +193,7 @@ class HostState:
     nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
     may join a bridge. mounts: where something is mounted. base_digest: the SHA-256 of the release's base.txz,
     None when the mirror does not say. jail_networks: by jail. anchors: by name. anchor_names: whole paths of
-    those that hold rules. traits: of hosts of this kind, always there.
+    those that hold rules. traffic: by interface. traits: of hosts of this kind, always there.
     """
 
     traits: Traits = field(default_factory=Traits)
@@ -198,6 +221,7 @@ class HostState:
     jail_networks: Mapping[str, JailNetwork] = field(default_factory=dict)
     anchors: Mapping[str, AnchorRules] = field(default_factory=dict)
     anchor_names: frozenset[str] = frozenset()
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,3 +265,4 @@ class Query:
     jail_networks: tuple[tuple[str, tuple[int, ...]], ...] = ()
     anchors: tuple[tuple[str, Ruleset], ...] = ()
     anchor_parents: tuple[str, ...] = ()
+    traffic: bool = False

@@ -31,6 +31,7 @@ COMMANDS = {
     "info": "info:info",
     "show": "show:show",
     "graph": "graph:graph",
+    "metrics": "metrics:metrics",
     "dns": "dns:dns",
     "export-ports": "export:export_ports",
     "set": "settings:set_options",

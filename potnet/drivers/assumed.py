@@ -25,6 +25,7 @@ from potnet.drivers.base import Driver
 from potnet.executors.base import Command
 from potnet.host_state import (
     ActiveRedirection,
+    ExportTraffic,
     HostState,
     Interface,
     InterfaceAddress,
@@ -87,6 +88,10 @@ class Assumed:
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
         """See `Driver`."""
         return self._inner.redirections(anchor, expected)
+
+    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
+        """See `Driver`."""
+        return self._inner.export_traffic(anchor)
 
     def real_path(self, path: str) -> str | None:
         """See `Driver`."""

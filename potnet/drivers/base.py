@@ -9,7 +9,7 @@ from typing import Protocol
 from potnet.actions import Action
 from potnet.errors import HostError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult
-from potnet.host_state import ActiveRedirection, HostState, Query, Traits, Usage
+from potnet.host_state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
 from potnet.ruleset import Redirections
 
 
@@ -59,6 +59,10 @@ class Driver(Protocol):
 
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
         """The redirections in force in an anchor, of which these are looked for at least."""
+        ...
+
+    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
+        """What went through each rule of an anchor that redirects; none on a host that does not count it."""
         ...
 
     def real_path(self, path: str) -> str | None:

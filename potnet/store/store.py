@@ -181,6 +181,11 @@ class Store(Pots):
         with self.transaction():
             self.change("DELETE FROM run WHERE pot = ?", name)
 
+    def size(self) -> int:
+        """How large it is, in bytes, without what is still in its log."""
+        found = self.row("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        return int(found[0]) if found else 0
+
     def anything_up(self) -> bool:
         """Whether a start is recorded, or a bridge that vnet-start made."""
         return (

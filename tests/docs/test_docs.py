@@ -168,6 +168,7 @@ JSON_SESSION = (
     ("show", "show"),
     ("show -b stove", "show -b"),
     ("graph", "graph"),
+    ("metrics", "metrics"),
     ("dns", "dns"),
     ("list", "info -p, and each element of list"),
     ("info -p casserole", "info -p, and each element of list"),

@@ -13,7 +13,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.drivers.freebsd import parse
 from potnet.errors import PotnetError
-from potnet.host_state import FileKind
+from potnet.host_state import ExportTraffic, FileKind, Traffic
 from potnet.model import Transport
 from potnet.ruleset import Redirection
 
@@ -87,6 +87,33 @@ def test_redirections_in_force() -> None:
         ("vtnet0", Transport.TCP, "(vtnet0)", 30080, 80),
         ("vtnet0", Transport.UDP, "(vtnet0)", 30053, 53),
     ]
+
+
+def test_counters_of_redirections() -> None:
+    (text,) = recorded("pfctl", "-a", "pot-rdr/casserole", "-s", "nat", "-P", "-v")
+    assert parse.export_traffic(text) == (
+        ExportTraffic(Transport.TCP, 30080, 0, 0, 0),
+        ExportTraffic(Transport.UDP, 30053, 0, 0, 0),
+    )
+    large = text.replace("Packets: 0       ", "Packets: 123456789012").replace("Bytes: 0 ", "Bytes: 7 ")
+    large = large.replace("Creations: 0", "Creations: 42")
+    assert parse.export_traffic(large)[1] == ExportTraffic(Transport.UDP, 30053, 42, 123456789012, 7)
+
+
+def test_counters_of_interfaces() -> None:
+    link = {
+        "name": "epair12345a", "flags": "0x8942", "mtu": 1500, "network": "<Link#7>", "received-packets": 1,
+        "received-errors": 2, "dropped-packets": 0, "received-bytes": 3, "sent-packets": 4, "send-errors": 5,
+        "sent-bytes": 6, "collisions": 0,
+    }  # fmt: skip
+    address = {"name": "epair12345a", "network": "10.0.2.0/24", "received-packets": 9, "sent-packets": 9}
+    text = json.dumps({"statistics": {"interface": [link, address]}})
+    assert parse.traffic(text) == {
+        "epair12345a": Traffic(
+            received_bytes=3, received_packets=1, received_errors=2,
+            sent_bytes=6, sent_packets=4, sent_errors=5,
+        )
+    }  # fmt: skip
 
 
 def states() -> str:
@@ -176,6 +203,8 @@ READERS: list[Callable[[str], object]] = [
     parse.jails,
     parse.anchors,
     parse.redirections,
+    parse.export_traffic,
+    parse.traffic,
     lambda text: parse.redirected_states(text, [Redirection(Transport.TCP, 1, IPAddress("10.0.0.1"), 1)]),
     parse.listeners,
     parse.routes,
@@ -205,7 +234,10 @@ LINES = st.lists(
                 "   id: 00 creatorid: 00",
                 "root sshd 1 3 tcp4 *:x *:*",
                 "rdr pass on em0 inet proto tcp from any to any port = 1 -> ::::: port 2",
+                "rdr pass on em0 inet proto tcp from any to any port = 1 -> 10.0.0.1 port 2",
+                "  [ Evaluations: 0         Packets: 0         Bytes: 0           States: 0     ]",
                 '{"statistics": {}}',
+                '{"statistics": {"interface": [{"name": "em0", "network": 7}]}}',
                 '{"statistics": {"route-information": {"route-table": {"rt-family": [{"rt-entry": [{}]}]}}}}',
             ]
         ),

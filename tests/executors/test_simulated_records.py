@@ -43,7 +43,7 @@ OUTSIDE = {
     ("07", 23): _SHELL,
     **{("07", number): _SERVER for number in (25, 26, 27, 28, 31, 32, 33, 38, 39, 41)},
     **{("07", number): _TRAFFIC for number in (34, 40, 43, 45, 46, 47)},
-    ("08", 35): "potnet does not ask netstat -ibn",
+    ("08", 35): "potnet asks netstat -ibn for JSON, which cuts no name short",
     ("08", 36): "potnet does not run chroot",
 }
 

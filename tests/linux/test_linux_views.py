@@ -1,4 +1,4 @@
-"""What a real kernel is seen to have: the picture of a host."""
+"""What a real kernel is seen to have: the picture of a host, and its counters."""
 
 from __future__ import annotations
 
@@ -19,3 +19,32 @@ def test_the_picture_shows_what_the_kernel_has(world: World) -> None:
     assert states == up | {"stove": "down", "kettle": "stopped"}
     shown = world.potnet("graph", "--format", "svg")
     assert all(f">{name}</text>" in shown for name in ("eth0", "public", "stove", "casserole", "ladle"))
+
+
+def test_metrics_follow_real_packets(world: World) -> None:
+    for name in ("casserole", "wok"):
+        world.potnet("create", "-p", name, "-N", "public-bridge")
+    world.potnet("start", "casserole", "wok")
+
+    def figures() -> dict[str, dict[str, int]]:
+        return {
+            metric["name"]: {sample["labels"]["pot"]: sample["value"] for sample in metric["samples"]}
+            for metric in world.facts("metrics")
+            if metric["name"].startswith("potnet_pot_")
+        }
+
+    before = figures()
+    assert set(before["potnet_pot_running"].values()) == {1}
+    send = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+    send += f"[s.sendto(bytes(1000), ({world.address('casserole')!r}, 9)) for _ in range(50)]"
+    assert world.run(*world.within("wok", "python3", "-c", send)).code == 0
+    after = figures()
+    grown = {
+        (name, pot): after[name][pot] - before[name][pot] for name in after for pot in ("casserole", "wok")
+    }
+    # Each with the headers of UDP, IP and Ethernet.
+    assert grown["potnet_pot_transmit_bytes_total", "wok"] >= 50 * 1042
+    assert grown["potnet_pot_receive_bytes_total", "casserole"] >= 50 * 1042
+    assert grown["potnet_pot_receive_packets_total", "casserole"] >= 50
+    # What comes back is an error of ICMP now and then.
+    assert grown["potnet_pot_receive_bytes_total", "wok"] < 50 * 600

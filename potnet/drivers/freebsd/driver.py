@@ -25,7 +25,7 @@ from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse import redirected_states
 from potnet.drivers.freebsd.render import Render, Renderer
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
-from potnet.host_state import ActiveRedirection, AnchorRules, HostState, Query, Traits, Usage
+from potnet.host_state import ActiveRedirection, AnchorRules, ExportTraffic, HostState, Query, Traits, Usage
 from potnet.ruleset import NoRules, Redirections, Ruleset
 
 #: What a tool says when the thing to be taken away is not there: removing the absent is success.
@@ -66,6 +66,10 @@ class FreeBSD:
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
         """The redirect rules in force in an anchor, all that there are."""
         return self._observer.redirections(anchor)
+
+    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
+        """See `potnet.drivers.base.Driver`."""
+        return self._observer.export_traffic(anchor)
 
     def real_path(self, path: str) -> str | None:
         """See `potnet.drivers.base.Driver`."""

@@ -10,6 +10,7 @@ from potnet.drivers.freebsd.render import FORWARDING
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
     ActiveRedirection,
+    ExportTraffic,
     FileKind,
     HostState,
     Interface,
@@ -64,6 +65,7 @@ class Observer:
             base_digest=self._base_digest(query.release) if query.release else None,
             jail_networks=self._jail_networks(query.jail_networks),
             anchor_names=frozenset(name for parent in query.anchor_parents for name in self._below(parent)),
+            traffic=parse.traffic(self._out("netstat", "--libxo", "json", "-ibn")) if query.traffic else {},
         )
 
     def real_path(self, path: str) -> str | None:
@@ -99,6 +101,10 @@ class Observer:
         words = (("nat",) if kinds.translation else ()) + (("rules",) if kinds.filters else ())
         shown = [self._run("pfctl", "-a", anchor, "-s", word, "-P") for word in words]
         return tuple(line for result in shown for line in result.out.splitlines())
+
+    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
+        """The counters of the redirect rules in force in an anchor; none when it is empty or absent."""
+        return parse.export_traffic(self._run("pfctl", "-a", anchor, "-s", "nat", "-P", "-v").out)
 
     def states(self) -> str:
         """The state table, as text for `parse.redirected_states`."""

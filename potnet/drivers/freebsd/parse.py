@@ -16,12 +16,14 @@ from netaddr import AddrFormatError, IPAddress, IPNetwork
 from potnet.errors import HostError
 from potnet.host_state import (
     ActiveRedirection,
+    ExportTraffic,
     FileKind,
     Interface,
     InterfaceAddress,
     JailState,
     Listener,
     Route,
+    Traffic,
 )
 from potnet.model import Transport
 from potnet.ruleset import Redirection
@@ -33,6 +35,10 @@ _ANCHOR = re.compile(r'(nat-anchor|rdr-anchor|anchor) "([^"]*)"')
 _RDR = re.compile(
     r"rdr pass on (?P<interface>\S+) inet6? proto (?P<protocol>tcp|udp) from any to (?P<host>\S+)"
     r" port = (?P<port>\d+) -> (?P<address>\S+) port (?P<pot_port>\d+)"
+)
+_COUNTERS = re.compile(
+    r"\s*\[ Evaluations: \d+\s+Packets: (?P<packets>\d+)\s+Bytes: (?P<bytes>\d+)\s+States: \d+\s*\]"
+    r"\s*\[ Inserted: uid \d+ pid \d+ State Creations: (?P<creations>\d+)\s*\]"
 )
 _STATE = re.compile(
     r"\S+ (?P<protocol>\w+) (?P<left>\S+)(?: \((?P<left_in>[^)]*)\))? (?P<way><-|->) (?P<right>\S+)\s"
@@ -169,6 +175,22 @@ def redirections(text: str) -> tuple[ActiveRedirection, ...]:
     )
 
 
+def export_traffic(text: str) -> tuple[ExportTraffic, ...]:
+    """The redirect rules in ``pfctl -a ANCHOR -s nat -P -v``, each with two lines of counters below it."""
+    found, lines = [], text.splitlines()
+    for number, line in enumerate(lines):
+        rule = _RDR.match(line)
+        if rule is None:
+            continue
+        match = _COUNTERS.match(" ".join(lines[number + 1 : number + 3]))
+        if match is None:
+            raise UnreadableError("pfctl", line)
+        connections, packets, octets = (int(match[name]) for name in ("creations", "packets", "bytes"))
+        transport = Transport(rule["protocol"])
+        found.append(ExportTraffic(transport, int(rule["port"]), connections, packets, octets))
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     protocol: str
@@ -268,6 +290,29 @@ def routes(text: str) -> tuple[Route, ...]:
             Route(_destination(entry["destination"], entry["gateway"]), entry["interface-name"])
             for entry in entries
         )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableError("netstat", text) from error
+
+
+def traffic(text: str) -> dict[str, Traffic]:
+    """The counters of each interface in ``netstat --libxo json -ibn``.
+
+    It has an entry for each of its addresses, too; only the one of the link layer counts all.
+    """
+    try:
+        entries = json.loads(text)["statistics"]["interface"]
+        return {
+            entry["name"]: Traffic(
+                received_bytes=int(entry["received-bytes"]),
+                received_packets=int(entry["received-packets"]),
+                received_errors=int(entry["received-errors"]),
+                sent_bytes=int(entry["sent-bytes"]),
+                sent_packets=int(entry["sent-packets"]),
+                sent_errors=int(entry["send-errors"]),
+            )
+            for entry in entries
+            if str(entry["network"]).startswith("<Link#")
+        }
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableError("netstat", text) from error
 

@@ -28,7 +28,7 @@ from potnet.drivers.linux.preconditions import Preconditions
 from potnet.drivers.linux.render import Ip, Piece, Render, Renderer, batch, merged
 from potnet.drivers.linux.uplink import External, Uplink, part
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
-from potnet.host_state import ActiveRedirection, HostState, Query, Traits, Usage
+from potnet.host_state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
 from potnet.ruleset import NoRules, Redirections
 
 _REMOVING = (DestroyInterface, StopJail, RemoveAddress)
@@ -65,6 +65,10 @@ class Linux:
             for protocol, port, address, pot_port in parse.elements(shown)
             for interface, host in nft.external_host(expected.outlets)
         )
+
+    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
+        """See `potnet.drivers.base.Driver`: a map sees first packets only, so there are none."""
+        return ()
 
     def real_path(self, path: str) -> str | None:
         """See `potnet.drivers.base.Driver`."""

@@ -76,6 +76,9 @@ class Observer:
             hostname=self._out("uname", "-n").strip() if query.hostname else None,
             nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
             mounts=parse.mount_points(self._out("cat", "/proc/self/mounts")) if query.mounts else (),
+            traffic=parse.traffic(parse.documents(self._out("ip", "-s", "-j", "link", "show")))
+            if query.traffic
+            else {},
         )
 
     def real_path(self, path: str) -> str | None:

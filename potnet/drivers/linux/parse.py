@@ -11,7 +11,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.drivers.linux.names import BRIDGE_LINK_GROUP, LINK_GROUP, marked_uplink
 from potnet.errors import HostError
-from potnet.host_state import FileKind, Interface, InterfaceAddress, Listener, Route
+from potnet.host_state import FileKind, Interface, InterfaceAddress, Listener, Route, Traffic
 from potnet.model import BRIDGE_GROUP, GROUP, Transport
 
 _GROUPS = {
@@ -94,6 +94,25 @@ def routes(found: list[dict[str, Any]]) -> tuple[Route, ...]:
         Route(IPNetwork("0.0.0.0/0" if each["dst"] == "default" else each["dst"]), each["dev"])
         for each in found
         if "dev" in each
+    )
+
+
+def traffic(links: list[dict[str, Any]]) -> dict[str, Traffic]:
+    """The counters of each link."""
+    try:
+        return {link["ifname"]: _traffic(link["stats64"]["rx"], link["stats64"]["tx"]) for link in links}
+    except KeyError as error:
+        raise UnreadableError("ip", str(links)) from error
+
+
+def _traffic(received: dict[str, int], sent: dict[str, int]) -> Traffic:
+    return Traffic(
+        received_bytes=received["bytes"],
+        received_packets=received["packets"],
+        received_errors=received["errors"],
+        sent_bytes=sent["bytes"],
+        sent_packets=sent["packets"],
+        sent_errors=sent["errors"],
     )
 
 

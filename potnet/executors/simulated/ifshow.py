@@ -31,7 +31,8 @@ _MEDIA = {
 }
 
 
-def _flag_bits(interface: Interface) -> int:
+def flag_bits(interface: Interface) -> int:
+    """IFF_UP and the like (ifnet(9))."""
     bits = 0x8008 if interface.kind == "loop" else 0x8802
     if interface.up:
         bits |= 0x1
@@ -50,7 +51,7 @@ def _named(bits: int, names: dict[int, str]) -> str:
 def show(world: World, interface: Interface, view: View, cidr: bool = False) -> str:
     """One interface's lines, with the addresses that the view has."""
     lines = [
-        f"{interface.name}: flags={_named(_flag_bits(interface), _FLAGS)} metric 0 mtu {interface.mtu}",
+        f"{interface.name}: flags={_named(flag_bits(interface), _FLAGS)} metric 0 mtu {interface.mtu}",
         *([f"\tdescription: {interface.descr}"] if interface.descr else []),
         f"\toptions={_OPTIONS[interface.kind]}",
         *_hardware(interface),

@@ -9,13 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 
-from potnet.executors.simulated import pfstates, routes
+from potnet.executors.simulated import pfload, pfstates, routes
 from potnet.executors.simulated.pfmatch import Filter, Packet, Verdict
 from potnet.executors.simulated.pfrules import Rule
 from potnet.executors.simulated.pfstates import PfState, endpoint
 from potnet.executors.simulated.things import HOST, Interface, Jail
 from potnet.executors.simulated.wires import OUTSIDE, Place, neighbours, out_there, owner
 from potnet.executors.simulated.world import World
+
+#: The octets of a connection's packets, there and back; others are like those of ping(8).
+_OCTETS = {"tcp": (60, 40)}
+_ECHO = (84, 84)
+#: What Ethernet puts before each (IEEE 802.3).
+_HEADER = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ def connect(
         return Refusal(str(error))
     for state in journey.states:
         pfstates.add(world, state)
+    journey.count()
     return made
 
 
@@ -69,6 +76,8 @@ class _Journey:
         self.looped = False
         self.hops = 0
         self.origin = Place(HOST)
+        #: What the first packet passed: interfaces by stack and name, and whether it came in there.
+        self.passed: list[tuple[str, str, bool]] = []
 
     def start(self, source: str, destination: str, port: int, client: str) -> Connection:
         number = 49152 + self.world.state.next_number("ephemeral") % 16000
@@ -83,6 +92,31 @@ class _Journey:
             return self._from_jail(jail, packet)
         return self._from_host(packet, jail)
 
+    def count(self) -> None:
+        """Add one packet and one that answers it to all that they passed."""
+        there, back = _OCTETS.get(self.protocol, _ECHO)
+        for path, rule in self.pf.used:
+            pfload.count(self.world, path, rule, 2, there + back)
+        for stack, name, inward in self.passed:
+            found = self.world.interface(name, stack)
+            assert found is not None
+            for counter, octets in zip(
+                (found.received, found.sent) if inward else (found.sent, found.received),
+                (there, back),
+                strict=True,
+            ):
+                counter[0] += 1
+                counter[1] += octets + _HEADER
+            self.world.save(found)
+
+    def _passes(self, place: Place, inward: bool) -> None:
+        """Note an interface, and of an epair its other end."""
+        self.passed.append((place.stack, place.interface, inward))
+        found = self.world.interface(place.interface, place.stack)
+        other = self.world.peer(found) if found is not None and found.kind == "epair" else None
+        if other is not None:
+            self.passed.append((other.vnet, other.name, not inward))
+
     def _outsider(self, family: int) -> str:
         """A machine on the external wire."""
         network = ip_network(
@@ -96,6 +130,7 @@ class _Journey:
         """To who has the address on the wire; else to the host, which the machine takes for its gateway."""
         place = owner(self.world, self.origin, packet.destination)
         if place is not None and place.stack not in (HOST, OUTSIDE):
+            self._passes(Place(HOST, self.world.facts.interface), True)
             return self._arrive(packet, place)
         if place is None and out_there(self.world, packet.destination):
             raise _NoConnectionError(f"nobody on the wire has {packet.destination}")
@@ -112,6 +147,7 @@ class _Journey:
             raise _NoConnectionError(f"{jail.name} has no route to {packet.destination}")
         packet = replace(packet, source=_source(interface, packet, route.gateway if route else ""))
         self.origin = Place(jail.stack, interface.name)
+        self._passes(self.origin, False)
         hop = route.gateway if route else packet.destination
         place = self._next(self.origin, hop)
         if place.stack == HOST:
@@ -119,6 +155,7 @@ class _Journey:
             assert found is not None
             return self._host_in(packet, found)
         if place.stack == OUTSIDE:
+            self._passes(Place(HOST, self.world.facts.interface), False)
             return self._arrive(packet, place)
         if route is not None:
             raise _NoConnectionError(f"the gateway {hop} is a jail, which forwards nothing")
@@ -147,6 +184,7 @@ class _Journey:
     # Through the host
 
     def _host_in(self, packet: Packet, interface: Interface) -> Connection:
+        self._passes(Place(HOST, interface.name), True)
         changed, rule = self.pf.translate("rdr", packet, interface)
         if rule is not None:
             self.redirected = True
@@ -187,6 +225,7 @@ class _Journey:
             self._state(_end(changed, "source"), "", "->", _end(changed, "destination"), interface, keeper)
         if ip_address(changed.source).is_loopback:
             raise _NoConnectionError("a packet from 127.0.0.0/8 does not leave the host")
+        self._passes(Place(HOST, interface.name), False)
         place = self._next(Place(HOST, interface.name), hop)
         return self._arrive(changed, place)
 
@@ -222,6 +261,7 @@ class _Journey:
         interface = self.world.interface(place.interface, place.stack)
         if interface is None or all(a.address != packet.destination for a in interface.addresses):
             raise _NoConnectionError(f"nobody has {packet.destination}")
+        self._passes(place, True)
         self._answer(packet, place)
         return self._served(packet, place.stack)
 

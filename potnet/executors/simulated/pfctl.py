@@ -119,8 +119,10 @@ def _show(world: World, options: _Options) -> CommandResult:
     for rule in found.translation() if options.show == "nat" else found.filters():
         out += rule.listed(options.numeric) + "\n"
         if options.verbose:
-            out += "  [ Evaluations: 0         Packets: 0         Bytes: 0           States: 0     ]\n"
-            out += "  [ Inserted: uid 0 pid 100 State Creations: 0     ]\n"
+            packets, octets, made = pfload.counters(world, options.anchor, rule)
+            out += f"  [ Evaluations: {made:<8}  Packets: {packets:<8}  Bytes: {octets:<10}  "
+            out += f"States: {made:<6}]\n"
+            out += f"  [ Inserted: uid 0 pid 100 State Creations: {made:<6}]\n"
     return CommandResult(0, out, note)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from potnet.executors.simulated.pfparse import Parser
-from potnet.executors.simulated.pfrules import Ruleset, ruleset_from
+from potnet.executors.simulated.pfrules import Rule, Ruleset, ruleset_from
 from potnet.executors.simulated.pftokens import PfUnknownError
 from potnet.executors.simulated.world import ToolError, World, unknown
 
@@ -37,6 +37,7 @@ def parse(world: World, anchor: str, text: str, test: bool = False, name: str = 
 def load(world: World, anchor: str, text: str, name: str = "stdin") -> None:
     """Replace a ruleset in one piece; an empty anchor is none."""
     result = parse(world, anchor, text, name=name)
+    _forget_counters(world, anchor)
     if anchor and not result.rules and not result.tables:
         world.state.delete("anchor", anchor)
         return
@@ -56,6 +57,7 @@ def flush(world: World, anchor: str, what: str) -> None:
     found = ruleset(world, anchor)
     if found is None:
         return
+    _forget_counters(world, anchor)
     kept = {"nat": found.filters(), "rules": found.translation(), "all": []}[what]
     if kept or not anchor:
         world.state.put(
@@ -63,6 +65,28 @@ def flush(world: World, anchor: str, what: str) -> None:
         )
     else:
         world.state.delete("anchor", anchor)
+
+
+def _counter(anchor: str, rule: Rule) -> str:
+    return f"{anchor}\n{rule.listed()}"
+
+
+def count(world: World, anchor: str, rule: Rule, packets: int, octets: int) -> None:
+    """Add a connection to the counters of a translation rule."""
+    was = counters(world, anchor, rule)
+    now = {"packets": was[0] + packets, "bytes": was[1] + octets, "states": was[2] + 1}
+    world.state.put("counters", _counter(anchor, rule), now)
+
+
+def counters(world: World, anchor: str, rule: Rule) -> tuple[int, int, int]:
+    """Packets and bytes in both directions, and states made, since the rule was loaded."""
+    row = world.state.get("counters", _counter(anchor, rule)) or {"packets": 0, "bytes": 0, "states": 0}
+    return row["packets"], row["bytes"], row["states"]
+
+
+def _forget_counters(world: World, anchor: str) -> None:
+    for key in world.state.keys("counters", f"{anchor}\n"):
+        world.state.delete("counters", key)
 
 
 def children(world: World, parent: str) -> list[str]:

@@ -45,6 +45,8 @@ class Filter:
         self.filter_local = bool(status["filter_local"])
         self._skip = set(status["skip"])
         self._main = pfload.ruleset(world, "") or Ruleset()
+        #: The rules that translated something, with the anchors that they are in.
+        self.used: list[tuple[str, Rule]] = []
 
     def looks_at(self, interface: Interface) -> bool:
         return self.enabled and not self._skip & {interface.name, *interface.groups}
@@ -53,7 +55,7 @@ class Filter:
         """The packet after nat (on the way out) or rdr (on the way in), and the rule that changed it."""
         if not self.looks_at(interface):
             return packet, None
-        for rule, ruleset in self._translations(kind):
+        for path, rule, ruleset in self._translations(kind):
             if not self._matches(rule, ruleset, packet, interface):
                 continue
             if rule.no or rule.target is None:
@@ -61,18 +63,19 @@ class Filter:
             address = self._target(rule.target, packet.family)
             if address is None:
                 return packet, None
+            self.used.append((path, rule))
             if kind == "nat":
                 return replace(packet, source=address), rule
             return replace(packet, destination=address, destination_port=_port(rule, packet)), rule
         return packet, None
 
-    def _translations(self, kind: str) -> Iterator[tuple[Rule, Ruleset]]:
+    def _translations(self, kind: str) -> Iterator[tuple[str, Rule, Ruleset]]:
         for rule in self._main.rules:
             if rule.action == kind:
-                yield rule, self._main
+                yield "", rule, self._main
             elif rule.action == f"{kind}-anchor":
-                for _, ruleset in self._below(rule.anchor):
-                    yield from ((inner, ruleset) for inner in ruleset.rules if inner.action == kind)
+                for path, ruleset in self._below(rule.anchor):
+                    yield from ((path, inner, ruleset) for inner in ruleset.rules if inner.action == kind)
 
     def _below(self, anchor: str) -> Iterator[tuple[str, Ruleset]]:
         """The rulesets that an anchor rule enters: its own or, with ``/*``, those right below."""

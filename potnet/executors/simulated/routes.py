@@ -1,4 +1,4 @@
-"""route(8) and netstat(1) -rn."""
+"""route(8), and netstat(1) -rn and -ibn."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.ifconfig import jail_view
+from potnet.executors.simulated.ifshow import flag_bits
 from potnet.executors.simulated.slaac import advertise
 from potnet.executors.simulated.things import Interface, Route
 from potnet.executors.simulated.world import ToolError, View, World, unknown
@@ -70,7 +71,7 @@ def _connected(interface: Interface, loopback: Interface | None, family: int) ->
 
 
 def netstat(world: World, argv: list[str], view: View) -> CommandResult:
-    """netstat [--libxo json] -rn -f inet|inet6 | netstat -rn, which lists both."""
+    """netstat [--libxo json] -rn -f inet|inet6 | -rn, which lists both | --libxo json -ibn."""
     match argv[1:]:
         case ["-rn" | "-nr"]:
             tables = (_as_text(table(world, family, view), family) for family in (4, 6))
@@ -78,6 +79,8 @@ def netstat(world: World, argv: list[str], view: View) -> CommandResult:
         case ["-rn" | "-nr", "-f", ("inet" | "inet6") as name]:
             family = 4 if name == "inet" else 6
             out = "Routing tables\n" + _as_text(table(world, family, view), family)
+        case ["--libxo", "json", "-ibn"]:
+            out = _counters(world, view)
         case ["--libxo", "json", "-rn", "-f", ("inet" | "inet6") as name]:
             family = 4 if name == "inet" else 6
             out = _as_json(table(world, family, view), family)
@@ -110,6 +113,29 @@ def _as_json(lines: list[Line], family: int) -> str:
     name = "Internet" if family == 4 else "Internet6"
     table_text = f'{{"address-family":"{name}", "rt-entry": [{", ".join(entries)}]}}'
     return f'{{"statistics": {{"route-information": {{"route-table": {{"rt-family": [{table_text}]}}}}}}}}\n'
+
+
+def _counters(world: World, view: View) -> str:
+    """Of each interface an entry for the link layer and one for each address, which here has no traffic."""
+    entries = []
+    for each in world.interfaces(view.vnet):
+        bits = flag_bits(each)
+        head = f'"name":"{each.name}","flags":"{bits:#x}"'
+        (packets_in, bytes_in), (packets_out, bytes_out) = each.received, each.sent
+        entries.append(
+            f'{{{head},"mtu":{each.mtu},"network":"<Link#{each.index}>","address":"{each.mac or each.name}",'
+            f'"received-packets":{packets_in},"received-errors":0,"dropped-packets":0,'
+            f'"received-bytes":{bytes_in},"sent-packets":{packets_out},"send-errors":0,'
+            f'"sent-bytes":{bytes_out},"collisions":0}}'
+        )
+        for a in each.addresses:
+            scoped = f"%{each.name}" if a.link_local else ""
+            network = f"{a.network.network_address}{scoped}/{a.prefix}"
+            entries.append(
+                f'{{{head},"network":"{network}","address":"{a.address}{scoped}","received-packets":0,'
+                f'"received-bytes":0,"sent-packets":0,"sent-bytes":0}}'
+            )
+    return f'{{"statistics": {{"interface": [{", ".join(entries)}]}}}}\n'
 
 
 def lookup(world: World, text: str, vnet: str) -> tuple[Interface | None, Route | None, bool]:

@@ -42,7 +42,8 @@ class Interface:
 
     vnet: the stack that it is in; order: its place in that stack's list; bridge: whose member it is;
     hwaddr: the address it was made with, which comes back when it changes stacks (ifconfig(8), vnet);
-    made_as: the name it was made with, if that is another, whose unit stays taken.
+    made_as: the name it was made with, if that is another, whose unit stays taken;
+    received, sent: packets and bytes.
     """
 
     name: str
@@ -62,6 +63,8 @@ class Interface:
     bridge: str | None = None
     advertised: int = 0
     made_as: str = ""
+    received: list[int] = field(default_factory=lambda: [0, 0])
+    sent: list[int] = field(default_factory=lambda: [0, 0])
 
     @property
     def key(self) -> str:

@@ -1,0 +1,125 @@
+"""metrics: figures of pots, bridges and networks, each with what it means, as plain data."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from potnet.host_state import HostState, Query
+from potnet.model import Bridge, Pot, Transport
+from potnet.planning import packet_filter as pf
+from potnet.planning.ownership import running
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+#: A metric: name, type, help, samples, each of which has labels and a value.
+Metric = dict[str, Any]
+
+_SEEN = "by the pot's network interface, as the pot sees it"
+#: What of an interface's traffic each counter is: what the host's end sends, the pot receives.
+_INTERFACE = {
+    "receive_bytes": ("sent_bytes", f"Bytes received {_SEEN}."),
+    "receive_packets": ("sent_packets", f"Packets received {_SEEN}."),
+    "receive_errors": ("sent_errors", "Packets to the pot's network interface not delivered."),
+    "transmit_bytes": ("received_bytes", f"Bytes sent {_SEEN}."),
+    "transmit_packets": ("received_packets", f"Packets sent {_SEEN}."),
+    "transmit_errors": ("received_errors", "Packets from the pot's network interface not delivered."),
+}
+_EXPORT = {
+    "connections": "Connections taken in by an exported port since its rule was loaded.",
+    "packets": "Packets through an exported port, in both directions, since its rule was loaded.",
+    "bytes": "Bytes through an exported port, in both directions, since its rule was loaded.",
+}
+
+
+def metrics(app: App) -> list[Metric]:
+    """All metrics in a fixed order; those that this kind of host does not count have no samples.
+
+    One look at the jails and one at all interfaces, however many pots there are, and one at the rules of each
+    running pot with exports.
+    """
+    pots = app.store.pots()
+    runs = {run.pot.name: run for run in app.store.runs()}
+    bridges = app.store.bridges()
+    state = app.driver.observe(Query(jails=None, pot_bridges=True, traffic=True))
+    # What a running pot has is what it was started with.
+    active = {name: run.pot for name, run in runs.items() if running(run, state)}
+    return [
+        *_pots(pots, active),
+        *_bridges(app, bridges, state),
+        _metric("store_size_bytes", "gauge", "Size of the store.", [({}, app.store.size())]),
+        *_interfaces(active.values(), state),
+        *_exports(app, active.values()),
+    ]
+
+
+def _metric(name: str, kind: str, text: str, samples: Iterable[tuple[dict[str, str], int]]) -> Metric:
+    found = [{"labels": labels, "value": value} for labels, value in samples]
+    return {"name": f"potnet_{name}", "type": kind, "help": text, "samples": found}
+
+
+def _pots(pots: Iterable[Pot], active: dict[str, Pot]) -> list[Metric]:
+    each = [({"pot": p.name, "type": str(p.network_type)}, int(p.name in active)) for p in pots]
+    up = sum(value for _, value in each)
+    counts = [({"state": "running"}, up), ({"state": "stopped"}, len(each) - up)]
+    return [
+        _metric("pots", "gauge", "Pots that are defined, by state.", counts),
+        _metric("pot_running", "gauge", "Whether a pot runs (1) or not (0).", each),
+    ]
+
+
+def _bridges(app: App, bridges: Iterable[Bridge], state: HostState) -> list[Metric]:
+    up, leased, free = [], [], []
+    for bridge in bridges:
+        labels = {"bridge": bridge.name}
+        up.append((labels | {"interface": bridge.interface}, int(bridge.interface in state.pot_bridges)))
+        for subnet in bridge.subnets:
+            used, usable = app.store.counts(subnet.name)
+            family = labels | {"family": f"ipv{subnet.network.version}"}
+            leased.append((family, used))
+            free.append((family, usable - used))
+    return [
+        _metric("bridge_up", "gauge", "Whether a bridge is up (1) or not (0).", up),
+        _metric("network_leases", "gauge", "Addresses of a bridge's network that pots have.", leased),
+        _metric("network_free_addresses", "gauge", "Addresses that pots can still have.", free),
+    ]
+
+
+def _interfaces(pots: Iterable[Pot], state: HostState) -> list[Metric]:
+    found = [
+        ({"pot": pot.name, "bridge": a.bridge, "interface": a.jail_end}, state.traffic[a.host_end])
+        for pot in pots
+        for a in pot.attachments
+        if a.host_end in state.traffic
+    ]
+    return [
+        _metric(
+            f"pot_{name}_total", "counter", text, [(labels, getattr(seen, field)) for labels, seen in found]
+        )
+        for name, (field, text) in _INTERFACE.items()
+    ]
+
+
+def _exports(app: App, pots: Iterable[Pot]) -> list[Metric]:
+    samples: dict[str, list[tuple[dict[str, str], int]]] = {name: [] for name in _EXPORT}
+    for pot in pots:
+        items = pf.redirections(pot)
+        counted = _counted(app, pot.name) if items else {}
+        for item in items:
+            totals = counted.get((item.protocol, item.host_port))
+            labels = {"pot": pot.name, "protocol": str(item.protocol)}
+            labels |= {"host_port": str(item.host_port), "pot_port": str(item.pot_port)}
+            for name, total in (totals or {}).items():
+                samples[name].append((labels, total))
+    return [_metric(f"export_{name}_total", "counter", text, samples[name]) for name, text in _EXPORT.items()]
+
+
+def _counted(app: App, pot: str) -> dict[tuple[Transport, int], dict[str, int]]:
+    """The sums over the rules of each host port: from outside, from other pots, from the host itself."""
+    sums: dict[tuple[Transport, int], dict[str, int]] = defaultdict(lambda: dict.fromkeys(_EXPORT, 0))
+    for rule in app.driver.export_traffic(pf.pot_anchor(app.config, pot)):
+        for name in _EXPORT:
+            sums[rule.protocol, rule.port][name] += getattr(rule, name)
+    return sums

@@ -1,0 +1,127 @@
+"""metrics: figures that follow what pots do."""
+
+from __future__ import annotations
+
+import pytest
+from world import World
+
+from potnet.drivers.base import CommandError
+from potnet.executors.base import Command, CommandResult
+from potnet.operations.bridges import create_private_bridge
+from potnet.operations.export_ports import export_ports
+from potnet.operations.metrics import metrics
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+
+#: The metrics whose samples are those of interfaces of pots.
+OF_INTERFACES = [
+    f"pot_{way}_{what}_total"
+    for way in ("receive", "transmit")
+    for what in ("bytes", "packets", "errors")
+]  # fmt: skip
+TO_EXPORT = ("outside", "192.168.178.20", 30080)
+
+
+def figures(world: World) -> dict[str, dict[tuple[str, ...], int]]:
+    """By metric: the values by the values of their labels."""
+    return {
+        metric["name"].removeprefix("potnet_"): {
+            tuple(sample["labels"].values()): sample["value"] for sample in metric["samples"]
+        }
+        for metric in world.do(metrics)
+    }
+
+
+@pytest.fixture
+def kitchen(world: World) -> World:
+    """Two running pots on different bridges, the first with exports, and one that is stopped."""
+    world.create("wok", "public-bridge")
+    world.do(export_ports, "wok", ["80:30080", "udp:53:30053"], False)
+    world.do(create_private_bridge, "stove", 4)
+    world.create("kettle", "private-bridge", bridge="stove")
+    world.create("ladle", "alias")
+    world.do(start, ["wok", "kettle"])
+    return world
+
+
+def test_a_host_without_pots(bare_world: World) -> None:
+    found = figures(bare_world)
+    assert found["pots"] == {("running",): 0, ("stopped",): 0}
+    assert found["store_size_bytes"][()] > 10_000
+    assert all(not samples for name, samples in found.items() if name.endswith("_total"))
+
+
+def test_what_is_defined_and_what_runs(kitchen: World) -> None:
+    found = figures(kitchen)
+    assert found["pots"] == {("running",): 2, ("stopped",): 1}
+    assert found["pot_running"] == {
+        ("kettle", "private-bridge"): 1,
+        ("ladle", "alias"): 0,
+        ("wok", "public-bridge"): 1,
+    }
+    assert found["bridge_up"] == {("public", "bridge0"): 1, ("stove", "bridge1"): 1}
+    assert found["network_leases"] == {("public", "ipv4"): 1, ("stove", "ipv4"): 1}
+    assert found["network_free_addresses"]["stove", "ipv4"] == 4
+    kitchen.do(stop, ["kettle"])
+    after = figures(kitchen)
+    assert after["bridge_up"]["stove", "bridge1"] == 0
+    assert after["pots"][("running",)] == 1
+    assert [key[0] for name in OF_INTERFACES for key in after[name]] == ["wok"] * 6
+
+
+def test_traffic_is_counted_as_the_pot_sees_it(kitchen: World) -> None:
+    wok = ("wok", "public", "epair0b")
+    before = figures(kitchen)
+    assert all(set(before[name].values()) == {0} for name in OF_INTERFACES)
+    assert kitchen.host.connect(*TO_EXPORT).ok
+    found = figures(kitchen)
+    # One packet of 60 octets there and one of 40 back, each with an Ethernet header.
+    assert (found["pot_receive_bytes_total"][wok], found["pot_transmit_bytes_total"][wok]) == (74, 54)
+    assert (found["pot_receive_packets_total"][wok], found["pot_transmit_packets_total"][wok]) == (1, 1)
+    assert kitchen.host.connect("wok", "192.168.178.1", 80).ok
+    found = figures(kitchen)
+    assert (found["pot_receive_bytes_total"][wok], found["pot_transmit_bytes_total"][wok]) == (128, 128)
+    kettle = [found[name][("kettle", "stove", "epair1b")] for name in OF_INTERFACES]
+    assert kettle == [0] * 6
+
+
+def test_exports_are_counted_from_wherever_they_are_used(kitchen: World) -> None:
+    tcp, udp = ("wok", "tcp", "30080", "80"), ("wok", "udp", "30053", "53")
+    assert figures(kitchen)["export_connections_total"] == {tcp: 0, udp: 0}
+    assert kitchen.host.connect(*TO_EXPORT).ok
+    assert kitchen.host.connect("kettle", *TO_EXPORT[1:]).ok
+    found = figures(kitchen)
+    assert found["export_connections_total"] == {tcp: 2, udp: 0}
+    assert found["export_packets_total"] == {tcp: 4, udp: 0}
+    assert found["export_bytes_total"] == {tcp: 200, udp: 0}
+    kitchen.do(export_ports, "wok", ["80:30080", "443:30443"], False)
+    # The rules are new, and so are their counters.
+    assert set(figures(kitchen)["export_connections_total"].values()) == {0}
+    kitchen.do(stop, ["wok"])
+    assert figures(kitchen)["export_connections_total"] == {}
+
+
+def test_the_number_of_commands_grows_with_pots_that_export_only(kitchen: World) -> None:
+    kitchen.executor.commands.clear()
+    kitchen.do(metrics)
+    few = [command.argv[0] for command in kitchen.executor.commands]
+    assert sorted(few) == ["ifconfig", "jls", "netstat", "pfctl"]
+    for name in ("a", "b", "c"):
+        kitchen.create(name, "public-bridge")
+    kitchen.do(start, ["a", "b", "c"])
+    kitchen.executor.commands.clear()
+    kitchen.do(metrics)
+    assert len(kitchen.executor.commands) == len(few)
+    assert kitchen.executor.changes == 0
+
+
+def test_what_cannot_be_read_is_told(kitchen: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = kitchen.host.run
+
+    def answer(command: Command) -> CommandResult:
+        broken = command.argv[0] == "netstat"
+        return CommandResult(1, "", "netstat: sysctl: broken\n") if broken else run(command)
+
+    monkeypatch.setattr(kitchen.host, "run", answer)
+    with pytest.raises(CommandError, match="netstat"):
+        kitchen.do(metrics)
