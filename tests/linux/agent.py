@@ -1,11 +1,13 @@
 """The first process of a test's world: it prepares the world and runs there what it is told to.
 
-A line of JSON on standard input is a request, a line on standard output its answer. potnet runs in a forked
-copy of this process, which saves starting Python anew; it is the whole program, killed by kill(2) if asked.
+A line of JSON on standard input is a request, a line on standard output its answer. potnet, and both ends of
+a conversation, run in forked copies of this process, which saves starting Python anew; potnet is the whole
+program, killed by kill(2) if asked.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -13,10 +15,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import talk
+
+from potnet.executors.base import Command
+from potnet.executors.local import LocalExecutor
+
+#: setns(2), which Python has from 3.12 on.
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
 #: What makes the world: private mounts, a host `eth0` with a wire to the namespace `outside`.
 MOUNTS = (
     "mount --make-rprivate /",
@@ -62,6 +74,10 @@ def prepare() -> None:
 
 def potnet(argv: list[str], kill_after: float | None, environment: dict[str, str]) -> dict[str, Any]:
     """Run potnet, which is killed after so many seconds when it has not ended by then."""
+    # So that a fork has it all.
+    import potnet.operations.start
+    import potnet.templates  # noqa: F401
+
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
         if child == 0:
@@ -133,14 +149,99 @@ def timed(argv: list[str], mark: str) -> dict[str, Any]:
     return {"code": process.wait(), "times": times, "total": time.monotonic() - start}
 
 
+def command(argv: list[str], stdin: str | None, file: str | None, **more: Any) -> dict[str, Any]:
+    """Run a command as potnet would run it here."""
+    source = Path(file) if file is not None else stdin
+    return asdict(LocalExecutor().run(Command(tuple(argv), source, **more)))
+
+
+def enter(name: str | None) -> None:
+    """Go into a namespace; None for the host's."""
+    if name is None:
+        return
+    file = os.open(f"/run/netns/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    if LIBC.setns(file, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), f"cannot enter {name}")
+
+
+def forked(work: Callable[[int], None]) -> tuple[int, str]:
+    """Do something in a copy of this process, and return the PID and the first line that it writes."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            for number in (0, 1):
+                os.dup2(nothing, number)
+            os.close(reading)
+            work(writing)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writing)
+    with open(reading, encoding="ascii") as file:  # noqa: PTH123
+        return child, file.readline().strip()
+
+
+def serve(name: str | None, port: int, called: str) -> dict[str, Any]:
+    """Answer callers in a namespace from now on."""
+
+    def work(out: int) -> None:
+        Path("/proc/self/comm").write_text(called, "ascii")
+        enter(name)
+        talk.serve(port, lambda: os.write(out, b"ready\n"))
+
+    pid, said = forked(work)
+    return {"pid": pid, "said": said}
+
+
+def ask(name: str | None, protocol: str, address: str, port: int) -> dict[str, Any]:
+    """What a server answers to a caller in a namespace."""
+
+    def work(out: int) -> None:
+        enter(name)
+        os.write(out, talk.ask(protocol, address, port).encode())
+
+    pid, said = forked(work)
+    os.waitpid(pid, 0)
+    return {"said": said}
+
+
+def children() -> dict[str, Any]:
+    """Whether any child of this process goes on."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        return {"running": True}
+    return {"running": False}
+
+
+def several(commands: dict[str, list[str]]) -> dict[str, str]:
+    """What each of these commands prints; they run at the same time."""
+    started = {
+        what: subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for what, argv in commands.items()
+    }
+    return {what: process.communicate()[0] for what, process in started.items()}
+
+
+#: What the agent does, by the word in a request that holds its arguments.
+VERBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "potnet": potnet,
+    "timed": timed,
+    "spawn": spawn,
+    "run": run,
+    "command": command,
+    "serve": serve,
+    "ask": ask,
+    "several": several,
+    "children": children,
+}
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    if "potnet" in request:
-        return potnet(request["potnet"], request.get("kill_after"), request.get("environment", {}))
-    if "timed" in request:
-        return timed(request["timed"], request["mark"])
-    if "spawn" in request:
-        return spawn(request["spawn"])
-    return run(request["run"], request.get("stdin", ""))
+    return VERBS[request["verb"]](**request["arguments"])
 
 
 def main() -> None:
@@ -150,10 +251,6 @@ def main() -> None:
         said = getattr(error, "stderr", "") or ""
         print(json.dumps({"failed": f"{error} {said}".strip()}), flush=True)
         return
-    # So that a fork has it all.
-    import potnet.operations.start
-    import potnet.templates  # noqa: F401
-
     print(json.dumps({"failed": None}), flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)

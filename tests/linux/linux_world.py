@@ -16,11 +16,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from potnet.executors.base import Command, CommandResult
+
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 #: The kernel's network settings, as files.
 NET = "/proc/sys/net"
 
+#: What `ask` returns when there is none.
+SILENCE = "no answer"
 HOST, OUTSIDE = "192.0.2.1", "192.0.2.9"
 TOOLS = ("unshare", "ip", "ss", "nft", "conntrack")
 #: Python without what a few lines do not need.
@@ -84,9 +88,9 @@ class World:
         received: dict[str, Any] = json.loads(line)
         return received
 
-    def _ask(self, **request: Any) -> dict[str, Any]:
+    def _ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.write(json.dumps({"verb": verb, "arguments": arguments}) + "\n")
         self._process.stdin.flush()
         received = self._receive()
         assert not received.get("failed"), received["failed"]
@@ -94,11 +98,11 @@ class World:
 
     def try_potnet(self, *argv: str, kill_after: float | None = None, **environment: str) -> Answer:
         """Run potnet, whatever becomes of it."""
-        return Answer(**self._ask(potnet=list(argv), kill_after=kill_after, environment=environment))
+        return Answer(**self._ask("potnet", argv=argv, kill_after=kill_after, environment=environment))
 
     def timed(self, mark: str, *argv: str) -> tuple[list[float], float]:
         """When each line with a mark was on stderr, and when the command had ended, in seconds."""
-        received = self._ask(timed=list(argv), mark=mark)
+        received = self._ask("timed", argv=argv, mark=mark)
         assert received["code"] == 0
         return received["times"], received["total"]
 
@@ -114,7 +118,7 @@ class World:
 
     def run(self, *argv: str, stdin: str = "") -> Answer:
         """Run a command in the host's namespace."""
-        return Answer(**self._ask(run=list(argv), stdin=stdin))
+        return Answer(**self._ask("run", argv=argv, text=stdin))
 
     def within(self, name: str | None, *argv: str) -> tuple[str, ...]:
         """A command in a namespace; None for the host's."""
@@ -122,23 +126,34 @@ class World:
 
     def spawn(self, name: str | None, *argv: str) -> str:
         """Start a command that goes on, in a namespace, and return the first line that it prints."""
-        return str(self._ask(spawn=list(self.within(name, *argv)))["said"]).strip()
+        return str(self._ask("spawn", argv=self.within(name, *argv))["said"]).strip()
 
-    def serve(self, name: str | None, port: int) -> None:
-        """Answer each caller with its address, by tcp and udp."""
-        assert self.spawn(name, *PYTHON, str(HERE / "talk.py"), "serve", str(port)) == "ready"
+    def serve(self, name: str | None, port: int, called: str = "python") -> None:
+        """Answer each caller with its address, by tcp and udp. called: what the process is called."""
+        assert self._ask("serve", name=name, port=port, called=called)["said"] == "ready"
 
     def ask(self, name: str | None, protocol: str, address: str, port: int) -> str:
         """What a server at an address answers to a caller in a namespace: where it called from."""
-        talk = (*PYTHON, str(HERE / "talk.py"), "ask", protocol, address, str(port))
-        return self.run(*self.within(name, *talk)).out.strip()
+        return str(self._ask("ask", name=name, protocol=protocol, address=address, port=port)["said"])
+
+    def command(self, command: Command) -> CommandResult:
+        """Run a command as potnet would run it in the host's namespace."""
+        stdin, file = command.stdin, None
+        if isinstance(stdin, Path):
+            stdin, file = None, str(stdin)
+        more = {"timeout": command.timeout, "quiet": command.quiet}
+        return CommandResult(**self._ask("command", argv=command.argv, stdin=stdin, file=file, **more))
 
     def address(self, pot: str) -> str:
         """The first address of a pot, as potnet says it."""
         return str(self.facts("info", "-p", pot)["addresses"][0]["address"])
 
-    def snapshot(self) -> dict[str, str]:
-        """All of the host that a pot could change."""
+    def children(self) -> bool:
+        """Whether a process of the world's goes on: a server, or what was spawned."""
+        return bool(self._ask("children")["running"])
+
+    def snapshot(self, jails: str = "/run/state/jails") -> dict[str, str]:
+        """All of the host that a pot could change. jails: where roots are."""
         commands = {
             "links": "ip -d link show",
             "addresses": "ip addr show",
@@ -149,10 +164,10 @@ class World:
             "rules of devices": "nft -t list ruleset netdev",
             "policy": "ip rule show",
             "namespaces": "ls /run/netns",
-            "files": "find /etc/netns /run/state/jails -printf %p,%y,%m,%s\\n",
+            "files": f"find /etc/netns {jails} -printf %p,%y,%m,%s\\n",
             "sysctls": f"grep -rs . {NET}/ipv4/ip_forward {NET}/ipv4/conf {NET}/ipv6/conf",
         }
-        return {what: self.run(*command.split()).out for what, command in commands.items()}
+        return self._ask("several", commands={what: text.split() for what, text in commands.items()})
 
 
 @cache

@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 PATIENCE = 0.3
@@ -33,11 +34,11 @@ def _serve(connection: socket.socket, peer: str) -> None:
         connection.sendall(peer.encode())
 
 
-def _udp(port: int) -> None:
+def _udp(port: int, ready: Callable[[], object]) -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as listener:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(("::", port))
-        print("ready", flush=True)
+        ready()
         while True:
             _, peer = listener.recvfrom(100)
             listener.sendto(_plain(peer[0]).encode(), peer)
@@ -47,12 +48,14 @@ def _plain(address: str) -> str:
     return address.removeprefix("::ffff:")
 
 
-def serve(port: int) -> None:
+def serve(port: int, ready: Callable[[], object]) -> None:
+    """Answer callers for ever; `ready` is called as soon as they can call."""
     _tcp(port)
-    _udp(port)
+    _udp(port, ready)
 
 
-def ask(protocol: str, address: str, port: int) -> None:
+def ask(protocol: str, address: str, port: int) -> str:
+    """What a server answers."""
     kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, kind) as caller:
@@ -60,9 +63,9 @@ def ask(protocol: str, address: str, port: int) -> None:
         try:
             caller.connect((address, port))
             caller.sendall(b"?")
-            print(caller.recv(100).decode())
+            return caller.recv(100).decode()
         except OSError:
-            print("no answer")
+            return "no answer"
 
 
 def hold(protocol: str, address: str, port: int, path: str) -> None:
@@ -139,9 +142,9 @@ def frame(interface: str, text: str) -> None:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["serve", port]:
-            serve(int(port))
+            serve(int(port), lambda: print("ready", flush=True))
         case ["ask", protocol, address, port]:
-            ask(protocol, address, int(port))
+            print(ask(protocol, address, int(port)))
         case ["hold", protocol, address, port, path]:
             hold(protocol, address, int(port), path)
         case ["ping", address]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from linux_world import HOST, OUTSIDE, World
+from linux_world import HERE, HOST, OUTSIDE, PYTHON, World
 
 KINDS = [
     (kind, stack)
@@ -69,8 +69,9 @@ def test_stop_ends_the_processes_of_a_pot_and_no_others(world: World) -> None:
     stubborn = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
     world.serve("casserole", 80)
     assert world.spawn("casserole", "sh", "-c", stubborn) == "ready"
-    world.serve("wok", 80)
-    world.serve(None, 80)
+    for other in ("wok", None):
+        talk = (*PYTHON, str(HERE / "talk.py"), "serve", "80")
+        assert world.spawn(other, *talk) == "ready"
     world.potnet("stop", "casserole")
     assert world.ask("wok", "tcp", world.address("wok"), 80) == world.address("wok")
     assert world.ask("outside", "tcp", HOST, 80) == OUTSIDE

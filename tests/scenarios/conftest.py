@@ -1,15 +1,34 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import linux_world
 import pytest
+from on_linux import LinuxWorld, Machines
 from world import World
 
 
+@pytest.fixture(scope="session")
+def machines() -> Iterator[Machines]:
+    """The machines of namespaces that tests on a Linux kernel take turns at."""
+    made = Machines()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    """A prepared host with nothing on it."""
-    return World(tmp_path)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A prepared host with nothing on it: the simulated one, or with `both_hosts` each in turn."""
+    if getattr(request, "param", "freebsd") == "freebsd":
+        yield World(tmp_path)
+        return
+    reason = linux_world.obstacle()
+    if reason:
+        pytest.skip(reason)
+    machines: Machines = request.getfixturevalue("machines")
+    with machines.one() as machine:
+        yield LinuxWorld(tmp_path, machine)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from world import World
+from world import World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.operations.bridges import create_private_bridge
@@ -33,22 +33,29 @@ def prepare(world: World, kind: str, stack: str, name: str = "casserole", **more
         world.do(export_ports, name, ["80:30080", "udp:53"], False)
 
 
-@pytest.mark.parametrize("base", [None, "12.2"])
+@both_hosts
 @pytest.mark.parametrize(("kind", "stack"), KINDS)
-def test_stop_leaves_the_host_as_it_was_before_start(
-    world: World, kind: str, stack: str, base: str | None
-) -> None:
+def test_stop_leaves_the_host_as_it_was_before_start(world: World, kind: str, stack: str) -> None:
+    check_that_stop_leaves_nothing(world, kind, stack, None)
+
+
+@pytest.mark.parametrize(("kind", "stack"), KINDS)
+def test_stop_leaves_a_host_whose_pots_have_a_base_as_it_was(world: World, kind: str, stack: str) -> None:
+    check_that_stop_leaves_nothing(world, kind, stack, world.base)
+
+
+def check_that_stop_leaves_nothing(world: World, kind: str, stack: str, base: str | None) -> None:
     prepare(world, kind, stack, base=base)
-    before, records = world.host.snapshot(), world.records()
+    before, records = world.snapshot(), world.records()
     (outcome,) = world.do(start, ["casserole"])
     assert outcome.changed
-    assert "casserole" in world.host.jails()
-    assert world.host.snapshot() != before
+    assert "casserole" in world.jails()
+    assert world.snapshot() != before
     (again,) = world.do(start, ["casserole"])
     assert not again.changed
     (outcome,) = world.do(stop, ["casserole"])
     assert outcome.changed
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
     after = world.records()
     # A host port that start chose stays chosen.
     pots = tuple(replace(p, exports=q.exports) for p, q in zip(records["pots"], after["pots"], strict=True))
@@ -57,20 +64,22 @@ def test_stop_leaves_the_host_as_it_was_before_start(
     assert not again.changed
 
 
+@both_hosts
 @pytest.mark.parametrize(("kind", "stack"), KINDS)
 def test_address_and_mac_are_the_same_after_stop_and_start(world: World, kind: str, stack: str) -> None:
     prepare(world, kind, stack)
     world.do(start, ["casserole"])
-    first = world.host.snapshot(), world.records()["pots"]
+    pots = world.records()["pots"]
     world.do(stop, ["casserole"])
     world.do(start, ["casserole"])
-    assert world.records()["pots"] == first[1]
+    assert world.records()["pots"] == pots
 
 
+@both_hosts
 @pytest.mark.parametrize(("kind", "stack"), KINDS)
 def test_destroy_leaves_nothing_of_a_pot(world: World, kind: str, stack: str) -> None:
-    before = world.host.snapshot()
-    prepare(world, kind, stack, base="12.2")
+    before = world.without_folders(world.snapshot())
+    prepare(world, kind, stack, base=world.base)
     world.do(start, ["casserole"])
     with pytest.raises(PotnetError, match="running"):
         world.do(destroy_pot, "casserole")
@@ -79,7 +88,4 @@ def test_destroy_leaves_nothing_of_a_pot(world: World, kind: str, stack: str) ->
     if kind == "private-bridge":
         world.do(destroy_bridge, "stove")
     assert world.records()["pots"] == ()
-    after = world.host.snapshot()
-    after["files"] = {path: what for path, what in after["files"].items() if not path.startswith("/opt")}
-    before["files"] = {path: what for path, what in before["files"].items() if not path.startswith("/opt")}
-    assert after == before
+    assert world.without_folders(world.snapshot()) == before

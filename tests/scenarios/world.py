@@ -1,4 +1,8 @@
-"""A world for whole commands: a simulated host, a store beside it, and an executor that can fail."""
+"""A world for whole commands: a host, a store beside it, and an executor that can fail.
+
+The host of a `World` is the simulated one. `on_linux.LinuxWorld` has the same methods and a real kernel: tests
+that go by these alone run on both (`both_hosts`).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from potnet import config as configuration
 from potnet.app import App, with_anchors_in_force
+from potnet.config import Config
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
 from potnet.locks import Locks
@@ -53,34 +60,51 @@ class Faulty:
         return [" ".join(command.argv) for command in self.commands if command.changes_host]
 
 
+#: Lets a test run on the simulated host and on a Linux kernel.
+both_hosts = pytest.mark.parametrize("world", ["freebsd", "linux"], indirect=True)
+
+
 class World:
     """One host and its store in a directory."""
 
+    kind = "sim"
+    #: The external interface, the host's address there and what all addresses there begin with.
+    external, address, prefix = "em0", "192.168.178.20", "192.168.178."
+    #: A release, where pots can have one.
+    base: str | None = "12.2"
+
     def __init__(self, directory: Path, bare: bool = False) -> None:
         self.directory = directory
-        self.host = SimulatedHost(directory / "sim", bare=bare)
-        if not any(":" in address for address in self.host.interface("em0").addresses):
-            # The first IPv6 address of an interface brings a link-local one along, which stays.
-            self.host.run(Command(("ifconfig", "em0", "inet6", "2001:db8:7::20/64", "-ifdisabled")))
+        self.host: Any = self._make_host(bare)
         self.config_file = directory / "potnet.toml"
         self.config_file.write_text("")
         self.executor = Faulty(self.host)
         self.notices: list[str] = []
         self.configure("")
 
+    def _make_host(self, bare: bool) -> Executor:
+        host = SimulatedHost(self.directory / "sim", bare=bare)
+        if not any(":" in address for address in host.interface("em0").addresses):
+            # The first IPv6 address of an interface brings a link-local one along, which stays.
+            host.run(Command(("ifconfig", "em0", "inet6", "2001:db8:7::20/64", "-ifdisabled")))
+        return host
+
     def configure(self, text: str) -> None:
         """Set the configuration, as TOML."""
         self.config_file.write_text(text)
-        self.config = configuration.load(self.config_file, explicit=True)
+        self.config = self._adapted(configuration.load(self.config_file, explicit=True))
+
+    def _adapted(self, config: Config) -> Config:
+        return config
 
     @contextmanager
     def app(self) -> Iterator[App]:
         """The application on this world, as a command has it."""
-        with Store.open(self.directory / "state", "sim") as store:
+        with Store.open(self.directory / "state", self.kind) as store:
             yield App(
                 config=with_anchors_in_force(self.config, store),
                 store=store,
-                host_kind="sim",
+                host_kind=self.kind,
                 notify=self.notices.append,
                 locks=Locks(self.directory / "state" / "locks"),
                 make_executor=lambda: self.executor,
@@ -95,9 +119,9 @@ class World:
         """Create a pot; addresses default to what its type needs."""
         addresses = {
             "alias": {
-                "ipv4": ("192.168.178.200",),
-                "ipv6": ("em0|2001:db8:7::200",),
-                "dual": ("192.168.178.200", "em0|2001:db8:7::200"),
+                "ipv4": (f"{self.prefix}200",),
+                "ipv6": (f"{self.external}|2001:db8:7::200",),
+                "dual": (f"{self.prefix}200", f"{self.external}|2001:db8:7::200"),
             }[stack]
         }.get(kind, ())
         more.setdefault("addresses", addresses)
@@ -116,3 +140,107 @@ class World:
                 "leases": [store.leases(b.name) for b in store.bridges() if b.network is not None],
                 "forwarding": store.remembered("forwarding4"),
             }
+
+    # What a test sees of the host, and does to it beside potnet.
+
+    def snapshot(self) -> dict[str, Any]:
+        """All of the host that a pot could change."""
+        return dict(self.host.snapshot())
+
+    def without_folders(self, snapshot: dict[str, Any]) -> dict[str, Any]:
+        """A snapshot without the folders of all roots and of releases, which stay."""
+        files = {path: what for path, what in snapshot["files"].items() if not path.startswith("/opt")}
+        return snapshot | {"files": files}
+
+    def lasting(self) -> dict[str, Any]:
+        """What of a snapshot is the same each time that the same pots run."""
+        found = self.snapshot()
+        found["jails"] = {name: jail[1:] for name, jail in found["jails"].items()}
+        return {what: found[what] for what in ("jails", "files", "anchors")}
+
+    def jails(self) -> list[str]:
+        return list(self.host.jails())
+
+    def interfaces(self) -> list[str]:
+        return list(self.host.interfaces())
+
+    def members(self, bridge: str) -> set[str]:
+        return set(self.host.interface(bridge).members)
+
+    def addresses(self, interface: str) -> str:
+        """In a text."""
+        return str(self.host.interface(interface).addresses)
+
+    def reaches(self, source: str, address: str, port: int) -> bool:
+        """Whether a connection comes about by tcp. source: a pot, "outside" or "host"."""
+        return bool(self.host.connect(source, address, port).ok)
+
+    def redirections(self, pot: str) -> list[tuple[str, int]]:
+        """Which host ports lead to a pot: protocol and number, each once."""
+        rules = [rule for rule in self.host.anchor(f"pot-rdr/{pot}") if rule.startswith("rdr")]
+        found = {(rule.split(" proto ")[1].split()[0], rule) for rule in rules}
+        return sorted({(protocol, int(rule.split(" port = ")[1].split()[0])) for protocol, rule in found})
+
+    def etc(self, pot: str, name: str) -> str:
+        """A file of a running pot's etc."""
+        return str((self.host.tree / f"opt/potnet/jails/{pot}/m/etc/{name}").read_text())
+
+    def listen(self, port: int, command: str) -> None:
+        """Let a process of the host listen by tcp."""
+        self.host.listen("tcp", port, command=command)
+
+    @property
+    def forwarding(self) -> bool:
+        return bool(self.host.sysctl("net.inet.ip.forwarding") == "1")
+
+    @forwarding.setter
+    def forwarding(self, on: bool) -> None:
+        self.do_there("sysctl", f"net.inet.ip.forwarding={int(on)}")
+
+    def do_there(self, *argv: str, stdin: str | None = None) -> None:
+        """Run a command on the host, which must succeed."""
+        result = self.host.run(Command(argv, stdin))
+        assert result.code == 0, result
+
+    def add_address(self, address: str) -> None:
+        """To the external interface."""
+        self.do_there("ifconfig", self.external, "inet", address, "alias")
+
+    def remove_address(self, interface: str, address: str) -> None:
+        family = "inet6" if ":" in address else "inet"
+        self.do_there("ifconfig", interface, family, address.partition("/")[0], "-alias")
+
+    def take(self, name: str) -> None:
+        """Make an interface of somebody else's: bridgeN, or epairN with two ends."""
+        self.do_there("ifconfig", name, "create")
+
+    def remove_interface(self, name: str) -> None:
+        self.do_there("ifconfig", name, "destroy")
+
+    def add_jail(self, name: str) -> None:
+        """One that potnet has not started."""
+        self.do_there("mkdir", "-p", "/jails/other")
+        self.do_there("jail", "-c", f"name={name}", "path=/jails/other", "persist")
+
+    def remove_jail(self, name: str) -> None:
+        """As somebody would who does not use potnet."""
+        path = self.host.jails()[name].path
+        self.do_there("jail", "-r", name)
+        if f"{path}/dev" in self.host.mounts():
+            self.do_there("umount", f"{path}/dev")
+
+    def flush_rules(self) -> None:
+        for anchor in self.host.anchors():
+            self.do_there("pfctl", "-a", anchor, "-f", "-", stdin="")
+
+    def reboot(self) -> None:
+        """What a host is after it went down with its pots up: files stay, all else is as at the first boot."""
+        for name in self.jails():
+            self.remove_jail(name)
+        for name in self.interfaces():
+            if name.startswith("bridge") or (name.startswith("epair") and name.endswith("a")):
+                self.remove_interface(name)
+        for address in (f"{self.prefix}200", "2001:db8:7::200"):
+            if address in self.addresses(self.external):
+                self.remove_address(self.external, address)
+        self.flush_rules()
