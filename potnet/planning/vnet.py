@@ -22,7 +22,7 @@ from potnet.errors import HostError
 from potnet.host_state import HostState
 from potnet.model import GROUP, Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf
-from potnet.ruleset import NoRules
+from potnet.ruleset import NoRules, Ruleset
 
 #: What the text beside each bridge of ours begins with.
 DESCRIPTION = f"{GROUP} bridge "
@@ -184,12 +184,13 @@ def plan_reload(
     """
     if bridge.network is None:
         return ()
-    wanted = {pf.pot_anchor(config, pot.name): pf.pot_rules(pot, bridge, config, external) for pot in pots}
+    wanted: dict[str, Ruleset] = {}
     if up:
-        own = pf.bridge_isolation(config, bridge)
+        # In the order in which a bridge comes up: on some hosts all else stands on the first.
         wanted[pf.nat_anchor(config)] = pf.source_nat(config, external)
         wanted[pf.external_anchor(config)] = pf.external_isolation(config, external)
-        wanted[pf.bridge_anchor(config, bridge.name)] = own
+        wanted[pf.bridge_anchor(config, bridge.name)] = pf.bridge_isolation(config, bridge)
+    wanted |= {pf.pot_anchor(config, pot.name): pf.pot_rules(pot, bridge, config, external) for pot in pots}
     return tuple(
         Step(LoadAnchor(anchor, rules), None, "as it should be")
         for anchor, rules in wanted.items()

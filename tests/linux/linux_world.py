@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ TOP = HERE.parents[1]
 #: The kernel's network settings, as files.
 NET = "/proc/sys/net"
 
+#: What changes by itself in what ip(8) says of a link.
+PASSING = re.compile(r"(,|\b)(LOWER_UP|NO-CARRIER)\b|\bstate \w+|\w+_timer +[0-9.]+")
 #: What `ask` returns when there is none.
 SILENCE = "no answer"
 HOST, OUTSIDE = "192.0.2.1", "192.0.2.9"
@@ -128,9 +131,10 @@ class World:
         """Start a command that goes on, in a namespace, and return the first line that it prints."""
         return str(self._ask("spawn", argv=self.within(name, *argv))["said"]).strip()
 
-    def serve(self, name: str | None, port: int, called: str = "python") -> None:
-        """Answer each caller with its address, by tcp and udp. called: what the process is called."""
-        assert self._ask("serve", name=name, port=port, called=called)["said"] == "ready"
+    def serve(self, name: str | None, port: int, called: str = "python", only_tcp: bool = False) -> None:
+        """Answer each caller with its address. called: what the process is called."""
+        asked = self._ask("serve", name=name, port=port, called=called, only_tcp=only_tcp)
+        assert asked["said"] == "ready"
 
     def ask(self, name: str | None, protocol: str, address: str, port: int) -> str:
         """What a server at an address answers to a caller in a namespace: where it called from."""
@@ -167,7 +171,8 @@ class World:
             "files": f"find /etc/netns {jails} -printf %p,%y,%m,%s\\n",
             "sysctls": f"grep -rs . {NET}/ipv4/ip_forward {NET}/ipv4/conf {NET}/ipv6/conf",
         }
-        return self._ask("several", commands={what: text.split() for what, text in commands.items()})
+        seen = self._ask("several", commands={what: text.split() for what, text in commands.items()})
+        return {what: PASSING.sub("", text) for what, text in seen.items()}
 
 
 @cache

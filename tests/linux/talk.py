@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import struct
 import sys
@@ -48,10 +49,13 @@ def _plain(address: str) -> str:
     return address.removeprefix("::ffff:")
 
 
-def serve(port: int, ready: Callable[[], object]) -> None:
+def serve(port: int, ready: Callable[[], object], only_tcp: bool = False) -> None:
     """Answer callers for ever; `ready` is called as soon as they can call."""
     _tcp(port)
-    _udp(port, ready)
+    if not only_tcp:
+        _udp(port, ready)
+    ready()
+    signal.pause()
 
 
 def ask(protocol: str, address: str, port: int) -> str:

@@ -118,7 +118,7 @@ class LinuxWorld(World):
         return self._out("cat", f"/etc/netns/{pot}/{name}")
 
     def listen(self, port: int, command: str) -> None:
-        self.machine.serve(None, port, command)
+        self.machine.serve(None, port, command, only_tcp=True)
 
     @property
     def forwarding(self) -> bool:
@@ -153,14 +153,16 @@ class LinuxWorld(World):
     def reboot(self) -> None:
         for name in self.jails():
             self.remove_jail(name)
-        for name in self.interfaces():
-            if re.fullmatch("(bridge|epair|uplink)[0-9]+a?", name):
-                self.do_there("ip", "link", "del", name)
+        # An epair whose end is in a namespace that is going goes by itself, now or a little later.
+        made = [name for name in self.interfaces() if re.fullmatch("(bridge|epair|uplink)[0-9]+a?", name)]
+        lines = "".join(f"link del dev {name}\n" for name in made)
+        self.machine.run("ip", "-force", "-batch", "-", stdin=lines)
         self.do_there("ip", "link", "set", self.external, "promisc", "off")
         for address in (f"{self.prefix}200/32", "2001:db8:7::200/128"):
             if address in self.addresses(self.external):
                 self.remove_address(self.external, address)
         self.flush_rules()
+        self.forwarding = False
 
     def _out(self, *argv: str) -> str:
         answer: Answer = self.machine.run(*argv)

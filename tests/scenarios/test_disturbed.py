@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from test_life import KINDS, prepare
-from world import Faulty, World
+from world import Faulty, World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
@@ -25,95 +25,77 @@ def run(world: World, *argv: str, stdin: str | None = None) -> None:
     assert result.code == 0, result
 
 
-def reboot(world: World) -> None:
-    """What a host is after it went down with its pots up: files stay, all else is as at the first boot."""
-    for name, jail in world.host.jails().items():
-        run(world, "jail", "-r", name)
-        if f"{jail.path}/dev" in world.host.mounts():
-            run(world, "umount", f"{jail.path}/dev")
-    for name in world.host.interfaces():
-        if name.startswith("bridge") or (name.startswith("epair") and name.endswith("a")):
-            run(world, "ifconfig", name, "destroy")
-    for address in ("192.168.178.200", "2001:db8:7::200"):
-        if any(address in a for a in world.host.interface("em0").addresses):
-            family = "inet6" if ":" in address else "inet"
-            run(world, "ifconfig", "em0", family, address, "-alias")
-    for anchor in world.host.anchors():
-        run(world, "pfctl", "-a", anchor, "-f", "-", stdin="")
-
-
+@both_hosts
 @pytest.mark.parametrize(("kind", "stack"), KINDS)
 def test_after_a_reboot_pots_are_stopped_and_start_again(world: World, kind: str, stack: str) -> None:
-    prepare(world, kind, stack, base="12.2")
-    before = world.host.snapshot()
+    prepare(world, kind, stack, base=world.base)
+    before = world.snapshot()
     world.do(start, ["casserole"])
-    running = world.host.snapshot()
-    reboot(world)
+    running = world.lasting()
+    world.reboot()
     assert world.do(info, "casserole")["state"] == "stopped"
     (outcome,) = world.do(start, ["casserole"])
     assert outcome.changed
-    again = world.host.snapshot()
-    assert {name: jail[1:] for name, jail in again.pop("jails").items()} == {
-        name: jail[1:] for name, jail in running.pop("jails").items()
-    }
-    assert again["files"] == running["files"]
-    assert again["anchors"] == running["anchors"]
+    assert world.lasting() == running
     world.do(stop, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
 
 
+@both_hosts
 @pytest.mark.parametrize(("kind", "stack"), KINDS)
 def test_after_a_reboot_stop_gives_the_files_back(world: World, kind: str, stack: str) -> None:
-    prepare(world, kind, stack, base="12.2")
-    before = world.host.snapshot()
+    prepare(world, kind, stack, base=world.base)
+    before = world.snapshot()
     world.do(start, ["casserole"])
-    reboot(world)
+    world.reboot()
     world.do(stop, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
     assert world.records()["runs"] == ()
 
 
+@both_hosts
 def test_a_reboot_with_forwarding_on_leaves_it_on(world: World) -> None:
-    run(world, "sysctl", "net.inet.ip.forwarding=0")
+    world.forwarding = False
     world.create("casserole", "public-bridge")
     world.do(start, ["casserole"])
-    reboot(world)
+    world.reboot()
     # Meanwhile the administrator has set gateway_enable; the host boots with it.
-    run(world, "sysctl", "net.inet.ip.forwarding=1")
+    world.forwarding = True
     world.do(start, ["casserole"])
     world.do(stop, ["casserole"])
-    assert world.host.sysctl("net.inet.ip.forwarding") == "1"
+    assert world.forwarding
 
 
+@both_hosts
 def test_vnet_start_after_a_reboot_makes_the_bridge_again(world: World) -> None:
     world.do(vnet_start, None)
-    before = world.host.snapshot()
-    reboot(world)
+    before = world.lasting()
+    world.reboot()
     assert world.do(vnet_start, None)
-    assert world.host.snapshot() == before
+    assert world.lasting() == before
     assert not world.do(vnet_start, None)
     assert world.do(vnet_stop, None)
     assert not world.do(vnet_stop, None)
 
 
+@both_hosts
 @pytest.mark.parametrize(("kind", "stack"), [k for k in KINDS if "bridge" in k[0]])
 @pytest.mark.parametrize("hand", ["jail", "epair", "bridge"])
 def test_stop_finishes_what_other_hands_began(world: World, kind: str, stack: str, hand: str) -> None:
-    run(world, "sysctl", "net.inet.ip.forwarding=0")
-    prepare(world, kind, stack, base="12.2")
-    before = world.host.snapshot()
+    world.forwarding = False
+    prepare(world, kind, stack, base=world.base)
+    before = world.snapshot()
     world.do(start, ["casserole"])
-    bridges = [name for name in world.host.interfaces() if name.startswith("bridge")]
+    bridges = [name for name in world.interfaces() if name.startswith("bridge")]
     match hand:
         case "jail":
-            run(world, "jail", "-r", "casserole")
-            run(world, "umount", world.records()["pots"][0].root + "/dev")
+            world.remove_jail("casserole")
         case "epair":
-            run(world, "ifconfig", "epair0a", "destroy")
+            world.remove_interface("epair0a")
         case "bridge":
-            run(world, "ifconfig", bridges[0], "destroy")
+            world.remove_interface(bridges[0])
     world.do(stop, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
 
 
 def test_units_that_the_host_has_without_showing_them_are_worked_around(world: World) -> None:
@@ -126,12 +108,12 @@ def test_units_that_the_host_has_without_showing_them_are_worked_around(world: W
             return super().run(command)
 
     world.create("casserole", "public-bridge")
-    before = world.host.snapshot()
+    before = world.snapshot()
     world.executor = Hidden(world.host)
     world.do(start, ["casserole"])
     assert world.host.interface("bridge1").members == ("epair2a",)
     world.do(stop, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
 
 
 def test_a_host_that_has_every_unit_gives_up_with_the_tools_own_words(world: World) -> None:
@@ -142,15 +124,15 @@ def test_a_host_that_has_every_unit_gives_up_with_the_tools_own_words(world: Wor
             return super().run(command)
 
     world.create("casserole", "public-bridge")
-    before, records = world.host.snapshot(), world.records()["pots"]
+    before, records = world.snapshot(), world.records()["pots"]
     world.executor = Full(world.host)
     with pytest.raises(PotnetError, match="already exists"):
         world.do(start, ["casserole"])
-    assert (world.host.snapshot(), world.records()["pots"]) == (before, records)
+    assert (world.snapshot(), world.records()["pots"]) == (before, records)
 
 
 def test_devfs_of_a_jail_that_somebody_else_removed_is_unmounted(world: World) -> None:
-    pot = world.create("casserole", "inherit", base="12.2")
+    pot = world.create("casserole", "inherit", base=world.base)
     world.do(start, ["casserole"])
     run(world, "jail", "-r", "casserole")
     assert f"{pot.root}/dev" in world.host.mounts()
@@ -159,18 +141,19 @@ def test_devfs_of_a_jail_that_somebody_else_removed_is_unmounted(world: World) -
     world.do(destroy_pot, "casserole")
 
 
+@both_hosts
 def test_vnet_start_fills_flushed_anchors_anew(world: World) -> None:
     prepare(world, "private-bridge", "ipv4")
     world.do(start, ["casserole"])
     world.do(vnet_start, "stove")
-    whole = world.host.snapshot()
-    for anchor in world.host.anchors():
-        run(world, "pfctl", "-a", anchor, "-f", "-", stdin="")
-    assert world.host.snapshot() != whole
+    whole = world.lasting()
+    world.flush_rules()
+    assert world.lasting() != whole
     assert not world.do(vnet_start, "stove")
-    assert world.host.snapshot() == whole
+    assert world.lasting() == whole
 
 
+@both_hosts
 @pytest.mark.parametrize(("kind", "stack"), [k for k in KINDS if "bridge" in k[0]])
 def test_a_bridge_that_was_destroyed_under_its_pots_takes_them_up_again(
     world: World, kind: str, stack: str
@@ -178,13 +161,13 @@ def test_a_bridge_that_was_destroyed_under_its_pots_takes_them_up_again(
     for name in ("casserole", "ragout"):
         prepare_plain(world, kind, stack, name)
         world.do(start, [name])
-    bridges = {n: world.host.interface(n).members for n in world.host.interfaces() if n.startswith("bridge")}
+    bridges = {name: world.members(name) for name in world.interfaces() if name.startswith("bridge")}
     for bridge in bridges:
-        run(world, "ifconfig", bridge, "destroy")
+        world.remove_interface(bridge)
     world.do(stop, ["ragout"])
     world.do(start, ["ragout"])
     for bridge, members in bridges.items():
-        assert set(world.host.interface(bridge).members) == set(members)
+        assert world.members(bridge) == members
 
 
 def prepare_plain(world: World, kind: str, stack: str, name: str) -> None:
@@ -193,13 +176,14 @@ def prepare_plain(world: World, kind: str, stack: str, name: str) -> None:
     world.create(name, kind, stack, bridge="stove" if kind == "private-bridge" else None)
 
 
+@both_hosts
 def test_the_ipv6_bridge_goes_although_the_external_interface_is_another_by_now(world: World) -> None:
     world.create("casserole", "public-bridge", "ipv6")
-    before = world.host.snapshot()
+    before = world.snapshot()
     world.do(start, ["casserole"])
     world.configure('[network]\nexternal_interface = "em7"\n')
     world.do(stop, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
 
 
 def test_stop_and_destroy_work_where_pf_is_gone(world: World) -> None:
@@ -218,25 +202,27 @@ def test_stop_and_destroy_work_where_pf_is_gone(world: World) -> None:
     assert "bridge0" not in world.host.interfaces()
 
 
+@both_hosts
 @pytest.mark.parametrize("code", [124, 255])
 def test_no_answer_is_not_taken_for_absence(world: World, code: int) -> None:
     class Silent(Faulty):
         """Changes go through, looks are not answered: an ssh whose connection is gone."""
 
         def run(self, command: Command) -> CommandResult:
-            if not command.changes_host and command.argv[0] in ("ifconfig", "stat"):
+            if not command.changes_host and command.argv[0] in ("ifconfig", "ip", "stat"):
                 return CommandResult(code, "", "ssh: connection reset\n")
             return super().run(command)
 
-    world.create("casserole", "public-bridge", base="12.2")
+    world.create("casserole", "public-bridge", base=world.base)
     world.do(start, ["casserole"])
-    running, records = world.host.snapshot(), world.records()
+    running, records = world.snapshot(), world.records()
     world.executor = Silent(world.host)
     with pytest.raises(PotnetError, match="ssh"):
         world.do(stop, ["casserole"])
-    assert (world.host.snapshot(), world.records()) == (running, records)
+    assert (world.snapshot(), world.records()) == (running, records)
 
 
+@both_hosts
 def test_a_network_that_moved_under_its_pots_is_refused(world: World) -> None:
     prepare(world, "private-bridge", "ipv4")
     world.do(start, ["casserole"])
@@ -254,45 +240,47 @@ def test_a_network_that_moved_under_its_pots_is_refused(world: World) -> None:
 
 def test_stop_empties_the_anchors_that_start_filled_whatever_they_are_called_now(world: World) -> None:
     prepare(world, "private-bridge", "ipv4")
-    before = world.host.snapshot()
+    before = world.snapshot()
     world.do(start, ["casserole"])
     world.configure('[pf]\nnat_anchor = "n"\nrdr_anchor = "r"\nfilter_anchor = "f"\n')
     world.do(export_ports, "casserole", ["443:30443"], False)
     assert world.host.anchor("pot-rdr/casserole")
     world.do(stop, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
     with pytest.raises(PotnetError, match='nat-anchor "n"'):
         world.do(start, ["casserole"])
 
 
+@both_hosts
 def test_an_external_interface_that_is_not_there_is_told(world: World) -> None:
     world.configure('[network]\nexternal_interface = "em7"\n')
-    before = world.host.snapshot()
+    before = world.interfaces()
     for stack in ("ipv4", "ipv6"):
         world.create(f"pot-{stack}", "public-bridge", stack)
         with pytest.raises(PotnetError, match="no interface em7"):
             world.do(start, [f"pot-{stack}"])
     with pytest.raises(PotnetError, match="no interface em7"):
         world.do(vnet_start, None)
-    assert world.host.snapshot()["interfaces"] == before["interfaces"]
+    assert world.interfaces() == before
 
 
 def test_a_template_that_fails_leaves_nothing_and_says_so(world: World, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     world.create("casserole", "public-bridge")
-    before = world.host.snapshot()
+    before = world.snapshot()
     for text in ("{{ nosuch }}", "{{ 1/0 }}", "{% if %}"):
         (tmp_path / "own/jail.conf.j2").write_text(text)
         world.configure(f'[paths]\ntemplates = "{tmp_path}/own"\n')
         with pytest.raises(PotnetError, match=r"template jail\.conf\.j2") as caught:
             world.do(start, ["casserole"])
         assert not caught.value.left_behind
-        assert world.host.snapshot() == before
+        assert world.snapshot() == before
     world.configure('[paths]\ntemplates = "/nosuch"\n')
     with pytest.raises(PotnetError, match="no directory"):
         world.do(start, ["casserole"])
 
 
+@both_hosts
 def test_what_info_says_of_a_running_pot_is_what_it_was_started_with(world: World) -> None:
     for name in ("casserole", "ragout"):
         world.create(name, "public-bridge")
@@ -302,7 +290,7 @@ def test_what_info_says_of_a_running_pot_is_what_it_was_started_with(world: Worl
     assert world.do(info, "casserole")["addresses"][0]["address"] == "10.192.0.3"
     assert world.do(environment, "casserole")["_POT_IP"] == "10.192.0.3"
     world.do(start, ["ragout"])
-    hosts = (world.host.tree / "opt/potnet/jails/ragout/m/etc/hosts").read_text()
+    hosts = world.etc("ragout", "hosts")
     assert "10.192.0.3 casserole" in hosts
     assert "10.192.0.50" not in hosts
     world.do(stop, ["casserole"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from world import World
+from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command
@@ -19,8 +19,9 @@ def ports(world: World, name: str) -> list[int | None]:
     return [export.host_port for export in pots[name].exports]
 
 
+@both_hosts
 def test_a_chosen_port_is_the_lowest_free_one_and_stays(world: World) -> None:
-    world.host.listen("tcp", 1024, command="nginx")
+    world.listen(1024, "nginx")
     for name in ("casserole", "ragout"):
         world.create(name, "public-bridge")
         world.do(export_ports, name, ["80", "443"], False)
@@ -37,26 +38,27 @@ def test_a_chosen_port_is_the_lowest_free_one_and_stays(world: World) -> None:
     assert ports(world, "ragout") == [1025, 1026]
 
 
+@both_hosts
 def test_udp_and_tcp_have_ports_of_their_own(world: World) -> None:
     world.create("casserole", "public-bridge")
     world.do(export_ports, "casserole", ["tcp:53:5353", "udp:53:5353", "udp:54"], False)
     world.do(start, ["casserole"])
     assert ports(world, "casserole") == [5353, 5353, 1024]
-    rules = world.host.anchor("pot-rdr/casserole")
-    assert sum("proto udp" in rule and rule.startswith("rdr") for rule in rules) == 4
+    assert world.redirections("casserole") == [("tcp", 5353), ("udp", 1024), ("udp", 5353)]
 
 
+@both_hosts
 def test_a_given_port_that_is_taken_is_refused_with_who_has_it(world: World) -> None:
     for name in ("casserole", "ragout"):
         world.create(name, "public-bridge")
     world.do(export_ports, "casserole", ["80:30080"], False)
     with pytest.raises(PotnetError, match="tcp 30080 is exported by pot casserole"):
         world.do(export_ports, "ragout", ["80:30080"], False)
-    world.host.listen("tcp", 30443, command="nginx")
+    world.listen(30443, "nginx")
     with pytest.raises(PotnetError, match=r"tcp 30443 is taken by nginx"):
         world.do(export_ports, "ragout", ["443:30443"], False)
     world.do(export_ports, "ragout", ["udp:443:30443"], False)
-    world.host.listen("tcp", 30080, command="sshd")
+    world.listen(30080, "sshd")
     with pytest.raises(PotnetError, match=r"tcp 30080 is taken by sshd"):
         world.do(start, ["casserole"])
 
@@ -88,6 +90,7 @@ def test_without_a_name_the_only_pot_is_meant(world: World) -> None:
         world.do(export_ports, None, ["80:30080"], False)
 
 
+@both_hosts
 @pytest.mark.parametrize(
     ("kind", "stack"), [("inherit", "dual"), ("alias", "ipv4"), ("public-bridge", "ipv6")]
 )
@@ -96,23 +99,35 @@ def test_where_exports_have_no_effect_it_is_said(world: World, kind: str, stack:
     world.do(export_ports, "casserole", ["80:30080"], False)
     assert any("ignored" in notice for notice in world.notices)
     world.do(start, ["casserole"])
-    assert world.host.anchor("pot-rdr/casserole") == []
+    assert world.redirections("casserole") == []
 
 
-def test_a_change_on_a_running_pot_holds_at_once_and_ends_only_its_own_connections(world: World) -> None:
+@both_hosts
+def test_a_change_on_a_running_pot_holds_at_once(world: World) -> None:
     for name in ("casserole", "ragout"):
         world.create(name, "public-bridge")
     world.do(export_ports, "casserole", ["80:30080", "443:30443"], False)
     world.do(export_ports, "ragout", ["80:31080"], False)
     world.do(start, ["casserole", "ragout"])
     for port in (30080, 30443, 31080):
-        assert reach(world, "outside", "192.168.178.20", port)
-    other = world.host.anchor("pot-rdr/ragout")
+        assert world.reaches("outside", world.address, port)
+    other = world.redirections("ragout")
+    world.do(export_ports, "casserole", ["443:30443"], False)
+    assert not world.reaches("outside", world.address, 30080)
+    assert world.reaches("outside", world.address, 30443)
+    assert world.redirections("ragout") == other
+
+
+def test_a_change_on_a_running_pot_ends_only_its_own_connections(world: World) -> None:
+    for name in ("casserole", "ragout"):
+        world.create(name, "public-bridge")
+    world.do(export_ports, "casserole", ["80:30080", "443:30443"], False)
+    world.do(export_ports, "ragout", ["80:31080"], False)
+    world.do(start, ["casserole", "ragout"])
+    for port in (30080, 30443, 31080):
+        assert world.reaches("outside", world.address, port)
     before = len(world.host.states())
     world.do(export_ports, "casserole", ["443:30443"], False)
-    assert not reach(world, "outside", "192.168.178.20", 30080)
-    assert reach(world, "outside", "192.168.178.20", 30443)
-    assert world.host.anchor("pot-rdr/ragout") == other
     left = str(world.host.states())
     assert ":30080" not in left
     assert ":30443" in left
@@ -124,15 +139,12 @@ def test_stop_ends_the_connections_of_its_exports(world: World) -> None:
     world.create("casserole", "public-bridge")
     world.do(export_ports, "casserole", ["80:30080"], False)
     world.do(start, ["casserole"])
-    assert reach(world, "outside", "192.168.178.20", 30080)
+    assert world.reaches("outside", world.address, 30080)
     world.do(stop, ["casserole"])
     assert ":30080" not in str(world.host.states())
 
 
-def reach(world: World, source: str, address: str, port: int) -> bool:
-    return world.host.connect(source, address, port).ok
-
-
+@both_hosts
 def test_who_reaches_an_export_and_who_does_not(world: World) -> None:
     """The table of the record of a real host, row for row."""
     world.do(create_private_bridge, "stove", 4)
@@ -145,29 +157,30 @@ def test_who_reaches_an_export_and_who_does_not(world: World) -> None:
     world.do(export_ports, "casserole", ["80:30080"], False)
     world.do(export_ports, "kettle", ["80:31080"], False)
     world.do(start, ["casserole", "ragout", "kettle", "pan", "spit"])
-    host = "192.168.178.20"
+    host = world.address
     for port in (30080, 31080):
         for source in ("outside", "casserole", "ragout", "kettle", "pan", "spit"):
-            assert reach(world, source, host, port), (source, port)
-        assert not reach(world, "host", host, port)
-        assert not reach(world, "host", "127.0.0.1", port)
+            assert world.reaches(source, host, port), (source, port)
+        assert not world.reaches("host", host, port)
+        assert not world.reaches("host", "127.0.0.1", port)
     address = {pot.name: str(pot.ipv4) for pot in world.records()["pots"]}
     groups = [{"casserole", "ragout"}, {"kettle", "pan"}, {"spit"}]
     for one in address:
         for other in set(address) - {one}:
             together = any({one, other} <= group for group in groups)
-            assert reach(world, one, address[other], 80) is together, (one, other)
-        assert not reach(world, "outside", address[one], 80)
-        assert reach(world, "host", address[one], 80)
+            assert world.reaches(one, address[other], 80) is together, (one, other)
+        assert not world.reaches("outside", address[one], 80)
+        assert world.reaches("host", address[one], 80)
 
 
+@both_hosts
 def test_pots_of_an_isolating_host_do_not_reach_their_neighbours(world: World) -> None:
     world.configure("[network]\nisolate = true\n")
     for name in ("casserole", "ragout"):
         world.create(name, "public-bridge")
     world.do(start, ["casserole", "ragout"])
-    assert not reach(world, "ragout", "10.192.0.3", 80)
-    assert reach(world, "host", "10.192.0.3", 80)
+    assert not world.reaches("ragout", "10.192.0.3", 80)
+    assert world.reaches("host", "10.192.0.3", 80)
 
 
 def test_loopback_is_refused_until_the_host_is_prepared_for_it(world: World) -> None:
@@ -180,7 +193,7 @@ def test_loopback_is_refused_until_the_host_is_prepared_for_it(world: World) -> 
     world.do(export_ports, "casserole", ["80:30080"], True)
     world.do(start, ["casserole"])
     for source, address in (("host", "192.168.178.20"), ("host", "127.0.0.1"), ("outside", "192.168.178.20")):
-        assert reach(world, source, address, 30080)
+        assert world.reaches(source, address, 30080)
 
 
 def test_extra_interfaces_and_a_fixed_address(world: World) -> None:
@@ -198,14 +211,15 @@ def test_extra_interfaces_and_a_fixed_address(world: World) -> None:
     assert "nat on em0 inet from 10.192.0.0/10 to any -> 192.168.178.20" in nat
 
 
+@both_hosts
 def test_a_full_range_of_ports_is_an_error(world: World) -> None:
     world.configure("[ports]\nfirst = 2000\nlast = 2001\n")
     world.create("casserole", "public-bridge")
     world.do(export_ports, "casserole", ["1", "2", "3"], False)
-    before, records = world.host.snapshot(), world.records()
+    before, records = world.snapshot(), world.records()
     with pytest.raises(PotnetError, match="2000"):
         world.do(start, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
     assert world.records() == records
 
 
@@ -230,7 +244,7 @@ def test_changing_loopback_alone_ends_no_connection(world: World) -> None:
     world.create("casserole", "public-bridge")
     world.do(export_ports, "casserole", ["80:30080"], False)
     world.do(start, ["casserole"])
-    assert reach(world, "outside", "192.168.178.20", 30080)
+    assert world.reaches("outside", "192.168.178.20", 30080)
     before = [str(state) for state in world.host.states()]
     world.executor.commands.clear()
     world.do(export_ports, "casserole", ["80:30080"], True)
@@ -239,6 +253,7 @@ def test_changing_loopback_alone_ends_no_connection(world: World) -> None:
     assert len(world.host.states()) == len(before)
 
 
+@both_hosts
 def test_a_port_that_was_chosen_may_be_given_to_another_export_of_the_pot(world: World) -> None:
     world.create("casserole", "public-bridge")
     world.do(export_ports, "casserole", ["443"], False)
@@ -248,11 +263,12 @@ def test_a_port_that_was_chosen_may_be_given_to_another_export_of_the_pot(world:
     assert ports(world, "casserole") == [1024, 1025]
 
 
+@both_hosts
 def test_exports_need_an_external_interface_that_is_there(world: World) -> None:
     world.create("casserole", "public-bridge")
     world.do(start, ["casserole"])
     world.configure('[network]\nexternal_interface = "em9"\n')
-    before, records = world.host.snapshot(), world.records()
+    before, records = world.snapshot(), world.records()
     with pytest.raises(PotnetError, match="no interface em9"):
         world.do(export_ports, "casserole", ["80:30080"], False)
-    assert (world.host.snapshot(), world.records()) == (before, records)
+    assert (world.snapshot(), world.records()) == (before, records)

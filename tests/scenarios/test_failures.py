@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from test_life import KINDS, prepare
-from world import Faulty, World
+from world import Faulty, World, both_hosts
 
 from potnet.errors import PotnetError
-from potnet.executors.base import Command, CommandResult
+from potnet.executors.base import CommandResult
 from potnet.operations.export_ports import export_ports
 from potnet.operations.start import start
 from potnet.operations.stop import stop
@@ -26,9 +26,9 @@ def commands_of(world: World, operation: object, name: str) -> int:
 def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
     world: World, kind: str, stack: str, after: bool
 ) -> None:
-    world.host.run(Command(("sysctl", "net.inet.ip.forwarding=0")))
-    prepare(world, kind, stack, base="12.2")
-    before, records = world.host.snapshot(), world.records()
+    world.forwarding = False
+    prepare(world, kind, stack, base=world.base)
+    before, records = world.snapshot(), world.records()
     count = commands_of(world, start, "casserole")
     world.do(stop, ["casserole"])
     assert count >= 3
@@ -41,7 +41,7 @@ def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
             assert error.message.startswith("cannot start casserole: ")
             assert "injected failure" in error.message
             assert "left behind" not in error.message
-            assert world.host.snapshot() == before, world.executor.changed[number]
+            assert world.snapshot() == before, world.executor.changed[number]
             assert world.records() == records
         else:
             # What may fail without harm: asking for an advertisement.
@@ -51,16 +51,16 @@ def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
         world.executor = Faulty(world.host)
     assert commands_of(world, start, "casserole") == count
     world.do(stop, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
 
 
 @pytest.mark.parametrize(("kind", "stack"), KINDS)
 def test_a_failure_in_stop_leaves_all_else_done_and_a_second_stop_finishes(
     world: World, kind: str, stack: str
 ) -> None:
-    world.host.run(Command(("sysctl", "net.inet.ip.forwarding=0")))
-    prepare(world, kind, stack, base="12.2")
-    before = world.host.snapshot()
+    world.forwarding = False
+    prepare(world, kind, stack, base=world.base)
+    before = world.snapshot()
     world.do(start, ["casserole"])
     count = commands_of(world, stop, "casserole")
     for number in range(count):
@@ -78,12 +78,12 @@ def test_a_failure_in_stop_leaves_all_else_done_and_a_second_stop_finishes(
             world.do(stop, ["casserole"])
         else:
             assert "rc.shutdown" in world.executor.changed[number]
-        assert world.host.snapshot() == before, number
+        assert world.snapshot() == before, number
 
 
 def test_what_an_undo_could_not_take_away_is_listed_and_stop_removes_it(world: World) -> None:
     prepare(world, "public-bridge", "ipv4")
-    before = world.host.snapshot()
+    before = world.snapshot()
 
     class Stubborn(Faulty):
         """Fails at the jail, and then at taking the epair away."""
@@ -99,12 +99,13 @@ def test_what_an_undo_could_not_take_away_is_listed_and_stop_removes_it(world: W
     assert len(caught.value.left_behind) == 3
     world.executor = Faulty(world.host)
     world.do(stop, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
 
 
+@both_hosts
 def test_an_interrupt_during_start_undoes_it(world: World) -> None:
     prepare(world, "public-bridge", "dual")
-    before, records = world.host.snapshot(), world.records()
+    before, records = world.snapshot(), world.records()
     count = commands_of(world, start, "casserole")
     world.do(stop, ["casserole"])
     records = world.records()
@@ -121,25 +122,26 @@ def test_an_interrupt_during_start_undoes_it(world: World) -> None:
             world.executor = Interrupted(world.host, fail_at=number, after=after)
             with pytest.raises(KeyboardInterrupt):
                 world.do(start, ["casserole"])
-            assert world.host.snapshot() == before
+            assert world.snapshot() == before
             assert world.records() == records
 
 
+@both_hosts
 def test_a_failed_change_of_exports_leaves_those_in_force(world: World) -> None:
     prepare(world, "public-bridge", "ipv4")
     world.do(start, ["casserole"])
-    before, records = world.host.snapshot(), world.records()
+    before, records = world.snapshot(), world.records()
     for after in (False, True):
         world.executor = Faulty(world.host, fail_at=0, after=after)
         with pytest.raises(PotnetError, match="injected"):
             world.do(export_ports, "casserole", ["443:30443"], False)
-        assert world.host.snapshot() == before
+        assert world.snapshot() == before
         assert world.records() == records
 
 
 def test_a_bridge_that_another_pot_uses_meanwhile_outlives_a_failed_boot(world: World) -> None:
     for name in ("casserole", "ragout"):
-        world.create(name, "public-bridge", base="12.2")
+        world.create(name, "public-bridge", base=world.base)
 
     class Overtaken(Faulty):
         """While the first pot boots, the second one starts; then the boot fails."""
@@ -161,11 +163,12 @@ def test_a_bridge_that_another_pot_uses_meanwhile_outlives_a_failed_boot(world: 
     assert [run.pot.name for run in world.records()["runs"]] == ["ragout"]
 
 
+@both_hosts
 def test_a_bridge_that_lost_its_address_is_completed(world: World) -> None:
     world.create("casserole", "public-bridge")
     world.do(vnet_start, None)
-    complete = world.host.snapshot()
-    world.host.run(Command(("ifconfig", "bridge0", "inet", "10.192.0.1", "-alias")))
+    complete = world.snapshot()
+    world.remove_address("bridge0", "10.192.0.1/10")
     world.do(start, ["casserole"])
     world.do(stop, ["casserole"])
-    assert world.host.snapshot() == complete
+    assert world.snapshot() == complete

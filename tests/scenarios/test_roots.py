@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from world import World
+from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
 from potnet.model import HookKind
@@ -62,6 +62,7 @@ def test_resolver_off_leaves_resolv_conf_alone(world: World) -> None:
     assert (root(world) / "etc/resolv.conf").read_text() == "mine\n"
 
 
+@both_hosts
 def test_the_dns_pot_has_its_address_and_starts_first(world: World) -> None:
     with pytest.raises(PotnetError, match="circle"):
         world.create("dns", "public-bridge", resolver="pot")
@@ -73,7 +74,7 @@ def test_the_dns_pot_has_its_address_and_starts_first(world: World) -> None:
     assert str(world.create("dns", "public-bridge").ipv4) == "10.192.0.2"
     outcomes = world.do(start, ["casserole"])
     assert [(o.name, o.changed) for o in outcomes] == [("dns", True), ("casserole", True)]
-    text = (root(world) / "etc/resolv.conf").read_text()
+    text = world.etc("casserole", "resolv.conf")
     assert text.splitlines()[-1] == "nameserver 10.192.0.2"
 
 
@@ -222,6 +223,7 @@ def test_hooks_are_kept_on_the_host_and_run_around_start_and_stop(world: World, 
         world.do(set_hook, "casserole", {HookKind.PRESTART: hook})
 
 
+@both_hosts
 def test_what_set_changes_holds_from_the_next_start(world: World, tmp_path: Path) -> None:
     world.create("casserole", "public-bridge")
     later = world.do(
@@ -244,9 +246,10 @@ def test_what_set_changes_holds_from_the_next_start(world: World, tmp_path: Path
     world.do(stop, ["casserole"])
     assert str(world.create("stew", "public-bridge").ipv4) == "10.192.0.3"
     world.do(start, ["casserole"])
-    assert "10.192.0.77" in str(world.host.snapshot())
+    assert "10.192.0.77" in world.etc("casserole", "hosts")
 
 
+@both_hosts
 def test_set_back_and_forth_while_running_keeps_one_address(world: World) -> None:
     world.create("casserole", "public-bridge")
     world.do(start, ["casserole"])
@@ -257,16 +260,17 @@ def test_set_back_and_forth_while_running_keeps_one_address(world: World) -> Non
     assert [str(lease.address) for lease in world.records()["leases"][0]] == ["10.192.0.77"]
 
 
+@both_hosts
 def test_an_alias_that_set_replaced_is_not_given_away_while_it_is_in_use(world: World) -> None:
     world.create("casserole", "alias")
     world.do(start, ["casserole"])
     nothing = {"resolver": None, "hostname": None, "command": None, "boot": None}
-    world.do(set_options, "casserole", addresses=("em0|192.168.178.201",), **nothing)
-    for address in ("192.168.178.200", "192.168.178.201"):
+    world.do(set_options, "casserole", addresses=(f"{world.external}|{world.prefix}201",), **nothing)
+    for address in (f"{world.prefix}200", f"{world.prefix}201"):
         with pytest.raises(PotnetError, match="casserole"):
             world.create("ragout", "alias", addresses=(address,))
     world.do(stop, ["casserole"])
-    world.create("ragout", "alias", addresses=("192.168.178.200",))
+    world.create("ragout", "alias", addresses=(f"{world.prefix}200",))
 
 
 def test_a_base_is_fetched_once_and_checked(world: World) -> None:
@@ -414,6 +418,7 @@ def test_a_made_root_does_not_lie_in_a_given_one(world: World) -> None:
         world.create("ragout")
 
 
+@both_hosts
 def test_addresses_that_were_never_in_use_are_given_back_at_once(world: World) -> None:
     world.create("casserole", "public-bridge")
     world.do(start, ["casserole"])

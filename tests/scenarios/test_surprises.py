@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from world import Faulty, World
+from world import Faulty, World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command, CommandResult
@@ -18,39 +18,43 @@ def run(world: World, *argv: str, stdin: str | None = None) -> None:
     assert result.code == 0, result
 
 
+@both_hosts
 def test_aliases_do_not_outlive_the_jail(world: World) -> None:
     world.create("casserole", "alias", "dual")
-    before = world.host.snapshot()
+    before = world.snapshot()
     world.do(start, ["casserole"])
-    assert "192.168.178.200" in str(world.host.interface("em0"))
+    assert f"{world.prefix}200" in world.addresses(world.external)
     world.do(stop, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
 
 
+@both_hosts
 def test_aliases_of_a_jail_that_somebody_else_removed_go_at_stop_or_start(world: World) -> None:
     world.create("casserole", "alias", "dual")
-    before = world.host.snapshot()
+    before = world.snapshot()
     for then in (stop, start):
         world.do(start, ["casserole"])
-        run(world, "jail", "-r", "casserole")
-        assert "192.168.178.200" in str(world.host.interface("em0"))
+        world.remove_jail("casserole")
+        assert f"{world.prefix}200" in world.addresses(world.external)
         world.do(then, ["casserole"])
         world.do(stop, ["casserole"])
-        assert world.host.snapshot() == before
+        assert world.snapshot() == before
 
 
+@both_hosts
 def test_the_hosts_own_address_is_refused_at_create_and_at_start(world: World) -> None:
     with pytest.raises(PotnetError, match="host's own address"):
-        world.create("casserole", "alias", addresses=("em0|192.168.178.20",))
+        world.create("casserole", "alias", addresses=(f"{world.external}|{world.address}",))
     assert world.records()["pots"] == ()
-    world.create("casserole", "alias", addresses=("em0|192.168.178.30",))
-    run(world, "ifconfig", "em0", "inet", "192.168.178.30/24", "alias")
-    before = world.host.snapshot()
+    world.create("casserole", "alias", addresses=(f"{world.external}|{world.prefix}30",))
+    world.add_address(f"{world.prefix}30/24")
+    before = world.snapshot()
     with pytest.raises(PotnetError, match="host's own address"):
         world.do(start, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
 
 
+@both_hosts
 def test_names_that_jail_would_take_for_an_id_or_a_child_are_refused(world: World) -> None:
     for name in ("12", "with.dot", "-x", "", "a" * 52, "a b", "ä", "a\n"):
         with pytest.raises(UsageError):
@@ -73,13 +77,13 @@ def test_anchors_that_would_have_no_effect(world: World, missing: str) -> None:
     rules = "\n".join(line for line in MAIN if line != missing) + "\npass\n"
     run(world, "pfctl", "-f", "-", stdin=rules)
     world.create("casserole", "public-bridge")
-    before = world.host.snapshot()
+    before = world.snapshot()
     if missing in ('nat-anchor "pot-nat"', 'rdr-anchor "pot-rdr/*"'):
         with pytest.raises(PotnetError, match="does not name") as caught:
             world.do(start, ["casserole"])
         assert missing.split()[1] in caught.value.message
         assert "potnet init" in str(caught.value.hint)
-        assert world.host.snapshot() == before
+        assert world.snapshot() == before
     else:
         world.do(start, ["casserole"])
         assert any(missing.split()[1] in notice for notice in world.notices)
@@ -121,15 +125,15 @@ def test_a_jail_that_is_still_dying_does_not_stand_in_the_way(world: World) -> N
     world.do(stop, ["casserole"])
 
 
+@both_hosts
 def test_a_jail_that_potnet_did_not_start_is_never_touched(world: World) -> None:
     world.create("casserole", "inherit")
-    run(world, "mkdir", "-p", "/jails/other")
-    run(world, "jail", "-c", "name=casserole", "path=/jails/other", "persist")
-    before = world.host.snapshot()
+    world.add_jail("casserole")
+    before = world.snapshot()
     for operation in (start, stop):
         with pytest.raises(PotnetError, match="potnet did not start"):
             world.do(operation, ["casserole"])
-        assert world.host.snapshot() == before
+        assert world.snapshot() == before
 
 
 def test_a_jail_of_the_same_name_and_root_with_another_jid_is_not_ours(world: World) -> None:
@@ -162,76 +166,86 @@ def test_nothing_is_removed_across_a_mount(world: World) -> None:
     assert world.records()["pots"] == ()
 
 
+@both_hosts
 def test_an_epair_unit_that_something_else_has_taken_is_chosen_anew(world: World) -> None:
     world.create("casserole", "public-bridge", "dual")
-    run(world, "ifconfig", "epair0", "create")
-    run(world, "ifconfig", "epair2", "create")
+    world.take("epair0")
+    world.take("epair2")
+    before = world.snapshot()
     world.do(start, ["casserole"])
-    assert world.host.interface("epair3a").descr == "potnet:casserole"
+    ends = [name for name in world.interfaces() if name.startswith("epair") and name.endswith("a")]
+    assert sorted(ends) == ["epair0a", "epair1a", "epair2a", "epair3a"]
+    assert {"epair1a", "epair3a"} == world.members("bridge0") | world.members("bridge1") - {world.external}
     world.do(stop, ["casserole"])
-    assert world.host.interface("epair0a") is not None
-    assert world.host.interface("epair2a") is not None
+    assert world.snapshot() == before
 
 
+@both_hosts
 def test_a_bridge_unit_that_something_else_has_taken_is_chosen_anew(world: World) -> None:
     world.create("casserole", "public-bridge")
-    run(world, "ifconfig", "bridge0", "create")
+    world.take("bridge0")
+    before = world.snapshot()
     world.do(start, ["casserole"])
-    assert world.host.interface("bridge1").members
+    assert world.members("bridge1") == {"epair0a"}
     world.do(stop, ["casserole"])
-    assert world.host.interface("bridge0") is not None
+    assert world.snapshot() == before
 
 
+@both_hosts
 def test_the_last_pot_takes_the_bridge_along_unless_vnet_start_made_it(world: World) -> None:
     for name in ("casserole", "ragout"):
         world.create(name, "public-bridge")
         world.do(start, [name])
     world.do(stop, ["casserole"])
-    assert world.host.interface("bridge0") is not None
+    assert world.members("bridge0") == {"epair1a"}
     world.do(stop, ["ragout"])
-    assert "bridge0" not in world.host.interfaces()
+    assert "bridge0" not in world.interfaces()
     world.do(vnet_start, None)
     world.do(start, ["casserole"])
     world.do(stop, ["casserole"])
-    assert world.host.interface("bridge0").members == ()
+    assert world.members("bridge0") == set()
 
 
-@pytest.mark.parametrize("before", ["0", "1"])
-def test_forwarding_goes_back_only_if_potnet_set_it(world: World, before: str) -> None:
-    run(world, "sysctl", f"net.inet.ip.forwarding={before}")
+@both_hosts
+@pytest.mark.parametrize("before", [False, True])
+def test_forwarding_goes_back_only_if_potnet_set_it(world: World, before: bool) -> None:
+    world.forwarding = before
     for name in ("casserole", "ragout"):
         world.create(name, "public-bridge")
         world.do(start, [name])
-    assert world.host.sysctl("net.inet.ip.forwarding") == "1"
+    assert world.forwarding
     world.do(stop, ["casserole"])
-    assert world.host.sysctl("net.inet.ip.forwarding") == "1"
+    assert world.forwarding
     world.do(stop, ["ragout"])
-    assert world.host.sysctl("net.inet.ip.forwarding") == before
+    assert world.forwarding is before
 
 
+@both_hosts
 def test_a_network_that_overlaps_a_route_is_refused_when_its_bridge_is_made(world: World) -> None:
-    run(world, "ifconfig", "em0", "inet", "10.200.0.1/16", "alias")
+    world.add_address("10.200.0.1/16")
     world.create("casserole", "public-bridge")
-    before = world.host.snapshot()
+    before = world.snapshot()
     with pytest.raises(PotnetError, match=r"10\.200\.0\.0/16"):
         world.do(start, ["casserole"])
-    assert world.host.snapshot() == before
+    assert world.snapshot() == before
 
 
+@both_hosts
 @pytest.mark.parametrize(
     "address",
     [
-        "lo0|192.168.178.20",
+        "{external}|{address}",
         "127.0.0.1",
-        "em0|10.192.0.1",
-        "192.168.178.255",
-        "em0|192.168.178.0",
-        "lo0|2001:db8:7::20",
+        "{external}|10.192.0.1",
+        "{prefix}255",
+        "{external}|{prefix}0",
+        "{external}|2001:db8:7::20",
     ],
 )
 def test_an_address_of_any_interface_of_the_host_is_refused(world: World, address: str) -> None:
     world.do(vnet_start, None)
     stack = "ipv6" if ":" in address else "ipv4"
+    address = address.format(external=world.external, address=world.address, prefix=world.prefix)
     with pytest.raises(PotnetError, match=r"host's own|network or broadcast"):
         world.create("casserole", "alias", stack, addresses=(address,))
 

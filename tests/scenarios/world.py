@@ -1,7 +1,7 @@
 """A world for whole commands: a host, a store beside it, and an executor that can fail.
 
-The host of a `World` is the simulated one. `on_linux.LinuxWorld` has the same methods and a real kernel: tests
-that go by these alone run on both (`both_hosts`).
+The host of a `World` is the simulated one. `on_linux.LinuxWorld` has the same methods and a real kernel:
+tests that go by these alone run on both (`both_hosts`).
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ class World:
             self.do_there("pfctl", "-a", anchor, "-f", "-", stdin="")
 
     def reboot(self) -> None:
-        """What a host is after it went down with its pots up: files stay, all else is as at the first boot."""
+        """What a host is after it went down with its pots up: files stay, all else is as it was at first."""
         for name in self.jails():
             self.remove_jail(name)
         for name in self.interfaces():
