@@ -1,4 +1,4 @@
-"""What is cut off or fails on a Linux host: the same command again finishes, and nothing is left over."""
+"""What is cut off on a Linux host: the same command again finishes, and nothing is left over."""
 
 from __future__ import annotations
 
@@ -11,16 +11,6 @@ from linux_world import World
 ROUNDS, WORLDS = 17, 6
 #: Seconds; a start takes about as long as this.
 LONGEST = 0.12
-#: In the place of a tool: it fails at the call whose number is in `fail`, before or after its work.
-SHIM = """#!/bin/sh
-calls=$(($(cat /run/shim/calls) + 1))
-echo $calls > /run/shim/calls
-[ $calls = "$(cat /run/shim/fail)" ] || exec {tool} "$@"
-[ ! -e /run/shim/after ] || {tool} "$@" >/dev/null 2>&1
-echo injected failure >&2
-exit 71
-"""
-TOOLS = ("ip", "nft", "tee", "nsenter", "conntrack")
 
 
 def several(world: World) -> dict[str, str]:
@@ -55,71 +45,3 @@ def kill_at_random(seed: int) -> int:
         assert world.snapshot() == before
         assert world.facts("show") == leases
     return killed
-
-
-def test_a_failure_at_any_command_of_a_start_or_stop(world: World) -> None:
-    cases = (("wok", False), ("pan", True), ("lid", False), ("lid", True))
-    with ThreadPoolExecutor(len(cases) + 1) as pool:
-        stopping = pool.submit(fail_a_stop)
-        for _ in pool.map(fail_a_start, *zip(*cases, strict=True)):
-            pass
-        stopping.result()
-
-
-def fail_a_start(name: str, after: bool) -> None:
-    """Let each command of a start fail, before or after its work: the host is as it was."""
-    with World() as world:
-        _fail_a_start(world, name, after)
-
-
-def _fail_a_start(world: World, name: str, after: bool) -> None:
-    before = several(world)
-    path = shims(world, after)
-    failed = 0
-    for number in range(1, 100):
-        world.run("tee", "/run/shim/calls", stdin="0\n")
-        world.run("tee", "/run/shim/fail", stdin=f"{number}\n")
-        done = world.try_potnet("start", name, PATH=path)
-        if done.code == 0:
-            if int(world.run("cat", "/run/shim/calls").out) < number:
-                break
-            world.potnet("stop", name)
-        failed += done.code != 0
-        assert world.snapshot() == before, f"call {number}: {done.err}"
-        assert "left behind" not in done.err
-    assert failed >= 2
-    world.potnet("stop", name)
-    assert world.snapshot() == before
-
-
-def shims(world: World, after: bool) -> str:
-    """Put the failing tools in place and return the PATH that finds them."""
-    world.run("mkdir", "-p", "/run/shim")
-    for tool in TOOLS:
-        real = world.run("sh", "-c", f"command -v {tool}").out.strip()
-        world.run("tee", f"/run/shim/{tool}", stdin=SHIM.format(tool=real))
-        world.run("chmod", "755", f"/run/shim/{tool}")
-    if after:
-        world.run("touch", "/run/shim/after")
-    return f"/run/shim:{world.run('printenv', 'PATH').out.strip()}"
-
-
-def fail_a_stop() -> None:
-    """Let each command of a stop fail: a second stop finishes."""
-    with World() as world:
-        _fail_a_stop(world)
-
-
-def _fail_a_stop(world: World) -> None:
-    before = several(world)
-    world.potnet("start", "pan")
-    path = shims(world, after=False)
-    for number in range(1, 40):
-        world.run("tee", "/run/shim/calls", stdin="0\n")
-        world.run("tee", "/run/shim/fail", stdin=f"{number}\n")
-        done = world.try_potnet("stop", "pan", PATH=path)
-        if int(world.run("cat", "/run/shim/calls").out) < number:
-            break
-        world.potnet("stop", "pan")
-        assert world.snapshot() == before, f"call {number}: {done.err}"
-        world.potnet("start", "pan")

@@ -28,40 +28,6 @@ def prepare(world: World, kind: str, stack: str, name: str = "casserole") -> Non
         world.potnet("export-ports", "-p", name, "-e", "80:30080", "-e", "udp:53")
 
 
-@pytest.mark.parametrize(("kind", "stack"), KINDS)
-def test_stop_leaves_the_host_as_it_was_before_start(world: World, kind: str, stack: str) -> None:
-    prepare(world, kind, stack)
-    before = world.snapshot()
-    assert world.potnet("start", "casserole") == "casserole started\n"
-    assert world.snapshot() != before
-    view = world.facts("info", "-p", "casserole")
-    assert view["state"] == "running"
-    assert world.potnet("start", "casserole") == "casserole is already running\n"
-    assert world.facts("list")[0]["state"] == "running"
-    assert world.potnet("stop", "casserole") == "casserole stopped\n"
-    assert world.snapshot() == before
-    assert world.potnet("stop", "casserole") == "casserole is already stopped\n"
-    world.potnet("start", "casserole")
-    again = world.facts("info", "-p", "casserole")
-    assert (again["mac"], again["interfaces"]) == (view["mac"], view["interfaces"])
-    if stack == "ipv4":
-        assert again["addresses"] == view["addresses"]
-
-
-def test_destroy_leaves_nothing(world: World) -> None:
-    before = world.snapshot()
-    prepare(world, "public-bridge", "ipv4")
-    world.potnet("start", "casserole")
-    assert world.try_potnet("destroy", "-p", "casserole").code == 1
-    world.potnet("stop", "casserole")
-    world.potnet("destroy", "-p", "casserole")
-    after = world.snapshot()
-    del after["files"], before["files"]
-    assert after == before
-    assert world.run("ls", "/etc/netns").out == ""
-    assert world.run("ls", "/run/state/jails").out == ""
-
-
 def test_stop_ends_the_processes_of_a_pot_and_no_others(world: World) -> None:
     for name in ("casserole", "wok"):
         world.potnet("create", "-p", name, "-N", "public-bridge")
@@ -125,31 +91,6 @@ def test_a_pot_has_its_own_resolver_and_hosts(world: World) -> None:
     world.potnet("stop", "casserole", "wok")
     assert world.snapshot() == before
     assert world.run("cat", "/etc/netns/casserole/hosts").out == "the administrator's\n"
-
-
-def test_what_is_not_potnets_stays(world: World) -> None:
-    world.potnet("create", "-p", "casserole", "-N", "public-bridge")
-    world.run("ip", "netns", "add", "casserole")
-    world.run("ip", "link", "add", "bridge0", "type", "bridge")
-    world.run("ip", "link", "add", "epair0a", "type", "veth", "peer", "other")
-    refused = world.try_potnet("start", "casserole")
-    assert refused.code == 1
-    assert "that potnet did not start" in refused.err
-    world.run("ip", "netns", "del", "casserole")
-    before = world.snapshot()
-    world.potnet("start", "casserole")
-    assert [each["name"] for each in world.facts("info", "-p", "casserole")["interfaces"]] != ["epair0b"]
-    world.potnet("stop", "casserole")
-    assert world.snapshot() == before
-
-
-def test_forwarding_that_the_host_has_on_stays_on(world: World) -> None:
-    world.run("tee", "/proc/sys/net/ipv4/ip_forward", stdin="1\n")
-    prepare(world, "public-bridge", "ipv4")
-    before = world.snapshot()
-    world.potnet("start", "casserole")
-    world.potnet("stop", "casserole")
-    assert world.snapshot() == before
 
 
 def test_root_of_a_user_namespace_has_pots_too(world: World) -> None:

@@ -81,15 +81,6 @@ def test_private_bridges_are_private(world: World) -> None:
     assert world.ask("casserole", "udp", HOST, 30080) == "10.192.0.17"
 
 
-def test_pots_of_one_bridge_are_isolated_on_demand(world: World) -> None:
-    world.run("mkdir", "-p", "/run/config/potnet")
-    world.run("tee", "/run/config/potnet/potnet.toml", stdin="[network]\nisolate = true\n")
-    public(world, "casserole", "wok")
-    world.potnet("export-ports", "-p", "casserole", *EXPORTS)
-    assert world.ask("wok", "tcp", world.address("casserole"), 80) == SILENCE
-    assert world.ask("outside", "tcp", HOST, 30080) == OUTSIDE
-
-
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("how", ["changed", "stopped"])
 def test_a_connection_through_a_removed_export_dies(world: World, protocol: str, how: str) -> None:
@@ -137,14 +128,6 @@ def test_exports_show_as_they_are_in_force(world: World) -> None:
     assert world.ask("outside", "udp", HOST, 30080) == SILENCE
     world.run("nft", "flush", "map", "inet", "potnet", "redirections")
     world.potnet("stop", "casserole")
-
-
-def test_a_port_that_the_host_listens_on_is_refused(world: World) -> None:
-    world.potnet("create", "-p", "casserole", "-N", "public-bridge")
-    world.serve(None, 30080)
-    refused = world.try_potnet("export-ports", "-p", "casserole", "-e", "80:30080")
-    assert refused.code == 1
-    assert "host port tcp 30080 is taken by python" in refused.err
 
 
 def test_a_reload_of_one_bridge_leaves_the_others_as_they_are(world: World) -> None:

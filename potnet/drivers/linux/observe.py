@@ -28,6 +28,7 @@ ABSENT = (
     "No such file or directory",
     "Cannot assign requested address",
     "Address not found",
+    "ipv6: address not found",
 )
 _NO_FILE = ("No such file or directory", "Not a directory")
 #: ssh(1) itself failed: the command may not even have begun.
