@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from shutil import which
 from types import TracebackType
 from typing import Any
 
@@ -29,7 +30,9 @@ PASSING = re.compile(r",LOWER_UP\b|\bNO-CARRIER,| linkdown|\bstate \w+|\b([gt]so
 #: What `ask` returns when there is none.
 SILENCE = "no answer"
 HOST, OUTSIDE = "192.0.2.1", "192.0.2.9"
-TOOLS = ("unshare", "ip", "ss", "nft", "conntrack")
+TOOLS = ("unshare", "ip", "ss", "tc", "nft", "conntrack")
+#: Who is not root finds less in it.
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 #: Python without what a few lines do not need.
 PYTHON = (sys.executable, "-I", "-S")
 
@@ -50,6 +53,7 @@ class World:
         user = () if os.geteuid() == 0 and not own_users else ("-Ur",)
         environment = {name: text for name, text in os.environ.items() if not name.startswith("POTNET_")}
         environment |= {
+            "PATH": PATH,
             "PYTHONPATH": str(TOP),
             "POTNET_HOST": "linux",
             "POTNET_STATE_DIR": "/run/state",
@@ -178,8 +182,7 @@ class World:
 @cache
 def obstacle() -> str | None:
     """Why no world can be made on this machine; None where one can."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    missing = [tool for tool in TOOLS if not any((Path(p) / tool).exists() for p in path.split(":") if p)]
+    missing = [tool for tool in TOOLS if which(tool, path=PATH) is None]
     if sys.platform != "linux":
         return "this is not Linux"
     if missing:
