@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from potnet.actions import (
@@ -26,6 +27,7 @@ from potnet.drivers.linux.names import uplink
 from potnet.drivers.linux.observe import ABSENT, TRAITS, Observer
 from potnet.drivers.linux.preconditions import Preconditions
 from potnet.drivers.linux.render import Ip, Piece, Render, Renderer, batch, merged
+from potnet.drivers.linux.rules import Rules
 from potnet.drivers.linux.uplink import External, Uplink, part
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
 from potnet.host_state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
@@ -45,6 +47,7 @@ class Linux:
         self._observer = Observer(executor)
         self._renderer = Renderer()
         self._filter = nft.Filter(template)
+        self._rules = Rules(self._observer, self._filter)
         self._uplink = Uplink(template)
         self._preconditions = Preconditions(self._observer, self._filter, self._uplink)
 
@@ -55,14 +58,14 @@ class Linux:
 
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`."""
-        return self._observer.observe(query)
+        state = self._observer.observe(query)
+        return replace(state, anchors=self._rules.look(query.anchors)) if query.anchors else state
 
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
-        """Those of the expected redirections that the map has: it is asked for each, never listed."""
-        shown = "".join(self._observer.element(nft.REDIRECTIONS, nft.key(each)) for each in expected.items)
+        """Those of the expected redirections that the map has: it is asked for them, never listed."""
         return tuple(
-            ActiveRedirection(interface, protocol, host, port, address, pot_port)
-            for protocol, port, address, pot_port in parse.elements(shown)
+            ActiveRedirection(interface, r.protocol, host, r.host_port, r.address, r.pot_port)
+            for r in self._rules.in_force(expected)
             for interface, host in nft.external_host(expected.outlets)
         )
 
@@ -162,8 +165,7 @@ class Linux:
     def _load(self, action: LoadAnchor) -> Iterator[Command]:
         bridge = nft.opened_bridge(action.rules)
         if bridge:
-            # The kernel drops packets to or from 127.0.0.0/8 on any other interface (ip-sysctl).
-            yield Command(("tee", f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet"), stdin="1\n")
+            yield Command(("tee", nft.route_localnet(bridge)), stdin="1\n")
         yield from self._transaction(action)
 
     def _transaction(self, action: LoadAnchor) -> Iterator[Command]:
@@ -180,8 +182,7 @@ class Linux:
 
     def _all_there(self, removals: Sequence[str]) -> bool:
         """Whether the kernel would take all of this away."""
-        stdin = "".join(f"{line}\n" for line in removals)
-        return self._observer.run("nft", "-c", "-f", "-", stdin=stdin).code == 0
+        return self._observer.would_take("".join(f"{line}\n" for line in removals))
 
     def _bridge_outside(self, action: CreateBridge, external: str) -> Iterator[Command]:
         """A bridge with a wire to an external interface, which itself keeps its addresses."""

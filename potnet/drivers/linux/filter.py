@@ -114,6 +114,11 @@ def opened_bridge(rules: Ruleset) -> str | None:
     return None
 
 
+def route_localnet(bridge: str) -> str:
+    """The setting with which packets to or from 127.0.0.0/8 may pass a bridge (ip-sysctl)."""
+    return f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet"
+
+
 def loading(text: str) -> Command:
     """The command that carries out a transaction."""
     return Command(LOADING, stdin=text)

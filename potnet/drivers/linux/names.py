@@ -53,6 +53,11 @@ def uplinked(name: str) -> str | None:
     return f"bridge{match[1]}" if match else None
 
 
+def is_wire(name: str) -> bool:
+    """Whether an end of such a wire has this name: it comes and goes with its bridge."""
+    return re.fullmatch("uplink[0-9]+[ab]", name) is not None
+
+
 def uplink_mark(external: str, promiscuous: bool) -> str:
     """The text on a wire's end that says where it leads, and whether potnet made that promiscuous."""
     return f"{GROUP}-uplink:{external}{' promisc' if promiscuous else ''}"

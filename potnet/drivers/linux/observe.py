@@ -6,14 +6,24 @@ are (25 µs each), and a host has one for each pot.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.names import NAMESPACES, OWN_ETC, OWN_NAMESPACE, marked_root, uplinked
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
-from potnet.host_state import FileKind, HostState, Interface, JailState, PacketFilter, Query, Traits, Usage
+from potnet.host_state import (
+    FileKind,
+    HostState,
+    Interface,
+    JailNetwork,
+    JailState,
+    PacketFilter,
+    Query,
+    Traits,
+    Usage,
+)
 from potnet.model import BRIDGE_GROUP, GROUP
 
 FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
@@ -62,7 +72,7 @@ class Observer:
             interfaces={name: links[name] for name in links if name in _asked(query, links)},
             own=_in_group(links, GROUP) if query.own else frozenset(),
             pot_bridges=_in_group(links, BRIDGE_GROUP) if query.pot_bridges else frozenset(),
-            severed=_severed(links) if query.own else frozenset(),
+            severed=_severed(links) if query.own or query.interfaces is None else frozenset(),
             external=self._external() if query.external else None,
             packet_filter=PacketFilter(enabled=True, filter_local=True, self_contained=True),
             forwarding=self._forwarding() if query.forwarding else {},
@@ -80,6 +90,8 @@ class Observer:
             traffic=parse.traffic(parse.documents(self._out("ip", "-s", "-j", "link", "show")))
             if query.traffic
             else {},
+            jail_networks=self._jail_networks(query.jail_networks),
+            anchor_names=self._below(query.anchor_parents) if query.anchor_parents else frozenset(),
         )
 
     def real_path(self, path: str) -> str | None:
@@ -105,9 +117,18 @@ class Observer:
         """The PIDs in a namespace; none when it is not there."""
         return tuple((self._if_there("ip", "netns", "pids", name) or "").split())
 
-    def element(self, table_map: str, key: str) -> str:
-        """An entry of a map, as nft(8) prints it; empty when it is not there."""
-        return self._if_there("nft", "get", "element", "inet", GROUP, table_map, f"{{ {key} }}") or ""
+    def chains(self) -> dict[str, tuple[str, ...]]:
+        """The chains, maps and sets of our table, by name, without what is in maps and sets."""
+        return parse.blocks(self._out("nft", "-t", "list", "ruleset", "inet"))
+
+    def switched_on(self, settings: Collection[str]) -> frozenset[str]:
+        """Those of these files below /proc/sys that are there and hold a 1."""
+        found = self.run("grep", "-Hs", "^1$", *sorted(settings)).out if settings else ""
+        return frozenset(line.partition(":")[0] for line in found.splitlines())
+
+    def would_take(self, transaction: str) -> bool:
+        """Whether the kernel would carry out a transaction of nft(8)'s; nothing is changed."""
+        return self.run("nft", "-c", "-f", "-", stdin=transaction).code == 0
 
     def run(self, *argv: str, stdin: str | None = None) -> CommandResult:
         """Run what only reads; raises CommandError when its program is missing."""
@@ -130,9 +151,9 @@ class Observer:
         result = self.run(*argv)
         return result.out if result.code == 0 else None
 
-    def _if_there(self, *argv: str) -> str | None:
+    def _if_there(self, *argv: str, stdin: str | None = None) -> str | None:
         """What a command says of something; None when that is not there, and only then."""
-        result = self.run(*argv)
+        result = self.run(*argv, stdin=stdin)
         if result.code == 0:
             return result.out
         if any(words in result.err for words in ABSENT):
@@ -197,6 +218,21 @@ class Observer:
                 found[jail, name] = interface
         return found
 
+    def _jail_networks(self, jails: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, JailNetwork]:
+        found = {}
+        for jail, families in jails:
+            argv = ("ip", "-n", jail, "-d", "-j", "-batch", "-")
+            shown = self._if_there(*argv, stdin="addr show\nroute show default\n")
+            if shown is not None:
+                if 6 in families:
+                    shown += self._out("ip", "-n", jail, "-6", "-j", "route", "show", "default")
+                found[jail] = parse.network(parse.documents(shown))
+        return found
+
+    def _below(self, parents: tuple[str, ...]) -> frozenset[str]:
+        """Chains whose names are below these; the redirections of pots are not in chains."""
+        return frozenset(name for name in self.chains() if name.rpartition("/")[0] in parents)
+
     def _external(self) -> str | None:
         for family in ("-4", "-6"):
             found = parse.documents(self._out("ip", "-j", family, "route", "show", "default"))
@@ -219,7 +255,7 @@ class Observer:
         return max(privileged, 1), first - 1
 
     def _loaded(self, chain: str) -> bool:
-        return self._if_there("nft", "list", "chain", "inet", GROUP, chain) is not None
+        return chain in self.chains()
 
     def _directories(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         found = {path: self.run("test", "-d", path).code == 0 for path in paths}

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.drivers.linux.names import BRIDGE_LINK_GROUP, LINK_GROUP, marked_uplink
+from potnet.drivers.linux.names import BRIDGE_LINK_GROUP, LINK_GROUP, is_wire, marked_uplink
 from potnet.errors import HostError
-from potnet.host_state import FileKind, Interface, InterfaceAddress, Listener, Route, Traffic
+from potnet.host_state import (
+    FileKind,
+    Interface,
+    InterfaceAddress,
+    JailNetwork,
+    Listener,
+    Route,
+    Traffic,
+)
 from potnet.model import BRIDGE_GROUP, GROUP, Transport
 
 _GROUPS = {
@@ -25,7 +34,6 @@ _KINDS = {
     "symbolic link": FileKind.LINK,
 }
 _USER = re.compile(r'users:\(\("([^"]*)",pid=(\d+)')
-_ELEMENT = re.compile(r"(tcp|udp) \. ([0-9]+) : ([0-9.]+) \. ([0-9]+)")
 _FAILED_LINE = re.compile(r"^Command failed -:([0-9]+)$", re.MULTILINE)
 
 
@@ -78,7 +86,7 @@ def _interface(link: dict[str, Any], members: list[str]) -> Interface:
         mac=link.get("address") if link.get("link_type") == "ether" else None,
         mtu=link["mtu"],
         description=link.get("ifalias"),
-        groups=_GROUPS.get(link.get("group", ""), frozenset()),
+        groups=_groups(link),
         addresses=tuple(
             InterfaceAddress(IPAddress(each["local"]), each["prefixlen"])
             for each in link.get("addr_info", [])
@@ -86,6 +94,21 @@ def _interface(link: dict[str, Any], members: list[str]) -> Interface:
         ),
         members=tuple(members),
     )
+
+
+def _groups(link: Mapping[str, Any]) -> frozenset[str]:
+    """The ends of a wire to the outside are in no group of FreeBSD's: they come and go with their bridge."""
+    return frozenset() if is_wire(link["ifname"]) else _GROUPS.get(link.get("group", ""), frozenset())
+
+
+def network(found: list[dict[str, Any]]) -> JailNetwork:
+    """A pot's own stack: links, and the default routes among them. Plans know loopback by FreeBSD's name."""
+    links = interfaces([each for each in found if "ifname" in each])
+    gateways = [
+        IPAddress(each["gateway"]) for each in found if each.get("dst") == "default" and "gateway" in each
+    ]
+    loopback = {"lo0": replace(links["lo"], name="lo0")} if "lo" in links else {}
+    return JailNetwork(links | loopback, {gateway.version: gateway for gateway in gateways})
 
 
 def routes(found: list[dict[str, Any]]) -> tuple[Route, ...]:
@@ -153,10 +176,16 @@ def _character(match: re.Match[str]) -> str:
     return chr(int(match[1], 8))
 
 
-def elements(text: str) -> Iterator[tuple[Transport, int, IPAddress, int]]:
-    """The entries of the redirection map: protocol and port of the host, address and port of the pot."""
-    for protocol, port, address, pot_port in _ELEMENT.findall(text):
-        yield Transport(protocol), int(port), IPAddress(address), int(pot_port)
+def blocks(text: str) -> dict[str, tuple[str, ...]]:
+    """The chains, maps and sets of our table, by name, from ``nft -t list ruleset inet``."""
+    found: dict[str, tuple[str, ...]] = {}
+    _, _, table = f"\n{text}".partition(f"\ntable inet {GROUP} {{\n")
+    for block in table.partition("\n}")[0].split("\n\n"):
+        lines = tuple(line.strip() for line in block.splitlines())
+        head = lines[0].split() if lines else []
+        if len(head) == 3:
+            found[head[1]] = lines
+    return found
 
 
 def failed_line(err: str) -> int | None:

@@ -127,7 +127,9 @@ class Renderer:
 
     @pieces.register
     def _(self, action: RemoveDefaultRoute) -> tuple[Piece, ...]:
-        return _ip(f"-{action.family} route del default", namespace=action.jail)
+        # ip(8) tells the family by the destination; a batch cannot have -6 before one line.
+        every = "0.0.0.0/0" if action.family == 4 else "::/0"
+        return _ip(f"route del {every}", namespace=action.jail)
 
     @pieces.register
     def _(self, action: SetAddress) -> tuple[Piece, ...]:

@@ -1,0 +1,160 @@
+"""What the packet filter holds, compared with what it should, without reading what is in its maps.
+
+nft 1.0.6 reads all elements of a table even to print one chain or to look up one element: 2 s with 60,000. It
+does not to list the ruleset with -t, nor to have the kernel check a transaction (-c). So chains are listed
+that way, and an element is there if it could be deleted, and has the right value if it could be added.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from netaddr import IPAddress
+
+from potnet.actions import LoadAnchor
+from potnet.drivers.base import CommandError
+from potnet.drivers.linux import parse
+from potnet.drivers.linux.filter import REDIRECTIONS, Filter, opened_bridge, route_localnet
+from potnet.drivers.linux.observe import Observer
+from potnet.executors.base import Command
+from potnet.host_state import AnchorRules
+from potnet.model import GROUP, Transport
+from potnet.ruleset import NoRules, Redirection, Redirections, Ruleset, SourceNat
+
+#: Loads rules in a network namespace that ends with it, and lists them as the kernel has them there.
+_NORMAL = "nft -f - && nft -t list ruleset inet"
+_ELEMENT = re.compile(rf"add element inet {GROUP} (\S+) {{ (.*?)(?: : (.*))? }}")
+_REDIRECTION = re.compile(r"(tcp|udp) \. ([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An entry of a map or set. value: empty in a set."""
+
+    place: str
+    key: str
+    value: str
+
+    @property
+    def removal(self) -> str:
+        return f"delete element inet {GROUP} {self.place} {{ {self.key} }}\n"
+
+    @property
+    def addition(self) -> str:
+        value = f" : {self.value}" if self.value else ""
+        return f"add element inet {GROUP} {self.place} {{ {self.key}{value} }}\n"
+
+    @property
+    def shown(self) -> str:
+        return f"{self.place} {self.key}{f' : {self.value}' if self.value else ''}"
+
+
+class Rules:
+    """Looks into anchors."""
+
+    def __init__(self, observer: Observer, rules: Filter) -> None:
+        self._observer = observer
+        self._filter = rules
+
+    def look(self, anchors: Sequence[tuple[str, Ruleset]]) -> dict[str, AnchorRules]:
+        """What each anchor is to hold, and holds. Raises CommandError for a template that nft refuses."""
+        texts = {anchor: self._filter.load(LoadAnchor(anchor, rules), ()) for anchor, rules in anchors}
+        chains = {anchor for anchor, rules in anchors if not isinstance(rules, Redirections)}
+        expected = self._normal("".join(texts[anchor] for anchor, _ in anchors if anchor in chains))
+        found = self._observer.chains() if chains else {}
+        elements = {anchor: _elements(text) for anchor, text in texts.items()}
+        present = self._present(elements.values())
+        settings = {anchor: _settings(rules) for anchor, rules in anchors}
+        on = self._observer.switched_on({path for paths in settings.values() for path in paths})
+        looked = {}
+        for anchor, rules in anchors:
+            names = _blocks_of(anchor, rules, expected, chains)
+            missing = [each for each in elements[anchor] if each not in present]
+            present_here = [each for each in elements[anchor] if each in present]
+            looked[anchor] = AnchorRules(
+                _listed(expected, names, elements[anchor], settings[anchor]),
+                _listed(found, names, present_here, [path for path in settings[anchor] if path in on]),
+                _in_the_way(rules, missing),
+            )
+        return looked
+
+    def in_force(self, rules: Redirections) -> tuple[Redirection, ...]:
+        """Those of the redirections that the filter has."""
+        texts = [self._filter.load(LoadAnchor("", _only(rules, item)), ()) for item in rules.items]
+        present = self._present([_elements(text) for text in texts])
+        pairs = zip(rules.items, texts, strict=True)
+        return tuple(item for item, text in pairs if present.issuperset(_elements(text)))
+
+    def _normal(self, text: str) -> dict[str, tuple[str, ...]]:
+        """The chains, maps and sets of rules as the kernel gives them back; the host is not touched."""
+        if not text:
+            return {}
+        argv = ("unshare", "-n", "sh", "-c", _NORMAL)
+        result = self._observer.run(*argv, stdin=text)
+        if result.code != 0:
+            command = Command(argv, text, changes_host=False)
+            raise CommandError(command, result, "look at paths.templates in the configuration")
+        return parse.blocks(result.out)
+
+    def _present(self, groups: Iterable[Sequence[Element]]) -> set[Element]:
+        """Those of the elements that are there: asked for all at once, and apart only if one is missing."""
+        found: set[Element] = set()
+        every = [group for group in groups if group]
+        if self._all_there([each for group in every for each in group]):
+            return {each for group in every for each in group}
+        for group in every:
+            if len(every) > 1 and self._all_there(group):
+                found.update(group)
+            else:
+                found.update(each for each in group if self._all_there([each]))
+        return found
+
+    def _all_there(self, elements: Sequence[Element]) -> bool:
+        return not elements or (
+            self._observer.would_take("".join(each.removal for each in elements))
+            and self._observer.would_take("".join(each.addition for each in elements))
+        )
+
+
+def _elements(text: str) -> tuple[Element, ...]:
+    matches = (_ELEMENT.fullmatch(line.strip()) for line in text.splitlines())
+    return tuple(Element(match[1], match[2], match[3] or "") for match in matches if match)
+
+
+def _only(rules: Redirections, item: Redirection) -> Redirections:
+    return Redirections(rules.bridge, rules.network, rules.outlets, (item,))
+
+
+def _blocks_of(anchor: str, rules: Ruleset, expected: Iterable[str], chains: set[str]) -> list[str]:
+    """The blocks that an anchor is about: of the NAT anchor all that are no other's."""
+    if not isinstance(rules, SourceNat):
+        return [anchor] if anchor in chains else []
+    return [name for name in expected if name == anchor or name not in chains]
+
+
+def _settings(rules: Ruleset) -> tuple[str, ...]:
+    """What has to be switched on beside the rules, as files."""
+    bridge = opened_bridge(rules)
+    return (route_localnet(bridge),) if bridge else ()
+
+
+def _listed(
+    found: dict[str, tuple[str, ...]],
+    names: Iterable[str],
+    elements: Iterable[Element],
+    settings: Iterable[str],
+) -> tuple[str, ...]:
+    lines = (line for name in names for line in found.get(name, ()))
+    return (*lines, *(each.shown for each in elements), *(f"{path} is 1" for path in settings))
+
+
+def _in_the_way(rules: Ruleset, missing: Sequence[Element]) -> Ruleset:
+    """Redirections of the missing ports to nowhere: entries with another value have to go first."""
+    if not isinstance(rules, Redirections):
+        return NoRules()
+    matches = (_REDIRECTION.fullmatch(each.key) for each in missing if each.place == REDIRECTIONS)
+    nowhere = IPAddress("0.0.0.0")
+    items = tuple(Redirection(Transport(m[1]), int(m[2]), nowhere, 0) for m in matches if m)
+    return Redirections(rules.bridge, rules.network, rules.outlets, items) if items else NoRules()
