@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from test_disturbed import reboot
 from world import World
 
 from potnet.errors import PotnetError
@@ -229,7 +228,7 @@ def test_after_a_reboot_all_pots_are_stopped(kitchen: World) -> None:
     kitchen.do(stop, names)
     stopped = kitchen.host.snapshot()
     kitchen.do(start, names)
-    reboot(kitchen)
+    kitchen.reboot()
     assert "bridge-missing stove bridge0" in found(kitchen)
     mend(kitchen)
     assert kitchen.host.snapshot() == stopped
