@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from potnet import config_files, installation
 from potnet.errors import ConfigError, HostError, PotnetError, printable
 from potnet.store import FILE_NAME
+from potnet.trust import real_root
 
 # Questions about addresses are answered in a few milliseconds: they do without most of what follows.
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def _state_dir(config: Config | None, kind: str, via: str | None) -> Path:
         base = Path(config.state_dir)
     elif platform.system() == "FreeBSD" and kind == "freebsd" and (via is None or os.geteuid() == 0):
         base = Path("/var/db/potnet")
-    elif kind == "linux" and via is None and _real_root():
+    elif kind == "linux" and via is None and real_root():
         base = Path("/var/lib/potnet-linux")
     else:
         home = os.environ.get("XDG_STATE_HOME", "")
@@ -255,14 +256,6 @@ def _state_dir(config: Config | None, kind: str, via: str | None) -> Path:
     from urllib.parse import quote
 
     return base / "via" / quote(via, safe="")
-
-
-def _real_root() -> bool:
-    """Whether this is root of the machine itself, not only of a user namespace (user_namespaces(7))."""
-    with suppress(OSError):
-        mapped = Path("/proc/self/uid_map").read_text("ascii").split()
-        return os.geteuid() == 0 and mapped == ["0", "0", "4294967295"]
-    return False
 
 
 def _executor(settings: Settings, kind: str, via: str | None, directory: Path) -> Executor:
@@ -293,7 +286,11 @@ def _executor(settings: Settings, kind: str, via: str | None, directory: Path) -
 
 
 def _stdout(line: str) -> None:
-    print(line, flush=True)
+    try:
+        print(line, flush=True)
+    except UnicodeEncodeError:
+        # A path need not be text; the shell that is to read this wants its very bytes.
+        sys.stdout.buffer.write(os.fsencode(f"{line}\n"))
 
 
 def _stderr(line: str) -> None:

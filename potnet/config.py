@@ -24,6 +24,7 @@ from potnet.errors import ConfigError
 from potnet.installation.settings import Settings, looks_like_pot
 from potnet.installation.settings import load as load_settings
 from potnet.model import Stack
+from potnet.trust import check_trusted
 
 #: The origin of a value that no file sets.
 DEFAULT = "default"
@@ -108,6 +109,7 @@ def load_in_force(named: Path | None = None) -> Config:
     """
     path = config_files.in_force(named)
     if path is not None:
+        check_trusted(path)
         return load(path, explicit=named is not None)
     installed = installation.find(None, os.environ.get("PATH", ""))
     return _of_pot(installed.settings) if installed is not None else load(None)

@@ -6,6 +6,11 @@ a hint that says how to mend it. The command line prints both and exits with `ex
 
 from __future__ import annotations
 
+import re
+
+#: All but what is certainly printable, so that long texts are read fast.
+_ODD = re.compile(r"[^\x20-\x7e\n\t]")
+
 
 class PotnetError(Exception):
     """A refusal or failure to be shown as ``potnet: MESSAGE`` and ``hint: HINT``.
@@ -27,7 +32,11 @@ class PotnetError(Exception):
 
 def printable(text: str) -> str:
     """Text for a terminal: escape sequences in what a tool or a jail said are shown and not sent."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+    return _ODD.sub(lambda match: _shown(match[0]), text)
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 class UsageError(PotnetError):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 
 from potnet.errors import ConfigError
+from potnet.trust import check_trusted
+
+#: What a loader of Jinja2 gives: text, path, and whether that is still what the file has.
+_Source = tuple[str, str, Callable[[], bool]]
 
 _PACKAGE = Path(__file__).resolve().parent
 #: An installed copy carries its templates; a checkout has them at its top.
@@ -44,12 +48,22 @@ def mermaid_text(value: str) -> str:
     return _MERMAID.sub(lambda match: f"#{ord(match[0])};", value)
 
 
+class _Own(FileSystemLoader):
+    """Loads an administrator's own templates, if they are."""
+
+    def get_source(self, environment: Environment, template: str) -> _Source:
+        source = super().get_source(environment, template)
+        check_trusted(Path(source[1]))
+        return source
+
+
 @cache
 def environment(own: str | None) -> Environment:
     """The environment that looks into the folder `own` first, where the administrator may keep changes."""
-    folders = ([own] if own else []) + [str(folder) for folder in _BUILT_IN]
+    loaders: list[BaseLoader] = [_Own(own)] if own else []
+    loaders.append(FileSystemLoader([str(folder) for folder in _BUILT_IN]))
     env = Environment(
-        loader=FileSystemLoader(folders),
+        loader=ChoiceLoader(loaders),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -66,6 +80,8 @@ def render(own: str | None, template: str, values: Mapping[str, object]) -> str:
         raise ConfigError(f"paths.templates = {own!r} is no directory", hint="mend the configuration")
     try:
         return environment(own).get_template(template).render(values)
+    except ConfigError:
+        raise
     except Exception as error:
         # An administrator's own template may do anything, down to a division by zero.
         raise ConfigError(

@@ -12,7 +12,7 @@ from potnet import config as configuration
 
 @pytest.mark.parametrize("real", [True, False])
 def test_the_store_of_a_linux_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, real: bool) -> None:
-    monkeypatch.setattr(app, "_real_root", lambda: real)
+    monkeypatch.setattr(app, "real_root", lambda: real)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     expected = Path("/var/lib/potnet-linux") if real else tmp_path / "potnet" / "linux"
     assert app._state_dir(configuration.load(None), "linux", None) == expected

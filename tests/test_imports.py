@@ -15,7 +15,7 @@ LAYERS = (
     ("errors",),
     ("model",),
     ("spans",),
-    ("installation", "ruleset", "config_values", "config_files"),
+    ("installation", "ruleset", "config_values", "config_files", "trust"),
     ("host_state", "findings", "config_pot"),
     ("actions", "templates", "config", "executors.base"),
     ("drivers.base",),

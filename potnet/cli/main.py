@@ -14,7 +14,7 @@ import click
 
 from potnet import __version__
 from potnet.cli.options import Options, global_options
-from potnet.errors import PotnetError, printable
+from potnet.errors import PotnetError, UsageError, printable
 
 INTERRUPTED = 130
 
@@ -107,6 +107,8 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code, with errors told on stderr."""
     options = Options()
     try:
+        if any("\0" in word for word in arguments):
+            raise UsageError("no argument can hold a NUL")
         result: Any = cli.main(args=list(arguments), prog_name="potnet", standalone_mode=False, obj=options)
         if sys.stdout is not None:
             sys.stdout.flush()

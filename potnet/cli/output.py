@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
 
 from potnet.cli.options import Options
+from potnet.errors import printable
+
+#: All but what is certainly harmless to a terminal, so that long texts are read fast.
+_ODD = re.compile(r"[^\x20-\x7e\n]")
 
 
 def emit(options: Options, view: Any, text: Callable[[Any], str]) -> None:
     """Print a view: as it is in JSON, else as `text` has it. An empty text prints nothing."""
-    shown = as_json(view) if options.json else text(view)
+    shown = as_json(view) if options.json else printable(text(view))
     if shown:
         click.echo(shown)
 
@@ -26,11 +31,17 @@ def tell(options: Options, view: Any, text: Iterable[str]) -> None:
         click.echo(as_json(view))
     elif not options.quiet:
         for line in text:
-            click.echo(line)
+            click.echo(printable(line))
 
 
 def as_json(view: Any) -> str:
-    return json.dumps(view, indent=2, ensure_ascii=False)
+    """JSON as people read it, with escapes for what a terminal would obey or cannot show."""
+    text = json.dumps(view, indent=2, ensure_ascii=False)
+    return _ODD.sub(lambda match: _escaped(match[0]), text)
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -177,6 +178,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot) -> Pot:
 
 def _make_root(app: App, pot: Pot, base: str | None) -> None:
     directory = pot_directory(app, pot)
+    _refuse_store(app, pot)
     if not pot.root_made:
         _check_given_root(app, pot)
         apply(Plan(tuple(_own_etc(app, pot))), app.driver)
@@ -224,6 +226,17 @@ def _refuse_own_directory(app: App, pot: Pot) -> None:
         )
 
 
+def _refuse_store(app: App, pot: Pot) -> None:
+    """A jail must see nothing of the store; the host's own root is the whole host, and meant so."""
+    state = os.path.realpath(app.store.path.parent)
+    if pot.root != "/" and overlap(pot.root, state) and not pot.root.startswith(f"{state}/jails/"):
+        raise PotnetError(
+            f"the root {pot.root} and the state directory {state} lie one in the other: "
+            "a jail must see nothing of the store",
+            hint="choose another directory" if not pot.root_made else "look at paths.jails",
+        )
+
+
 def _archive(app: App, base: str) -> str:
     return f"{app.config.cache}/{base}-RELEASE_base.txz"
 
@@ -258,5 +271,6 @@ def _with_real_root(app: App, pot: Pot) -> Pot:
         return pot
     pot = replace(pot, root=real)
     _refuse_own_directory(app, pot)
+    _refuse_store(app, pot)
     app.store.update_pot(pot)
     return pot

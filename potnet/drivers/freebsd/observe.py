@@ -7,6 +7,7 @@ from netaddr import IPAddress
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse
 from potnet.drivers.freebsd.render import FORWARDING
+from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
     ActiveRedirection,
@@ -225,9 +226,9 @@ class Observer:
         try:
             values = tuple(int(word) for word in text.split())
         except ValueError as error:
-            raise parse.UnreadableError("sysctl", text) from error
+            raise UnreadableError("sysctl", text) from error
         if len(values) != len(names):
-            raise parse.UnreadableError("sysctl", text)
+            raise UnreadableError("sysctl", text)
         return values
 
     def _forwarding(self) -> dict[int, bool]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from netaddr import AddrFormatError, IPAddress, IPNetwork
 
-from potnet.errors import HostError
+from potnet.drivers.reading import INTERFACE, UnreadableError, reads
 from potnet.host_state import (
     ActiveRedirection,
     ExportTraffic,
@@ -53,16 +53,7 @@ _STAT_KINDS = {
 }
 
 
-class UnreadableError(HostError):
-    """A tool printed what it never prints."""
-
-    def __init__(self, tool: str, text: str) -> None:
-        super().__init__(
-            f"cannot read what {tool} printed: {text.strip()[:200]!r}",
-            hint="if the tool is FreeBSD's own, this is a bug of potnet: please report it with this text",
-        )
-
-
+@reads("ifconfig")
 def interfaces(text: str) -> tuple[Interface, ...]:
     """The interfaces that ifconfig(8) shows, with the members of bridges."""
     found: list[tuple[re.Match[str], list[str]]] = []
@@ -123,6 +114,7 @@ def address(text: str, tool: str) -> IPAddress:
         raise UnreadableError(tool, text) from error
 
 
+@reads("jls")
 def jails(text: str) -> tuple[JailState, ...]:
     """The lines of ``jls -d -n jid name path dying``; a path may hold blanks, so it is cut from both ends."""
     found = []
@@ -152,6 +144,7 @@ class Listing:
     filters: tuple[str, ...] = ()
 
 
+@reads("pfctl")
 def loaded_rules(text: str) -> Listing:
     """The rules that ``pfctl -v -f`` says it loads, among tables, macros and options."""
     lines = [line for line in text.splitlines() if _RULE.match(line)]
@@ -159,6 +152,7 @@ def loaded_rules(text: str) -> Listing:
     return Listing(translation, tuple(line for line in lines if line not in translation))
 
 
+@reads("pfctl")
 def redirections(text: str) -> tuple[ActiveRedirection, ...]:
     """The redirect rules in ``pfctl -a ANCHOR -sn -P``."""
     return tuple(
@@ -175,6 +169,7 @@ def redirections(text: str) -> tuple[ActiveRedirection, ...]:
     )
 
 
+@reads("pfctl")
 def export_traffic(text: str) -> tuple[ExportTraffic, ...]:
     """The redirect rules in ``pfctl -a ANCHOR -s nat -P -v``, each with two lines of counters below it."""
     found, lines = [], text.splitlines()
@@ -230,6 +225,7 @@ def _same_endpoint(text: str | None, wanted_address: IPAddress, port: int) -> bo
     return address(match[1] or match[3], "pfctl") == wanted_address
 
 
+@reads("pfctl")
 def redirected_states(text: str, removed: Iterable[Redirection], outward: bool = True) -> tuple[str, ...]:
     """The keys of the states of connections that came in by these redirections.
 
@@ -267,6 +263,7 @@ def _port_of(endpoint: str) -> int:
     return int(match[1]) if match else 0
 
 
+@reads("sockstat")
 def listeners(text: str) -> tuple[Listener, ...]:
     """The listening sockets of ``sockstat -46l``: the last three columns are protocol, local, foreign."""
     found = []
@@ -281,64 +278,60 @@ def listeners(text: str) -> tuple[Listener, ...]:
     return tuple(found)
 
 
+@reads("netstat")
 def routes(text: str) -> tuple[Route, ...]:
     """The routes of ``netstat --libxo json -rn -f inet`` (or inet6); host routes included."""
-    try:
-        tables = json.loads(text)["statistics"]["route-information"]["route-table"]["rt-family"]
-        entries = [entry for table in tables for entry in table.get("rt-entry", ())]
-        return tuple(
-            Route(_destination(entry["destination"], entry["gateway"]), entry["interface-name"])
-            for entry in entries
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnreadableError("netstat", text) from error
+    tables = json.loads(text)["statistics"]["route-information"]["route-table"]["rt-family"]
+    entries = [entry for table in tables for entry in table.get("rt-entry", ())]
+    return tuple(
+        Route(_destination(entry["destination"], entry["gateway"]), str(entry["interface-name"]))
+        for entry in entries
+    )
 
 
+@reads("netstat")
 def traffic(text: str) -> dict[str, Traffic]:
     """The counters of each interface in ``netstat --libxo json -ibn``.
 
     It has an entry for each of its addresses, too; only the one of the link layer counts all.
     """
-    try:
-        entries = json.loads(text)["statistics"]["interface"]
-        return {
-            entry["name"]: Traffic(
-                received_bytes=int(entry["received-bytes"]),
-                received_packets=int(entry["received-packets"]),
-                received_errors=int(entry["received-errors"]),
-                sent_bytes=int(entry["sent-bytes"]),
-                sent_packets=int(entry["sent-packets"]),
-                sent_errors=int(entry["send-errors"]),
-            )
-            for entry in entries
-            if str(entry["network"]).startswith("<Link#")
-        }
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnreadableError("netstat", text) from error
+    entries = json.loads(text)["statistics"]["interface"]
+    return {
+        str(entry["name"]): Traffic(
+            received_bytes=int(entry["received-bytes"]),
+            received_packets=int(entry["received-packets"]),
+            received_errors=int(entry["received-errors"]),
+            sent_bytes=int(entry["sent-bytes"]),
+            sent_packets=int(entry["sent-packets"]),
+            sent_errors=int(entry["send-errors"]),
+        )
+        for entry in entries
+        if str(entry["network"]).startswith("<Link#")
+    }
 
 
 def _destination(text: str, gateway: str) -> IPNetwork:
     if text == "default":
         return IPNetwork("::/0" if ":" in gateway and not gateway.startswith("link#") else "0.0.0.0/0")
-    plain = re.sub(r"%[^/]*", "", text)
-    try:
-        return IPNetwork(plain)
-    except (AddrFormatError, ValueError) as error:
-        raise UnreadableError("netstat", text) from error
+    return IPNetwork(re.sub(r"%[^/]*", "", text))
 
 
 def default_interface(text: str) -> str | None:
     """The interface in ``route -n get default``."""
     match = re.search(r"^\s*interface: (\S+)$", text, re.MULTILINE)
+    if match and not INTERFACE.fullmatch(match[1]):
+        raise UnreadableError("route", match[0])
     return match[1] if match else None
 
 
+@reads("route")
 def gateway(text: str) -> IPAddress | None:
     """The gateway in ``route -n get default``; one of IPv6 may have its scope behind it."""
     match = re.search(r"^\s*gateway: ([0-9a-f.:]+)", text, re.MULTILINE)
     return address(match[1], "route") if match else None
 
 
+@reads("stat")
 def file_kinds(text: str) -> dict[str, FileKind]:
     """What ``stat -f %HT%t%N`` says of each path that exists."""
     kinds = {}
@@ -350,6 +343,7 @@ def file_kinds(text: str) -> dict[str, FileKind]:
     return kinds
 
 
+@reads("mount")
 def mount_points(text: str) -> tuple[str, ...]:
     """The mount points of mount(8), ``DEVICE on POINT (TYPE, …)``."""
     points = (re.fullmatch(r".+? on (.+) \([^()]*\)", line) for line in text.splitlines())

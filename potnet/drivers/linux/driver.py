@@ -138,7 +138,8 @@ class Linux:
             if not _succeeded(actions[0], result):
                 line = parse.failed_line(result.err)
                 # Without a line any of them may have been carried out.
-                done = owners[passed + line] if line is not None and not removing else owners[-1]
+                known = line is not None and passed + line < len(owners) and not removing
+                done = owners[passed + (line or 0)] if known else owners[-1]
                 raise CommandError(command, result, _hint(result), 0 if removing else done)
             passed += len(piece.lines)
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from urllib.parse import quote, unquote
 
+from potnet.drivers.reading import INTERFACE
 from potnet.model import GROUP
 
 #: Link groups are numbers here (ip-link(8)): "pot" and the next one in ASCII.
@@ -69,7 +70,7 @@ def marked_uplink(alias: str) -> tuple[str, bool] | None:
     if head or not text:
         return None
     external, _, word = text.partition(" ")
-    return external, word == "promisc"
+    return (external, word == "promisc") if INTERFACE.fullmatch(external) else None
 
 
 def uplink_table(bridge: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.names import NAMESPACES, OWN_ETC, OWN_NAMESPACE, marked_root, uplinked
+from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
     FileKind,
@@ -236,9 +237,9 @@ class Observer:
     def _external(self) -> str | None:
         for family in ("-4", "-6"):
             found = parse.documents(self._out("ip", "-j", family, "route", "show", "default"))
-            interface = next((route["dev"] for route in found if "dev" in route), None)
+            interface = parse.external(found)
             if interface:
-                return str(interface)
+                return interface
         return None
 
     def _forwarding(self) -> dict[int, bool]:
@@ -251,7 +252,7 @@ class Observer:
         try:
             privileged, first, _ = (int(word) for word in text.split())
         except ValueError as error:
-            raise parse.UnreadableError("cat", text) from error
+            raise UnreadableError("cat", text) from error
         return max(privileged, 1), first - 1
 
     def _loaded(self, chain: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from netaddr import IPAddress, IPNetwork
 
 from potnet.drivers.linux.names import BRIDGE_LINK_GROUP, LINK_GROUP, is_wire, marked_uplink
-from potnet.errors import HostError
+from potnet.drivers.reading import INTERFACE, UnreadableError, reads
 from potnet.host_state import (
     FileKind,
     Interface,
@@ -34,61 +34,68 @@ _KINDS = {
     "symbolic link": FileKind.LINK,
 }
 _USER = re.compile(r'users:\(\("([^"]*)",pid=(\d+)')
-_FAILED_LINE = re.compile(r"^Command failed -:([0-9]+)$", re.MULTILINE)
+_FAILED_LINE = re.compile(r"^Command failed -:([0-9]{1,9})$", re.MULTILINE)
 
 
-class UnreadableError(HostError):
-    """A tool answered in a way that is not understood."""
-
-    def __init__(self, tool: str, text: str) -> None:
-        shown = " ".join(text.split())[:100]
-        super().__init__(f"cannot read what {tool} says: {shown!r}", hint="which version of it is this?")
-
-
+@reads("ip")
 def documents(text: str) -> list[dict[str, Any]]:
     """The objects of one or more JSON arrays, one after the other, as ``ip -j -batch`` prints them."""
     decoder, found, position = json.JSONDecoder(), [], 0
-    try:
-        while position < len(text):
-            if text[position].isspace():
-                position += 1
-                continue
-            array, position = decoder.raw_decode(text, position)
-            # A filter of ip's leaves empty objects in the place of what it leaves out.
-            found += [each for each in array if each]
-    except (ValueError, TypeError) as error:
-        raise UnreadableError("ip", text) from error
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+            continue
+        array, position = decoder.raw_decode(text, position)
+        # A filter of ip's leaves empty objects in the place of what it leaves out.
+        found += [each for each in array if each]
+    if not all(isinstance(each, dict) for each in found):
+        raise UnreadableError("ip", text)
     return found
 
 
+@reads("ip")
 def interfaces(links: list[dict[str, Any]]) -> dict[str, Interface]:
     """Links by name. Members are those among the same links that have a bridge as their master."""
-    try:
-        members: dict[str, list[str]] = {}
-        for link in links:
-            if "master" in link:
-                members.setdefault(link["master"], []).append(_member(link))
-        return {link["ifname"]: _interface(link, members.get(link["ifname"], [])) for link in links}
-    except (KeyError, ValueError) as error:
-        raise UnreadableError("ip", str(links)) from error
+    members: dict[str, list[str]] = {}
+    for link in links:
+        if "master" in link:
+            members.setdefault(_text(link["master"]), []).append(_member(link))
+    found = (_interface(link, members.get(link["ifname"], [])) for link in links)
+    return {interface.name: interface for interface in found}
+
+
+def _text(value: object) -> str:
+    """A value that is a string in what ip(8) prints."""
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+@reads("ip")
+def external(routes: list[dict[str, Any]]) -> str | None:
+    """The interface of the first of these routes that has one; for rules and lines of ip(8), as it is."""
+    name = next((_text(route["dev"]) for route in routes if "dev" in route), None)
+    if name is not None and not INTERFACE.fullmatch(name):
+        raise ValueError(name)
+    return name
 
 
 def _member(link: dict[str, Any]) -> str:
     """A member's name; a wire to an external interface stands for that interface."""
-    lead = marked_uplink(link.get("ifalias", ""))
-    return lead[0] if lead else str(link["ifname"])
+    lead = marked_uplink(_text(link.get("ifalias", "")))
+    return lead[0] if lead else _text(link["ifname"])
 
 
 def _interface(link: dict[str, Any], members: list[str]) -> Interface:
     return Interface(
-        name=link["ifname"],
+        name=_text(link["ifname"]),
         up="UP" in link["flags"],
-        mac=link.get("address") if link.get("link_type") == "ether" else None,
-        mtu=link["mtu"],
-        description=link.get("ifalias"),
+        mac=_text(link.get("address", "")) if link.get("link_type") == "ether" else None,
+        mtu=int(link["mtu"]),
+        description=_text(link["ifalias"]) if "ifalias" in link else None,
         groups=_groups(link),
         addresses=tuple(
-            InterfaceAddress(IPAddress(each["local"]), each["prefixlen"])
+            InterfaceAddress(IPAddress(_text(each["local"])), int(each["prefixlen"]))
             for each in link.get("addr_info", [])
             if "local" in each
         ),
@@ -101,44 +108,48 @@ def _groups(link: Mapping[str, Any]) -> frozenset[str]:
     return frozenset() if is_wire(link["ifname"]) else _GROUPS.get(link.get("group", ""), frozenset())
 
 
+@reads("ip")
 def network(found: list[dict[str, Any]]) -> JailNetwork:
     """A pot's own stack: links, and the default routes among them. Plans know loopback by FreeBSD's name."""
     links = interfaces([each for each in found if "ifname" in each])
     gateways = [
-        IPAddress(each["gateway"]) for each in found if each.get("dst") == "default" and "gateway" in each
+        IPAddress(_text(each["gateway"]))
+        for each in found
+        if each.get("dst") == "default" and "gateway" in each
     ]
     loopback = {"lo0": replace(links["lo"], name="lo0")} if "lo" in links else {}
     return JailNetwork(links | loopback, {gateway.version: gateway for gateway in gateways})
 
 
+@reads("ip")
 def routes(found: list[dict[str, Any]]) -> tuple[Route, ...]:
     """IPv4 routes that lead to an interface."""
     return tuple(
-        Route(IPNetwork("0.0.0.0/0" if each["dst"] == "default" else each["dst"]), each["dev"])
+        Route(IPNetwork("0.0.0.0/0" if each["dst"] == "default" else _text(each["dst"])), _text(each["dev"]))
         for each in found
         if "dev" in each
     )
 
 
+@reads("ip")
 def traffic(links: list[dict[str, Any]]) -> dict[str, Traffic]:
     """The counters of each link."""
-    try:
-        return {link["ifname"]: _traffic(link["stats64"]["rx"], link["stats64"]["tx"]) for link in links}
-    except KeyError as error:
-        raise UnreadableError("ip", str(links)) from error
+    counters = ((_text(link["ifname"]), link["stats64"]) for link in links)
+    return {name: _traffic(counter["rx"], counter["tx"]) for name, counter in counters}
 
 
 def _traffic(received: dict[str, int], sent: dict[str, int]) -> Traffic:
     return Traffic(
-        received_bytes=received["bytes"],
-        received_packets=received["packets"],
-        received_errors=received["errors"],
-        sent_bytes=sent["bytes"],
-        sent_packets=sent["packets"],
-        sent_errors=sent["errors"],
+        received_bytes=int(received["bytes"]),
+        received_packets=int(received["packets"]),
+        received_errors=int(received["errors"]),
+        sent_bytes=int(sent["bytes"]),
+        sent_packets=int(sent["packets"]),
+        sent_errors=int(sent["errors"]),
     )
 
 
+@reads("ss")
 def listeners(text: str) -> tuple[Listener, ...]:
     """Sockets of ``ss -H -lntup``: protocol, state, two queue lengths, local and peer address, process."""
     found = []
@@ -160,12 +171,14 @@ def file_kinds(text: str) -> dict[str, FileKind]:
     return {path: _KINDS.get(kind, FileKind.OTHER) for kind, _, path in pairs}
 
 
+@reads("stat")
 def inodes(text: str) -> dict[str, int]:
     """Names by inode, from lines of an inode and a name."""
     pairs = (line.partition(" ") for line in text.splitlines())
     return {name: int(inode) for inode, _, name in pairs if inode.isdigit()}
 
 
+@reads("cat")
 def mount_points(text: str) -> tuple[str, ...]:
     """The second field of proc_mounts(5), its octal escapes undone."""
     fields = (line.split(" ") for line in text.splitlines())

@@ -1,0 +1,50 @@
+"""Reading the answers of tools: text that is not as it should be is an error, never a guess."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from netaddr import AddrFormatError
+
+from potnet.errors import HostError
+
+#: The name of an interface that may stand in rules and lines for ip-batch(8) as it is.
+INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}", re.ASCII)
+
+#: What Python raises for text in which something is missing, or is something else.
+_MALFORMED = (
+    *(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError),
+    AddrFormatError,
+)
+
+_Arguments = ParamSpec("_Arguments")
+_Facts = TypeVar("_Facts")
+
+
+class UnreadableError(HostError):
+    """A tool printed what it never prints."""
+
+    def __init__(self, tool: str, text: str) -> None:
+        super().__init__(
+            f"cannot read what {tool} printed: {text.strip()[:200]!r}",
+            hint="if the tool is the system's own, this is a bug of potnet: please report it with this text",
+        )
+
+
+def reads(tool: str) -> Callable[[Callable[_Arguments, _Facts]], Callable[_Arguments, _Facts]]:
+    """For a function of what a tool printed, its first argument: what it cannot read is `UnreadableError`."""
+
+    def decorate(function: Callable[_Arguments, _Facts]) -> Callable[_Arguments, _Facts]:
+        @wraps(function)
+        def read(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Facts:
+            try:
+                return function(*args, **kwargs)
+            except _MALFORMED as error:
+                raise UnreadableError(tool, str(args[0])) from error
+
+        return read
+
+    return decorate
