@@ -113,7 +113,8 @@ class Preconditions:
         if OWN_ETC in missing:
             raise HostError(
                 f"the pots' files cannot be put into {OWN_ETC}: it cannot be written to",
-                hint="run it as root; in a namespace of your own, mount something there first",
+                hint="run it as root; in a namespace of your own, mount an overlay on /etc first, as the "
+                "README does (Try it on Linux)",
             )
         _check_room(joined, missing)
         self._looked = True
