@@ -5,12 +5,6 @@ from __future__ import annotations
 import pytest
 from linux_world import HERE, HOST, OUTSIDE, PYTHON, World
 
-KINDS = [
-    (kind, stack)
-    for kind in ("inherit", "alias", "public-bridge", "private-bridge")
-    for stack in ("ipv4", "ipv6", "dual")
-    if (kind, stack) != ("private-bridge", "ipv6")
-]
 ALIASES = {"ipv4": ("192.0.2.200",), "ipv6": ("2001:db8:7::200",)}
 ALIASES["dual"] = (*ALIASES["ipv4"], *ALIASES["ipv6"])
 
@@ -26,6 +20,21 @@ def prepare(world: World, kind: str, stack: str, name: str = "casserole") -> Non
     world.potnet("create", "-p", name, "-N", kind, "-S", stack, *more)
     if kind.endswith("bridge") and stack != "ipv6":
         world.potnet("export-ports", "-p", name, "-e", "80:30080", "-e", "udp:53")
+
+
+@pytest.mark.parametrize(("kind", "stack"), [("public-bridge", "dual"), ("private-bridge", "ipv4")])
+def test_a_pot_has_the_same_mac_and_address_each_time(world: World, kind: str, stack: str) -> None:
+    prepare(world, kind, stack)
+    seen = []
+    for _ in range(2):
+        world.potnet("start", "casserole")
+        links = world.run("ip", "-n", "casserole", "-br", "link").out.splitlines()
+        addresses = world.run("ip", "-n", "casserole", "-4", "-br", "addr").out.splitlines()
+        macs = {line.split("@")[0]: line.split()[2] for line in links}
+        seen.append((macs, [(line.split("@")[0], line.split()[2:]) for line in addresses]))
+        world.potnet("stop", "casserole")
+    assert len(seen[0][0]) == (3 if stack == "dual" else 2)
+    assert seen[0] == seen[1]
 
 
 def test_stop_ends_the_processes_of_a_pot_and_no_others(world: World) -> None:

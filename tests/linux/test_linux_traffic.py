@@ -44,6 +44,8 @@ def test_exports_by_loopback(world: World, protocol: str) -> None:
     world.serve(None, 8080)
     world.potnet("export-ports", "-p", "casserole", *EXPORTS, "--loopback")
     assert world.ask(None, protocol, "127.0.0.1", 30080) == "10.192.0.1"
+    opened = world.run("sh", "-c", "grep -l 1 /proc/sys/net/ipv4/conf/*/route_localnet").out
+    assert opened == "/proc/sys/net/ipv4/conf/bridge0/route_localnet\n"
     assert world.ask(None, protocol, HOST, 30080) == "10.192.0.1"
     assert world.ask("outside", protocol, HOST, 30080) == OUTSIDE
     # That the bridge carries addresses of the loopback opens nothing of the host's own.
@@ -54,6 +56,40 @@ def test_exports_by_loopback(world: World, protocol: str) -> None:
     world.potnet("export-ports", "-p", "casserole", *EXPORTS)
     assert world.ask(None, protocol, "127.0.0.1", 30080) == SILENCE
     assert world.ask("outside", protocol, HOST, 30080) == OUTSIDE
+
+
+VPN = """\
+netns add vpn
+link add name eth1 type veth peer name wire netns vpn
+addr add 172.16.0.1/24 dev eth1
+addr add 192.0.2.5/24 dev eth0
+link set dev eth1 up
+"""
+FAR = """\
+link set dev wire up
+addr add 172.16.0.9/24 dev wire
+route add default via 172.16.0.1
+"""
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_fixed_address_and_another_external_interface(world: World, protocol: str) -> None:
+    world.run("ip", "-batch", "-", stdin=VPN)
+    world.run("ip", "-n", "vpn", "-batch", "-", stdin=FAR)
+    world.run("mkdir", "-p", "/run/config/potnet")
+    text = f'[network]\nexternal_address = "{HOST}"\n[network.extra_interfaces]\neth1 = "172.16.0.0/12"\n'
+    world.run("tee", "/run/config/potnet/potnet.toml", stdin=text)
+    public(world, "casserole", "wok")
+    world.potnet("export-ports", "-p", "casserole", *EXPORTS)
+    assert world.ask("outside", protocol, HOST, 30080) == OUTSIDE
+    assert world.ask("outside", protocol, "192.0.2.5", 30080) == SILENCE
+    assert world.ask("vpn", protocol, "172.16.0.1", 30080) == "172.16.0.9"
+    assert world.ask("wok", protocol, HOST, 30080) == "10.192.0.1"
+    assert world.ask("vpn", protocol, world.address("casserole"), 80) == SILENCE
+    for there, seen in (("outside", HOST), ("vpn", "172.16.0.1")):
+        world.serve(there, 80)
+        far = {"outside": OUTSIDE, "vpn": "172.16.0.9"}[there]
+        assert world.ask("casserole", protocol, far, 80) == seen
 
 
 def test_private_bridges_are_private(world: World) -> None:
