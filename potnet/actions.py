@@ -160,6 +160,17 @@ class SetForwarding:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepRouter:
+    """Whether a host that forwards IPv6 goes on to learn its own default route on an interface.
+
+    Without it, it ignores the routers that advertise themselves (RFC 4861, 6.2.7 and 6.3.4).
+    """
+
+    interface: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LoadAnchor:
     """Replaces the rules of an anchor in one step.
 
@@ -175,11 +186,11 @@ class LoadAnchor:
 class KillStates:
     """Ends the connections that came through redirections which are no more in force.
 
-    whole_pot: everything that leads to this address ends too, the pot going with it.
+    whole_pot: everything that leads to these addresses ends too, the pot going with it.
     """
 
     redirections: tuple[Redirection, ...]
-    whole_pot: IPAddress | None = None
+    whole_pot: tuple[IPAddress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +384,7 @@ Action = (
     | AddDefaultRoute
     | RemoveDefaultRoute
     | SetForwarding
+    | KeepRouter
     | LoadAnchor
     | KillStates
     | StartJail

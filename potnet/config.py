@@ -23,7 +23,7 @@ from potnet.config_pot import Given, given, notes
 from potnet.errors import ConfigError
 from potnet.installation.settings import Settings, looks_like_pot
 from potnet.installation.settings import load as load_settings
-from potnet.model import Stack
+from potnet.model import Ipv6, Stack
 from potnet.trust import check_trusted
 
 #: The origin of a value that no file sets.
@@ -42,6 +42,8 @@ class Config:
     gateway: IPAddress
     dns_address: IPAddress
     stack: Stack = Stack.IPV4
+    ipv6: Ipv6 = Ipv6.SLAAC
+    public6: IPNetwork | None = None
     external_interface: str | None = None
     external_address: IPAddress | None = None
     extra_interfaces: tuple[tuple[str, IPNetwork], ...] = ()
@@ -81,6 +83,8 @@ KEYS = (
     Key("network.public", "network", values.read_public_network),
     Key("network.gateway", "gateway", values.read_address),
     Key("network.stack", "stack", values.read_stack),
+    Key("network.ipv6", "ipv6", values.read_ipv6),
+    Key("network.public6", "public6", values.read_prefix6),
     Key("network.external_interface", "external_interface", values.read_interface),
     Key("network.external_address", "external_address", values.read_host_address),
     Key("network.isolate", "isolate", values.read_boolean),

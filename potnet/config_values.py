@@ -14,10 +14,13 @@ from typing import Any
 
 from netaddr import AddrFormatError, IPAddress, IPNetwork
 
-from potnet.model import Stack, valid_name
+from potnet.model import Ipv6, Stack, valid_name
 
 #: The smallest public network that holds gateway, DNS and a few pots.
 LONGEST_PREFIX = 29
+#: Of the IPv6 network of one bridge.
+SHORTEST_PREFIX6, LONGEST_PREFIX6 = 48, 126
+_HOSTS6 = (IPNetwork("2000::/3"), IPNetwork("fc00::/7"))
 
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,14}")
 # pf(4) keeps 63 characters of an anchor's path: this much beside "/" and the longest pot name.
@@ -66,6 +69,10 @@ def read_stack(value: Any) -> Stack:
     return Stack(one_of(*(str(stack) for stack in Stack))(value))
 
 
+def read_ipv6(value: Any) -> Ipv6:
+    return Ipv6(one_of(*(str(mode) for mode in Ipv6))(value))
+
+
 def read_boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise Refusal("is neither true nor false", "write true or false, without quotes")
@@ -106,6 +113,27 @@ def read_network(value: Any) -> IPNetwork:
         raise Refusal("is an IPv6 network", hint)
     if network.ip != network.network:
         raise Refusal("is an address inside a network", f"write the network itself: {network.cidr}")
+    return network
+
+
+def read_prefix6(value: Any) -> IPNetwork:
+    """An IPv6 network for one bridge: global or unique local (RFC 4291, RFC 4193)."""
+    hint = "write one such as 2001:db8:1::/64"
+    if not _ADDRESS.fullmatch(read_text(value)) or "/" not in value:
+        raise Refusal("is not a network with a prefix length", hint)
+    try:
+        network = IPNetwork(value)
+    except (AddrFormatError, ValueError) as error:
+        raise Refusal("is not a network", hint) from error
+    if network.version != 6:
+        raise Refusal("is not an IPv6 network", hint)
+    if network.ip != network.network:
+        raise Refusal("is an address inside a network", f"write the network itself: {network.cidr}")
+    if not any(network in hosts for hosts in _HOSTS6):
+        raise Refusal("is no network of hosts", "use a global or a unique local one (2000::/3, fc00::/7)")
+    if not SHORTEST_PREFIX6 <= network.prefixlen <= LONGEST_PREFIX6:
+        what = f"a bridge takes a prefix length from {SHORTEST_PREFIX6} to {LONGEST_PREFIX6}; 64 is usual"
+        raise Refusal("is no size for a bridge", what)
     return network
 
 

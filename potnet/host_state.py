@@ -192,8 +192,10 @@ class HostState:
     boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
     nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
     may join a bridge. mounts: where something is mounted. base_digest: the SHA-256 of the release's base.txz,
-    None when the mirror does not say. jail_networks: by jail. anchors: by name. anchor_names: whole paths of
-    those that hold rules. traffic: by interface. traits: of hosts of this kind, always there.
+    None when the mirror does not say. learns_router: an interface takes default routes from advertisements,
+    which it does no more once the host forwards IPv6. jail_networks: by jail. anchors: by name.
+    anchor_names: whole paths of those that hold rules. traffic: by interface. traits: of hosts of this kind,
+    always there.
     """
 
     traits: Traits = field(default_factory=Traits)
@@ -222,6 +224,7 @@ class HostState:
     anchors: Mapping[str, AnchorRules] = field(default_factory=dict)
     anchor_names: frozenset[str] = frozenset()
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    learns_router: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +235,7 @@ class Query:
     loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses.
     directories: paths that are to be directories, links followed; they are told in `files`.
     filter_local: with packet_filter. release: the address of a release's folder on a mirror.
+    learns_router: an interface.
     candidates: names that may be an interface's; those that are are told in `names`. members: tell those of
     `interfaces` too. jail_networks: jails to look into, and the families of the default routes to look for.
     anchors: those to look into, and what each is to
@@ -249,6 +253,7 @@ class Query:
     packet_filter: bool = False
     forwarding: bool = False
     routes: bool = False
+    routes6: bool = False
     listeners: bool = False
     port_range: bool = False
     files: tuple[str, ...] = ()
@@ -266,3 +271,4 @@ class Query:
     anchors: tuple[tuple[str, Ruleset], ...] = ()
     anchor_parents: tuple[str, ...] = ()
     traffic: bool = False
+    learns_router: str | None = None

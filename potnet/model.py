@@ -57,6 +57,18 @@ class Stack(StrEnum):
         return {Stack.IPV4: (4,), Stack.IPV6: (6,), Stack.DUAL: (4, 6)}[self]
 
 
+class Ipv6(StrEnum):
+    """How pots on the public bridge get IPv6.
+
+    slaac: from the external network, of which the bridge is a part; nat, routed: addresses from the store,
+    translated to the host's (RFC 6296 calls it NAPT66) or not.
+    """
+
+    SLAAC = "slaac"
+    NAT = "nat"
+    ROUTED = "routed"
+
+
 class Transport(StrEnum):
     """The protocols that can be exported."""
 
@@ -169,9 +181,15 @@ class Attachment:
     address6: IPAddress | None = None
 
     @property
+    def leases(self) -> tuple[tuple[str, IPAddress], ...]:
+        """What it holds of the store, as pairs of network and address, IPv4 first."""
+        pairs = ((self.bridge, self.address), (network6_of(self.bridge), self.address6))
+        return tuple((network, address) for network, address in pairs if address is not None)
+
+    @property
     def addresses(self) -> tuple[IPAddress, ...]:
         """Those leased, IPv4 first."""
-        return tuple(a for a in (self.address, self.address6) if a is not None)
+        return tuple(address for _, address in self.leases)
 
     @property
     def host_end(self) -> str:

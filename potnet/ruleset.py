@@ -27,10 +27,11 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class SourceNat:
-    """Pots reach the outside with the host's address (RFC 3022)."""
+    """Pots reach the outside with the host's address (RFC 3022); destinations in `inside` are no outside."""
 
     network: IPNetwork
     outlets: tuple[Outlet, ...]
+    inside: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +49,30 @@ class Redirection:
 class Redirections:
     """A pot's exports: from outside, and by the host's address from every pot (hairpin).
 
-    bridge: the interface behind which the pot is; network: where pots may come from.
+    bridge: the interface behind which the pot is; network, networks6: where pots may come from.
     """
 
     bridge: str
     network: IPNetwork
     outlets: tuple[Outlet, ...]
     items: tuple[Redirection, ...]
+    networks6: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BridgeIsolation:
-    """Keeps a private bridge apart from every other pot network, in both directions."""
+    """Keeps a bridge apart, as far as it is.
+
+    own: its networks, a family each. others: all of the pots' of these families, its own among them, which
+    it neither reaches nor is reached from; none for a bridge that is not private. hidden: its IPv6 network
+    that nothing behind the outlets addresses directly.
+    """
 
     bridge: str
-    own: IPNetwork
-    network: IPNetwork
+    own: tuple[IPNetwork, ...]
+    others: tuple[IPNetwork, ...] = ()
+    hidden: IPNetwork | None = None
+    outlets: tuple[Outlet, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

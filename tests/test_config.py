@@ -68,6 +68,8 @@ def test_every_key_can_be_set(file: Path) -> None:
         public = "172.16.0.0/16"
         gateway = "172.16.0.9"
         stack = "dual"
+        ipv6 = "nat"
+        public6 = "2001:db8::/64"
         external_interface = "vtnet0"
         external_address = "192.168.178.20"
         isolate = true

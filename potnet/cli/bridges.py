@@ -11,13 +11,18 @@ from potnet.cli.output import tell
 @click.command("create-private-bridge", cls=Command)
 @click.option("-B", "--bridge", "name", metavar="BRIDGE", required=True, help="Its name.")
 @click.option("-S", "--size", type=int, metavar="N", required=True, help="How many pots it must hold.")
+@click.option("-6", "--ipv6", metavar="auto|PREFIX", help="Give it an IPv6 network, too.")
+@click.option("--routed", is_flag=True, help="The outside reaches its IPv6 addresses, without NAT.")
 @click.pass_obj
-def create_private_bridge(options: Options, name: str, size: int) -> None:
+def create_private_bridge(options: Options, name: str, size: int, ipv6: str | None, routed: bool) -> None:
     """Create a private bridge with a network of its own, carved from the public network."""
     from potnet.operations import bridges
 
     with opened(options, changes_host=True) as app:
-        bridge = bridges.create_private_bridge(app, name, size)
-    network, gateway = str(bridge.network), str(bridge.gateway)
-    view = {"name": bridge.name, "changed": True, "network": network, "gateway": gateway}
-    tell(options, view, [f"{bridge.name} created: {network}, gateway {gateway}"])
+        bridge = bridges.create_private_bridge(app, name, size, ipv6, routed)
+    view: dict[str, object] = {"name": bridge.name, "changed": True}
+    said = []
+    for subnet, suffix in zip(bridge.subnets, ("", "6"), strict=False):
+        view |= {f"network{suffix}": str(subnet.network), f"gateway{suffix}": str(subnet.gateway)}
+        said.append(f"{subnet.network}, gateway {subnet.gateway}")
+    tell(options, view, [f"{bridge.name} created: {'; '.join(said)}"])

@@ -147,8 +147,13 @@ def list_text(views: list[View]) -> str:
 def bridges_text(views: list[View]) -> str:
     """`list --bridges`: one row a bridge."""
     keys = ("name", "kind", "interface", "state", "network", "gateway", "size")
-    rows = [[*(view[key] for key in keys), " ".join(view["pots"])] for view in views]
+    rows = [[*(view[key] for key in keys), " ".join(view["pots"])] for view in map(_both, views)]
     return table((*keys, "pots"), rows)
+
+
+def _both(view: View) -> View:
+    """A bridge with its networks of both families as one."""
+    return {**view, "network": " ".join(each for each in (view["network"], view["network6"]) if each) or None}
 
 
 def names_text(views: list[View]) -> str:

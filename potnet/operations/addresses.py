@@ -20,12 +20,13 @@ from potnet.model import (
     NetworkType,
     Pot,
     ResolverKind,
+    Subnet,
 )
 from potnet.operations.common import (
     busy_units,
     external_interface,
     parse_address,
-    public_bridge,
+    public_bridges,
     require_bridge,
 )
 from potnet.operations.foreign import held, refuse_held
@@ -100,16 +101,21 @@ def attach(app: App, pot: Pot, bridge: str | None, values: Sequence[str]) -> Pot
     if not pot.network_type.bridged:
         return pot
     if pot.network_type is NetworkType.PRIVATE_BRIDGE:
-        bridges = [private_bridge(app, str(bridge))]
+        bridges: tuple[Bridge, ...] = (private_bridge(app, str(bridge)),)
     else:
-        bridges = [public_bridge(app, family) for family in pot.stack.families]
+        bridges = public_bridges(app, pot.stack.families)
+    given = given_addresses(values, pot, bridges)
     busy = set(busy_units(app, "epair"))
     attachments: list[Attachment] = []
     for each in bridges:
         unit = app.store.free_unit("epair", busy)
         busy.add(unit)
-        address = lease(app, pot.name, each, values[0] if values else AUTO)
-        attachments.append(Attachment(each.name, unit, app.store.new_mac(), address))
+        found = {
+            subnet.network.version: lease(app, pot.name, subnet, given.get(subnet.network.version, AUTO))
+            for subnet in each.subnets
+            if subnet.network.version in pot.stack.families
+        }
+        attachments.append(Attachment(each.name, unit, app.store.new_mac(), found.get(4), found.get(6)))
     return replace(pot, attachments=tuple(attachments))
 
 
@@ -121,30 +127,44 @@ def private_bridge(app: App, name: str) -> Bridge:
     return bridge
 
 
-def lease(app: App, pot: str, bridge: Bridge, value: str) -> IPAddress | None:
-    """An address of the bridge's network for a pot; None where the pot learns its own."""
-    if bridge.network is None:
-        return None
+def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) -> dict[int, str]:
+    """The -i values of a bridged pot by their families; UsageError for what its bridges do not take."""
+    given: dict[int, str] = {}
+    carried = {subnet.network.version for bridge in bridges for subnet in bridge.subnets}
+    for value in dict.fromkeys(values):
+        if value == AUTO:
+            continue
+        family = parse_address(value).version
+        if family in given:
+            raise UsageError(f"{pot.network_type} takes one -i of each family", hint="see -N alias for more")
+        if family not in pot.stack.families:
+            raise UsageError(f"-i {value}: the stack of the pot is {pot.stack}", hint="choose another -S")
+        if family not in carried:
+            names = ", ".join(bridge.name for bridge in bridges)
+            raise UsageError(
+                f"-i {value}: {names} has no network of IPv{family} to lease from",
+                hint="IPv6 comes by SLAAC there: -i auto" if pot.network_type is NetworkType.PUBLIC_BRIDGE
+                else "`potnet create-private-bridge -6` makes bridges that have one",
+            )
+        given[family] = value
+    return given
+
+
+def lease(app: App, pot: str, subnet: Subnet, value: str) -> IPAddress:
+    """An address of a bridge's network for a pot."""
     config = app.config
-    if bridge.name == PUBLIC and pot == config.dns_name and config.dns_address in config.network:
+    if subnet.name == PUBLIC and pot == config.dns_name and config.dns_address in config.network:
         if value != AUTO and parse_address(value) != config.dns_address:
             raise PotnetError(
                 f"{pot} is the DNS server of all pots, whose address is {config.dns_address}",
                 hint="give -i auto, or change dns.name or dns.address in the configuration",
             )
-        return app.store.reserve_excluded(bridge.name, pot, config.dns_address)
+        return app.store.reserve_excluded(subnet.name, pot, config.dns_address)
     if value == AUTO:
-        return app.store.reserve(bridge.name, pot, beside=held(app, 4))
-    address = _ipv4(value)
-    refuse_held(app, pot, address)
-    return app.store.reserve(bridge.name, pot, address)
-
-
-def _ipv4(value: str) -> IPAddress:
+        return app.store.reserve(subnet.name, pot, beside=held(app, subnet.network.version))
     address = parse_address(value)
-    if address.version != 4:
-        raise UsageError(f"-i {value}: bridges take IPv4 addresses", hint="IPv6 comes by SLAAC: -i auto")
-    return address
+    refuse_held(app, pot, address)
+    return app.store.reserve(subnet.name, pot, address)
 
 
 def check_resolver(app: App, pot: Pot) -> None:

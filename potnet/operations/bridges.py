@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
+from potnet.config_values import Refusal, read_prefix6
 from potnet.errors import PotnetError, UsageError
-from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind
+from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, network6_of
+from potnet.operations.addresses import AUTO
 from potnet.operations.common import busy_units, check_name, define_public_network
 from potnet.operations.foreign import held
+from potnet.planning.packet_filter import nat6_anchor
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -18,15 +21,25 @@ if TYPE_CHECKING:
 RESERVED = (PUBLIC, PUBLIC6, "ext")
 #: Larger than any bridge: a member is a port, and if_bridge(4) learns 2000 addresses.
 LARGEST = 65536
+#: pf(4) keeps this much of an anchor's path.
+LONGEST_ANCHOR = 63
 
 
-def create_private_bridge(app: App, name: str, size: int) -> Bridge:
-    """Reserve a network that holds `size` pots, and a bridge for it; it comes up with its first pot."""
+def create_private_bridge(
+    app: App, name: str, size: int, ipv6: str | None = None, routed: bool = False
+) -> Bridge:
+    """Reserve a network that holds `size` pots, and a bridge for it; it comes up with its first pot.
+
+    ipv6: a prefix, or ``auto`` for one of the site's own. routed: that is not translated (NAT).
+    """
     check_name("bridge", name)
     if name in RESERVED:
         raise PotnetError(f"{name} is a name that potnet uses itself", hint="choose another name")
     if not 1 <= size <= LARGEST:
         raise UsageError(f"-S {size}: a bridge holds 1 to {LARGEST} pots")
+    if routed and ipv6 is None:
+        raise UsageError("--routed is about an IPv6 network", hint="-6 PREFIX, or -6 auto")
+    prefix = None if ipv6 in (None, AUTO) else _prefix6(ipv6)
     units = busy_units(app, "bridge")
     with app.store.transaction():
         if app.store.bridge(name) is not None:
@@ -40,6 +53,25 @@ def create_private_bridge(app: App, name: str, size: int) -> Bridge:
             network=network,
             gateway=IPAddress(network.first + 1, network.version),
             size=size,
+            network6=app.store.carve6(network6_of(name), prefix) if ipv6 is not None else None,
+            routed6=routed,
         )
+        _check_anchor(app, bridge)
         app.store.add_bridge(bridge)
     return bridge
+
+
+def _prefix6(text: str | None) -> IPNetwork:
+    try:
+        return read_prefix6(text)
+    except Refusal as refusal:
+        raise UsageError(f"-6 {text!r} {refusal.what}", hint=refusal.hint) from None
+
+
+def _check_anchor(app: App, bridge: Bridge) -> None:
+    anchor = nat6_anchor(app.config, bridge.name)
+    if bridge.network6 is not None and len(anchor) > LONGEST_ANCHOR:
+        raise PotnetError(
+            f"the anchor {anchor} would be too long for pf ({LONGEST_ANCHOR} characters)",
+            hint="choose a shorter name",
+        )

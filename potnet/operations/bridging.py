@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.actions import DestroyInterface, Plan, SetForwarding, Step
+from potnet.actions import DestroyInterface, KeepRouter, Plan, SetForwarding, Step
 from potnet.apply import apply
 from potnet.host_state import HostState, Query
 from potnet.model import Bridge, Pot
-from potnet.operations.common import FORWARDING, busy_units
+from potnet.operations.common import FORWARDING, ROUTER, busy_units
 from potnet.planning import start as planning
 from potnet.planning.vnet import Vnet, description
 from potnet.store.store import ANCHORS
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 def vnet(app: App) -> Vnet:
     """What the store knows of all bridges."""
-    return Vnet(app.store.bridges(), app.store.remembered(FORWARDING) is not None)
+    return Vnet(
+        bridges=app.store.bridges(),
+        forwarding_set=frozenset(f for f, key in FORWARDING.items() if app.store.remembered(key)),
+        site6=app.store.site_prefix(),
+        router_kept=app.store.remembered(ROUTER),
+    )
 
 
 def with_stranded(app: App, known: Vnet, missing: Sequence[Bridge]) -> Vnet:
@@ -88,19 +93,26 @@ def free_bridge(app: App, bridge: Bridge, state: HostState, hidden: Collection[s
 
 def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> HostState:
     """`state` with what has to be known before these bridges are made."""
-    routed = any(b.network is not None for b in missing)
+    routed = any(b.subnets for b in missing)
+    routed6 = any(b.network6 is not None for b in missing)
     more = app.driver.observe(
         Query(
             names=True,
             own=True,
             external=state.external is None and app.config.external_interface is None,
             routes=routed,
+            routes6=routed6,
             forwarding=routed,
             pot_bridges=routed,
-            bridge_rules=any(b.network is None for b in missing),
-            loaded_anchor=app.config.nat_anchor if routed and app.store.remembered(FORWARDING) else None,
+            bridge_rules=any(not b.subnets for b in missing),
+            loaded_anchor=app.config.nat_anchor if routed and any(switches(app).values()) else None,
         )
     )
+    external = app.config.external_interface or state.external or more.external
+    if routed6 and external is not None and not more.forwarding[6]:
+        # Forwarding will make the host ignore the routers that it has learnt there.
+        learns = app.driver.observe(Query(learns_router=external)).learns_router
+        state = replace(state, learns_router=learns)
     return replace(
         state,
         names=more.names,
@@ -114,23 +126,49 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     )
 
 
-def remember_forwarding(app: App, plan: Plan, state: HostState) -> None:
-    """Record that potnet switches forwarding on; or forget it, when the host did so since.
+def switches(app: App) -> dict[str, str | None]:
+    """The settings of the host that potnet has changed, by the keys under which they are recorded."""
+    return {key: app.store.remembered(key) for key in (*FORWARDING.values(), ROUTER)}
+
+
+def remember_switches(app: App, plan: Plan, state: HostState) -> None:
+    """Record what potnet switches on; or forget it, when the host did so since.
 
     After a reboot the record of before means nothing: then the NAT anchor, which is loaded first, is empty.
     With it the anchors' names are recorded, for a stop under another configuration.
     """
     config = app.config
     app.store.remember(ANCHORS, f"{config.nat_anchor} {config.rdr_anchor} {config.filter_anchor}")
-    if any(isinstance(step.action, SetForwarding) for step in plan.steps):
-        app.store.remember(FORWARDING, "0")
-    elif state.forwarding and not state.nat_loaded:
-        app.store.forget(FORWARDING)
+    changed = switched(plan)
+    for key in switches(app):
+        if key in changed:
+            app.store.remember(key, changed[key])
+        elif state.forwarding and not state.nat_loaded:
+            app.store.forget(key)
 
 
-def restore_forwarding(app: App, remembered: str | None) -> None:
-    """Put the record back to what it was."""
-    if remembered is None:
-        app.store.forget(FORWARDING)
-    else:
-        app.store.remember(FORWARDING, remembered)
+def restore_switches(app: App, recorded: Mapping[str, str | None]) -> None:
+    """Put the record back to what `switches` said."""
+    for key, value in recorded.items():
+        if value is None:
+            app.store.forget(key)
+        else:
+            app.store.remember(key, value)
+
+
+def forget_switches(app: App, plan: Plan) -> None:
+    """Drop the record of what a plan has switched back."""
+    for key in switched(plan):
+        app.store.forget(key)
+
+
+def switched(plan: Plan) -> dict[str, str]:
+    """The settings that a plan changes, with what is recorded of each."""
+    found = {}
+    for step in plan.steps:
+        match step.action:
+            case SetForwarding(family):
+                found[FORWARDING[family]] = "0"
+            case KeepRouter(interface):
+                found[ROUTER] = interface
+    return found

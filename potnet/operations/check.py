@@ -94,7 +94,7 @@ def look(app: App, scope: Scope) -> Look:
 
 
 def _facts(app: App) -> Facts:
-    return Facts(app.config, app.store.runs(), app.store.bridges())
+    return Facts(app.config, app.store.runs(), app.store.bridges(), app.store.site_prefix())
 
 
 def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:

@@ -6,21 +6,23 @@ import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netaddr import IPAddress
 
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host_state import HostState, Query
-from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, Pot, valid_name
+from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, Ipv6, Pot, network6_of, valid_name
 from potnet.planning.ownership import running
 
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: Under this key the store keeps that potnet switched IPv4 forwarding on.
-FORWARDING = "forwarding4"
+#: Under these keys the store keeps that potnet switched forwarding on, by family, and where it made the
+#: host go on to learn its routers.
+FORWARDING = {4: "forwarding4", 6: "forwarding6"}
+ROUTER = "router6"
 #: Held while what pots share (bridges, forwarding, the NAT anchor) is looked at and changed.
 NETWORK_LOCK = "network"
 
@@ -142,19 +144,44 @@ def define_public_network(app: App) -> None:
     app.store.define_network(PUBLIC, config.network, (config.gateway, config.dns_address))
 
 
-def public_bridge(app: App, family: int) -> Bridge:
-    """The public bridge of a family, made known to the store when it is not."""
-    name = PUBLIC if family == 4 else PUBLIC6
+def public_bridges(app: App, families: Collection[int]) -> tuple[Bridge, ...]:
+    """The public bridges that carry these families, made known to the store as the configuration has them."""
+    slaac = app.config.ipv6 is Ipv6.SLAAC
+    found = []
+    if 4 in families or not slaac:
+        found.append(_public(app, PUBLIC))
+    if 6 in families and not slaac:
+        found = [_with_network6(app, found[0])]
+    if 6 in families and slaac:
+        found.append(_public(app, PUBLIC6))
+    return tuple(found)
+
+
+def _public(app: App, name: str) -> Bridge:
     known = app.store.bridge(name)
     if known is not None:
         return known
     unit = app.store.free_unit("bridge", busy_units(app, "bridge"))
-    if family == 6:
+    if name == PUBLIC6:
         bridge = Bridge(name, BridgeKind.PUBLIC6, unit)
     else:
         define_public_network(app)
         bridge = Bridge(name, BridgeKind.PUBLIC, unit, app.config.network, app.config.gateway)
     app.store.add_bridge(bridge)
+    return bridge
+
+
+def _with_network6(app: App, bridge: Bridge) -> Bridge:
+    """The public bridge with the IPv6 network that is configured; PotnetError while pots use another."""
+    prefix, routed = app.config.public6, app.config.ipv6 is Ipv6.ROUTED
+    network = bridge.network6
+    if network is None or prefix not in (None, network):
+        name = network6_of(bridge.name)
+        app.store.uncarve(name)
+        network = app.store.carve6(name, prefix)
+    if (network, routed) != (bridge.network6, bridge.routed6):
+        bridge = replace(bridge, network6=network, routed6=routed)
+        app.store.update_bridge(bridge)
     return bridge
 
 
@@ -180,7 +207,9 @@ def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
     """The variables that hooks and ``info -E`` give of a pot."""
     variables = [("_POT_NAME", pot.name)]
     for attachment in pot.attachments[:1]:
-        variables.append(("_POT_IP", str(pot.ipv4) if pot.ipv4 else ""))
+        variables.append(("_POT_IP", str(pot.leased[0]) if pot.leased else ""))
+        if attachment.address6 is not None:
+            variables.append(("_POT_IP6", str(attachment.address6)))
         variables.append(("_POT_BRIDGE", attachment.bridge))
     for number, alias in enumerate(pot.aliases):
         variables.append((f"_POT_IP_{number}", str(alias.address)))

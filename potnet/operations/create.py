@@ -24,7 +24,7 @@ from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import FileKind, Query
 from potnet.model import NetworkType, Pot, Resolver, Stack
-from potnet.operations.addresses import AUTO, aliases_of, attach, check_aliases, check_resolver
+from potnet.operations.addresses import aliases_of, attach, check_aliases, check_resolver, private_bridge
 from potnet.operations.common import (
     check_hostname,
     check_name,
@@ -138,15 +138,8 @@ def _check_network(app: App, request: CreateRequest, pot: Pot) -> None:
         raise UsageError("-N inherit uses the host's addresses: -i has no place there")
     if kind is NetworkType.ALIAS:
         check_aliases(app, pot)
-    elif len(request.addresses) > 1:
-        raise UsageError(f"-N {kind} takes one -i", hint="only -N alias takes several")
     if kind is NetworkType.PRIVATE_BRIDGE:
         _check_private(app, request, pot)
-    learns = kind is NetworkType.PUBLIC_BRIDGE and pot.stack is Stack.IPV6
-    if learns and request.addresses not in ((), (AUTO,)):
-        raise UsageError(
-            "a pot with an IPv6 stack takes its address on the public bridge by SLAAC", hint="give -i auto"
-        )
 
 
 def _check_private(app: App, request: CreateRequest, pot: Pot) -> None:
@@ -154,8 +147,13 @@ def _check_private(app: App, request: CreateRequest, pot: Pot) -> None:
         raise UsageError(
             "-N private-bridge needs a bridge", hint="-B BRIDGE; create-private-bridge makes one"
         )
+    if private_bridge(app, request.bridge).network6 is not None:
+        return
     if pot.stack is Stack.IPV6:
-        raise PotnetError("private bridges carry IPv4 only", hint="choose -S ipv4 or -S dual")
+        raise PotnetError(
+            f"private bridge {request.bridge} carries IPv4 only",
+            hint="choose -S ipv4 or -S dual, or a bridge made with create-private-bridge -6",
+        )
     if pot.stack is Stack.DUAL:
         app.notify(f"private bridge {request.bridge} carries IPv4 only: the pot has no IPv6 there")
 

@@ -77,5 +77,6 @@ def destroy_bridge(app: App, name: str) -> None:
             )
         take_down(app, bridge)
         with app.store.transaction():
-            app.store.uncarve(name)
+            for subnet in bridge.subnets:
+                app.store.uncarve(subnet.name)
             app.store.remove_bridge(name)

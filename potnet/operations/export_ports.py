@@ -12,6 +12,7 @@ from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import HostState, Query
 from potnet.model import Export, Pot, Run, Transport, endpoint
+from potnet.operations.bridging import vnet
 from potnet.operations.common import define_public_network, external_interface, locked_pot, require_bridge
 from potnet.operations.ports import check_listeners, needs_range, with_ports
 from potnet.operations.select import only_pot
@@ -34,7 +35,7 @@ def export_ports(app: App, name: str | None, exports: Sequence[str], loopback: b
     with locked_pot(app, name) as pot:
         ignored = ignored_exports(pot)
         run = app.store.run(name)
-        state = app.driver.observe(_query(app, pot, loopback, wanted if ignored is None else ()))
+        state = app.driver.observe(_query(app, pot, loopback, None if ignored else wanted))
         active = running(run, state)
         if ignored:
             app.notify(ignored)
@@ -57,15 +58,15 @@ def export_ports(app: App, name: str | None, exports: Sequence[str], loopback: b
         return changed
 
 
-def _query(app: App, pot: Pot, loopback: bool, effective: tuple[Export, ...]) -> Query:
+def _query(app: App, pot: Pot, loopback: bool, effective: tuple[Export, ...] | None) -> Query:
     return Query(
         jails=(pot.name,),
-        names=bool(effective),
+        names=effective is not None,
         external=app.config.external_interface is None,
         packet_filter=loopback,
         filter_local=loopback,
         listeners=bool(effective),
-        port_range=needs_range(app, effective),
+        port_range=needs_range(app, effective or ()),
     )
 
 
@@ -138,8 +139,9 @@ def _apply(app: App, run: Run, changed: Pot, state: HostState) -> None:
     old = run.pot
     new = replace(old, exports=changed.exports)
     anchor = pf.pot_anchor(app.config, changed.name)
-    held = pf.pot_rules(old, bridge, app.config, external)
-    wanted = pf.pot_rules(new, bridge, app.config, external)
+    networks6 = vnet(app).networks6
+    held = pf.pot_rules(old, bridge, app.config, external, networks6)
+    wanted = pf.pot_rules(new, bridge, app.config, external, networks6)
     load = Step(LoadAnchor(anchor, wanted, held), LoadAnchor(anchor, held, wanted))
     kept = {replace(r, loopback=False) for r in pf.redirections(new)}
     gone = tuple(r for r in pf.redirections(old) if replace(r, loopback=False) not in kept)

@@ -24,7 +24,7 @@ def info(app: App, name: str) -> View:
     run = app.store.run(name)
     state = app.driver.observe(Query(jails=(name,)))
     active = running(run, state)
-    learnt = tuple((name, a.jail_end) for a in pot.attachments if a.address is None) if active else ()
+    learnt = tuple((name, a.jail_end) for a in pot.attachments if not a.addresses) if active else ()
     if learnt:
         state = _with_learnt(app, state, learnt)
     return pot_view(app, pot, run, state)
@@ -94,13 +94,13 @@ def _addresses(pot: Pot, bridges: dict[str, Bridge], state: HostState) -> list[V
     found: list[View] = []
     for attachment in pot.attachments:
         bridge = bridges.get(attachment.bridge)
-        if attachment.address is None:
+        if not attachment.addresses:
             found += _learnt(pot, attachment, state)
-        elif bridge is not None and bridge.network is not None:
-            network = bridge.network
-            found.append(
-                _address(4, str(attachment.address), network.prefixlen, attachment.jail_end, str(network))
-            )
+        for address in attachment.addresses:
+            subnet = bridge.subnet(address.version) if bridge is not None else None
+            if subnet is not None:
+                net, end = subnet.network, attachment.jail_end
+                found.append(_address(address.version, str(address), net.prefixlen, end, str(net)))
     return found
 
 
@@ -146,6 +146,7 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
         "interface": bridge.interface,
         "network": str(bridge.network) if bridge.network is not None else None,
         "gateway": str(bridge.gateway) if bridge.gateway is not None else None,
+        "network6": str(bridge.network6) if bridge.network6 is not None else None,
         "size": bridge.size,
         "state": "up" if up else "down",
         "pots": list(app.store.bridged_names(bridge.name)),

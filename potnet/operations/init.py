@@ -121,7 +121,7 @@ def _boot_variables(app: App, state: HostState) -> list[str]:
             done.append(f"{name}=YES in rc.conf")
             if name == "gateway_enable":
                 # From now on the host itself wants it, so that no stop switches it off.
-                app.store.forget(FORWARDING)
+                app.store.forget(FORWARDING[4])
     return done
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from potnet.model import Lease
+from potnet.model import Lease, network6_of
 
 if TYPE_CHECKING:
     from potnet.store.store import Store
@@ -16,8 +16,8 @@ def neighbours(store: Store, bridge: str) -> list[Lease]:
 
     A pot whose address was changed while it runs has two until it stops.
     """
-    leases = store.leases(bridge)
-    count = Counter(lease.pot for lease in leases)
-    runs = {name: store.run(name) for name, number in count.items() if number > 1}
-    now = {name: run.pot.ipv4 for name, run in runs.items() if run is not None}
-    return [lease for lease in leases if now.get(lease.pot, lease.address) == lease.address]
+    leases = [lease for name in (bridge, network6_of(bridge)) for lease in store.leases(name)]
+    count = Counter((lease.network, lease.pot) for lease in leases)
+    runs = [store.run(name) for name in {name for (_, name), number in count.items() if number > 1}]
+    now = {run.pot.name: run.pot.leased for run in runs if run is not None}
+    return [lease for lease in leases if lease.address in now.get(lease.pot, (lease.address,))]

@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from potnet.actions import Action, Plan, SetForwarding
+from potnet.actions import Action, Plan
 from potnet.apply import apply_all
 from potnet.errors import HostError
 from potnet.findings import Finding, Kind
 from potnet.host_state import Query
+from potnet.operations.bridging import switched
 from potnet.operations.check import Look, Scope, look, look_now, scope_of
-from potnet.operations.common import FORWARDING, NETWORK_LOCK, Failures, pot_lock
+from potnet.operations.common import NETWORK_LOCK, Failures, pot_lock
 from potnet.operations.stop import clear_up
 from potnet.planning.drift import Drift
 
@@ -89,9 +90,9 @@ def _mend(app: App, drift: Drift, done: set[Action]) -> None:
     """Carry out the steps of one finding that no other one had, too."""
     steps = tuple(step for step in drift.steps if step.action not in done)
     done.update(step.action for step in steps)
-    if any(isinstance(step.action, SetForwarding) for step in steps):
+    for key, value in switched(Plan(steps)).items():
         # As a start does: the last bridge to go switches it off again.
-        app.store.remember(FORWARDING, "0")
+        app.store.remember(key, value)
     failed = apply_all(Plan(steps), app.driver)
     if failed:
         raise HostError(

@@ -13,12 +13,20 @@ from potnet.actions import CopyLocal, MakeDirectory, Plan, Step, UnpackLocal
 from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import FileKind, Query
-from potnet.model import Attachment, HookKind, NetworkType, Pot
-from potnet.operations.addresses import aliases_of, check_aliases, check_resolver, lease
+from potnet.model import HookKind, NetworkType, Pot, Subnet
+from potnet.operations.addresses import (
+    AUTO,
+    aliases_of,
+    check_aliases,
+    check_resolver,
+    given_addresses,
+    lease,
+)
 from potnet.operations.common import (
     check_hostname,
     is_running,
     locked_pot,
+    parse_address,
     parse_command,
     pot_directory,
     require_bridge,
@@ -28,6 +36,8 @@ from potnet.operations.resolvers import parse_resolver
 from potnet.planning.jail import host_files, path_in
 
 if TYPE_CHECKING:
+    from netaddr import IPAddress
+
     from potnet.app import App
 
 
@@ -72,33 +82,44 @@ def set_options(
 
 def _with_address(app: App, pot: Pot, values: tuple[str, ...], active: bool) -> Pot:
     """The pot with another address on its bridge; the former one is kept while the jail uses it."""
-    routed = [a for a in pot.attachments if a.address is not None]
-    if not routed:
+    if not pot.leased:
         raise PotnetError(f"{pot.name} has no address to set", hint=f"its network type is {pot.network_type}")
-    if len(values) > 1:
-        raise UsageError(f"{pot.name} has one address: give one -i")
-    old = routed[0]
-    if str(old.address) == values[0]:
-        return pot
-    held = [lease.address for lease in app.store.leases(old.bridge) if lease.pot == pot.name]
-    if not active and old.address is not None:
+    bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
+    given = given_addresses(values, pot, tuple(bridges.values()))
+    changed = []
+    for attachment in pot.attachments:
+        for address in attachment.addresses:
+            family = address.version
+            value = given.get(family, AUTO if AUTO in values else str(address))
+            subnet = bridges[attachment.bridge].subnet(family)
+            if subnet is not None:
+                found = _other_address(app, pot.name, subnet, address, value, active)
+                attachment = (
+                    replace(attachment, address=found) if family == 4 else replace(attachment, address6=found)
+                )
+        changed.append(attachment)
+    return replace(pot, attachments=tuple(changed))
+
+
+def _other_address(
+    app: App, pot: str, subnet: Subnet, old: IPAddress, value: str, active: bool
+) -> IPAddress:
+    if str(old) == value:
+        return old
+    held = [lease.address for lease in app.store.leases(subnet.name) if lease.pot == pot]
+    if not active:
         # Given back first, so that auto may choose it again.
-        app.store.release(old.bridge, old.address)
-    if values[0] in [str(address) for address in held]:
-        return _moved(pot, old, replace(old, address=next(a for a in held if str(a) == values[0])))
-    bridge = require_bridge(app, old.bridge)
-    return _moved(pot, old, replace(old, address=lease(app, pot.name, bridge, values[0])))
+        app.store.release(subnet.name, old)
+    if value != AUTO and parse_address(value) in held:
+        return parse_address(value)
+    return lease(app, pot, subnet, value)
 
 
 def _release_unused(app: App, pot: Pot, active: bool) -> None:
     """Give back what the pot has neither now nor from its next start on."""
     run = app.store.run(pot.name) if active else None
     used = (*pot.attachments, *(run.pot.attachments if run else ()))
-    app.store.release_pot(pot.name, keep=[(a.bridge, a.address) for a in used if a.address is not None])
-
-
-def _moved(pot: Pot, old: Attachment, new: Attachment) -> Pot:
-    return replace(pot, attachments=tuple(new if a is old else a for a in pot.attachments))
+    app.store.release_pot(pot.name, keep=[pair for a in used for pair in a.leases])
 
 
 def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:

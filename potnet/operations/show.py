@@ -41,7 +41,7 @@ def _redirections(app: App, pot: Pot) -> list[View]:
     """What the filter redirects to a pot from outside: the rules for other pots and the host itself aside."""
     from potnet.planning import packet_filter as pf
 
-    if pot.ipv4 is None:
+    if not pot.leased:
         return []
     run = app.store.run(pot.name)
     external = external_interface(app, app.driver.observe(Query(external=not app.config.external_interface)))
@@ -57,21 +57,24 @@ def _redirections(app: App, pot: Pot) -> list[View]:
     return [_redirection(r, addresses) for r in outside]
 
 
-def _interface_addresses(app: App, names: set[str]) -> dict[str, str]:
-    """The first IPv4 address of each interface, for which ``(em0)`` stands in a rule."""
+def _interface_addresses(app: App, names: set[str]) -> dict[tuple[str, int], str]:
+    """By interface and family the first address, for which ``(em0)`` stands in a rule."""
     shown = app.driver.observe(Query(interfaces=tuple(sorted(names)))).interfaces
     return {
-        name: str(next((a.address for a in found.addresses if a.address.version == 4), name))
+        (name, a.address.version): str(a.address)
         for name, found in shown.items()
+        for a in reversed(found.addresses)
+        if not a.address.is_link_local()
     }
 
 
-def _redirection(rule: ActiveRedirection, addresses: dict[str, str]) -> View:
-    dynamic = rule.host.startswith("(")
+def _redirection(rule: ActiveRedirection, addresses: dict[tuple[str, int], str]) -> View:
+    name = rule.host.strip("()")
+    found = addresses.get((name, rule.address.version), name)
     return {
         "interface": rule.interface,
         "protocol": str(rule.protocol),
-        "address": addresses.get(rule.host.strip("()"), rule.host) if dynamic else rule.host,
+        "address": found if rule.host.startswith("(") else rule.host,
         "port": rule.port,
         "pot_address": str(rule.address),
         "pot_port": rule.pot_port,

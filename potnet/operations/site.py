@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from potnet.config import Config
     from potnet.installation import Installation
     from potnet.installation.settings import Address, Network
-    from potnet.model import Bridge
+    from potnet.model import Bridge, Subnet
     from potnet.store.store import Store
 
 
@@ -156,6 +156,13 @@ class Site:
             subnet = bridge.subnet(self.network.version)
             if subnet is not None and bridge.name != self.shared:
                 yield bridge.name, ip_network(str(subnet.network)), ip_address(str(subnet.gateway))
+
+    def other_family(self) -> Iterator[tuple[str, Subnet]]:
+        """Our own networks of the family that is not shared, by their bridges."""
+        for bridge in self._bridges():
+            subnet = bridge.subnet({4: 6, 6: 4}[self.network.version])
+            if subnet is not None:
+                yield bridge.name, subnet
 
     def own_networks(self, bridge: str | None) -> tuple[str, ...]:
         """What the store calls the networks of a bridge of our own; of the public one for None."""

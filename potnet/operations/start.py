@@ -16,13 +16,13 @@ from potnet.operations.bridging import (
     free_bridge,
     free_epairs,
     look_for_bridges,
-    remember_forwarding,
-    restore_forwarding,
+    remember_switches,
+    restore_switches,
+    switches,
     vnet,
     with_stranded,
 )
 from potnet.operations.common import (
-    FORWARDING,
     NETWORK_LOCK,
     Failures,
     Outcome,
@@ -116,7 +116,7 @@ def _make_network(app: App, pot: Pot) -> tuple[Applied, Run, HostState]:
 
 def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge], HostState]:
     """Names and ports that are free on the host now, and the state that the plan is made from."""
-    if any(a.address is not None for a in pot.attachments):
+    if pot.leased:
         # Rules are about the network of the configuration: it must be the one that addresses come from.
         define_public_network(app)
     bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
@@ -133,7 +133,7 @@ def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge
 
 
 def _query(app: App, pot: Pot, bridges: dict[str, Bridge]) -> Query:
-    routed = any(a.address is not None for a in pot.attachments)
+    routed = bool(pot.leased)
     exports = bool(pot.exports) and ignored_exports(pot) is None
     seen = [path_in(pot.root, name) for name in LOOKED_AT]
     etc = etc_of(pot, app.driver.traits)
@@ -173,18 +173,18 @@ def _apply_network(app: App, pot: Pot, bridges: dict[str, Bridge], state: HostSt
         devfs=wants_devfs(pot, state),
         booted=bool(boot_command(pot, state)),
     )
-    remembered = app.store.remembered(FORWARDING)
+    remembered = switches(app)
     # What is about to be made is recorded first, so that whatever happens it is known.
     with app.store.transaction():
         app.store.put_run(run)
-        remember_forwarding(app, plan, state)
+        remember_switches(app, plan, state)
     try:
         applied = apply(plan, app.driver)
     except BaseException as error:
         if not getattr(error, "left_behind", ()):
             with app.store.transaction():
                 app.store.remove_run(pot.name)
-                restore_forwarding(app, remembered)
+                restore_switches(app, remembered)
         raise
     return applied, run
 
@@ -209,10 +209,12 @@ def _texts(app: App, pot: Pot, state: HostState) -> dict[str, str]:
             domain = (state.hostname or "").partition(".")[2]
             values = {"domain": domain, "nameserver": app.config.dns_address}
             texts["resolv.conf"] = render(own, "resolv.conf.j2", values)
+    families = {address.version for address in pot.leased}
     others = [
         (lease.address, lease.pot)
-        for bridge in dict.fromkeys(a.bridge for a in pot.attachments if a.address is not None)
+        for bridge in dict.fromkeys(a.bridge for a in pot.attachments if a.addresses)
         for lease in neighbours(app.store, bridge)
+        if lease.address.version in families
     ]
     texts["hosts"] = render(own, "hosts.j2", {"name": pot.hostname or pot.name, "neighbours": others})
     return texts

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.actions import Plan, RunInJail, SetForwarding, Step
+from potnet.actions import Plan, RunInJail, Step
 from potnet.apply import apply_all
 from potnet.errors import HostError
 from potnet.host_state import HostState, Query
 from potnet.model import Bridge, HookKind, Pot, Run
-from potnet.operations.bridging import vnet
+from potnet.operations.bridging import forget_switches, vnet
 from potnet.operations.common import (
-    FORWARDING,
     NETWORK_LOCK,
     Failures,
     Outcome,
@@ -104,8 +103,7 @@ def clear_up(app: App, run: Run, jails: HostState) -> bool:
     with app.store.transaction():
         app.store.remove_run(run.pot.name)
         _release_former_addresses(app, run)
-        if any(isinstance(step.action, SetForwarding) for step in plan.steps):
-            app.store.forget(FORWARDING)
+        forget_switches(app, plan)
     return bool(plan.steps)
 
 
@@ -124,7 +122,7 @@ def _observe(app: App, run: Run, bridges: dict[str, Bridge], jail_there: bool) -
     )
     state = app.driver.observe(query)
     host_ends = {a.host_end for a in pot.attachments}
-    routed = [b for b in bridges.values() if b.network is not None]
+    routed = [b for b in bridges.values() if b.subnets]
     absent = [b for b in routed if b.interface not in state.interfaces]
     if absent or any(is_last_pot(b, host_ends, state) for b in routed):
         anchor = app.config.nat_anchor if absent else None
@@ -137,5 +135,4 @@ def _release_former_addresses(app: App, run: Run) -> None:
     """Give back what `set` replaced while the pot ran."""
     pot = app.store.pot(run.pot.name)
     if pot is not None:
-        kept = [(a.bridge, a.address) for a in pot.attachments if a.address is not None]
-        app.store.release_pot(pot.name, keep=kept)
+        app.store.release_pot(pot.name, keep=[pair for a in pot.attachments for pair in a.leases])

@@ -30,6 +30,7 @@ def show_network(asked: Asked) -> View:
             first, last = span_of(network)
             for number in range(first + 1, last):
                 entries.setdefault((network.version, number), _entry(network.version, number, name, "bridge"))
+    entries |= _other_family(site)
     return {
         "network": str(site.network),
         "gateway": str(site.gateway),
@@ -44,7 +45,8 @@ def show_bridge(asked: Asked, name: str) -> View:
     own = asked.store.bridge(name) if asked.store is not None else None
     if own is not None and not own.subnets:
         return {
-            "bridge": name, "network": None, "gateway": None, "size": None, "free": None, "addresses": [],
+            "bridge": name, "network": None, "gateway": None, "network6": None, "size": None, "free": None,
+            "addresses": [],
         }  # fmt: skip
     if name == PUBLIC:
         network, gateway, entries = site.network, site.gateway, _public(site)
@@ -57,10 +59,12 @@ def show_bridge(asked: Asked, name: str) -> View:
         entries |= {key: _entry(*key, pot, "pot") for key, pot in _pots(site) if _lies_in(key, [network])}
     free = network.num_addresses - len(entries) - sum(each.num_addresses for each in inner)
     pots = sum(entry["kind"] == "pot" for entry in entries.values())
+    entries |= _other_family(site, name)
     return {
         "bridge": name,
         "network": str(network),
         "gateway": str(gateway),
+        "network6": str(own.network6) if own is not None and own.network6 is not None else None,
         "size": own.size if own is not None and own.size is not None else free + pots,
         "free": free,
         "addresses": _listed(entries),
@@ -76,6 +80,19 @@ def _public(site: Site) -> _Entries:
     if dns is not None:
         entries[dns] = _entry(*dns, site.dns_name, "dns")
     entries |= {key: _entry(*key, pot, "dns" if key == dns else "pot") for key, pot in _pots(site)}
+    return entries
+
+
+def _other_family(site: Site, bridge: str | None = None) -> _Entries:
+    """What is taken in the networks of bridges beside the family that all share: none is shown whole."""
+    entries: _Entries = {}
+    for name, subnet in site.other_family():
+        if bridge in (None, name) and site.store is not None:
+            owner, version = "" if name == PUBLIC else name, subnet.network.version
+            for number, kind in ((subnet.network.first, "network"), (int(subnet.gateway), "gateway")):
+                entries[version, number] = _entry(version, number, owner, kind)
+            for lease in site.store.leases(subnet.name):
+                entries[version, int(lease.address)] = _entry(version, int(lease.address), lease.pot, "pot")
     return entries
 
 

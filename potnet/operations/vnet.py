@@ -5,28 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.actions import Plan, SetForwarding
+from potnet.actions import Plan
 from potnet.apply import apply, apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import Query
 from potnet.model import PUBLIC, PUBLIC6, Bridge, Pot
 from potnet.operations.bridging import (
+    forget_switches,
     free_bridge,
     look_for_bridges,
-    remember_forwarding,
-    restore_forwarding,
+    remember_switches,
+    restore_switches,
+    switches,
     vnet,
     with_stranded,
 )
 from potnet.operations.common import (
-    FORWARDING,
     NETWORK_LOCK,
     define_public_network,
     external_interface,
-    public_bridge,
+    public_bridges,
     require_bridge,
 )
-from potnet.planning.packet_filter import check_anchors
+from potnet.planning.packet_filter import check_anchors, hides6
 from potnet.planning.vnet import is_up, plan_bridge_down, plan_bridge_up, plan_reload, users_of
 
 if TYPE_CHECKING:
@@ -48,25 +49,28 @@ def vnet_stop(app: App, bridge: str | None) -> bool:
 
 
 def _meant(app: App, name: str | None) -> list[Bridge]:
-    if name in (PUBLIC, PUBLIC6):
-        return [public_bridge(app, 4 if name == PUBLIC else 6)]
-    if name is not None:
-        return [require_bridge(app, name)]
-    return [public_bridge(app, family) for family in app.config.stack.families]
+    if name is None:
+        return list(public_bridges(app, app.config.stack.families))
+    if app.store.bridge(name) is None and name in (PUBLIC, PUBLIC6):
+        made = public_bridges(app, (4,) if name == PUBLIC else (6,))
+        return [bridge for bridge in made if bridge.name == name] or [require_bridge(app, name)]
+    return [require_bridge(app, name)]
 
 
 def _bring_up(app: App, bridge: Bridge) -> bool:
     query = Query(
         names=True,
         interfaces=(bridge.interface,),
-        external=bridge.network is not None and app.config.external_interface is None,
-        packet_filter=bridge.network is not None,
+        external=bool(bridge.subnets) and app.config.external_interface is None,
+        packet_filter=bool(bridge.subnets),
     )
     state = app.driver.observe(query)
     bridge = free_bridge(app, bridge, state)
-    if bridge.network is not None:
+    if bridge.subnets:
         define_public_network(app)
-        for notice in check_anchors(app.config, state.packet_filter, bridge.network):
+        for notice in check_anchors(
+            app.config, state.packet_filter, bridge.subnets[0].network, hides6(bridge)
+        ):
             app.notify(notice)
     if not is_up(bridge, state):
         state = look_for_bridges(app, [bridge], state)
@@ -76,16 +80,17 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
     plan = plan_bridge_up(bridge, known, app.config, state, external)
     if external is not None:
         # Whoever says vnet-start wants it to work: what flushed the anchors does not say so.
-        plan = Plan((*plan.steps, *plan_reload(bridge, app.config, external, _pots_on(app, bridge), up)))
-    remembered = app.store.remembered(FORWARDING)
+        more = plan_reload(bridge, known, app.config, external, _pots_on(app, bridge), up)
+        plan = Plan((*plan.steps, *more))
+    remembered = switches(app)
     with app.store.transaction():
-        remember_forwarding(app, plan, state)
+        remember_switches(app, plan, state)
         app.store.update_bridge(replace(bridge, pinned=True))
     try:
         apply(plan, app.driver)
     except BaseException:
         with app.store.transaction():
-            restore_forwarding(app, remembered)
+            restore_switches(app, remembered)
             app.store.update_bridge(bridge)
         raise
     return not up or not bridge.pinned
@@ -123,8 +128,7 @@ def take_down(app: App, bridge: Bridge) -> bool:
         )
     with app.store.transaction():
         app.store.update_bridge(replace(bridge, pinned=False))
-        if any(isinstance(step.action, SetForwarding) for step in plan.steps):
-            app.store.forget(FORWARDING)
+        forget_switches(app, plan)
     return there or bridge.pinned
 
 

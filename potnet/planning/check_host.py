@@ -15,6 +15,8 @@ from potnet.planning.ownership import owned, running
 from potnet.planning.prepare import anchor_calls
 from potnet.ruleset import NoRules
 
+_OF_BRIDGE = (pf.bridge_anchor, pf.nat6_anchor)
+
 
 def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
     """Recorded starts without their jails, and jails of pots without recorded starts."""
@@ -59,9 +61,11 @@ def compare_shared(facts: Facts, state: HostState) -> Iterator[Drift]:
     yield from _packet_filter(facts, state)
     for anchor, rules in shared_anchors(facts):
         yield from rules_drift(anchor, rules, state)
-    if not state.forwarding[4]:
-        finding = Finding(Kind.FORWARDING_OFF, "IPv4 is forwarded", "it is not", "repair switches it on")
-        yield Drift(finding, (Step(SetForwarding(4, True), None, "pots are routed"),))
+    for family in (4, 6):
+        if routed(facts.wanted, family) and not state.forwarding[family]:
+            what = f"IPv{family} is forwarded"
+            finding = Finding(Kind.FORWARDING_OFF, what, "it is not", "repair switches it on")
+            yield Drift(finding, (Step(SetForwarding(family, True), None, "pots are routed"),))
 
 
 def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
@@ -147,9 +151,9 @@ def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
     parents = {config.rdr_anchor, config.filter_anchor}
     used = {pf.external_anchor(config)}
     used |= {pf.pot_anchor(config, run.pot.name) for run in facts.runs}
-    used |= {pf.bridge_anchor(config, bridge.name) for bridge in facts.accounted}
+    used |= {name(config, b.name) for b in facts.accounted for name in _OF_BRIDGE}
     ours = {pf.pot_anchor(config, name) for name in facts.others}
-    ours |= {pf.bridge_anchor(config, bridge.name) for bridge in facts.bridges}
+    ours |= {name(config, b.name) for b in facts.bridges for name in _OF_BRIDGE}
     for anchor in sorted(state.anchor_names - used):
         if anchor in ours:
             yield _emptied(anchor, "rules", Step(LoadAnchor(anchor, NoRules())))

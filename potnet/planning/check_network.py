@@ -80,7 +80,7 @@ def _set(wanted: InterfaceAddress, name: str, jail: str | None = None, beside: b
 
 
 def _join(bridge: Bridge, end: str, config: Config) -> Step:
-    return Step(AddMember(bridge.interface, end, config.isolate, bridge.network is not None))
+    return Step(AddMember(bridge.interface, end, config.isolate, bool(bridge.subnets)))
 
 
 def _lacks_uplink(bridge: Bridge, found: Interface, facts: Facts) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from netaddr import IPNetwork
+
 from potnet.actions import LoadAnchor, Step
 from potnet.config import Config
 from potnet.findings import Finding, Kind
@@ -12,6 +14,7 @@ from potnet.host_state import AnchorRules, HostState, Listener
 from potnet.model import Bridge, Export, Lease, Run
 from potnet.planning import packet_filter as pf
 from potnet.planning.ownership import running
+from potnet.planning.vnet import bridge_rules, networks6_of
 from potnet.ruleset import NoRules, Ruleset
 
 
@@ -32,6 +35,7 @@ class Facts:
     """What the store knows, as far as a host is to be compared with it.
 
     runs: the recorded starts. active: those of them that are complete and have their jail. bridges: all.
+    site6: the site's own IPv6 prefix.
     external: the external interface. others: pots without a recorded start of whose names there are jails or
     anchors. held: exports whose host port a listener has. lost: leases of pots that are not there.
     """
@@ -39,6 +43,7 @@ class Facts:
     config: Config
     runs: tuple[Run, ...]
     bridges: tuple[Bridge, ...]
+    site6: IPNetwork | None = None
     external: str | None = None
     active: tuple[Run, ...] = ()
     others: frozenset[str] = frozenset()
@@ -74,16 +79,21 @@ class Facts:
 
     def rules_of(self, run: Run) -> Ruleset:
         """What the anchor of a running pot is to hold."""
-        home = next((a.bridge for a in run.pot.attachments if a.address is not None), "")
+        home = next((a.bridge for a in run.pot.attachments if a.addresses), "")
         bridge = self.bridge(home)
         if bridge is None or self.external is None:
             return NoRules()
-        return pf.pot_rules(run.pot, bridge, self.config, self.external)
+        return pf.pot_rules(run.pot, bridge, self.config, self.external, self.networks6)
+
+    @property
+    def networks6(self) -> tuple[IPNetwork, ...]:
+        """All IPv6 networks of pots."""
+        return networks6_of(self.bridges, self.site6)
 
 
-def routed(bridges: Iterable[Bridge]) -> bool:
-    """Whether one of these needs forwarding, NAT and the packet filter."""
-    return any(bridge.network is not None for bridge in bridges)
+def routed(bridges: Iterable[Bridge], family: int = 4) -> bool:
+    """Whether one of these needs forwarding of that family; of IPv4 also NAT and the packet filter."""
+    return any(bridge.subnet(family) is not None for bridge in bridges)
 
 
 def shared_anchors(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
@@ -99,9 +109,14 @@ def shared_anchors(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
 
 def bridge_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Bridge], ...]:
     """The anchors of the bridges that are to be up."""
-    config = facts.config
-    found = ((pf.bridge_anchor(config, b.name), pf.bridge_isolation(config, b), b) for b in facts.wanted)
-    return tuple(each for each in found if each[1] != NoRules())
+    if facts.external is None:
+        return ()
+    return tuple(
+        (anchor, rules, bridge)
+        for bridge in facts.wanted
+        for anchor, rules, _ in bridge_rules(bridge, facts.networks6, facts.config, facts.external)
+        if rules != NoRules()
+    )
 
 
 def pot_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Run], ...]:

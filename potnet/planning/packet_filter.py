@@ -12,7 +12,7 @@ from netaddr import IPNetwork
 from potnet.config import Config
 from potnet.errors import HostError
 from potnet.host_state import PacketFilter
-from potnet.model import Bridge, BridgeKind, Export, Pot
+from potnet.model import Bridge, BridgeKind, Pot
 from potnet.ruleset import (
     BridgeIsolation,
     ExternalIsolation,
@@ -52,45 +52,79 @@ def external_anchor(config: Config) -> str:
     return f"{config.filter_anchor}/ext"
 
 
+def nat6_anchor(config: Config, bridge: str) -> str:
+    """The anchor with the NAT of one bridge's IPv6 network; no pot's name has a dot."""
+    return f"{config.rdr_anchor}/{bridge}.6"
+
+
 def source_nat(config: Config, external: str) -> SourceNat:
     return SourceNat(config.network, outlets(config, external))
+
+
+def source_nat6(config: Config, bridge: Bridge, external: str) -> Ruleset:
+    """What the anchor of `nat6_anchor` has to hold; the outlets beside the main one are of IPv4."""
+    if bridge.network6 is None or not hides6(bridge):
+        return NoRules()
+    return SourceNat(bridge.network6, (Outlet(external),), (bridge.network6,))
 
 
 def external_isolation(config: Config, external: str) -> ExternalIsolation:
     return ExternalIsolation(config.network, outlets(config, external))
 
 
-def bridge_isolation(config: Config, bridge: Bridge) -> Ruleset:
-    """The rules of a private bridge; the public one is kept apart by those of the others."""
-    if bridge.network is None or bridge.kind is not BridgeKind.PRIVATE:
+def bridge_isolation(
+    config: Config, bridge: Bridge, external: str = "", networks6: tuple[IPNetwork, ...] = ()
+) -> Ruleset:
+    """The rules of a bridge; the public one is kept apart by those of the others.
+
+    networks6: all of the pots', which are of no matter to a bridge that carries IPv4 only.
+    """
+    own = tuple(subnet.network for subnet in bridge.subnets)
+    hidden = bridge.network6 if hides6(bridge) else None
+    others: tuple[IPNetwork, ...] = ()
+    if own and bridge.kind is BridgeKind.PRIVATE:
+        others = (config.network, *(networks6 if bridge.network6 is not None else ()))
+    if not others and hidden is None:
         return NoRules()
-    return BridgeIsolation(bridge.interface, bridge.network, config.network)
-
-
-def redirection(pot: Pot, export: Export) -> Redirection | None:
-    """The redirection of an export; None while it has no host port or the pot no IPv4 address."""
-    if pot.ipv4 is None or export.host_port is None:
-        return None
-    return Redirection(export.protocol, export.host_port, pot.ipv4, export.pot_port, export.loopback)
+    sides = outlets(config, external) if hidden is not None else ()
+    return BridgeIsolation(bridge.interface, own, others, hidden, sides)
 
 
 def redirections(pot: Pot) -> tuple[Redirection, ...]:
-    """A pot's exports as redirections; empty for a pot that needs none."""
-    found = (redirection(pot, export) for export in pot.exports)
-    return tuple(r for r in found if r is not None)
+    """A pot's exports that have a host port, for each of its leased addresses; empty if it needs none.
+
+    From the host itself, by loopback, only those of IPv4 are reached: ::1 is translated by neither platform.
+    """
+    return tuple(
+        Redirection(e.protocol, e.host_port, address, e.pot_port, e.loopback and address.version == 4)
+        for e in pot.exports
+        for address in pot.leased
+        if e.host_port is not None
+    )
 
 
-def pot_rules(pot: Pot, bridge: Bridge, config: Config, external: str) -> Ruleset:
+def pot_rules(
+    pot: Pot, bridge: Bridge, config: Config, external: str, networks6: tuple[IPNetwork, ...] = ()
+) -> Ruleset:
     """What the anchor of a pot has to hold."""
     items = redirections(pot)
     if not items:
         return NoRules()
-    return Redirections(bridge.interface, config.network, outlets(config, external), items)
+    sources6 = networks6 if any(item.address.version == 6 for item in items) else ()
+    return Redirections(bridge.interface, config.network, outlets(config, external), items, sources6)
 
 
-def check_anchors(config: Config, found: PacketFilter, network: IPNetwork) -> tuple[str, ...]:
+def hides6(bridge: Bridge) -> bool:
+    """Whether the outside sees the IPv6 network of a bridge as the host's own address (NAT)."""
+    return bridge.network6 is not None and not bridge.routed6
+
+
+def check_anchors(
+    config: Config, found: PacketFilter, network: IPNetwork, nat6: bool = False
+) -> tuple[str, ...]:
     """Refuse a host on which the rules would have no effect; pf itself would not say so.
 
+    nat6: IPv6 networks are to be translated, which is done in the anchors of redirection.
     Returns notices about what works without, a line each. Raises HostError.
     """
     if found.self_contained:
@@ -104,6 +138,8 @@ def check_anchors(config: Config, found: PacketFilter, network: IPNetwork) -> tu
     missing = []
     if config.nat_anchor not in found.nat_anchors:
         missing.append(f'nat-anchor "{config.nat_anchor}"')
+    if nat6 and nested not in found.nat_anchors:
+        missing.append(f'nat-anchor "{nested}"')
     if nested not in found.rdr_anchors:
         missing.append(f'rdr-anchor "{nested}"')
     if missing:

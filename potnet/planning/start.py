@@ -63,8 +63,9 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     if not pot.network_type.bridged:
         notices += _check_shared(pot, state)
         return Plan((*files, start_jail), tuple(notices))
-    if any(a.address is not None for a in pot.attachments):
-        notices += pf.check_anchors(config, state.packet_filter, config.network)
+    if pot.leased:
+        hidden = any(pf.hides6(b) for b in around.bridges.values())
+        notices += pf.check_anchors(config, state.packet_filter, config.network, hidden)
     steps: list[Step] = []
     for attachment in pot.attachments:
         bridge = around.bridges[attachment.bridge]
@@ -147,7 +148,7 @@ def _epair(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> 
     return [
         Step(create, DestroyInterface(attachment.host_end), f"from {bridge.name} to the jail"),
         Step(SetMac(attachment.jail_end, attachment.mac), None, "the same at every start"),
-        Step(AddMember(bridge.interface, attachment.host_end, config.isolate, bridge.network is not None)),
+        Step(AddMember(bridge.interface, attachment.host_end, config.isolate, bool(bridge.subnets))),
     ]
 
 
@@ -156,11 +157,13 @@ def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[S
     steps = [Step(SetAddress("lo0", LOOPBACK, 8, pot.name), None, "loopback")]
     for attachment in pot.attachments:
         bridge = around.bridges[attachment.bridge]
-        if attachment.address is not None and bridge.network is not None and bridge.gateway is not None:
-            prefix = bridge.network.prefixlen
-            steps.append(Step(SetAddress(attachment.jail_end, attachment.address, prefix, pot.name)))
-            steps.append(Step(AddDefaultRoute(bridge.gateway, pot.name)))
-        else:
+        for address in attachment.addresses:
+            subnet = bridge.subnet(address.version)
+            if subnet is not None:
+                prefix = subnet.network.prefixlen
+                steps.append(Step(SetAddress(attachment.jail_end, address, prefix, pot.name)))
+                steps.append(Step(AddDefaultRoute(subnet.gateway, pot.name)))
+        if not attachment.addresses:
             steps.append(Step(AcceptAdvertisements(attachment.jail_end, pot.name), None, "SLAAC"))
             if state.traits.own_programs and _has_rtsol(pot, state):
                 steps.append(Step(SolicitRouter(attachment.jail_end, pot.name)))
@@ -172,10 +175,11 @@ def _has_rtsol(pot: Pot, state: HostState) -> bool:
 
 
 def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
-    attachment = next((a for a in pot.attachments if a.address is not None), None)
+    attachment = next((a for a in pot.attachments if a.addresses), None)
     if attachment is None or around.external is None:
         return []
-    rules = pf.pot_rules(pot, around.bridges[attachment.bridge], config, around.external)
+    bridge, networks6 = around.bridges[attachment.bridge], around.vnet.networks6
+    rules = pf.pot_rules(pot, bridge, config, around.external, networks6)
     if rules == NoRules():
         return []
     anchor = pf.pot_anchor(config, pot.name)
@@ -184,7 +188,7 @@ def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
 
 def ignored_exports(pot: Pot) -> str | None:
     """Why a pot's exports have no effect; None when they have."""
-    if pot.network_type.bridged and pot.stack is not Stack.IPV6:
+    if pot.leased:
         return None
     kind = "an IPv6 stack" if pot.network_type.bridged else f"network type {pot.network_type}"
     reached = (

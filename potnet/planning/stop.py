@@ -52,7 +52,7 @@ def _exports(run: Run, bridges: Mapping[str, Bridge], config: Config) -> list[St
     held = Redirections(bridge.interface if bridge else "", config.network, (), gone)
     return [
         Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules(), held)),
-        Step(KillStates(gone, run.pot.ipv4), None, "a connection outlives the rule that let it in"),
+        Step(KillStates(gone, run.pot.leased), None, "a connection outlives the rule that let it in"),
     ]
 
 
@@ -93,7 +93,7 @@ def _bridges(
         absent = bridge.interface not in state.interfaces
         if absent or is_last_pot(bridge, host_ends, state):
             same_boot = not absent or state.nat_loaded or run.jid is None
-            known = vnet if same_boot else replace(vnet, forwarding_set=False)
+            known = vnet if same_boot else replace(vnet, forwarding_set=frozenset())
             steps += plan_bridge_down(bridge, known, config, state).steps
             # What is planned to go is gone for the plan of the next one.
             state = replace(state, pot_bridges=state.pot_bridges - {bridge.interface})

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from netaddr import IPAddress, IPNetwork
+from netaddr import IPAddress, IPNetwork, cidr_merge
 
 from potnet.actions import (
     AddMember,
     CreateBridge,
     DestroyInterface,
+    KeepRouter,
     LoadAnchor,
     Plan,
+    RemoveAddress,
     SetAddress,
     SetForwarding,
     Step,
@@ -24,6 +26,9 @@ from potnet.model import GROUP, Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf
 from potnet.ruleset import NoRules, Ruleset
 
+#: An anchor, what it has to hold, and why.
+WantedRules = tuple[str, Ruleset, str]
+
 #: What the text beside each bridge of ours begins with.
 DESCRIPTION = f"{GROUP} bridge "
 
@@ -32,24 +37,40 @@ DESCRIPTION = f"{GROUP} bridge "
 class Vnet:
     """What potnet knows of its bridges beside the one in question.
 
-    bridges: all of them. forwarding_set: potnet itself switched IPv4 forwarding on. stranded: by bridge,
-    the epairs of running pots, which are on none when somebody has destroyed it under them.
+    bridges: all of them. forwarding_set: the families whose forwarding potnet itself switched on. site6: the
+    prefix of the site's own IPv6 networks. router_kept: where it made the host go on to learn its routers.
+    stranded: by bridge, the epairs of running pots, which are on none when somebody has destroyed it under
+    them.
     """
 
     bridges: tuple[Bridge, ...] = ()
-    forwarding_set: bool = False
+    forwarding_set: frozenset[int] = frozenset()
+    site6: IPNetwork | None = None
+    router_kept: str | None = None
     stranded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def others_up(self, bridge: Bridge, state: HostState) -> bool:
-        """Whether another bridge with IPv4 is on the host."""
-        return any(
-            b.interface in state.pot_bridges and b.name != bridge.name and b.kind is not BridgeKind.PUBLIC6
+    def others_up(self, bridge: Bridge, state: HostState, family: int = 4) -> tuple[Bridge, ...]:
+        """The other bridges on the host with a network of that family."""
+        return tuple(
+            b
             for b in self.bridges
+            if b.interface in state.pot_bridges and b.name != bridge.name and b.subnet(family)
         )
 
     @property
     def gateways(self) -> frozenset[IPAddress]:
-        return frozenset(b.gateway for b in self.bridges if b.gateway is not None)
+        return frozenset(subnet.gateway for b in self.bridges for subnet in b.subnets)
+
+    @property
+    def networks6(self) -> tuple[IPNetwork, ...]:
+        """All IPv6 networks of pots, those of the site as one."""
+        return networks6_of(self.bridges, self.site6)
+
+
+def networks6_of(bridges: Iterable[Bridge], site6: IPNetwork | None) -> tuple[IPNetwork, ...]:
+    """The IPv6 networks of these bridges, those of the site's prefix as one."""
+    given = [b.network6 for b in bridges if b.network6 is not None]
+    return tuple(cidr_merge([*given, *([site6] if site6 is not None and given else [])]))
 
 
 def description(bridge: Bridge) -> str:
@@ -62,7 +83,7 @@ def is_up(bridge: Bridge, state: HostState) -> bool:
     found = state.interfaces.get(bridge.interface)
     if found is None or not found.up:
         return False
-    return bridge.gateway is None or found.has(bridge.gateway)
+    return all(found.has(subnet.gateway) for subnet in bridge.subnets)
 
 
 def plan_bridge_up(
@@ -74,7 +95,7 @@ def plan_bridge_up(
     external = check_external(external, state)
     if bridge.kind is BridgeKind.PUBLIC6:
         return _public6_up(bridge, vnet, config, state, external)
-    return _ipv4_up(bridge, vnet, config, state, external)
+    return _routed_up(bridge, vnet, config, state, external)
 
 
 def check_external(external: str | None, state: HostState) -> str:
@@ -89,24 +110,23 @@ def check_external(external: str | None, state: HostState) -> str:
     return external
 
 
-def _ipv4_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str) -> Plan:
-    if bridge.network is None or bridge.gateway is None:
-        raise HostError(f"bridge {bridge.name} has no network")
-    _refuse_overlap(bridge.network, vnet, config, state)
-    steps: list[Step] = []
-    if not vnet.others_up(bridge, state):
-        steps += _host_wide(config, external, state)
-    rules = pf.bridge_isolation(config, bridge)
-    if rules != NoRules():
-        anchor = pf.bridge_anchor(config, bridge.name)
-        steps.append(
-            Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules(), rules), "keep the bridge private")
-        )
-    if bridge.interface not in state.interfaces:
+def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str) -> Plan:
+    for subnet in bridge.subnets:
+        _refuse_overlap(subnet.network, vnet, config, state)
+    # A bridge that lacks something is in use: what it has by now does not go with what is added.
+    new = bridge.interface not in state.interfaces
+    shared = () if vnet.others_up(bridge, state) else _host_rules(config, external)
+    own = bridge_rules(bridge, vnet.networks6, config, external)
+    steps = [*_load(shared, new), *_forward(bridge, vnet, external, state), *_load(own, new)]
+    if new:
         create = CreateBridge(bridge.interface, description(bridge))
         steps.append(Step(create, DestroyInterface(bridge.interface), f"the bridge {bridge.name}"))
-    address = SetAddress(bridge.interface, bridge.gateway, bridge.network.prefixlen)
-    steps.append(Step(address, None, "its address is the pots' gateway"))
+    found = state.interfaces.get(bridge.interface)
+    for subnet in bridge.subnets:
+        if found is None or not found.has(subnet.gateway) or not found.up:
+            address = SetAddress(bridge.interface, subnet.gateway, subnet.network.prefixlen)
+            undo = None if new else RemoveAddress(bridge.interface, subnet.gateway)
+            steps.append(Step(address, undo, "its address is the pots' gateway"))
     return Plan((*steps, *_rejoin(bridge, vnet, config, state)))
 
 
@@ -115,27 +135,56 @@ def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> lis
     if bridge.interface in state.interfaces:
         return []
     left = [end for end in vnet.stranded.get(bridge.name, ()) if end in state.own]
-    hairpin = bridge.network is not None
+    hairpin = bool(bridge.subnets)
     return [
         Step(AddMember(bridge.interface, end, config.isolate, hairpin), None, "a pot that runs")
         for end in left
     ]
 
 
-def _host_wide(config: Config, external: str, state: HostState) -> list[Step]:
-    """What the first bridge with IPv4 needs, before it exists, so that it is never up without it."""
-    nat, outside = pf.nat_anchor(config), pf.external_anchor(config)
-    steps = [
-        Step(LoadAnchor(nat, pf.source_nat(config, external)), LoadAnchor(nat, NoRules()), "pots reach out"),
-        Step(
-            LoadAnchor(outside, pf.external_isolation(config, external)),
-            LoadAnchor(outside, NoRules()),
+def _host_rules(config: Config, external: str) -> tuple[WantedRules, ...]:
+    """What the first bridge needs, before it exists, so that it is never up without it."""
+    return (
+        (pf.nat_anchor(config), pf.source_nat(config, external), "pots reach out"),
+        (
+            pf.external_anchor(config),
+            pf.external_isolation(config, external),
             "nothing reaches pots but exports",
         ),
+    )
+
+
+def _forward(bridge: Bridge, vnet: Vnet, external: str, state: HostState) -> list[Step]:
+    """Forwarding in the families of a bridge."""
+    wanted = [subnet.network.version for subnet in bridge.subnets]
+    missing = [f for f in wanted if not state.forwarding[f] and not vnet.others_up(bridge, state, f)]
+    steps = []
+    if 6 in missing and state.learns_router:
+        keep = Step(KeepRouter(external, True), KeepRouter(external, False), "the host's default route stays")
+        steps.append(keep)
+    return steps + [Step(SetForwarding(f, True), SetForwarding(f, False), "pots are routed") for f in missing]
+
+
+def bridge_rules(
+    bridge: Bridge, networks6: tuple[IPNetwork, ...], config: Config, external: str = ""
+) -> tuple[WantedRules, ...]:
+    """The anchors of one bridge; networks6: those of all pots."""
+    return (
+        (
+            pf.bridge_anchor(config, bridge.name),
+            pf.bridge_isolation(config, bridge, external, networks6),
+            "keep the bridge private",
+        ),
+        (pf.nat6_anchor(config, bridge.name), pf.source_nat6(config, bridge, external), "pots reach out"),
+    )
+
+
+def _load(wanted: Iterable[WantedRules], undo: bool) -> list[Step]:
+    return [
+        Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules(), rules) if undo else None, why)
+        for anchor, rules, why in wanted
+        if rules != NoRules()
     ]
-    if not state.forwarding[4]:
-        steps.append(Step(SetForwarding(4, True), SetForwarding(4, False), "pots are routed"))
-    return steps
 
 
 def _public6_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str) -> Plan:
@@ -163,10 +212,11 @@ def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostS
         # Two halves are how a VPN puts itself before the default route.
         if destination.version != network.version or destination.prefixlen <= 1:
             continue
+        alone = 32 if destination.version == 4 else 128
         ours = (
             route.interface in state.pot_bridges
             or destination in known
-            or (destination.prefixlen == 32 and destination.ip in vnet.gateways)
+            or (destination.prefixlen == alone and destination.ip in vnet.gateways)
         )
         if not ours and (destination in network or network in destination):
             raise HostError(
@@ -176,21 +226,23 @@ def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostS
 
 
 def plan_reload(
-    bridge: Bridge, config: Config, external: str, pots: Sequence[Pot], up: bool
+    bridge: Bridge, vnet: Vnet, config: Config, external: str, pots: Sequence[Pot], up: bool
 ) -> tuple[Step, ...]:
     """Fills the anchors of a bridge and of the pots on it anew, whatever they hold.
 
     up: the bridge is there; else the plan that makes it has filled its own already.
     """
-    if bridge.network is None:
+    if not bridge.subnets:
         return ()
     wanted: dict[str, Ruleset] = {}
     if up:
         # In the order in which a bridge comes up: on some hosts all else stands on the first.
-        wanted[pf.nat_anchor(config)] = pf.source_nat(config, external)
-        wanted[pf.external_anchor(config)] = pf.external_isolation(config, external)
-        wanted[pf.bridge_anchor(config, bridge.name)] = pf.bridge_isolation(config, bridge)
-    wanted |= {pf.pot_anchor(config, pot.name): pf.pot_rules(pot, bridge, config, external) for pot in pots}
+        both = (*_host_rules(config, external), *bridge_rules(bridge, vnet.networks6, config, external))
+        wanted |= {anchor: rules for anchor, rules, _ in both}
+    wanted |= {
+        pf.pot_anchor(config, pot.name): pf.pot_rules(pot, bridge, config, external, vnet.networks6)
+        for pot in pots
+    }
     return tuple(
         Step(LoadAnchor(anchor, rules), None, "as it should be")
         for anchor, rules in wanted.items()
@@ -199,7 +251,7 @@ def plan_reload(
 
 
 def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> Plan:
-    """Takes a bridge away, and with the last one of IPv4 what only bridges need."""
+    """Takes a bridge away, and with the last one of a family what only bridges need."""
     steps: list[Step] = []
     if bridge.interface in state.interfaces:
         steps.append(Step(DestroyInterface(bridge.interface), None, "no pot is left on it"))
@@ -207,15 +259,27 @@ def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostStat
         steps.append(Step(DestroyInterface(bridge.interface), None, "somebody took it, and not all of it"))
     if bridge.kind is BridgeKind.PUBLIC6:
         return Plan(tuple(steps))
-    rules = pf.bridge_isolation(config, bridge)
-    if rules != NoRules():
-        steps.append(Step(LoadAnchor(pf.bridge_anchor(config, bridge.name), NoRules(), rules)))
+    steps += [
+        Step(LoadAnchor(anchor, NoRules(), rules))
+        for anchor, rules, _ in bridge_rules(bridge, vnet.networks6, config)
+        if rules != NoRules()
+    ]
+    steps += _forward_no_more(bridge, vnet, state)
     if not vnet.others_up(bridge, state):
-        if vnet.forwarding_set:
-            steps.append(Step(SetForwarding(4, False), None, "potnet had switched it on"))
         steps.append(Step(LoadAnchor(pf.external_anchor(config), NoRules())))
         steps.append(Step(LoadAnchor(pf.nat_anchor(config), NoRules())))
     return Plan(tuple(steps))
+
+
+def _forward_no_more(bridge: Bridge, vnet: Vnet, state: HostState) -> list[Step]:
+    steps = []
+    for subnet in bridge.subnets:
+        family = subnet.network.version
+        if family in vnet.forwarding_set and not vnet.others_up(bridge, state, family):
+            steps.append(Step(SetForwarding(family, False), None, "potnet had switched it on"))
+            if family == 6 and vnet.router_kept is not None:
+                steps.append(Step(KeepRouter(vnet.router_kept, False), None, "potnet had switched it on"))
+    return steps
 
 
 def is_last_pot(bridge: Bridge, host_ends: Collection[str], state: HostState) -> bool:

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from netaddr import IPAddress, IPNetwork
 
 from potnet.findings import Finding, Kind
-from potnet.model import Export, Transport
+from potnet.model import Bridge, BridgeKind, Export, Transport
 
 NETWORK: dict[str, Any] = {
     "network": "10.192.0.0/10",
@@ -113,7 +114,7 @@ INFO_TEXT = (
 )
 TREE = {
     "name": "stove", "kind": "private", "interface": "bridge1", "network": "10.192.0.16/29",
-    "gateway": "10.192.0.17", "size": 4, "state": "up", "pots": ["kettle", "pan"],
+    "gateway": "10.192.0.17", "network6": None, "size": 4, "state": "up", "pots": ["kettle", "pan"],
 }  # fmt: skip
 TREE6 = TREE | {
     "name": "public6", "kind": "public6", "network": None, "gateway": None, "size": None, "pots": [],
@@ -228,7 +229,10 @@ def outcome(name: str, changed: bool) -> SimpleNamespace:
     return SimpleNamespace(name=name, changed=changed)
 
 
-BRIDGE_MADE = SimpleNamespace(name="stove", network="10.192.0.16/29", gateway="10.192.0.17")
+BRIDGE_MADE = Bridge(
+    "stove", BridgeKind.PRIVATE, 0, IPNetwork("10.192.0.16/29"), IPAddress("10.192.0.17")
+)
+BRIDGE_MADE6 = replace(BRIDGE_MADE, network6=IPNetwork("fd00:192::/64"))
 EXPORTED = SimpleNamespace(name="c", exports=(Export(Transport.TCP, 80, 30080), Export(Transport.UDP, 53)))
 INIT = SimpleNamespace(done=("pf.conf changed",), load_commands=("service pf reload",), loaded=False)
 DONE = [
@@ -260,6 +264,14 @@ DONE = [
         "create-private-bridge -B stove -S 4", "create_private_bridge", BRIDGE_MADE,
         "stove created: 10.192.0.16/29, gateway 10.192.0.17\n",
         {"name": "stove", "changed": True, "network": "10.192.0.16/29", "gateway": "10.192.0.17"},
+    ),
+    (
+        "create-private-bridge -B stove -S 4 -6 fd00:192::/64", "create_private_bridge", BRIDGE_MADE6,
+        "stove created: 10.192.0.16/29, gateway 10.192.0.17; fd00:192::/64, gateway fd00:192::1\n",
+        {
+            "name": "stove", "changed": True, "network": "10.192.0.16/29", "gateway": "10.192.0.17",
+            "network6": "fd00:192::/64", "gateway6": "fd00:192::1",
+        },
     ),
     ("vnet-start", "vnet_start", True, "bridge public is up\n", {"name": "public", "changed": True}),
     (

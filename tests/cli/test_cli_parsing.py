@@ -67,7 +67,11 @@ def test_long_options(stage: Any, potnet: Callable[..., Any]) -> None:
         ("export-ports -p c -e 80:3 -e udp:53", ("export_ports", ("c", ("80:3", "udp:53"), False), {})),
         ("export-ports -e 80 --loopback", ("export_ports", (None, ("80",), True), {})),
         ("export-ports -p c --none", ("export_ports", ("c", (), False), {})),
-        ("create-private-bridge -B stove -S 4", ("create_private_bridge", ("stove", 4), {})),
+        ("create-private-bridge -B stove -S 4", ("create_private_bridge", ("stove", 4, None, False), {})),
+        (
+            "create-private-bridge -B stove -S 4 -6 auto --routed",
+            ("create_private_bridge", ("stove", 4, "auto", True), {}),
+        ),
         ("vnet-start", ("vnet_start", (None,), {})),
         ("vnet-start -B stove", ("vnet_start", ("stove",), {})),
         ("vnet-stop -B stove", ("vnet_stop", ("stove",), {})),
@@ -106,7 +110,7 @@ def test_calls(
     stage: Any, potnet: Callable[..., Any], line: str, call: tuple[str, tuple[object, ...], dict[str, object]]
 ) -> None:
     stage.answers |= {"export_ports": POT, "run": 0, "execute": 0, "list_pots": [], "list_bridges": []}
-    stage.answers["create_private_bridge"] = SimpleNamespace(name="stove", network="n", gateway="g")
+    stage.answers["create_private_bridge"] = SimpleNamespace(name="stove", subnets=())
     stage.answers |= {"check": (), "repair": SimpleNamespace(mended=(), left=())}
     stage.answers["init"] = SimpleNamespace(done=(), load_commands=(), loaded=False)
     # JSON, so that no view needs to be complete here.

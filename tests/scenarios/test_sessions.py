@@ -210,7 +210,7 @@ def test_json_is_what_the_manual_says(potnet: Session) -> None:
         "network", "gateway", "dns", "pot", "bridge", "broadcast",
     }  # fmt: skip
     bridge = json.loads(potnet("show -b stove -o json"))
-    assert set(bridge) == {"bridge", "network", "gateway", "size", "free", "addresses"}
+    assert set(bridge) == {"bridge", "network", "gateway", "network6", "size", "free", "addresses"}
     assert (bridge["size"], bridge["free"]) == (4, 5)
     assert "redirections" in json.loads(potnet("show -p casserole -o json"))
 

@@ -115,8 +115,11 @@ class FreeBSD:
     def _killing(self, action: KillStates) -> tuple[Command, ...]:
         """One command for all that leads to a pot; pfctl(8) takes the way in only state by state."""
         whole = action.whole_pot
-        keys = redirected_states(self._observer.states(), action.redirections, outward=whole is None)
-        towards = (Command(("pfctl", "-k", "0.0.0.0/0", "-k", str(whole))),) if whole and keys else ()
+        keys = redirected_states(self._observer.states(), action.redirections, outward=not whole)
+        towards = [
+            Command(("pfctl", "-k", "0.0.0.0/0" if address.version == 4 else "::/0", "-k", str(address)))
+            for address in (whole if keys else ())
+        ]
         return (*towards, *(Command(("pfctl", "-k", "id", "-k", key)) for key in keys))
 
 

@@ -6,7 +6,7 @@ from netaddr import IPAddress
 
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse
-from potnet.drivers.freebsd.render import FORWARDING
+from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
@@ -19,6 +19,7 @@ from potnet.host_state import (
     JailState,
     PacketFilter,
     Query,
+    Route,
     Usage,
 )
 from potnet.model import BRIDGE_GROUP, GROUP
@@ -50,9 +51,7 @@ class Observer:
             external=self._external() if query.external else None,
             packet_filter=self._packet_filter(query.filter_local) if query.packet_filter else PacketFilter(),
             forwarding=self._forwarding() if query.forwarding else {},
-            routes=parse.routes(self._out("netstat", "--libxo", "json", "-rn", "-f", "inet"))
-            if query.routes
-            else (),
+            routes=(*self._routes("inet", query.routes), *self._routes("inet6", query.routes6)),
             listeners=parse.listeners(self._out("sockstat", "-46l")) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
             files={**self._directories(query.directories), **self._files(query.files)},
@@ -67,6 +66,7 @@ class Observer:
             jail_networks=self._jail_networks(query.jail_networks),
             anchor_names=frozenset(name for parent in query.anchor_parents for name in self._below(parent)),
             traffic=parse.traffic(self._out("netstat", "--libxo", "json", "-ibn")) if query.traffic else {},
+            learns_router=self._learns_router(query.learns_router) if query.learns_router else False,
         )
 
     def real_path(self, path: str) -> str | None:
@@ -234,6 +234,16 @@ class Observer:
     def _forwarding(self) -> dict[int, bool]:
         values = self._sysctls(tuple(FORWARDING.values()))
         return {family: bool(value) for family, value in zip(FORWARDING, values, strict=True)}
+
+    def _routes(self, family: str, wanted: bool) -> tuple[Route, ...]:
+        if not wanted:
+            return ()
+        return parse.routes(self._out("netstat", "--libxo", "json", "-rn", "-f", family))
+
+    def _learns_router(self, interface: str) -> bool:
+        # The setting of the host that keeps them in spite of forwarding may be the administrator's own.
+        text = self._optional("ifconfig", interface) or ""
+        return parse.accepts_advertisements(text) and self._sysctls((KEEP_ROUTER,)) == (0,)
 
     def _port_range(self) -> tuple[int, int]:
         reserved, first = self._sysctls(_PORT_RANGE)

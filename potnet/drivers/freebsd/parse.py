@@ -84,6 +84,11 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
     )
 
 
+def accepts_advertisements(text: str) -> bool:
+    """Whether ifconfig(8) shows an interface that configures itself from router advertisements."""
+    return re.search(r"^\tnd6 options=\S*[<,]ACCEPT_RTADV[,>]", text, re.MULTILINE) is not None
+
+
 def _second(line: str) -> str:
     """The word behind the one that says what it is."""
     words = line.split()

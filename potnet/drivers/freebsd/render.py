@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import singledispatchmethod
 from pathlib import Path
 
+from netaddr import IPNetwork
+
 from potnet.actions import (
     AcceptAdvertisements,
     Action,
@@ -24,6 +26,7 @@ from potnet.actions import (
     Fetch,
     FilterLocal,
     Jail,
+    KeepRouter,
     LoadAnchor,
     LoadRules,
     MoveToJail,
@@ -65,6 +68,8 @@ from potnet.ruleset import (
 Render = Callable[[str, dict[str, object]], str]
 
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
+#: With it a host that forwards is still a customer edge router (RFC 6204, W-3), which learns its own router.
+KEEP_ROUTER = "net.inet6.ip6.rfc6204w3"
 
 
 class Renderer:
@@ -136,9 +141,11 @@ class Renderer:
     @_commands.register
     def _(self, action: SetAddress) -> tuple[Command, ...]:
         where = ("-j", action.jail) if action.jail else ()
-        family = "inet" if action.address.version == 4 else "inet6"
-        address = (f"{action.address}/{action.prefix}", *(("alias",) if action.beside else ()))
-        return _one("ifconfig", *where, action.interface, family, *address, "up")
+        network = f"{action.address}/{action.prefix}"
+        # An interface made here does not speak IPv6 until it is told to.
+        words = ("inet", network) if action.address.version == 4 else ("inet6", network, "-ifdisabled")
+        beside = ("alias",) if action.beside else ()
+        return _one("ifconfig", *where, action.interface, *words, *beside, "up")
 
     @_commands.register
     def _(self, action: RemoveAddress) -> tuple[Command, ...]:
@@ -164,6 +171,10 @@ class Renderer:
     @_commands.register
     def _(self, action: SetForwarding) -> tuple[Command, ...]:
         return _one("sysctl", f"{FORWARDING[action.family]}={int(action.enabled)}")
+
+    @_commands.register
+    def _(self, action: KeepRouter) -> tuple[Command, ...]:
+        return _one("sysctl", f"{KEEP_ROUTER}={int(action.enabled)}")
 
     @_commands.register
     def _(self, action: LoadAnchor) -> tuple[Command, ...]:
@@ -267,13 +278,22 @@ class Renderer:
         match rules:
             case NoRules():
                 return ""
-            case SourceNat(network, outlets):
-                return self._template("pf-nat.conf.j2", {"network": network, "outlets": _outlets(outlets)})
+            case SourceNat(network, outlets, inside):
+                values = {"network": network, "outlets": _outlets(outlets), "inside": inside}
+                return self._template("pf-nat.conf.j2", values)
             case ExternalIsolation(network, outlets):
                 return self._template("pf-ext.conf.j2", {"network": network, "outlets": _outlets(outlets)})
-            case BridgeIsolation(bridge, own, network):
-                return self._template("pf-bridge.conf.j2", {"bridge": bridge, "own": own, "network": network})
-            case Redirections(bridge, network, outlets, items):
+            case BridgeIsolation(bridge, own, others, hidden, outlets):
+                return self._template(
+                    "pf-bridge.conf.j2",
+                    {
+                        "bridge": bridge,
+                        "others": _others(own, others),
+                        "hidden": hidden,
+                        "outlets": _outlets(outlets),
+                    },
+                )
+            case Redirections(bridge, network, outlets, items, networks6):
                 sides = _outlets(outlets)
                 return self._template(
                     "pf-rdr.conf.j2",
@@ -283,12 +303,22 @@ class Renderer:
                         "outlets": sides,
                         "hosts": " ".join(str(side["host"]) for side in sides),
                         "items": items,
+                        "networks6": networks6,
                     },
                 )
 
 
 def _one(*argv: str) -> tuple[Command, ...]:
     return (Command(argv),)
+
+
+def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[str]:
+    """The entries of a table of all pots but those of these networks, family by family."""
+    entries: list[str] = []
+    for mine in own:
+        theirs = [str(each) for each in others if each.version == mine.version and each != mine]
+        entries += [*theirs, *([f"!{mine}"] if theirs else [])]
+    return entries
 
 
 def _outlets(outlets: tuple[Outlet, ...]) -> list[dict[str, object]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netaddr import IPNetwork
+
 from potnet.actions import LoadAnchor
 from potnet.drivers.linux.names import BRIDGE_LINK_GROUP
 from potnet.drivers.linux.render import Render
@@ -24,7 +26,10 @@ from potnet.ruleset import (
     SourceNat,
 )
 
-REDIRECTIONS = "redirections"
+#: The maps of redirections, by family.
+REDIRECTIONS = {4: "redirections", 6: "redirections6"}
+#: All pots' networks of IPv6 that are in sight, and those that are translated.
+POTS6, TRANSLATED6 = "pots6", "translated6"
 LOOPBACK = "loopback"
 LOADING = ("nft", "-f", "-")
 
@@ -41,16 +46,22 @@ class Filter:
 
     def _rest(self, action: LoadAnchor) -> str:
         match action.rules:
+            case SourceNat(network) if network.version == 6:
+                return _line(f"add element inet {GROUP} {TRANSLATED6} {{ {network} }}")
             case SourceNat():
                 return self.table(action.anchor, action.rules)
             case ExternalIsolation(network, outlets):
                 values = {"chain": action.anchor, "network": network, "outlets": outlets}
                 return self._template("nft-ext.j2", values)
-            case BridgeIsolation(bridge, own, network):
-                values = {"chain": action.anchor, "bridge": bridge, "own": own, "network": network}
+            case BridgeIsolation(_, _, ()):
+                # What the outside must not address is told by `TRANSLATED6`.
+                return ""
+            case BridgeIsolation(bridge, own, others):
+                values = {"chain": action.anchor, "bridge": bridge, "sides": _sides(own, others)}
                 return self._template("nft-bridge.j2", values)
-            case Redirections(_, _, _, items):
-                return "".join(map(_line, _additions(items)))
+            case Redirections(_, _, _, items, networks6):
+                known = [f"add element inet {GROUP} {POTS6} {{ {each} }}" for each in networks6]
+                return "".join(map(_line, (*known, *_additions(items))))
             case NoRules():
                 return ""
 
@@ -74,6 +85,10 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
     match action.replaced:
         case Redirections(_, _, _, items):
             return _removals(items)
+        case SourceNat(network) if network.version == 6:
+            return (f"delete element inet {GROUP} {TRANSLATED6} {{ {network} }}",)
+        case BridgeIsolation(_, _, ()):
+            return ()
         case BridgeIsolation(bridge):
             return (
                 f'delete element inet {GROUP} entering {{ "{bridge}" }}',
@@ -88,14 +103,18 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
 
 def _removals(items: Sequence[Redirection]) -> tuple[str, ...]:
     """The commands that take redirections out of the maps."""
-    ports = [f"delete element inet {GROUP} {REDIRECTIONS} {{ {key(each)} }}" for each in items]
+    ports = [
+        f"delete element inet {GROUP} {REDIRECTIONS[each.address.version]} {{ {key(each)} }}"
+        for each in items
+    ]
     local = [f"delete element inet {GROUP} {LOOPBACK} {{ {key(each)} }}" for each in items if each.loopback]
     return (*ports, *local)
 
 
 def _additions(items: Sequence[Redirection]) -> tuple[str, ...]:
     ports = [
-        f"add element inet {GROUP} {REDIRECTIONS} {{ {key(each)} : {each.address} . {each.pot_port} }}"
+        f"add element inet {GROUP} {REDIRECTIONS[each.address.version]} "
+        f"{{ {key(each)} : {each.address} . {each.pot_port} }}"
         for each in items
     ]
     local = [f"add element inet {GROUP} {LOOPBACK} {{ {key(each)} }}" for each in items if each.loopback]
@@ -127,6 +146,18 @@ def loading(text: str) -> Command:
 def external_host(outlets: tuple[Outlet, ...]) -> tuple[tuple[str, str], ...]:
     """Each outlet with the address that a redirection there is for: ``(eth0)`` for whatever it has."""
     return tuple((o.interface, str(o.address) if o.address else f"({o.interface})") for o in outlets)
+
+
+def _sides(
+    own: Sequence[IPNetwork], others: Sequence[IPNetwork]
+) -> list[tuple[str, IPNetwork, list[IPNetwork]]]:
+    """Each family of a bridge as nft calls it, with its own network and what it is to be kept apart from."""
+    found = []
+    for mine in own:
+        theirs = [each for each in others if each.version == mine.version and each != mine]
+        if theirs:
+            found.append(("ip" if mine.version == 4 else "ip6", mine, theirs))
+    return found
 
 
 def _items(rules: Ruleset) -> tuple[Redirection, ...]:

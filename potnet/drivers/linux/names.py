@@ -23,6 +23,11 @@ LONGEST_ALIAS = 255
 _ROOT = f"{GROUP}-root:"
 
 
+def setting6(interface: str, name: str) -> str:
+    """A setting of IPv6 on one interface (ip-sysctl)."""
+    return f"/proc/sys/net/ipv6/conf/{interface}/{name}"
+
+
 def root_mark(root: str) -> str:
     """The text on a pot's end of an epair that says which root the namespace belongs to."""
     return _ROOT + quote(root, safe="/")

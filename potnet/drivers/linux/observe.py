@@ -11,7 +11,14 @@ from typing import Any
 
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
-from potnet.drivers.linux.names import NAMESPACES, OWN_ETC, OWN_NAMESPACE, marked_root, uplinked
+from potnet.drivers.linux.names import (
+    NAMESPACES,
+    OWN_ETC,
+    OWN_NAMESPACE,
+    marked_root,
+    setting6,
+    uplinked,
+)
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
@@ -22,6 +29,7 @@ from potnet.host_state import (
     JailState,
     PacketFilter,
     Query,
+    Route,
     Traits,
     Usage,
 )
@@ -77,9 +85,7 @@ class Observer:
             external=self._external() if query.external else None,
             packet_filter=PacketFilter(enabled=True, filter_local=True, self_contained=True),
             forwarding=self._forwarding() if query.forwarding else {},
-            routes=parse.routes(parse.documents(self._out("ip", "-j", "-4", "route", "show")))
-            if query.routes
-            else (),
+            routes=(*self._routes(4, query.routes), *self._routes(6, query.routes6)),
             listeners=parse.listeners(self._out("ss", "-H", "-lntup")) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
             files={**self._directories(query.directories), **self._files(query.files)},
@@ -87,6 +93,7 @@ class Observer:
             jail_interfaces=self._jail_interfaces(query.jail_interfaces),
             hostname=self._out("uname", "-n").strip() if query.hostname else None,
             nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
+            learns_router=self._learns_router(query.learns_router) if query.learns_router else False,
             mounts=parse.mount_points(self._out("cat", "/proc/self/mounts")) if query.mounts else (),
             traffic=parse.traffic(parse.documents(self._out("ip", "-s", "-j", "link", "show")))
             if query.traffic
@@ -246,6 +253,15 @@ class Observer:
         values = {family: self._optional("cat", path) for family, path in FORWARDING.items()}
         # A host without IPv6 does not forward it.
         return {family: (value or "0").strip() != "0" for family, value in values.items()}
+
+    def _routes(self, family: int, wanted: bool) -> tuple[Route, ...]:
+        if not wanted:
+            return ()
+        return parse.routes(parse.documents(self._out("ip", "-j", f"-{family}", "route", "show")), family)
+
+    def _learns_router(self, interface: str) -> bool:
+        # 2 is how it goes on to learn them while it forwards (ip-sysctl).
+        return (self._optional("cat", setting6(interface, "accept_ra")) or "").strip() == "1"
 
     def _port_range(self) -> tuple[int, int]:
         text = self._out("cat", *_PORT_RANGE)

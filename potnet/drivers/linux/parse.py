@@ -122,10 +122,11 @@ def network(found: list[dict[str, Any]]) -> JailNetwork:
 
 
 @reads("ip")
-def routes(found: list[dict[str, Any]]) -> tuple[Route, ...]:
-    """IPv4 routes that lead to an interface."""
+def routes(found: list[dict[str, Any]], family: int) -> tuple[Route, ...]:
+    """Routes of a family that lead to an interface."""
+    default = "0.0.0.0/0" if family == 4 else "::/0"
     return tuple(
-        Route(IPNetwork("0.0.0.0/0" if each["dst"] == "default" else _text(each["dst"])), _text(each["dev"]))
+        Route(IPNetwork(default if each["dst"] == "default" else _text(each["dst"])), _text(each["dev"]))
         for each in found
         if "dev" in each
     )

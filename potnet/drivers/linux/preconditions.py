@@ -136,7 +136,9 @@ class Preconditions:
         rules = "".join(
             self._filter.table(action.anchor, action.rules)
             for action in actions
-            if isinstance(action, LoadAnchor) and isinstance(action.rules, SourceNat)
+            if isinstance(action, LoadAnchor)
+            and isinstance(action.rules, SourceNat)
+            and action.rules.network.version == 4
         )
         if external:
             stand_in = External("epair0a", "02:00:00:00:00:01", 1500, False)

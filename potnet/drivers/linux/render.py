@@ -21,6 +21,7 @@ from potnet.actions import (
     CreateBridge,
     CreateEpair,
     DestroyInterface,
+    KeepRouter,
     KillStates,
     MoveToJail,
     RemoveAddress,
@@ -42,6 +43,7 @@ from potnet.drivers.linux.names import (
     NAMESPACES,
     bridge_mac,
     root_mark,
+    setting6,
 )
 from potnet.drivers.linux.observe import FORWARDING
 from potnet.drivers.posix import LONG
@@ -81,7 +83,7 @@ class Renderer:
         return (
             *_ip(made, f'link set dev {name} alias "{action.description}"'),
             # The host would take routes and addresses from whatever is advertised on the bridge.
-            Command(("tee", f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), stdin="1\n"),
+            Command(("tee", _silence(name)), stdin="1\n"),
             *_ip(f"link set dev {name} up"),
         )
 
@@ -139,8 +141,15 @@ class Renderer:
             return _ip(f"link set dev {name} up", namespace=action.jail)
         # A link-local address of IPv6 would be there beside it, in a pot of IPv4.
         quiet = (f"link set dev {name} addrgenmode none",) if action.jail else ()
-        address = f"addr add {action.address}/{action.prefix} dev {name}"
-        return _ip(*quiet, address, f"link set dev {name} up", namespace=action.jail)
+        # Without duplicate address detection, which would keep an address of IPv6 from use for a second: the
+        # store gives none twice.
+        at_once = " nodad" if action.address.version == 6 else ""
+        address = f"addr add {action.address}/{action.prefix} dev {name}{at_once}"
+        lines = _ip(*quiet, address, f"link set dev {name} up", namespace=action.jail)
+        if action.jail is None and action.address.version == 6:
+            # Detection off for the link-local one as well, from which the host asks for the pots' addresses.
+            return (Command(("tee", setting6(name, "accept_dad"), _silence(name)), stdin="0\n"), *lines)
+        return lines
 
     @pieces.register
     def _(self, action: RemoveAddress) -> tuple[Piece, ...]:
@@ -149,7 +158,7 @@ class Renderer:
     @pieces.register
     def _(self, action: AcceptAdvertisements) -> tuple[Piece, ...]:
         # 2: even where IPv6 is forwarded (ip-sysctl), which a pot may inherit from the host.
-        accept = f"/proc/sys/net/ipv6/conf/{action.interface}/accept_ra"
+        accept = setting6(action.interface, "accept_ra")
         enter = ("nsenter", f"--net={NAMESPACES}/{action.jail}")
         return (
             Command((*enter, "tee", accept), stdin="2\n"),
@@ -187,14 +196,23 @@ class Renderer:
         return _ip(*aliases, f"netns del {action.jail.name}")
 
     @pieces.register
+    def _(self, action: KeepRouter) -> tuple[Piece, ...]:
+        text = "2\n" if action.enabled else "1\n"
+        return (Command(("tee", setting6(action.interface, "accept_ra")), stdin=text),)
+
+    @pieces.register
     def _(self, action: KillStates) -> tuple[Piece, ...]:
         if action.whole_pot:
             # What leads to a pot is answered from its address.
-            return _one("conntrack", "-D", "--reply-src", str(action.whole_pot))
+            return tuple(
+                Command(("conntrack", "-D", *_family(address), "--reply-src", str(address)))
+                for address in action.whole_pot
+            )
         return tuple(
             Command(
                 (
-                    "conntrack", "-D", "-p", str(each.protocol), "--orig-port-dst", str(each.host_port),
+                    "conntrack", "-D", *_family(each.address),
+                    "-p", str(each.protocol), "--orig-port-dst", str(each.host_port),
                     "--reply-src", str(each.address), "--reply-port-src", str(each.pot_port),
                 )
             )
@@ -253,3 +271,13 @@ def _add_alias(interface: str, address: IPAddress) -> str:
     # Deprecated at once (RFC 4862): the host itself never takes it for its own connections.
     modest = " nodad preferred_lft 0" if address.version == 6 else ""
     return f"addr add {_alone(address)} dev {interface}{modest}"
+
+
+def _silence(interface: str) -> str:
+    """The setting that keeps IPv6 off an interface."""
+    return setting6(interface, "disable_ipv6")
+
+
+def _family(address: IPAddress) -> tuple[str, ...]:
+    """conntrack(8) looks among the connections of IPv4 unless it is told otherwise."""
+    return ("-f", "ipv6") if address.version == 6 else ()

@@ -124,12 +124,12 @@ def _elements(text: str) -> tuple[Element, ...]:
 
 
 def _only(rules: Redirections, item: Redirection) -> Redirections:
-    return Redirections(rules.bridge, rules.network, rules.outlets, (item,))
+    return Redirections(rules.bridge, rules.network, rules.outlets, (item,), rules.networks6)
 
 
 def _blocks_of(anchor: str, rules: Ruleset, expected: Iterable[str], chains: set[str]) -> list[str]:
     """The blocks that an anchor is about: of the NAT anchor all that are no other's."""
-    if not isinstance(rules, SourceNat):
+    if not isinstance(rules, SourceNat) or rules.network.version == 6:
         return [anchor] if anchor in chains else []
     return [name for name in expected if name == anchor or name not in chains]
 
@@ -154,7 +154,7 @@ def _in_the_way(rules: Ruleset, missing: Sequence[Element]) -> Ruleset:
     """Redirections of the missing ports to nowhere: entries with another value have to go first."""
     if not isinstance(rules, Redirections):
         return NoRules()
-    matches = (_REDIRECTION.fullmatch(each.key) for each in missing if each.place == REDIRECTIONS)
-    nowhere = IPAddress("0.0.0.0")
-    items = tuple(Redirection(Transport(m[1]), int(m[2]), nowhere, 0) for m in matches if m)
+    nowhere = {REDIRECTIONS[4]: IPAddress(0, 4), REDIRECTIONS[6]: IPAddress(0, 6)}
+    keys = ((_REDIRECTION.fullmatch(e.key), nowhere[e.place]) for e in missing if e.place in nowhere)
+    items = tuple(Redirection(Transport(m[1]), int(m[2]), address, 0) for m, address in keys if m)
     return Redirections(rules.bridge, rules.network, rules.outlets, items) if items else NoRules()
