@@ -107,10 +107,11 @@ def _exports(app: App, pots: Iterable[Pot]) -> list[Metric]:
     for pot in pots:
         items = pf.redirections(pot)
         counted = _counted(app, pot.name) if items else {}
-        for item in items:
-            totals = counted.get((item.protocol, item.host_port))
-            labels = {"pot": pot.name, "protocol": str(item.protocol)}
-            labels |= {"host_port": str(item.host_port), "pot_port": str(item.pot_port)}
+        # An export of two families is one export.
+        for protocol, port, inner in dict.fromkeys((i.protocol, i.host_port, i.pot_port) for i in items):
+            totals = counted.get((protocol, port))
+            labels = {"pot": pot.name, "protocol": str(protocol)}
+            labels |= {"host_port": str(port), "pot_port": str(inner)}
             for name, total in (totals or {}).items():
                 samples[name].append((labels, total))
     return [_metric(f"export_{name}_total", "counter", text, samples[name]) for name, text in _EXPORT.items()]
