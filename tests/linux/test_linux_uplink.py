@@ -178,6 +178,29 @@ def test_a_mac_address_is_where_it_was_heard_last(network: World) -> None:
         assert ping(network, None, found[pot]) == found[pot]
 
 
+def test_an_external_interface_that_is_a_bridge_itself(world: World) -> None:
+    lines = (
+        "link add name br0 type bridge",
+        "addr flush dev eth0",
+        "link set dev eth0 master br0",
+        "link set dev br0 up",
+        f"addr add {HOST}/24 dev br0",
+        f"addr add {HOST6}/64 dev br0 nodad",
+        f"route add default via {OUTSIDE}",
+    )
+    assert world.run("ip", "-batch", "-", stdin="".join(f"{line}\n" for line in lines)).code == 0
+    world.potnet("create", "-p", "casserole", "-N", "public-bridge", "-S", "ipv6")
+    world.potnet("start", "casserole")
+    own = "2001:db8:7::30"
+    world.run("ip", "-n", "casserole", "addr", "add", f"{own}/64", "dev", "epair0b", "nodad")
+    assert any(ping(world, "outside", own) == own for _ in range(TRIES))
+    assert ping(world, None, own) == own
+    assert ping(world, "casserole", HOST6) == HOST6
+    assert ping(world, "outside", HOST6) == HOST6
+    world.potnet("stop", "casserole")
+    assert "uplink" not in world.run("ip", "-br", "link").out
+
+
 @pytest.mark.parametrize("then", ["stop", "vnet-start"])
 def test_a_bridge_that_somebody_removed_leaves_the_host_its_ipv6(world: World, then: str) -> None:
     world.potnet("create", "-p", "casserole", "-N", "public-bridge", "-S", "ipv6")

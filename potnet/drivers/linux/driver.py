@@ -28,7 +28,7 @@ from potnet.drivers.linux.observe import ABSENT, TRAITS, Observer
 from potnet.drivers.linux.preconditions import Preconditions
 from potnet.drivers.linux.render import Ip, Piece, Render, Renderer, batch, merged
 from potnet.drivers.linux.rules import Rules
-from potnet.drivers.linux.uplink import External, Uplink, part
+from potnet.drivers.linux.uplink import Uplink, external_link, part
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
 from potnet.host_state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
 from potnet.ruleset import NoRules, Redirections
@@ -192,7 +192,7 @@ class Linux:
             # Left by a bridge that somebody has removed.
             before, after = part(action.interface, near)
             yield from (*before, batch(Ip(after), force=True))
-        found = External.of(external, self._observer.link(external) or {})
+        found = external_link(self._observer.link(external) or {}, external)
         for piece in (*self._renderer.pieces(action), *self._uplink.join(action.interface, found)):
             yield batch(piece) if isinstance(piece, Ip) else piece
 

@@ -21,7 +21,7 @@ from potnet.actions import (
 from potnet.drivers.linux.filter import Filter
 from potnet.drivers.linux.names import LONGEST_ALIAS, NAMESPACES, OWN_ETC, root_mark
 from potnet.drivers.linux.observe import BRIDGE_PORTS, Observer
-from potnet.drivers.linux.uplink import External, Uplink, arriving
+from potnet.drivers.linux.uplink import External, Uplink, arriving, external_link
 from potnet.errors import HostError
 from potnet.ruleset import SourceNat
 
@@ -121,7 +121,7 @@ class Preconditions:
 
     def _check_external(self, external: str) -> None:
         """IPv6 on a bridge takes an interface that sends under other MAC addresses than its own, too."""
-        found = External.of(external, self._observer.link(external) or {})
+        found = external_link(self._observer.link(external) or {}, external)
         wireless = self._observer.run("test", "-e", f"/sys/class/net/{external}/phy80211").code == 0
         if found.mac is None or wireless:
             why = "is a wireless one" if wireless else "is not of Ethernet's kind"

@@ -9,15 +9,17 @@ end has the MAC address of the interface, without which the host would not take 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from potnet.actions import CreateBridge
 from potnet.drivers.linux.names import LINK_GROUP, marked_uplink, uplink, uplink_mark, uplink_table
 from potnet.drivers.linux.render import Ip, Piece, Render
+from potnet.drivers.reading import reads
 from potnet.executors.base import Command
 
+_MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 #: "pot6" in ASCII; on packets of pots from the bridge to where they leave or arrive, and off again there.
 _MARK = 0x706F7436
 
@@ -31,11 +33,14 @@ class External:
     mtu: int
     promiscuous: bool
 
-    @classmethod
-    def of(cls, name: str, link: Mapping[str, Any]) -> External:
-        """From what ip(8) says of it."""
-        mac = link.get("address") if link.get("link_type") == "ether" else None
-        return cls(name, mac, int(link.get("mtu", 1500)), "PROMISC" in link.get("flags", ()))
+
+@reads("ip")
+def external_link(link: Mapping[str, Any], name: str) -> External:
+    """An interface as ip(8) shows it; raises UnreadableError."""
+    mac = link["address"] if link["link_type"] == "ether" else None
+    if mac is not None and not _MAC.fullmatch(mac):
+        raise ValueError(mac)
+    return External(name, mac, int(link["mtu"]), "PROMISC" in link["flags"])
 
 
 class Uplink:
@@ -101,8 +106,3 @@ def part(bridge: str, near: Mapping[str, Any]) -> tuple[tuple[Command, ...], tup
     quiet = (f"link set dev {external} promisc off",) if listened else ()
     # The wire goes last, since it says what else there is to do; tc's rules go with it.
     return (table,), (*quiet, f"link del dev {uplink(bridge)[0]}")
-
-
-def leads_outside(action: object) -> str | None:
-    """The external interface that a new bridge is to have as its member, if it is to have one."""
-    return action.members[0] if isinstance(action, CreateBridge) and action.members else None
