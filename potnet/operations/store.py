@@ -49,7 +49,10 @@ def restore(app: App, path: Path, force: bool) -> Saved:
     """
     with backups.read(path, app.host_kind) as backup, app.locks.hold_all():
         if app.damaged:
-            app.notify("the store cannot be read: what runs on the host is not compared with the backup")
+            app.notify(
+                "the store cannot be read, so what runs is not compared with the backup: "
+                "see `potnet check` afterwards"
+            )
         else:
             _compare(app, backup, force)
         return _counted(backup, None if app.dry_run else _put(app, backup))
@@ -76,7 +79,7 @@ def _compare(app: App, backup: Store, force: bool) -> None:
     if different and not force:
         raise PotnetError(
             f"the backup does not have what runs now, or has it otherwise: {_listed(different)}",
-            hint="stop it first; with --force it runs on, unknown to potnet",
+            hint="stop it first; with --force it runs on, unknown to potnet but for `potnet check`",
         )
     if different:
         app.notify(f"left as it runs, unknown to the restored store: {_listed(different)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import tarfile
 from pathlib import Path
 
@@ -93,7 +94,9 @@ OUTSIDE = {"etc": "outside", "etc/resolv.conf": "outside/file", "etc/hosts": "ou
 
 
 @pytest.mark.parametrize("place", ["etc", "etc/resolv.conf", "etc/hosts", "etc/hosts.potnet-saved"])
-@pytest.mark.parametrize("form", ["absolute", "relative", "dangling", "directory", "fifo"])
+@pytest.mark.parametrize(
+    "form", ["absolute", "relative", "dangling", "directory", "fifo", "socket", "device"]
+)
 def test_nothing_is_written_through_what_stands_in_the_way(world: World, place: str, form: str) -> None:
     world.create("casserole", "inherit")
     outside = world.host.tree / "outside"
@@ -109,7 +112,11 @@ def test_nothing_is_written_through_what_stands_in_the_way(world: World, place: 
         "dangling": lambda: target.symlink_to("/nowhere"),
         "directory": lambda: target.mkdir(),
         "fifo": lambda: os.mkfifo(target),
+        "socket": lambda: os.mknod(target, stat.S_IFSOCK | 0o666),
+        "device": lambda: os.mknod(target, stat.S_IFCHR | 0o666, os.makedev(1, 3)),
     }
+    if form == "device" and os.geteuid() != 0:
+        pytest.skip("needs root to make a device")
     kind[form]()
     before = world.host.snapshot()
     if (place, form) == ("etc", "directory"):
