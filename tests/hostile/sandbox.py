@@ -117,8 +117,9 @@ def _scripts() -> frozenset[str]:
 
 
 #: What may stand in the place of an expression; with blanks where the expression has words of its own.
-_WORD = r"[A-Za-z0-9_.:/()@%-]+"
-_WORDS = r"[A-Za-z0-9_.:/()@%{} -]*"
+_WORD = r"[A-Za-z0-9_.:/()@%!-]+"
+_PLACE = rf"(?:{_WORD}|\{{ {_WORD}(?:,? {_WORD})* \}})"
+_WORDS = r"[A-Za-z0-9_.:/()@%!,{} -]*"
 _QUOTED = r'"(?:[^"\\$\x00-\x1f]|\\["\\$])*"'
 _STATEMENT = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}")
@@ -179,7 +180,7 @@ def _as_pattern(line: str) -> str:
 def _place(expression: str) -> str:
     if "quoted" in expression:
         return f"{_QUOTED}(?:, {_QUOTED})*" if "join" in expression else _QUOTED
-    return _WORDS if '"' in expression or "how" in expression or "hosts" in expression else _WORD
+    return _WORDS if '"' in expression or "how" in expression or "hosts" in expression else _PLACE
 
 
 class Stream(io.TextIOWrapper):
