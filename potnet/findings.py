@@ -9,7 +9,9 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What is off. The values are for scripts and stay as they are."""
 
+    POT_CUT_OFF = "pot-cut-off"
     START_CUT_OFF = "start-cut-off"
+    STOP_CUT_OFF = "stop-cut-off"
     POT_GONE = "pot-gone"
     JAIL_FOREIGN = "jail-foreign"
     FILTER_DISABLED = "filter-disabled"

@@ -1,14 +1,16 @@
 """Commands on one thing exclude each other, by flock(2) on a file beside the store.
 
-A lock ends with the process that holds it, however it ends.
+A lock ends with the process that holds it, however it ends. The file says which process that is.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shlex
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,48 +21,43 @@ PATIENCE = 180.0
 _PAUSE = 0.02
 #: Shared by whoever holds any other lock, so that one process can have them all.
 _STORE = "store"
+#: Characters of a command that a message shows.
+_SHOWN = 200
 
 
 class Locks:
-    """Named locks in a directory; none at all (a dry run) when it is None."""
+    """Named locks in a directory; none at all (a dry run) when it is None.
 
-    def __init__(self, directory: Path | None) -> None:
+    patience: seconds to wait for one.
+    """
+
+    def __init__(self, directory: Path | None, patience: float = PATIENCE) -> None:
         self._directory = directory
-        self.patience = PATIENCE
+        self.patience = patience
 
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
         """Hold a lock while the block runs; raises HostError that says which process has it."""
-        with self.share(), self._locked(name, fcntl.LOCK_EX):
+        with self.hold_first(lambda: (name,)):
             yield
+
+    @contextmanager
+    def hold_first(self, choose: Callable[[], Sequence[str]]) -> Iterator[str]:
+        """Hold the first free one of some locks, which are chosen anew at each look; errors as `hold`."""
+        with self.share(), self._locked(choose, fcntl.LOCK_EX) as name:
+            yield name
 
     @contextmanager
     def share(self) -> Iterator[None]:
         """Keep `hold_all` out while the block runs, and nobody else."""
-        with self._locked(_STORE, fcntl.LOCK_SH):
+        with self._locked(lambda: (_STORE,), fcntl.LOCK_SH):
             yield
 
     @contextmanager
     def hold_all(self) -> Iterator[None]:
         """Hold every lock that there is or may be; raises HostError that says which process has one."""
-        with self._locked(_STORE, fcntl.LOCK_EX):
+        with self._locked(lambda: (_STORE,), fcntl.LOCK_EX):
             yield
-
-    @contextmanager
-    def _locked(self, name: str, how: int) -> Iterator[None]:
-        if self._directory is None:
-            yield
-            return
-        self._directory.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self._directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            self._acquire(descriptor, name, how)
-            if how == fcntl.LOCK_EX:
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-            yield
-        finally:
-            os.close(descriptor)
 
     def held(self) -> frozenset[str]:
         """The names of the locks that somebody holds at this moment."""
@@ -68,25 +65,55 @@ class Locks:
             return frozenset()
         return frozenset(path.name for path in self._directory.iterdir() if _is_held(path))
 
-    def _acquire(self, descriptor: int, name: str, how: int) -> None:
+    @contextmanager
+    def _locked(self, choose: Callable[[], Sequence[str]], how: int) -> Iterator[str]:
+        if self._directory is None:
+            yield choose()[0]
+            return
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        name, descriptor = self._acquire(self._directory, choose, how)
+        try:
+            if how == fcntl.LOCK_EX:
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, _this_process(), 0)
+            yield name
+        finally:
+            os.close(descriptor)
+
+    def _acquire(self, directory: Path, choose: Callable[[], Sequence[str]], how: int) -> tuple[str, int]:
         give_up = time.monotonic() + self.patience
-        while not _locks(descriptor, how):
+        while True:
+            names = choose()
+            for name in names:
+                descriptor = _open_locked(directory / name, how)
+                if descriptor is not None:
+                    return name, descriptor
             if time.monotonic() > give_up:
-                name, holder = self._held(name, descriptor)
-                raise HostError(
-                    f"{name.replace('-', ' ', 1)} is in use by another potnet (pid {holder})",
-                    hint="wait until it is done, or see what it waits for",
-                )
+                raise self._in_use(directory, names[0])
             time.sleep(_PAUSE)
 
-    def _held(self, name: str, descriptor: int) -> tuple[str, str]:
-        """The lock in the way, and the PID of its holder: those that share one hold another besides."""
-        if name == _STORE and self._directory is not None:
-            for path in sorted(self._directory.iterdir()):
-                with path.open("rb") as file:
-                    if path.name != _STORE and not _locks(file.fileno(), fcntl.LOCK_SH):
-                        return path.name, _holder(file.fileno())
-        return name, _holder(descriptor)
+    def _in_use(self, directory: Path, name: str) -> HostError:
+        if name == _STORE:
+            # Those that share one hold another besides.
+            others = (path for path in sorted(directory.iterdir()) if path.name != _STORE)
+            name = next((path.name for path in others if _is_held(path)), _STORE)
+        kind, _, which = name.partition("-")
+        what = f"{kind} {which}" if which else f"the {kind}"
+        pid, _, command = (directory / name).read_text("utf-8", "replace").partition(" ")
+        doing = f": {command}" if command else ""
+        return HostError(
+            f"{what} is in use by another potnet (pid {pid or 'unknown'}){doing}",
+            hint=f"after {self.patience:g} seconds this was given up: repeat it when that one is done",
+        )
+
+
+def _open_locked(path: Path, how: int) -> int | None:
+    """An open file that is locked; None when another process has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if _locks(descriptor, how):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _is_held(path: Path) -> bool:
@@ -101,5 +128,7 @@ def _locks(descriptor: int, how: int) -> bool:
     return False
 
 
-def _holder(descriptor: int) -> str:
-    return os.pread(descriptor, 20, 0).decode(errors="replace") or "unknown"
+def _this_process() -> bytes:
+    """PID and command, as `_in_use` tells them."""
+    command = shlex.join(("potnet", *sys.argv[1:]))
+    return f"{os.getpid()} {command[:_SHOWN]}".encode("utf-8", "replace")

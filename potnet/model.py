@@ -229,6 +229,7 @@ class Pot:
     root: the jail's root directory on the host; root_made: create made it, so destroy removes it.
     command: run in the jail at start in place of /bin/sh /etc/rc; empty for that default.
     attachments: for bridge types, in the order of the stack's families; aliases: for alias.
+    whole: no more while it is destroyed, and not before its create is done.
     """
 
     name: str
@@ -245,6 +246,7 @@ class Pot:
     aliases: tuple[Alias, ...] = ()
     exports: tuple[Export, ...] = ()
     hooks: tuple[HookKind, ...] = ()
+    whole: bool = True
 
     @property
     def ipv4(self) -> IPAddress | None:
@@ -274,6 +276,7 @@ class Run:
     jid: None from the moment before anything was touched until the start was complete.
     files: those that the start put into the root's etc; saved: those of them that had stood there before.
     devfs: a device file system was mounted in the root. booted: the jail's own rc was run.
+    stopping: a stop has begun, so that some of it may be gone.
     """
 
     pot: Pot
@@ -282,3 +285,4 @@ class Run:
     saved: tuple[str, ...] = ()
     devfs: bool = False
     booted: bool = False
+    stopping: bool = False

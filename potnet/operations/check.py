@@ -148,6 +148,7 @@ def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
     return replace(
         facts,
         others=frozenset(name for name in names - known if app.store.has_pot(name)),
+        pieces=app.store.pieces(),
         held=tuple(held),
         lost=app.store.lost_leases(),
     )

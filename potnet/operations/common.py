@@ -117,11 +117,20 @@ def pot_lock(name: str) -> str:
 
 
 @contextmanager
-def locked_pot(app: App, name: str) -> Iterator[Pot]:
-    """The pot of that name, with no other command at work on it; raises PotnetError."""
+def locked_pot(app: App, name: str, whole: bool = True) -> Iterator[Pot]:
+    """The pot of that name, with no other command at work on it; raises PotnetError.
+
+    whole: unless its create, or a destroy, was cut off.
+    """
     require_pot(app, name)
     with app.locks.hold(pot_lock(name)):
-        yield require_pot(app, name)
+        pot = require_pot(app, name)
+        if whole and not pot.whole:
+            raise PotnetError(
+                f"{name} is not whole: the command that made or destroyed it was cut off",
+                hint=f"`potnet destroy -p {name}` takes the rest away; create makes it anew",
+            )
+        yield pot
 
 
 def require_bridge(app: App, name: str) -> Bridge:

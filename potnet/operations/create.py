@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +36,7 @@ from potnet.operations.common import (
     pot_directory,
     pot_lock,
 )
+from potnet.operations.destroy import part_name, remove_rest
 from potnet.operations.resolvers import parse_resolver
 
 if TYPE_CHECKING:
@@ -60,7 +63,10 @@ class CreateRequest:
 
 
 def create(app: App, request: CreateRequest) -> Pot:
-    """Make a pot: its record with all that is reserved for it, then its root. Nothing stays on failure."""
+    """Make a pot: its record with all that is reserved for it, then its root. Nothing stays on failure.
+
+    What an earlier create or destroy that was cut off has left of it, or of pots without a name, goes first.
+    """
     if request.name is not None:
         check_name("pot", request.name)
     if request.base is not None and not app.driver.traits.own_programs:
@@ -75,22 +81,34 @@ def create(app: App, request: CreateRequest) -> Pot:
         raise UsageError(
             "-b unpacks a release into a new root, --path uses one that exists", hint="give one of the two"
         )
-    # From the reservation on nobody may put another store in the place of this one.
-    with app.locks.share():
+    with _new_name(app, request.name) as name:
+        unfinished = app.store.pot(name)
+        if unfinished is not None and not unfinished.whole:
+            remove_rest(app, unfinished)
+        draft = replace(draft, name=name, root=_root(app, name, request.path))
+        _refuse_present(app, draft)
         with app.store.transaction():
             pot = _reserve(app, request, draft)
-        return _laid_out(app, pot, base)
-
-
-def _laid_out(app: App, pot: Pot, base: str | None) -> Pot:
-    """The pot, with its root; without one it is forgotten."""
-    with app.locks.hold(pot_lock(pot.name)):
         try:
             _make_root(app, pot, base)
-            return _with_real_root(app, pot)
-        except BaseException:
-            app.store.remove_pot(pot.name)
+            return _finished(app, pot)
+        except BaseException as error:
+            if not getattr(error, "left_behind", ()):
+                app.store.remove_pot(pot.name)
             raise
+
+
+@contextmanager
+def _new_name(app: App, given: str | None) -> Iterator[str]:
+    """Hold the lock of a pot to be made: of the name that is given, else of the lowest
+    that no other create is at work on."""
+    if given is None:
+        with app.locks.hold_first(lambda: [pot_lock(name) for name in app.store.next_pot_names()]) as lock:
+            yield lock.removeprefix(pot_lock(""))
+    else:
+        app.store.refuse_present(given)
+        with app.locks.hold(pot_lock(given)):
+            yield given
 
 
 def _draft(app: App, request: CreateRequest) -> Pot:
@@ -161,17 +179,25 @@ def _check_private(app: App, request: CreateRequest, pot: Pot) -> None:
 def _reserve(app: App, request: CreateRequest, draft: Pot) -> Pot:
     """Everything that only one pot can have, within the caller's transaction."""
     define_public_network(app)
-    name = draft.name or app.store.next_pot_name()
-    pot = replace(
-        draft,
-        name=name,
-        hostname=draft.hostname or name,
-        root=draft.root if request.path else _root(app, name, None),
-    )
+    pot = replace(draft, hostname=draft.hostname or draft.name, whole=False)
     check_resolver(app, pot)
     pot = attach(app, pot, request.bridge, request.addresses)
     app.store.add_pot(pot)
     return pot
+
+
+def _refuse_present(app: App, pot: Pot) -> None:
+    """Raises PotnetError when something is where the pot's directory is to be made.
+
+    Before the pot is recorded: from then on the directory counts as its own.
+    """
+    directory = pot_directory(app, pot)
+    if not pot.root_made:
+        return
+    if app.driver.observe(Query(files=(directory,))).files[directory] is not FileKind.ABSENT:
+        raise PotnetError(
+            f"{directory} exists already", hint="remove it, or use what is in it: create --path DIR"
+        )
 
 
 def _make_root(app: App, pot: Pot, base: str | None) -> None:
@@ -181,10 +207,6 @@ def _make_root(app: App, pot: Pot, base: str | None) -> None:
         _check_given_root(app, pot)
         apply(Plan(tuple(_own_etc(app, pot))), app.driver)
         return
-    if app.driver.observe(Query(files=(directory,))).files[directory] is not FileKind.ABSENT:
-        raise PotnetError(
-            f"{directory} exists already", hint="remove it, or use what is in it: create --path DIR"
-        )
     undo = RemoveTree(directory)
     steps = _own_etc(app, pot)
     steps.append(Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files"))
@@ -253,7 +275,7 @@ def _fetch_base(app: App, name: str, base: str) -> list[Step]:
     digest = app.driver.observe(Query(release=release)).base_digest
     if digest is None:
         raise PotnetError(f"{release}/MANIFEST names no SHA-256 for base.txz", hint="look at releases.mirror")
-    part = f".{base}-RELEASE_base.txz.{name}"
+    part = part_name(name, base)
     return [
         Step(MakeDirectory(app.config.cache)),
         Step(Fetch(f"{release}/base.txz", f"{app.config.cache}/{part}"), RemoveFile(app.config.cache, part)),
@@ -262,12 +284,10 @@ def _fetch_base(app: App, name: str, base: str) -> list[Step]:
     ]
 
 
-def _with_real_root(app: App, pot: Pot) -> Pot:
-    """The pot with its root's links resolved, which is how jail(8) shows it."""
+def _finished(app: App, pot: Pot) -> Pot:
+    """The pot, whole, with its root's links resolved, which is how jail(8) shows it."""
     real = app.driver.real_path(pot.root)
-    if real is None or real == pot.root:
-        return pot
-    pot = replace(pot, root=real)
+    pot = replace(pot, whole=True, root=real or pot.root)
     _refuse_own_directory(app, pot)
     _refuse_store(app, pot)
     app.store.update_pot(pot)

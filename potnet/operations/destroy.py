@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.actions import Plan, RemoveDirectory, RemoveTree, Step
+from potnet.actions import Plan, RemoveDirectory, RemoveFile, RemoveTree, Step
 from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, Query
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def destroy_pot(app: App, name: str) -> None:
     """Remove a stopped pot, with the root that create made for it. Raises PotnetError."""
-    with locked_pot(app, name) as pot:
+    with locked_pot(app, name, whole=False) as pot:
         run = app.store.run(name)
         if run is not None:
             state = app.driver.observe(Query(jails=(name,)))
@@ -28,11 +29,27 @@ def destroy_pot(app: App, name: str) -> None:
                 raise PotnetError(f"{name} is running", hint=f"`potnet stop {name}` first")
             with app.locks.hold(NETWORK_LOCK):
                 clear_up(app, run, state)
-        _remove_files(app, pot)
-        app.store.remove_pot(name)
+        if pot.whole:
+            # Recorded first: cut off from here on, it is destroyed or created anew, and nothing else.
+            app.store.update_pot(replace(pot, whole=False))
+        remove_rest(app, pot)
     users = [p.name for p in app.store.pots() if p.resolver.kind is ResolverKind.POT]
     if name == app.config.dns_name and users:
         app.notify(f"{name} was the resolver of {', '.join(users)}, which will not start without it")
+
+
+def remove_rest(app: App, pot: Pot) -> None:
+    """Remove what there is of a pot that is not whole, from host and store. Raises PotnetError."""
+    if pot.base is not None and not pot.whole:
+        part = RemoveFile(app.config.cache, part_name(pot.name, pot.base))
+        apply_all(Plan((Step(part, None, "of a fetch that was cut off"),)), app.driver)
+    _remove_files(app, pot)
+    app.store.remove_pot(pot.name)
+
+
+def part_name(pot: str, base: str) -> str:
+    """What the archive of a release is called in the cache while a pot's create fetches it."""
+    return f".{base}-RELEASE_base.txz.{pot}"
 
 
 def _remove_files(app: App, pot: Pot) -> None:

@@ -89,12 +89,13 @@ def _write_rules(app: App, path: str, state: HostState) -> list[str]:
         return []
     done = f"{path}: anchors added"
     exists = path in state.texts
+    keep: tuple[Step, ...] = ()
     if exists:
-        backup = _free_name(app, f"{path}.before-potnet")
+        backup, there = _backup_name(app, f"{path}.before-potnet", old)
+        keep = () if there else (Step(CopyFile(path, backup)),)
         done += f"; the file as it was is {backup}"
     ready = Step(PrepareFilter(), None, "pfctl wants the module even to check")
     check = Step(CheckRules(fresh_name(path)), None, "nothing is put in place that pf refuses")
-    keep = (Step(CopyFile(path, backup)),) if exists else ()
     _replace(app, path, new, exists, ready, check, *keep)
     return [done]
 
@@ -104,12 +105,15 @@ def _removal(path: str) -> RemoveFile:
     return RemoveFile(directory or "/", name)
 
 
-def _free_name(app: App, path: str) -> str:
+def _backup_name(app: App, path: str, text: str) -> tuple[str, bool]:
+    """Where a backup of this text goes, and whether it is there: from an init that was cut off."""
     candidates = (path, *(f"{path}.{number}" for number in range(1, 10)))
     kinds = app.driver.observe(Query(files=candidates)).files
     for candidate in candidates:
         if kinds[candidate] is FileKind.ABSENT:
-            return candidate
+            return candidate, False
+        if app.driver.observe(Query(texts=(candidate,))).texts.get(candidate) == text:
+            return candidate, True
     raise PotnetError(f"there are ten backups beside {path} already", hint="remove those you do not need")
 
 

@@ -15,6 +15,7 @@ from potnet.host_state import Query
 from potnet.operations.bridging import switched
 from potnet.operations.check import Look, Scope, look, look_now, scope_of
 from potnet.operations.common import NETWORK_LOCK, Failures, pot_lock
+from potnet.operations.destroy import remove_rest
 from potnet.operations.stop import clear_up
 from potnet.planning.drift import Drift
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 #: What is mended as a stop would, rather than by steps.
-_STOPPED = (Kind.START_CUT_OFF, Kind.POT_GONE)
+_STOPPED = (Kind.START_CUT_OFF, Kind.STOP_CUT_OFF, Kind.POT_GONE)
+#: The same, and what a destroy would.
+_CLEARED = (*_STOPPED, Kind.POT_CUT_OFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,17 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
     failures = Failures("repair")
     mended: list[Finding] = []
     drifts = _ours(look_now(app, scope), names)
-    gone = [drift.finding for drift in drifts if drift.finding.kind in _STOPPED]
+    gone = [drift.finding for drift in drifts if drift.finding.kind in _CLEARED]
     for finding in gone:
         with failures.collect(str(finding.pot)):
-            _clear_up(app, str(finding.pot))
+            _clear_up(app, str(finding.pot), finding.kind)
             mended.append(finding)
     if gone:
         # What they left is gone with them.
         drifts = _ours(look_now(app, scope), names)
     done: set[Action] = set()
     for drift in drifts:
-        if drift.finding.repairable and drift.finding.kind not in _STOPPED:
+        if drift.finding.repairable and drift.finding.kind not in _CLEARED:
             with failures.collect(_subject(drift.finding)):
                 _mend(app, drift, done)
                 mended.append(drift.finding)
@@ -80,7 +83,11 @@ def _subject(finding: Finding) -> str:
     return finding.pot or finding.bridge or finding.interface or "the host"
 
 
-def _clear_up(app: App, name: str) -> None:
+def _clear_up(app: App, name: str, kind: Kind) -> None:
+    pot = app.store.pot(name)
+    if kind is Kind.POT_CUT_OFF and pot is not None:
+        remove_rest(app, pot)
+        return
     run = app.store.run(name)
     if run is not None:
         clear_up(app, run, app.driver.observe(Query(jails=(name,))))

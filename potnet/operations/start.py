@@ -39,7 +39,7 @@ from potnet.operations.select import check_needs, in_order, needs
 from potnet.operations.stop import clear_up
 from potnet.planning import resolver
 from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, path_in, wants_devfs
-from potnet.planning.ownership import refuse_foreign, running
+from potnet.planning.ownership import complete, refuse_foreign
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
 from potnet.planning.vnet import is_up
 
@@ -71,7 +71,7 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
     with locked_pot(app, name) as pot:
         run = app.store.run(name)
         state = app.driver.observe(Query(jails=(name,)))
-        if running(run, state):
+        if complete(run, state):
             return Outcome(name, False)
         refuse_foreign(pot, run, state.jails.get(name))
         check_needs(app, pot)

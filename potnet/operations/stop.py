@@ -59,10 +59,13 @@ def _stop(app: App, pot: Pot) -> Outcome:
         return Outcome(name, False)
     was_running = running(run, state)
     if was_running:
+        # Recorded first: cut off from here on, the pot is not what it was, though its jail is there.
+        run = replace(run, stopping=True)
+        app.store.put_run(run)
         _shut_down(app, run)
     with app.locks.hold(NETWORK_LOCK):
         cleared = clear_up(app, run, state)
-    if was_running:
+    if was_running or run.stopping:
         for failure in apply_all(Plan(hook_steps(app, run.pot, HookKind.POSTSTOP, None)), app.driver):
             app.notify(f"{name} is stopped, but its poststop hook failed: {failure}")
     return Outcome(name, was_running or cleared)
@@ -92,8 +95,8 @@ def clear_up(app: App, run: Run, jails: HostState) -> bool:
         app.notify(f"jail {run.pot.name} (jid {found.jid}) is not the one that potnet started: it stays")
     failures = apply_all(plan, app.driver)
     if failures:
-        # As after a start that was cut off: what is left is looked for once more.
-        app.store.put_run(replace(run, jid=None))
+        # What is left is looked for once more.
+        app.store.put_run(replace(run, stopping=True))
         error = HostError(
             "not all of it could be taken away" + "".join(f"\n  left behind: {line}" for line in failures),
             hint=f"mend what it says, then `potnet stop {run.pot.name}` once more takes the rest",

@@ -119,7 +119,12 @@ def take_down(app: App, bridge: Bridge) -> bool:
             hint="stop the pots on it first",
         )
     there = found is not None or bridge.interface in state.severed
-    plan = plan_bridge_down(bridge, vnet(app), app.config, state) if there else Plan()
+    known = vnet(app)
+    plan = whole = (
+        plan_bridge_down(bridge, known, app.config, state) if there or bridge.pinned else Plan()
+    )
+    if bridge.pinned and not there and not _same_boot(app):
+        plan = plan_bridge_down(bridge, replace(known, forwarding_set=frozenset()), app.config, state)
     failures = apply_all(plan, app.driver)
     if failures:
         raise HostError(
@@ -128,8 +133,13 @@ def take_down(app: App, bridge: Bridge) -> bool:
         )
     with app.store.transaction():
         app.store.update_bridge(replace(bridge, pinned=False))
-        forget_switches(app, plan)
+        forget_switches(app, whole)
     return there or bridge.pinned
+
+
+def _same_boot(app: App) -> bool:
+    """Whether forwarding is still potnet's doing: not after a reboot, nor behind the end of a vnet-stop."""
+    return app.driver.observe(Query(loaded_anchor=app.config.nat_anchor)).nat_loaded
 
 
 def _owners(app: App, bridge: Bridge, members: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from potnet.model import BRIDGE_GROUP, GROUP, Run, endpoint
 from potnet.planning import packet_filter as pf
 from potnet.planning import vnet
 from potnet.planning.drift import Drift, Facts, routed, rules_drift, shared_anchors
-from potnet.planning.ownership import owned, running
+from potnet.planning.ownership import complete, owned
 from potnet.planning.prepare import anchor_calls
 from potnet.ruleset import NoRules
 
@@ -19,9 +19,13 @@ _OF_BRIDGE = (pf.bridge_anchor, pf.nat6_anchor)
 
 
 def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Recorded starts without their jails, and jails of pots without recorded starts."""
+    """What was cut off, recorded starts without their jails, jails of pots without recorded starts."""
+    for name in facts.pieces:
+        remedy = "repair takes away what there is of it, as destroy would"
+        found = "one whose create or destroy was cut off"
+        yield Drift(Finding(Kind.POT_CUT_OFF, "a whole pot", found, remedy, pot=name))
     for run in facts.runs:
-        if not running(run, state):
+        if not complete(run, state):
             yield _not_running(run, state)
     known = {run.pot.name: run for run in facts.runs}
     for name in sorted(facts.others | known.keys()):
@@ -40,6 +44,8 @@ def _not_running(run: Run, state: HostState) -> Drift:
     jail = state.jails.get(run.pot.name)
     if run.jid is None:
         kind, expected, found = Kind.START_CUT_OFF, "a start that is complete", "one that was cut off"
+    elif run.stopping:
+        kind, expected, found = Kind.STOP_CUT_OFF, "a stop that is complete", "one that was cut off"
     else:
         there = jail is not None and not jail.dying
         kind, expected = Kind.POT_GONE, f"the jail with jid {run.jid}"

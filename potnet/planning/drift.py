@@ -13,7 +13,7 @@ from potnet.findings import Finding, Kind
 from potnet.host_state import AnchorRules, HostState, Listener
 from potnet.model import Bridge, Export, Lease, Run
 from potnet.planning import packet_filter as pf
-from potnet.planning.ownership import running
+from potnet.planning.ownership import complete
 from potnet.planning.vnet import bridge_rules, networks6_of
 from potnet.ruleset import NoRules, Ruleset
 
@@ -37,7 +37,8 @@ class Facts:
     runs: the recorded starts. active: those of them that are complete and have their jail. bridges: all.
     site6: the site's own IPv6 prefix.
     external: the external interface. others: pots without a recorded start of whose names there are jails or
-    anchors. held: exports whose host port a listener has. lost: leases of pots that are not there.
+    anchors. pieces: pots of which a create or destroy was cut off. held: exports whose host port a listener
+    has. lost: leases of pots that are not there.
     """
 
     config: Config
@@ -47,12 +48,13 @@ class Facts:
     external: str | None = None
     active: tuple[Run, ...] = ()
     others: frozenset[str] = frozenset()
+    pieces: tuple[str, ...] = ()
     held: tuple[tuple[str, Export, Listener], ...] = ()
     lost: tuple[Lease, ...] = ()
 
     def seen(self, state: HostState, external: str | None) -> Facts:
         """The same, with the starts whose jails are on a host, and its external interface."""
-        active = tuple(run for run in self.runs if running(run, state))
+        active = tuple(run for run in self.runs if complete(run, state))
         return replace(self, active=active, external=external)
 
     @property

@@ -28,6 +28,16 @@ def refuse_foreign(pot: Pot, run: Run | None, found: JailState | None) -> None:
     )
 
 
+def cut_off(run: Run) -> bool:
+    """Whether a start is not done, or a stop begun: some of the pot may be there, and some not."""
+    return run.jid is None or run.stopping
+
+
+def complete(run: Run | None, state: HostState) -> bool:
+    """Whether a pot runs as it was started: no stop has begun to take it away."""
+    return run is not None and running(run, state) and not cut_off(run)
+
+
 def running(run: Run | None, state: HostState) -> bool:
     """Whether a recorded start is complete and its jail is there."""
     if run is None or run.jid is None:

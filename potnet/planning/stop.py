@@ -25,7 +25,7 @@ from potnet.model import Bridge, Run
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
 from potnet.planning.jail import jail_of, path_in
-from potnet.planning.ownership import owned
+from potnet.planning.ownership import cut_off, owned
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
 from potnet.ruleset import NoRules, Redirections
 
@@ -92,7 +92,7 @@ def _bridges(
         # hands took the bridge. After a reboot, too, it is gone, but then forwarding is not potnet's doing.
         absent = bridge.interface not in state.interfaces
         if absent or is_last_pot(bridge, host_ends, state):
-            same_boot = not absent or state.nat_loaded or run.jid is None
+            same_boot = not absent or state.nat_loaded or cut_off(run)
             known = vnet if same_boot else replace(vnet, forwarding_set=frozenset())
             steps += plan_bridge_down(bridge, known, config, state).steps
             # What is planned to go is gone for the plan of the next one.

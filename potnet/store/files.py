@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
-import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from potnet.errors import DamagedError, StoreError
@@ -92,22 +93,37 @@ def _refuse_lone_log(path: Path) -> None:
 
 
 def _create(path: Path, host_kind: str) -> None:
-    """Make a complete store under another name, then give it its own: nobody ever sees half a store,
-    and of two processes the link of one succeeds."""
-    handle, name = tempfile.mkstemp(prefix=".new-", suffix=".db", dir=path.parent)  # mode 0600
-    os.close(handle)
-    try:
-        connection = connect(Path(name).absolute().as_uri(), name)
+    """Make a complete store under another name, then give it its own: nobody ever sees half a store."""
+    fresh = path.with_name(".new.db")
+    with _alone(path.parent):
+        if present(path):
+            return
+        # What is left of one that was cut off must not be taken for part of this one.
+        for name in (fresh, Path(f"{fresh}-journal"), Path(f"{fresh}-wal"), Path(f"{fresh}-shm")):
+            name.unlink(missing_ok=True)
+        os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        connection = connect(fresh.absolute().as_uri(), str(fresh))
         try:
-            _initialise(connection, name, host_kind)
-            Database(connection, name).row("PRAGMA journal_mode = WAL")
-        finally:
+            _initialise(connection, str(fresh), host_kind)
+            Database(connection, str(fresh)).row("PRAGMA journal_mode = WAL")
+        except BaseException:
             connection.close()
-        with suppress(FileExistsError):
-            os.link(name, path)
+            fresh.unlink()
+            raise
+        connection.close()
+        fresh.rename(path)
         copies.sync(path.parent)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keep other processes from making a store in this directory while the block runs."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
-        Path(name).unlink()
+        os.close(descriptor)
 
 
 def _initialise(connection: sqlite3.Connection, place: str, host_kind: str) -> None:

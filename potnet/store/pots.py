@@ -39,7 +39,7 @@ class Pots(Subnets, Numbers):
         with self.snapshot():
             heads = self.rows(
                 "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text,"
-                " command, boot, hooks FROM pot ORDER BY name"
+                " command, boot, hooks, whole FROM pot ORDER BY name"
             )
             children = _grouped(
                 self.rows(
@@ -58,7 +58,7 @@ class Pots(Subnets, Numbers):
         with self.snapshot():
             head = self.row(
                 "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text,"
-                " command, boot, hooks FROM pot WHERE name = ?",
+                " command, boot, hooks, whole FROM pot WHERE name = ?",
                 name,
             )
             if head is None:
@@ -114,6 +114,15 @@ class Pots(Subnets, Numbers):
             for network, stored, pot, cidr in found
         )
 
+    def pieces(self) -> tuple[str, ...]:
+        """The names of the pots that are not whole, sorted."""
+        return tuple(name for (name,) in self.rows("SELECT name FROM pot WHERE NOT whole ORDER BY name"))
+
+    def next_pot_names(self) -> tuple[str, ...]:
+        """The numbered names of pots that are not whole, which a create takes over, and `next_pot_name`."""
+        numbered = (name for name in self.pieces() if pot_number(name) is not None)
+        return (*numbered, self.next_pot_name())
+
     def bridged_names(self, bridge: str) -> tuple[str, ...]:
         """The names of the pots that are attached to a bridge, sorted."""
         found = self.rows("SELECT DISTINCT pot FROM attachment WHERE bridge = ? ORDER BY pot", bridge)
@@ -123,14 +132,12 @@ class Pots(Subnets, Numbers):
         """Errors: the name, root, an alias, epair unit, MAC address or host port is another pot's."""
         with self.transaction():
             if self.row("SELECT 1 FROM pot WHERE name = ?", pot.name):
-                raise PotnetError(
-                    f"pot {pot.name} exists already",
-                    hint=f"choose another name, or: potnet destroy -p {pot.name}",
-                )
+                raise _exists(pot.name)
             self._check_root(pot)
             self.change(
                 "INSERT INTO pot (network_type, stack, root, root_made, hostname, base, resolver,"
-                " resolver_text, command, boot, hooks, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " resolver_text, command, boot, hooks, whole, name)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 *_head(pot),
                 pot.name,
             )
@@ -138,6 +145,11 @@ class Pots(Subnets, Numbers):
             if number is not None:
                 ranges.take(self, ranges.POT, number, number)
             self._add_children(pot)
+
+    def refuse_present(self, name: str) -> None:
+        """Error: a pot has this name, and is whole."""
+        if self.row("SELECT 1 FROM pot WHERE name = ? AND whole", name):
+            raise _exists(name)
 
     def update_pot(self, pot: Pot) -> None:
         """Replace the pot of that name. Errors: there is none; else as `add_pot`."""
@@ -148,7 +160,8 @@ class Pots(Subnets, Numbers):
             self._drop_children(pot.name)
             self.change(
                 "UPDATE pot SET network_type = ?, stack = ?, root = ?, root_made = ?, hostname = ?, base = ?,"
-                " resolver = ?, resolver_text = ?, command = ?, boot = ?, hooks = ? WHERE name = ?",
+                " resolver = ?, resolver_text = ?, command = ?, boot = ?, hooks = ?, whole = ?"
+                " WHERE name = ?",
                 *_head(pot),
                 pot.name,
             )
@@ -254,6 +267,12 @@ class Pots(Subnets, Numbers):
         )
 
 
+def _exists(name: str) -> PotnetError:
+    return PotnetError(
+        f"pot {name} exists already", hint=f"choose another name, or: potnet destroy -p {name}"
+    )
+
+
 def _head(pot: Pot) -> tuple[object, ...]:
     """The columns of table pot, save the name."""
     return (
@@ -268,6 +287,7 @@ def _head(pot: Pot) -> tuple[object, ...]:
         json.dumps(pot.command),
         pot.boot,
         json.dumps(pot.hooks),
+        pot.whole,
     )
 
 
@@ -286,7 +306,7 @@ def _grouped(attachments: Iterable[Row], aliases: Iterable[Row], exports: Iterab
 
 
 def _pot(head: Row, children: _Children) -> Pot:
-    name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks = head
+    name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks, whole = head
     attachments, aliases, exports = children
     return Pot(
         name=name,
@@ -303,4 +323,5 @@ def _pot(head: Row, children: _Children) -> Pot:
         aliases=tuple(aliases.get(name, ())),
         exports=tuple(exports.get(name, ())),
         hooks=tuple(HookKind(hook) for hook in json.loads(hooks)),
+        whole=bool(whole),
     )

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 #: Under this key `remember` keeps the names of the anchors in use, of NAT, redirection and filter.
 ANCHORS = "anchors"
 
+_RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping FROM run"
+
 _BRIDGES = "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6 FROM bridge"
 
 
@@ -150,12 +152,12 @@ class Store(Pots):
 
     def runs(self) -> tuple[Run, ...]:
         """All recorded starts, sorted by the pot's name."""
-        found = self.rows("SELECT record, jid, files, saved, devfs, booted FROM run ORDER BY pot")
+        found = self.rows(f"{_RUNS} ORDER BY pot")
         return tuple(_run(row) for row in found)
 
     def run(self, name: str) -> Run | None:
         """The recorded start of a pot."""
-        found = self.row("SELECT record, jid, files, saved, devfs, booted FROM run WHERE pot = ?", name)
+        found = self.row(f"{_RUNS} WHERE pot = ?", name)
         return _run(found) if found else None
 
     def put_run(self, run: Run) -> None:
@@ -165,8 +167,8 @@ class Store(Pots):
             if self.row("SELECT 1 FROM pot WHERE name = ?", name) is None:
                 raise PotnetError(f"there is no pot {name}", hint="`potnet list` shows the pots")
             self.change(
-                "INSERT OR REPLACE INTO run (pot, record, jid, files, saved, devfs, booted)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO run (pot, record, jid, files, saved, devfs, booted, stopping)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 name,
                 pot_to_json(run.pot),
                 run.jid,
@@ -174,6 +176,7 @@ class Store(Pots):
                 json.dumps(run.saved),
                 run.devfs,
                 run.booted,
+                run.stopping,
             )
 
     def remove_run(self, name: str) -> None:
@@ -225,7 +228,7 @@ def _bridge(row: Row) -> Bridge:
 
 
 def _run(row: Row) -> Run:
-    record, jid, files, saved, devfs, booted = row
+    record, jid, files, saved, devfs, booted, stopping = row
     return Run(
         pot=pot_from_json(record),
         jid=jid,
@@ -233,6 +236,7 @@ def _run(row: Row) -> Run:
         saved=tuple(json.loads(saved)),
         devfs=bool(devfs),
         booted=bool(booted),
+        stopping=bool(stopping),
     )
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import linux_world
 import pytest
+from crash import Bench
 from on_linux import LinuxWorld, Machines
 from world import World
 
@@ -35,3 +37,11 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 def bare_world(tmp_path: Path) -> World:
     """A host as it comes from its installer."""
     return World(tmp_path, bare=True)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    """Where commands are cut off: in memory if that can be had, since it is written anew each time."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as directory:
+        yield Bench(Path(directory))

@@ -13,6 +13,7 @@ from potnet.actions import (
     RemoveAddress,
     RemoveDefaultRoute,
     RemoveFile,
+    RemoveTree,
     RestoreFile,
     RunHook,
     RunInJail,
@@ -35,6 +36,7 @@ _ABSENT: dict[type, tuple[str, ...]] = {
     RemoveAddress: ("SIOCDIFADDR", "does not exist"),
     RemoveDefaultRoute: ("not in table",),
     Unmount: ("not a file system root directory",),
+    RemoveTree: ("No such file",),
 }
 
 

@@ -1,0 +1,200 @@
+"""Cutting commands off: each runs in a process of its own, which can be stopped dead at a counted point.
+
+A point is the return of one call of the executor, or of one commit of the store. The world is always in the
+same directory, since a simulated host keeps real paths; it is put there anew from a copy for each run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import secrets
+import shutil
+import sqlite3
+import traceback
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from world import World
+
+from potnet.errors import PotnetError
+from potnet.executors.base import Command, CommandResult, Executor
+from potnet.store.database import Database
+
+#: What a process that was stopped dead exits with, as one that was killed.
+DEAD = 137
+
+Work = Callable[[World], Any]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run came to. points: what each was behind; error: the message of a refusal or failure.
+
+    state: all of host and store, None after a run that was cut off.
+    """
+
+    died: bool = False
+    points: tuple[str, ...] = ()
+    error: str | None = None
+    state: dict[str, Any] | None = None
+
+
+class Clock:
+    """Counts points, and ends the process at one of them."""
+
+    def __init__(self, stop_at: int | None) -> None:
+        self.points: list[str] = []
+        self._stop_at = stop_at
+
+    def tick(self, point: str) -> None:
+        self.points.append(point)
+        if len(self.points) - 1 == self._stop_at:
+            os._exit(DEAD)
+
+
+class Ticking:
+    """An executor whose calls are points."""
+
+    def __init__(self, inner: Executor, clock: Clock) -> None:
+        self._inner = inner
+        self._clock = clock
+
+    def run(self, command: Command) -> CommandResult:
+        result = self._inner.run(command)
+        self._clock.tick(" ".join(command.argv))
+        return result
+
+    def attach(self, command: Command) -> int:
+        raise AssertionError("not to be cut off")
+
+
+class Bench:
+    """A world in a directory, and copies of it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._world = directory / "world"
+        self._copies = directory / "copies"
+
+    def save(self, name: str) -> None:
+        shutil.copytree(self._world, self._copies / name, symlinks=True)
+
+    def restore(self, name: str) -> None:
+        self.drop()
+        shutil.copytree(self._copies / name, self._world, symlinks=True)
+
+    def drop(self, name: str | None = None) -> None:
+        shutil.rmtree(self._copies / name if name else self._world, ignore_errors=True)
+
+    def run(self, work: Work, stop_at: int | None = None, bare: bool = False) -> Ran:
+        """Do something in the world, up to a point if one is given."""
+        found = _in_child(lambda: _counted(self._world, work, stop_at, bare))
+        return Ran(died=True) if found is None else found
+
+    def state(self) -> dict[str, Any]:
+        """All of host and store."""
+        return _in_child(lambda: state_of(World(self._world)))
+
+
+def _in_child(work: Callable[[], Any]) -> Any:
+    """What a function returns in a process of its own; None when that is stopped dead."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.close(reader)
+            answer = pickle.dumps(work())
+            with os.fdopen(writer, "wb") as pipe:
+                pipe.write(answer)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        answer = pipe.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, DEAD), f"exit code {code}: see the traceback on standard error"
+    return pickle.loads(answer) if code == 0 else None
+
+
+def _counted(directory: Path, work: Work, stop_at: int | None, bare: bool) -> Ran:
+    directory.mkdir(exist_ok=True)
+    world, clock, change, numbers = World(directory, bare), Clock(stop_at), Database.change, count(1)
+    world.executor = Ticking(world.host, clock)  # type: ignore[assignment]
+
+    def counted(store: Database, sql: str, *values: object) -> int:
+        done = change(store, sql, *values)
+        if sql == "COMMIT":
+            clock.tick("commit")
+        return done
+
+    error = None
+    # MAC addresses are chosen as the lowest free one, so that states can be compared.
+    with (
+        mock.patch.object(Database, "change", counted),
+        mock.patch.object(secrets, "token_bytes", lambda size: next(numbers).to_bytes(size, "big")),
+    ):
+        try:
+            work(world)
+        except PotnetError as refused:
+            error = refused.message
+    return Ran(points=tuple(clock.points), error=error, state=state_of(world))
+
+
+def state_of(world: World) -> dict[str, Any]:
+    """All of host and store; JIDs, which never come again, only as far as they are the right ones."""
+    host = world.host.snapshot()
+    jids = {name: jail[0] for name, jail in host["jails"].items()}
+    host["jails"] = {name: jail[1:] for name, jail in host["jails"].items()}
+    # A jail with a network of its own has its JID for the name of that.
+    names = {str(jid): name for name, jid in jids.items()}
+    host["routes"] = {names.get(stack, stack): routes for stack, routes in host["routes"].items()}
+    host["interfaces"] = {_inside(key, names): view for key, view in host["interfaces"].items()}
+    host["sysctls"] = {_inside(key, names): value for key, value in host["sysctls"].items()}
+    return {"host": host, "store": _tables(world, jids), "kept": _kept(world)}
+
+
+def _inside(key: str, names: dict[str, str]) -> str:
+    stack, slash, rest = key.partition("/")
+    return names.get(stack, stack) + slash + rest
+
+
+def _tables(world: World, jids: dict[str, int]) -> dict[str, list[Any]]:
+    """All rows of all tables of the store."""
+    path = world.directory / "state/potnet.db"
+    if not path.exists():
+        return {}
+    with closing(sqlite3.connect(path)) as store:
+        store.row_factory = sqlite3.Row
+        names = [row["name"] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = {name: [dict(row) for row in store.execute(f"SELECT * FROM {name}")] for name in names}  # noqa: S608
+    for run in tables["run"]:
+        run["record"] = json.loads(run["record"])
+        run["jid"] = "right" if run["jid"] == jids.get(run["pot"], 0) else run["jid"]
+    return {name: sorted(rows, key=repr) for name, rows in tables.items()}
+
+
+def _kept(world: World) -> set[str]:
+    """What lies beside the store, but for locks and SQLite's own files."""
+    names = {str(path.relative_to(world.directory)) for path in (world.directory / "state").rglob("*")}
+    return {name for name in names if "/locks" not in name and not name.endswith(("-wal", "-shm"))}
+
+
+def difference(one: Any, other: Any, where: str = "") -> list[str]:
+    """What is different in two states, a line each, for messages."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [
+            line
+            for key in sorted({*one, *other}, key=str)
+            for line in difference(one.get(key), other.get(key), f"{where}/{key}")
+        ]
+    return [] if one == other else [f"{where}: {one!r} is not {other!r}"]
