@@ -35,7 +35,7 @@ from potnet.host_state import (
     Usage,
 )
 from potnet.model import BRIDGE_GROUP, GROUP
-from potnet.ruleset import Redirections, SourceNat
+from potnet.ruleset import NoRules, Redirections, Ruleset, SourceNat
 
 #: JIDs that no kernel gives out.
 _FIRST_JID = 1_000_000
@@ -123,8 +123,8 @@ class Assumed:
                 return _changed(state, bridge, member=member)
             case SetForwarding(family, enabled) if state.forwarding:
                 return replace(state, forwarding={**state.forwarding, family: enabled})
-            case LoadAnchor(anchor, rules) if anchor == query.loaded_anchor:
-                return replace(state, nat_loaded=isinstance(rules, SourceNat))
+            case LoadAnchor(anchor, rules):
+                return _loaded(state, anchor, rules, query)
             case StartJail(jail) if query.jails is None or jail.name in query.jails:
                 started = JailState(self._jids[jail.name], jail.name, jail.root)
                 return replace(state, jails={**state.jails, jail.name: started})
@@ -136,6 +136,21 @@ class Assumed:
 
 _OF_BRIDGE = frozenset({GROUP, BRIDGE_GROUP})
 _OF_EPAIR = frozenset({GROUP})
+
+
+def _loaded(state: HostState, anchor: str, rules: Ruleset, query: Query) -> HostState:
+    """The state with other rules in an anchor, as far as it was looked into."""
+    looked = state.anchors.get(anchor)
+    wanted = dict(query.anchors).get(anchor)
+    names = state.anchor_names - {anchor} if rules == NoRules() else state.anchor_names
+    if looked is not None:
+        looked = replace(looked, found=looked.expected if rules == wanted else (), held=NoRules())
+    return replace(
+        state,
+        nat_loaded=isinstance(rules, SourceNat) if anchor == query.loaded_anchor else state.nat_loaded,
+        anchors=state.anchors if looked is None else {**state.anchors, anchor: looked},
+        anchor_names=names,
+    )
 
 
 def _with_interface(state: HostState, made: Interface, query: Query) -> HostState:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from world import World
 
+from potnet.app import App
 from potnet.errors import PotnetError
-from potnet.executors.base import Command
+from potnet.executors.base import Command, as_shell
+from potnet.executors.dry_run import DryRun
 from potnet.findings import Finding
+from potnet.locks import Locks
 from potnet.operations.bridges import create_private_bridge
 from potnet.operations.check import check
 from potnet.operations.export_ports import export_ports
@@ -18,6 +26,7 @@ from potnet.operations.repair import Report, repair
 from potnet.operations.start import start
 from potnet.operations.stop import stop
 from potnet.operations.vnet import vnet_start, vnet_stop
+from potnet.store.store import Store
 
 #: casserole on the private bridge0, stew on the public bridges 1 and 2, lid with aliases.
 EPAIR, PUBLIC, PUBLIC6 = "epair0a", "epair1a", "epair2a"
@@ -30,9 +39,20 @@ def run(world: World, *lines: str, stdin: str | None = None) -> None:
         assert result.code == 0, result
 
 
+NAMES = ["casserole", "stew", "lid", "spoon"]
+
+
 @pytest.fixture
 def kitchen(world: World) -> World:
     """A host with a running pot of each kind, all of it as it should be."""
+    prepare(world)
+    world.do(start, NAMES)
+    assert found(world) == []
+    return world
+
+
+def prepare(world: World) -> None:
+    """A pot of each kind."""
     run(world, "sysctl net.inet.ip.forwarding=0")
     world.do(create_private_bridge, "stove", 4)
     world.create("casserole", "private-bridge", "ipv4", bridge="stove", base="12.2")
@@ -40,9 +60,6 @@ def kitchen(world: World) -> World:
     world.create("lid", "alias", "dual", base="12.2")
     world.create("spoon", "inherit", "dual")
     world.do(export_ports, "casserole", ["80:30080", "udp:53:30053"], False)
-    world.do(start, ["casserole", "stew", "lid", "spoon"])
-    assert found(world) == []
-    return world
 
 
 def named(finding: Finding) -> str:
@@ -62,6 +79,12 @@ def mend(world: World, *pots: str, bridge: str | None = None) -> Report:
     assert (again.mended, again.left) == ((), report.left)
     assert world.executor.changes == done
     return report
+
+
+def cut_off(world: World, name: str) -> None:
+    """As if a start had not come to its end."""
+    with world.app() as app:
+        app.store.put_run(replace(app.store.run(name), jid=None))
 
 
 MENDED = {
@@ -134,6 +157,30 @@ def test_what_repair_mends(kitchen: World, what: str) -> None:
     assert kitchen.host.snapshot() == before
     assert kitchen.records() == records
     assert found(kitchen) == []
+
+
+@pytest.mark.parametrize("what", [*MENDED, "all jails gone", "a start cut off"])
+def test_a_dry_run_prints_what_then_runs(kitchen: World, what: str) -> None:
+    match what:
+        case "all jails gone":
+            kitchen.do(vnet_start, "stove")
+            kitchen.reboot()
+        case "a start cut off":
+            cut_off(kitchen, "stew")
+        case _:
+            run(kitchen, *MENDED[what][0])
+    disturbed, records = kitchen.host.snapshot(), kitchen.records()
+    printed: list[str] = []
+    with Store.open_copy(kitchen.directory / "state", "sim") as store:
+        app = App(
+            config=kitchen.config, store=store, host_kind="sim", notify=kitchen.notices.append,
+            locks=Locks(None), make_executor=lambda: DryRun(kitchen.host, printed.append), dry_run=True,
+        )  # fmt: skip
+        repair(app, (), None)
+    assert (kitchen.host.snapshot(), kitchen.records()) == (disturbed, records)
+    kitchen.executor.commands.clear()
+    kitchen.do(repair, (), None)
+    assert printed == [as_shell(c) for c in kitchen.executor.commands if c.changes_host]
 
 
 LEFT = {
@@ -223,11 +270,10 @@ def test_a_pot_whose_jail_is_gone_is_stopped(kitchen: World, name: str) -> None:
 
 
 def test_after_a_reboot_all_pots_are_stopped(kitchen: World) -> None:
-    names = ["casserole", "stew", "lid", "spoon"]
     kitchen.do(vnet_start, "stove")
-    kitchen.do(stop, names)
+    kitchen.do(stop, NAMES)
     stopped = kitchen.host.snapshot()
-    kitchen.do(start, names)
+    kitchen.do(start, NAMES)
     kitchen.reboot()
     assert "bridge-missing stove bridge0" in found(kitchen)
     mend(kitchen)
@@ -239,8 +285,7 @@ def test_a_start_that_was_cut_off_goes_back(kitchen: World) -> None:
     kitchen.do(stop, ["casserole"])
     before, records = kitchen.host.snapshot(), kitchen.records()
     kitchen.do(start, ["casserole"])
-    with kitchen.app() as app:
-        app.store.put_run(replace(app.store.run("casserole"), jid=None))
+    cut_off(kitchen, "casserole")
     assert found(kitchen) == ["start-cut-off casserole"]
     mend(kitchen)
     assert kitchen.host.snapshot() == before
@@ -377,7 +422,7 @@ def test_a_repair_that_fails_says_so_and_does_the_rest(kitchen: World) -> None:
 def test_forwarding_that_repair_switched_on_goes_off_with_the_last_bridge(kitchen: World) -> None:
     run(kitchen, "sysctl net.inet.ip.forwarding=0")
     mend(kitchen)
-    kitchen.do(stop, ["casserole", "stew", "lid", "spoon"])
+    kitchen.do(stop, NAMES)
     assert kitchen.host.sysctl("net.inet.ip.forwarding") == "0"
 
 
@@ -394,3 +439,96 @@ def test_pinned_bridges_are_as_the_store_says(world: World, operation: Callable[
     assert found(world) == ["rules-missing", "rules-missing stove", "bridge-missing stove bridge0"]
     mend(world)
     assert world.host.snapshot() == before
+
+
+#: What somebody may type at any time, in any order; some of it fails then, and does nothing.
+HANDS = sorted({line for lines, _ in MENDED.values() for line in lines} - {"ifconfig bridge1 addm epair0a"})
+GONE = [f"jail -r {name}" for name in NAMES]
+FOREIGN = [
+    "ifconfig bridge1 addm epair8a",
+    "ifconfig bridge0 addm epair8b",
+    "jail -c name=ladle path=/ persist",
+]
+
+
+def unnumbered(world: World) -> dict[str, Any]:
+    """The host without the indexes of interfaces, which one made anew may get another of."""
+    found = world.host.snapshot()
+    routes = {
+        stack: [(to, by.partition("#")[0], *more) for to, by, *more in lines]
+        for stack, lines in found["routes"].items()
+    }
+    return found | {"routes": routes}
+
+
+def type_all(world: World, lines: list[str]) -> int:
+    """Type lines, some of which have nothing left to work on; how many did something."""
+    return sum(world.host.run(Command(tuple(line.split()))).code == 0 for line in lines)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(lines=st.lists(st.sampled_from(HANDS), min_size=1, max_size=10))
+def test_whatever_hands_do_to_pots_that_run_is_mended(figure: Callable[..., None], lines: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        world = World(Path(directory))
+        prepare(world)
+        world.do(start, NAMES)
+        before, records = unnumbered(world), world.records()
+        drifts = type_all(world, lines)
+        assert bool(found(world)) == (unnumbered(world) != before)
+        assert mend(world).left == ()
+        assert unnumbered(world) == before
+        assert world.records() == records
+        assert found(world) == []
+    figure("drift", sequences=1, drifts=drifts)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(lines=st.lists(st.sampled_from([*HANDS, *GONE, *FOREIGN]), min_size=1, max_size=12))
+def test_what_is_mended_leaves_nothing_and_touches_nothing_foreign(
+    figure: Callable[..., None], lines: list[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        world = World(Path(directory))
+        prepare(world)
+        run(world, "ifconfig epair8 create")
+        before = world.host.snapshot()
+        world.do(start, NAMES)
+        drifts = type_all(world, lines)
+        foreign = {name for name in ("ladle",) if name in world.host.jails()}
+        left = {finding.kind for finding in mend(world).left}
+        assert left <= {"member-foreign", "jail-foreign", "interface-foreign"}
+        assert set(found(world)) == {named(finding) for finding in mend(world).left}
+        assert {"epair8a", "epair8b"} <= set(world.host.interfaces())
+        assert {run.pot.name for run in world.records()["runs"]} == set(world.host.jails()) - foreign
+        # What is foreign goes by hand; then all is as it was before the pots ran.
+        for line in ("ifconfig bridge0 deletem epair8b", "ifconfig bridge1 deletem epair8a", "jail -r ladle"):
+            world.host.run(Command(tuple(line.split())))
+        assert mend(world).left == ()
+        world.do(stop, NAMES)
+        after = world.host.snapshot()
+        for interface in ("/epair8a", "/epair8b"):
+            after["interfaces"][interface] = before["interfaces"][interface]
+        assert after == before
+    figure("drift", sequences=1, drifts=drifts)
+
+
+def test_what_a_check_costs(world: World, figure: Callable[..., None]) -> None:
+    def commands() -> int:
+        world.executor.commands.clear()
+        assert found(world) == []
+        return len(world.executor.commands)
+
+    for number in range(8):
+        world.create(f"pot{number}", "public-bridge")
+    for number in (0, 1, 2):
+        world.do(export_ports, f"pot{number}", [f"80:3008{number}", f"443:3044{number}"], False)
+    world.do(start, ["pot0", "pot4"])
+    few = commands()
+    world.do(start, ["pot1", "pot5"])
+    # Of each pot its interfaces and its route, and of one with exports what they are and what they should be.
+    assert commands() == few + 6
+    for number in range(100):
+        world.create(f"more{number}", "public-bridge")
+    assert commands() == few + 6
+    figure("check", fixed_commands=few - 6, commands_for_each_pot_that_runs=2, more_with_exports=2)
