@@ -63,7 +63,9 @@ def _missing_bridge(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
 def _make(bridge: Bridge, facts: Facts, state: HostState) -> tuple[Step, ...]:
     uplink = (facts.external,) if bridge.kind is BridgeKind.PUBLIC6 and facts.external else ()
     create = CreateBridge(bridge.interface, vnet.description(bridge), uplink)
-    ends = [end for end in facts.ends_on(bridge) if end in state.interfaces]
+    here = ((run, a) for run in facts.active for a in run.pot.attachments if a.bridge == bridge.name)
+    # One that is not whole is made anew, and joins then.
+    ends = [own.host_end for run, own in here if _is_whole(run, own, state)]
     return (
         Step(create, None, f"the bridge {bridge.name}"),
         *(Step(_set(wanted, bridge.interface), None, "the pots' gateway") for wanted in _gateways(bridge)),
@@ -81,6 +83,12 @@ def _set(wanted: InterfaceAddress, name: str, jail: str | None = None, beside: b
 
 def _join(bridge: Bridge, end: str, config: Config) -> Step:
     return Step(AddMember(bridge.interface, end, config.isolate, bool(bridge.subnets)))
+
+
+def _is_whole(run: Run, own: Attachment, state: HostState) -> bool:
+    """Whether both ends of an epair are where they belong; of a jail that was not looked into all is well."""
+    network = state.jail_networks.get(run.pot.name)
+    return own.host_end in state.interfaces and (network is None or own.jail_end in network.interfaces)
 
 
 def _lacks_uplink(bridge: Bridge, found: Interface, facts: Facts) -> bool:

@@ -71,11 +71,6 @@ class Facts:
         used = {attachment.bridge for run in runs for attachment in run.pot.attachments}
         return tuple(bridge for bridge in self.bridges if bridge.pinned or bridge.name in used)
 
-    def ends_on(self, bridge: Bridge) -> tuple[str, ...]:
-        """The host's ends of the epairs that belong on a bridge."""
-        attachments = (a for run in self.active for a in run.pot.attachments)
-        return tuple(a.host_end for a in attachments if a.bridge == bridge.name)
-
     def bridge(self, name: str) -> Bridge | None:
         return next((bridge for bridge in self.bridges if bridge.name == name), None)
 

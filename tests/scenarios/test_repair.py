@@ -121,6 +121,10 @@ MENDED = {
     ),
     "a bridge destroyed": (("ifconfig bridge0 destroy",), ["bridge-missing stove bridge0"]),
     "the bridge of IPv6 destroyed": (("ifconfig bridge2 destroy",), ["bridge-missing public6 bridge2"]),
+    "an epair whose bridge is gone, too": (
+        ("ifconfig bridge0 destroy", "ifconfig epair0b -vnet casserole"),
+        ["bridge-missing stove bridge0", "interface-missing casserole stove epair0a"],
+    ),
     "interfaces down": (
         ("ifconfig bridge2 down", "ifconfig epair0a down", "ifconfig -j stew epair1b down"),
         [
