@@ -44,6 +44,7 @@ COMMANDS = {
     "check": "check:check",
     "repair": "check:repair",
     "config": "configuration:config",
+    "import": "importing:import_",
     "next": "helper:next_",
     "validate": "helper:validate",
     "new-net": "helper:new_net",

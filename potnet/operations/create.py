@@ -202,13 +202,13 @@ def _refuse_present(app: App, pot: Pot) -> None:
 
 def _make_root(app: App, pot: Pot, base: str | None) -> None:
     directory = pot_directory(app, pot)
-    _refuse_store(app, pot)
+    refuse_store(app, pot)
     if not pot.root_made:
         _check_given_root(app, pot)
-        apply(Plan(tuple(_own_etc(app, pot))), app.driver)
+        apply(Plan(tuple(own_etc(app, pot))), app.driver)
         return
     undo = RemoveTree(directory)
-    steps = _own_etc(app, pot)
+    steps = own_etc(app, pot)
     steps.append(Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files"))
     if base is None:
         steps.append(Step(MakeDirectory(f"{pot.root}/etc"), None, "a jail without programs"))
@@ -219,7 +219,7 @@ def _make_root(app: App, pot: Pot, base: str | None) -> None:
     apply(Plan(tuple(steps)), app.driver)
 
 
-def _own_etc(app: App, pot: Pot) -> list[Step]:
+def own_etc(app: App, pot: Pot) -> list[Step]:
     """The step that makes the pot's etc, where that is not in its root."""
     if app.driver.traits.etc is None:
         return []
@@ -233,10 +233,10 @@ def _check_given_root(app: App, pot: Pot) -> None:
         raise PotnetError(
             f"--path {pot.root} is no directory", hint="give an existing one, or leave --path out"
         )
-    _refuse_own_directory(app, pot)
+    refuse_own_directory(app, pot)
 
 
-def _refuse_own_directory(app: App, pot: Pot) -> None:
+def refuse_own_directory(app: App, pot: Pot) -> None:
     """A root that was given must not hold, or lie in, what potnet keeps of the pot: hooks, run by root."""
     kept = f"{app.config.jails}/{pot.name}"
     if not pot.root_made and pot.root != "/" and overlap(pot.root, kept):
@@ -246,7 +246,7 @@ def _refuse_own_directory(app: App, pot: Pot) -> None:
         )
 
 
-def _refuse_store(app: App, pot: Pot) -> None:
+def refuse_store(app: App, pot: Pot) -> None:
     """A jail must see nothing of the store; the host's own root is the whole host, and meant so."""
     state = os.path.realpath(app.store.path.parent)
     if pot.root != "/" and overlap(pot.root, state) and not pot.root.startswith(f"{state}/jails/"):
@@ -288,7 +288,7 @@ def _finished(app: App, pot: Pot) -> Pot:
     """The pot, whole, with its root's links resolved, which is how jail(8) shows it."""
     real = app.driver.real_path(pot.root)
     pot = replace(pot, whole=True, root=real or pot.root)
-    _refuse_own_directory(app, pot)
-    _refuse_store(app, pot)
+    refuse_own_directory(app, pot)
+    refuse_store(app, pot)
     app.store.update_pot(pot)
     return pot

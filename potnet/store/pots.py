@@ -183,15 +183,25 @@ class Pots(Subnets, Numbers):
             raise PotnetError(f"{pot.root} is the root of pot {found[0]}", hint="choose another directory")
         if pot.root == "/":
             return
-        # Of two roots that lie one in the other, one was given.
-        given = "SELECT name, root FROM pot WHERE name <> ? AND root > '/'"
-        for name, root in self.rows(f"{given} AND NOT root_made" if pot.root_made else given, pot.name):
-            for inner, outer in ((pot.root, root), (root, pot.root)):
-                if inner.startswith(f"{outer.removesuffix('/m')}/"):
-                    raise PotnetError(
-                        f"{pot.root} and {root}, the root of pot {name}, lie one in the other",
-                        hint="choose another directory",
-                    )
+        for name, root, made in self._roots_around(pot):
+            # Of two roots that lie one in the other, one was given.
+            if not (made and pot.root_made):
+                raise PotnetError(
+                    f"{pot.root} and {root}, the root of pot {name}, lie one in the other",
+                    hint="choose another directory",
+                )
+
+    def _roots_around(self, pot: Pot) -> list[Row]:
+        """Name, root and root_made of the pots whose root holds, or lies in, that of this one."""
+        own = pot.root.removesuffix("/m")
+        parts = pot.root.split("/")
+        above = ["/".join(parts[:length]) for length in range(2, len(parts))]
+        above += [f"{path}/m" for path in above]
+        select = "SELECT name, root, root_made FROM pot WHERE name <> ? AND"
+        # Of the characters, 0 is the one after the slash.
+        inside = self.rows(f"{select} root > ? AND root < ?", pot.name, f"{own}/", f"{own}0")
+        marks = ", ".join("?" * len(above))
+        return inside + self.rows(f"{select} root IN ({marks})", pot.name, *above)
 
     def _drop_children(self, name: str) -> None:
         for (unit,) in self.rows("SELECT unit FROM attachment WHERE pot = ?", name):

@@ -13,7 +13,6 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     """Run potnet, words apart by spaces, with a state directory of its own; path: of the program pot."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("POTNET_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("POTNET_QUIET", "1")
 
     def call(line: str, path: str = "/nowhere") -> Result:
         monkeypatch.setenv("PATH", path)
