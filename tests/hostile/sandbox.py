@@ -122,6 +122,7 @@ _PLACE = rf"(?:{_WORD}|\{{ {_WORD}(?:,? {_WORD})* \}})"
 _WORDS = r"[A-Za-z0-9_.:/()@%!,{} -]*"
 _QUOTED = r'"(?:[^"\\$\x00-\x1f]|\\["\\$])*"'
 _STATEMENT = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_PHRASES = re.compile(r"\{% for (\w+) in \([^%]*\"")
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}")
 
 #: The lines of ip-batch that the Linux driver writes.
@@ -154,33 +155,33 @@ def grammar(program: str) -> tuple[re.Pattern[str], ...]:
     prefix = {"pfctl": "pf-", "jail": "jail", "nft": "nft-"}.get(program)
     if prefix is None:
         return ()
-    lines = (
-        line
-        for path in sorted(TEMPLATES.glob(f"{prefix}*"))
-        for line in _STATEMENT.sub("\n", path.read_text("utf-8")).split("\n")
-    )
+    texts = [path.read_text("utf-8") for path in sorted(TEMPLATES.glob(f"{prefix}*"))]
+    lines = (line for text in texts for line in _STATEMENT.sub("\n", text).split("\n"))
+    # What a loop takes from a list of strings is words, too.
+    phrases = {name for text in texts for name in _PHRASES.findall(text)}
     more = (
         r"delete element inet potnet \w+ \{ [a-z0-9 .\"_-]+ \}",
         r"add element inet potnet \w+ \{ [a-z0-9 .:]+ \}",
         rf"(?:delete|flush) (?:chain|table) (?:inet|netdev) {_WORD}(?: {_WORD})?",
     )
-    made = [re.compile(_as_pattern(line)) for line in lines if line.strip()]
+    made = [re.compile(_as_pattern(line, phrases)) for line in lines if line.strip()]
     return (*made, *(re.compile(each) for each in more)) if program == "nft" else tuple(made)
 
 
-def _as_pattern(line: str) -> str:
+def _as_pattern(line: str, phrases: set[str]) -> str:
     """A line of a template as the pattern of what it may become."""
     found, end = "", 0
     for match in _EXPRESSION.finditer(line):
-        found += re.escape(line[end : match.start()]) + _place(match[1])
+        found += re.escape(line[end : match.start()]) + _place(match[1], phrases)
         end = match.end()
     return found + re.escape(line[end:])
 
 
-def _place(expression: str) -> str:
+def _place(expression: str, phrases: set[str]) -> str:
     if "quoted" in expression:
         return f"{_QUOTED}(?:, {_QUOTED})*" if "join" in expression else _QUOTED
-    return _WORDS if '"' in expression or "how" in expression or "hosts" in expression else _PLACE
+    words = '"' in expression or "hosts" in expression or expression.strip() in phrases
+    return _WORDS if words else _PLACE
 
 
 class Stream(io.TextIOWrapper):
