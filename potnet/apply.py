@@ -7,14 +7,13 @@ interrupted, may have done half of its work.
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from potnet.actions import Action, Plan, Step
 from potnet.drivers.base import CommandError, Driver
-from potnet.errors import HostError, PotnetError
+from potnet.errors import Interruption, PotnetError
+from potnet.interrupts import unhurried
 
 
 @dataclass(slots=True)
@@ -99,20 +98,4 @@ def _add_left_over(error: BaseException, left: tuple[str, ...]) -> None:
         error.message += lines
         error.left_behind = left
         return
-    interrupted = HostError(f"interrupted{lines}")
-    interrupted.left_behind = left
-    raise interrupted from error
-
-
-@contextmanager
-def unhurried() -> Iterator[None]:
-    """Keep a second interrupt from tearing an undo apart."""
-    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {}
-    with suppress(ValueError):  # not in the main thread, where no signal arrives anyway
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in wanted}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    raise Interruption(lines, left) from error

@@ -39,6 +39,14 @@ def _shown(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
+class Interruption(KeyboardInterrupt):
+    """A signal ended the command, and not all could be taken back. left_behind: as of a `PotnetError`."""
+
+    def __init__(self, lines: str, left_behind: tuple[str, ...]) -> None:
+        super().__init__(lines)
+        self.left_behind = left_behind
+
+
 class UsageError(PotnetError):
     """The command line itself is wrong: a malformed name, port or address."""
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from potnet.errors import HostError
+from potnet.interrupts import waiting
 
 #: Seconds to wait for another potnet (a pot may be in the middle of its boot), and between two looks.
 PATIENCE = 180.0
@@ -90,7 +91,8 @@ class Locks:
                     return name, descriptor
             if time.monotonic() > give_up:
                 raise self._in_use(directory, names[0])
-            time.sleep(_PAUSE)
+            with waiting():
+                time.sleep(_PAUSE)
 
     def _in_use(self, directory: Path, name: str) -> HostError:
         if name == _STORE:

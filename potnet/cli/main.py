@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any, NoReturn
 
 import click
 
-from potnet import __version__
+from potnet import __version__, interrupts
 from potnet.cli.options import Options, global_options
 from potnet.errors import PotnetError, UsageError, printable
 
@@ -97,10 +95,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit; no traceback reaches a user."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # Unless nohup(1) or a parent said otherwise, to be told to go undoes a half-done start as ^C does.
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _terminated)
+    interrupts.install()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -117,8 +112,8 @@ def run(arguments: Sequence[str]) -> int:
         return _report(error.message, error.hint, error.exit_code)
     except click.ClickException as error:
         return _report(_lower_first(error.format_message()), _usage_hint(error), error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        return _report("interrupted", None, INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt) as error:
+        return _report(f"interrupted{error}", None, INTERRUPTED)
     except BrokenPipeError:
         # The reader has gone, the work is done; Python must not complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -131,10 +126,6 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         return _internal_error(error, options.verbose > 0)
     return result if isinstance(result, int) else 0
-
-
-def _terminated(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _report(message: str, hint: str | None, code: int) -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+#: Seconds for a command that is done in no time.
+BRIEF = 60.0
 #: The code of a command that was given up after its time was over, as timeout(1) reports it.
 TIMED_OUT = 124
 #: The code of a command whose program is not there, as sh(1) reports it.
@@ -28,7 +30,7 @@ class Command:
     argv: tuple[str, ...]
     stdin: str | Path | None = None
     changes_host: bool = True
-    timeout: float | None = 60.0
+    timeout: float | None = BRIEF
     quiet: bool = False
 
 

@@ -10,7 +10,8 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult
+from potnet.executors.base import BRIEF, NOT_FOUND, TIMED_OUT, Command, CommandResult
+from potnet.interrupts import waiting
 
 #: FreeBSD's tools are in these; cron and rc(8) give less.
 _PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
@@ -78,6 +79,8 @@ class LocalExecutor:
 
     def run(self, command: Command) -> CommandResult:
         """See `Executor`. A missing program is code 127, a time-out code 124."""
+        with waiting():
+            pass  # a signal that came before this command is heeded before it
         source = command.stdin.open("rb") if isinstance(command.stdin, Path) else nullcontext()
         try:
             with source as file:
@@ -100,7 +103,9 @@ class LocalExecutor:
         ) as process:
             try:
                 data = None if text is None else text.encode("utf-8", "surrogateescape")
-                out, err = process.communicate(data, timeout=command.timeout)
+                # What is done in no time and changes the host is not killed halfway.
+                with nullcontext() if _brief(command) else waiting():
+                    out, err = process.communicate(data, timeout=command.timeout)
             except BaseException:
                 process.kill()
                 raise
@@ -114,11 +119,16 @@ class LocalExecutor:
             process = subprocess.Popen(
                 command.argv, env=self._environment(command), preexec_fn=_interruptible
             )
-            return _code(process.wait())
+            with waiting():
+                return _code(process.wait())
         except FileNotFoundError:
             return NOT_FOUND
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def _brief(command: Command) -> bool:
+    return command.changes_host and command.timeout is not None and command.timeout <= BRIEF
 
 
 def _code(returned: int) -> int:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.actions import Plan, RunInJail, StartJail, Step
-from potnet.apply import Applied, apply, apply_all, unhurried
+from potnet.apply import Applied, apply, apply_all
 from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, HostState, Query
+from potnet.interrupts import unhurried
 from potnet.model import Bridge, HookKind, Pot, ResolverKind, Run
 from potnet.operations.bridging import (
     free_bridge,

@@ -82,6 +82,11 @@ class Bench:
         self._world = directory / "world"
         self._copies = directory / "copies"
 
+    @property
+    def place(self) -> Path:
+        """The directory of the world."""
+        return self._world
+
     def save(self, name: str) -> None:
         shutil.copytree(self._world, self._copies / name, symlinks=True)
 
@@ -94,15 +99,15 @@ class Bench:
 
     def run(self, work: Work, stop_at: int | None = None, bare: bool = False) -> Ran:
         """Do something in the world, up to a point if one is given."""
-        found = _in_child(lambda: _counted(self._world, work, stop_at, bare))
+        found = in_child(lambda: _counted(self._world, work, stop_at, bare))
         return Ran(died=True) if found is None else found
 
     def state(self) -> dict[str, Any]:
         """All of host and store."""
-        return _in_child(lambda: state_of(World(self._world)))
+        return in_child(lambda: state_of(World(self._world)))
 
 
-def _in_child(work: Callable[[], Any]) -> Any:
+def in_child(work: Callable[[], Any]) -> Any:
     """What a function returns in a process of its own; None when that is stopped dead."""
     reader, writer = os.pipe()
     child = os.fork()

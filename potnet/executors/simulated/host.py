@@ -35,6 +35,7 @@ from potnet.executors.simulated.jls import jls
 from potnet.executors.simulated.state import NeedsWriteError, State, WriteInReadError
 from potnet.executors.simulated.things import HostFacts
 from potnet.executors.simulated.world import ToolError, View, World, unknown
+from potnet.interrupts import waiting
 
 _T = TypeVar("_T")
 
@@ -85,6 +86,8 @@ class SimulatedHost(Inspection):
 
     def run(self, command: Command) -> CommandResult:
         """As the real host would answer; what is not simulated is refused with code 64."""
+        with waiting():
+            pass  # a signal that came before this command is heeded before it
         program = PurePosixPath(command.argv[0]).name
         tool = _TOOLS.get(program)
         if tool is None:
