@@ -13,7 +13,7 @@ from potnet.planning import vnet
 from potnet.planning.drift import Drift, Facts, routed, rules_drift, shared_anchors
 from potnet.planning.ownership import complete, owned
 from potnet.planning.prepare import anchor_calls
-from potnet.ruleset import NoRules
+from potnet.ruleset import NoRules, Ruleset
 
 _OF_BRIDGE = (pf.bridge_anchor, pf.nat6_anchor)
 
@@ -158,11 +158,13 @@ def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
     used = {pf.external_anchor(config)}
     used |= {pf.pot_anchor(config, run.pot.name) for run in facts.runs}
     used |= {name(config, b.name) for b in facts.accounted for name in _OF_BRIDGE}
-    ours = {pf.pot_anchor(config, name) for name in facts.others}
-    ours |= {name(config, b.name) for b in facts.bridges for name in _OF_BRIDGE}
+    # With what they would hold, for a filter that takes entries away by their names.
+    ours: dict[str, Ruleset] = {pf.pot_anchor(config, name): NoRules() for name in facts.others}
+    for bridge in facts.bridges:
+        ours |= {anchor: rules for anchor, rules, _ in vnet.bridge_rules(bridge, facts.networks6, config)}
     for anchor in sorted(state.anchor_names - used):
         if anchor in ours:
-            yield _emptied(anchor, "rules", Step(LoadAnchor(anchor, NoRules())))
+            yield _emptied(anchor, "rules", Step(LoadAnchor(anchor, NoRules(), ours[anchor])))
         elif anchor.rpartition("/")[0] in parents:
             finding = Finding(
                 Kind.RULES_FOREIGN, f"no rules in {anchor}", "rules of something that potnet does not know",

@@ -224,3 +224,19 @@ def test_what_nothing_needs_goes(world: World) -> None:
     assert seen(world) == before
     world.potnet("stop", "--all")
     assert found(world) == []
+
+
+def test_what_a_bridge_left_in_the_filter_goes(world: World) -> None:
+    kitchen(world)
+    world.potnet("stop", "pan")
+    before = seen(world)
+    lines = (
+        "add chain inet potnet pot-filter/stove",
+        "add rule inet potnet pot-filter/stove drop",
+        'add element inet potnet entering { "bridge0" : jump pot-filter/stove }',
+    )
+    assert world.run("nft", "-f", "-", stdin="\n".join(lines) + "\n").code == 0
+    assert found(world) == ["rules-left"]
+    world.potnet("repair")
+    assert found(world) == []
+    assert seen(world) == before

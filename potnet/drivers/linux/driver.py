@@ -173,13 +173,17 @@ class Linux:
         leaving = nft.leaving(action)
         if len(leaving) > 1 or (leaving and action.rules != NoRules()):
             # A transaction with one absent element in it does nothing at all.
-            leaving = leaving if self._all_there(leaving) else tuple(filter(self._is_there, leaving))
+            leaving = leaving if self._all_there(leaving) else self._those_there(leaving)
         text = self._filter.load(action, leaving)
         if text:
             yield nft.loading(text)
 
-    def _is_there(self, removal: str) -> bool:
-        return self._all_there((removal,))
+    def _those_there(self, removals: Sequence[str]) -> tuple[str, ...]:
+        """Each is tried after those that are there: a chain can go once nothing leads to it."""
+        found: tuple[str, ...] = ()
+        for removal in removals:
+            found += (removal,) if self._all_there((*found, removal)) else ()
+        return found
 
     def _all_there(self, removals: Sequence[str]) -> bool:
         """Whether the kernel would take all of this away."""
