@@ -133,7 +133,8 @@ _IP = tuple(
     for pattern in (
         rf"link add name {_LINK} (?:address [0-9a-f:]{{17}} |mtu \d+ )?group \d+ type"
         rf"(?: bridge(?: [a-z_0-9 ]+)?| veth peer name {_LINK}(?: mtu \d+)?)",
-        rf"link add name {_LINK} mtu \d+ group \d+ type veth peer name {_LINK} address [0-9a-f:]{{17}} mtu \d+",
+        rf"link add name {_LINK} mtu \d+ group \d+ type veth"
+        rf" peer name {_LINK} address [0-9a-f:]{{17}} mtu \d+",
         rf'link set dev {_LINK} alias "potnet[A-Za-z0-9_: .-]*"(?: addrgenmode none)?(?: up)?',
         rf"link set dev {_LINK} alias potnet-root:[A-Za-z0-9_.~%/-]+(?: netns [A-Za-z0-9_-]+)?",
         rf"link set dev {_LINK} [a-z0-9_ :]+",

@@ -43,18 +43,23 @@ WIRE = """\
 link set dev lo up
 netns add outside
 link add name eth0 type veth peer name wire netns outside
-addr add 192.0.2.1/24 dev eth0
-addr add 2001:db8:7::20/64 dev eth0 nodad
 link set dev eth0 addrgenmode none up
-route add default via 192.0.2.9
 """
 OUTSIDE = """\
 link set dev lo up
+link set dev wire addrgenmode none up
 addr add 192.0.2.9/24 dev wire
 addr add 2001:db8:7::1/64 dev wire nodad
 addr add fe80::9/64 dev wire nodad
-link set dev wire addrgenmode none up
 route add 10.192.0.0/10 via 192.0.2.1
+"""
+#: Up once more: what comes up while the other end is has IPv6 at once, the first to come up a second later.
+ADDRESSES = """\
+link set dev eth0 down
+link set dev eth0 up
+addr add 192.0.2.1/24 dev eth0
+addr add 2001:db8:7::20/64 dev eth0 nodad
+route add default via 192.0.2.9
 """
 #: The host takes no address from what a test's router advertises: its state is compared.
 QUIET = ("/proc/sys/net/ipv6/conf/eth0/accept_ra", "/proc/sys/net/ipv6/conf/all/accept_ra")
@@ -66,7 +71,8 @@ def prepare() -> None:
         subprocess.run(line.split(), check=True, capture_output=True, text=True)
     Path("/etc/resolv.conf").unlink(missing_ok=True)
     Path("/etc/resolv.conf").write_text("nameserver 192.0.2.9\n", "utf-8")
-    for command, lines in ((["ip"], WIRE), (["ip", "-n", "outside"], OUTSIDE)):
+    host, outside = ["ip"], ["ip", "-n", "outside"]
+    for command, lines in ((host, WIRE), (outside, OUTSIDE), (host, ADDRESSES)):
         subprocess.run([*command, "-batch", "-"], input=lines, check=True, capture_output=True, text=True)
     for path in QUIET:
         Path(path).write_text("0\n", "ascii")
