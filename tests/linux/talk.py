@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE = 0.3
+PATIENCE = 0.5
 
 
 def _tcp(port: int) -> socket.socket:

@@ -21,7 +21,7 @@ PLACES = {
     "casserole": ("casserole", "epair0b"),
     "wok": ("wok", "epair2b"),
 }
-#: A new wire carries after a second at the latest, and an answer is waited for for a third of one.
+#: A new wire carries after a second at the latest, and an answer is waited for for half of one.
 TRIES = 10
 #: To all nodes (RFC 2464).
 ALL = "333300000001"
