@@ -177,7 +177,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             store=store,
             host_kind=kind,
             notify=notify,
-            locks=Locks(None if settings.dry_run else directory / "locks"),
+            locks=Locks(None if settings.dry_run else directory / "locks", config.lock_wait),
             make_executor=lambda: _executor(settings, kind, via, directory),
             dry_run=settings.dry_run,
             damaged=damaged,

@@ -88,6 +88,15 @@ def read_port(value: Any) -> int:
     return value
 
 
+def read_seconds(value: Any) -> int:
+    # bool is an int to Python, never to an administrator.
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Refusal("is not a whole number", "write the seconds without quotes, such as 180")
+    if not 1 <= value <= 86400:
+        raise Refusal("is out of range", "1 to 86400 seconds can be waited")
+    return value
+
+
 def read_address(value: Any) -> IPAddress:
     hint = "write an IPv4 address such as 192.168.178.20"
     if not _ADDRESS.fullmatch(read_text(value)):

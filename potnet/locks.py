@@ -17,8 +17,7 @@ from pathlib import Path
 from potnet.errors import HostError
 from potnet.interrupts import waiting
 
-#: Seconds to wait for another potnet (a pot may be in the middle of its boot), and between two looks.
-PATIENCE = 180.0
+#: Seconds between two looks.
 _PAUSE = 0.02
 #: Shared by whoever holds any other lock, so that one process can have them all.
 _STORE = "store"
@@ -32,7 +31,7 @@ class Locks:
     patience: seconds to wait for one.
     """
 
-    def __init__(self, directory: Path | None, patience: float = PATIENCE) -> None:
+    def __init__(self, directory: Path | None, patience: float = 180.0) -> None:
         self._directory = directory
         self.patience = patience
 
@@ -105,7 +104,7 @@ class Locks:
         doing = f": {command}" if command else ""
         return HostError(
             f"{what} is in use by another potnet (pid {pid or 'unknown'}){doing}",
-            hint=f"after {self.patience:g} seconds this was given up: repeat it when that one is done",
+            hint=f"this waited {self.patience:g} seconds for it (potnet.lock_wait): repeat it later",
         )
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import shlex
+import sys
+import time
 from pathlib import Path
 
+import pytest
 from world import World
 
+from potnet.errors import PotnetError
 from potnet.operations.start import start
 from potnet.operations.stop import stop
 
@@ -53,3 +59,16 @@ def test_the_last_to_stop_takes_the_bridge_and_the_first_to_start_makes_it(tmp_p
     before = world.host.snapshot()
     together(start_and_stop, *((str(tmp_path), name) for name in names))
     assert World(tmp_path).host.snapshot() == before
+
+
+def test_a_command_in_the_way_is_named_after_the_configured_wait(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.configure("[potnet]\nlock_wait = 1\n")
+    world.create("casserole")
+    begun = time.monotonic()
+    with world.app() as app, app.locks.hold("pot-casserole"):
+        command = shlex.join(("potnet", *sys.argv[1:]))[:200]
+        with pytest.raises(PotnetError) as caught:
+            world.do(start, ["casserole"])
+    assert f"pot casserole is in use by another potnet (pid {os.getpid()}): {command}" in caught.value.message
+    assert 1 <= time.monotonic() - begun < 10

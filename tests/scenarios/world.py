@@ -106,7 +106,7 @@ class World:
                 store=store,
                 host_kind=self.kind,
                 notify=self.notices.append,
-                locks=Locks(self.directory / "state" / "locks"),
+                locks=Locks(self.directory / "state" / "locks", self.config.lock_wait),
                 make_executor=lambda: self.executor,
             )
 
