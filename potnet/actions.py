@@ -257,6 +257,15 @@ class RemoveFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceFile:
+    """Moves a file into the place of another, if that is there and neither it nor the directory is a link."""
+
+    directory: str
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class RestoreFile:
     """Gives a file that was set aside its name again, unless the directory is a symbolic link."""
 
@@ -395,6 +404,7 @@ Action = (
     | CopyLocal
     | MoveFile
     | RemoveFile
+    | ReplaceFile
     | RestoreFile
     | MakeDirectory
     | RemoveDirectory

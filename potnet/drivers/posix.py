@@ -10,6 +10,7 @@ from potnet.actions import (
     MakeDirectory,
     MoveFile,
     RemoveFile,
+    ReplaceFile,
     RestoreFile,
     RunHook,
     WriteFile,
@@ -39,6 +40,9 @@ def commands(action: object, rename: str) -> tuple[Command, ...]:
         case RemoveFile(directory, name):
             kinds = ("(", "-type", "f", "-o", "-type", "l", ")")
             return (Command((*_entry(directory, name), *kinds, "-delete")),)
+        case ReplaceFile(directory, name, source):
+            move = ("-execdir", "/bin/mv", rename, source, name, ";")
+            return (Command((*_entry(directory, name), "-type", "f", *move)),)
         case RestoreFile(directory, name, saved):
             move = ("-execdir", "/bin/mv", rename, "{}", name, ";")
             return (Command((*_entry(directory, saved), "-type", "f", *move)),)

@@ -11,6 +11,7 @@ from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, Query
 from potnet.model import PUBLIC, PUBLIC6, Pot, ResolverKind
 from potnet.operations.common import NETWORK_LOCK, locked_pot, overlap, pot_directory, require_bridge
+from potnet.operations.hosts import told_key
 from potnet.operations.stop import clear_up
 from potnet.operations.vnet import take_down
 from potnet.planning.ownership import running
@@ -97,3 +98,4 @@ def destroy_bridge(app: App, name: str) -> None:
             for subnet in bridge.subnets:
                 app.store.uncarve(subnet.name)
             app.store.remove_bridge(name)
+            app.store.forget(told_key(name))

@@ -34,7 +34,7 @@ from potnet.operations.common import (
     require_pot,
 )
 from potnet.operations.hooks import hook_steps
-from potnet.operations.neighbours import neighbours
+from potnet.operations.hosts import Known, follow, hosts_text, known_to
 from potnet.operations.ports import needs_range, with_ports
 from potnet.operations.select import check_needs, in_order, needs
 from potnet.operations.stop import clear_up
@@ -80,25 +80,30 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
             if other in failures.names:
                 raise HostError(f"the pot {other}, which it needs, could not be started")
         apply(Plan(hook_steps(app, pot, HookKind.PRESTART, None)), app.driver)
-        _start_locked(app, require_pot(app, name), run, state)
+        others = _start_locked(app, require_pot(app, name), run, state)
+        if others:
+            with app.locks.hold(NETWORK_LOCK):
+                follow(app, others, told=name)
         return Outcome(name, True)
 
 
-def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None:
+def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> Known:
+    """Returns the pots that this one was told of."""
     with app.locks.hold(NETWORK_LOCK):
         if run is not None:
             # A start that was cut off, a reboot, a jail removed by other hands: from a clean slate.
             clear_up(app, run, jails)
-        before = pot
+        before, others = pot, known_to(app, pot)
         try:
-            applied, run, state = _make_network(app, pot)
+            applied, run, state = _make_network(app, pot, others)
         except BaseException as error:
             _restore(app, before, error)
             raise
     _boot(app, before, run, applied, state)
+    return others
 
 
-def _make_network(app: App, pot: Pot) -> tuple[Applied, Run, HostState]:
+def _make_network(app: App, pot: Pot, others: Known) -> tuple[Applied, Run, HostState]:
     """Bring the network and the jail up, with other units as long as the host has some that it does not show.
 
     The unit of a cloned interface stays taken when the interface is renamed, or moved into a jail.
@@ -107,7 +112,7 @@ def _make_network(app: App, pot: Pot) -> tuple[Applied, Run, HostState]:
     while True:
         pot, bridges, state = _prepare(app, pot, taken)
         try:
-            return *_apply_network(app, pot, bridges, state), state
+            return *_apply_network(app, pot, bridges, state, others), state
         except CommandError as error:
             names = error.taken_names
             if not names or names <= taken or len(taken) > HIDDEN_UNITS:
@@ -158,8 +163,10 @@ def _crowded(app: App, bridge: str) -> bool:
     return ports is not None and len(app.store.bridged_names(bridge)) >= ports - 1
 
 
-def _apply_network(app: App, pot: Pot, bridges: dict[str, Bridge], state: HostState) -> tuple[Applied, Run]:
-    texts = _texts(app, pot, state)
+def _apply_network(
+    app: App, pot: Pot, bridges: dict[str, Bridge], state: HostState, others: Known
+) -> tuple[Applied, Run]:
+    texts = _texts(app, pot, state, others)
     known = with_stranded(app, vnet(app), [b for b in bridges.values() if not is_up(b, state)])
     around = Surroundings(known, bridges, texts, external_interface(app, state))
     plan = plan_start(pot, around, app.config, state)
@@ -195,11 +202,10 @@ def _has_etc(pot: Pot, state: HostState) -> bool:
     return etc is not None and state.files.get(etc) is FileKind.DIRECTORY
 
 
-def _texts(app: App, pot: Pot, state: HostState) -> dict[str, str]:
+def _texts(app: App, pot: Pot, state: HostState, others: Known) -> dict[str, str]:
     """The files for the jail's etc."""
     from potnet.templates import render
 
-    own = app.config.templates
     texts = {}
     match pot.resolver.kind:
         case ResolverKind.INHERIT if RESOLV_CONF in state.texts:
@@ -209,15 +215,8 @@ def _texts(app: App, pot: Pot, state: HostState) -> dict[str, str]:
         case ResolverKind.POT:
             domain = (state.hostname or "").partition(".")[2]
             values = {"domain": domain, "nameserver": app.config.dns_address}
-            texts["resolv.conf"] = render(own, "resolv.conf.j2", values)
-    families = {address.version for address in pot.leased}
-    others = [
-        (lease.address, lease.pot)
-        for bridge in dict.fromkeys(a.bridge for a in pot.attachments if a.addresses)
-        for lease in neighbours(app.store, bridge)
-        if lease.address.version in families
-    ]
-    texts["hosts"] = render(own, "hosts.j2", {"name": pot.hostname or pot.name, "neighbours": others})
+            texts["resolv.conf"] = render(app.config.templates, "resolv.conf.j2", values)
+    texts["hosts"] = hosts_text(app, pot, others)
     return texts
 
 

@@ -20,6 +20,7 @@ from potnet.operations.common import (
     require_pot,
 )
 from potnet.operations.hooks import hook_steps
+from potnet.operations.hosts import follow, known_to
 from potnet.operations.select import in_order, needs
 from potnet.planning import resolver
 from potnet.planning.jail import etc_of
@@ -65,6 +66,7 @@ def _stop(app: App, pot: Pot) -> Outcome:
         _shut_down(app, run)
     with app.locks.hold(NETWORK_LOCK):
         cleared = clear_up(app, run, state)
+        follow(app, known_to(app, run.pot))
     if was_running or run.stopping:
         for failure in apply_all(Plan(hook_steps(app, run.pot, HookKind.POSTSTOP, None)), app.driver):
             app.notify(f"{name} is stopped, but its poststop hook failed: {failure}")

@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from potnet.actions import MoveFile, RemoveFile, RestoreFile, Step, WriteFile
+from potnet.actions import MakeDirectory, MoveFile, RemoveFile, ReplaceFile, RestoreFile, Step, WriteFile
 from potnet.errors import HostError
-from potnet.host_state import FileKind, HostState
+from potnet.host_state import FileKind, HostState, Traits
 from potnet.model import NetworkType, Pot, ResolverKind, Run
 from potnet.planning.jail import etc_of
 
@@ -73,6 +73,27 @@ def _install(pot: Pot, etc: str, name: str, text: str, state: HostState) -> tupl
         steps.append(Step(MoveFile(path, saved), undo, "the jail's own comes back at stop"))
     steps.append(Step(WriteFile(path, text), RemoveFile(etc, name)))
     return tuple(steps)
+
+
+def replace_hosts(pot: Pot, text: str, directory: str, traits: Traits) -> tuple[Step, ...]:
+    """The steps that give a running pot another hosts file, if it still has one.
+
+    directory: on the host, out of the jail's reach; it need not be there yet. The file is made there and
+    takes the other's place by rename, whatever the jail may be doing to its etc.
+    """
+    etc = etc_of(pot, traits)
+    if etc is None:
+        return ()
+    if traits.etc is not None:
+        # No jail writes there; it is bound over the pot's own (ip-netns(8)), and must stay the same file.
+        return (Step(WriteFile(f"{etc}/hosts", text)),)
+    fresh = f"{pot.name}.hosts.potnet-new"
+    return (
+        *(() if pot.root_made else (Step(MakeDirectory(directory)),)),
+        Step(WriteFile(f"{directory}/{fresh}", text)),
+        Step(ReplaceFile(etc, "hosts", f"{directory}/{fresh}")),
+        Step(RemoveFile(directory, fresh), None, "where it took nothing's place"),
+    )
 
 
 def will_be_saved(pot: Pot, name: str, state: HostState) -> bool:

@@ -47,3 +47,21 @@ def test_pots_resolve_one_another_by_a_server_of_the_hosts(world: World, form: s
     assert resolved(world, "casserole", "pan.pots.example.org") == ""
     back = world.run(*world.within("casserole", "getent", "hosts", world.address("kettle"))).out
     assert back.split()[1] == "kettle.pots.example.org"
+
+
+def test_pots_that_run_learn_of_those_that_come(world: World) -> None:
+    world.potnet("create", "-p", "casserole", "-N", "public-bridge")
+    before = world.snapshot()
+    world.potnet("start", "casserole")
+    # What was started in a pot has its hosts file bound over the host's from then on.
+    waiting = "echo ready; while ! grep -q ' wok$' /etc/hosts; do sleep 0.1; done; : > /run/seen"
+    assert world.spawn("casserole", "sh", "-c", waiting) == "ready"
+    world.potnet("create", "-p", "wok", "-N", "public-bridge")
+    assert resolved(world, "casserole", "wok") == ""
+    world.potnet("start", "wok")
+    assert resolved(world, "casserole", "wok") == world.address("wok")
+    assert resolved(world, "wok", "casserole") == world.address("casserole")
+    assert world.run("timeout", "20", "sh", "-c", "until [ -e /run/seen ]; do sleep 0.1; done").code == 0
+    world.potnet("stop", "--all")
+    world.potnet("destroy", "-p", "wok")
+    assert world.snapshot() == before

@@ -14,6 +14,7 @@ from potnet.actions import (
     RemoveDefaultRoute,
     RemoveFile,
     RemoveTree,
+    ReplaceFile,
     RestoreFile,
     RunHook,
     RunInJail,
@@ -130,7 +131,7 @@ def _succeeded(action: Action, result: CommandResult) -> bool:
         return False
     if isinstance(action, RunInJail) and action.tolerant:
         return True
-    if isinstance(action, (RemoveFile, RestoreFile)):
+    if isinstance(action, (RemoveFile, ReplaceFile, RestoreFile)):
         # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
         return all("No such file" in line for line in result.err.splitlines())
     if isinstance(action, SolicitRouter):

@@ -15,6 +15,7 @@ from potnet.actions import (
     RemoveAddress,
     RemoveDirectory,
     RemoveFile,
+    ReplaceFile,
     RestoreFile,
     RunInJail,
     StartJail,
@@ -235,7 +236,7 @@ def _succeeded(action: Action, result: CommandResult) -> bool:
     match action:
         case RunInJail(tolerant=True):
             return True
-        case RemoveFile() | RestoreFile() | RemoveDirectory():
+        case RemoveFile() | ReplaceFile() | RestoreFile() | RemoveDirectory():
             # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
             return not parse.other_complaints(result.err, ABSENT)
         case StopJail() if "No such process" in result.err:

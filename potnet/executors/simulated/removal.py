@@ -51,7 +51,10 @@ def _remove(world: World, real: Path, shown: str, errors: list[str]) -> None:
 
 
 def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """find -P DIR -mindepth 1 -maxdepth 1 -name NAME [-type …] -delete | -execdir [/bin/]mv -h {} NAME ;"""
+    """find -P DIR -mindepth 1 -maxdepth 1 -name NAME [-type …] ACTION.
+
+    ACTION: -delete | -execdir [/bin/]mv -h {}|PATH NAME ;
+    """
     match argv[1:]:
         case ["-P", top, "-mindepth", "1", "-maxdepth", "1", "-name", pattern, *rest]:
             pass
@@ -59,7 +62,7 @@ def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
             raise unknown(f"find {' '.join(other)}")
     types, rest = _types(rest)
     action = _action(rest)
-    if action != "-print":
+    if action != ("-print",):
         world.state.changing()
     try:
         real = world.tree.resolve(top, follow=top.endswith("/"))
@@ -73,13 +76,14 @@ def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
         mode = entry.lstat().st_mode
         if not fnmatch.fnmatchcase(entry.name, pattern) or (types and stat.S_IFMT(mode) not in types):
             continue
-        if action == "-print":
+        if action == ("-print",):
             out += f"{top.rstrip('/')}/{entry.name}\n"
-        elif action == "-delete":
+        elif action == ("-delete",):
             err += _delete(world, entry, top)
         else:
             here = f"{top.rstrip('/')}/"
-            err += rename(world, here + entry.name, here + action, nofollow=True).err
+            source = here + entry.name if action[0] == "{}" else action[0]
+            err += rename(world, source, here + action[1], nofollow=True).err
     return CommandResult(0, out, err)
 
 
@@ -105,15 +109,16 @@ def _letter(word: list[str]) -> int:
     return _LETTERS[word[0]]
 
 
-def _action(words: list[str]) -> str:
-    """-print, -delete, or the name that -execdir mv gives."""
+def _action(words: list[str]) -> tuple[str, ...]:
+    """-print, -delete, or what -execdir mv moves (``{}`` or a whole path) and the name that it gives."""
     match words:
         case [] | ["-print"]:
-            return "-print"
+            return ("-print",)
         case ["-delete"]:
-            return "-delete"
-        case ["-execdir", "mv" | "/bin/mv", "-h", "{}", name, ";"] if "/" not in name:
-            return name
+            return ("-delete",)
+        case ["-execdir", "mv" | "/bin/mv", "-h", source, name, ";"] if "/" not in name:
+            if source == "{}" or source.startswith("/"):
+                return source, name
     raise unknown(f"find … {' '.join(words)}")
 
 
