@@ -84,6 +84,7 @@ def bridge_node(bridge: View) -> Node:
     lines = [f"{bridge['interface']}, {bridge['kind']}"]
     lines += [bridge["network"]] if bridge["network"] else []
     lines += [f"gateway {bridge['gateway']}"] if bridge["gateway"] else []
+    lines += [bridge["network6"]] if bridge["network6"] else []
     up = bridge["state"] == "up"
     lines += [] if up else ["down"]
     return Node(f"bridge {bridge['name']}", "bridge", bridge["name"], tuple(lines), up)

@@ -29,7 +29,7 @@ def zones(app: App, bridge: str | None = None, domain: str | None = None) -> lis
     common = None if domain is None else _checked(domain)
     found: dict[str, list[View]] = {}
     for each in bridges:
-        if each.network is None:
+        if not each.subnets:
             if bridge is not None:
                 app.notify(f"pots learn their addresses on {bridge} by themselves: none is known here")
             continue

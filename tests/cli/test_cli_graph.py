@@ -30,7 +30,8 @@ NAMES = st.text("abcxyz-_09", min_size=1, max_size=51)
 def bridge(name: str, up: bool) -> View:
     return {
         "name": name, "kind": "private", "interface": "bridge4294967", "network": "10.255.255.128/25",
-        "gateway": "10.255.255.129", "state": "up" if up else "down", "uplink": "nat",
+        "gateway": "10.255.255.129", "network6": "fd00:1111:2222:3333::/64",
+        "state": "up" if up else "down", "uplink": "nat",
     }  # fmt: skip
 
 
