@@ -38,10 +38,15 @@ class CreateBridge:
 
 @dataclass(frozen=True, slots=True)
 class CreateEpair:
-    """A pair of Ethernet interfaces (epair(4)), the host's end up and in our group."""
+    """A pair of Ethernet interfaces (epair(4)), the host's end up and in our group.
+
+    The other end has this MAC address, and goes into this jail when the jail starts, if it is not there yet.
+    """
 
     unit: int
     description: str
+    mac: str
+    jail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,6 @@ class DestroyInterface:
     """Removes a cloned interface; of an epair either end takes both."""
 
     interface: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetMac:
-    interface: str
-    mac: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +379,6 @@ Action = (
     CreateBridge
     | CreateEpair
     | DestroyInterface
-    | SetMac
     | AddMember
     | RemoveMember
     | BringUp

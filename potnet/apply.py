@@ -60,7 +60,7 @@ def apply(plan: Plan, driver: Driver) -> Applied:
 def _begun(steps: tuple[Step, ...], error: BaseException) -> tuple[Step, ...]:
     """The steps of a failed batch that may have done something: a command was begun, or interrupted."""
     if isinstance(error, CommandError):
-        return steps[: error.done + (0 if error.refused else 1)]
+        return tuple(step for number, step in enumerate(steps) if number in error.begun)
     return () if isinstance(error, PotnetError) else steps
 
 
@@ -85,8 +85,7 @@ def _perform(driver: Driver, batch: tuple[Action, ...]) -> list[str]:
         if len(batch) == 1:
             return [error.message]
         # One by one, so that what failed keeps none of the others from being done.
-        rest = batch[error.done if isinstance(error, CommandError) else 0 :]
-        return [line for action in rest for line in _perform(driver, (action,))]
+        return [line for action in batch for line in _perform(driver, (action,))]
     return []
 
 

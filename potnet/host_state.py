@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from itertools import chain
+from typing import Any
 
 from netaddr import IPAddress, IPNetwork
 
@@ -234,12 +236,12 @@ class Query:
     jails: names, or None for all. interfaces: details of these (their absence is no error), or None for all.
     loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses.
     directories: paths that are to be directories, links followed; they are told in `files`.
-    filter_local: with packet_filter. release: the address of a release's folder on a mirror.
-    learns_router: an interface.
-    candidates: names that may be an interface's; those that are are told in `names`. members: tell those of
-    `interfaces` too. jail_networks: jails to look into, and the families of the default routes to look for.
-    anchors: those to look into, and what each is to
-    hold. anchor_parents: those below which to look for others. Others: True to be told.
+    filter_local: with packet_filter. owners: with listeners, whose they are, which may take long to find out.
+    release: the address of a release's folder on a mirror. candidates: names that may be an interface's;
+    those that are are told in `names`. members: tell those of `interfaces` too. jail_networks: jails to look
+    into, and the families of the default routes to look for. anchors: those to look into, and what each is
+    to hold. anchor_parents: those below which to look for others. learns_router: an
+    interface. Others: True to be told.
     """
 
     jails: tuple[str, ...] | None = ()
@@ -255,6 +257,7 @@ class Query:
     routes: bool = False
     routes6: bool = False
     listeners: bool = False
+    owners: bool = False
     port_range: bool = False
     files: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
@@ -272,3 +275,19 @@ class Query:
     anchor_parents: tuple[str, ...] = ()
     traffic: bool = False
     learns_router: str | None = None
+
+
+def union(queries: Iterable[Query]) -> Query:
+    """One query that asks for all that these ask for."""
+    found = tuple(queries)
+    return Query(
+        **{each.name: _all_of([getattr(query, each.name) for query in found]) for each in fields(Query)}
+    )
+
+
+def _all_of(values: Sequence[Any]) -> Any:
+    if any(isinstance(value, bool) for value in values):
+        return any(values)
+    if any(isinstance(value, tuple) for value in values):
+        return None if None in values else tuple(dict.fromkeys(chain.from_iterable(values)))
+    return next((value for value in values if value is not None), None)

@@ -36,9 +36,12 @@ class Locks:
         self.patience = patience
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[None]:
-        """Hold a lock while the block runs; raises HostError that says which process has it."""
-        with self.hold_first(lambda: (name,)):
+    def hold(self, name: str, wait: bool = True) -> Iterator[None]:
+        """Hold a lock while the block runs; raises HostError that says which process has it.
+
+        wait: for as long as `patience`; who has one of that kind already must not wait for another.
+        """
+        with self.share(), self._locked(lambda: (name,), fcntl.LOCK_EX, wait):
             yield
 
     @contextmanager
@@ -66,12 +69,12 @@ class Locks:
         return frozenset(path.name for path in self._directory.iterdir() if _is_held(path))
 
     @contextmanager
-    def _locked(self, choose: Callable[[], Sequence[str]], how: int) -> Iterator[str]:
+    def _locked(self, choose: Callable[[], Sequence[str]], how: int, wait: bool = True) -> Iterator[str]:
         if self._directory is None:
             yield choose()[0]
             return
         self._directory.mkdir(mode=0o700, exist_ok=True)
-        name, descriptor = self._acquire(self._directory, choose, how)
+        name, descriptor = self._acquire(self._directory, choose, how, self.patience if wait else 0.0)
         try:
             if how == fcntl.LOCK_EX:
                 os.ftruncate(descriptor, 0)
@@ -80,15 +83,17 @@ class Locks:
         finally:
             os.close(descriptor)
 
-    def _acquire(self, directory: Path, choose: Callable[[], Sequence[str]], how: int) -> tuple[str, int]:
-        give_up = time.monotonic() + self.patience
+    def _acquire(
+        self, directory: Path, choose: Callable[[], Sequence[str]], how: int, patience: float
+    ) -> tuple[str, int]:
+        give_up = time.monotonic() + patience
         while True:
             names = choose()
             for name in names:
                 descriptor = _open_locked(directory / name, how)
                 if descriptor is not None:
                     return name, descriptor
-            if time.monotonic() > give_up:
+            if time.monotonic() >= give_up:
                 raise self._in_use(directory, names[0])
             with waiting():
                 time.sleep(_PAUSE)

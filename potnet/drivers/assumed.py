@@ -110,7 +110,7 @@ class Assumed:
             case CreateBridge(name, text, members):
                 made = Interface(name, True, description=text, groups=_OF_BRIDGE, members=members)
                 return _with_interface(state, made, query)
-            case CreateEpair(unit, text):
+            case CreateEpair(unit, text, _, _):
                 made = Interface(f"epair{unit}a", True, description=text, groups=_OF_EPAIR)
                 return _with_interface(_with_interface(state, Interface(f"epair{unit}b"), query), made, query)
             case DestroyInterface(name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from potnet.actions import Action
@@ -16,18 +16,22 @@ from potnet.ruleset import Redirections
 class CommandError(HostError):
     """A command answered with a code that its action does not take for success.
 
-    done: how many actions of a batch were carried out before it; the one after them is what failed.
+    begun: the actions of a batch, by their numbers, that may have done something.
     """
 
     def __init__(
-        self, command: Command, result: CommandResult, hint: str | None = None, done: int = 0
+        self,
+        command: Command,
+        result: CommandResult,
+        hint: str | None = None,
+        begun: Collection[int] | None = None,
     ) -> None:
         said = result.err.strip() or result.out.strip() or f"exit code {result.code}"
         words = "; ".join(line.strip() for line in said.splitlines()[:3])
         super().__init__(f"{shlex.join(command.argv)}: {words}", hint)
         self.command = command
         self.result = result
-        self.done = done
+        self.begun = begun if begun is not None else (() if self.refused else (0,))
 
     @property
     def refused(self) -> bool:
@@ -88,7 +92,7 @@ class Driver(Protocol):
     def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
         """Carry out one of the `batches` and return what the command of each action printed.
 
-        Raises CommandError, which says how many of them are done.
+        Raises CommandError, which says which of them have begun.
         """
         ...
 

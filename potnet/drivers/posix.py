@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from potnet.actions import (
@@ -38,21 +39,28 @@ def commands(action: object, rename: str) -> tuple[Command, ...]:
         case MakeDirectory(path, permissions):
             return (Command(("mkdir", "-p", *(("-m", permissions) if permissions else ()), path)),)
         case RemoveFile(directory, name):
-            kinds = ("(", "-type", "f", "-o", "-type", "l", ")")
-            return (Command((*_entry(directory, name), *kinds, "-delete")),)
+            return (removal((directory,), (name,)),)
         case ReplaceFile(directory, name, source):
             move = ("-execdir", "/bin/mv", rename, source, name, ";")
-            return (Command((*_entry(directory, name), "-type", "f", *move)),)
+            return (Command((*_entries((directory,), (name,)), "-type", "f", *move)),)
         case RestoreFile(directory, name, saved):
             move = ("-execdir", "/bin/mv", rename, "{}", name, ";")
-            return (Command((*_entry(directory, saved), "-type", "f", *move)),)
+            return (Command((*_entries((directory,), (saved,)), "-type", "f", *move)),)
         case RunHook(path, environment):
             variables = (f"{name}={value}" for name, value in environment)
             return (Command(("env", *variables, path), timeout=LONG, quiet=True),)
     raise TypeError(f"no command for {type(action).__name__}")
 
 
-def _entry(directory: str, name: str) -> tuple[str, ...]:
-    """find(1) of one entry: -P does not enter a directory that is a link, nor, with a -type behind it,
+def removal(directories: Sequence[str], names: Sequence[str]) -> Command:
+    """Removes the files of these names, or links, from each of the directories."""
+    kinds = ("(", "-type", "f", "-o", "-type", "l", ")")
+    return Command((*_entries(directories, names), *kinds, "-delete"))
+
+
+def _entries(directories: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """find(1) of some entries: -P does not enter a directory that is a link, nor, with a -type behind it,
     does it lose its footing on the way."""
-    return ("find", "-P", directory, "-mindepth", "1", "-maxdepth", "1", "-name", name)
+    named = tuple(word for name in names for word in ("-o", "-name", name))[1:]
+    wanted = named if len(names) == 1 else ("(", *named, ")")
+    return ("find", "-P", *directories, "-mindepth", "1", "-maxdepth", "1", *wanted)

@@ -143,7 +143,8 @@ def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) 
             names = ", ".join(bridge.name for bridge in bridges)
             raise UsageError(
                 f"-i {value}: {names} has no network of IPv{family} to lease from",
-                hint="IPv6 comes by SLAAC there: -i auto" if pot.network_type is NetworkType.PUBLIC_BRIDGE
+                hint="IPv6 comes by SLAAC there: -i auto"
+                if pot.network_type is NetworkType.PUBLIC_BRIDGE
                 else "`potnet create-private-bridge -6` makes bridges that have one",
             )
         given[family] = value

@@ -10,9 +10,9 @@ from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, Query
 from potnet.model import PUBLIC, PUBLIC6, Pot, ResolverKind
+from potnet.operations.clearing import clear_up
 from potnet.operations.common import NETWORK_LOCK, locked_pot, overlap, pot_directory, require_bridge
 from potnet.operations.hosts import told_key
-from potnet.operations.stop import clear_up
 from potnet.operations.vnet import take_down
 from potnet.planning.ownership import running
 

@@ -41,7 +41,7 @@ def export_ports(app: App, name: str | None, exports: Sequence[str], loopback: b
             app.notify(ignored)
         elif loopback:
             _check_loopback(app, state)
-        check_listeners(wanted, state)
+        check_listeners(app, wanted, state)
         with app.store.transaction():
             changed = replace(pot, exports=_keep_chosen(pot, wanted))
             app.store.update_pot(changed)

@@ -7,7 +7,7 @@ remembered for each bridge, so that a start looks no further when nothing has ch
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from potnet.actions import Plan
@@ -50,10 +50,10 @@ def hosts_text(app: App, pot: Pot, known: Known) -> str:
     return render(app.config.templates, "hosts.j2", values)
 
 
-def follow(app: App, known: Known, told: str | None = None) -> None:
+def follow(app: App, known: Known, told: Collection[str] = ()) -> None:
     """Bring the hosts files of the pots that run on these bridges up to date; the network's lock is held.
 
-    told: a pot whose file says `known` already. What goes wrong with one pot's file is told, and no more.
+    told: pots whose files say `known` already. What goes wrong with one pot's file is told, and no more.
     """
     for bridge, leases in known.items():
         key, digest = told_key(bridge), _digest(leases)
@@ -61,7 +61,7 @@ def follow(app: App, known: Known, told: str | None = None) -> None:
             continue
         for name in app.store.bridged_names(bridge):
             run = app.store.run(name)
-            if name != told and run is not None and run.jid is not None and "hosts" in run.files:
+            if name not in told and run is not None and run.jid is not None and "hosts" in run.files:
                 _rewrite(app, run)
         app.store.remember(key, digest)
 

@@ -7,23 +7,30 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
-from potnet.host_state import HostState
+from potnet.host_state import HostState, Listener, Query
 from potnet.model import Export, Pot, Transport, endpoint
 
 if TYPE_CHECKING:
     from potnet.app import App
 
 
-def check_listeners(exports: Sequence[Export], state: HostState) -> None:
+def check_listeners(app: App, exports: Sequence[Export], state: HostState) -> None:
     """Raises PotnetError when a given host port is one that the host itself listens on."""
     for export in exports:
         for socket in state.listeners:
             given = not export.chosen and export.host_port is not None
             if given and (socket.protocol, socket.port) == (export.protocol, export.host_port):
                 raise PotnetError(
-                    f"host port {endpoint(export.protocol, socket.port)} is taken by {socket.owner}",
+                    f"host port {endpoint(export.protocol, socket.port)} is taken by {_owner(app, socket)}",
                     hint="choose another host port, or none to have one chosen",
                 )
+
+
+def _owner(app: App, wanted: Listener) -> str:
+    """Who listens there; only for an error, since it takes some hosts long to find out."""
+    shown = app.driver.observe(Query(listeners=True, owners=True)).listeners
+    ends = (wanted.protocol, wanted.port)
+    return next((each.owner for each in shown if (each.protocol, each.port) == ends), wanted.owner)
 
 
 def with_ports(app: App, pot: Pot, state: HostState) -> Pot:
@@ -31,7 +38,7 @@ def with_ports(app: App, pot: Pot, state: HostState) -> Pot:
 
     A chosen port is kept until its export changes, unless something on the host has taken it since.
     """
-    check_listeners(pot.exports, state)
+    check_listeners(app, pot.exports, state)
     exports: list[Export] = []
     for export in pot.exports:
         busy = _busy(state, export.protocol)

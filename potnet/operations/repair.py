@@ -14,9 +14,9 @@ from potnet.findings import Finding, Kind
 from potnet.host_state import Query
 from potnet.operations.bridging import switched
 from potnet.operations.check import Look, Scope, look, look_now, scope_of
+from potnet.operations.clearing import clear_up
 from potnet.operations.common import NETWORK_LOCK, Failures, pot_lock
 from potnet.operations.destroy import remove_rest
-from potnet.operations.stop import clear_up
 from potnet.planning.drift import Drift
 
 if TYPE_CHECKING:

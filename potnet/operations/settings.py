@@ -101,9 +101,7 @@ def _with_address(app: App, pot: Pot, values: tuple[str, ...], active: bool) -> 
     return replace(pot, attachments=tuple(changed))
 
 
-def _other_address(
-    app: App, pot: str, subnet: Subnet, old: IPAddress, value: str, active: bool
-) -> IPAddress:
+def _other_address(app: App, pot: str, subnet: Subnet, old: IPAddress, value: str, active: bool) -> IPAddress:
     if str(old) == value:
         return old
     held = [lease.address for lease in app.store.leases(subnet.name) if lease.pot == pot]

@@ -10,9 +10,9 @@ from potnet.actions import Plan, RunInJail, StartJail, Step
 from potnet.apply import Applied, apply, apply_all
 from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
-from potnet.host_state import FileKind, HostState, Query
+from potnet.host_state import HostState, Query
 from potnet.interrupts import unhurried
-from potnet.model import Bridge, HookKind, Pot, ResolverKind, Run
+from potnet.model import Bridge, HookKind, Pot, Run
 from potnet.operations.bridging import (
     free_bridge,
     free_epairs,
@@ -23,6 +23,7 @@ from potnet.operations.bridging import (
     vnet,
     with_stranded,
 )
+from potnet.operations.clearing import clear_up
 from potnet.operations.common import (
     NETWORK_LOCK,
     Failures,
@@ -34,12 +35,12 @@ from potnet.operations.common import (
     require_pot,
 )
 from potnet.operations.hooks import hook_steps
-from potnet.operations.hosts import Known, follow, hosts_text, known_to
-from potnet.operations.ports import needs_range, with_ports
+from potnet.operations.hosts import Known, follow, known_to
+from potnet.operations.ports import with_ports
 from potnet.operations.select import check_needs, in_order, needs
-from potnet.operations.stop import clear_up
-from potnet.planning import resolver
-from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, path_in, wants_devfs
+from potnet.operations.starting import host_query, run_of, texts_for
+from potnet.operations.together import bring_up_bridges, groups, start_together
+from potnet.planning.jail import boot_command
 from potnet.planning.ownership import complete, refuse_foreign
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
 from potnet.planning.vnet import is_up
@@ -47,7 +48,6 @@ from potnet.planning.vnet import is_up
 if TYPE_CHECKING:
     from potnet.app import App
 
-RESOLV_CONF = "/etc/resolv.conf"
 #: How many names that the host has without showing them a start works around.
 HIDDEN_UNITS = 32
 
@@ -61,9 +61,12 @@ def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
     """
     order = in_order(names, lambda name: needs(app, require_pot(app, name)))
     outcomes, failures = [], Failures("start")
-    for name in order:
-        with failures.collect(name):
-            outcomes.append(_start(app, name, failures))
+    first = bring_up_bridges(app, order) if len(order) > 1 else ()
+    for group in groups(order, lambda name: needs(app, require_pot(app, name)), alone=first):
+        started = start_together(app, group, failures.names) if len(group) > 1 else ()
+        for name in group:
+            with failures.collect(name):
+                outcomes.append(Outcome(name, True) if name in started else _start(app, name, failures))
     failures.throw([f"{outcome.name} is running" for outcome in outcomes], app.notify)
     return tuple(outcomes)
 
@@ -83,7 +86,7 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
         others = _start_locked(app, require_pot(app, name), run, state)
         if others:
             with app.locks.hold(NETWORK_LOCK):
-                follow(app, others, told=name)
+                follow(app, others, told=(name,))
         return Outcome(name, True)
 
 
@@ -126,7 +129,7 @@ def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge
         # Rules are about the network of the configuration: it must be the one that addresses come from.
         define_public_network(app)
     bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
-    state = app.driver.observe(_query(app, pot, bridges))
+    state = app.driver.observe(host_query(app, pot, bridges))
     if pot.exports and ignored_exports(pot) is None:
         with app.store.transaction():
             pot = with_ports(app, pot, state)
@@ -138,49 +141,16 @@ def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge
     return pot, bridges, state
 
 
-def _query(app: App, pot: Pot, bridges: dict[str, Bridge]) -> Query:
-    routed = bool(pot.leased)
-    exports = bool(pot.exports) and ignored_exports(pot) is None
-    seen = [path_in(pot.root, name) for name in LOOKED_AT]
-    etc = etc_of(pot, app.driver.traits)
-    return Query(
-        candidates=tuple(end for a in pot.attachments for end in (a.host_end, a.jail_end)),
-        interfaces=None if pot.aliases else tuple(b.interface for b in bridges.values()),
-        members=any(_crowded(app, bridge) for bridge in bridges),
-        external=exports and app.config.external_interface is None,
-        packet_filter=routed,
-        listeners=exports,
-        port_range=exports and needs_range(app, pot.exports),
-        files=(pot.root, *seen, *resolver.looked_at(etc)),
-        texts=(RESOLV_CONF,) if pot.resolver.kind is ResolverKind.INHERIT else (),
-        hostname=pot.resolver.kind is ResolverKind.POT,
-    )
-
-
-def _crowded(app: App, bridge: str) -> bool:
-    """Whether a bridge could be full; counting its members is not for nothing on every kind of host."""
-    ports = app.driver.traits.bridge_ports
-    return ports is not None and len(app.store.bridged_names(bridge)) >= ports - 1
-
-
 def _apply_network(
     app: App, pot: Pot, bridges: dict[str, Bridge], state: HostState, others: Known
 ) -> tuple[Applied, Run]:
-    texts = _texts(app, pot, state, others)
+    texts = texts_for(app, pot, state, others)
     known = with_stranded(app, vnet(app), [b for b in bridges.values() if not is_up(b, state)])
     around = Surroundings(known, bridges, texts, external_interface(app, state))
     plan = plan_start(pot, around, app.config, state)
     for notice in plan.notices:
         app.notify(notice)
-    written = tuple(name for name in texts if _has_etc(pot, state))
-    run = Run(
-        pot=pot,
-        jid=None,
-        files=written,
-        saved=tuple(name for name in written if resolver.will_be_saved(pot, name, state)),
-        devfs=wants_devfs(pot, state),
-        booted=bool(boot_command(pot, state)),
-    )
+    run = run_of(pot, texts, state)
     remembered = switches(app)
     # What is about to be made is recorded first, so that whatever happens it is known.
     with app.store.transaction():
@@ -195,29 +165,6 @@ def _apply_network(
                 restore_switches(app, remembered)
         raise
     return applied, run
-
-
-def _has_etc(pot: Pot, state: HostState) -> bool:
-    etc = etc_of(pot, state.traits)
-    return etc is not None and state.files.get(etc) is FileKind.DIRECTORY
-
-
-def _texts(app: App, pot: Pot, state: HostState, others: Known) -> dict[str, str]:
-    """The files for the jail's etc."""
-    from potnet.templates import render
-
-    texts = {}
-    match pot.resolver.kind:
-        case ResolverKind.INHERIT if RESOLV_CONF in state.texts:
-            texts["resolv.conf"] = state.texts[RESOLV_CONF]
-        case ResolverKind.CUSTOM:
-            texts["resolv.conf"] = pot.resolver.text or ""
-        case ResolverKind.POT:
-            domain = (state.hostname or "").partition(".")[2]
-            values = {"domain": domain, "nameserver": app.config.dns_address}
-            texts["resolv.conf"] = render(app.config.templates, "resolv.conf.j2", values)
-    texts["hosts"] = hosts_text(app, pot, others)
-    return texts
 
 
 def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -> None:

@@ -120,9 +120,7 @@ def take_down(app: App, bridge: Bridge) -> bool:
         )
     there = found is not None or bridge.interface in state.severed
     known = vnet(app)
-    plan = whole = (
-        plan_bridge_down(bridge, known, app.config, state) if there or bridge.pinned else Plan()
-    )
+    plan = whole = plan_bridge_down(bridge, known, app.config, state) if there or bridge.pinned else Plan()
     if bridge.pinned and not there and not _same_boot(app):
         plan = plan_bridge_down(bridge, replace(known, forwarding_set=frozenset()), app.config, state)
     failures = apply_all(plan, app.driver)

@@ -19,7 +19,6 @@ from potnet.actions import (
     RemoveDefaultRoute,
     RemoveMember,
     SetAddress,
-    SetMac,
     Step,
 )
 from potnet.config import Config
@@ -227,8 +226,11 @@ def _broken_epair(
         return Drift(finding)
     steps = (
         *((Step(DestroyInterface(own.host_end), None, "to be made anew"),) if host else ()),
-        Step(CreateEpair(own.unit, start.description(pot)), None, f"from {bridge.name} to the jail"),
-        Step(SetMac(own.jail_end, own.mac)),
+        Step(
+            CreateEpair(own.unit, start.description(pot), own.mac, pot.name),
+            None,
+            f"from {bridge.name} to the jail",
+        ),
         _join(bridge, own.host_end, config),
         Step(MoveToJail(own.jail_end, pot.name, pot.root)),
         *_learning(run, own),

@@ -16,7 +16,6 @@ from potnet.actions import (
     LoadAnchor,
     Plan,
     SetAddress,
-    SetMac,
     SolicitRouter,
     StartJail,
     Step,
@@ -67,12 +66,13 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
         hidden = any(pf.hides6(b) for b in around.bridges.values())
         notices += pf.check_anchors(config, state.packet_filter, config.network, hidden)
     steps: list[Step] = []
-    for attachment in pot.attachments:
-        bridge = around.bridges[attachment.bridge]
+    for bridge in around.bridges.values():
         _refuse_full(bridge, state)
         steps += plan_bridge_up(bridge, around.vnet, config, state, around.external).steps
-        steps += _epair(pot, attachment, bridge, config)
-    steps += [*files, start_jail]
+    steps += files
+    for attachment in pot.attachments:
+        steps += _epair(pot, attachment, around.bridges[attachment.bridge], config)
+    steps.append(start_jail)
     steps += _network_in_jail(pot, around, state)
     steps += _redirections(pot, around, config)
     return Plan(tuple(steps), tuple(notices))
@@ -143,11 +143,10 @@ def _refuse_full(bridge: Bridge, state: HostState) -> None:
 
 
 def _epair(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> list[Step]:
-    create = CreateEpair(attachment.unit, description(pot))
+    create = CreateEpair(attachment.unit, description(pot), attachment.mac, pot.name)
     # Either end: destroying one removes both, wherever the other is.
     return [
         Step(create, DestroyInterface(attachment.host_end), f"from {bridge.name} to the jail"),
-        Step(SetMac(attachment.jail_end, attachment.mac), None, "the same at every start"),
         Step(AddMember(bridge.interface, attachment.host_end, config.isolate, bool(bridge.subnets))),
     ]
 

@@ -99,10 +99,11 @@ class FreeBSD:
 
     def _perform(self, action: Action) -> str:
         out = ""
-        for command in self._commands(action):
+        for number, command in enumerate(self._commands(action)):
             result = self._executor.run(command)
             if not _succeeded(action, result):
-                raise CommandError(command, result, hint=_hint(action, result))
+                begun = (0,) if number else None
+                raise CommandError(command, result, _hint(action, result), begun)
             out = result.out
         return out
 

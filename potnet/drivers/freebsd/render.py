@@ -40,7 +40,6 @@ from potnet.actions import (
     SetAddress,
     SetBootVariable,
     SetForwarding,
-    SetMac,
     SolicitRouter,
     StartJail,
     StopJail,
@@ -97,18 +96,15 @@ class Renderer:
     @_commands.register
     def _(self, action: CreateEpair) -> tuple[Command, ...]:
         # The offloads of epairs since 14.4 break bridging; a bridge copies them from its first member.
-        return _one(
+        create = (
             "ifconfig", f"epair{action.unit}", "create", "descr", action.description,
             "group", GROUP, "-txcsum", "-txcsum6", "up",
         )  # fmt: skip
+        return Command(create), Command(("ifconfig", f"epair{action.unit}b", "ether", action.mac))
 
     @_commands.register
     def _(self, action: DestroyInterface) -> tuple[Command, ...]:
         return _one("ifconfig", action.interface, "destroy")
-
-    @_commands.register
-    def _(self, action: SetMac) -> tuple[Command, ...]:
-        return _one("ifconfig", action.interface, "ether", action.mac)
 
     @_commands.register
     def _(self, action: AddMember) -> tuple[Command, ...]:

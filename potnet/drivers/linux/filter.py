@@ -6,7 +6,7 @@ many there are; nothing is ever listed. nft(8), MAPS and CHAINS.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from netaddr import IPNetwork
 
@@ -131,6 +131,12 @@ def opened_bridge(rules: Ruleset) -> str | None:
     if isinstance(rules, Redirections) and any(item.loopback for item in rules.items):
         return rules.bridge
     return None
+
+
+def opening(loads: Iterable[LoadAnchor]) -> tuple[Command, ...]:
+    """What lets the host itself reach exports by 127.0.0.1 over their bridges."""
+    bridges = dict.fromkeys(bridge for load in loads if (bridge := opened_bridge(load.rules)))
+    return (Command(("tee", *map(route_localnet, bridges)), stdin="1\n"),) if bridges else ()
 
 
 def route_localnet(bridge: str) -> str:

@@ -6,15 +6,17 @@ are (25 µs each), and a host has one for each pot.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.names import (
+    LINK_GROUP,
     NAMESPACES,
     OWN_ETC,
     OWN_NAMESPACE,
+    entering,
     marked_root,
     setting6,
     uplinked,
@@ -27,6 +29,7 @@ from potnet.host_state import (
     Interface,
     JailNetwork,
     JailState,
+    Listener,
     PacketFilter,
     Query,
     Route,
@@ -56,6 +59,9 @@ _NO_CONNECTION = 255
 #: BR_MAX_PORTS in net/bridge/br_private.h is 1024, and port 0 is none.
 BRIDGE_PORTS = 1023
 
+#: The namespaces of those who are there, one process for all.
+_PROCESSES = 'exec stat -L -c "%i %n" "$@" /proc/[0-9]*/ns/net'
+
 TRAITS = Traits(
     own_programs=False,
     etc=OWN_ETC,
@@ -73,7 +79,7 @@ class Observer:
 
     def observe(self, query: Query) -> HostState:
         """The facts asked for; raises HostError when a tool is missing or cannot be understood."""
-        links = self._links(query)
+        links, routes = self._shown(query)
         return HostState(
             traits=TRAITS,
             jails=self._jails(query.jails),
@@ -82,11 +88,11 @@ class Observer:
             own=_in_group(links, GROUP) if query.own else frozenset(),
             pot_bridges=_in_group(links, BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             severed=_severed(links) if query.own or query.interfaces is None else frozenset(),
-            external=self._external() if query.external else None,
+            external=self._external(routes) if query.external else None,
             packet_filter=PacketFilter(enabled=True, filter_local=True, self_contained=True),
             forwarding=self._forwarding() if query.forwarding else {},
-            routes=(*self._routes(4, query.routes), *self._routes(6, query.routes6)),
-            listeners=parse.listeners(self._out("ss", "-H", "-lntup")) if query.listeners else (),
+            routes=(*parse.routes(routes if query.routes else [], 4), *self._routes6(query.routes6)),
+            listeners=self._listeners(query.owners) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
             files={**self._directories(query.directories), **self._files(query.files)},
             texts=self._texts(query.texts),
@@ -117,13 +123,27 @@ class Observer:
         found = self._if_there("ip", "-j", "link", "show", "dev", name)
         return next(iter(parse.documents(found)), None) if found else None
 
-    def namespace_id(self, name: str) -> int | None:
-        """The inode of a namespace, which names it as long as it is there (namespaces(7))."""
-        return self._inodes((name,)).get(name)
+    def namespace_ids(self, names: tuple[str, ...]) -> dict[str, int]:
+        """The inodes of namespaces, which name them as long as they are there (namespaces(7))."""
+        return self._inodes(names)
 
-    def processes(self, name: str) -> tuple[str, ...]:
-        """The PIDs in a namespace; none when it is not there."""
-        return tuple((self._if_there("ip", "netns", "pids", name) or "").split())
+    def processes(self, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """The PIDs in each of those namespaces that have any."""
+        paths = (f"{NAMESPACES}/{name}" for name in names)
+        # Processes end while they are looked at, and their threads may not be looked at.
+        found = parse.inodes(self.run("sh", "-c", _PROCESSES, "sh", *paths).out)
+        pots = {inode: path for path, inode in found.items() if path.startswith(f"{NAMESPACES}/")}
+        pids: dict[str, tuple[str, ...]] = {}
+        for path, inode in found.items():
+            if inode in pots and path.startswith("/proc/"):
+                name = pots[inode].removeprefix(f"{NAMESPACES}/")
+                pids[name] = (*pids.get(name, ()), path.split("/")[2])
+        return pids
+
+    def connected(self) -> frozenset[str]:
+        """The addresses that connections through the host lead to."""
+        shown = (self._out("conntrack", "-L", "-f", family) for family in ("ipv4", "ipv6"))
+        return parse.reply_sources("".join(shown))
 
     def chains(self) -> dict[str, tuple[str, ...]]:
         """The chains, maps and sets of our table, by name, without what is in maps and sets."""
@@ -176,20 +196,22 @@ class Observer:
             raise CommandError(Command(argv, changes_host=False), result)
         return result.out
 
-    def _links(self, query: Query) -> dict[str, Interface]:
-        """The links that the query is about; all of them when some are to be found by what they are."""
+    def _shown(self, query: Query) -> tuple[dict[str, Interface], list[dict[str, Any]]]:
+        """The links and the IPv4 routes that the query is about."""
         # Without -d the text beside a link's name is not told with its addresses.
-        if query.names or query.own or query.pot_bridges or query.members or query.interfaces is None:
-            return parse.interfaces(parse.documents(self._out("ip", "-d", "-j", "addr", "show")))
-        wanted = dict.fromkeys((*(query.interfaces or ()), *query.candidates))
-        if not wanted:
-            return {}
-        lines = "".join(f"addr show dev {name}\n" for name in wanted)
         argv = ("ip", "-d", "-j", "-force", "-batch", "-")
+        lines = "".join(f"{line}\n" for line in (*_links(query), *_routes(query)))
+        if not lines:
+            return {}, []
         result = self.run(*argv, stdin=lines)
         if parse.other_complaints(result.err, ("does not exist", "Cannot find device")):
             raise CommandError(Command(argv, lines, changes_host=False), result)
-        return parse.interfaces(parse.documents(result.out))
+        links, routes = parse.links_and_routes(parse.documents(result.out))
+        return parse.interfaces(links), routes
+
+    def _listeners(self, owners: bool) -> tuple[Listener, ...]:
+        # Whose they are, ss(8) looks up in all open files of all processes.
+        return parse.listeners(self._out("ss", "-H", "-lntup" if owners else "-lntu"))
 
     def _jails(self, names: tuple[str, ...] | None) -> dict[str, JailState]:
         if names is None:
@@ -202,26 +224,40 @@ class Observer:
             return {}
         found = self._inodes(names)
         own = found.pop(OWN_NAMESPACE, None)
-        return {
-            name: JailState(inode, name, None if inode == own else self._root_of(name))
-            for name, inode in found.items()
-        }
+        roots = self._roots([name for name in found if found[name] != own])
+        return {name: JailState(inode, name, roots.get(name)) for name, inode in found.items()}
 
     def _inodes(self, names: tuple[str, ...]) -> dict[str, int]:
         paths = (f"{NAMESPACES}/{name}" for name in names)
         found = parse.inodes(self._stat("-L", "-c", "%i %n", OWN_NAMESPACE, *paths))
         return {path.removeprefix(f"{NAMESPACES}/"): inode for path, inode in found.items()}
 
-    def _root_of(self, name: str) -> str:
-        """The root that a namespace is for; its own path for one that potnet has not made."""
-        shown = parse.documents(self._if_there("ip", "-n", name, "-j", "link", "show") or "")
-        roots = (marked_root(link.get("ifalias", "")) for link in shown)
-        return next((root for root in roots if root is not None), f"{NAMESPACES}/{name}")
+    def _led_into(self) -> frozenset[str]:
+        """The names of namespaces that an epair of ours leads into."""
+        lines = f"netns list\nlink show group {LINK_GROUP}\n"
+        shown = parse.documents(self.run("ip", "-d", "-j", "-force", "-batch", "-", stdin=lines).out)
+        return parse.led_into(shown)
+
+    def _roots(self, names: Sequence[str]) -> dict[str, str | None]:
+        """The roots of namespaces: None where only an epair says that it is ours, its own path for others."""
+        if len(names) == 1:
+            # One look into it is faster than one at all links.
+            mark = self._mark(names[0])
+            if mark is not None:
+                return {names[0]: mark}
+        ours = self._led_into() if names else frozenset()
+        return {name: None if name in ours else self._mark(name) or f"{NAMESPACES}/{name}" for name in names}
+
+    def _mark(self, name: str) -> str | None:
+        """The root that a namespace is marked with."""
+        shown = parse.documents(self._if_there(*entering(name), "ip", "-j", "link", "show") or "")
+        marks = (marked_root(link.get("ifalias", "")) for link in shown)
+        return next((root for root in marks if root is not None), None)
 
     def _jail_interfaces(self, wanted: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Interface]:
         found = {}
         for jail, name in wanted:
-            shown = self._if_there("ip", "-n", jail, "-j", "addr", "show", "dev", name)
+            shown = self._if_there(*entering(jail), "ip", "-j", "addr", "show", "dev", name)
             for interface in parse.interfaces(parse.documents(shown or "")).values():
                 found[jail, name] = interface
         return found
@@ -229,11 +265,11 @@ class Observer:
     def _jail_networks(self, jails: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, JailNetwork]:
         found = {}
         for jail, families in jails:
-            argv = ("ip", "-n", jail, "-d", "-j", "-batch", "-")
+            argv = (*entering(jail), "ip", "-d", "-j", "-batch", "-")
             shown = self._if_there(*argv, stdin="addr show\nroute show default\n")
             if shown is not None:
                 if 6 in families:
-                    shown += self._out("ip", "-n", jail, "-6", "-j", "route", "show", "default")
+                    shown += self._out(*entering(jail), "ip", "-6", "-j", "route", "show", "default")
                 found[jail] = parse.network(parse.documents(shown))
         return found
 
@@ -241,23 +277,22 @@ class Observer:
         """Chains whose names are below these; the redirections of pots are not in chains."""
         return frozenset(name for name in self.chains() if name.rpartition("/")[0] in parents)
 
-    def _external(self) -> str | None:
-        for family in ("-4", "-6"):
-            found = parse.documents(self._out("ip", "-j", family, "route", "show", "default"))
-            interface = parse.external(found)
-            if interface:
-                return interface
-        return None
+    def _external(self, routes: list[dict[str, Any]]) -> str | None:
+        """The interface of the default route: that of IPv4, or else that of IPv6."""
+        found = parse.external(parse.default(routes))
+        if found is None:
+            found = parse.external(parse.documents(self._out("ip", "-j", "-6", "route", "show", "default")))
+        return found
 
     def _forwarding(self) -> dict[int, bool]:
         values = {family: self._optional("cat", path) for family, path in FORWARDING.items()}
         # A host without IPv6 does not forward it.
         return {family: (value or "0").strip() != "0" for family, value in values.items()}
 
-    def _routes(self, family: int, wanted: bool) -> tuple[Route, ...]:
+    def _routes6(self, wanted: bool) -> tuple[Route, ...]:
         if not wanted:
             return ()
-        return parse.routes(parse.documents(self._out("ip", "-j", f"-{family}", "route", "show")), family)
+        return parse.routes(parse.documents(self._out("ip", "-j", "-6", "route", "show")), 6)
 
     def _learns_router(self, interface: str) -> bool:
         # 2 is how it goes on to learn them while it forwards (ip-sysctl).
@@ -287,6 +322,20 @@ class Observer:
     def _texts(self, paths: tuple[str, ...]) -> dict[str, str]:
         found = {path: self._optional("cat", path) for path in paths}
         return {path: text for path, text in found.items() if text is not None}
+
+
+def _links(query: Query) -> Iterable[str]:
+    """The lines that show links: all of them when some are to be found by what they are."""
+    if query.names or query.own or query.pot_bridges or query.members or query.interfaces is None:
+        return ("addr show",)
+    wanted = dict.fromkeys((*query.interfaces, *query.candidates))
+    return (f"addr show dev {name}" for name in wanted)
+
+
+def _routes(query: Query) -> Iterable[str]:
+    if query.routes:
+        return ("route show",)
+    return ("route show default",) if query.external else ()
 
 
 def _asked(query: Query, links: dict[str, Interface]) -> Iterable[str]:

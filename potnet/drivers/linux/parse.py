@@ -10,7 +10,13 @@ from typing import Any
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.drivers.linux.names import BRIDGE_LINK_GROUP, LINK_GROUP, is_wire, marked_uplink
+from potnet.drivers.linux.names import (
+    BRIDGE_LINK_GROUP,
+    LEAVING_LINK_GROUP,
+    LINK_GROUP,
+    is_wire,
+    marked_uplink,
+)
 from potnet.drivers.reading import INTERFACE, UnreadableError, reads
 from potnet.host_state import (
     FileKind,
@@ -25,6 +31,7 @@ from potnet.model import BRIDGE_GROUP, GROUP, Transport
 
 _GROUPS = {
     str(LINK_GROUP): frozenset({GROUP}),
+    str(LEAVING_LINK_GROUP): frozenset({GROUP}),
     str(BRIDGE_LINK_GROUP): frozenset({GROUP, BRIDGE_GROUP}),
 }
 _KINDS = {
@@ -34,6 +41,7 @@ _KINDS = {
     "symbolic link": FileKind.LINK,
 }
 _USER = re.compile(r'users:\(\("([^"]*)",pid=(\d+)')
+_REPLY = re.compile(r" src=.* src=(\S+)")
 _FAILED_LINE = re.compile(r"^Command failed -:([0-9]{1,9})$", re.MULTILINE)
 
 
@@ -69,6 +77,26 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
+
+
+Documents = list[dict[str, Any]]
+
+
+def links_and_routes(found: Documents) -> tuple[Documents, Documents]:
+    """What one batch shows of both; only a route has a destination."""
+    return [each for each in found if "dst" not in each], [each for each in found if "dst" in each]
+
+
+def default(routes: Documents) -> Documents:
+    """Those of the routes that lead anywhere."""
+    return [route for route in routes if route["dst"] == "default"]
+
+
+@reads("ip")
+def led_into(found: Documents) -> frozenset[str]:
+    """The names of those of the namespaces where the other end of one of the links is."""
+    ends = {each["link_netnsid"] for each in found if "link_netnsid" in each}
+    return frozenset(_text(each["name"]) for each in found if "name" in each and each.get("id") in ends)
 
 
 @reads("ip")
@@ -208,7 +236,17 @@ def failed_line(err: str) -> int | None:
     return int(match[1]) - 1 if match else None
 
 
+def without_line(err: str) -> str:
+    """What ``ip -batch -`` complains of, without the number of the line."""
+    return _FAILED_LINE.sub("", err).strip()
+
+
 def other_complaints(err: str, absent: tuple[str, ...]) -> list[str]:
     """What ``ip -force -batch -`` or nft(8) complains of beside that something is not there."""
     lines = [line for line in err.splitlines() if line and not _FAILED_LINE.match(line)]
     return [line for line in lines if not any(words in line for words in absent)]
+
+
+def reply_sources(text: str) -> frozenset[str]:
+    """Who answers in each connection of ``conntrack -L``: the source of its second half."""
+    return frozenset(match[1] for match in map(_REPLY.search, text.splitlines()) if match)

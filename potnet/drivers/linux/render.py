@@ -6,7 +6,7 @@ sysctl(8) is not on every machine. What nftables does is in `filter`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatchmethod
 
@@ -32,16 +32,16 @@ from potnet.actions import (
     RunInJail,
     SetAddress,
     SetForwarding,
-    SetMac,
     StartJail,
     StopJail,
 )
 from potnet.drivers import posix
 from potnet.drivers.linux.names import (
     BRIDGE_LINK_GROUP,
+    LEAVING_LINK_GROUP,
     LINK_GROUP,
-    NAMESPACES,
     bridge_mac,
+    entering,
     root_mark,
     setting6,
 )
@@ -53,6 +53,13 @@ from potnet.executors.base import Command
 Render = Callable[[str, dict[str, object]], str]
 #: Attaching a name to the host's own namespace needs the PID of a process there: its own will do.
 _ATTACH = 'exec ip netns attach "$1" $$'
+#: Writes files: of each the number of its lines and its path, then the lines. The last has no end.
+_WRITE = """{ path = $0; sub(/^[0-9]+ /, "", path)
+  for (left = $1; left > 0; left--) {
+    if ((getline line) < 1) exit 1
+    printf("%s%s", line, (left > 1 ? "\\n" : "")) > path
+  }
+  if (close(path)) exit 1 }"""
 #: FreeBSD's name of the loopback interface, which plans use.
 _LOOPBACK = {"lo0": "lo"}
 
@@ -70,6 +77,10 @@ Piece = Ip | Command
 
 class Renderer:
     """Turns actions into pieces of work, in their order."""
+
+    def lines(self, action: object) -> tuple[Ip, ...]:
+        """The pieces of an action that are lines for ip(8)."""
+        return tuple(piece for piece in self.pieces(action) if isinstance(piece, Ip))
 
     @singledispatchmethod
     def pieces(self, action: object) -> tuple[Piece, ...]:
@@ -91,17 +102,14 @@ class Renderer:
     def _(self, action: CreateEpair) -> tuple[Piece, ...]:
         host, far = f"epair{action.unit}a", f"epair{action.unit}b"
         return _ip(
-            f"link add name {host} group {LINK_GROUP} type veth peer name {far}",
+            f"link add name {host} group {LINK_GROUP} type veth"
+            f" peer name {far} address {action.mac} netns {action.jail}",
             f'link set dev {host} alias "{action.description}" addrgenmode none up',
         )
 
     @pieces.register
     def _(self, action: DestroyInterface) -> tuple[Piece, ...]:
         return _ip(f"link del dev {action.interface}")
-
-    @pieces.register
-    def _(self, action: SetMac) -> tuple[Piece, ...]:
-        return _ip(f"link set dev {action.interface} address {action.mac}")
 
     @pieces.register
     def _(self, action: AddMember) -> tuple[Piece, ...]:
@@ -121,7 +129,8 @@ class Renderer:
 
     @pieces.register
     def _(self, action: MoveToJail) -> tuple[Piece, ...]:
-        return _ip(f"link set dev {action.interface} alias {root_mark(action.root)} netns {action.jail}")
+        # It is there since it was made.
+        return _ip(f"link set dev {action.interface} alias {root_mark(action.root)}", namespace=action.jail)
 
     @pieces.register
     def _(self, action: AddAlias) -> tuple[Piece, ...]:
@@ -159,7 +168,7 @@ class Renderer:
     def _(self, action: AcceptAdvertisements) -> tuple[Piece, ...]:
         # 2: even where IPv6 is forwarded (ip-sysctl), which a pot may inherit from the host.
         accept = setting6(action.interface, "accept_ra")
-        enter = ("nsenter", f"--net={NAMESPACES}/{action.jail}")
+        enter = entering(action.jail)
         return (
             Command((*enter, "tee", accept), stdin="2\n"),
             *_ip(
@@ -183,12 +192,11 @@ class Renderer:
         if not jail.vnet_interfaces:
             attach = Command(("sh", "-c", _ATTACH, "sh", jail.name))
             return (*_ip(*(_add_alias(*alias) for alias in jail.aliases)), attach)
-        # In the same batch, so that no namespace is ever there without its mark; and one for when these
-        # links are gone and the namespace is not.
-        mark = f"alias {root_mark(jail.root)}"
-        moves = (f"link set dev {each} {mark} netns {jail.name}" for each in jail.vnet_interfaces)
-        lasting = _ip(f"link set dev lo {mark}", namespace=jail.name)
-        return (*_ip(f"netns add {jail.name}", *moves), *lasting)
+        # One for when the links that lead there are gone, and the namespace is not.
+        marks = (
+            f"link set dev {each} alias {root_mark(jail.root)}" for each in ("lo", *jail.vnet_interfaces)
+        )
+        return (*_ip(f"netns add {jail.name}"), *_ip(*marks, namespace=jail.name))
 
     @pieces.register
     def _(self, action: StopJail) -> tuple[Piece, ...]:
@@ -233,22 +241,28 @@ class Renderer:
         return (Command(("rm", "-rf", "--one-file-system", action.path), timeout=LONG),)
 
 
-def merged(pieces: list[Ip]) -> list[Ip]:
-    """Neighbours in one namespace as one batch."""
-    found: list[Ip] = []
-    for piece in pieces:
-        if found and found[-1].namespace == piece.namespace:
-            found[-1] = Ip(found[-1].lines + piece.lines, piece.namespace)
-        else:
-            found.append(piece)
-    return found
-
-
 def batch(piece: Ip, force: bool = False) -> Command:
     """The command that carries out lines; force: it goes on past those that fail."""
-    where = ("-n", piece.namespace) if piece.namespace else ()
+    enter = entering(piece.namespace) if piece.namespace else ()
     go_on = ("-force",) if force else ()
-    return Command(("ip", *where, *go_on, "-batch", "-"), stdin="".join(f"{line}\n" for line in piece.lines))
+    return Command((*enter, "ip", *go_on, "-batch", "-"), stdin="".join(f"{line}\n" for line in piece.lines))
+
+
+def links_removed(names: Sequence[str]) -> tuple[str, ...]:
+    """The lines that remove links: many at once, since the kernel waits for its readers after each."""
+    if len(names) < 2:
+        return tuple(f"link del dev {name}" for name in names)
+    grouped = (f"link set dev {name} group {LEAVING_LINK_GROUP}" for name in names)
+    return (*grouped, f"link del group {LEAVING_LINK_GROUP}")
+
+
+def written(files: Sequence[tuple[str, str]]) -> Command:
+    """The command that writes files, given as path and text."""
+    blocks = []
+    for path, text in files:
+        lines = text.split("\n")
+        blocks.append("\n".join((f"{len(lines)} {path}", *lines, "")))
+    return Command(("awk", _WRITE), stdin="".join(blocks))
 
 
 def _ip(*lines: str, namespace: str | None = None) -> tuple[Piece, ...]:

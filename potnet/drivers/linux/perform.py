@@ -1,0 +1,265 @@
+"""Carrying actions out: neighbours of a kind in a few commands, however many they are, others one by one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import groupby
+
+from potnet.actions import (
+    Action,
+    CreateBridge,
+    DestroyInterface,
+    KillStates,
+    LoadAnchor,
+    RemoveAddress,
+    RemoveFile,
+    StartJail,
+    StopJail,
+    WriteFile,
+)
+from potnet.drivers import posix
+from potnet.drivers.base import CommandError
+from potnet.drivers.linux import filter as nft
+from potnet.drivers.linux import parse
+from potnet.drivers.linux.answers import hint, succeeded
+from potnet.drivers.linux.names import uplink
+from potnet.drivers.linux.observe import ABSENT, Observer
+from potnet.drivers.linux.render import Ip, Renderer, batch, links_removed, written
+from potnet.drivers.linux.uplink import Uplink, external_link, part
+from potnet.executors.base import Command, CommandResult, Executor
+from potnet.ruleset import NoRules
+
+#: Waits until pots have no processes, for three seconds at most.
+_WAIT = """looks=150
+for pot; do
+  while [ -n "$(ip netns pids "$pot")" ] && [ $looks -gt 0 ]; do looks=$((looks - 1)); sleep 0.02; done
+done"""
+
+Batch = Sequence[Action]
+
+
+class Performer:
+    """Turns actions into commands and runs them."""
+
+    def __init__(self, executor: Executor, observer: Observer, rules: nft.Filter, wires: Uplink) -> None:
+        self._executor = executor
+        self._observer = observer
+        self._renderer = Renderer()
+        self._filter = rules
+        self._uplink = wires
+
+    def batches(self, actions: Batch) -> tuple[tuple[Action, ...], ...]:
+        """See `potnet.drivers.base.Driver`."""
+        found: list[tuple[Action, ...]] = []
+        for together, group in groupby(actions, self._together):
+            run = tuple(group)
+            found += [run] if together else [(action,) for action in run]
+        return tuple(found)
+
+    def perform(self, actions: Batch) -> tuple[str, ...]:
+        """See `potnet.drivers.base.Driver`."""
+        together = self._together(actions[0])
+        if together:
+            together(actions)
+        else:
+            self._alone(actions[0])
+        return self._outputs(actions)
+
+    def commands(self, action: Action) -> Iterator[Command]:
+        """The commands of an action by itself; each is asked for when the one before is done."""
+        match action:
+            case LoadAnchor():
+                yield from nft.opening((action,))
+                yield nft.loading(self._filter.load(action, nft.leaving(action)))
+            case CreateBridge(members=(external,)):
+                yield from self._bridge_outside(action, external)
+            case DestroyInterface(name) if name.startswith("bridge"):
+                yield from self._remove_bridge(action)
+            case _:
+                for piece in self._renderer.pieces(action):
+                    yield batch(piece) if isinstance(piece, Ip) else piece
+
+    def _together(self, action: Action) -> Callable[[Batch], None] | None:
+        """What carries an action out with all neighbours of its kind; None when it goes alone."""
+        match action:
+            case LoadAnchor():
+                return self._load
+            case WriteFile():
+                return self._write
+            case RemoveFile():
+                return self._remove
+            case KillStates(whole_pot=addresses) if addresses:
+                return self._kill_states
+            case StopJail() | RemoveAddress():
+                return self._take_away
+            case DestroyInterface(name) if not name.startswith("bridge"):
+                return self._take_away
+            case DestroyInterface() | CreateBridge():
+                # For the wire that a bridge may have to the outside.
+                return None
+        only_lines = len(self._renderer.lines(action)) == len(self._renderer.pieces(action))
+        return self._build if only_lines else None
+
+    def _outputs(self, actions: Batch) -> tuple[str, ...]:
+        started = tuple(action.jail.name for action in actions if isinstance(action, StartJail))
+        if not started:
+            return ("",) * len(actions)
+        try:
+            ids = self._observer.namespace_ids(started)
+        except CommandError as error:
+            error.begun = range(len(actions))
+            raise
+        return tuple(str(ids.get(a.jail.name, "")) if isinstance(a, StartJail) else "" for a in actions)
+
+    def _alone(self, action: Action) -> None:
+        for number, command in enumerate(self.commands(action)):
+            self._run(action, command, begun=(0,) if number else None)
+
+    def _run(self, action: Action, command: Command, begun: Collection[int] | None = None) -> None:
+        result = self._executor.run(command)
+        if not succeeded(action, result):
+            raise CommandError(command, result, hint(result), begun)
+
+    def _build(self, actions: Batch) -> None:
+        """Lines for ip(8): those in the host's namespace, then those in each of the pots'.
+
+        Namespaces come first. A link that is made in its place needs no move, which costs 20 ms: the kernel
+        waits for all who may still look at it.
+        """
+        host: list[str] = []
+        owners: list[int] = []
+        inside: dict[str, list[str]] = {}
+        for number in sorted(range(len(actions)), key=lambda n: not isinstance(actions[n], StartJail)):
+            for piece in self._renderer.lines(actions[number]):
+                if piece.namespace is None:
+                    host += piece.lines
+                    owners += [number] * len(piece.lines)
+                else:
+                    inside.setdefault(piece.namespace, []).extend(piece.lines)
+        if host:
+            self._run_lines(Ip(tuple(host)), owners)
+        for name, lines in inside.items():
+            try:
+                self._run_lines(Ip(tuple(lines), name))
+            except CommandError as error:
+                error.begun = range(len(actions))
+                raise
+
+    def _run_lines(self, piece: Ip, owners: Sequence[int] = ()) -> None:
+        """Carry out lines, and say of a failure which it was. owners: the number of each line's action."""
+        command = batch(piece)
+        result = self._executor.run(command)
+        if result.code == 0:
+            return
+        line = parse.failed_line(result.err)
+        if line is None or line >= len(piece.lines):
+            # Any of them may have been carried out.
+            raise CommandError(command, result, hint(result), owners)
+        where = ("-n", piece.namespace) if piece.namespace else ()
+        failed = Command(("ip", *where, *shlex.split(piece.lines[line])))
+        said = CommandResult(result.code, err=parse.without_line(result.err))
+        error = CommandError(failed, said, hint(result))
+        error.begun = owners[: line + len(error.begun)]
+        raise error
+
+    def _take_away(self, actions: Batch) -> None:
+        """Ends the processes of pots that go, then removes namespaces, addresses and links."""
+        self._end_processes([action for action in actions if isinstance(action, StopJail)])
+        links = [action.interface for action in actions if isinstance(action, DestroyInterface)]
+        others = [action for action in actions if not isinstance(action, DestroyInterface)]
+        lines = [line for action in others for piece in self._renderer.lines(action) for line in piece.lines]
+        self._run(actions[0], batch(Ip((*lines, *links_removed(links))), force=True))
+
+    def _end_processes(self, stops: Sequence[StopJail]) -> None:
+        names = tuple(stop.jail.name for stop in stops if stop.jail.vnet_interfaces)
+        for signal in ("TERM", "KILL"):
+            found = self._observer.processes(names) if names else {}
+            if not found:
+                return
+            pids = [pid for each in found.values() for pid in each]
+            self._run(stops[0], Command(("kill", "-s", signal, *pids)))
+            self._run(stops[0], Command(("sh", "-c", _WAIT, "sh", *found)))
+
+    def _write(self, actions: Batch) -> None:
+        files = [(action.path, action.text) for action in actions if isinstance(action, WriteFile)]
+        if len(files) == 1:
+            self._alone(actions[0])
+        else:
+            self._run(actions[0], written(files), begun=range(len(actions)))
+
+    def _remove(self, actions: Batch) -> None:
+        """Remove files, those of the same names in all directories at once."""
+        names: dict[str, tuple[str, ...]] = {}
+        for action in actions:
+            if isinstance(action, RemoveFile):
+                names[action.directory] = (*names.get(action.directory, ()), action.name)
+        for own in dict.fromkeys(names.values()):
+            directories = [directory for directory in names if names[directory] == own]
+            self._run(actions[0], posix.removal(directories, own))
+
+    def _kill_states(self, actions: Batch) -> None:
+        """End all connections to pots; whoever has none is not looked for a second time."""
+        if len(actions) > 1:
+            found = self._observer.connected()
+            actions = [a for a in actions if isinstance(a, KillStates) and found & {*map(str, a.whole_pot)}]
+        for action in actions:
+            self._alone(action)
+
+    def _load(self, actions: Batch) -> None:
+        """Put rules in force, those of several anchors in one transaction unless something is in its way."""
+        loads = [action for action in actions if isinstance(action, LoadAnchor)]
+        if len(loads) > 1 and self._load_all(loads):
+            return
+        for number, action in enumerate(loads):
+            try:
+                self._load_one(action)
+            except CommandError as error:
+                error.begun = range(number + len(error.begun))
+                raise
+
+    def _load_all(self, loads: Sequence[LoadAnchor]) -> bool:
+        """Whether all went well; if not, nothing at all was done."""
+        text = "".join(self._filter.load(each, nft.leaving(each)) for each in loads)
+        commands = (*nft.opening(loads), *((nft.loading(text),) if text else ()))
+        return all(self._executor.run(command).code == 0 for command in commands)
+
+    def _load_one(self, action: LoadAnchor) -> None:
+        for command in nft.opening((action,)):
+            self._run(action, command)
+        leaving = nft.leaving(action)
+        result = self._transact(action, leaving)
+        several = len(leaving) > 1 or (leaving and action.rules != NoRules())
+        if several and result.code != 0 and any(words in result.err for words in ABSENT):
+            # A transaction with one absent element in it does nothing at all.
+            result = self._transact(action, self._those_there(leaving))
+        if not succeeded(action, result):
+            raise CommandError(nft.loading(""), result, hint(result))
+
+    def _transact(self, action: LoadAnchor, leaving: Sequence[str]) -> CommandResult:
+        text = self._filter.load(action, leaving)
+        return self._executor.run(nft.loading(text)) if text else CommandResult()
+
+    def _those_there(self, removals: Sequence[str]) -> tuple[str, ...]:
+        """Each is tried after those that are there: a chain can go once nothing leads to it."""
+        found: tuple[str, ...] = ()
+        for removal in removals:
+            lines = "".join(f"{line}\n" for line in (*found, removal))
+            found += (removal,) if self._observer.would_take(lines) else ()
+        return found
+
+    def _bridge_outside(self, action: CreateBridge, external: str) -> Iterator[Command]:
+        """A bridge with a wire to an external interface, which itself keeps its addresses."""
+        near = self._observer.link(uplink(action.interface)[0])
+        if near:
+            # Left by a bridge that somebody has removed.
+            before, after = part(action.interface, near)
+            yield from (*before, batch(Ip(after), force=True))
+        found = external_link(self._observer.link(external) or {}, external)
+        for piece in (*self._renderer.pieces(action), *self._uplink.join(action.interface, found)):
+            yield batch(piece) if isinstance(piece, Ip) else piece
+
+    def _remove_bridge(self, action: DestroyInterface) -> Iterator[Command]:
+        before, after = part(action.interface, self._observer.link(uplink(action.interface)[0]) or {})
+        yield from before
+        yield batch(Ip((f"link del dev {action.interface}", *after)), force=True)

@@ -1,0 +1,78 @@
+"""What one start or many at once look at, write and record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from potnet.host_state import FileKind, HostState, Query
+from potnet.model import Bridge, Pot, ResolverKind, Run
+from potnet.operations.hosts import Known, hosts_text
+from potnet.operations.ports import needs_range
+from potnet.planning import resolver
+from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, path_in, wants_devfs
+from potnet.planning.start import ignored_exports
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+RESOLV_CONF = "/etc/resolv.conf"
+
+
+def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
+    """What has to be known of the host. bridges: those of the pot's attachments, by name."""
+    routed = bool(pot.leased)
+    exports = bool(pot.exports) and ignored_exports(pot) is None
+    seen = [path_in(pot.root, name) for name in LOOKED_AT]
+    etc = etc_of(pot, app.driver.traits)
+    return Query(
+        candidates=tuple(end for a in pot.attachments for end in (a.host_end, a.jail_end)),
+        interfaces=None if pot.aliases else tuple(b.interface for b in bridges.values()),
+        members=any(crowded(app, bridge) for bridge in bridges),
+        external=exports and app.config.external_interface is None,
+        packet_filter=routed,
+        listeners=exports,
+        port_range=exports and needs_range(app, pot.exports),
+        files=(pot.root, *seen, *resolver.looked_at(etc)),
+        texts=(RESOLV_CONF,) if pot.resolver.kind is ResolverKind.INHERIT else (),
+        hostname=pot.resolver.kind is ResolverKind.POT,
+    )
+
+
+def crowded(app: App, bridge: str) -> bool:
+    """Whether a bridge could be full; counting its members is not for nothing on every kind of host."""
+    ports = app.driver.traits.bridge_ports
+    return ports is not None and len(app.store.bridged_names(bridge)) >= ports - 1
+
+
+def texts_for(app: App, pot: Pot, state: HostState, others: Known) -> dict[str, str]:
+    """The files for the jail's etc. others: the pots that it is to know."""
+    from potnet.templates import render
+
+    texts = {}
+    match pot.resolver.kind:
+        case ResolverKind.INHERIT if RESOLV_CONF in state.texts:
+            texts["resolv.conf"] = state.texts[RESOLV_CONF]
+        case ResolverKind.CUSTOM:
+            texts["resolv.conf"] = pot.resolver.text or ""
+        case ResolverKind.POT:
+            domain = (state.hostname or "").partition(".")[2]
+            values = {"domain": domain, "nameserver": app.config.dns_address}
+            texts["resolv.conf"] = render(app.config.templates, "resolv.conf.j2", values)
+    texts["hosts"] = hosts_text(app, pot, others)
+    return texts
+
+
+def run_of(pot: Pot, texts: Mapping[str, str], state: HostState) -> Run:
+    """The record of a start that is about to be made."""
+    etc = etc_of(pot, state.traits)
+    has_etc = etc is not None and state.files.get(etc) is FileKind.DIRECTORY
+    written = tuple(texts) if has_etc else ()
+    return Run(
+        pot=pot,
+        jid=None,
+        files=written,
+        saved=tuple(name for name in written if resolver.will_be_saved(pot, name, state)),
+        devfs=wants_devfs(pot, state),
+        booted=bool(boot_command(pot, state)),
+    )

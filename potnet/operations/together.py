@@ -1,0 +1,273 @@
+"""Many pots at once: one look at the host for all, their plans as one, one record.
+
+So are those started and stopped that need nothing else: they are on bridges that are there before and after,
+without hooks and without programs to wait for. The others, and all of them when anything goes wrong, are left
+to be started or stopped one by one, so that errors, and what is undone, are those of a single pot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from potnet.actions import Plan, StartJail
+from potnet.apply import Applied, apply, apply_all
+from potnet.errors import HostError, PotnetError
+from potnet.host_state import HostState, Query, union
+from potnet.model import Bridge, HookKind, Pot, Run
+from potnet.operations import clearing, starting
+from potnet.operations.bridging import remember_switches, vnet
+from potnet.operations.common import (
+    NETWORK_LOCK,
+    define_public_network,
+    external_interface,
+    pot_lock,
+    require_bridge,
+)
+from potnet.operations.hosts import Known, follow
+from potnet.operations.neighbours import neighbours
+from potnet.operations.ports import with_ports
+from potnet.operations.select import check_needs, needs
+from potnet.planning.ownership import complete, cut_off
+from potnet.planning.start import Surroundings, ignored_exports, plan_start
+from potnet.planning.stop import plan_stop
+from potnet.planning.together import side_by_side
+from potnet.planning.vnet import description, is_last_pot, is_up
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+#: How many are begun, and undone, at once. What every group costs is 1 % of it then.
+LARGEST = 100
+
+Bridges = Mapping[str, Bridge]
+
+
+def groups(
+    names: Sequence[str], earlier: Callable[[str], Collection[str]], alone: Collection[str] = ()
+) -> Iterator[list[str]]:
+    """The names in their order, in groups of which no member has to wait for another.
+
+    earlier: for whom a name has to wait. alone: those that come by themselves.
+    """
+    group: list[str] = []
+    for name in names:
+        if group and (name in alone or len(group) == LARGEST or not set(group).isdisjoint(earlier(name))):
+            yield group
+            group = []
+        group.append(name)
+        if name in alone:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def bring_up_bridges(app: App, names: Sequence[str]) -> frozenset[str]:
+    """Those of the names, in their order, that are the first on a bridge of theirs, or on none."""
+    seen: set[str] = set()
+    found = set()
+    for name in names:
+        pot = app.store.pot(name)
+        bridges = {a.bridge for a in pot.attachments} if pot is not None else set()
+        if not bridges or not bridges <= seen:
+            found.add(name)
+        seen |= bridges
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A start that is about to be made. before: the pot as it is put back if that fails."""
+
+    before: Pot
+    run: Run
+    plan: Plan
+
+
+def start_together(app: App, names: Sequence[str], failed: Collection[str]) -> frozenset[str]:
+    """Start those of the pots that can be, and return their names. failed: pots that could not be started."""
+    with _held(app, names) as pots:
+        ready = [pot for pot in pots if _may_start(app, pot, failed)]
+        if len(ready) > 1:
+            with suppress(PotnetError), app.locks.hold(NETWORK_LOCK):
+                return _start(app, ready)
+    return frozenset()
+
+
+@contextmanager
+def _held(app: App, names: Sequence[str]) -> Iterator[list[Pot]]:
+    """The pots of these names at which no other command is at work, nor will be."""
+    with ExitStack() as held:
+        pots = []
+        for name in names:
+            with suppress(HostError):
+                held.enter_context(app.locks.hold(pot_lock(name), wait=False))
+                pot = app.store.pot(name)
+                pots += [pot] if pot is not None else []
+        yield pots
+
+
+def _may_start(app: App, pot: Pot, failed: Collection[str]) -> bool:
+    hooked = {HookKind.PRESTART, HookKind.POSTSTART} & {*pot.hooks}
+    if hooked or not pot.network_type.bridged or app.store.run(pot.name) is not None:
+        return False
+    with suppress(PotnetError):
+        check_needs(app, pot)
+        return not {*needs(app, pot)} & {*failed}
+    return False
+
+
+def _start(app: App, pots: Sequence[Pot]) -> frozenset[str]:
+    bridges = {a.bridge: require_bridge(app, a.bridge) for pot in pots for a in pot.attachments}
+    if any(pot.leased for pot in pots):
+        define_public_network(app)
+    queries = [starting.host_query(app, pot, _own(pot, bridges)) for pot in pots]
+    state = app.driver.observe(union((*queries, Query(jails=tuple(pot.name for pot in pots)))))
+    usable = {name for name, bridge in bridges.items() if _is_usable(app, bridge, state)}
+    free = [pot for pot in pots if _has_place(pot, usable, state)]
+    others = _known(app, free)
+    starts = _planned(app, free, bridges, state, others)
+    if not starts:
+        return frozenset()
+    plan = side_by_side([start.plan for start in starts])
+    with app.store.transaction():
+        for start in starts:
+            app.store.put_run(start.run)
+        remember_switches(app, plan, state)
+    _carry_out(app, starts, plan)
+    for notice in plan.notices:
+        app.notify(notice)
+    names = frozenset(start.run.pot.name for start in starts)
+    follow(app, others, told=names)
+    return names
+
+
+def _known(app: App, pots: Iterable[Pot]) -> Known:
+    """The pots on the bridges that these have addresses on."""
+    bridges = dict.fromkeys(a.bridge for pot in pots for a in pot.attachments if a.addresses)
+    return {bridge: neighbours(app.store, bridge) for bridge in bridges}
+
+
+def _own(pot: Pot, bridges: Bridges) -> dict[str, Bridge]:
+    return {a.bridge: bridges[a.bridge] for a in pot.attachments}
+
+
+def _is_usable(app: App, bridge: Bridge, state: HostState) -> bool:
+    found = state.interfaces.get(bridge.interface)
+    ours = found is not None and found.description == description(bridge)
+    return ours and is_up(bridge, state) and not starting.crowded(app, bridge.name)
+
+
+def _has_place(pot: Pot, usable: Collection[str], state: HostState) -> bool:
+    ends = {end for a in pot.attachments for end in (a.host_end, a.jail_end)}
+    return (
+        pot.name not in state.jails
+        and ends.isdisjoint(state.names)
+        and all(a.bridge in usable for a in pot.attachments)
+    )
+
+
+def _planned(
+    app: App, pots: Sequence[Pot], bridges: Bridges, state: HostState, others: Known
+) -> list[_Start]:
+    """The starts of those of the pots that can be started, and have no program to wait for."""
+    known = vnet(app)
+    external = external_interface(app, state)
+    starts = []
+    with app.store.transaction():
+        for before in pots:
+            with suppress(PotnetError):
+                exported = before.exports and ignored_exports(before) is None
+                pot = with_ports(app, before, state) if exported else before
+                own = {a.bridge: others[a.bridge] for a in pot.attachments if a.addresses}
+                texts = starting.texts_for(app, pot, state, own)
+                around = Surroundings(known, _own(pot, bridges), texts, external)
+                run = starting.run_of(pot, texts, state)
+                if not run.booted:
+                    starts.append(_Start(before, run, plan_start(pot, around, app.config, state)))
+    return starts
+
+
+def _carry_out(app: App, starts: Sequence[_Start], plan: Plan) -> None:
+    """Apply the plan and record what came of it; when that fails, host and store are as before."""
+    applied = Applied(app.driver)
+    try:
+        applied = apply(plan, app.driver)
+        jids = _jids(applied)
+        with app.store.transaction():
+            for start in starts:
+                app.store.put_run(replace(start.run, jid=jids[start.run.pot.name]))
+    except BaseException as error:
+        left = (*getattr(error, "left_behind", ()), *applied.roll_back())
+        with app.store.transaction():
+            for start in starts:
+                if not left:
+                    app.store.remove_run(start.run.pot.name)
+                if start.run.pot != start.before:
+                    app.store.update_pot(start.before)
+        raise
+
+
+def _jids(applied: Applied) -> dict[str, int]:
+    """The JID of each jail, as it was printed at its start."""
+    found = {}
+    for step, out in zip(applied.steps, applied.outputs, strict=True):
+        if isinstance(step.action, StartJail):
+            if not out.strip().isdigit():
+                raise HostError(f"jail {step.action.jail.name} has ended")
+            found[step.action.jail.name] = int(out)
+    return found
+
+
+def stop_together(app: App, names: Sequence[str]) -> frozenset[str]:
+    """Stop those of the pots that can be, and return their names; what is still recorded then is not done."""
+    with _held(app, names) as pots:
+        runs = [run for pot in pots if (run := app.store.run(pot.name)) is not None and _may_stop(run)]
+        if len(runs) > 1:
+            with suppress(PotnetError), app.locks.hold(NETWORK_LOCK):
+                return _stop(app, runs)
+    return frozenset()
+
+
+def _may_stop(run: Run) -> bool:
+    hooked = {HookKind.PRESTOP, HookKind.POSTSTOP} & {*run.pot.hooks}
+    return not hooked and not run.booted and not cut_off(run) and run.pot.network_type.bridged
+
+
+def _stop(app: App, runs: Sequence[Run]) -> frozenset[str]:
+    names = dict.fromkeys(a.bridge for run in runs for a in run.pot.attachments)
+    bridges = {name: bridge for name in names if (bridge := app.store.bridge(name)) is not None}
+    known = [run for run in runs if all(a.bridge in bridges for a in run.pot.attachments)]
+    queries = [clearing.host_query(app, run, _own(run.pot, bridges), True) for run in known]
+    state = app.driver.observe(union((*queries, Query(jails=tuple(run.pot.name for run in known)))))
+    there = {name for name, bridge in bridges.items() if bridge.interface in state.interfaces}
+    ready = [
+        run for run in known if complete(run, state) and all(a.bridge in there for a in run.pot.attachments)
+    ]
+    ready = _leaving_one(ready, bridges, state)
+    around = vnet(app)
+    plans = [plan_stop(run, _own(run.pot, bridges), around, app.config, state) for run in ready]
+    with app.store.transaction():
+        for run in ready:
+            app.store.put_run(replace(run, stopping=True))
+    if not apply_all(side_by_side(plans), app.driver):
+        with app.store.transaction():
+            for run in ready:
+                clearing.forget(app, run)
+        follow(app, _known(app, (run.pot for run in ready)))
+    return frozenset(run.pot.name for run in ready)
+
+
+def _leaving_one(runs: Sequence[Run], bridges: Bridges, state: HostState) -> list[Run]:
+    """The starts without the last one on each bridge that would go with them."""
+    ends = {a.host_end for run in runs for a in run.pot.attachments}
+    going = {name for name, bridge in bridges.items() if is_last_pot(bridge, ends, state)}
+    left = list(runs)
+    for run in reversed(runs):
+        if going & {a.bridge for a in run.pot.attachments}:
+            left.remove(run)
+            going -= {a.bridge for a in run.pot.attachments}
+    return left

@@ -1,0 +1,177 @@
+"""Many pots started and stopped at once: what one of them lacks is its own affair."""
+
+from __future__ import annotations
+
+import time
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from world import Faulty, World, both_hosts
+
+from potnet.errors import PotnetError
+from potnet.locks import Locks
+from potnet.operations.common import pot_lock
+from potnet.operations.export_ports import export_ports
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+
+NAMES = ["casserole", "lid", "pan", "wok"]
+
+
+def four(world: World) -> None:
+    for number, name in enumerate(NAMES):
+        world.create(name, "public-bridge")
+        world.do(export_ports, name, [f"80:{30080 + number}"], False)
+
+
+def in_any_order(found: dict[str, Any]) -> dict[str, Any]:
+    """Lines in the order of the alphabet: some of Linux are in that of the starts."""
+    return {
+        what: sorted(text.splitlines()) if isinstance(text, str) else text for what, text in found.items()
+    }
+
+
+def changes_of(world: World, operation: object) -> int:
+    world.executor = Faulty(world.host)
+    world.do(operation, NAMES)  # type: ignore[arg-type]
+    return world.executor.changes
+
+
+@both_hosts
+def test_they_are_as_if_started_and_stopped_one_by_one(world: World) -> None:
+    four(world)
+    before = world.snapshot()
+    for name in NAMES:
+        world.do(start, [name])
+    singly, records = world.lasting(), world.records()["leases"]
+    outcomes = world.do(stop, NAMES)
+    assert [(outcome.name, outcome.changed) for outcome in outcomes] == [(name, True) for name in NAMES]
+    assert world.snapshot() == before
+    outcomes = world.do(start, NAMES)
+    assert [(outcome.name, outcome.changed) for outcome in outcomes] == [(name, True) for name in NAMES]
+    assert (world.lasting(), world.records()["leases"]) == (singly, records)
+    assert {outcome.changed for outcome in world.do(start, NAMES)} == {False}
+    world.do(stop, NAMES[:3])
+    assert world.jails() == ["wok"]
+    assert [run.pot.name for run in world.records()["runs"]] == ["wok"]
+    assert len(world.members("bridge0")) == 1
+    world.do(stop, NAMES)
+    assert world.snapshot() == before
+
+
+@both_hosts
+def test_all_of_a_bridge_that_stays_can_go_at_once(world: World) -> None:
+    four(world)
+    world.create("ragout", "public-bridge")
+    world.do(start, ["ragout"])
+    before = world.lasting()
+    world.do(start, NAMES)
+    world.do(stop, NAMES)
+    assert world.lasting() == before
+    assert world.jails() == ["ragout"]
+
+
+@both_hosts
+def test_one_that_cannot_start_keeps_no_other_from_it(world: World) -> None:
+    four(world)
+    world.listen(30082, "nginx")
+    with pytest.raises(PotnetError, match="cannot start pan: host port tcp 30082 is taken by nginx"):
+        world.do(start, NAMES)
+    assert sorted(world.jails()) == ["casserole", "lid", "wok"]
+    assert [run.pot.name for run in world.records()["runs"]] == ["casserole", "lid", "wok"]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@both_hosts
+def test_a_command_that_fails_once_fails_one_pot_at_most(world: World, after: bool) -> None:
+    four(world)
+    before = world.snapshot()
+    world.do(start, NAMES)
+    whole = in_any_order(world.lasting())
+    world.do(stop, NAMES)
+    failed = 0
+    for number in range(changes_of(world, start)):
+        world.executor = Faulty(world.host)
+        world.do(stop, NAMES)
+        assert world.snapshot() == before
+        world.executor = Faulty(world.host, fail_at=number, after=after)
+        try:
+            world.do(start, NAMES)
+        except PotnetError as error:
+            # The one that comes alone, since it brings the bridge.
+            failed += 1
+            assert error.message.startswith("cannot start casserole: ")
+            assert sorted(world.jails()) == NAMES[1:]
+            world.executor = Faulty(world.host)
+            world.do(start, NAMES)
+        assert in_any_order(world.lasting()) == whole
+    assert failed >= 3
+
+
+@both_hosts
+def test_a_failure_in_the_stop_of_many_is_told_or_mended(world: World) -> None:
+    four(world)
+    before = world.snapshot()
+    world.do(start, NAMES)
+    count = changes_of(world, stop)
+    for number in range(count):
+        world.executor = Faulty(world.host)
+        world.do(start, NAMES)
+        world.executor = Faulty(world.host, fail_at=number)
+        try:
+            outcomes = world.do(stop, NAMES)
+        except PotnetError as error:
+            assert "left behind: " in error.message
+            world.executor = Faulty(world.host)
+            world.do(stop, NAMES)
+        else:
+            assert {outcome.changed for outcome in outcomes} == {True}
+        assert world.snapshot() == before
+
+
+@both_hosts
+def test_an_interrupt_undoes_those_that_were_begun_together(world: World) -> None:
+    four(world)
+    before = world.snapshot()
+    world.do(start, NAMES[:1])
+    first = world.lasting()
+    world.do(stop, NAMES)
+
+    class Interrupted(Faulty):
+        def run(self, command):  # type: ignore[no-untyped-def]
+            result = super().run(command)
+            if result.code == 71:
+                raise KeyboardInterrupt
+            return result
+
+    last = changes_of(world, start) - 1
+    world.do(stop, NAMES)
+    world.executor = Interrupted(world.host, fail_at=last)
+    with pytest.raises(KeyboardInterrupt):
+        world.do(start, NAMES)
+    assert world.lasting() == first
+    world.executor = Faulty(world.host)
+    world.do(stop, NAMES)
+    assert world.snapshot() == before
+
+
+def test_one_that_another_command_works_on_is_waited_for_alone(world: World) -> None:
+    four(world)
+    held = Event()
+
+    def hold() -> None:
+        with Locks(world.directory / "state" / "locks").hold(pot_lock("lid")):
+            held.set()
+            deadline = time.monotonic() + 20
+            # Those that come after it in the list have not waited.
+            while "wok" not in [run.pot.name for run in world.records()["runs"]]:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+
+    other = Thread(target=hold)
+    other.start()
+    assert held.wait(10)
+    world.do(start, NAMES)
+    other.join()
+    assert sorted(world.jails()) == NAMES
