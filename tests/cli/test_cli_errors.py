@@ -70,8 +70,13 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
 WAIT = """
 import time
 from potnet.cli import main
+from potnet.interrupts import waiting
 main.cli.commands  # the group is there
-main.LazyGroup.invoke = lambda self, ctx: (print("ready", flush=True), time.sleep(60))
+def invoke(self, ctx):
+    with waiting():
+        print("ready", flush=True)
+        time.sleep(60)
+main.LazyGroup.invoke = invoke
 main.main(["list"])
 """
 
