@@ -57,6 +57,15 @@ class DestroyInterface:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMac:
+    """Gives an interface of a jail its MAC address back."""
+
+    interface: str
+    mac: str
+    jail: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddMember:
     """Joins a bridge; private: it exchanges nothing with other private members.
 
@@ -67,6 +76,15 @@ class AddMember:
     member: str
     private: bool = False
     hairpin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetPrivate:
+    """Makes a member of a bridge private, as `AddMember` would, or public."""
+
+    bridge: str
+    member: str
+    private: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +399,8 @@ Action = (
     | DestroyInterface
     | AddMember
     | RemoveMember
+    | SetMac
+    | SetPrivate
     | BringUp
     | MoveToJail
     | AddAlias

@@ -24,7 +24,7 @@ class InterfaceAddress:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """An interface of the host or of a jail. members: of a bridge, in its order."""
+    """An interface of the host or of a jail. members: of a bridge, in its order; private: some of those."""
 
     name: str
     up: bool = False
@@ -34,6 +34,7 @@ class Interface:
     groups: frozenset[str] = frozenset()
     addresses: tuple[InterfaceAddress, ...] = ()
     members: tuple[str, ...] = ()
+    private: frozenset[str] = frozenset()
 
     def has(self, address: IPAddress) -> bool:
         return any(a.address == address for a in self.addresses)

@@ -65,8 +65,9 @@ def repair(options: Options, names: tuple[str, ...], pots: tuple[str, ...], brid
         report = operation.repair(app, [*pots, *names], bridge)
     mended, left = _as_dicts(report.mended), _as_dicts(report.left)
     text = [f"{views.finding_head(each)}: mended" for each in mended]
-    text += [views.finding_text(each) for each in left]
-    tell(options, {"mended": mended, "left": left}, text or ["nothing to do: the host is as it should be"])
+    if not mended and not left:
+        text = ["nothing to do: the host is as it should be"]
+    tell(options, {"mended": mended, "left": left}, text, [views.finding_text(each) for each in left])
     return DRIFT if left else 0
 
 

@@ -23,15 +23,20 @@ def emit(options: Options, view: Any, text: Callable[[Any], str]) -> None:
         click.echo(shown)
 
 
-def tell(options: Options, view: Any, text: Iterable[str]) -> None:
-    """Say what a changing command did; a dry run did nothing, and -q leaves only JSON that was asked for."""
-    if options.dry_run:
-        return
-    if options.json:
+def tell(options: Options, view: Any, text: Iterable[str], failed: Iterable[str] = ()) -> None:
+    """Say what a changing command did; a dry run did nothing, and -q leaves only JSON that was asked for.
+
+    failed: what the exit status 1 is about; said on standard error where there is no result.
+    """
+    if options.json and not options.dry_run:
         click.echo(as_json(view))
-    elif not options.quiet:
+        return
+    silent = options.dry_run or options.quiet
+    if not silent:
         for line in text:
             click.echo(printable(line))
+    for line in failed:
+        click.echo(printable(line), err=silent)
 
 
 def as_json(view: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,7 +101,8 @@ def _up_otherwise(app: App, backup: Store) -> Iterator[str]:
             yield f"pot {run.pot.name}"
     for bridge in bridges:
         known = backup.bridge(bridge.name)
-        same = known is not None and (known.unit, known.network) == (bridge.unit, bridge.network)
+        # All but whether it is pinned, which check compares, and its size, which is about pots to come.
+        same = known is not None and replace(known, pinned=bridge.pinned, size=bridge.size) == bridge
         if bridge.interface in state.pot_bridges and not same:
             yield f"bridge {bridge.name}"
 

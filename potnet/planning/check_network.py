@@ -19,6 +19,8 @@ from potnet.actions import (
     RemoveDefaultRoute,
     RemoveMember,
     SetAddress,
+    SetMac,
+    SetPrivate,
     Step,
 )
 from potnet.config import Config
@@ -205,9 +207,21 @@ def _attachment(
             bridge=bridge.name, interface=own.host_end,
         )  # fmt: skip
         yield Drift(finding, (*off, _join(bridge, own.host_end, facts.config)))
+    elif on is not None and (own.host_end in on.private) != facts.config.isolate:
+        yield _wrong_member(run, own, bridge, facts.config.isolate)
     if not host.up:
         yield Drift(_down_finding(host, run.pot.name, bridge.name), (Step(BringUp(host.name)),))
     yield from _inside(run, own, bridge, inside, network)
+
+
+def _wrong_member(run: Run, own: Attachment, bridge: Bridge, private: bool) -> Drift:
+    words = "not private", "private"
+    finding = Finding(
+        Kind.MEMBER_DIFFERS, f"{own.host_end} is {words[private]} on {bridge.interface} (network.isolate)",
+        f"it is {words[not private]}", "repair sets it", pot=run.pot.name, bridge=bridge.name,
+        interface=own.host_end,
+    )  # fmt: skip
+    return Drift(finding, (Step(SetPrivate(bridge.interface, own.host_end, private)),))
 
 
 def _broken_epair(
@@ -266,6 +280,12 @@ def _inside(
     pot = run.pot.name
     if not inside.up:
         yield Drift(_down_finding(inside, pot, bridge.name), (Step(BringUp(inside.name, pot)),))
+    if inside.mac != own.mac:
+        finding = Finding(
+            Kind.MAC_DIFFERS, own.mac, inside.mac or "none", "repair sets it", pot=pot, bridge=bridge.name,
+            interface=inside.name,
+        )  # fmt: skip
+        yield Drift(finding, (Step(SetMac(inside.name, own.mac, pot), None, "the pot's own"),))
     for wanted, gateway in _addresses(own, bridge):
         there = network.gateways.get(gateway.version)
         if wanted not in inside.addresses:

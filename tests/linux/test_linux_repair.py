@@ -12,6 +12,8 @@ from linux_world import HOST, OUTSIDE, World
 MENDED = (
     ("ip link set epair0a nomaster", "member-missing wok public epair0a"),
     ("ip link set epair1a master bridge0", "member-missing wok public6 epair1a"),
+    ("ip link set epair2a type bridge_slave isolated on", "member-differs pan stove epair2a"),
+    ("ip -n pan link set epair2b address 02:11:22:33:44:55", "mac-differs pan stove epair2b"),
     ("nft flush chain inet potnet pot-nat", "rules-differ"),
     ("nft add rule inet potnet forward drop", "rules-differ"),
     ("nft flush chain inet potnet pot-filter/stove", "rules-differ stove"),

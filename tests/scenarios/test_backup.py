@@ -18,12 +18,12 @@ from world import World
 from potnet.cli.main import run
 from potnet.errors import DamagedError, HostError, PotnetError, StoreError
 from potnet.operations.bridges import create_private_bridge
-from potnet.operations.destroy import destroy_pot
+from potnet.operations.destroy import destroy_bridge, destroy_pot
 from potnet.operations.settings import set_options
 from potnet.operations.start import start
 from potnet.operations.stop import stop
 from potnet.operations.store import backup, restore
-from potnet.operations.vnet import vnet_start
+from potnet.operations.vnet import vnet_start, vnet_stop
 from potnet.store import backups
 from potnet.store.store import Store
 
@@ -196,6 +196,18 @@ def test_a_bridge_that_is_up_has_to_be_in_the_backup(world: World, tmp_path: Pat
     world.do(vnet_start, "stove")
     with pytest.raises(PotnetError, match="bridge stove"):
         world.do(restore, tmp_path / "empty.db", False)
+
+
+def test_a_bridge_that_is_up_has_to_have_its_networks_of_both_families(world: World, tmp_path: Path) -> None:
+    world.do(create_private_bridge, "stove", 4)
+    world.do(backup, tmp_path / "before.db", False)
+    world.do(destroy_bridge, "stove")
+    world.do(create_private_bridge, "stove", 4, "fd00:192:0:20::/64")
+    world.do(vnet_start, "stove")
+    with pytest.raises(PotnetError, match="bridge stove"):
+        world.do(restore, tmp_path / "before.db", False)
+    world.do(vnet_stop, "stove")
+    world.do(restore, tmp_path / "before.db", False)
 
 
 def test_a_pot_that_a_reboot_took_away_is_in_nobodys_way(world: World, backed_up: Path) -> None:

@@ -93,6 +93,12 @@ MENDED = {
         ("ifconfig bridge0 deletem epair0a", "ifconfig bridge1 addm epair0a"),
         ["member-missing casserole stove epair0a"],
     ),
+    "a member made private": (
+        ("ifconfig bridge0 private epair0a",), ["member-differs casserole stove epair0a"],
+    ),
+    "another MAC address": (
+        ("ifconfig -j stew epair1b ether 02:11:22:33:44:55",), ["mac-differs stew public epair1b"],
+    ),
     "an uplink taken off": (("ifconfig bridge2 deletem em0",), ["member-missing public6 em0"]),
     "NAT flushed": (("pfctl -a pot-nat -F nat",), ["rules-missing"]),
     "the outside let in": (("pfctl -a pot-filter/ext -F rules",), ["rules-missing"]),
@@ -229,6 +235,17 @@ def test_the_main_ruleset_is_a_matter_of_init(kitchen: World) -> None:
     assert all("potnet init" in f.remedy for f in findings)
     assert mend(kitchen).mended == ()
     assert kitchen.host.snapshot() == disturbed
+
+
+def test_pots_that_started_before_isolation_was_wanted_are_told(kitchen: World) -> None:
+    kitchen.config = replace(kitchen.config, isolate=True)
+    differ = ["casserole stove epair0a", "stew public epair1a", "stew public6 epair2a"]
+    assert found(kitchen) == [f"member-differs {which}" for which in differ]
+    assert len(mend(kitchen).mended) == 3
+    assert [kitchen.host.interface(f"bridge{n}").private for n in range(3)] == [
+        ("epair0a",), ("epair1a",), ("epair2a",),
+    ]  # fmt: skip
+    assert found(kitchen) == []
 
 
 def test_rules_that_differ_are_told_and_put_back(kitchen: World) -> None:

@@ -29,6 +29,7 @@ from potnet.model import Transport
 from potnet.ruleset import Redirection
 
 _HEADER = re.compile(r"(?P<name>[^\s:]+): flags=[0-9a-f]+<(?P<flags>[A-Z0-9_,]*)>.*? mtu (?P<mtu>\d+)")
+_PRIVATE = re.compile(r" flags=[0-9a-f]+<(?:[A-Z]+,)*PRIVATE[,>]")
 _INET = re.compile(r"inet (?P<address>[0-9.]+).*? netmask 0x(?P<mask>[0-9a-f]{8})")
 _INET6 = re.compile(r"inet6 (?P<address>[0-9a-f:.]+)(?:%\S+)?.*? prefixlen (?P<prefix>\d+)")
 _ANCHOR = re.compile(r'(nat-anchor|rdr-anchor|anchor) "([^"]*)"')
@@ -72,6 +73,7 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
     words = {line.split(" ", 1)[0]: line for line in reversed(lines)}
     description = words.get("description:")
     ether = words.get("ether")
+    members = [line for line in lines if line.startswith("member:")]
     return Interface(
         name=header["name"],
         up="UP" in header["flags"].split(","),
@@ -80,7 +82,8 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
         description=description.removeprefix("description: ") if description else None,
         groups=frozenset(words.get("groups:", "groups:").split()[1:]),
         addresses=tuple(_addresses(lines)),
-        members=tuple(_second(line) for line in lines if line.startswith("member:")),
+        members=tuple(map(_second, members)),
+        private=frozenset(_second(line) for line in members if _PRIVATE.search(line)),
     )
 
 

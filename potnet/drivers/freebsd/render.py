@@ -40,6 +40,8 @@ from potnet.actions import (
     SetAddress,
     SetBootVariable,
     SetForwarding,
+    SetMac,
+    SetPrivate,
     SolicitRouter,
     StartJail,
     StopJail,
@@ -107,9 +109,18 @@ class Renderer:
         return _one("ifconfig", action.interface, "destroy")
 
     @_commands.register
+    def _(self, action: SetMac) -> tuple[Command, ...]:
+        # A jail with a stack of its own has the right to (prison_priv_check(9), PRIV_NET_SETLLADDR).
+        return _one("ifconfig", "-j", action.jail, action.interface, "ether", action.mac)
+
+    @_commands.register
     def _(self, action: AddMember) -> tuple[Command, ...]:
         private = ("private", action.member) if action.private else ()
         return _one("ifconfig", action.bridge, "addm", action.member, *private)
+
+    @_commands.register
+    def _(self, action: SetPrivate) -> tuple[Command, ...]:
+        return _one("ifconfig", action.bridge, "private" if action.private else "-private", action.member)
 
     @_commands.register
     def _(self, action: RemoveMember) -> tuple[Command, ...]:

@@ -64,11 +64,11 @@ def documents(text: str) -> list[dict[str, Any]]:
 @reads("ip")
 def interfaces(links: list[dict[str, Any]]) -> dict[str, Interface]:
     """Links by name. Members are those among the same links that have a bridge as their master."""
-    members: dict[str, list[str]] = {}
+    ports: dict[str, list[dict[str, Any]]] = {}
     for link in links:
         if "master" in link:
-            members.setdefault(_text(link["master"]), []).append(_member(link))
-    found = (_interface(link, members.get(link["ifname"], [])) for link in links)
+            ports.setdefault(_text(link["master"]), []).append(link)
+    found = (_interface(link, ports.get(link["ifname"], [])) for link in links)
     return {interface.name: interface for interface in found}
 
 
@@ -114,7 +114,12 @@ def _member(link: dict[str, Any]) -> str:
     return lead[0] if lead else _text(link["ifname"])
 
 
-def _interface(link: dict[str, Any], members: list[str]) -> Interface:
+def _is_isolated(port: dict[str, Any]) -> bool:
+    """Whether a bridge keeps it apart from others that are so: told by ``ip -d`` only."""
+    return port.get("linkinfo", {}).get("info_slave_data", {}).get("isolated", False) is True
+
+
+def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
     return Interface(
         name=_text(link["ifname"]),
         up="UP" in link["flags"],
@@ -127,7 +132,8 @@ def _interface(link: dict[str, Any], members: list[str]) -> Interface:
             for each in link.get("addr_info", [])
             if "local" in each
         ),
-        members=tuple(members),
+        members=tuple(map(_member, ports)),
+        private=frozenset(_member(port) for port in ports if _is_isolated(port)),
     )
 
 

@@ -32,6 +32,8 @@ from potnet.actions import (
     RunInJail,
     SetAddress,
     SetForwarding,
+    SetMac,
+    SetPrivate,
     StartJail,
     StopJail,
 )
@@ -112,12 +114,20 @@ class Renderer:
         return _ip(f"link del dev {action.interface}")
 
     @pieces.register
+    def _(self, action: SetMac) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.interface} address {action.mac}", namespace=action.jail)
+
+    @pieces.register
     def _(self, action: AddMember) -> tuple[Piece, ...]:
         port = f"link set dev {action.member} type bridge_slave"
         return _ip(
             f"link set dev {action.member} master {action.bridge}",
             f"{port} isolated {_switch(action.private)} hairpin {_switch(action.hairpin)}",
         )
+
+    @pieces.register
+    def _(self, action: SetPrivate) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.member} type bridge_slave isolated {_switch(action.private)}")
 
     @pieces.register
     def _(self, action: RemoveMember) -> tuple[Piece, ...]:
