@@ -17,6 +17,7 @@ class Kind(StrEnum):
     FILTER_DISABLED = "filter-disabled"
     ANCHOR_UNCALLED = "anchor-uncalled"
     FORWARDING_OFF = "forwarding-off"
+    FORWARDING_LEFT = "forwarding-left"
     LOOPBACK_OFF = "loopback-off"
     EXTERNAL_MISSING = "external-missing"
     BRIDGE_MISSING = "bridge-missing"

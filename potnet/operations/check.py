@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from potnet.findings import Finding
 from potnet.host_state import HostState, Query
 from potnet.model import Run
+from potnet.operations.bridging import vnet
 from potnet.operations.common import (
     NETWORK_LOCK,
     external_interface,
@@ -94,7 +95,11 @@ def look(app: App, scope: Scope) -> Look:
 
 
 def _facts(app: App) -> Facts:
-    return Facts(app.config, app.store.runs(), app.store.bridges(), app.store.site_prefix())
+    known = vnet(app)
+    return Facts(
+        app.config, app.store.runs(), known.bridges, known.site6,
+        forwarding_set=known.forwarding_set, router_kept=known.router_kept,
+    )  # fmt: skip
 
 
 def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
@@ -127,7 +132,7 @@ def _host(app: App, facts: Facts) -> HostState:
             external=app.config.external_interface is None,
             packet_filter=ipv4,
             filter_local=ipv4,
-            forwarding=ipv4,
+            forwarding=ipv4 or bool(facts.forwarding_set),
             listeners=exports,
             anchor_parents=(app.config.rdr_anchor, app.config.filter_anchor),
         )

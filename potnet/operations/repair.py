@@ -12,7 +12,7 @@ from potnet.apply import apply_all
 from potnet.errors import HostError
 from potnet.findings import Finding, Kind
 from potnet.host_state import Query
-from potnet.operations.bridging import switched
+from potnet.operations.bridging import forget_switches, switched
 from potnet.operations.check import Look, Scope, look, look_now, scope_of
 from potnet.operations.clearing import clear_up
 from potnet.operations.common import NETWORK_LOCK, Failures, pot_lock
@@ -97,7 +97,8 @@ def _mend(app: App, drift: Drift, done: set[Action]) -> None:
     """Carry out the steps of one finding that no other one had, too."""
     steps = tuple(step for step in drift.steps if step.action not in done)
     done.update(step.action for step in steps)
-    for key, value in switched(Plan(steps)).items():
+    back = drift.finding.kind is Kind.FORWARDING_LEFT
+    for key, value in switched(Plan(steps)).items() if not back else ():
         # As a start does: the last bridge to go switches it off again.
         app.store.remember(key, value)
     failed = apply_all(Plan(steps), app.driver)
@@ -106,5 +107,7 @@ def _mend(app: App, drift: Drift, done: set[Action]) -> None:
             f"{drift.finding.kind}" + "".join(f"\n  not done: {line}" for line in failed),
             hint="mend what it says; a second `potnet repair` does the rest",
         )
+    if back:
+        forget_switches(app, Plan(steps))
     if drift.lease is not None:
         app.store.release(drift.lease.network, drift.lease.address)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from potnet.actions import DestroyInterface, LoadAnchor, SetForwarding, Step
 from potnet.findings import Finding, Kind
-from potnet.host_state import HostState, Interface
+from potnet.host_state import AnchorRules, HostState, Interface
 from potnet.model import BRIDGE_GROUP, GROUP, Run, endpoint
 from potnet.planning import packet_filter as pf
 from potnet.planning import vnet
@@ -138,18 +138,40 @@ def _left_epair(name: str, found: Interface, facts: Facts, state: HostState) -> 
 
 def _left_bridge(found: Interface, left: set[str], facts: Facts) -> bool:
     """Whether it says that it is ours, and nothing is on it but what is left over, and the uplink."""
-    ours = BRIDGE_GROUP in found.groups and (found.description or "").startswith(vnet.DESCRIPTION)
-    return ours and not set(found.members) - left - {facts.external}
+    return _is_our_bridge(found) and not set(found.members) - left - {facts.external}
+
+
+def _is_our_bridge(found: Interface) -> bool:
+    return BRIDGE_GROUP in found.groups and (found.description or "").startswith(vnet.DESCRIPTION)
 
 
 def _left_shared_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Rules that are exactly ours, while no bridge needs them; the filter's own are last to go."""
+    """Rules that are exactly ours, while no bridge needs them, and what came with them.
+
+    The filter's own are last to go.
+    """
     if routed(facts.accounted):
         return
+    yield from _left_forwarding(facts, state)
     for anchor, rules in reversed(shared_anchors(facts)):
         looked = state.anchors.get(anchor)
         if looked is not None and looked.found and looked.found == looked.expected:
             yield _emptied(anchor, "\n".join(looked.found), Step(LoadAnchor(anchor, NoRules(), rules)))
+
+
+def _left_forwarding(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """While something else of ours is there: else the host was started anew, and does it on its own."""
+    looked = state.anchors.get(pf.nat_anchor(facts.config), AnchorRules())
+    nat = bool(looked.found) and looked.found == looked.expected
+    if not nat and not any(_is_our_bridge(found) for found in state.interfaces.values()):
+        return
+    for family in sorted(facts.forwarding_set):
+        if state.forwarding[family]:
+            finding = Finding(
+                Kind.FORWARDING_LEFT, f"IPv{family} is not forwarded", "it is, since potnet switched it on",
+                "repair switches it off, since no bridge is left",
+            )  # fmt: skip
+            yield Drift(finding, tuple(vnet.forward_no_more(family, facts.router_kept)))
 
 
 def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:

@@ -38,7 +38,8 @@ class Facts:
     site6: the site's own IPv6 prefix.
     external: the external interface. others: pots without a recorded start of whose names there are jails or
     anchors. pieces: pots of which a create or destroy was cut off. held: exports whose host port a listener
-    has. lost: leases of pots that are not there.
+    has. lost: leases of pots that are not there. forwarding_set: the families whose forwarding potnet has
+    switched on. router_kept: as of `Vnet`.
     """
 
     config: Config
@@ -51,6 +52,8 @@ class Facts:
     pieces: tuple[str, ...] = ()
     held: tuple[tuple[str, Export, Listener], ...] = ()
     lost: tuple[Lease, ...] = ()
+    forwarding_set: frozenset[int] = frozenset()
+    router_kept: str | None = None
 
     def seen(self, state: HostState, external: str | None) -> Facts:
         """The same, with the starts whose jails are on a host, and its external interface."""

@@ -276,9 +276,15 @@ def _forward_no_more(bridge: Bridge, vnet: Vnet, state: HostState) -> list[Step]
     for subnet in bridge.subnets:
         family = subnet.network.version
         if family in vnet.forwarding_set and not vnet.others_up(bridge, state, family):
-            steps.append(Step(SetForwarding(family, False), None, "potnet had switched it on"))
-            if family == 6 and vnet.router_kept is not None:
-                steps.append(Step(KeepRouter(vnet.router_kept, False), None, "potnet had switched it on"))
+            steps += forward_no_more(family, vnet.router_kept)
+    return steps
+
+
+def forward_no_more(family: int, router_kept: str | None) -> list[Step]:
+    """Takes back what was switched on for the bridges of a family."""
+    steps = [Step(SetForwarding(family, False), None, "potnet had switched it on")]
+    if family == 6 and router_kept is not None:
+        steps.append(Step(KeepRouter(router_kept, False), None, "potnet had switched it on"))
     return steps
 
 

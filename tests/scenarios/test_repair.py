@@ -447,6 +447,16 @@ def test_forwarding_that_repair_switched_on_goes_off_with_the_last_bridge(kitche
     assert kitchen.host.sysctl("net.inet.ip.forwarding") == "0"
 
 
+def test_forwarding_goes_off_when_a_foreign_member_kept_the_last_bridge(kitchen: World) -> None:
+    run(kitchen, "ifconfig epair9 create", "ifconfig bridge1 addm epair9a")
+    run(kitchen, "jail -r casserole", "jail -r stew")
+    kinds = {finding.kind for finding in mend(kitchen).mended}
+    assert "forwarding-left" in kinds
+    assert kitchen.host.snapshot()["sysctls"]["/net.inet.ip.forwarding"] == "0"
+    with kitchen.app() as app:
+        assert not app.store.remembered("forwarding4")
+
+
 @pytest.mark.parametrize("operation", [vnet_start, vnet_stop])
 def test_pinned_bridges_are_as_the_store_says(world: World, operation: Callable[..., bool]) -> None:
     world.do(create_private_bridge, "stove", 4)
