@@ -107,6 +107,8 @@ def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
     for name, found in sorted(state.interfaces.items()):
         if GROUP in found.groups and name not in ends | bridges:
             yield _in_group(found, name in left or _left_bridge(found, left, facts))
+    for name in sorted(state.severed - bridges):
+        yield _severed(name)
     yield from _left_shared_rules(facts, state)
     yield from _left_rules(facts, state)
 
@@ -123,6 +125,14 @@ def _in_group(found: Interface, left: bool) -> Drift:
         Kind.INTERFACE_FOREIGN, "no such interface", text, remedy, interface=found.name, repairable=False
     )
     return Drift(finding)
+
+
+def _severed(bridge: str) -> Drift:
+    finding = Finding(
+        Kind.INTERFACE_LEFT, f"nothing of {bridge}", "its way to the outside, without the bridge",
+        "repair takes it away", interface=bridge,
+    )  # fmt: skip
+    return Drift(finding, (Step(DestroyInterface(bridge), None, "nothing uses it"),))
 
 
 def _left_epair(name: str, found: Interface, facts: Facts, state: HostState) -> bool:

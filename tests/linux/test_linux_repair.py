@@ -153,6 +153,31 @@ def test_an_entry_with_another_value_gives_way(world: World) -> None:
     assert seen(world) == before
 
 
+def test_what_is_left_of_a_bridge_that_nothing_needs_goes(world: World) -> None:
+    before = seen(world)
+    world.potnet("vnet-start", "-B", "public6")
+    world.potnet("vnet-stop", "-B", "public6")
+    world.potnet("store", "backup", "/run/down.backup")
+    world.potnet("vnet-start", "-B", "public6")
+    world.run("ip", "link", "del", "bridge0")
+    world.potnet("store", "restore", "--force", "/run/down.backup")
+    assert found(world) == ["interface-left bridge0"]
+    world.potnet("repair")
+    assert found(world) == []
+    assert seen(world) == before
+
+
+def test_a_bridge_and_its_only_pot_that_are_gone_leave_nothing(world: World) -> None:
+    world.potnet("create", "-p", "wok", "-N", "public-bridge", "-S", "ipv6")
+    before = seen(world)
+    world.potnet("start", "wok")
+    world.run("ip", "link", "del", "bridge0")
+    world.run("ip", "netns", "del", "wok")
+    world.potnet("repair")
+    assert found(world) == []
+    assert seen(world) == before
+
+
 def test_packets_flow_again(world: World) -> None:
     kitchen(world)
     world.serve("wok", 80)

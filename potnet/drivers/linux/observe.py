@@ -18,6 +18,7 @@ from potnet.drivers.linux.names import (
     OWN_NAMESPACE,
     entering,
     marked_root,
+    marked_uplink,
     setting6,
     uplinked,
 )
@@ -344,7 +345,7 @@ def _asked(query: Query, links: dict[str, Interface]) -> Iterable[str]:
 
 def _severed(links: dict[str, Interface]) -> frozenset[str]:
     """The bridges that have left a wire behind."""
-    bridges = (uplinked(name) for name in links)
+    bridges = (uplinked(name) for name, link in links.items() if marked_uplink(link.description or ""))
     return frozenset(bridge for bridge in bridges if bridge and bridge not in links)
 
 
