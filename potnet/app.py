@@ -178,7 +178,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             host_kind=kind,
             notify=notify,
             locks=Locks(None if settings.dry_run else directory / "locks", config.lock_wait),
-            make_executor=lambda: _executor(settings, kind, via, directory),
+            make_executor=lambda: _executor(settings, kind, via, directory, config.command_wait),
             dry_run=settings.dry_run,
             damaged=damaged,
             find_installation=lambda: _installation(config),
@@ -258,7 +258,7 @@ def _state_dir(config: Config | None, kind: str, via: str | None) -> Path:
     return base / "via" / quote(via, safe="")
 
 
-def _executor(settings: Settings, kind: str, via: str | None, directory: Path) -> Executor:
+def _executor(settings: Settings, kind: str, via: str | None, directory: Path, wait: int) -> Executor:
     executor: Executor
     if kind == "sim":
         from potnet.executors.simulated import SimulatedHost
@@ -269,7 +269,7 @@ def _executor(settings: Settings, kind: str, via: str | None, directory: Path) -
     else:
         from potnet.executors.local import LocalExecutor
 
-        executor = LocalExecutor(inherit=via is not None)
+        executor = LocalExecutor(inherit=via is not None, brief=wait)
     if via:
         from potnet.executors.remote import RemoteExecutor
 

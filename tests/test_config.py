@@ -65,6 +65,7 @@ def test_every_key_can_be_set(file: Path) -> None:
         via = "ssh root@host"
         output = "json"
         lock_wait = 5
+        command_wait = 7
         [network]
         public = "172.16.0.0/16"
         gateway = "172.16.0.9"

@@ -70,9 +70,11 @@ class LocalExecutor:
     """Starts each command as a process of its own; files that it makes are readable by all (umask 022).
 
     inherit: commands get the caller's whole environment, as what leads to another machine (ssh) wants it.
+    brief: seconds for a command that is to be done in no time.
     """
 
-    def __init__(self, inherit: bool = False) -> None:
+    def __init__(self, inherit: bool = False, brief: float = BRIEF) -> None:
+        self._brief = brief
         # What asks for a password at the terminal has to stay in the terminal's own group.
         self._process_group = None if inherit else 0
         self._environment = (lambda command: dict(os.environ)) if inherit else _environment
@@ -88,7 +90,8 @@ class LocalExecutor:
         except FileNotFoundError:
             return CommandResult(NOT_FOUND, "", f"{command.argv[0]}: not found")
         except subprocess.TimeoutExpired:
-            return CommandResult(TIMED_OUT, "", f"no answer within {command.timeout:g} seconds, given up")
+            seconds = f"{self._timeout(command):g} seconds"
+            return CommandResult(TIMED_OUT, "", f"no answer within {seconds}, given up")
         except (OSError, ValueError) as error:
             return CommandResult(126, "", f"{command.argv[0]}: {error}")
 
@@ -105,11 +108,14 @@ class LocalExecutor:
                 data = None if text is None else text.encode("utf-8", "surrogateescape")
                 # What is done in no time and changes the host is not killed halfway.
                 with nullcontext() if _brief(command) else waiting():
-                    out, err = process.communicate(data, timeout=command.timeout)
+                    out, err = process.communicate(data, timeout=self._timeout(command))
             except BaseException:
                 process.kill()
                 raise
         return CommandResult(_code(process.returncode), _text(out or b""), _text(err or b""))
+
+    def _timeout(self, command: Command) -> float | None:
+        return self._brief if command.timeout == BRIEF else command.timeout
 
     def attach(self, command: Command) -> int:
         """See `Executor`. An interrupt from the terminal is for the command, not for potnet."""

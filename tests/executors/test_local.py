@@ -30,6 +30,8 @@ def test_missing_slow_and_impossible_commands_are_answers() -> None:
     slow = LOCAL.run(Command(("sleep", "5"), timeout=0.1))
     assert slow.code == TIMED_OUT
     assert "0.1 seconds" in slow.err
+    slow = LocalExecutor(brief=0.1).run(Command(("sleep", "5")))
+    assert (slow.code, slow.err) == (TIMED_OUT, "no answer within 0.1 seconds, given up")
     assert LOCAL.run(Command(("echo", "a\0b"))).code == 126
 
 
