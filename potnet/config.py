@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -180,7 +181,7 @@ def describe(config: Config) -> list[dict[str, Any]]:
 
 def _read(path: Path, explicit: bool) -> str:
     try:
-        return path.read_bytes().decode("utf-8")
+        return _content(path).decode("utf-8")
     except FileNotFoundError as error:
         if not explicit:
             return ""
@@ -191,6 +192,14 @@ def _read(path: Path, explicit: bool) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "check the path and its permissions"
         raise ConfigError(f"{path}: cannot be read: {reason}", hint=hint) from error
+
+
+def _content(path: Path) -> bytes:
+    """Of a plain file or /dev/null: a pipe without a writer would keep the reader for ever."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if str(path) != os.devnull and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is no plain file")
+        return file.read()
 
 
 def _parse(path: str, text: str) -> dict[str, Any]:

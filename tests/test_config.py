@@ -55,6 +55,12 @@ def test_defaults() -> None:
     assert set(config.origin.values()) == {DEFAULT}
 
 
+def test_a_pipe_in_the_place_of_the_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "potnet.toml", 0o600)
+    with pytest.raises(ConfigError, match="no plain file"):
+        load(tmp_path / "potnet.toml", explicit=True)
+
+
 def test_every_key_can_be_set(file: Path) -> None:
     config = loaded(
         file,
