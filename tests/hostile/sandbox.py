@@ -241,7 +241,7 @@ class Sandbox:
     def entered(self) -> Iterator[None]:
         """In the place to work in, with every executor in the sandbox."""
 
-        def make(settings: app.Settings, kind: str, via: str | None, directory: Path) -> Executor:
+        def make(settings: app.Settings, kind: str, via: str | None, directory: Path, wait: int) -> Executor:
             watched = Watched(self.executor(SimulatedHost(directory / "sim")), self.commands)
             if settings.dry_run:
                 from potnet.executors.dry_run import DryRun
