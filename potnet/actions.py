@@ -224,12 +224,15 @@ class StopJail:
 
 @dataclass(frozen=True, slots=True)
 class RunInJail:
-    """Runs a program of the jail's. tolerant: its failure does not matter. patience: in seconds."""
+    """Runs a program of the jail's. tolerant: its failure does not matter.
+
+    patience: in seconds; None gives it as long as anything that takes its time.
+    """
 
     jail: str
     argv: tuple[str, ...]
     tolerant: bool = False
-    patience: float = 3600.0
+    patience: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

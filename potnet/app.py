@@ -178,7 +178,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             host_kind=kind,
             notify=notify,
             locks=Locks(None if settings.dry_run else directory / "locks", config.lock_wait),
-            make_executor=lambda: _executor(settings, kind, via, directory, config.command_wait),
+            make_executor=lambda: _executor(settings, config, kind, via, directory),
             dry_run=settings.dry_run,
             damaged=damaged,
             find_installation=lambda: _installation(config),
@@ -258,7 +258,7 @@ def _state_dir(config: Config | None, kind: str, via: str | None) -> Path:
     return base / "via" / quote(via, safe="")
 
 
-def _executor(settings: Settings, kind: str, via: str | None, directory: Path, wait: int) -> Executor:
+def _executor(settings: Settings, config: Config, kind: str, via: str | None, directory: Path) -> Executor:
     executor: Executor
     if kind == "sim":
         from potnet.executors.simulated import SimulatedHost
@@ -267,9 +267,11 @@ def _executor(settings: Settings, kind: str, via: str | None, directory: Path, w
             directory / "sim", bare=os.environ.get("POTNET_SIM_BARE", "") not in ("", "0")
         )
     else:
+        from potnet.executors.base import Limit
         from potnet.executors.local import LocalExecutor
 
-        executor = LocalExecutor(inherit=via is not None, brief=wait)
+        limits = {Limit.BRIEF: config.command_wait, Limit.LONG: config.long_wait}
+        executor = LocalExecutor(inherit=via is not None, limits=limits)
     if via:
         from potnet.executors.remote import RemoteExecutor
 

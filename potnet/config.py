@@ -65,6 +65,7 @@ class Config:
     output: str = "text"
     lock_wait: int = 180
     command_wait: int = 60
+    long_wait: int = 3600
     pot_prefix: str | None = None
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
     notes: tuple[tuple[str, str, str], ...] = field(default=(), compare=False)
@@ -85,6 +86,7 @@ KEYS = (
     Key("potnet.output", "output", values.one_of("text", "json")),
     Key("potnet.lock_wait", "lock_wait", values.read_seconds),
     Key("potnet.command_wait", "command_wait", values.read_seconds),
+    Key("potnet.long_wait", "long_wait", values.read_seconds),
     Key("network.public", "network", values.read_public_network),
     Key("network.gateway", "gateway", values.read_address),
     Key("network.stack", "stack", values.read_stack),

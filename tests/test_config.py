@@ -71,7 +71,8 @@ def test_every_key_can_be_set(file: Path) -> None:
         via = "ssh root@host"
         output = "json"
         lock_wait = 5
-        command_wait = 7
+        command_wait = 6
+        long_wait = 7
         [network]
         public = "172.16.0.0/16"
         gateway = "172.16.0.9"
@@ -119,7 +120,14 @@ def test_every_key_can_be_set(file: Path) -> None:
     assert (config.nat_anchor, config.rdr_anchor, config.filter_anchor) == ("n", "r", "f")
     assert (config.host, config.state_dir, config.via) == ("sim", "/var/db/potnet", "ssh root@host")
     assert (config.output, config.pot_prefix) == ("json", "/usr/pot")
+    assert (config.lock_wait, config.command_wait, config.long_wait) == (5, 6, 7)
     assert set(config.origin.values()) == {str(file)}
+
+
+@pytest.mark.parametrize("key", ["lock_wait", "command_wait", "long_wait"])
+@pytest.mark.parametrize("value", ["0", "-1", "86401", '"60"', "1.5", "true"])
+def test_seconds_are_a_whole_number_of_at_most_a_day(file: Path, key: str, value: str) -> None:
+    assert f"potnet.{key}" in refused(file, f"[potnet]\n{key} = {value}\n").message
 
 
 def test_origin_is_kept_for_each_value(file: Path) -> None:

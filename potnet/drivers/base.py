@@ -40,6 +40,11 @@ class CommandError(HostError):
         return self.result.code != TIMED_OUT and any(each in self.result.err for each in words)
 
     @property
+    def killed(self) -> bool:
+        """Whether it took too long, or a signal ended it: then jail(8), too, has taken nothing back."""
+        return self.result.code == TIMED_OUT or self.result.code > 128
+
+    @property
     def taken_names(self) -> frozenset[str]:
         """The interfaces that could not be made because the host has them, though it may not show them."""
         argv = self.command.argv

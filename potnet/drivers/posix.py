@@ -16,10 +16,7 @@ from potnet.actions import (
     RunHook,
     WriteFile,
 )
-from potnet.executors.base import Command
-
-#: Long work by its nature: a download, an archive, a hook, the jail's own start.
-LONG = 3600.0
+from potnet.executors.base import Command, Limit
 
 
 def commands(action: object, rename: str) -> tuple[Command, ...]:
@@ -48,7 +45,7 @@ def commands(action: object, rename: str) -> tuple[Command, ...]:
             return (Command((*_entries((directory,), (saved,)), "-type", "f", *move)),)
         case RunHook(path, environment):
             variables = (f"{name}={value}" for name, value in environment)
-            return (Command(("env", *variables, path), timeout=LONG, quiet=True),)
+            return (Command(("env", *variables, path), timeout=Limit.LONG, quiet=True),)
     raise TypeError(f"no command for {type(action).__name__}")
 
 

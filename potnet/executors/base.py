@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-#: Seconds for a command that is done in no time.
-BRIEF = 60.0
+
+class Limit(StrEnum):
+    """How long a command may take, by the key of potnet.toml(5) that says so in seconds.
+
+    BRIEF: what is done in no time. LONG: a download, an archive, a hook, the jail's own start.
+    """
+
+    BRIEF = "potnet.command_wait"
+    LONG = "potnet.long_wait"
+
+
 #: The code of a command that was given up after its time was over, as timeout(1) reports it.
 TIMED_OUT = 124
 #: The code of a command whose program is not there, as sh(1) reports it.
@@ -22,7 +32,7 @@ class Command:
     argv: the program and its arguments, never a string to be split.
     stdin: text fed to it, or a local file whose bytes are.
     changes_host: False for what only reads; a dry run carries these out and no others.
-    timeout: seconds until it is given up; None waits for ever (a shell).
+    timeout: when it is given up, or the seconds until then; None waits for ever (a shell).
     quiet: its output goes nowhere, since programs that it leaves running would hold on to it: one waits
     for the command and not for them.
     """
@@ -30,7 +40,7 @@ class Command:
     argv: tuple[str, ...]
     stdin: str | Path | None = None
     changes_host: bool = True
-    timeout: float | None = BRIEF
+    timeout: Limit | float | None = Limit.BRIEF
     quiet: bool = False
 
 

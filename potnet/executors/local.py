@@ -6,16 +6,21 @@ import os
 import select
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from potnet.executors.base import BRIEF, NOT_FOUND, TIMED_OUT, Command, CommandResult
+from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Limit
 from potnet.interrupts import waiting
 
 #: FreeBSD's tools are in these; cron and rc(8) give less.
 _PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 
+#: Seconds for each limit, where nobody configures them.
+LIMITS: Mapping[Limit, float] = {Limit.BRIEF: 60, Limit.LONG: 3600}
+#: Seconds for what was killed to be gone; it is not while the kernel itself hangs in it.
+_DEATH = 5.0
 
 #: What a command may know of the caller; a jail is told the first line only.
 _FOR_ALL = ("HOME", "LOGNAME", "SHELL", "TERM", "USER")
@@ -70,17 +75,20 @@ class LocalExecutor:
     """Starts each command as a process of its own; files that it makes are readable by all (umask 022).
 
     inherit: commands get the caller's whole environment, as what leads to another machine (ssh) wants it.
-    brief: seconds for a command that is to be done in no time.
+    limits: seconds for each.
     """
 
-    def __init__(self, inherit: bool = False, brief: float = BRIEF) -> None:
-        self._brief = brief
+    def __init__(self, inherit: bool = False, limits: Mapping[Limit, float] = LIMITS) -> None:
+        self._limits = limits
         # What asks for a password at the terminal has to stay in the terminal's own group.
         self._process_group = None if inherit else 0
         self._environment = (lambda command: dict(os.environ)) if inherit else _environment
 
     def run(self, command: Command) -> CommandResult:
-        """See `Executor`. A missing program is code 127, a time-out code 124."""
+        """See `Executor`. A missing program is code 127, a time-out code 124.
+
+        What took too long is killed with all that it started and that stayed in its process group.
+        """
         with waiting():
             pass  # a signal that came before this command is heeded before it
         source = command.stdin.open("rb") if isinstance(command.stdin, Path) else nullcontext()
@@ -90,32 +98,51 @@ class LocalExecutor:
         except FileNotFoundError:
             return CommandResult(NOT_FOUND, "", f"{command.argv[0]}: not found")
         except subprocess.TimeoutExpired:
-            seconds = f"{self._timeout(command):g} seconds"
-            return CommandResult(TIMED_OUT, "", f"no answer within {seconds}, given up")
+            which = f" ({command.timeout})" if isinstance(command.timeout, Limit) else ""
+            took = f"no answer within {self._seconds(command):g} seconds{which}"
+            return CommandResult(TIMED_OUT, "", f"{took}, killed")
         except (OSError, ValueError) as error:
             return CommandResult(126, "", f"{command.argv[0]}: {error}")
 
     def _run(self, command: Command, file: IO[bytes] | None) -> CommandResult:
         text = command.stdin if isinstance(command.stdin, str) else None
-        with _Process(
+        process = _Process(
             command.argv,
             **_streams(command, text, file),
             env=self._environment(command),
             umask=0o022,
             process_group=self._process_group,
-        ) as process:
-            try:
-                data = None if text is None else text.encode("utf-8", "surrogateescape")
-                # What is done in no time and changes the host is not killed halfway.
-                with nullcontext() if _brief(command) else waiting():
-                    out, err = process.communicate(data, timeout=self._timeout(command))
-            except BaseException:
-                process.kill()
-                raise
+        )
+        try:
+            data = None if text is None else text.encode("utf-8", "surrogateescape")
+            # What is done in no time and changes the host is not killed halfway.
+            with nullcontext() if _brief(command) else waiting():
+                out, err = process.communicate(data, timeout=self._seconds(command))
+        except BaseException:
+            self._kill(process)
+            raise
         return CommandResult(_code(process.returncode), _text(out or b""), _text(err or b""))
 
-    def _timeout(self, command: Command) -> float | None:
-        return self._brief if command.timeout == BRIEF else command.timeout
+    def _seconds(self, command: Command) -> float | None:
+        limit = command.timeout
+        return self._limits[limit] if isinstance(limit, Limit) else limit
+
+    def _kill(self, process: _Process) -> None:
+        """Kill a process with its group, if it has one of its own, and wait for its end, but not for ever."""
+        with suppress(ProcessLookupError):
+            if self._process_group is None:
+                process.kill()
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+        try:
+            process.wait(_DEATH)
+        except subprocess.TimeoutExpired:
+            # Nobody asks for it any more.
+            process.returncode = -signal.SIGKILL
 
     def attach(self, command: Command) -> int:
         """See `Executor`. An interrupt from the terminal is for the command, not for potnet."""
@@ -134,7 +161,7 @@ class LocalExecutor:
 
 
 def _brief(command: Command) -> bool:
-    return command.changes_host and command.timeout is not None and command.timeout <= BRIEF
+    return command.changes_host and command.timeout is Limit.BRIEF
 
 
 def _code(returned: int) -> int:

@@ -160,9 +160,13 @@ def _apply_network(
         applied = apply(plan, app.driver)
     except BaseException as error:
         if not getattr(error, "left_behind", ()):
+            killed = isinstance(error, CommandError) and error.killed
             with app.store.transaction():
-                app.store.remove_run(pot.name)
                 restore_switches(app, remembered)
+                if not killed:
+                    app.store.remove_run(pot.name)
+            if killed:
+                _clear_up(app, run, error)
         raise
     return applied, run
 
@@ -170,9 +174,9 @@ def _apply_network(
 def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -> None:
     """Let the jail's own rc run, which may take its time: nobody else waits for it."""
     pot = run.pot
-    done = replace(run, jid=_jid(app, pot.name, applied.output(StartJail)))
     command = boot_command(pot, state)
     try:
+        done = replace(run, jid=_jid(app, pot.name, applied.output(StartJail)))
         if command:
             apply(Plan((Step(RunInJail(pot.name, command)),)), app.driver)
         app.store.put_run(done)
@@ -194,13 +198,19 @@ def _jid(app: App, name: str, printed: str) -> int | None:
 def _take_back(app: App, before: Pot, run: Run, error: BaseException) -> None:
     """Stop what was started; meanwhile other pots may have come to use its bridge, which then stays."""
     with unhurried(), app.locks.hold(NETWORK_LOCK):
-        try:
-            clear_up(app, run, app.driver.observe(Query(jails=(run.pot.name,))))
-        except PotnetError as more:
-            if isinstance(error, PotnetError):
-                error.message += f"; {more.message}"
-                error.left_behind = more.left_behind
+        _clear_up(app, run, error)
         _restore(app, before, error)
+
+
+def _clear_up(app: App, run: Run, error: BaseException) -> None:
+    """Take away what there is of a start that failed; what stays is told with the error."""
+    try:
+        with unhurried():
+            clear_up(app, run, app.driver.observe(Query(jails=(run.pot.name,))))
+    except PotnetError as more:
+        if isinstance(error, PotnetError):
+            error.message += f"; {more.message}"
+            error.left_behind = more.left_behind
 
 
 def _restore(app: App, before: Pot, error: BaseException) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command
+from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, Limit
 from potnet.executors.local import LocalExecutor
 from potnet.executors.remote import RemoteExecutor
 
@@ -29,10 +31,54 @@ def test_missing_slow_and_impossible_commands_are_answers() -> None:
     assert LOCAL.run(Command(("nosuchprogram",))).code == NOT_FOUND
     slow = LOCAL.run(Command(("sleep", "5"), timeout=0.1))
     assert slow.code == TIMED_OUT
-    assert "0.1 seconds" in slow.err
-    slow = LocalExecutor(brief=0.1).run(Command(("sleep", "5")))
-    assert (slow.code, slow.err) == (TIMED_OUT, "no answer within 0.1 seconds, given up")
+    assert slow.err == "no answer within 0.1 seconds, killed"
     assert LOCAL.run(Command(("echo", "a\0b"))).code == 126
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    # A zombie whose parent does not look is dead.
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_what_takes_too_long_is_killed_with_the_processes_that_it_started(
+    tmp_path: Path, quiet: bool
+) -> None:
+    limited, pids = LocalExecutor(limits={Limit.BRIEF: 0.2, Limit.LONG: 60}), tmp_path / "pids"
+    script = f"trap '' TERM; (sh -c 'echo $$ >> {pids}; sleep 50; :') & echo $$ >> {pids}; sleep 50; :"
+    begin = time.monotonic()
+    result = limited.run(Command(("sh", "-c", script), quiet=quiet))
+    assert result.code == TIMED_OUT
+    assert result.err == "no answer within 0.2 seconds (potnet.command_wait), killed"
+    assert time.monotonic() - begin < 3
+    processes = [int(line) for line in pids.read_text().split()]
+    assert len(processes) == 2
+    while [process for process in processes if alive(process)]:
+        assert time.monotonic() - begin < 3
+        time.sleep(0.01)
+
+
+def test_what_takes_its_time_has_a_limit_of_its_own() -> None:
+    limited = LocalExecutor(limits={Limit.BRIEF: 0.1, Limit.LONG: 0.3})
+    assert limited.run(Command(("sleep", "0.2"), timeout=Limit.LONG)).code == 0
+    assert "(potnet.long_wait)" in limited.run(Command(("sleep", "9"), timeout=Limit.LONG)).err
+
+
+def test_what_cannot_be_killed_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a tool in which the kernel itself hangs."""
+    spared: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda group, number: spared.append(group))
+    monkeypatch.setattr("potnet.executors.local._DEATH", 0.1)
+    begin = time.monotonic()
+    assert LOCAL.run(Command(("sleep", "9"), timeout=0.1)).code == TIMED_OUT
+    assert time.monotonic() - begin < 3
+    monkeypatch.undo()
+    os.killpg(spared[0], signal.SIGKILL)
+    os.waitpid(spared[0], 0)
 
 
 def test_nobody_waits_for_what_a_quiet_command_leaves_running() -> None:

@@ -21,6 +21,7 @@ from unittest import mock
 
 from potnet import app, templates
 from potnet.cli.main import run
+from potnet.config import Config
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
 
@@ -241,7 +242,9 @@ class Sandbox:
     def entered(self) -> Iterator[None]:
         """In the place to work in, with every executor in the sandbox."""
 
-        def make(settings: app.Settings, kind: str, via: str | None, directory: Path, wait: int) -> Executor:
+        def make(
+            settings: app.Settings, config: Config, kind: str, via: str | None, directory: Path
+        ) -> Executor:
             watched = Watched(self.executor(SimulatedHost(directory / "sim")), self.commands)
             if settings.dry_run:
                 from potnet.executors.dry_run import DryRun

@@ -23,7 +23,7 @@ from typing import Any
 
 import talk
 
-from potnet.executors.base import Command
+from potnet.executors.base import Command, Limit
 from potnet.executors.local import LocalExecutor
 
 #: setns(2), which Python has from 3.12 on.
@@ -155,10 +155,13 @@ def timed(argv: list[str], mark: str) -> dict[str, Any]:
     return {"code": process.wait(), "times": times, "total": time.monotonic() - start}
 
 
-def command(argv: list[str], stdin: str | None, file: str | None, **more: Any) -> dict[str, Any]:
+def command(
+    argv: list[str], stdin: str | None, file: str | None, timeout: str | float | None, quiet: bool
+) -> dict[str, Any]:
     """Run a command as potnet would run it here."""
     source = Path(file) if file is not None else stdin
-    return asdict(LocalExecutor().run(Command(tuple(argv), source, **more)))
+    limit = Limit(timeout) if isinstance(timeout, str) else timeout
+    return asdict(LocalExecutor().run(Command(tuple(argv), source, timeout=limit, quiet=quiet)))
 
 
 def enter(name: str | None) -> None:

@@ -37,13 +37,24 @@ Work = Callable[[World], Any]
 class Ran:
     """What a run came to. points: what each was behind; error: the message of a refusal or failure.
 
-    state: all of host and store, None after a run that was cut off.
+    commands: those of the executor, and whether each is one that changes the host. state: all of host and
+    store, None after a run that was cut off.
     """
 
     died: bool = False
     points: tuple[str, ...] = ()
+    commands: tuple[tuple[str, bool], ...] = ()
     error: str | None = None
     state: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One command, by its number, that fails with an answer. after: when it has done its work."""
+
+    number: int
+    answer: CommandResult
+    after: bool = False
 
 
 class Clock:
@@ -60,15 +71,24 @@ class Clock:
 
 
 class Ticking:
-    """An executor whose calls are points."""
+    """An executor whose calls are points, and one of which may fail."""
 
-    def __init__(self, inner: Executor, clock: Clock) -> None:
+    def __init__(self, inner: Executor, clock: Clock, fault: Fault | None = None) -> None:
         self._inner = inner
         self._clock = clock
+        self._fault = fault
+        self.commands: list[tuple[str, bool]] = []
 
     def run(self, command: Command) -> CommandResult:
+        line = " ".join(command.argv)
+        self.commands.append((line, command.changes_host))
+        fault = self._fault
+        if fault is not None and len(self.commands) - 1 == fault.number:
+            if fault.after:
+                self._inner.run(command)
+            return fault.answer
         result = self._inner.run(command)
-        self._clock.tick(" ".join(command.argv))
+        self._clock.tick(line)
         return result
 
     def attach(self, command: Command) -> int:
@@ -97,9 +117,11 @@ class Bench:
     def drop(self, name: str | None = None) -> None:
         shutil.rmtree(self._copies / name if name else self._world, ignore_errors=True)
 
-    def run(self, work: Work, stop_at: int | None = None, bare: bool = False) -> Ran:
-        """Do something in the world, up to a point if one is given."""
-        found = in_child(lambda: _counted(self._world, work, stop_at, bare))
+    def run(
+        self, work: Work, stop_at: int | None = None, bare: bool = False, fault: Fault | None = None
+    ) -> Ran:
+        """Do something in the world, up to a point, or with a fault, if one is given."""
+        found = in_child(lambda: _counted(self._world, work, stop_at, bare, fault))
         return Ran(died=True) if found is None else found
 
     def state(self) -> dict[str, Any]:
@@ -131,10 +153,10 @@ def in_child(work: Callable[[], Any]) -> Any:
     return pickle.loads(answer) if code == 0 else None
 
 
-def _counted(directory: Path, work: Work, stop_at: int | None, bare: bool) -> Ran:
+def _counted(directory: Path, work: Work, stop_at: int | None, bare: bool, fault: Fault | None) -> Ran:
     directory.mkdir(exist_ok=True)
     world, clock, change, numbers = World(directory, bare), Clock(stop_at), Database.change, count(1)
-    world.executor = Ticking(world.host, clock)  # type: ignore[assignment]
+    executor = world.executor = Ticking(world.host, clock, fault)  # type: ignore[assignment]
 
     def counted(store: Database, sql: str, *values: object) -> int:
         done = change(store, sql, *values)
@@ -152,7 +174,8 @@ def _counted(directory: Path, work: Work, stop_at: int | None, bare: bool) -> Ra
             work(world)
         except PotnetError as refused:
             error = refused.message
-    return Ran(points=tuple(clock.points), error=error, state=state_of(world))
+    commands = tuple(executor.commands)
+    return Ran(points=tuple(clock.points), commands=commands, error=error, state=state_of(world))
 
 
 def state_of(world: World) -> dict[str, Any]:

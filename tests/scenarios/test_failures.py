@@ -1,17 +1,22 @@
-"""Every single command of start and stop made to fail, before and after it did its work."""
+"""Every single command of start and stop made to fail, or to hang, before and after it did its work."""
 
 from __future__ import annotations
 
 import pytest
 from test_life import KINDS, prepare
-from world import Faulty, World, both_hosts
+from world import FAILURE, HANG, Faulty, World, both_hosts
 
 from potnet.errors import PotnetError
-from potnet.executors.base import CommandResult
+from potnet.executors.base import Command, CommandResult
+from potnet.findings import Kind
+from potnet.operations.check import check
 from potnet.operations.export_ports import export_ports
+from potnet.operations.repair import repair
 from potnet.operations.start import start
 from potnet.operations.stop import stop
 from potnet.operations.vnet import vnet_start
+
+ANSWERS = pytest.mark.parametrize("answer", [FAILURE, HANG], ids=["fails", "hangs"])
 
 #: Whether a command fails after its work. On a Linux kernel there are a few kinds of pots, which between them
 #: issue every command: each failure takes a start and a look there.
@@ -35,9 +40,10 @@ def commands_of(world: World, operation: object, name: str) -> int:
     return world.executor.changes
 
 
+@ANSWERS
 @pytest.mark.parametrize(("world", "kind", "stack", "after"), STARTS, indirect=["world"])
 def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
-    world: World, kind: str, stack: str, after: bool
+    world: World, kind: str, stack: str, after: bool, answer: CommandResult
 ) -> None:
     world.forwarding = False
     prepare(world, kind, stack, base=world.base)
@@ -47,7 +53,7 @@ def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
     assert count >= 3
     for number in range(count):
         records = world.records()
-        world.executor = Faulty(world.host, fail_at=number, after=after)
+        world.executor = Faulty(world.host, fail_at=number, after=after, answer=answer)
         try:
             world.do(start, ["casserole"])
         except PotnetError as error:
@@ -67,9 +73,10 @@ def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
     assert world.snapshot() == before
 
 
+@ANSWERS
 @pytest.mark.parametrize(("world", "kind", "stack"), STOPS, indirect=["world"])
 def test_a_failure_in_stop_leaves_all_else_done_and_a_second_stop_finishes(
-    world: World, kind: str, stack: str
+    world: World, kind: str, stack: str, answer: CommandResult
 ) -> None:
     world.forwarding = False
     prepare(world, kind, stack, base=world.base)
@@ -79,7 +86,7 @@ def test_a_failure_in_stop_leaves_all_else_done_and_a_second_stop_finishes(
     for number in range(count):
         world.executor = Faulty(world.host)
         world.do(start, ["casserole"])
-        world.executor = Faulty(world.host, fail_at=number)
+        world.executor = Faulty(world.host, fail_at=number, answer=answer)
         try:
             world.do(stop, ["casserole"])
         except PotnetError as error:
@@ -94,6 +101,51 @@ def test_a_failure_in_stop_leaves_all_else_done_and_a_second_stop_finishes(
             changed = world.executor.changed[number]
             assert "rc.shutdown" in changed or changed.split()[0] in ("ip", "nft", "find")
         assert world.snapshot() == before, number
+
+
+class Killed(Faulty):
+    """jail(8) is killed when it has done half of what it had to, and takes nothing back."""
+
+    verb = "-c"
+
+    def run(self, command: Command) -> CommandResult:
+        if command.argv[0] != "jail" or self.verb not in command.argv:
+            return super().run(command)
+        if self.verb == "-c":
+            self.inner.run(Command(("ifconfig", "em0", "inet", "192.168.178.200/32", "alias")))
+            self.inner.run(Command(("ifconfig", "em0", "inet6", "2001:db8:7::200/128", "alias")))
+            self.inner.mount("/opt/potnet/jails/casserole/m/dev")  # type: ignore[attr-defined]
+        else:
+            self.inner.run(Command(("jail", "-r", command.argv[-1])))
+        return HANG
+
+
+def test_what_a_killed_jail_leaves_is_taken_away(world: World) -> None:
+    prepare(world, "alias", "dual", base=world.base)
+    before, records = world.snapshot(), world.records()
+    world.executor = Killed(world.host)
+    with pytest.raises(PotnetError, match="no answer") as caught:
+        world.do(start, ["casserole"])
+    assert not caught.value.left_behind
+    assert (world.snapshot(), world.records()) == (before, records)
+
+
+def test_what_the_removal_of_a_jail_left_when_it_was_killed_is_taken_away_by_repair(world: World) -> None:
+    prepare(world, "alias", "dual", base=world.base)
+    before = world.snapshot()
+    world.do(start, ["casserole"])
+    world.executor = Killed(world.host)
+    world.executor.verb = "-r"
+    with pytest.raises(PotnetError, match=r"left behind: jail .* no answer"):
+        world.do(stop, ["casserole"])
+    assert world.jails() == []
+    assert world.snapshot() != before
+    world.executor = Faulty(world.host)
+    (finding,) = world.do(check, (), None)
+    assert finding.kind is Kind.STOP_CUT_OFF
+    world.do(repair, (), None)
+    assert world.snapshot() == before
+    assert world.do(check, (), None) == ()
 
 
 def test_what_an_undo_could_not_take_away_is_listed_and_stop_removes_it(world: World) -> None:

@@ -17,12 +17,16 @@ import pytest
 from potnet import config as configuration
 from potnet.app import App, with_anchors_in_force
 from potnet.config import Config
-from potnet.executors.base import Command, CommandResult, Executor
+from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
 from potnet.locks import Locks
 from potnet.model import NetworkType, Pot, Stack
 from potnet.operations.create import CreateRequest, create
 from potnet.store.store import Store
+
+#: What a command answers that fails, and one that was killed since it gave no answer.
+FAILURE = CommandResult(71, "", "injected failure")
+HANG = CommandResult(TIMED_OUT, "", "injected failure: no answer")
 
 
 @dataclass
@@ -35,6 +39,7 @@ class Faulty:
     inner: Executor
     fail_at: int | None = None
     after: bool = False
+    answer: CommandResult = FAILURE
     commands: list[Command] = field(default_factory=list)
 
     def run(self, command: Command) -> CommandResult:
@@ -42,7 +47,7 @@ class Faulty:
         if command.changes_host and self.changes - 1 == self.fail_at:
             if self.after:
                 self.inner.run(command)
-            return CommandResult(71, "", f"{command.argv[0]}: injected failure")
+            return self.answer
         return self.inner.run(command)
 
     def attach(self, command: Command) -> int:

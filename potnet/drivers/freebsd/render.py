@@ -52,8 +52,7 @@ from potnet.actions import (
     VerifyDigest,
 )
 from potnet.drivers import posix
-from potnet.drivers.posix import LONG
-from potnet.executors.base import Command
+from potnet.executors.base import Command, Limit
 from potnet.model import BRIDGE_GROUP, GROUP
 from potnet.ruleset import (
     BridgeIsolation,
@@ -198,7 +197,8 @@ class Renderer:
 
     @_commands.register
     def _(self, action: RunInJail) -> tuple[Command, ...]:
-        return (Command(("jexec", action.jail, *action.argv), timeout=action.patience, quiet=True),)
+        limit = action.patience or Limit.LONG
+        return (Command(("jexec", action.jail, *action.argv), timeout=limit, quiet=True),)
 
     @_commands.register
     def _(self, action: Unmount) -> tuple[Command, ...]:
@@ -217,29 +217,26 @@ class Renderer:
     def _(self, action: RemoveTree) -> tuple[Command, ...]:
         # A base system's programs carry schg, which stops rm.
         return (
-            Command(("chflags", "-R", "0", action.path), timeout=LONG),
-            Command(("rm", "-rfx", action.path), timeout=LONG),
+            Command(("chflags", "-R", "0", action.path), timeout=Limit.LONG),
+            Command(("rm", "-rfx", action.path), timeout=Limit.LONG),
         )
 
     @_commands.register
     def _(self, action: Fetch) -> tuple[Command, ...]:
-        return (Command(("fetch", "-q", "-o", action.path, action.url), timeout=LONG),)
+        return (Command(("fetch", "-q", "-o", action.path, action.url), timeout=Limit.LONG),)
 
     @_commands.register
     def _(self, action: VerifyDigest) -> tuple[Command, ...]:
-        return (Command(("sha256", "-c", action.digest, action.path), timeout=LONG),)
+        return (Command(("sha256", "-c", action.digest, action.path), timeout=Limit.LONG),)
 
     @_commands.register
     def _(self, action: Unpack) -> tuple[Command, ...]:
-        return (Command(("tar", "-x", "-f", action.archive, "-C", action.directory), timeout=LONG),)
+        return (Command(("tar", "-x", "-f", action.archive, "-C", action.directory), timeout=Limit.LONG),)
 
     @_commands.register
     def _(self, action: UnpackLocal) -> tuple[Command, ...]:
-        return (
-            Command(
-                ("tar", "-x", "-f", "-", "-C", action.directory), stdin=Path(action.archive), timeout=LONG
-            ),
-        )
+        argv = ("tar", "-x", "-f", "-", "-C", action.directory)
+        return (Command(argv, stdin=Path(action.archive), timeout=Limit.LONG),)
 
     @_commands.register
     def _(self, action: CheckRules) -> tuple[Command, ...]:

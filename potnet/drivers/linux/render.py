@@ -48,8 +48,7 @@ from potnet.drivers.linux.names import (
     setting6,
 )
 from potnet.drivers.linux.observe import FORWARDING
-from potnet.drivers.posix import LONG
-from potnet.executors.base import Command
+from potnet.executors.base import Command, Limit
 
 #: Fills in a template by name with these values.
 Render = Callable[[str, dict[str, object]], str]
@@ -240,7 +239,7 @@ class Renderer:
     @pieces.register
     def _(self, action: RunInJail) -> tuple[Piece, ...]:
         enter = ("ip", "netns", "exec", action.jail)
-        return (Command((*enter, *action.argv), timeout=action.patience, quiet=True),)
+        return (Command((*enter, *action.argv), timeout=action.patience or Limit.LONG, quiet=True),)
 
     @pieces.register
     def _(self, action: RemoveDirectory) -> tuple[Piece, ...]:
@@ -248,7 +247,7 @@ class Renderer:
 
     @pieces.register
     def _(self, action: RemoveTree) -> tuple[Piece, ...]:
-        return (Command(("rm", "-rf", "--one-file-system", action.path), timeout=LONG),)
+        return (Command(("rm", "-rf", "--one-file-system", action.path), timeout=Limit.LONG),)
 
 
 def batch(piece: Ip, force: bool = False) -> Command:

@@ -110,6 +110,10 @@ class Inspection(ABC):
         """The hooks that were called, with path and environment."""
         return self._read(lambda world: [row for _, row in world.state.scan("hook")])
 
+    def mount(self, point: str) -> None:
+        """Mount a devfs, as somebody would by hand."""
+        self._write(lambda world: world.mount(point))
+
     def mounts(self) -> list[str]:
         return self._read(lambda world: world.mounts())
 
