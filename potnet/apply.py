@@ -35,6 +35,10 @@ class Applied:
         with unhurried():
             return _perform_all(self.driver, [step.undo for step in steps if step.undo])
 
+    def take_back(self, error: BaseException) -> None:
+        """Undo all steps after an error, which then says what is left; raises Interruption for a signal's."""
+        _add_left_over(error, self.roll_back())
+
 
 def apply(plan: Plan, driver: Driver) -> Applied:
     """Carry out a plan; on failure the host is put back and the error says what, if anything, is left."""
@@ -50,7 +54,7 @@ def apply(plan: Plan, driver: Driver) -> Applied:
             begun = _begun(steps, error)
             applied.steps += begun
             applied.outputs += [""] * len(begun)
-            _add_left_over(error, applied.roll_back())
+            applied.take_back(error)
             raise
         applied.steps += steps
         applied.outputs += outputs

@@ -22,7 +22,7 @@ from potnet.actions import (
     Unpack,
     VerifyDigest,
 )
-from potnet.apply import apply
+from potnet.apply import Applied, apply
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import FileKind, Query
 from potnet.model import NetworkType, Pot, Resolver, Stack
@@ -89,10 +89,12 @@ def create(app: App, request: CreateRequest) -> Pot:
         _refuse_present(app, draft)
         with app.store.transaction():
             pot = _reserve(app, request, draft)
+        applied = Applied(app.driver)
         try:
-            _make_root(app, pot, base)
+            applied = _make_root(app, pot, base)
             return _finished(app, pot)
         except BaseException as error:
+            applied.take_back(error)
             if not getattr(error, "left_behind", ()):
                 app.store.remove_pot(pot.name)
             raise
@@ -200,13 +202,12 @@ def _refuse_present(app: App, pot: Pot) -> None:
         )
 
 
-def _make_root(app: App, pot: Pot, base: str | None) -> None:
+def _make_root(app: App, pot: Pot, base: str | None) -> Applied:
     directory = pot_directory(app, pot)
     refuse_store(app, pot)
     if not pot.root_made:
         _check_given_root(app, pot)
-        apply(Plan(tuple(own_etc(app, pot))), app.driver)
-        return
+        return apply(Plan(tuple(own_etc(app, pot))), app.driver)
     undo = RemoveTree(directory)
     steps = own_etc(app, pot)
     steps.append(Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files"))
@@ -216,7 +217,7 @@ def _make_root(app: App, pot: Pot, base: str | None) -> None:
         steps += _fetch_base(app, pot.name, base)
         steps.append(Step(MakeDirectory(pot.root)))
         steps.append(Step(Unpack(_archive(app, base), pot.root), None, f"FreeBSD {base}"))
-    apply(Plan(tuple(steps)), app.driver)
+    return apply(Plan(tuple(steps)), app.driver)
 
 
 def own_etc(app: App, pot: Pot) -> list[Step]:

@@ -238,3 +238,20 @@ def test_a_bridge_that_lost_its_address_is_completed(world: World) -> None:
     world.do(start, ["casserole"])
     world.do(stop, ["casserole"])
     assert world.snapshot() == complete
+
+
+@both_hosts
+def test_a_create_that_fails_when_its_root_is_made_takes_that_away(world: World) -> None:
+    class Silent(Faulty):
+        def run(self, command: Command) -> CommandResult:
+            return HANG if command.argv[0] in ("realpath", "readlink") else super().run(command)
+
+    world.create("ragout", base=world.base)
+    before, records = world.snapshot(), world.records()
+    world.executor = Silent(world.host)
+    with pytest.raises(PotnetError, match="no answer"):
+        world.create("casserole", "public-bridge", base=world.base)
+    after = world.records()
+    assert (world.snapshot(), after["pots"]) == (before, records["pots"])
+    world.executor = Faulty(world.host)
+    world.create("casserole", "public-bridge", base=world.base)
