@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from world import World
+from world import Faulty, World
 
 from potnet.errors import PotnetError
+from potnet.executors.base import Command, CommandResult
+from potnet.operations.check import check
 from potnet.operations.start import start
 from potnet.operations.stop import stop
 
@@ -72,3 +74,31 @@ def test_a_command_in_the_way_is_named_after_the_configured_wait(tmp_path: Path)
             world.do(start, ["casserole"])
     assert f"pot casserole is in use by another potnet (pid {os.getpid()}): {command}" in caught.value.message
     assert 1 <= time.monotonic() - begun < 10
+
+
+def start_slowly(directory: str, name: str) -> None:
+    """Start a pot whose own rc waits until another one's, too, has begun, for some seconds at most."""
+    place = Path(directory)
+
+    class Slow(Faulty):
+        def run(self, command: Command) -> CommandResult:
+            if command.argv[-1] == "/etc/rc":
+                (place / f"{name}.begun").touch()
+                give_up = time.monotonic() + 60
+                while len(list(place.glob("*.begun"))) < 2:
+                    assert time.monotonic() < give_up, "the other pot's start waits for this one's"
+                    time.sleep(0.01)
+            return super().run(command)
+
+    world = World(place)
+    world.executor = Slow(world.host)
+    world.do(start, [name])
+
+
+def test_different_pots_boot_at_the_same_time(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for name in ("casserole", "ragout"):
+        world.create(name, "public-bridge", base="12.2")
+    together(start_slowly, (str(tmp_path), "casserole"), (str(tmp_path), "ragout"))
+    assert sorted(World(tmp_path).host.jails()) == ["casserole", "ragout"]
+    assert World(tmp_path).do(check, (), None) == ()
