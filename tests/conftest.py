@@ -37,13 +37,22 @@ _FIGURES: dict[str, Counter[str]] = {}
 
 
 @pytest.fixture
-def figure() -> Callable[..., None]:
+def figure(request: pytest.FixtureRequest) -> Callable[..., None]:
     """``figure("crash points", points=12, runs=36)`` adds to the figures of an item."""
 
     def add(item: str, **counts: float) -> None:
-        _FIGURES.setdefault(item, Counter()).update(counts)
+        # Properties of a test travel with its report, from whichever process ran it.
+        request.node.user_properties.append(("figure", (item, counts)))
 
     return add
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep what the tests of any process counted."""
+    for name, value in report.user_properties if report.when == "teardown" else ():
+        if name == "figure":
+            item, counts = value
+            _FIGURES.setdefault(item, Counter()).update(counts)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

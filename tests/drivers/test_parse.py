@@ -246,7 +246,7 @@ LINES = st.lists(
 )
 
 
-@pytest.mark.parametrize("reader", READERS, ids=str)
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
 @given(lines=LINES)
 def test_text_that_no_tool_prints_is_an_answer_or_a_clear_error(
     reader: Callable[[str], object], lines: list[str]
