@@ -25,11 +25,11 @@ demo: installed
 
 # The tests import the checkout and run the installed program: both are tried.
 test: checked
-	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto
+	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto --dist loadfile
 
 # An empty -m takes the place of the one in pyproject.toml, which leaves the slow ones out.
 test-all: checked
-	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto -m ''
+	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto --dist loadfile -m ''
 
 checked: installed test-tools
 	$(BIN)/ruff check .

@@ -28,7 +28,8 @@ def check_trusted(path: Path) -> None:
     root can do no more by potnet than without it.
     """
     if real_root():
-        for each in dict.fromkeys((path, path.resolve())):
+        # Path.resolve() raises RuntimeError for links in a circle; whoever reads the file tells of those.
+        for each in dict.fromkeys((path, Path(os.path.realpath(path)))):
             _check(each)
             _check(each.absolute().parent)
 

@@ -240,6 +240,15 @@ def test_a_link_of_somebody_elses_leads_to_no_store(tmp_path: Path) -> None:
     assert (done.code, "is a symbolic link of user 12345" in done.err) == (1, True)
 
 
+@pytest.mark.parametrize("command", ["next", "list", "config"])
+def test_a_configuration_that_is_a_link_to_itself_is_told(tmp_path: Path, command: str) -> None:
+    sandbox = Sandbox(tmp_path)
+    (sandbox.work / "potnet.toml").symlink_to("potnet.toml")
+    done = sandbox.potnet("--host", "sim", "--config", "potnet.toml", command)
+    assert (done.code, "internal error" in done.err) == (1, False)
+    assert "potnet.toml" in done.err
+
+
 @pytest.mark.parametrize("place", ["", "/", "/locks", "/..", "/new", "above"])
 def test_no_root_shows_the_store(tmp_path: Path, place: str) -> None:
     sandbox = Sandbox(tmp_path)
