@@ -276,7 +276,7 @@ class Run:
     jid: None from the moment before anything was touched until the start was complete.
     files: those that the start put into the root's etc; saved: those of them that had stood there before.
     devfs: a device file system was mounted in the root. booted: the jail's own rc was run.
-    stopping: a stop has begun, so that some of it may be gone.
+    stopping: a stop has begun, so that some of it may be gone. attached: the jail is somebody else's.
     """
 
     pot: Pot
@@ -286,3 +286,4 @@ class Run:
     devfs: bool = False
     booted: bool = False
     stopping: bool = False
+    attached: bool = False

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 #: How many names that the host has without showing them a start works around.
 HIDDEN_UNITS = 32
 
-__all__ = ["Outcome", "start"]
+__all__ = ["Outcome", "make_network", "restore_record", "start"]
 
 
 def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
@@ -98,24 +98,27 @@ def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> Know
             clear_up(app, run, jails)
         before, others = pot, known_to(app, pot)
         try:
-            applied, run, state = _make_network(app, pot, others)
+            applied, run, state = make_network(app, pot, others)
         except BaseException as error:
-            _restore(app, before, error)
+            restore_record(app, before, error)
             raise
     _boot(app, before, run, applied, state)
     return others
 
 
-def _make_network(app: App, pot: Pot, others: Known) -> tuple[Applied, Run, HostState]:
+def make_network(
+    app: App, pot: Pot, others: Known, attached: bool = False, files: bool = True
+) -> tuple[Applied, Run, HostState]:
     """Bring the network and the jail up, with other units as long as the host has some that it does not show.
 
     The unit of a cloned interface stays taken when the interface is renamed, or moved into a jail.
+    attached: for a jail that is there. files: write those of its etc.
     """
     taken: set[str] = set()
     while True:
         pot, bridges, state = _prepare(app, pot, taken)
         try:
-            return *_apply_network(app, pot, bridges, state, others), state
+            return *_apply_network(app, pot, bridges, state, others, attached, files), state
         except CommandError as error:
             names = error.taken_names
             if not names or names <= taken or len(taken) > HIDDEN_UNITS:
@@ -142,15 +145,23 @@ def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge
 
 
 def _apply_network(
-    app: App, pot: Pot, bridges: dict[str, Bridge], state: HostState, others: Known
+    app: App,
+    pot: Pot,
+    bridges: dict[str, Bridge],
+    state: HostState,
+    others: Known,
+    attached: bool,
+    files: bool,
 ) -> tuple[Applied, Run]:
-    texts = texts_for(app, pot, state, others)
+    texts = texts_for(app, pot, state, others) if files else {}
     known = with_stranded(app, vnet(app), [b for b in bridges.values() if not is_up(b, state)])
-    around = Surroundings(known, bridges, texts, external_interface(app, state))
+    around = Surroundings(known, bridges, texts, external_interface(app, state), attached)
     plan = plan_start(pot, around, app.config, state)
     for notice in plan.notices:
         app.notify(notice)
     run = run_of(pot, texts, state)
+    if attached:
+        run = replace(run, attached=True, devfs=False, booted=False)
     remembered = switches(app)
     # What is about to be made is recorded first, so that whatever happens it is known.
     with app.store.transaction():
@@ -199,7 +210,7 @@ def _take_back(app: App, before: Pot, run: Run, error: BaseException) -> None:
     """Stop what was started; meanwhile other pots may have come to use its bridge, which then stays."""
     with unhurried(), app.locks.hold(NETWORK_LOCK):
         _clear_up(app, run, error)
-        _restore(app, before, error)
+        restore_record(app, before, error)
 
 
 def _clear_up(app: App, run: Run, error: BaseException) -> None:
@@ -213,7 +224,7 @@ def _clear_up(app: App, run: Run, error: BaseException) -> None:
             error.left_behind = more.left_behind
 
 
-def _restore(app: App, before: Pot, error: BaseException) -> None:
+def restore_record(app: App, before: Pot, error: BaseException) -> None:
     """Put a pot's record back; if that fails, too, the first error is still the one to be told."""
     try:
         app.store.update_pot(before)

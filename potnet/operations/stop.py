@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from potnet.actions import Plan, RunInJail, Step
 from potnet.apply import apply_all
-from potnet.host_state import Query
+from potnet.host_state import HostState, Query
 from potnet.model import HookKind, Pot, Run
 from potnet.operations.clearing import clear_up
 from potnet.operations.common import (
@@ -62,6 +62,8 @@ def _stop(app: App, pot: Pot) -> Outcome:
         refuse_foreign(pot, run, state.jails.get(name))
         return Outcome(name, False)
     was_running = running(run, state)
+    if run.attached:
+        return detach_locked(app, run, state)
     if was_running:
         # Recorded first: cut off from here on, the pot is not what it was, though its jail is there.
         run = replace(run, stopping=True)
@@ -74,6 +76,18 @@ def _stop(app: App, pot: Pot) -> Outcome:
         for failure in apply_all(Plan(hook_steps(app, run.pot, HookKind.POSTSTOP, None)), app.driver):
             app.notify(f"{name} is stopped, but its poststop hook failed: {failure}")
     return Outcome(name, was_running or cleared)
+
+
+def detach_locked(app: App, run: Run, state: HostState) -> Outcome:
+    """Take the network of a pot away from a jail that potnet did not make; the jail stays."""
+    name = run.pot.name
+    there = running(run, state)
+    if there and run.files:
+        app.notify(f"{', '.join(run.files)} stay in {name} as they are: its jail runs")
+    with app.locks.hold(NETWORK_LOCK):
+        cleared = clear_up(app, run, state)
+        follow(app, known_to(app, run.pot))
+    return Outcome(name, there or cleared)
 
 
 def _shut_down(app: App, run: Run) -> None:

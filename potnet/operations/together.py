@@ -1,8 +1,9 @@
 """Many pots at once: one look at the host for all, their plans as one, one record.
 
 So are those started and stopped that need nothing else: they are on bridges that are there before and after,
-without hooks and without programs to wait for. The others, and all of them when anything goes wrong, are left
-to be started or stopped one by one, so that errors, and what is undone, are those of a single pot.
+in jails of potnet's own, without hooks and without programs to wait for. The others, and all of them when
+anything goes wrong, are left to be started or stopped one by one, so that errors, and what is undone, are
+those of a single pot.
 """
 
 from __future__ import annotations
@@ -234,7 +235,8 @@ def stop_together(app: App, names: Sequence[str]) -> frozenset[str]:
 
 def _may_stop(run: Run) -> bool:
     hooked = {HookKind.PRESTOP, HookKind.POSTSTOP} & {*run.pot.hooks}
-    return not hooked and not run.booted and not cut_off(run) and run.pot.network_type.bridged
+    alone = hooked or run.booted or run.attached or cut_off(run)
+    return not alone and run.pot.network_type.bridged
 
 
 def _stop(app: App, runs: Sequence[Run]) -> frozenset[str]:

@@ -14,6 +14,7 @@ from potnet.actions import (
     CreateEpair,
     DestroyInterface,
     LoadAnchor,
+    MoveToJail,
     Plan,
     SetAddress,
     SolicitRouter,
@@ -39,12 +40,14 @@ class Surroundings:
     """What a start needs to know beside the pot and the host.
 
     bridges: those of the pot's attachments, by name. texts: of the files for etc, by name.
+    attached: the jail is there, and somebody else's.
     """
 
     vnet: Vnet
     bridges: Mapping[str, Bridge] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     external: str | None = None
+    attached: bool = False
 
 
 def description(pot: Pot) -> str:
@@ -57,11 +60,13 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     _check_root(pot, state)
     notices = list(resolver.notices(pot, around.texts.get("resolv.conf")))
     jail = jail_of(pot, wants_devfs(pot, state))
-    start_jail = Step(StartJail(jail), StopJail(jail), "the jail")
+    start_jail = [Step(StartJail(jail), StopJail(jail), "the jail")]
+    if around.attached:
+        start_jail = [Step(MoveToJail(a.jail_end, pot.name, pot.root)) for a in pot.attachments]
     files = resolver.install_files(pot, around.texts, state)
     if not pot.network_type.bridged:
         notices += _check_shared(pot, state)
-        return Plan((*files, start_jail), tuple(notices))
+        return Plan((*files, *start_jail), tuple(notices))
     if pot.leased:
         hidden = any(pf.hides6(b) for b in around.bridges.values())
         notices += pf.check_anchors(config, state.packet_filter, config.network, hidden)
@@ -72,7 +77,7 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     steps += files
     for attachment in pot.attachments:
         steps += _epair(pot, attachment, around.bridges[attachment.bridge], config)
-    steps.append(start_jail)
+    steps += start_jail
     steps += _network_in_jail(pot, around, state)
     steps += _redirections(pot, around, config)
     return Plan(tuple(steps), tuple(notices))

@@ -39,7 +39,9 @@ def plan_stop(
 ) -> Plan:
     """All steps from a running, or half started, pot to a stopped one. `run`: as it was started."""
     steps = [*_exports(run, bridges, config), *_jail(run, state), *_epairs(run, state)]
-    steps += resolver.give_back(run, state)
+    if not (run.attached and owned(run, state.jails.get(run.pot.name))):
+        # Nothing is written into a root while something may run in it.
+        steps += resolver.give_back(run, state)
     steps += _bridges(run, bridges, vnet, config, state)
     return Plan(tuple(steps))
 
@@ -57,6 +59,9 @@ def _exports(run: Run, bridges: Mapping[str, Bridge], config: Config) -> list[St
 
 
 def _jail(run: Run, state: HostState) -> list[Step]:
+    if run.attached:
+        # Somebody else's, who takes it away.
+        return []
     jail = jail_of(run.pot, run.devfs)
     if owned(run, state.jails.get(run.pot.name)):
         return [Step(StopJail(jail))]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: Under this key `remember` keeps the names of the anchors in use, of NAT, redirection and filter.
 ANCHORS = "anchors"
 
-_RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping FROM run"
+_RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping, attached FROM run"
 
 _BRIDGES = "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6 FROM bridge"
 
@@ -167,8 +167,9 @@ class Store(Pots):
             if self.row("SELECT 1 FROM pot WHERE name = ?", name) is None:
                 raise PotnetError(f"there is no pot {name}", hint="`potnet list` shows the pots")
             self.change(
-                "INSERT OR REPLACE INTO run (pot, record, jid, files, saved, devfs, booted, stopping)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO run"
+                " (pot, record, jid, files, saved, devfs, booted, stopping, attached)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 name,
                 pot_to_json(run.pot),
                 run.jid,
@@ -177,6 +178,7 @@ class Store(Pots):
                 run.devfs,
                 run.booted,
                 run.stopping,
+                run.attached,
             )
 
     def remove_run(self, name: str) -> None:
@@ -228,7 +230,7 @@ def _bridge(row: Row) -> Bridge:
 
 
 def _run(row: Row) -> Run:
-    record, jid, files, saved, devfs, booted, stopping = row
+    record, jid, files, saved, devfs, booted, stopping, attached = row
     return Run(
         pot=pot_from_json(record),
         jid=jid,
@@ -237,6 +239,7 @@ def _run(row: Row) -> Run:
         devfs=bool(devfs),
         booted=bool(booted),
         stopping=bool(stopping),
+        attached=bool(attached),
     )
 
 
