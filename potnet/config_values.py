@@ -111,15 +111,18 @@ def read_address(value: Any) -> IPAddress:
 
 
 def read_network(value: Any) -> IPNetwork:
-    hint = "write an IPv4 network such as 10.192.0.0/10"
+    return _network(value, 4, "write an IPv4 network such as 10.192.0.0/10")
+
+
+def _network(value: Any, version: int, hint: str) -> IPNetwork:
     if not _ADDRESS.fullmatch(read_text(value)) or "/" not in value:
         raise Refusal("is not a network with a prefix length", hint)
     try:
         network = IPNetwork(value)
     except (AddrFormatError, ValueError) as error:
         raise Refusal("is not a network", hint) from error
-    if network.version != 4:
-        raise Refusal("is an IPv6 network", hint)
+    if network.version != version:
+        raise Refusal(f"is an IPv{network.version} network", hint)
     if network.ip != network.network:
         raise Refusal("is an address inside a network", f"write the network itself: {network.cidr}")
     return network
@@ -127,17 +130,7 @@ def read_network(value: Any) -> IPNetwork:
 
 def read_prefix6(value: Any) -> IPNetwork:
     """An IPv6 network for one bridge: global or unique local (RFC 4291, RFC 4193)."""
-    hint = "write one such as 2001:db8:1::/64"
-    if not _ADDRESS.fullmatch(read_text(value)) or "/" not in value:
-        raise Refusal("is not a network with a prefix length", hint)
-    try:
-        network = IPNetwork(value)
-    except (AddrFormatError, ValueError) as error:
-        raise Refusal("is not a network", hint) from error
-    if network.version != 6:
-        raise Refusal("is not an IPv6 network", hint)
-    if network.ip != network.network:
-        raise Refusal("is an address inside a network", f"write the network itself: {network.cidr}")
+    network = _network(value, 6, "write an IPv6 network such as 2001:db8:1::/64")
     if not any(network in hosts for hosts in _HOSTS6):
         raise Refusal("is no network of hosts", "use a global or a unique local one (2000::/3, fc00::/7)")
     if not SHORTEST_PREFIX6 <= network.prefixlen <= LONGEST_PREFIX6:

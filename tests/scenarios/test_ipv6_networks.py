@@ -172,7 +172,7 @@ def test_a_bridge_without_ipv6_stays_as_it_was(world: World) -> None:
         ("2001:db8::/32", "is no size for a bridge"),
         ("2001:db8:5::/127", "is no size for a bridge"),
         ("fe80::/64", "is no network of hosts"),
-        ("10.0.0.0/24", "is not an IPv6 network"),
+        ("10.0.0.0/24", "is an IPv4 network"),
         ("2001:db8:5::", "is not a network with a prefix length"),
         ("; block all", "is not a network with a prefix length"),
     ],
