@@ -14,7 +14,7 @@ from potnet.operations.clearing import clear_up
 from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_pot
 from potnet.operations.hosts import follow, known_to
 from potnet.operations.select import check_needs
-from potnet.operations.start import make_network, restore_record
+from potnet.operations.start import clear_up_failed, make_network, restore_record
 from potnet.operations.stop import detach_locked
 from potnet.planning.jail import LOOKED_AT, boot_command, jail_of, path_in, wants_devfs
 from potnet.planning.ownership import owned, running
@@ -79,8 +79,13 @@ def _attach(app: App, pot: Pot, created: bool) -> None:
     except BaseException as error:
         restore_record(app, before, error)
         raise
-    found = app.driver.observe(Query(jails=(pot.name,))).jails.get(pot.name)
-    app.store.put_run(replace(run, jid=found.jid if found is not None else None))
+    try:
+        found = app.driver.observe(Query(jails=(pot.name,))).jails.get(pot.name)
+        app.store.put_run(replace(run, jid=found.jid if found is not None else None))
+    except BaseException as error:
+        clear_up_failed(app, run, error)
+        restore_record(app, before, error)
+        raise
     follow(app, others, told=(pot.name,))
 
 

@@ -177,7 +177,7 @@ def _apply_network(
                 if not killed:
                     app.store.remove_run(pot.name)
             if killed:
-                _clear_up(app, run, error)
+                clear_up_failed(app, run, error)
         raise
     return applied, run
 
@@ -209,11 +209,11 @@ def _jid(app: App, name: str, printed: str) -> int | None:
 def _take_back(app: App, before: Pot, run: Run, error: BaseException) -> None:
     """Stop what was started; meanwhile other pots may have come to use its bridge, which then stays."""
     with unhurried(), app.locks.hold(NETWORK_LOCK):
-        _clear_up(app, run, error)
+        clear_up_failed(app, run, error)
         restore_record(app, before, error)
 
 
-def _clear_up(app: App, run: Run, error: BaseException) -> None:
+def clear_up_failed(app: App, run: Run, error: BaseException) -> None:
     """Take away what there is of a start that failed; what stays is told with the error."""
     try:
         with unhurried():

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from world import World
 
-from potnet.errors import PotnetError
+from potnet.errors import PotnetError, StoreError
 from potnet.executors.base import Command
 from potnet.executors.simulated import jailconf
-from potnet.model import NetworkType
+from potnet.model import NetworkType, Run
 from potnet.operations.attach import attach, detach, jail_conf
 from potnet.operations.export_ports import export_ports
 from potnet.operations.start import start
 from potnet.operations.stop import stop
+from potnet.store.store import Store
 
 
 def _make(world: World, vnet: bool = True, name: str = "web") -> None:
@@ -180,3 +181,25 @@ def test_the_fragment_is_jail_conf_and_calls_potnet(exported: World) -> None:
     assert found["exec.prestart"] == found["exec.poststop"] == [f"{call} detach web"]
     assert "vnet" in found
     assert "vnet.interface" not in found
+
+
+def test_a_network_that_cannot_be_recorded_is_taken_back(
+    exported: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = exported
+    _make(world)
+    before, records = world.snapshot(), world.records()
+
+    def full(self: Store, run: Run) -> None:
+        if run.jid is not None:
+            raise StoreError("the file system is full")
+        put(self, run)
+
+    put = Store.put_run
+    monkeypatch.setattr(Store, "put_run", full)
+    with world.app() as app, pytest.raises(StoreError, match="is full"):
+        attach(app, "web", None, created=False)
+    assert (world.snapshot(), world.records()) == (before, records)
+    monkeypatch.undo()
+    with world.app() as app:
+        assert attach(app, "web", None, created=False).changed
