@@ -6,6 +6,7 @@ What tests count (points tried, runs, inputs, failures) is shown at the end of t
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,13 @@ from hypothesis import settings
 
 settings.register_profile("potnet", deadline=None)
 settings.load_profile("potnet")
+
+
+def pytest_configure() -> None:
+    """Signals have their effect, though a shell that runs this in the background has switched some off."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
