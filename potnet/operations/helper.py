@@ -111,9 +111,8 @@ def hosts(asked: Asked, bridge: str | None) -> list[tuple[Address, str]]:
     if site.store is not None:
         from potnet.operations.neighbours import neighbours
 
-        for network in site.own_networks(bridge):
-            for lease in neighbours(site.store, network):
-                found[lease.address.version, int(lease.address)] = lease.pot
+        for lease in neighbours(site.store, bridge if bridge is not None else str(site.shared)):
+            found[lease.address.version, int(lease.address)] = lease.pot
     return [(address_of(*key), found[key]) for key in sorted(found)]
 
 

@@ -164,11 +164,6 @@ class Site:
             if subnet is not None:
                 yield bridge.name, subnet
 
-    def own_networks(self, bridge: str | None) -> tuple[str, ...]:
-        """What the store calls the networks of a bridge of our own; of the public one for None."""
-        name = bridge if bridge is not None else self.shared
-        return tuple(s.name for b in self._bridges() if b.name == name for s in b.subnets)
-
     def _bridges(self) -> tuple[Bridge, ...]:
         return self.store.bridges() if self.store is not None else ()
 

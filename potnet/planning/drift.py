@@ -14,7 +14,7 @@ from potnet.host_state import AnchorRules, HostState, Listener
 from potnet.model import Bridge, Export, Lease, Run
 from potnet.planning import packet_filter as pf
 from potnet.planning.ownership import complete
-from potnet.planning.vnet import bridge_rules, networks6_of
+from potnet.planning.vnet import bridge_rules, host_rules, networks6_of
 from potnet.ruleset import NoRules, Ruleset
 
 
@@ -98,13 +98,9 @@ def routed(bridges: Iterable[Bridge], family: int = 4) -> bool:
 
 def shared_anchors(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
     """The anchors that all bridges share; ours only when they hold just this, since pot has them too."""
-    config, external = facts.config, facts.external
-    if external is None:
+    if facts.external is None:
         return ()
-    return (
-        (pf.nat_anchor(config), pf.source_nat(config, external)),
-        (pf.external_anchor(config), pf.external_isolation(config, external)),
-    )
+    return tuple((anchor, rules) for anchor, rules, _ in host_rules(facts.config, facts.external))
 
 
 def bridge_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Bridge], ...]:

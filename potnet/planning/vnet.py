@@ -115,7 +115,7 @@ def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ext
         _refuse_overlap(subnet.network, vnet, config, state)
     # A bridge that lacks something is in use: what it has by now does not go with what is added.
     new = bridge.interface not in state.interfaces
-    shared = () if vnet.others_up(bridge, state) else _host_rules(config, external)
+    shared = () if vnet.others_up(bridge, state) else host_rules(config, external)
     own = bridge_rules(bridge, vnet.networks6, config, external)
     steps = [*_load(shared, new), *_forward(bridge, vnet, external, state), *_load(own, new)]
     if new:
@@ -142,7 +142,7 @@ def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> lis
     ]
 
 
-def _host_rules(config: Config, external: str) -> tuple[WantedRules, ...]:
+def host_rules(config: Config, external: str) -> tuple[WantedRules, ...]:
     """What the first bridge needs, before it exists, so that it is never up without it."""
     return (
         (pf.nat_anchor(config), pf.source_nat(config, external), "pots reach out"),
@@ -237,7 +237,7 @@ def plan_reload(
     wanted: dict[str, Ruleset] = {}
     if up:
         # In the order in which a bridge comes up: on some hosts all else stands on the first.
-        both = (*_host_rules(config, external), *bridge_rules(bridge, vnet.networks6, config, external))
+        both = (*host_rules(config, external), *bridge_rules(bridge, vnet.networks6, config, external))
         wanted |= {anchor: rules for anchor, rules, _ in both}
     wanted |= {
         pf.pot_anchor(config, pot.name): pf.pot_rules(pot, bridge, config, external, vnet.networks6)
