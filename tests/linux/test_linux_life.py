@@ -51,7 +51,7 @@ def test_stop_ends_the_processes_of_a_pot_and_no_others(world: World) -> None:
     assert world.ask("wok", "tcp", world.address("wok"), 80) == world.address("wok")
     assert world.ask("outside", "tcp", HOST, 80) == OUTSIDE
     assert "epair0" not in world.run("ip", "link").out
-    processes = world.run("ps", "ax", "-o", "args").out
+    processes = world.run("ps", "axww", "-o", "args").out
     assert processes.count("talk.py serve") == 2
     assert "trap" not in processes
 

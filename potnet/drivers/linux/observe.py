@@ -54,6 +54,11 @@ ABSENT = (
     "ipv6: address not found",
 )
 _NO_FILE = ("No such file or directory", "Not a directory")
+#: What iproute2 says of a list that changed while the kernel gave it: something may be missing in it
+#: (RFC 3549; NLM_F_DUMP_INTR), so that it is to be asked for again.
+_INTERRUPTED = "Dump was interrupted"
+#: Each of them takes milliseconds, and other commands make a link in tens of them.
+_ATTEMPTS = 50
 #: ssh(1) itself failed: the command may not even have begun.
 _NO_CONNECTION = 255
 
@@ -160,9 +165,14 @@ class Observer:
         return self.run("nft", "-c", "-f", "-", stdin=transaction).code == 0
 
     def run(self, *argv: str, stdin: str | None = None) -> CommandResult:
-        """Run what only reads; raises CommandError when its program is missing."""
+        """Run what only reads; raises CommandError when its program is missing, or gives no whole answer."""
         command = Command(argv, stdin=stdin, changes_host=False)
-        result = self._executor.run(command)
+        for _ in range(_ATTEMPTS):
+            result = self._executor.run(command)
+            if _INTERRUPTED not in result.err:
+                break
+        else:
+            raise CommandError(command, result, hint="links come and go all the time: see ip monitor")
         if result.code == NOT_FOUND:
             raise CommandError(command, result, hint="is this a Linux host? install iproute2 and nftables")
         if result.code in (TIMED_OUT, _NO_CONNECTION):
