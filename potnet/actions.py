@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from netaddr import IPAddress
 
+from potnet.file_actions import FileAction
 from potnet.ruleset import NoRules, Redirection, Ruleset
 
 
@@ -244,122 +245,8 @@ class RunHook:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteFile:
-    """Writes a file where none is, in a directory that nobody else can change meanwhile."""
-
-    path: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class CopyLocal:
-    """Copies a file that lies where potnet runs to the host, with this mode (octal)."""
-
-    source: str
-    path: str
-    mode: str
-
-
-@dataclass(frozen=True, slots=True)
-class MoveFile:
-    """Renames; a link is renamed, not followed."""
-
-    source: str
-    destination: str
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveFile:
-    """Removes a file of a directory, unless the directory is a symbolic link."""
-
-    directory: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceFile:
-    """Moves a file into the place of another, if that is there and neither it nor the directory is a link."""
-
-    directory: str
-    name: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreFile:
-    """Gives a file that was set aside its name again, unless the directory is a symbolic link."""
-
-    directory: str
-    name: str
-    saved: str
-
-
-@dataclass(frozen=True, slots=True)
-class MakeDirectory:
-    path: str
-    mode: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unmount:
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class PrepareFilter:
     """Makes the packet filter's module available."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveDirectory:
-    """Removes a directory when it is empty."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveTree:
-    """Removes a directory with all that is in it, file flags and all, never across a mount."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    url: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyDigest:
-    """Fails unless the file's SHA-256 is this (hexadecimal)."""
-
-    path: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unpack:
-    """Extracts an archive of the host's into a directory."""
-
-    archive: str
-    directory: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnpackLocal:
-    """Extracts an archive that lies where potnet runs; never through a link in the directory."""
-
-    archive: str
-    directory: str
-
-
-@dataclass(frozen=True, slots=True)
-class CopyFile:
-    """Copies a file with its mode and owner."""
-
-    source: str
-    destination: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,27 +308,13 @@ Action = (
     | StopJail
     | RunInJail
     | RunHook
-    | WriteFile
-    | CopyLocal
-    | MoveFile
-    | RemoveFile
-    | ReplaceFile
-    | RestoreFile
-    | MakeDirectory
-    | RemoveDirectory
-    | RemoveTree
-    | Unmount
     | PrepareFilter
-    | Fetch
-    | VerifyDigest
-    | Unpack
-    | UnpackLocal
-    | CopyFile
     | CheckRules
     | LoadRules
     | SwitchFilter
     | SetBootVariable
     | FilterLocal
+    | FileAction
 )
 
 

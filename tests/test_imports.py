@@ -16,7 +16,7 @@ LAYERS = (
     ("model",),
     ("spans",),
     ("installation", "ruleset", "config_values", "config_files", "trust"),
-    ("host_state", "findings", "config_pot"),
+    ("host_state", "findings", "config_pot", "file_actions"),
     ("actions", "templates", "config", "executors.base"),
     ("drivers.base",),
     ("planning", "apply", "drivers", "executors", "store", "locks"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from potnet.actions import (
+from potnet.actions import RunHook
+from potnet.executors.base import Command, Limit
+from potnet.file_actions import (
     CopyFile,
     CopyLocal,
     MakeDirectory,
@@ -13,10 +15,8 @@ from potnet.actions import (
     RemoveFile,
     ReplaceFile,
     RestoreFile,
-    RunHook,
     WriteFile,
 )
-from potnet.executors.base import Command, Limit
 
 
 def commands(action: object, rename: str) -> tuple[Command, ...]:

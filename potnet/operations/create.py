@@ -10,20 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from potnet.actions import (
+from potnet.actions import Plan, Step
+from potnet.apply import Applied, apply
+from potnet.errors import PotnetError, UsageError
+from potnet.file_actions import (
     Fetch,
     MakeDirectory,
     MoveFile,
-    Plan,
     RemoveDirectory,
     RemoveFile,
     RemoveTree,
-    Step,
     Unpack,
     VerifyDigest,
 )
-from potnet.apply import Applied, apply
-from potnet.errors import PotnetError, UsageError
 from potnet.host_state import FileKind, Query
 from potnet.model import NetworkType, Pot, Resolver, Stack
 from potnet.operations.addresses import aliases_of, attach, check_aliases, check_resolver, private_bridge

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.actions import Plan, RemoveDirectory, RemoveFile, RemoveTree, Step
+from potnet.actions import Plan, Step
 from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
+from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree
 from potnet.host_state import FileKind, Query
 from potnet.model import PUBLIC, PUBLIC6, Pot, ResolverKind
 from potnet.operations.clearing import clear_up

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING
 from potnet.actions import (
     Action,
     CheckRules,
-    CopyFile,
     FilterLocal,
     LoadRules,
-    MoveFile,
     Plan,
     PrepareFilter,
-    RemoveFile,
     SetBootVariable,
     Step,
     SwitchFilter,
-    WriteFile,
 )
 from potnet.apply import apply
 from potnet.errors import PotnetError
+from potnet.file_actions import CopyFile, MoveFile, RemoveFile, WriteFile
 from potnet.host_state import FileKind, HostState, PacketFilter, Query
 from potnet.operations.common import FORWARDING
 from potnet.planning.prepare import anchor_calls, skips_loopback, with_anchors, with_setting

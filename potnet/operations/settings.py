@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from potnet.actions import CopyLocal, MakeDirectory, Plan, Step, UnpackLocal
+from potnet.actions import Plan, Step
 from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
+from potnet.file_actions import CopyLocal, MakeDirectory, UnpackLocal
 from potnet.host_state import FileKind, Query
 from potnet.model import HookKind, NetworkType, Pot, Subnet
 from potnet.operations.addresses import (

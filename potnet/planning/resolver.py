@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from potnet.actions import MakeDirectory, MoveFile, RemoveFile, ReplaceFile, RestoreFile, Step, WriteFile
+from potnet.actions import Step
 from potnet.errors import HostError
+from potnet.file_actions import MakeDirectory, MoveFile, RemoveFile, ReplaceFile, RestoreFile, WriteFile
 from potnet.host_state import FileKind, HostState, Traits
 from potnet.model import NetworkType, Pot, ResolverKind, Run
 from potnet.planning.jail import etc_of

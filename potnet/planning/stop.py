@@ -9,17 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from potnet.actions import (
-    DestroyInterface,
-    KillStates,
-    LoadAnchor,
-    Plan,
-    RemoveAddress,
-    Step,
-    StopJail,
-    Unmount,
-)
+from potnet.actions import DestroyInterface, KillStates, LoadAnchor, Plan, RemoveAddress, Step, StopJail
 from potnet.config import Config
+from potnet.file_actions import Unmount
 from potnet.host_state import HostState
 from potnet.model import Bridge, Run
 from potnet.planning import packet_filter as pf

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from potnet.actions import BringUp, DestroyInterface, MakeDirectory, Plan, Step
+from potnet.actions import BringUp, DestroyInterface, Plan, Step
+from potnet.file_actions import MakeDirectory
 from potnet.planning.together import side_by_side
 
 ACTIONS = st.sampled_from([BringUp("em0"), DestroyInterface("epair0a"), MakeDirectory("/x")])

@@ -12,21 +12,17 @@ from potnet.actions import (
     LoadAnchor,
     RemoveAddress,
     RemoveDefaultRoute,
-    RemoveFile,
-    RemoveTree,
-    ReplaceFile,
-    RestoreFile,
     RunHook,
     RunInJail,
     SolicitRouter,
     StopJail,
-    Unmount,
 )
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse import redirected_states
 from potnet.drivers.freebsd.render import Render, Renderer
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
+from potnet.file_actions import RemoveFile, RemoveTree, ReplaceFile, RestoreFile, Unmount
 from potnet.host_state import ActiveRedirection, AnchorRules, ExportTraffic, HostState, Query, Traits, Usage
 from potnet.ruleset import NoRules, Redirections, Ruleset
 

@@ -23,7 +23,6 @@ from potnet.actions import (
     CreateBridge,
     CreateEpair,
     DestroyInterface,
-    Fetch,
     FilterLocal,
     Jail,
     KeepRouter,
@@ -33,9 +32,7 @@ from potnet.actions import (
     PrepareFilter,
     RemoveAddress,
     RemoveDefaultRoute,
-    RemoveDirectory,
     RemoveMember,
-    RemoveTree,
     RunInJail,
     SetAddress,
     SetBootVariable,
@@ -46,13 +43,10 @@ from potnet.actions import (
     StartJail,
     StopJail,
     SwitchFilter,
-    Unmount,
-    Unpack,
-    UnpackLocal,
-    VerifyDigest,
 )
 from potnet.drivers import posix
 from potnet.executors.base import Command, Limit
+from potnet.file_actions import Fetch, RemoveDirectory, RemoveTree, Unmount, Unpack, UnpackLocal, VerifyDigest
 from potnet.model import BRIDGE_GROUP, GROUP
 from potnet.ruleset import (
     BridgeIsolation,

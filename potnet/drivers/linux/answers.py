@@ -9,16 +9,13 @@ from potnet.actions import (
     KillStates,
     LoadAnchor,
     RemoveAddress,
-    RemoveDirectory,
-    RemoveFile,
-    ReplaceFile,
-    RestoreFile,
     RunInJail,
     StopJail,
 )
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.observe import ABSENT, TRAITS
 from potnet.executors.base import NOT_FOUND, CommandResult
+from potnet.file_actions import RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile
 from potnet.ruleset import NoRules
 
 

@@ -13,10 +13,8 @@ from potnet.actions import (
     KillStates,
     LoadAnchor,
     RemoveAddress,
-    RemoveFile,
     StartJail,
     StopJail,
-    WriteFile,
 )
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
@@ -28,6 +26,7 @@ from potnet.drivers.linux.observe import ABSENT, Observer
 from potnet.drivers.linux.render import Ip, Renderer, batch, links_removed, written
 from potnet.drivers.linux.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
+from potnet.file_actions import RemoveFile, WriteFile
 from potnet.ruleset import NoRules
 
 #: Waits until pots have no processes, for three seconds at most.

@@ -9,20 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from potnet.actions import (
-    Action,
-    AddMember,
-    CreateBridge,
-    CreateEpair,
-    LoadAnchor,
-    MakeDirectory,
-    StartJail,
-)
+from potnet.actions import Action, AddMember, CreateBridge, CreateEpair, LoadAnchor, StartJail
 from potnet.drivers.linux.filter import Filter
 from potnet.drivers.linux.names import LONGEST_ALIAS, NAMESPACES, OWN_ETC, root_mark
 from potnet.drivers.linux.observe import BRIDGE_PORTS, Observer
 from potnet.drivers.linux.uplink import External, Uplink, arriving, external_link
 from potnet.errors import HostError
+from potnet.file_actions import MakeDirectory
 from potnet.ruleset import SourceNat
 
 #: Each tool and the Debian package that has it.

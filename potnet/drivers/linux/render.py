@@ -26,9 +26,7 @@ from potnet.actions import (
     MoveToJail,
     RemoveAddress,
     RemoveDefaultRoute,
-    RemoveDirectory,
     RemoveMember,
-    RemoveTree,
     RunInJail,
     SetAddress,
     SetForwarding,
@@ -49,6 +47,7 @@ from potnet.drivers.linux.names import (
 )
 from potnet.drivers.linux.observe import FORWARDING
 from potnet.executors.base import Command, Limit
+from potnet.file_actions import RemoveDirectory, RemoveTree
 
 #: Fills in a template by name with these values.
 Render = Callable[[str, dict[str, object]], str]
