@@ -143,10 +143,14 @@ class RemoveAddress:
 
 @dataclass(frozen=True, slots=True)
 class AcceptAdvertisements:
-    """Lets an interface of a jail configure itself from router advertisements (RFC 4862)."""
+    """Lets an interface of a jail configure itself from router advertisements (RFC 4862).
+
+    default_route: the router becomes the jail's.
+    """
 
     interface: str
     jail: str
+    default_route: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,17 @@ class Attachment:
         return tuple(address for _, address in self.leases)
 
     @property
+    def families(self) -> frozenset[int]:
+        """Those that it has: of its addresses, or IPv6 where it learns them."""
+        return frozenset(address.version for address in self.addresses) or frozenset({6})
+
+    @property
+    def network_type(self) -> NetworkType:
+        """That of its bridge."""
+        public = self.bridge in (PUBLIC, PUBLIC6)
+        return NetworkType.PUBLIC_BRIDGE if public else NetworkType.PRIVATE_BRIDGE
+
+    @property
     def host_end(self) -> str:
         return f"epair{self.unit}a"
 
@@ -228,7 +239,8 @@ class Pot:
 
     root: the jail's root directory on the host; root_made: create made it, so destroy removes it.
     command: run in the jail at start in place of /bin/sh /etc/rc; empty for that default.
-    attachments: for bridge types, in the order of the stack's families; aliases: for alias.
+    network_type: of its first network. attachments: for bridge types, those of each network in the order of
+    the stack's families; aliases: for alias.
     whole: no more while it is destroyed, and not before its create is done.
     """
 
@@ -257,6 +269,21 @@ class Pot:
     def leased(self) -> tuple[IPAddress, ...]:
         """All leased addresses of a bridged pot."""
         return tuple(address for a in self.attachments for address in a.addresses)
+
+    @property
+    def home(self) -> Attachment | None:
+        """The first that has addresses: exports lead there."""
+        return next((a for a in self.attachments if a.addresses), None)
+
+    @property
+    def bridges(self) -> tuple[str, ...]:
+        """The bridges that it is on; the public one, which may be two, once."""
+        names = dict.fromkeys(a.bridge for a in self.attachments)
+        return tuple(name for name in names if name != PUBLIC6 or PUBLIC not in names)
+
+    def leads_out(self, attachment: Attachment, family: int) -> bool:
+        """Whether its default route of a family is by this one: the first that has the family."""
+        return attachment == next((a for a in self.attachments if family in a.families), None)
 
 
 @dataclass(frozen=True, slots=True)

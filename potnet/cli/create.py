@@ -26,13 +26,18 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
     expose_value=False, help="The layout of its files; single is the only one.",
 )  # fmt: skip
 @click.option("-b", "--base", metavar="RELEASE", help="Unpack this release, such as 12.2, into the root.")
-@click.option("-N", "--network-type", type=click.Choice(NETWORK_TYPES), default="inherit", show_default=True)
+@click.option(
+    "-N", "--network-type", "network_types", type=click.Choice(NETWORK_TYPES), multiple=True,
+    help="Default: inherit. Repeatable for bridges; the first one has the default route.",
+)  # fmt: skip
 @click.option(
     "-i", "--ip", "addresses", multiple=True, metavar="auto|[IF|]ADDR",
-    help="An address, or auto for the lowest free one; repeatable for alias.",
+    help="An address, or auto for the lowest free one; repeatable.",
 )  # fmt: skip
 @click.option("-S", "--stack", type=click.Choice(STACKS), help="Default: network.stack of the configuration.")
-@click.option("-B", "--bridge", type=BRIDGE, help="The private bridge it is on.")
+@click.option(
+    "-B", "--bridge", "bridges", type=BRIDGE, multiple=True, help="A private bridge it is on; repeatable."
+)
 @click.option(
     "-d", "--dns", "resolver", metavar="RESOLVER", help="inherit (default), off, pot or custom:FILE.",
 )  # fmt: skip
@@ -45,10 +50,10 @@ def create(
     options: Options,
     pot: str | None,
     base: str | None,
-    network_type: str,
+    network_types: tuple[str, ...],
     addresses: tuple[str, ...],
     stack: str | None,
-    bridge: str | None,
+    bridges: tuple[str, ...],
     resolver: str | None,
     path: str | None,
     hostname: str | None,
@@ -61,13 +66,16 @@ def create(
     """
     from potnet.model import NetworkType, Stack
     from potnet.operations import create as operation
+    from potnet.operations.addresses import paired
 
+    (network_type, bridge), *more = paired([NetworkType(each) for each in network_types], bridges)
     request = operation.CreateRequest(
         name=pot,
-        network_type=NetworkType(network_type),
+        network_type=network_type,
         stack=Stack(stack) if stack else None,
         addresses=addresses,
         bridge=bridge,
+        more=tuple(more),
         resolver=resolver,
         hostname=hostname,
         path=path,

@@ -61,7 +61,7 @@ def _pot_view(imported: Imported) -> dict[str, Any]:
         "network_type": str(pot.network_type),
         "stack": str(pot.stack),
         "addresses": addresses,
-        "bridge": pot.attachments[0].bridge if pot.attachments else None,
+        "bridge": next(iter(pot.bridges), None),
         "exports": [
             {
                 "protocol": str(e.protocol),

@@ -84,6 +84,8 @@ def info_text(view: View) -> str:
         f"\tlevel : {view['level']}",
         f"\tnetwork_type : {view['network_type']}",
     ]
+    if len(view["bridges"]) > 1:
+        lines.append(f"\tbridges : {' '.join(view['bridges'])}")
     addresses = [_address(entry, view["network_type"]) for entry in view["addresses"]]
     if addresses:
         lines.append(f"\tip : {' '.join(addresses)}")
@@ -136,7 +138,7 @@ def list_text(views: list[View]) -> str:
             view["network_type"],
             view["stack"],
             " ".join(_address(entry, view["network_type"]) for entry in view["addresses"]),
-            view["bridge"] or "",
+            " ".join(view["bridges"]),
             exports_text(view),
         )
         for view in views

@@ -96,14 +96,40 @@ def _running_aliases(app: App) -> dict[Alias, str]:
     return {alias: run.pot.name for run in app.store.runs() for alias in run.pot.aliases}
 
 
-def attach(app: App, pot: Pot, bridge: str | None, values: Sequence[str]) -> Pot:
+#: What a pot is to be connected with: each network's type, and its bridge if that is a private one.
+Networks = Sequence[tuple[NetworkType, str | None]]
+
+
+def paired(types: Sequence[NetworkType], bridges: Sequence[str]) -> Networks:
+    """The -N and -B values as networks, in the order of -N; at least one. UsageError for a -B without its -N.
+
+    Each private-bridge has the next -B, and the last one all that are left.
+    """
+    found: list[tuple[NetworkType, str | None]] = []
+    left = list(bridges)
+    private = sum(kind is NetworkType.PRIVATE_BRIDGE for kind in types)
+    for kind in types or (NetworkType.INHERIT,):
+        if kind is not NetworkType.PRIVATE_BRIDGE:
+            found.append((kind, None))
+            continue
+        private -= 1
+        own = left[:1] if private else left
+        left = left[len(own) :]
+        found += [(kind, name) for name in own] or [(kind, None)]
+    if left:
+        named = ", ".join(dict.fromkeys(types)) or NetworkType.INHERIT
+        raise UsageError(f"-B is for -N private-bridge, not {named}")
+    return found
+
+
+def attach(app: App, pot: Pot, networks: Networks, values: Sequence[str]) -> Pot:
     """The pot with an epair for each bridge that it is on, addresses leased; in the caller's transaction."""
     if not pot.network_type.bridged:
         return pot
-    if pot.network_type is NetworkType.PRIVATE_BRIDGE:
-        bridges: tuple[Bridge, ...] = (private_bridge(app, str(bridge)),)
-    else:
-        bridges = public_bridges(app, pot.stack.families)
+    bridges: list[Bridge] = []
+    for kind, name in networks:
+        private = kind is NetworkType.PRIVATE_BRIDGE
+        bridges += [private_bridge(app, str(name))] if private else public_bridges(app, pot.stack.families)
     given = given_addresses(values, pot, bridges)
     busy = set(busy_units(app, "epair"))
     attachments: list[Attachment] = []
@@ -111,7 +137,7 @@ def attach(app: App, pot: Pot, bridge: str | None, values: Sequence[str]) -> Pot
         unit = app.store.free_unit("epair", busy)
         busy.add(unit)
         found = {
-            subnet.network.version: lease(app, pot.name, subnet, given.get(subnet.network.version, AUTO))
+            subnet.network.version: lease(app, pot.name, subnet, given.get(subnet.name, AUTO))
             for subnet in each.subnets
             if subnet.network.version in pot.stack.families
         }
@@ -127,28 +153,38 @@ def private_bridge(app: App, name: str) -> Bridge:
     return bridge
 
 
-def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) -> dict[int, str]:
-    """The -i values of a bridged pot by their families; UsageError for what its bridges do not take."""
-    given: dict[int, str] = {}
-    carried = {subnet.network.version for bridge in bridges for subnet in bridge.subnets}
+def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) -> dict[str, str]:
+    """The -i values of a bridged pot by the names of their networks; UsageError for what none takes."""
+    given: dict[str, str] = {}
     for value in dict.fromkeys(values):
         if value == AUTO:
             continue
-        family = parse_address(value).version
-        if family in given:
-            raise UsageError(f"{pot.network_type} takes one -i of each family", hint="see -N alias for more")
-        if family not in pot.stack.families:
+        address = parse_address(value)
+        if address.version not in pot.stack.families:
             raise UsageError(f"-i {value}: the stack of the pot is {pot.stack}", hint="choose another -S")
-        if family not in carried:
-            names = ", ".join(bridge.name for bridge in bridges)
+        name = _network_for(address, pot, bridges)
+        if name in given:
             raise UsageError(
-                f"-i {value}: {names} has no network of IPv{family} to lease from",
-                hint="IPv6 comes by SLAAC there: -i auto"
-                if pot.network_type is NetworkType.PUBLIC_BRIDGE
-                else "`potnet create-private-bridge -6` makes bridges that have one",
+                f"{given[name]} and {value}: a bridge takes one -i of each family",
+                hint="see -N alias for more",
             )
-        given[family] = value
+        given[name] = value
     return given
+
+
+def _network_for(address: IPAddress, pot: Pot, bridges: Sequence[Bridge]) -> str:
+    """The network of these bridges that an address is of: the smallest around it, else the first there is."""
+    carried = [subnet for bridge in bridges if (subnet := bridge.subnet(address.version)) is not None]
+    if not carried:
+        names = ", ".join(bridge.name for bridge in bridges)
+        raise UsageError(
+            f"-i {address}: {names} has no network of IPv{address.version} to lease from",
+            hint="IPv6 comes by SLAAC there: -i auto"
+            if pot.network_type is NetworkType.PUBLIC_BRIDGE
+            else "`potnet create-private-bridge -6` makes bridges that have one",
+        )
+    around = [subnet for subnet in carried if address in subnet.network]
+    return min(around or carried[:1], key=lambda subnet: subnet.network.size).name
 
 
 def lease(app: App, pot: str, subnet: Subnet, value: str) -> IPAddress:

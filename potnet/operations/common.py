@@ -220,12 +220,26 @@ def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
         if attachment.address6 is not None:
             variables.append(("_POT_IP6", str(attachment.address6)))
         variables.append(("_POT_BRIDGE", attachment.bridge))
+    variables += _further_networks(pot)
     for number, alias in enumerate(pot.aliases):
         variables.append((f"_POT_IP_{number}", str(alias.address)))
         variables.append((f"_POT_NIC_{number}", alias.interface))
     if jid is not None:
         variables.append(("_POT_JID", str(jid)))
     return tuple(variables)
+
+
+def _further_networks(pot: Pot) -> list[tuple[str, str]]:
+    """The variables of a pot on several bridges, with the number of each, the first being 0."""
+    if len(pot.bridges) < 2:
+        return []
+    found = []
+    for number, bridge in enumerate(pot.bridges):
+        attachment = next(a for a in pot.attachments if a.bridge == bridge)
+        found += [(f"_POT_BRIDGE_{number}", bridge), (f"_POT_NIC_{number}", attachment.jail_end)]
+        for name, address in (("IP", attachment.address), ("IP6", attachment.address6)):
+            found += [(f"_POT_{name}_{number}", str(address))] if address is not None else []
+    return found
 
 
 def overlap(one: str, other: str) -> bool:

@@ -25,7 +25,14 @@ from potnet.file_actions import (
 )
 from potnet.host_state import FileKind, Query
 from potnet.model import NetworkType, Pot, Resolver, Stack
-from potnet.operations.addresses import aliases_of, attach, check_aliases, check_resolver, private_bridge
+from potnet.operations.addresses import (
+    Networks,
+    aliases_of,
+    attach,
+    check_aliases,
+    check_resolver,
+    private_bridge,
+)
 from potnet.operations.common import (
     check_hostname,
     check_name,
@@ -46,19 +53,28 @@ _RELEASE = re.compile(r"([0-9]{1,3}\.[0-9]{1,3})(?:-RELEASE)?")
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """What ``create`` was asked for. addresses: the -i values; resolver: the -d value; None: the default."""
+    """What ``create`` was asked for. addresses: the -i values; resolver: the -d value; None: the default.
+
+    more: further networks, each by its type, and its bridge if that is a private one.
+    """
 
     name: str | None = None
     network_type: NetworkType = NetworkType.INHERIT
     stack: Stack | None = None
     addresses: tuple[str, ...] = ()
     bridge: str | None = None
+    more: Networks = ()
     resolver: str | None = None
     hostname: str | None = None
     path: str | None = None
     base: str | None = None
     command: str | None = None
     boot: bool = False
+
+    @property
+    def networks(self) -> Networks:
+        """All of them, that of the default route first."""
+        return ((self.network_type, self.bridge), *self.more)
 
 
 def create(app: App, request: CreateRequest) -> Pot:
@@ -150,31 +166,41 @@ def _release(text: str | None) -> str | None:
 
 
 def _check_network(app: App, request: CreateRequest, pot: Pot) -> None:
-    kind = request.network_type
-    if request.bridge is not None and kind is not NetworkType.PRIVATE_BRIDGE:
-        raise UsageError(f"-B is for -N private-bridge, not {kind}")
-    if kind is NetworkType.INHERIT and request.addresses:
+    if request.network_type is NetworkType.INHERIT and request.addresses:
         raise UsageError("-N inherit uses the host's addresses: -i has no place there")
-    if kind is NetworkType.ALIAS:
+    if request.network_type is NetworkType.ALIAS:
         check_aliases(app, pot)
-    if kind is NetworkType.PRIVATE_BRIDGE:
-        _check_private(app, request, pot)
+    seen: set[tuple[NetworkType, str | None]] = set()
+    for network in request.networks:
+        kind, bridge = network
+        if not kind.bridged and request.more:
+            raise UsageError(
+                f"-N {kind} shares the host's network: it cannot stand beside another",
+                hint="a pot has either, or any number of bridges",
+            )
+        if bridge is not None and kind is not NetworkType.PRIVATE_BRIDGE:
+            raise UsageError(f"-B is for -N private-bridge, not {kind}")
+        if kind is NetworkType.PRIVATE_BRIDGE:
+            _check_private(app, bridge, pot)
+        if network in seen:
+            raise UsageError(f"{bridge or 'the public bridge'} is given twice", hint="once is enough")
+        seen.add(network)
 
 
-def _check_private(app: App, request: CreateRequest, pot: Pot) -> None:
-    if request.bridge is None:
+def _check_private(app: App, bridge: str | None, pot: Pot) -> None:
+    if bridge is None:
         raise UsageError(
             "-N private-bridge needs a bridge", hint="-B BRIDGE; create-private-bridge makes one"
         )
-    if private_bridge(app, request.bridge).network6 is not None:
+    if private_bridge(app, bridge).network6 is not None:
         return
     if pot.stack is Stack.IPV6:
         raise PotnetError(
-            f"private bridge {request.bridge} carries IPv4 only",
+            f"private bridge {bridge} carries IPv4 only",
             hint="choose -S ipv4 or -S dual, or a bridge made with create-private-bridge -6",
         )
     if pot.stack is Stack.DUAL:
-        app.notify(f"private bridge {request.bridge} carries IPv4 only: the pot has no IPv6 there")
+        app.notify(f"private bridge {bridge} carries IPv4 only: the pot has no IPv6 there")
 
 
 def _reserve(app: App, request: CreateRequest, draft: Pot) -> Pot:
@@ -182,7 +208,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot) -> Pot:
     define_public_network(app)
     pot = replace(draft, hostname=draft.hostname or draft.name, whole=False)
     check_resolver(app, pot)
-    pot = attach(app, pot, request.bridge, request.addresses)
+    pot = attach(app, pot, request.networks, request.addresses)
     app.store.add_pot(pot)
     return pot
 

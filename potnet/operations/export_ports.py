@@ -132,7 +132,7 @@ def _check_loopback(app: App, state: HostState) -> None:
 def _apply(app: App, run: Run, changed: Pot, state: HostState) -> None:
     """Put the new rules in force and end the connections of what is no more exported."""
     define_public_network(app)
-    bridge = require_bridge(app, changed.attachments[0].bridge)
+    bridge = require_bridge(app, run.pot.home.bridge if run.pot.home is not None else "")
     external = external_interface(app, state)
     external = check_external(external, state)
     # The rules in force are those of the addresses that the pot was started with.

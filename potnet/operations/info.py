@@ -62,6 +62,7 @@ def pot_view(
         "stack": str(pot.stack),
         "addresses": _addresses(network, known, state),
         "bridge": pot.attachments[0].bridge if pot.attachments else None,
+        "bridges": list(pot.bridges),
         "mac": pot.attachments[0].mac if pot.attachments else None,
         "resolver": str(pot.resolver.kind),
         "exports": [

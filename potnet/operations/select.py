@@ -53,7 +53,7 @@ def check_needs(app: App, pot: Pot) -> None:
     )
     if server is None:
         raise PotnetError(f"{pot.name} has its resolver in the pot {name}, which does not exist", hint)
-    if server.ipv4 != address:
+    if address not in server.leased:
         raise PotnetError(f"the pot {name} has not the resolvers' address {address}", hint)
 
 

@@ -91,9 +91,9 @@ def _with_address(app: App, pot: Pot, values: tuple[str, ...], active: bool) -> 
     for attachment in pot.attachments:
         for address in attachment.addresses:
             family = address.version
-            value = given.get(family, AUTO if AUTO in values else str(address))
             subnet = bridges[attachment.bridge].subnet(family)
             if subnet is not None:
+                value = given.get(subnet.name, AUTO if AUTO in values else str(address))
                 found = _other_address(app, pot.name, subnet, address, value, active)
                 attachment = (
                     replace(attachment, address=found) if family == 4 else replace(attachment, address6=found)

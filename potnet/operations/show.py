@@ -41,12 +41,12 @@ def _redirections(app: App, pot: Pot) -> list[View]:
     """What the filter redirects to a pot from outside: the rules for other pots and the host itself aside."""
     from potnet.planning import packet_filter as pf
 
-    if not pot.leased:
+    if pot.home is None:
         return []
     run = app.store.run(pot.name)
     external = external_interface(app, app.driver.observe(Query(external=not app.config.external_interface)))
     expected = Redirections(
-        require_bridge(app, pot.attachments[0].bridge).interface,
+        require_bridge(app, pot.home.bridge).interface,
         app.config.network,
         pf.outlets(app.config, external) if external else (),
         pf.redirections(run.pot if run else pot),

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from netaddr import IPAddress
 
 from potnet.actions import (
-    AcceptAdvertisements,
     AddAlias,
     AddDefaultRoute,
     AddMember,
@@ -26,7 +25,7 @@ from potnet.actions import (
 from potnet.config import Config
 from potnet.findings import Finding, Kind
 from potnet.host_state import FileKind, HostState, Interface, InterfaceAddress, JailNetwork, Traits
-from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Run
+from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot, Run
 from potnet.planning import start, vnet
 from potnet.planning.drift import Drift, Facts, bridge_anchors, pot_anchors, rules_drift
 from potnet.planning.jail import etc_of, jail_of
@@ -169,7 +168,8 @@ def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
                 yield from _attachment(run, attachment, bridge, network, facts, state)
         yield from _loopback(run, state)
     for anchor, rules, run in pot_anchors(facts):
-        yield from rules_drift(anchor, rules, state, run.pot.name, run.pot.attachments[0].bridge)
+        home = run.pot.home.bridge if run.pot.home is not None else None
+        yield from rules_drift(anchor, rules, state, run.pot.name, home)
     for run in facts.active:
         yield from _files(run, state.traits, state)
 
@@ -248,27 +248,33 @@ def _broken_epair(
         _join(bridge, own.host_end, config),
         Step(MoveToJail(own.jail_end, pot.name, pot.root)),
         *_learning(run, own),
-        *(Step(_set(wanted, own.jail_end, pot.name)) for wanted, _ in _addresses(own, bridge)),
-        *(step for _, gateway in _addresses(own, bridge) for step in _route(run, gateway, network)),
+        *(Step(_set(wanted, own.jail_end, pot.name)) for wanted, _ in _addresses(pot, own, bridge)),
+        *(step for _, gateway in _addresses(pot, own, bridge) for step in _route(run, gateway, network)),
     )
     return Drift(finding, steps)
 
 
-def _addresses(own: Attachment, bridge: Bridge) -> list[tuple[InterfaceAddress, IPAddress]]:
-    """A pot's own addresses on a bridge, each with its gateway."""
+def _addresses(pot: Pot, own: Attachment, bridge: Bridge) -> list[tuple[InterfaceAddress, IPAddress | None]]:
+    """A pot's own addresses on a bridge, each with its gateway where that is the pot's way to the outside."""
     pairs = ((address, bridge.subnet(address.version)) for address in own.addresses)
-    return [(InterfaceAddress(a, s.network.prefixlen), s.gateway) for a, s in pairs if s is not None]
+    return [
+        (InterfaceAddress(a, s.network.prefixlen), s.gateway if pot.leads_out(own, a.version) else None)
+        for a, s in pairs
+        if s is not None
+    ]
 
 
 def _learning(run: Run, own: Attachment) -> tuple[Step, ...]:
     """What lets an end without addresses find some."""
     if own.addresses:
         return ()
-    return (Step(AcceptAdvertisements(own.jail_end, run.pot.name), None, "SLAAC"),)
+    return (Step(start.learning(run.pot, own), None, "SLAAC"),)
 
 
-def _route(run: Run, gateway: IPAddress, network: JailNetwork) -> tuple[Step, ...]:
+def _route(run: Run, gateway: IPAddress | None, network: JailNetwork) -> tuple[Step, ...]:
     """Sets the default route, in the place of one that is there."""
+    if gateway is None:
+        return ()
     family = gateway.version
     remove = (Step(RemoveDefaultRoute(family, run.pot.name)),) if family in network.gateways else ()
     return (*remove, Step(AddDefaultRoute(gateway, run.pot.name)))
@@ -286,16 +292,16 @@ def _inside(
             interface=inside.name,
         )  # fmt: skip
         yield Drift(finding, (Step(SetMac(inside.name, own.mac, pot), None, "the pot's own"),))
-    for wanted, gateway in _addresses(own, bridge):
-        there = network.gateways.get(gateway.version)
+    for wanted, gateway in _addresses(run.pot, own, bridge):
+        there = network.gateways.get(wanted.address.version)
         if wanted not in inside.addresses:
             beside = bool(_others(wanted, inside))
             steps = [Step(_set(wanted, inside.name, pot, beside))]
-            if not beside and there == gateway:
+            if not beside and gateway is not None and there == gateway:
                 # The route may go as the address is set, or have stayed behind and lead nowhere.
                 steps += _route(run, gateway, network)
             yield Drift(_address_finding(wanted, inside, pot, bridge.name), tuple(steps))
-        if there != gateway:
+        if gateway is not None and there != gateway:
             finding = Finding(
                 Kind.ROUTE_DIFFERS if there else Kind.ROUTE_MISSING, f"default route by {gateway}",
                 f"by {there}" if there else "none", "repair sets it", pot=pot, bridge=bridge.name,

@@ -79,8 +79,7 @@ class Facts:
 
     def rules_of(self, run: Run) -> Ruleset:
         """What the anchor of a running pot is to hold."""
-        home = next((a.bridge for a in run.pot.attachments if a.addresses), "")
-        bridge = self.bridge(home)
+        bridge = self.bridge(run.pot.home.bridge) if run.pot.home is not None else None
         if bridge is None or self.external is None:
             return NoRules()
         return pf.pot_rules(run.pot, bridge, self.config, self.external, self.networks6)

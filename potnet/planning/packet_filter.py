@@ -91,14 +91,14 @@ def bridge_isolation(
 
 
 def redirections(pot: Pot) -> tuple[Redirection, ...]:
-    """A pot's exports that have a host port, for each of its leased addresses; empty if it needs none.
+    """A pot's exports that have a host port, for each of its addresses on its first bridge; empty if none.
 
     From the host itself, by loopback, only those of IPv4 are reached: ::1 is translated by neither platform.
     """
     return tuple(
         Redirection(e.protocol, e.host_port, address, e.pot_port, e.loopback and address.version == 4)
         for e in pot.exports
-        for address in pot.leased
+        for address in (pot.home.addresses if pot.home is not None else ())
         if e.host_port is not None
     )
 

@@ -129,7 +129,8 @@ def loopback_only(text: str) -> bool:
 
 def notices(pot: Pot, text: str | None) -> tuple[str, ...]:
     """What a user should know of the resolver before the pot runs."""
-    if pot.resolver.kind is ResolverKind.POT and pot.network_type is NetworkType.PRIVATE_BRIDGE:
+    types = {a.network_type for a in pot.attachments}
+    if pot.resolver.kind is ResolverKind.POT and types == {NetworkType.PRIVATE_BRIDGE}:
         return (
             f"the resolver of {pot.name} is a pot on the public bridge, from which its private bridge keeps "
             "it apart: use `potnet set -d custom:FILE`",

@@ -166,12 +166,18 @@ def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[S
             if subnet is not None:
                 prefix = subnet.network.prefixlen
                 steps.append(Step(SetAddress(attachment.jail_end, address, prefix, pot.name)))
-                steps.append(Step(AddDefaultRoute(subnet.gateway, pot.name)))
+                if pot.leads_out(attachment, address.version):
+                    steps.append(Step(AddDefaultRoute(subnet.gateway, pot.name)))
         if not attachment.addresses:
-            steps.append(Step(AcceptAdvertisements(attachment.jail_end, pot.name), None, "SLAAC"))
+            steps.append(Step(learning(pot, attachment), None, "SLAAC"))
             if state.traits.own_programs and _has_rtsol(pot, state):
                 steps.append(Step(SolicitRouter(attachment.jail_end, pot.name)))
     return steps
+
+
+def learning(pot: Pot, attachment: Attachment) -> AcceptAdvertisements:
+    """What lets an end without addresses find some."""
+    return AcceptAdvertisements(attachment.jail_end, pot.name, pot.leads_out(attachment, 6))
 
 
 def _has_rtsol(pot: Pot, state: HostState) -> bool:
@@ -179,10 +185,9 @@ def _has_rtsol(pot: Pot, state: HostState) -> bool:
 
 
 def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
-    attachment = next((a for a in pot.attachments if a.addresses), None)
-    if attachment is None or around.external is None:
+    if pot.home is None or around.external is None:
         return []
-    bridge, networks6 = around.bridges[attachment.bridge], around.vnet.networks6
+    bridge, networks6 = around.bridges[pot.home.bridge], around.vnet.networks6
     rules = pf.pot_rules(pot, bridge, config, around.external, networks6)
     if rules == NoRules():
         return []

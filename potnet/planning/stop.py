@@ -40,9 +40,9 @@ def plan_stop(
 
 def _exports(run: Run, bridges: Mapping[str, Bridge], config: Config) -> list[Step]:
     gone = pf.redirections(run.pot)
-    if not gone:
+    if not gone or run.pot.home is None:
         return []
-    bridge = bridges.get(run.pot.attachments[0].bridge)
+    bridge = bridges.get(run.pot.home.bridge)
     held = Redirections(bridge.interface if bridge else "", config.network, (), gone)
     return [
         Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules(), held)),

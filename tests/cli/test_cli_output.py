@@ -75,7 +75,8 @@ POT: dict[str, Any] = {
     "addresses": [
         {"family": 4, "address": "10.192.0.10", "prefix": 10, "interface": "epair0b", "network": "public"}
     ],
-    "bridge": "public", "mac": "02:00:00:00:00:01", "resolver": "inherit", "exports": [],
+    "bridge": "public", "bridges": ["public"], "mac": "02:00:00:00:00:01", "resolver": "inherit",
+    "exports": [],
     "root": "/opt/potnet/jails/casserole4/m", "interfaces": [], "jid": None, "type": "single", "level": 0,
     "base": "12.2", "hostname": "casserole4", "boot": False, "command": [],
     "redirections": [], "usage": {"disk": None, "virtual_memory": None, "physical_memory": None},

@@ -26,6 +26,7 @@ def test_create_takes_the_letters_of_pot(stage: Any, potnet: Callable[..., Any])
         "stack": Stack.DUAL,
         "addresses": ("em0|192.168.178.200", "2a00::80"),
         "bridge": None,
+        "more": (),
         "resolver": "off",
         "hostname": "h",
         "path": "/r",
@@ -41,6 +42,7 @@ def test_create_leaves_open_what_was_not_given(stage: Any, potnet: Callable[...,
     request = vars(stage.call[1][0])
     assert request.pop("network_type") is NetworkType.INHERIT
     assert request.pop("addresses") == ()
+    assert request.pop("more") == ()
     assert request.pop("boot") is False
     assert set(request.values()) == {None}
 
@@ -51,6 +53,17 @@ def test_long_options(stage: Any, potnet: Callable[..., Any]) -> None:
     assert potnet(*line.split(), "--bridge", "stove", "--dns", "pot", "--no-boot").code == 0
     request = stage.call[1][0]
     assert (request.name, request.bridge, request.resolver) == ("c", "stove", "pot")
+
+
+def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
+    stage.answers["create"] = POT
+    line = "create -N private-bridge -B stove -N public-bridge -N private-bridge -B oven -B grill"
+    assert potnet(*line.split()).code == 0
+    request = stage.call[1][0]
+    private, public = NetworkType.PRIVATE_BRIDGE, NetworkType.PUBLIC_BRIDGE
+    assert (request.network_type, request.bridge) == (private, "stove")
+    assert request.more == ((public, None), (private, "oven"), (private, "grill"))
+    assert potnet("create", "-N", "public-bridge", "-B", "stove").code == 2
 
 
 @pytest.mark.parametrize(

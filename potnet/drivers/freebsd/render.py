@@ -154,9 +154,11 @@ class Renderer:
 
     @_commands.register
     def _(self, action: AcceptAdvertisements) -> tuple[Command, ...]:
+        # ifconfig(8): with no_radr the router is not added to the default router list.
+        apart = () if action.default_route else ("no_radr",)
         return _one(
             "ifconfig", "-j", action.jail, action.interface,
-            "inet6", "accept_rtadv", "auto_linklocal", "-ifdisabled", "up",
+            "inet6", "accept_rtadv", *apart, "auto_linklocal", "-ifdisabled", "up",
         )  # fmt: skip
 
     @_commands.register

@@ -177,7 +177,10 @@ class Renderer:
         # 2: even where IPv6 is forwarded (ip-sysctl), which a pot may inherit from the host.
         accept = setting6(action.interface, "accept_ra")
         enter = entering(action.jail)
+        alone = setting6(action.interface, "accept_ra_defrtr")
+        apart = () if action.default_route else (Command((*enter, "tee", alone), stdin="0\n"),)
         return (
+            *apart,
             Command((*enter, "tee", accept), stdin="2\n"),
             *_ip(
                 f"link set dev {action.interface} addrgenmode eui64",

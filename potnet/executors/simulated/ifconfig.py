@@ -258,6 +258,8 @@ _PARAMETERS: dict[str, tuple[bool, Callable[[World, Interface, str], None]]] = {
     "-private": (True, _private(False)),
     "accept_rtadv": (False, _nd6("ACCEPT_RTADV", True)),
     "-accept_rtadv": (False, _nd6("ACCEPT_RTADV", False)),
+    "no_radr": (False, _nd6("NO_RADR", True)),
+    "-no_radr": (False, _nd6("NO_RADR", False)),
     "auto_linklocal": (False, _nd6("AUTO_LINKLOCAL", True)),
     "-auto_linklocal": (False, _nd6("AUTO_LINKLOCAL", False)),
     "ifdisabled": (False, _nd6("IFDISABLED", True)),

@@ -67,6 +67,6 @@ def _configure(world: World, interface: Interface) -> None:
         interface.inet6.append(Address(address, 64, autoconf=True))
     interface.advertised = _HEARD
     world.save(interface)
-    if world.route("default", 6, interface.vnet) is None:
+    if "NO_RADR" not in interface.nd6 and world.route("default", 6, interface.vnet) is None:
         gateway = f"{world.facts.router6_link}%{interface.name}"
         world.save_route(Route("default", gateway, interface.name, static=False), 6, interface.vnet)
