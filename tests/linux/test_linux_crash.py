@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from linux_world import World
 
-#: In each of so many worlds at once; 204 starts and stops in all.
-ROUNDS, WORLDS = 17, 6
 #: Seconds; a start takes about as long as this.
 LONGEST = 0.12
 
@@ -24,18 +23,21 @@ def several(world: World) -> dict[str, str]:
     return world.snapshot()
 
 
-def test_killed_at_random_moments(world: World) -> None:
-    with ThreadPoolExecutor(WORLDS) as pool:
-        killed = list(pool.map(kill_at_random, range(WORLDS)))
-    assert sum(killed) > ROUNDS * WORLDS / 2
+@pytest.mark.parametrize(
+    ("worlds", "rounds"), [(2, 3), pytest.param(6, 17, marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_killed_at_random_moments(world: World, worlds: int, rounds: int) -> None:
+    with ThreadPoolExecutor(worlds) as pool:
+        killed = list(pool.map(kill_at_random, range(worlds), [rounds] * worlds))
+    assert sum(killed) > rounds * worlds / 2
 
 
-def kill_at_random(seed: int) -> int:
+def kill_at_random(seed: int, rounds: int) -> int:
     """Cut starts and stops off, each of which the same command then finishes; how many were."""
     killed, chance = 0, random.Random(seed)
     with World() as world:
         before, leases = several(world), world.facts("show")
-        for round_ in range(ROUNDS):
+        for round_ in range(rounds):
             name = ("wok", "pan", "lid")[round_ % 3]
             for verb in ("start", "stop"):
                 cut = world.try_potnet(verb, name, kill_after=chance.uniform(0, LONGEST))

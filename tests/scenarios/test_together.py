@@ -82,7 +82,7 @@ def test_one_that_cannot_start_keeps_no_other_from_it(world: World) -> None:
     assert [run.pot.name for run in world.records()["runs"]] == ["casserole", "lid", "wok"]
 
 
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
 @both_hosts
 def test_a_command_that_fails_once_fails_one_pot_at_most(world: World, after: bool) -> None:
     four(world)
