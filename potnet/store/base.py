@@ -7,7 +7,7 @@ A network is known by name: ``public``, or that of the private bridge it was car
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from netaddr import IPAddress, IPNetwork
@@ -29,6 +29,9 @@ class Ipam(Protocol):
         self, network: str, pot: str, address: IPAddress | None = None, beside: Iterable[Span] = ()
     ) -> IPAddress:
         """Lease `address`, or the lowest free one that is in none of the spans `beside`, to a pot."""
+
+    def reserve_each(self, network: str, pots: Sequence[str]) -> None:
+        """Lease the lowest free addresses, one to each of these pots in their order: all of them or none."""
 
     def reserve_excluded(self, network: str, pot: str, address: IPAddress) -> IPAddress:
         """Lease an excluded address to the one pot that may have it (the DNS server)."""

@@ -6,7 +6,7 @@ Every sqlite3 error leaves here as a `StoreError` with a hint, so that no caller
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -112,6 +112,13 @@ class Database:
         """Run one changing statement; returns how many rows it changed."""
         try:
             return self._connection.execute(sql, values).rowcount
+        except FAILURES as error:
+            raise trouble(self._place, error) from error
+
+    def change_each(self, sql: str, rows: Iterable[Row]) -> None:
+        """Run one changing statement for each of many rows."""
+        try:
+            self._connection.executemany(sql, rows)
         except FAILURES as error:
             raise trouble(self._place, error) from error
 

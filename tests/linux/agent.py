@@ -133,9 +133,9 @@ def _wait_for_orphans() -> None:
             os.waitpid(-1, 0)
 
 
-def run(argv: list[str], text: str) -> dict[str, Any]:
+def run(argv: list[str], text: str, patience: float) -> dict[str, Any]:
     """Run any command to its end."""
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, timeout=patience)
     return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
 
 

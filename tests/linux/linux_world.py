@@ -123,9 +123,9 @@ class World:
         """What potnet answers in JSON."""
         return json.loads(self.potnet("-o", "json", *argv))
 
-    def run(self, *argv: str, stdin: str = "") -> Answer:
-        """Run a command in the host's namespace."""
-        return Answer(**self._ask("run", argv=argv, text=stdin))
+    def run(self, *argv: str, stdin: str = "", patience: float = 60) -> Answer:
+        """Run a command in the host's namespace. patience: seconds until it is given up."""
+        return Answer(**self._ask("run", argv=argv, text=stdin, patience=patience))
 
     def within(self, name: str | None, *argv: str) -> tuple[str, ...]:
         """A command in a namespace; None for the host's."""

@@ -55,6 +55,22 @@ def test_a_refusal_says_why(store: Store, address: str, message: str) -> None:
         assert refused.value.hint
 
 
+def test_many_take_the_lowest_addresses_in_their_order(store: Store) -> None:
+    store.define_network("tiny", IPNetwork("192.0.2.0/27"), [IPAddress("192.0.2.1")])
+    store.reserve("tiny", "early", IPAddress("192.0.2.4"))
+    assert store.carve("tiny", "part", 2) == IPNetwork("192.0.2.8/29")
+    store.reserve_each("tiny", ["a", "b", "c", "d", "e", "f"])
+    taken = {int(lease.address) & 255: lease.pot for lease in store.leases("tiny")}
+    assert taken == {2: "a", 3: "b", 4: "early", 5: "c", 6: "d", 7: "e", 16: "f"}
+    assert str(store.next_free("tiny")) == "192.0.2.17"
+    before = store.leases("tiny"), store.counts("tiny")
+    with pytest.raises(PotnetError, match="network tiny is full"):
+        store.reserve_each("tiny", ["g"] * 20)
+    assert (store.leases("tiny"), store.counts("tiny")) == before
+    store.reserve_each("tiny", [])
+    assert store.leases("tiny") == before[0]
+
+
 def test_a_full_network_says_so(store: Store) -> None:
     store.define_network("tiny", IPNetwork("192.0.2.0/29"), [IPAddress("192.0.2.1")])
     for number in range(5):

@@ -1,0 +1,139 @@
+"""The table of the benchmark: what was measured, beside what, and whether that is as it is to be."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+WIDTH = 116
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure. floor: what it is measured against, which `against` describes; None for a figure by itself.
+
+    bound: what the figure is to reach, as a multiple of the floor if there is one. held: what the exit code
+    holds it to where that is out of reach, for the reason in `why`. at_least: more is better. unit: of both.
+    """
+
+    part: str
+    what: str
+    figure: float
+    unit: str
+    bound: float
+    floor: float | None = None
+    against: str = ""
+    at_least: bool = False
+    held: float | None = None
+    why: str = ""
+
+    @property
+    def value(self) -> float:
+        """What is compared with the bound."""
+        if self.floor is None:
+            return self.figure
+        return self.figure / self.floor if self.floor else float("inf")
+
+    def meets(self, bound: float) -> bool:
+        return self.value >= bound if self.at_least else self.value <= bound
+
+    @property
+    def verdict(self) -> str:
+        """``yes``, ``no``, or ``out of reach`` for what is no worse than it can be."""
+        if self.meets(self.bound):
+            return "yes"
+        if self.held is not None and self.meets(self.held):
+            return "out of reach"
+        return "no"
+
+
+@dataclass
+class Table:
+    """Rows in their order. left_out: what this machine cannot do, and why; notes: what figures rest on."""
+
+    rows: list[Row] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def met(self) -> bool:
+        return all(row.verdict != "no" for row in self.rows)
+
+    def text(self) -> str:
+        rows = [_cells(row) for row in self.rows]
+        head = ("what", "measured", "beside", "ratio", "to reach", "reached")
+        shown = tabulate(rows, headers=head, tablefmt="simple", disable_numparse=True)
+        lines = [", ".join(f"{what} {value}" for what, value in machine().items()), "", shown, ""]
+        lines += _paragraphs("Beside what", (f"{r.what}: {r.against}" for r in self.rows if r.against))
+        unreached = (f"{r.what}: {r.why}" for r in self.rows if r.verdict == "out of reach")
+        lines += _paragraphs("Out of reach", unreached)
+        lines += _paragraphs("Notes", self.notes)
+        lines += _paragraphs("Left out", self.left_out)
+        return "\n".join(lines)
+
+    def json(self) -> str:
+        rows = [asdict(row) | {"value": row.value, "verdict": row.verdict} for row in self.rows]
+        view: dict[str, Any] = {
+            "machine": machine(),
+            "rows": rows,
+            "notes": self.notes,
+            "left_out": self.left_out,
+        }
+        return json.dumps(view, indent=2)
+
+
+def machine() -> dict[str, str]:
+    """What the figures are from, without its name."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release().partition('-')[0]}",
+    }
+
+
+def _cells(row: Row) -> Sequence[str]:
+    sign = "" if row.unit == "commands" else ("≥ " if row.at_least else "≤ ")
+    by_ratio = row.floor is not None and row.unit != "commands"
+    bound = f"{row.bound:g}×" if by_ratio else _shown(row.bound if row.floor is None else row.floor, row.unit)
+    return (
+        row.what,
+        _shown(row.figure, row.unit),
+        "" if row.floor is None else _shown(row.floor, row.unit),
+        f"{row.value:.2f}×" if by_ratio else "",
+        f"{sign}{bound}",
+        row.verdict,
+    )
+
+
+def _shown(value: float, unit: str) -> str:
+    if unit == "ms":
+        return f"{value:.1f} ms" if value < 100 else f"{value:,.0f} ms"
+    if unit == "µs":
+        return f"{value:,.0f} µs"
+    return f"{value:,.0f} {unit}".replace("/s", "a second")
+
+
+def _paragraphs(title: str, texts: Iterable[str]) -> list[str]:
+    found = list(dict.fromkeys(texts))
+    if not found:
+        return []
+    wrapped = (
+        textwrap.fill(text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+        for text in found
+    )
+    return [f"{title}:", *wrapped, ""]
+
+
+def save(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n", "utf-8")

@@ -1,0 +1,49 @@
+"""The table of the benchmark, and those of its figures that no busy machine changes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rows import Row, Table
+
+BENCH = Path(__file__).with_name("bench")
+
+
+def row(figure: float, **more: float | bool | str | None) -> Row:
+    return Row("part", "thing", figure, "ms", **({"bound": 1.5} | more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [
+        (row(15, floor=10), "yes"),
+        (row(16, floor=10), "no"),
+        (row(16, floor=10, held=2.0), "out of reach"),
+        (row(21, floor=10, held=2.0), "no"),
+        (row(1.5), "yes"),
+        (row(1.4, at_least=True), "no"),
+        (row(1.5, at_least=True), "yes"),
+        (row(1.4, at_least=True, held=1.3), "out of reach"),
+    ],
+)
+def test_a_figure_is_compared_with_its_bound(measured: Row, verdict: str) -> None:
+    assert measured.verdict == verdict
+    table = Table([measured])
+    assert table.met == (verdict != "no")
+    (shown,) = json.loads(table.json())["rows"]
+    assert (shown["verdict"], shown["value"]) == (verdict, measured.value)
+    assert verdict in table.text()
+
+
+def test_what_is_left_out_is_told() -> None:
+    table = Table(left_out=["netavark: netavark is not installed."])
+    assert "netavark is not installed" in table.text() and table.met
+
+
+def test_a_part_that_there_is_not_is_refused() -> None:
+    done = subprocess.run([sys.executable, BENCH, "nothing"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "no such part: nothing" in done.stderr
