@@ -30,11 +30,15 @@ class Jail:
 
 @dataclass(frozen=True, slots=True)
 class CreateBridge:
-    """A bridge (if_bridge(4)), up, in both groups; members: interfaces that join at once."""
+    """A bridge (if_bridge(4)), up, in both groups; members: interfaces that join at once.
+
+    mtu: in bytes, of a bridge without members; the first member's takes its place, where it has another.
+    """
 
     interface: str
     description: str
     members: tuple[str, ...] = ()
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,14 @@ class CreateEpair:
     """A pair of Ethernet interfaces (epair(4)), the host's end up and in our group.
 
     The other end has this MAC address, and goes into this jail when the jail starts, if it is not there yet.
+    mtu: of both, in bytes.
     """
 
     unit: int
     description: str
     mac: str
     jail: str
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,15 @@ class SetMac:
     interface: str
     mac: str
     jail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetMtu:
+    """Sets the MTU, in bytes, of an interface of the host, or of a jail."""
+
+    interface: str
+    mtu: int
+    jail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +309,7 @@ Action = (
     | AddMember
     | RemoveMember
     | SetMac
+    | SetMtu
     | SetPrivate
     | BringUp
     | MoveToJail

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     MEMBER_DIFFERS = "member-differs"
     MEMBER_FOREIGN = "member-foreign"
     MAC_DIFFERS = "mac-differs"
+    MTU_DIFFERS = "mtu-differs"
     ADDRESS_MISSING = "address-missing"
     ROUTE_MISSING = "route-missing"
     ROUTE_DIFFERS = "route-differs"

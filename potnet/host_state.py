@@ -164,6 +164,7 @@ class Traits:
     etc: the directory with an etc for each pot, by its name; None: it is in the pot's root.
     bridge_ports: how many members a bridge takes; None: no limit.
     confines: a pot that shares the host's stack is kept to its addresses and families.
+    one_mtu: the members of a bridge always have its MTU.
     to_prepare: `init` has something to do there.
     """
 
@@ -171,6 +172,7 @@ class Traits:
     etc: str | None = None
     bridge_ports: int | None = None
     confines: bool = True
+    one_mtu: bool = True
     to_prepare: bool = True
 
 

@@ -129,7 +129,8 @@ class Bridge:
     """A bridge and its networks. unit: the number in bridgeN. size: the pots that it was asked to hold.
 
     network6: of IPv6, where pots have addresses from the store; routed6: it reaches the outside without NAT.
-    pinned: made by vnet-start, so that it outlives its last pot.
+    pinned: made by vnet-start, so that it outlives its last pot. mtu: of all that is on it, in bytes; None:
+    as the host gives it. uplink: the VLAN that it is part of, as PARENT.ID.
     """
 
     name: str
@@ -141,6 +142,8 @@ class Bridge:
     pinned: bool = False
     network6: IPNetwork | None = None
     routed6: bool = False
+    mtu: int | None = None
+    uplink: str | None = None
 
     @property
     def interface(self) -> str:
@@ -241,6 +244,7 @@ class Pot:
     command: run in the jail at start in place of /bin/sh /etc/rc; empty for that default.
     network_type: of its first network. attachments: for bridge types, those of each network in the order of
     the stack's families; aliases: for alias.
+    passed: interfaces of the host that are the jail's while it runs.
     whole: no more while it is destroyed, and not before its create is done.
     """
 
@@ -258,6 +262,7 @@ class Pot:
     aliases: tuple[Alias, ...] = ()
     exports: tuple[Export, ...] = ()
     hooks: tuple[HookKind, ...] = ()
+    passed: tuple[str, ...] = ()
     whole: bool = True
 
     @property
@@ -296,6 +301,16 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Lent:
+    """An interface of the host as it was when a jail got it, and is to be afterwards. mtu: in bytes."""
+
+    name: str
+    mac: str | None
+    mtu: int
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A start, as recorded.
 
@@ -304,6 +319,7 @@ class Run:
     files: those that the start put into the root's etc; saved: those of them that had stood there before.
     devfs: a device file system was mounted in the root. booted: the jail's own rc was run.
     stopping: a stop has begun, so that some of it may be gone. attached: the jail is somebody else's.
+    lent: the passed interfaces.
     """
 
     pot: Pot
@@ -314,3 +330,4 @@ class Run:
     booted: bool = False
     stopping: bool = False
     attached: bool = False
+    lent: tuple[Lent, ...] = ()

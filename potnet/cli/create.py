@@ -39,6 +39,11 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "-B", "--bridge", "bridges", type=BRIDGE, multiple=True, help="A private bridge it is on; repeatable."
 )
 @click.option(
+    "--mac", "macs", multiple=True, metavar="MAC",
+    help="Of its first interface on a bridge, then of the next; repeatable.",
+)  # fmt: skip
+@click.option("--mtu", type=int, metavar="BYTES", help="Of its bridge and all that is on it.")
+@click.option(
     "-d", "--dns", "resolver", metavar="RESOLVER", help="inherit (default), off, pot or custom:FILE.",
 )  # fmt: skip
 @click.option("--path", metavar="DIR", help="Use this existing root; it is never deleted.")
@@ -54,6 +59,8 @@ def create(
     addresses: tuple[str, ...],
     stack: str | None,
     bridges: tuple[str, ...],
+    macs: tuple[str, ...],
+    mtu: int | None,
     resolver: str | None,
     path: str | None,
     hostname: str | None,
@@ -76,6 +83,8 @@ def create(
         addresses=addresses,
         bridge=bridge,
         more=tuple(more),
+        macs=macs,
+        mtu=mtu,
         resolver=resolver,
         hostname=hostname,
         path=path,

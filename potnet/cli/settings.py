@@ -17,6 +17,10 @@ _FILE = click.Path(path_type=Path)
 @_pot
 @click.option("-d", "--dns", "resolver", metavar="RESOLVER", help="inherit, off, pot or custom:FILE.")
 @click.option("-i", "--ip", "addresses", multiple=True, metavar="auto|[IF|]ADDR", help="Its address.")
+@click.option(
+    "--mac", "macs", multiple=True, metavar="MAC", help="Of its interfaces on bridges, in their order."
+)
+@click.option("--mtu", type=int, metavar="BYTES", help="Of its bridge, where it is the only pot.")
 @click.option("--hostname", help="Its host name.")
 @click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
 @click.option("--boot/--no-boot", default=None, help="Whether it starts when the host boots.")
@@ -26,19 +30,22 @@ def set_options(
     pot: str,
     resolver: str | None,
     addresses: tuple[str, ...],
+    macs: tuple[str, ...],
+    mtu: int | None,
     hostname: str | None,
     command: str | None,
     boot: bool | None,
 ) -> None:
     """Change the settings of a pot without destroying it."""
-    if all(each is None for each in (resolver, hostname, command, boot)) and not addresses:
+    if all(each is None for each in (resolver, hostname, command, boot, mtu)) and not (addresses or macs):
         raise click.UsageError("give at least one setting to change")
     from potnet.operations import settings
 
     with opened(options, changes_host=True) as app:
         later = settings.set_options(
-            app, pot, resolver=resolver, addresses=addresses, hostname=hostname, command=command, boot=boot
-        )
+            app, pot, resolver=resolver, addresses=addresses, hostname=hostname, command=command, boot=boot,
+            macs=macs, mtu=mtu,
+        )  # fmt: skip
     text = f"{pot} changed" + ("; it holds from the next start" if later else "")
     tell(options, {"name": pot, "changed": True, "from_next_start": later}, [text])
 

@@ -12,7 +12,9 @@ from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, network6_of
 from potnet.operations.addresses import AUTO
 from potnet.operations.common import busy_units, check_name, define_public_network
 from potnet.operations.foreign import held
+from potnet.operations.interfaces import check_mtu
 from potnet.planning.packet_filter import nat6_anchor
+from potnet.planning.vnet import refuse_small_mtu
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -26,11 +28,17 @@ LONGEST_ANCHOR = 63
 
 
 def create_private_bridge(
-    app: App, name: str, size: int, ipv6: str | None = None, routed: bool = False
+    app: App,
+    name: str,
+    size: int,
+    ipv6: str | None = None,
+    routed: bool = False,
+    mtu: int | None = None,
 ) -> Bridge:
     """Reserve a network that holds `size` pots, and a bridge for it; it comes up with its first pot.
 
-    ipv6: a prefix, or ``auto`` for one of the site's own. routed: that is not translated (NAT).
+    ipv6: a prefix, or ``auto`` for one of the site's own. routed: that is not translated (NAT). mtu: of all
+    that is on it, in bytes.
     """
     check_name("bridge", name)
     if name in RESERVED:
@@ -39,6 +47,8 @@ def create_private_bridge(
         raise UsageError(f"-S {size}: a bridge holds 1 to {LARGEST} pots")
     if routed and ipv6 is None:
         raise UsageError("--routed is about an IPv6 network", hint="-6 PREFIX, or -6 auto")
+    if mtu is not None:
+        refuse_small_mtu(check_mtu(mtu), 4 if ipv6 is None else 6)
     prefix = None if ipv6 in (None, AUTO) else _prefix6(ipv6)
     units = busy_units(app, "bridge")
     with app.store.transaction():
@@ -55,6 +65,7 @@ def create_private_bridge(
             size=size,
             network6=app.store.carve6(network6_of(name), prefix) if ipv6 is not None else None,
             routed6=routed,
+            mtu=mtu,
         )
         _check_anchor(app, bridge)
         app.store.add_bridge(bridge)

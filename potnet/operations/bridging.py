@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from potnet.actions import DestroyInterface, KeepRouter, Plan, SetForwarding, Step
 from potnet.apply import apply
 from potnet.host_state import HostState, Query
-from potnet.model import Bridge, Pot
+from potnet.model import Bridge, BridgeKind, Pot
 from potnet.operations.common import FORWARDING, ROUTER, busy_units
 from potnet.planning import start as planning
 from potnet.planning.vnet import Vnet, description
@@ -109,6 +109,10 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
         )
     )
     external = app.config.external_interface or state.external or more.external
+    beneath = [external for b in missing if b.kind is BridgeKind.PUBLIC6 and b.mtu is not None and external]
+    if beneath:
+        found = app.driver.observe(Query(interfaces=tuple(dict.fromkeys(beneath)))).interfaces
+        state = replace(state, interfaces={**state.interfaces, **found})
     if routed6 and external is not None and not more.forwarding[6]:
         # Forwarding will make the host ignore the routers that it has learnt there.
         learns = app.driver.observe(Query(learns_router=external)).learns_router

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +43,7 @@ from potnet.operations.common import (
     pot_lock,
 )
 from potnet.operations.destroy import part_name, remove_rest
+from potnet.operations.interfaces import check_macs, check_mtu, refuse_small, to_change, with_macs
 from potnet.operations.resolvers import parse_resolver
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ _RELEASE = re.compile(r"([0-9]{1,3}\.[0-9]{1,3})(?:-RELEASE)?")
 class CreateRequest:
     """What ``create`` was asked for. addresses: the -i values; resolver: the -d value; None: the default.
 
-    more: further networks, each by its type, and its bridge if that is a private one.
+    more: further networks, each by its type, and its bridge if that is a private one. macs: of its interfaces
+    on bridges, in their order. mtu: in bytes, of all on its bridges.
     """
 
     name: str | None = None
@@ -64,6 +66,8 @@ class CreateRequest:
     addresses: tuple[str, ...] = ()
     bridge: str | None = None
     more: Networks = ()
+    macs: tuple[str, ...] = ()
+    mtu: int | None = None
     resolver: str | None = None
     hostname: str | None = None
     path: str | None = None
@@ -91,6 +95,7 @@ def create(app: App, request: CreateRequest) -> Pot:
         )
     draft = _draft(app, request)
     _check_network(app, request, draft)
+    macs = check_macs(app, draft.name, request.macs)
     base = _release(request.base)
     if base and request.path:
         raise UsageError(
@@ -103,11 +108,11 @@ def create(app: App, request: CreateRequest) -> Pot:
         draft = replace(draft, name=name, root=_root(app, name, request.path))
         _refuse_present(app, draft)
         with app.store.transaction():
-            pot = _reserve(app, request, draft)
+            pot = _reserve(app, request, draft, macs)
         applied = Applied(app.driver)
         try:
             applied = _make_root(app, pot, base)
-            return _finished(app, pot)
+            return _finished(app, pot, request.mtu)
         except BaseException as error:
             applied.take_back(error)
             if not getattr(error, "left_behind", ()):
@@ -203,12 +208,16 @@ def _check_private(app: App, bridge: str | None, pot: Pot) -> None:
         app.notify(f"private bridge {bridge} carries IPv4 only: the pot has no IPv6 there")
 
 
-def _reserve(app: App, request: CreateRequest, draft: Pot) -> Pot:
+def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) -> Pot:
     """Everything that only one pot can have, within the caller's transaction."""
     define_public_network(app)
     pot = replace(draft, hostname=draft.hostname or draft.name, whole=False)
     check_resolver(app, pot)
-    pot = attach(app, pot, request.networks, request.addresses)
+    pot = with_macs(attach(app, pot, request.networks, request.addresses), macs)
+    if request.mtu is not None:
+        to_change(app, pot, check_mtu(request.mtu))
+    else:
+        refuse_small(app, pot)
     app.store.add_pot(pot)
     return pot
 
@@ -310,11 +319,14 @@ def _fetch_base(app: App, name: str, base: str) -> list[Step]:
     ]
 
 
-def _finished(app: App, pot: Pot) -> Pot:
-    """The pot, whole, with its root's links resolved, which is how jail(8) shows it."""
+def _finished(app: App, pot: Pot, mtu: int | None) -> Pot:
+    """The pot, whole, with its root's links resolved, as jail(8) shows it; its bridges get its MTU."""
     real = app.driver.real_path(pot.root)
     pot = replace(pot, whole=True, root=real or pot.root)
     refuse_own_directory(app, pot)
     refuse_store(app, pot)
-    app.store.update_pot(pot)
+    with app.store.transaction():
+        app.store.update_pot(pot)
+        for bridge in to_change(app, pot, mtu) if mtu is not None else ():
+            app.store.update_bridge(bridge)
     return pot

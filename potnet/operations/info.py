@@ -54,7 +54,11 @@ def pot_view(
     active = running(run, state)
     # What a running jail has is what it was started with.
     network = run.pot if active and run else pot
-    interfaces = [{"name": a.jail_end, "mac": a.mac, "bridge": a.bridge} for a in pot.attachments]
+    interfaces = [
+        {"name": a.jail_end, "mac": a.mac, "bridge": a.bridge, "mtu": known[a.bridge].mtu}
+        for a in pot.attachments
+        if a.bridge in known
+    ]
     return {
         "name": pot.name,
         "state": "running" if active else "stopped",
@@ -149,6 +153,7 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
         "gateway": str(bridge.gateway) if bridge.gateway is not None else None,
         "network6": str(bridge.network6) if bridge.network6 is not None else None,
         "size": bridge.size,
+        "mtu": bridge.mtu,
         "state": "up" if up else "down",
         "pots": list(app.store.bridged_names(bridge.name)),
     }

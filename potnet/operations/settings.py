@@ -33,6 +33,7 @@ from potnet.operations.common import (
     require_bridge,
 )
 from potnet.operations.hooks import hook_path
+from potnet.operations.interfaces import check_macs, check_mtu, to_change, with_macs
 from potnet.operations.resolvers import parse_resolver
 from potnet.planning.jail import host_files, path_in
 
@@ -55,6 +56,8 @@ def set_options(
     hostname: str | None,
     command: str | None,
     boot: bool | None,
+    macs: tuple[str, ...] = (),
+    mtu: int | None = None,
 ) -> bool:
     """Change what is given; True when some of it holds only from the next start. Raises PotnetError."""
     with locked_pot(app, name) as before:
@@ -72,13 +75,17 @@ def set_options(
         if addresses and pot.network_type is NetworkType.ALIAS:
             pot = replace(pot, aliases=aliases_of(app, addresses))
             check_aliases(app, pot)
+        pot = with_macs(pot, check_macs(app, name, macs))
         active = is_running(app, before)
         with app.store.transaction():
             if addresses and pot.network_type is not NetworkType.ALIAS:
                 pot = _with_address(app, pot, addresses, active)
                 _release_unused(app, pot, active)
             app.store.update_pot(pot)
-        return active and replace(pot, boot=before.boot) != before
+            bridges = to_change(app, pot, check_mtu(mtu)) if mtu is not None else ()
+            for bridge in bridges:
+                app.store.update_bridge(bridge)
+        return active and (replace(pot, boot=before.boot) != before or bool(bridges))
 
 
 def _with_address(app: App, pot: Pot, values: tuple[str, ...], active: bool) -> Pot:

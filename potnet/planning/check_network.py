@@ -19,6 +19,7 @@ from potnet.actions import (
     RemoveMember,
     SetAddress,
     SetMac,
+    SetMtu,
     SetPrivate,
     Step,
 )
@@ -62,7 +63,8 @@ def _missing_bridge(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
 
 def _make(bridge: Bridge, facts: Facts, state: HostState) -> tuple[Step, ...]:
     uplink = (facts.external,) if bridge.kind is BridgeKind.PUBLIC6 and facts.external else ()
-    create = CreateBridge(bridge.interface, vnet.description(bridge), uplink)
+    mtu = bridge.mtu if not uplink else None
+    create = CreateBridge(bridge.interface, vnet.description(bridge), uplink, mtu)
     here = ((run, a) for run in facts.active for a in run.pot.attachments if a.bridge == bridge.name)
     # One that is not whole is made anew, and joins then.
     ends = [own.host_end for run, own in here if _is_whole(run, own, state)]
@@ -116,6 +118,8 @@ def _bridge(bridge: Bridge, found: Interface, facts: Facts, state: HostState) ->
             yield Drift(_address_finding(wanted, found, bridge=bridge.name), (step,))
     if not found.up:
         yield Drift(_down_finding(found, bridge=bridge.name), (Step(BringUp(found.name)),))
+    if bridge.mtu not in (None, found.mtu):
+        yield _mtu_drift(found, int(bridge.mtu or 0), bridge)
     uplink = {facts.external} if bridge.kind is BridgeKind.PUBLIC6 else set()
     ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
     for member in found.members:
@@ -155,6 +159,17 @@ def _down_finding(found: Interface, pot: str | None = None, bridge: str | None =
     return Finding(
         Kind.INTERFACE_DOWN, "up", "down", "repair brings it up", pot=pot, bridge=bridge, interface=found.name
     )
+
+
+def _mtu_drift(
+    found: Interface, mtu: int, bridge: Bridge, pot: str | None = None, inside: bool = False
+) -> Drift:
+    finding = Finding(
+        Kind.MTU_DIFFERS, str(mtu), str(found.mtu), "repair sets it", pot=pot, bridge=bridge.name,
+        interface=found.name,
+    )  # fmt: skip
+    step = Step(SetMtu(found.name, mtu, pot if inside else None), None, "as all on the bridge")
+    return Drift(finding, (step,))
 
 
 def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
@@ -211,6 +226,11 @@ def _attachment(
         yield _wrong_member(run, own, bridge, facts.config.isolate)
     if not host.up:
         yield Drift(_down_finding(host, run.pot.name, bridge.name), (Step(BringUp(host.name)),))
+    with_bridge = state.traits.one_mtu and on is not None and host.mtu == on.mtu
+    if bridge.mtu not in (None, host.mtu) and not with_bridge:
+        yield _mtu_drift(host, int(bridge.mtu or 0), bridge, run.pot.name)
+    if bridge.mtu not in (None, inside.mtu):
+        yield _mtu_drift(inside, int(bridge.mtu or 0), bridge, run.pot.name, inside=True)
     yield from _inside(run, own, bridge, inside, network)
 
 
@@ -241,7 +261,7 @@ def _broken_epair(
     steps = (
         *((Step(DestroyInterface(own.host_end), None, "to be made anew"),) if host else ()),
         Step(
-            CreateEpair(own.unit, start.description(pot), own.mac, pot.name),
+            CreateEpair(own.unit, start.description(pot), own.mac, pot.name, bridge.mtu),
             None,
             f"from {bridge.name} to the jail",
         ),

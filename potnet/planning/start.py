@@ -73,6 +73,7 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     steps: list[Step] = []
     for bridge in around.bridges.values():
         _refuse_full(bridge, state)
+        _refuse_other_mtu(bridge, state)
         steps += plan_bridge_up(bridge, around.vnet, config, state, around.external).steps
     steps += files
     for attachment in pot.attachments:
@@ -147,8 +148,18 @@ def _refuse_full(bridge: Bridge, state: HostState) -> None:
         )
 
 
+def _refuse_other_mtu(bridge: Bridge, state: HostState) -> None:
+    """Raises HostError when a bridge that is there has not its MTU, which what joins would take."""
+    found = state.interfaces.get(bridge.interface)
+    if found is not None and bridge.mtu not in (None, found.mtu):
+        raise HostError(
+            f"bridge {bridge.name} has the MTU {found.mtu} on {found.name}, and should have {bridge.mtu}",
+            hint=f"`potnet repair -B {bridge.name}` gives it to the bridge and all that is on it",
+        )
+
+
 def _epair(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> list[Step]:
-    create = CreateEpair(attachment.unit, description(pot), attachment.mac, pot.name)
+    create = CreateEpair(attachment.unit, description(pot), attachment.mac, pot.name, bridge.mtu)
     # Either end: destroying one removes both, wherever the other is.
     return [
         Step(create, DestroyInterface(attachment.host_end), f"from {bridge.name} to the jail"),

@@ -21,7 +21,7 @@ from potnet.actions import (
 )
 from potnet.config import Config
 from potnet.errors import HostError
-from potnet.host_state import HostState
+from potnet.host_state import HostState, Interface
 from potnet.model import GROUP, Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf
 from potnet.ruleset import NoRules, Ruleset
@@ -29,6 +29,8 @@ from potnet.ruleset import NoRules, Ruleset
 #: An anchor, what it has to hold, and why.
 WantedRules = tuple[str, Ruleset, str]
 
+#: What every link has to carry for IPv6 (RFC 8200, 5), in bytes.
+SMALLEST_MTU6 = 1280
 #: What the text beside each bridge of ours begins with.
 DESCRIPTION = f"{GROUP} bridge "
 
@@ -93,9 +95,39 @@ def plan_bridge_up(
     if is_up(bridge, state):
         return Plan()
     external = check_external(external, state)
+    _check_mtu(bridge, external, state)
     if bridge.kind is BridgeKind.PUBLIC6:
         return _public6_up(bridge, vnet, config, state, external)
     return _routed_up(bridge, vnet, config, state, external)
+
+
+def _check_mtu(bridge: Bridge, external: str, state: HostState) -> None:
+    """Raises HostError when a bridge cannot have its MTU; that of a member must have been observed."""
+    if bridge.mtu is None:
+        return
+    refuse_small_mtu(bridge.mtu, 6 if bridge.kind is BridgeKind.PUBLIC6 or bridge.network6 else 4)
+    member = state.interfaces.get(external)
+    if bridge.kind is BridgeKind.PUBLIC6 and member is not None:
+        refuse_member(bridge, bridge.mtu, member)
+
+
+def refuse_member(bridge: Bridge, mtu: int, member: Interface) -> None:
+    """Raises HostError when a bridge cannot have this MTU because its uplink has another one."""
+    if member.mtu != mtu:
+        raise HostError(
+            f"bridge {bridge.name} cannot have the MTU {mtu}: "
+            f"{member.name}, which is on it, has {member.mtu}",
+            hint="all on a bridge have one MTU: give the pots that one, or the interface another",
+        )
+
+
+def refuse_small_mtu(mtu: int, family: int) -> None:
+    """Raises HostError for one that IPv6 does not work with (RFC 8200, 5)."""
+    if family == 6 and mtu < SMALLEST_MTU6:
+        raise HostError(
+            f"an MTU of {mtu} is too small for IPv6",
+            hint=f"it takes {SMALLEST_MTU6} at least; leave IPv6 out, or give a larger one",
+        )
 
 
 def check_external(external: str | None, state: HostState) -> str:
@@ -119,7 +151,7 @@ def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ext
     own = bridge_rules(bridge, vnet.networks6, config, external)
     steps = [*_load(shared, new), *_forward(bridge, vnet, external, state), *_load(own, new)]
     if new:
-        create = CreateBridge(bridge.interface, description(bridge))
+        create = CreateBridge(bridge.interface, description(bridge), mtu=bridge.mtu)
         steps.append(Step(create, DestroyInterface(bridge.interface), f"the bridge {bridge.name}"))
     found = state.interfaces.get(bridge.interface)
     for subnet in bridge.subnets:

@@ -28,7 +28,9 @@ from potnet.store.numbers import Numbers, pot_number
 from potnet.store.records import address_or_none, text_or_none
 from potnet.store.subnets import Subnets
 
-_Children = tuple[dict[str, list[Attachment]], dict[str, list[Alias]], dict[str, list[Export]]]
+_Children = tuple[
+    dict[str, list[Attachment]], dict[str, list[Alias]], dict[str, list[Export]], dict[str, list[str]]
+]
 
 
 class Pots(Subnets, Numbers):
@@ -50,6 +52,7 @@ class Pots(Subnets, Numbers):
                     "SELECT pot, protocol, pot_port, host_port, chosen, loopback FROM export"
                     " ORDER BY pot, position"
                 ),
+                self.rows("SELECT pot, interface FROM passed ORDER BY pot, position"),
             )
         return tuple(_pot(head, children) for head in heads)
 
@@ -75,6 +78,7 @@ class Pots(Subnets, Numbers):
                     " WHERE pot = ? ORDER BY position",
                     name,
                 ),
+                self.rows("SELECT pot, interface FROM passed WHERE pot = ? ORDER BY position", name),
             )
         return _pot(head, children)
 
@@ -209,6 +213,7 @@ class Pots(Subnets, Numbers):
         self.change("DELETE FROM attachment WHERE pot = ?", name)
         self.change("DELETE FROM alias WHERE pot = ?", name)
         self.change("DELETE FROM export WHERE pot = ?", name)
+        self.change("DELETE FROM passed WHERE pot = ?", name)
 
     def _add_children(self, pot: Pot) -> None:
         for position, attachment in enumerate(pot.attachments):
@@ -217,6 +222,21 @@ class Pots(Subnets, Numbers):
             self._add_alias(pot.name, position, alias)
         for position, export in enumerate(pot.exports):
             self._add_export(pot.name, position, export)
+        for position, interface in enumerate(pot.passed):
+            self._add_passed(pot.name, position, interface)
+
+    def _add_passed(self, name: str, position: int, interface: str) -> None:
+        holder = self.passed_to(interface)
+        if holder is not None:
+            raise PotnetError(f"{interface} is passed to pot {holder}", hint="a pot has it alone")
+        self.change(
+            "INSERT INTO passed (pot, position, interface) VALUES (?, ?, ?)", name, position, interface
+        )
+
+    def passed_to(self, interface: str) -> str | None:
+        """The pot that has an interface of the host while it runs."""
+        found = self.row("SELECT pot FROM passed WHERE interface = ?", interface)
+        return found[0] if found else None
 
     def _add_attachment(self, name: str, position: int, item: Attachment) -> None:
         if not ranges.take(self, ranges.EPAIR, item.unit, item.unit):
@@ -301,9 +321,11 @@ def _head(pot: Pot) -> tuple[object, ...]:
     )
 
 
-def _grouped(attachments: Iterable[Row], aliases: Iterable[Row], exports: Iterable[Row]) -> _Children:
+def _grouped(
+    attachments: Iterable[Row], aliases: Iterable[Row], exports: Iterable[Row], passed: Iterable[Row]
+) -> _Children:
     """Child rows by the name of their pot, in order."""
-    children: _Children = (defaultdict(list), defaultdict(list), defaultdict(list))
+    children: _Children = (defaultdict(list), defaultdict(list), defaultdict(list), defaultdict(list))
     for name, bridge, unit, mac, address, address6 in attachments:
         item = Attachment(bridge, unit, mac, address_or_none(address), address_or_none(address6))
         children[0][name].append(item)
@@ -312,12 +334,14 @@ def _grouped(attachments: Iterable[Row], aliases: Iterable[Row], exports: Iterab
     for name, protocol, pot_port, host_port, chosen, loopback in exports:
         export = Export(Transport(protocol), pot_port, host_port, bool(chosen), bool(loopback))
         children[2][name].append(export)
+    for name, interface in passed:
+        children[3][name].append(interface)
     return children
 
 
 def _pot(head: Row, children: _Children) -> Pot:
     name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks, whole = head
-    attachments, aliases, exports = children
+    attachments, aliases, exports, passed = children
     return Pot(
         name=name,
         network_type=NetworkType(kind),
@@ -332,6 +356,7 @@ def _pot(head: Row, children: _Children) -> Pot:
         attachments=tuple(attachments.get(name, ())),
         aliases=tuple(aliases.get(name, ())),
         exports=tuple(exports.get(name, ())),
+        passed=tuple(passed.get(name, ())),
         hooks=tuple(HookKind(hook) for hook in json.loads(hooks)),
         whole=bool(whole),
     )

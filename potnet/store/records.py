@@ -41,6 +41,8 @@ def pot_from_json(text: str) -> Pot:
     )
     fields["exports"] = tuple(_export(item) for item in fields["exports"])
     fields["hooks"] = tuple(HookKind(hook) for hook in fields["hooks"])
+    # Version 1 knew no passed interfaces.
+    fields["passed"] = tuple(fields.get("passed", ()))
     return Pot(**fields)
 
 

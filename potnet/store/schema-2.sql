@@ -8,3 +8,16 @@ ALTER TABLE pot ADD COLUMN whole INTEGER NOT NULL DEFAULT 1 CHECK (whole IN (0, 
 CREATE INDEX pot_in_pieces ON pot (name) WHERE NOT whole;
 ALTER TABLE run ADD COLUMN stopping INTEGER NOT NULL DEFAULT 0 CHECK (stopping IN (0, 1));
 ALTER TABLE run ADD COLUMN attached INTEGER NOT NULL DEFAULT 0 CHECK (attached IN (0, 1));
+
+-- The MTU of a bridge, the VLAN that it is part of, and interfaces of the host that pots have while they run.
+-- lent: a JSON array.
+ALTER TABLE bridge ADD COLUMN mtu INTEGER;
+ALTER TABLE bridge ADD COLUMN uplink TEXT;
+CREATE UNIQUE INDEX bridge_uplink ON bridge (uplink);
+CREATE TABLE passed (
+    pot       TEXT NOT NULL REFERENCES pot (name) ON DELETE CASCADE,
+    position  INTEGER NOT NULL,
+    interface TEXT NOT NULL UNIQUE,
+    PRIMARY KEY (pot, position)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE run ADD COLUMN lent TEXT NOT NULL DEFAULT '[]';

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from potnet.errors import PotnetError
-from potnet.model import Bridge, BridgeKind, Run
+from potnet.model import Bridge, BridgeKind, Lent, Run
 from potnet.store import FILE_NAME, migrations, ranges
 from potnet.store.database import RefusedError, Row, damaged
 from potnet.store.files import open_file, open_memory
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
 #: Under this key `remember` keeps the names of the anchors in use, of NAT, redirection and filter.
 ANCHORS = "anchors"
 
-_RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping, attached FROM run"
+_RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping, attached, lent FROM run"
 
-_BRIDGES = "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6 FROM bridge"
+_BRIDGES = (
+    "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink FROM bridge"
+)
 
 
 class Store(Pots):
@@ -110,6 +113,11 @@ class Store(Pots):
         with self.transaction():
             if self.bridge(bridge.name):
                 raise PotnetError(f"bridge {bridge.name} exists already", hint="choose another name")
+            found = self.row("SELECT name FROM bridge WHERE uplink = ?", bridge.uplink)
+            if found:
+                raise PotnetError(
+                    f"{bridge.uplink} is the uplink of bridge {found[0]}", hint="choose another"
+                )
             self._write_bridge(bridge)
 
     def update_bridge(self, bridge: Bridge) -> None:
@@ -137,8 +145,9 @@ class Store(Pots):
                 f"bridge unit {bridge.unit} {whose}", hint="repeat the command to choose another"
             )
         self.change(
-            "INSERT INTO bridge (name, kind, unit, network, gateway, size, pinned, network6, routed6)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO bridge"
+            " (name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             bridge.name,
             str(bridge.kind),
             bridge.unit,
@@ -148,6 +157,8 @@ class Store(Pots):
             bridge.pinned,
             text_or_none(bridge.network6),
             bridge.routed6,
+            bridge.mtu,
+            bridge.uplink,
         )
 
     def runs(self) -> tuple[Run, ...]:
@@ -168,8 +179,8 @@ class Store(Pots):
                 raise PotnetError(f"there is no pot {name}", hint="`potnet list` shows the pots")
             self.change(
                 "INSERT OR REPLACE INTO run"
-                " (pot, record, jid, files, saved, devfs, booted, stopping, attached)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " (pot, record, jid, files, saved, devfs, booted, stopping, attached, lent)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 name,
                 pot_to_json(run.pot),
                 run.jid,
@@ -179,6 +190,7 @@ class Store(Pots):
                 run.booted,
                 run.stopping,
                 run.attached,
+                json.dumps([asdict(each) for each in run.lent]),
             )
 
     def remove_run(self, name: str) -> None:
@@ -215,7 +227,7 @@ class Store(Pots):
 
 
 def _bridge(row: Row) -> Bridge:
-    name, kind, unit, network, gateway, size, pinned, network6, routed6 = row
+    name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink = row
     return Bridge(
         name=name,
         kind=BridgeKind(kind),
@@ -226,11 +238,13 @@ def _bridge(row: Row) -> Bridge:
         pinned=bool(pinned),
         network6=network_or_none(network6),
         routed6=bool(routed6),
+        mtu=mtu,
+        uplink=uplink,
     )
 
 
 def _run(row: Row) -> Run:
-    record, jid, files, saved, devfs, booted, stopping, attached = row
+    record, jid, files, saved, devfs, booted, stopping, attached, lent = row
     return Run(
         pot=pot_from_json(record),
         jid=jid,
@@ -240,6 +254,7 @@ def _run(row: Row) -> Run:
         booted=bool(booted),
         stopping=bool(stopping),
         attached=bool(attached),
+        lent=tuple(Lent(**each) for each in json.loads(lent)),
     )
 
 

@@ -27,6 +27,8 @@ def test_create_takes_the_letters_of_pot(stage: Any, potnet: Callable[..., Any])
         "addresses": ("em0|192.168.178.200", "2a00::80"),
         "bridge": None,
         "more": (),
+        "macs": (),
+        "mtu": None,
         "resolver": "off",
         "hostname": "h",
         "path": "/r",
@@ -42,7 +44,7 @@ def test_create_leaves_open_what_was_not_given(stage: Any, potnet: Callable[...,
     request = vars(stage.call[1][0])
     assert request.pop("network_type") is NetworkType.INHERIT
     assert request.pop("addresses") == ()
-    assert request.pop("more") == ()
+    assert request.pop("more") == request.pop("macs") == ()
     assert request.pop("boot") is False
     assert set(request.values()) == {None}
 
@@ -80,10 +82,13 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
         ("export-ports -p c -e 80:3 -e udp:53", ("export_ports", ("c", ("80:3", "udp:53"), False), {})),
         ("export-ports -e 80 --loopback", ("export_ports", (None, ("80",), True), {})),
         ("export-ports -p c --none", ("export_ports", ("c", (), False), {})),
-        ("create-private-bridge -B stove -S 4", ("create_private_bridge", ("stove", 4, None, False), {})),
+        (
+            "create-private-bridge -B stove -S 4",
+            ("create_private_bridge", ("stove", 4, None, False), {"mtu": None}),
+        ),
         (
             "create-private-bridge -B stove -S 4 -6 auto --routed",
-            ("create_private_bridge", ("stove", 4, "auto", True), {}),
+            ("create_private_bridge", ("stove", 4, "auto", True), {"mtu": None}),
         ),
         ("vnet-start", ("vnet_start", (None,), {})),
         ("vnet-start -B stove", ("vnet_start", ("stove",), {})),
@@ -98,7 +103,15 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
             (
                 "set_options",
                 ("c",),
-                {"resolver": "off", "addresses": (), "hostname": None, "command": None, "boot": False},
+                {
+                    "resolver": "off",
+                    "addresses": (),
+                    "hostname": None,
+                    "command": None,
+                    "boot": False,
+                    "macs": (),
+                    "mtu": None,
+                },
             ),
         ),
         ("init --apply --loopback", ("init", (True, True), {})),

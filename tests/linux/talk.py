@@ -2,6 +2,7 @@
 
 ``hold ADDRESS PORT`` opens a connection and says for each line that it is given whether it still carries.
 ``sink PORT`` counts what comes, ``pour ADDRESS PORT BYTES`` sends it. ``ping ADDRESS`` waits for an echo.
+``whole ADDRESS PORT BYTES`` sends one datagram, never in fragments, and says what is answered.
 ``watch INTERFACE PATH`` writes down frames that come in, ``frame INTERFACE HEX`` sends one.
 """
 
@@ -103,6 +104,18 @@ def ping(address: str) -> None:
             print("no answer")
 
 
+def whole(address: str, port: int, count: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+        # IP_MTU_DISCOVER, IP_PMTUDISC_DO (ip(7)).
+        caller.setsockopt(socket.IPPROTO_IP, 10, 2)
+        caller.settimeout(PATIENCE)
+        try:
+            caller.sendto(b"?" * count, (address, port))
+            print(caller.recv(100).decode())
+        except OSError as error:
+            print(error.strerror or "no answer")
+
+
 def sink(port: int) -> None:
     """Tell each caller at its end how many bytes came."""
     with socket.create_server(("::", port), family=socket.AF_INET6) as listener:
@@ -157,6 +170,8 @@ if __name__ == "__main__":
             sink(int(port))
         case ["pour", address, port, count]:
             pour(address, int(port), int(count))
+        case ["whole", address, port, count]:
+            whole(address, int(port), int(count))
         case ["watch", interface, path]:
             watch(interface, path)
         case ["frame", interface, text]:

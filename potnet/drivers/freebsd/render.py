@@ -38,6 +38,7 @@ from potnet.actions import (
     SetBootVariable,
     SetForwarding,
     SetMac,
+    SetMtu,
     SetPrivate,
     SolicitRouter,
     StartJail,
@@ -85,7 +86,7 @@ class Renderer:
         members = tuple(word for member in action.members for word in ("addm", member))
         return _one(
             "ifconfig", action.interface, "create", "descr", action.description,
-            "group", GROUP, "group", BRIDGE_GROUP, *members, "up",
+            "group", GROUP, "group", BRIDGE_GROUP, *_mtu(action.mtu), *members, "up",
         )  # fmt: skip
 
     @_commands.register
@@ -93,9 +94,10 @@ class Renderer:
         # The offloads of epairs since 14.4 break bridging; a bridge copies them from its first member.
         create = (
             "ifconfig", f"epair{action.unit}", "create", "descr", action.description,
-            "group", GROUP, "-txcsum", "-txcsum6", "up",
+            "group", GROUP, *_mtu(action.mtu), "-txcsum", "-txcsum6", "up",
         )  # fmt: skip
-        return Command(create), Command(("ifconfig", f"epair{action.unit}b", "ether", action.mac))
+        far = ("ifconfig", f"epair{action.unit}b", "ether", action.mac, *_mtu(action.mtu))
+        return Command(create), Command(far)
 
     @_commands.register
     def _(self, action: DestroyInterface) -> tuple[Command, ...]:
@@ -105,6 +107,12 @@ class Renderer:
     def _(self, action: SetMac) -> tuple[Command, ...]:
         # A jail with a stack of its own has the right to (prison_priv_check(9), PRIV_NET_SETLLADDR).
         return _one("ifconfig", "-j", action.jail, action.interface, "ether", action.mac)
+
+    @_commands.register
+    def _(self, action: SetMtu) -> tuple[Command, ...]:
+        # Of a bridge, it changes that of all its members, too.
+        where = ("-j", action.jail) if action.jail else ()
+        return _one("ifconfig", *where, action.interface, *_mtu(action.mtu))
 
     @_commands.register
     def _(self, action: AddMember) -> tuple[Command, ...]:
@@ -306,6 +314,10 @@ class Renderer:
                         "networks6": networks6,
                     },
                 )
+
+
+def _mtu(mtu: int | None) -> tuple[str, ...]:
+    return ("mtu", str(mtu)) if mtu is not None else ()
 
 
 def _one(*argv: str) -> tuple[Command, ...]:

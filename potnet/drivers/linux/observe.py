@@ -73,6 +73,7 @@ TRAITS = Traits(
     etc=OWN_ETC,
     bridge_ports=BRIDGE_PORTS,
     confines=False,
+    one_mtu=False,
     to_prepare=False,
 )
 

@@ -31,6 +31,7 @@ from potnet.actions import (
     SetAddress,
     SetForwarding,
     SetMac,
+    SetMtu,
     SetPrivate,
     StartJail,
     StopJail,
@@ -90,7 +91,8 @@ class Renderer:
     @pieces.register
     def _(self, action: CreateBridge) -> tuple[Piece, ...]:
         name, mac = action.interface, bridge_mac(action.interface, action.description)
-        made = f"link add name {name} address {mac} group {BRIDGE_LINK_GROUP} type bridge mcast_snooping 0"
+        own = f"address {mac}{_mtu(action.mtu)} group {BRIDGE_LINK_GROUP}"
+        made = f"link add name {name} {own} type bridge mcast_snooping 0"
         return (
             *_ip(made, f'link set dev {name} alias "{action.description}"'),
             # The host would take routes and addresses from whatever is advertised on the bridge.
@@ -101,9 +103,10 @@ class Renderer:
     @pieces.register
     def _(self, action: CreateEpair) -> tuple[Piece, ...]:
         host, far = f"epair{action.unit}a", f"epair{action.unit}b"
+        mtu = _mtu(action.mtu)
         return _ip(
-            f"link add name {host} group {LINK_GROUP} type veth"
-            f" peer name {far} address {action.mac} netns {action.jail}",
+            f"link add name {host}{mtu} group {LINK_GROUP} type veth"
+            f" peer name {far} address {action.mac}{mtu} netns {action.jail}",
             f'link set dev {host} alias "{action.description}" addrgenmode none up',
         )
 
@@ -114,6 +117,10 @@ class Renderer:
     @pieces.register
     def _(self, action: SetMac) -> tuple[Piece, ...]:
         return _ip(f"link set dev {action.interface} address {action.mac}", namespace=action.jail)
+
+    @pieces.register
+    def _(self, action: SetMtu) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.interface}{_mtu(action.mtu)}", namespace=action.jail)
 
     @pieces.register
     def _(self, action: AddMember) -> tuple[Piece, ...]:
@@ -282,6 +289,10 @@ def _ip(*lines: str, namespace: str | None = None) -> tuple[Piece, ...]:
 
 def _one(*argv: str) -> tuple[Piece, ...]:
     return (Command(argv),)
+
+
+def _mtu(mtu: int | None) -> str:
+    return f" mtu {mtu}" if mtu is not None else ""
 
 
 def _switch(on: bool) -> str:

@@ -227,6 +227,8 @@ def set_mtu(world: World, interface: Interface, mtu: int) -> None:
     """A bridge changes its members too; a member's own cannot be changed."""
     if interface.bridge is not None and mtu != interface.mtu:
         raise ToolError("ifconfig: ioctl SIOCSIFMTU (set mtu): Operation not supported")
+    if interface.kind == "bridge" and mtu < 576:
+        raise ToolError("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
     interface.mtu = mtu
     if interface.kind == "bridge":
         for member in world.members(interface.name):

@@ -1,0 +1,122 @@
+"""What is asked of a pot's interfaces: MAC addresses, and the MTU that all on a bridge have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.errors import PotnetError, UsageError
+from potnet.host_state import Query
+from potnet.model import Bridge, BridgeKind, Pot
+from potnet.operations.common import external_interface, require_bridge
+from potnet.planning.vnet import refuse_member, refuse_small_mtu
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+_MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+#: In bytes; if_bridge(4) takes no smaller one, and an IPv4 datagram is never larger.
+SMALLEST_MTU, LARGEST_MTU = 576, 65535
+#: That of Ethernet, which a host gives a bridge by itself.
+USUAL_MTU = 1500
+
+
+def parse_mac(text: str) -> str:
+    """A MAC address that one interface can have, in lower case; raises UsageError."""
+    mac = text.lower()
+    if not _MAC.fullmatch(mac):
+        raise UsageError(f"--mac {text!r}: no MAC address", hint="such as 02:00:00:12:34:56")
+    if int(mac[:2], 16) & 1:
+        raise UsageError(
+            f"--mac {text}: that is a group's address (IEEE 802)",
+            hint="make its first octet even, such as 02",
+        )
+    if int(mac.replace(":", ""), 16) == 0:
+        raise UsageError(f"--mac {text}: that is nobody's address", hint="such as 02:00:00:12:34:56")
+    return mac
+
+
+def check_macs(app: App, name: str, values: Sequence[str]) -> tuple[str, ...]:
+    """The --mac values of a pot; raises PotnetError for what is none, or that somebody else has."""
+    macs = tuple(parse_mac(value) for value in values)
+    if not macs:
+        return ()
+    if len(set(macs)) < len(macs):
+        raise UsageError("a MAC address is given twice", hint="each interface needs its own")
+    shown = app.driver.observe(Query(interfaces=None)).interfaces.values()
+    holders = {found.mac: f"{found.name} of the host" for found in shown if found.mac is not None}
+    for run in app.store.runs():
+        # What `set` has changed since is theirs until they stop.
+        theirs = {a.mac: f"pot {run.pot.name}" for a in run.pot.attachments if run.pot.name != name}
+        holders |= theirs | {
+            each.mac: f"{each.name}, passed to {run.pot.name}" for each in run.lent if each.mac
+        }
+    for mac in macs:
+        if mac in holders:
+            raise PotnetError(f"MAC address {mac} is that of {holders[mac]}", hint="choose another")
+    return macs
+
+
+def with_macs(pot: Pot, macs: Sequence[str]) -> Pot:
+    """The pot whose interfaces have these MAC addresses, in their order; the others keep theirs."""
+    if len(macs) > len(pot.attachments):
+        number = len(pot.attachments)
+        raise UsageError(
+            f"--mac is given {len(macs)} times, and the pot has {number or 'no'} interface"
+            f"{'' if number == 1 else 's'} on bridges",
+            hint="each is for one interface, in their order",
+        )
+    changed = [replace(own, mac=mac) for own, mac in zip(pot.attachments, macs, strict=False)]
+    return replace(pot, attachments=(*changed, *pot.attachments[len(macs) :]))
+
+
+def check_mtu(mtu: int) -> int:
+    """An MTU that a bridge can have, in bytes; raises UsageError."""
+    if not SMALLEST_MTU <= mtu <= LARGEST_MTU:
+        raise UsageError(f"--mtu {mtu}: no MTU", hint=f"it is {SMALLEST_MTU} to {LARGEST_MTU} bytes")
+    return mtu
+
+
+def to_change(app: App, pot: Pot, mtu: int) -> tuple[Bridge, ...]:
+    """The bridges of a pot that get this MTU, changed; PotnetError where that is not the pot's to say.
+
+    All on a bridge have one MTU, which changes with the first pot on it.
+    """
+    if not pot.attachments:
+        raise UsageError(f"--mtu is for pots on bridges, not {pot.network_type}")
+    changed = []
+    for own in pot.attachments:
+        bridge = require_bridge(app, own.bridge)
+        if 6 in own.families or bridge.network6 is not None:
+            refuse_small_mtu(mtu, 6)
+        if bridge.kind is BridgeKind.PUBLIC6:
+            _check_member(app, bridge, mtu)
+        others = [name for name in app.store.bridged_names(own.bridge) if name != pot.name]
+        if bridge.mtu == mtu:
+            continue
+        if others and (bridge.mtu or USUAL_MTU) != mtu:
+            raise PotnetError(
+                f"all on bridge {bridge.name} have the MTU {bridge.mtu or USUAL_MTU}, "
+                f"such as {', '.join(others[:3])}",
+                hint="leave --mtu out, or use another bridge: `potnet create-private-bridge --mtu`",
+            )
+        changed.append(replace(bridge, mtu=mtu))
+    return tuple(changed)
+
+
+def _check_member(app: App, bridge: Bridge, mtu: int) -> None:
+    state = app.driver.observe(Query(external=app.config.external_interface is None))
+    external = external_interface(app, state)
+    found = app.driver.observe(Query(interfaces=(external,))).interfaces if external is not None else {}
+    for member in found.values():
+        refuse_member(bridge, mtu, member)
+
+
+def refuse_small(app: App, pot: Pot) -> None:
+    """Raises HostError when a pot is to have IPv6 on a bridge whose MTU is too small for it."""
+    for own in pot.attachments:
+        mtu = require_bridge(app, own.bridge).mtu
+        if mtu is not None and 6 in own.families:
+            refuse_small_mtu(mtu, 6)

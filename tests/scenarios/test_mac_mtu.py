@@ -1,0 +1,284 @@
+"""MAC addresses and MTUs that are given: checked, in force on both hosts, and mended."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from linux_world import HERE, PYTHON
+from on_linux import LinuxWorld
+from world import World, both_hosts
+
+from potnet.errors import PotnetError, UsageError
+from potnet.findings import Finding
+from potnet.model import NetworkType
+from potnet.operations.bridges import create_private_bridge
+from potnet.operations.check import check
+from potnet.operations.info import bridge_info, info
+from potnet.operations.interfaces import parse_mac
+from potnet.operations.repair import repair
+from potnet.operations.settings import set_options
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+from potnet.operations.vnet import vnet_start
+
+PUBLIC, PRIVATE = NetworkType.PUBLIC_BRIDGE, NetworkType.PRIVATE_BRIDGE
+MAC, OTHER = "02:00:00:12:34:56", "06:ab:cd:ef:00:01"
+CHANGES: dict[str, Any] = {
+    "resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None,
+}  # fmt: skip
+
+
+def shown(world: World, interface: str, pot: str | None = None) -> tuple[int, str]:
+    """MTU and MAC address of an interface of the host, or of a pot."""
+    if isinstance(world, LinuxWorld):
+        argv = world.machine.within(pot, "ip", "link", "show", "dev", interface)
+        out = world.machine.run(*argv).out
+        mtu, mac = re.search(r" mtu (\d+) ", out), re.search(r" link/ether (\S+) ", out)
+        assert mtu and mac, out
+        return int(mtu[1]), mac[1]
+    found = world.host.interface(interface, pot or "")
+    return found.mtu, found.mac
+
+
+def kinds(found: tuple[Finding, ...]) -> list[tuple[str, str | None]]:
+    return [(str(finding.kind), finding.interface) for finding in found]
+
+
+@both_hosts
+def test_a_mac_address_that_is_given(world: World) -> None:
+    pot = world.create("web", "public-bridge", macs=(MAC.upper(),))
+    world.do(start, ["web"])
+    assert shown(world, pot.attachments[0].jail_end, "web")[1] == MAC
+    assert world.do(info, "web")["mac"] == MAC
+    assert world.do(check, [], None) == ()
+    assert world.do(set_options, "web", **CHANGES, macs=(OTHER,))
+    assert shown(world, pot.attachments[0].jail_end, "web")[1] == MAC
+    assert world.do(check, [], None) == ()
+    # Until the pot stops, the old one is in use.
+    with pytest.raises(PotnetError, match=f"MAC address {MAC} is that of pot web"):
+        world.create("late", "public-bridge", macs=(MAC,))
+    world.do(stop, ["web"])
+    world.do(start, ["web"])
+    assert shown(world, pot.attachments[0].jail_end, "web")[1] == OTHER
+
+
+def test_mac_addresses_are_given_in_the_order_of_interfaces(world: World) -> None:
+    world.do(create_private_bridge, "back", 4)
+    pot = world.create("web", "public-bridge", more=((PRIVATE, "back"),), macs=(MAC, OTHER))
+    assert [a.mac for a in pot.attachments] == [MAC, OTHER]
+    with pytest.raises(UsageError, match="given 3 times, and the pot has 2 interfaces"):
+        world.do(set_options, "web", **CHANGES, macs=(MAC, OTHER, "02:00:00:00:00:99"))
+    # What it has already it may be given again, the other way round as well.
+    world.do(set_options, "web", **CHANGES, macs=(OTHER, MAC))
+    assert [a.mac for a in world.records()["pots"][0].attachments] == [OTHER, MAC]
+
+
+@pytest.mark.parametrize(
+    ("macs", "words"),
+    [
+        (("zz:00:00:00:00:01",), "no MAC address"),
+        (("02:00:00:00:00",), "no MAC address"),
+        (("02-00-00-00-00-01",), "no MAC address"),
+        (("03:00:00:00:00:01",), "a group's address"),
+        (("ff:ff:ff:ff:ff:ff",), "a group's address"),
+        (("00:00:00:00:00:00",), "nobody's address"),
+        ((MAC, MAC.upper()), "given twice"),
+        ((MAC, OTHER), "given 2 times, and the pot has 1 interface on bridges"),
+        (("52:54:00:12:34:56",), "is that of em0 of the host"),
+        ((OTHER,), "is used by pot first"),
+    ],
+)
+def test_mac_addresses_that_are_refused(world: World, macs: tuple[str, ...], words: str) -> None:
+    world.create("first", "public-bridge", macs=(OTHER,))
+    records = world.records()
+    with pytest.raises(PotnetError, match=words):
+        world.create("web", "public-bridge", macs=macs)
+    assert world.records() == records
+
+
+def test_a_pot_without_bridges_has_no_mac_address(world: World) -> None:
+    with pytest.raises(UsageError, match="the pot has no interfaces on bridges"):
+        world.create("web", "inherit", macs=(MAC,))
+
+
+@given(st.text(alphabet="0123456789abcdefABCDEF:-gz", max_size=20) | st.from_regex("[0-9a-fA-F:]{17}"))
+def test_what_is_taken_for_a_mac_address_is_one(text: str) -> None:
+    try:
+        mac = parse_mac(text)
+    except UsageError:
+        return
+    octets = [int(octet, 16) for octet in mac.split(":")]
+    assert len(octets) == 6
+    assert octets[0] % 2 == 0
+    assert any(octets)
+    assert mac == ":".join(f"{octet:02x}" for octet in octets) == text.lower()
+
+
+@both_hosts
+@pytest.mark.parametrize("mtu", [1400, 9000])
+def test_all_on_a_bridge_have_its_mtu(world: World, mtu: int) -> None:
+    world.do(create_private_bridge, "stove", 4, None, False, mtu)
+    pots = [world.create(name, "private-bridge", bridge="stove") for name in ("one", "two")]
+    before = world.snapshot()
+    world.do(start, ["one", "two"])
+    assert shown(world, "bridge0")[0] == mtu
+    for pot in pots:
+        (own,) = pot.attachments
+        assert shown(world, own.host_end)[0] == shown(world, own.jail_end, pot.name)[0] == mtu
+        assert world.do(info, pot.name)["interfaces"][0]["mtu"] == mtu
+    assert world.do(bridge_info, "stove")["mtu"] == mtu
+    assert world.do(check, [], None) == ()
+    assert world.reaches("one", str(pots[1].ipv4), 80)
+    if isinstance(world, LinuxWorld):
+        talk = (*PYTHON, str(HERE / "talk.py"), "whole", str(pots[1].ipv4), "80")
+        # The headers of IPv4 and UDP take 28 bytes.
+        answers = [
+            world.machine.run(*world.machine.within("one", *talk, str(size))).out.strip()
+            for size in (mtu - 28, mtu - 27)
+        ]
+        assert answers == [str(pots[0].ipv4), "Message too long"]
+    else:
+        world.do(stop, ["one", "two"])
+        assert world.snapshot() == before
+
+
+@both_hosts
+def test_a_bridge_that_is_up_without_pots_has_its_mtu(world: World) -> None:
+    world.do(create_private_bridge, "stove", 4, None, False, 1400)
+    world.do(vnet_start, "stove")
+    assert shown(world, "bridge0")[0] == 1400
+    pot = world.create("one", "private-bridge", bridge="stove")
+    world.do(start, ["one"])
+    assert shown(world, "bridge0")[0] == shown(world, pot.attachments[0].jail_end, "one")[0] == 1400
+
+
+@both_hosts
+def test_the_first_pot_on_a_bridge_says_the_mtu(world: World) -> None:
+    first = world.create("first", "public-bridge", mtu=1400)
+    second = world.create("second", "public-bridge", mtu=1400)
+    third = world.create("third", "public-bridge")
+    records = world.records()
+    with pytest.raises(PotnetError, match="all on bridge public have the MTU 1400, such as first"):
+        world.create("fourth", "public-bridge", mtu=1500)
+    with pytest.raises(PotnetError, match="all on bridge public have the MTU 1400, such as first"):
+        world.do(set_options, "third", **CHANGES, mtu=9000)
+    assert world.records() == records
+    world.do(start, ["first", "second", "third"])
+    assert {shown(world, pot.attachments[0].jail_end, pot.name)[0] for pot in (first, second, third)} == {
+        1400
+    }
+    assert world.do(check, [], None) == ()
+
+
+def test_alone_on_its_bridge_a_pot_may_change_the_mtu(world: World) -> None:
+    world.create("web", "public-bridge")
+    assert not world.do(set_options, "web", **CHANGES, mtu=1400)
+    world.do(start, ["web"])
+    assert world.host.interface("bridge0").mtu == 1400
+    assert world.do(set_options, "web", **CHANGES, mtu=1300)
+    assert {interface for _, interface in kinds(world.do(check, [], None))} == {"bridge0", "epair0b"}
+    world.do(stop, ["web"])
+    world.do(start, ["web"])
+    assert world.do(check, [], None) == ()
+    assert world.host.interface("bridge0").mtu == 1300
+
+
+@both_hosts
+def test_another_mtu_is_told_and_mended(world: World) -> None:
+    world.do(create_private_bridge, "stove", 4, None, False, 1400)
+    pot = world.create("one", "private-bridge", bridge="stove")
+    world.do(start, ["one"])
+    (own,) = pot.attachments
+    linux = isinstance(world, LinuxWorld)
+    for name, jail in ((own.jail_end, "one"), ("bridge0", None), *(((own.host_end, None),) if linux else ())):
+        if isinstance(world, LinuxWorld):
+            world.do_there(*world.machine.within(jail, "ip", "link", "set", name, "mtu", "1300"))
+        else:
+            world.do_there("ifconfig", *(("-j", jail) if jail else ()), name, "mtu", "1300")
+        assert kinds(world.do(check, [], None)) == [("mtu-differs", name)]
+        if name == "bridge0":
+            late = world.create(f"late{name}", "private-bridge", bridge="stove")
+            with pytest.raises(PotnetError, match="bridge stove has the MTU 1300 on bridge0"):
+                world.do(start, [late.name])
+        world.do(repair, [], None)
+        assert world.do(check, [], None) == ()
+        assert shown(world, own.host_end)[0] == shown(world, own.jail_end, "one")[0] == 1400
+
+
+@both_hosts
+def test_what_is_made_anew_has_the_mtu(world: World) -> None:
+    world.do(create_private_bridge, "stove", 4, None, False, 1400)
+    pot = world.create("one", "private-bridge", bridge="stove")
+    world.do(start, ["one"])
+    (own,) = pot.attachments
+    for name in (own.host_end, "bridge0"):
+        world.remove_interface(name)
+        world.do(repair, [], None)
+        assert world.do(check, [], None) == ()
+        assert shown(world, "bridge0")[0] == shown(world, own.jail_end, "one")[0] == 1400
+
+
+@pytest.mark.parametrize("mtu", [-1, 0, 575, 65536])
+def test_mtus_that_are_none(world: World, mtu: int) -> None:
+    with pytest.raises(UsageError, match=f"--mtu {mtu}: no MTU"):
+        world.do(create_private_bridge, "stove", 4, None, False, mtu)
+    with pytest.raises(UsageError, match=f"--mtu {mtu}: no MTU"):
+        world.create("web", "public-bridge", mtu=mtu)
+    assert world.records()["pots"] == ()
+
+
+def test_ipv6_takes_1280_bytes(world: World) -> None:
+    with pytest.raises(PotnetError, match="an MTU of 1279 is too small for IPv6"):
+        world.do(create_private_bridge, "stove", 4, "auto", False, 1279)
+    world.do(create_private_bridge, "stove", 4, "auto", False, 1280)
+    with pytest.raises(PotnetError, match="too small for IPv6"):
+        world.create("web", "private-bridge", "dual", bridge="stove", mtu=1279)
+    # The bridge has IPv6, if not this pot.
+    with pytest.raises(PotnetError, match="too small for IPv6"):
+        world.create("web", "private-bridge", "ipv4", bridge="stove", mtu=1279)
+    world.configure('[network]\nipv6 = "nat"\n')
+    world.create("small", "public-bridge", "ipv4", mtu=1000)
+    with pytest.raises(PotnetError, match="an MTU of 1000 is too small for IPv6"):
+        world.create("web", "public-bridge", "dual")
+    assert [pot.name for pot in world.records()["pots"]] == ["small"]
+
+
+@both_hosts
+def test_with_slaac_the_mtu_is_that_of_the_external_interface(world: World) -> None:
+    with pytest.raises(
+        PotnetError, match=f"cannot have the MTU 1400: {world.external}, which is on it, has 1500"
+    ):
+        world.create("web", "public-bridge", "ipv6", mtu=1400)
+    assert world.records()["pots"] == ()
+    pot = world.create("web", "public-bridge", "ipv6", mtu=1500)
+    world.do(start, ["web"])
+    assert shown(world, pot.attachments[0].jail_end, "web")[0] == 1500
+    assert world.do(check, [], None) == ()
+
+
+def test_an_mtu_is_for_bridges(world: World) -> None:
+    with pytest.raises(UsageError, match="--mtu is for pots on bridges, not inherit"):
+        world.create("web", "inherit", mtu=1400)
+
+
+def test_what_fails_leaves_the_mtu_of_the_bridge_alone(world: World) -> None:
+    world.executor.commands.clear()
+    world.executor.fail_at = 0
+    with pytest.raises(PotnetError):
+        world.create("web", "public-bridge", mtu=1400)
+    assert [bridge.mtu for bridge in world.records()["bridges"]] == [None]
+
+
+def test_without_these_options_no_command_speaks_of_them(world: World) -> None:
+    world.do(create_private_bridge, "stove", 4, "auto")
+    world.create("one", "private-bridge", "dual", bridge="stove")
+    world.create("two", "public-bridge", "dual")
+    world.executor.commands.clear()
+    world.do(start, ["one", "two"])
+    world.do(stop, ["one", "two"])
+    words = {word for line in world.executor.changed for word in line.split()}
+    assert not words & {"mtu", "no_radr", "-vnet"}
