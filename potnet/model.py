@@ -131,6 +131,7 @@ class Bridge:
     network6: of IPv6, where pots have addresses from the store; routed6: it reaches the outside without NAT.
     pinned: made by vnet-start, so that it outlives its last pot. mtu: of all that is on it, in bytes; None:
     as the host gives it. uplink: the VLAN that it is part of, as PARENT.ID.
+    isolate: its pots do not see one another.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Bridge:
     routed6: bool = False
     mtu: int | None = None
     uplink: str | None = None
+    isolate: bool = False
 
     @property
     def interface(self) -> str:
@@ -246,6 +248,8 @@ class Pot:
     the stack's families; aliases: for alias.
     passed: interfaces of the host that are the jail's while it runs.
     whole: no more while it is destroyed, and not before its create is done.
+    isolate: it and other such pots of its bridge do not see one another. internet: it may open connections to
+    where no pots are. rate_in, rate_out: how much it may receive and send, in bits a second; None: no limit.
     """
 
     name: str
@@ -264,6 +268,10 @@ class Pot:
     hooks: tuple[HookKind, ...] = ()
     passed: tuple[str, ...] = ()
     whole: bool = True
+    isolate: bool = False
+    internet: bool = True
+    rate_in: int | None = None
+    rate_out: int | None = None
 
     @property
     def ipv4(self) -> IPAddress | None:
@@ -289,6 +297,28 @@ class Pot:
     def leads_out(self, attachment: Attachment, family: int) -> bool:
         """Whether its default route of a family is by this one: the first that has the family."""
         return attachment == next((a for a in self.attachments if family in a.families), None)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One side of a policy: a pot, or all pots of a bridge."""
+
+    name: str
+    bridge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whether one side may open connections to the other.
+
+    protocol: None: any. ports: the first and the last of them on the other side; None: all.
+    """
+
+    source: End
+    destination: End
+    allow: bool
+    protocol: Transport | None = None
+    ports: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,22 @@ from potnet.cli.output import tell
 @click.option("-6", "--ipv6", metavar="auto|PREFIX", help="Give it an IPv6 network, too.")
 @click.option("--routed", is_flag=True, help="The outside reaches its IPv6 addresses, without NAT.")
 @click.option("--mtu", type=int, metavar="BYTES", help="Of the bridge and all that is on it.")
+@click.option("--isolate", is_flag=True, help="Its pots do not see one another.")
 @click.pass_obj
 def create_private_bridge(
-    options: Options, name: str, size: int, ipv6: str | None, routed: bool, mtu: int | None
+    options: Options,
+    name: str,
+    size: int,
+    ipv6: str | None,
+    routed: bool,
+    mtu: int | None,
+    isolate: bool,
 ) -> None:
     """Create a private bridge with a network of its own, carved from the public network."""
     from potnet.operations import bridges
 
     with opened(options, changes_host=True) as app:
-        bridge = bridges.create_private_bridge(app, name, size, ipv6, routed, mtu=mtu)
+        bridge = bridges.create_private_bridge(app, name, size, ipv6, routed, mtu=mtu, isolate=isolate)
     view: dict[str, object] = {"name": bridge.name, "changed": True}
     said = []
     for subnet, suffix in zip(bridge.subnets, ("", "6"), strict=False):

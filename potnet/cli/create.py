@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from potnet.cli.options import BRIDGE, Command, Options, opened
+from potnet.cli.options import BRIDGE, Command, Options, network_options, opened
 from potnet.cli.output import tell
 
 NETWORK_TYPES = ["inherit", "alias", "public-bridge", "private-bridge"]
@@ -50,9 +52,11 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--hostname", help="Default: the pot's name.")
 @click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
 @click.option("--boot/--no-boot", default=False, help="Start it when the host boots.")
+@network_options
 @click.pass_obj
 def create(
     options: Options,
+    /,
     pot: str | None,
     base: str | None,
     network_types: tuple[str, ...],
@@ -66,6 +70,7 @@ def create(
     hostname: str | None,
     command: str | None,
     boot: bool,
+    **network: Any,
 ) -> None:
     """Create a pot: reserve its addresses and lay out its root.
 
@@ -74,6 +79,7 @@ def create(
     from potnet.model import NetworkType, Stack
     from potnet.operations import create as operation
     from potnet.operations.addresses import paired
+    from potnet.operations.network_options import NetworkOptions
 
     (network_type, bridge), *more = paired([NetworkType(each) for each in network_types], bridges)
     request = operation.CreateRequest(
@@ -91,6 +97,7 @@ def create(
         base=base,
         command=command,
         boot=boot,
+        network=NetworkOptions(**network),
     )
     with opened(options, changes_host=True) as app:
         created = operation.create(app, request)

@@ -5,7 +5,7 @@ Imports here stay light: whatever needs more than click is imported by the funct
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,6 +127,18 @@ class Command(click.Command):
     def get_short_help_str(self, limit: int = 0) -> str:
         """The whole first line; click wraps it where the terminal ends."""
         return (self.help or "").strip().split("\n", 1)[0].rstrip(".")
+
+
+def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds what create and set say of a pot's network; None where nothing is said."""
+    options = (
+        click.option(
+            "--isolate/--no-isolate", default=None, help="Keep it from isolated pots of its bridge."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 @contextmanager

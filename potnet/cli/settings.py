@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from potnet.cli.options import POT, Command, Options, opened
+from potnet.cli.options import POT, Command, Options, network_options, opened
 from potnet.cli.output import tell
 
 _pot = click.option("-p", "--pot", type=POT, required=True, help="The pot.")
@@ -24,9 +25,11 @@ _FILE = click.Path(path_type=Path)
 @click.option("--hostname", help="Its host name.")
 @click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
 @click.option("--boot/--no-boot", default=None, help="Whether it starts when the host boots.")
+@network_options
 @click.pass_obj
 def set_options(
     options: Options,
+    /,
     pot: str,
     resolver: str | None,
     addresses: tuple[str, ...],
@@ -35,16 +38,19 @@ def set_options(
     hostname: str | None,
     command: str | None,
     boot: bool | None,
+    **network: Any,
 ) -> None:
     """Change the settings of a pot without destroying it."""
-    if all(each is None for each in (resolver, hostname, command, boot, mtu)) and not (addresses or macs):
+    single = (resolver, hostname, command, boot, mtu, *network.values())
+    if all(each is None for each in single) and not (addresses or macs):
         raise click.UsageError("give at least one setting to change")
     from potnet.operations import settings
+    from potnet.operations.network_options import NetworkOptions
 
     with opened(options, changes_host=True) as app:
         later = settings.set_options(
             app, pot, resolver=resolver, addresses=addresses, hostname=hostname, command=command, boot=boot,
-            macs=macs, mtu=mtu,
+            macs=macs, mtu=mtu, network=NetworkOptions(**network),
         )  # fmt: skip
     text = f"{pot} changed" + ("; it holds from the next start" if later else "")
     tell(options, {"name": pot, "changed": True, "from_next_start": later}, [text])

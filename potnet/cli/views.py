@@ -92,6 +92,7 @@ def info_text(view: View) -> str:
     if view["network_type"] in ("public-bridge", "private-bridge"):
         exports = exports_text(view)
         lines.append(f"\t\texported ports: {exports}" if exports else "\t\tno ports exported")
+    lines += ["\tisolated : true"] if view.get("isolated") else []
     lines.append(f"\tactive : {'true' if view['state'] == 'running' else 'false'}")
     return "\n".join(lines)
 
@@ -124,9 +125,15 @@ def bridge_info_text(view: View) -> str:
     """`info -B`: a bridge's settings and state."""
     lines = [f"bridge name : {view.get('name', view.get('bridge'))}"]
     for key, value in view.items():
-        if key not in ("name", "bridge", "addresses") and value is not None:
-            lines.append(f"\t{key} : {' '.join(value) if isinstance(value, list) else value}")
+        if key not in ("name", "bridge", "addresses") and value not in (None, False):
+            lines.append(f"\t{key} : {_shown(value)}")
     return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(value)
+    return "true" if value is True else str(value)
 
 
 def list_text(views: list[View]) -> str:

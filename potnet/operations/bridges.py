@@ -34,11 +34,12 @@ def create_private_bridge(
     ipv6: str | None = None,
     routed: bool = False,
     mtu: int | None = None,
+    isolate: bool = False,
 ) -> Bridge:
     """Reserve a network that holds `size` pots, and a bridge for it; it comes up with its first pot.
 
     ipv6: a prefix, or ``auto`` for one of the site's own. routed: that is not translated (NAT). mtu: of all
-    that is on it, in bytes.
+    that is on it, in bytes. isolate: its pots do not see one another.
     """
     check_name("bridge", name)
     if name in RESERVED:
@@ -66,6 +67,7 @@ def create_private_bridge(
             network6=app.store.carve6(network6_of(name), prefix) if ipv6 is not None else None,
             routed6=routed,
             mtu=mtu,
+            isolate=isolate,
         )
         _check_anchor(app, bridge)
         app.store.add_bridge(bridge)

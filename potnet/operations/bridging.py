@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from potnet.actions import DestroyInterface, KeepRouter, Plan, SetForwarding, Step
 from potnet.apply import apply
 from potnet.host_state import HostState, Query
-from potnet.model import Bridge, BridgeKind, Pot
+from potnet.model import Attachment, Bridge, BridgeKind, Pot
 from potnet.operations.common import FORWARDING, ROUTER, busy_units
 from potnet.planning import start as planning
 from potnet.planning.vnet import Vnet, description
@@ -32,12 +32,12 @@ def vnet(app: App) -> Vnet:
 def with_stranded(app: App, known: Vnet, missing: Sequence[Bridge]) -> Vnet:
     """`known`, with the epairs of recorded starts that these bridges have to take up again."""
     names = {bridge.name for bridge in missing}
-    stranded: dict[str, list[str]] = {}
+    stranded: dict[str, list[tuple[Pot, Attachment]]] = {}
     for run in app.store.runs() if names else ():
         for attachment in run.pot.attachments:
             if attachment.bridge in names:
-                stranded.setdefault(attachment.bridge, []).append(attachment.host_end)
-    return replace(known, stranded={name: tuple(ends) for name, ends in stranded.items()})
+                stranded.setdefault(attachment.bridge, []).append((run.pot, attachment))
+    return replace(known, stranded={name: tuple(pots) for name, pots in stranded.items()})
 
 
 def free_epairs(app: App, pot: Pot, names: Collection[str], hidden: Collection[str]) -> Pot:

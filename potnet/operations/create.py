@@ -44,6 +44,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.destroy import part_name, remove_rest
 from potnet.operations.interfaces import check_macs, check_mtu, refuse_small, to_change, with_macs
+from potnet.operations.network_options import UNCHANGED, NetworkOptions, with_options
 from potnet.operations.resolvers import parse_resolver
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class CreateRequest:
     base: str | None = None
     command: str | None = None
     boot: bool = False
+    network: NetworkOptions = UNCHANGED
 
     @property
     def networks(self) -> Networks:
@@ -93,7 +95,7 @@ def create(app: App, request: CreateRequest) -> Pot:
             "a pot on this host runs the host's own programs: there is no release to unpack",
             hint="leave -b out",
         )
-    draft = _draft(app, request)
+    draft = with_options(_draft(app, request), request.network)
     _check_network(app, request, draft)
     macs = check_macs(app, draft.name, request.macs)
     base = _release(request.base)

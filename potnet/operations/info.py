@@ -8,6 +8,7 @@ from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, NetworkType, Pot, Run
 from potnet.operations.common import environment_of, require_bridge, require_pot
 from potnet.operations.taken import show_bridge
+from potnet.planning.members import isolated
 from potnet.planning.ownership import running
 
 if TYPE_CHECKING:
@@ -84,10 +85,15 @@ def pot_view(
         "hostname": pot.hostname,
         "base": pot.base,
         "boot": pot.boot,
+        "isolated": any(isolated(pot, bridge, app.config) for bridge in _bridges(pot, known)),
         "command": list(pot.command),
         "type": "single",
         "level": 0,
     }
+
+
+def _bridges(pot: Pot, known: dict[str, Bridge]) -> list[Bridge]:
+    return [known[a.bridge] for a in pot.attachments if a.bridge in known]
 
 
 def _addresses(pot: Pot, bridges: dict[str, Bridge], state: HostState) -> list[View]:
@@ -154,6 +160,7 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
         "network6": str(bridge.network6) if bridge.network6 is not None else None,
         "size": bridge.size,
         "mtu": bridge.mtu,
+        "isolated": bridge.isolate or app.config.isolate,
         "state": "up" if up else "down",
         "pots": list(app.store.bridged_names(bridge.name)),
     }

@@ -34,6 +34,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.hooks import hook_path
 from potnet.operations.interfaces import check_macs, check_mtu, to_change, with_macs
+from potnet.operations.network_options import UNCHANGED, NetworkOptions, with_options
 from potnet.operations.resolvers import parse_resolver
 from potnet.planning.jail import host_files, path_in
 
@@ -58,6 +59,7 @@ def set_options(
     boot: bool | None,
     macs: tuple[str, ...] = (),
     mtu: int | None = None,
+    network: NetworkOptions = UNCHANGED,
 ) -> bool:
     """Change what is given; True when some of it holds only from the next start. Raises PotnetError."""
     with locked_pot(app, name) as before:
@@ -72,6 +74,7 @@ def set_options(
             pot = replace(pot, command=parse_command(command))
         if boot is not None:
             pot = replace(pot, boot=boot)
+        pot = with_options(pot, network)
         if addresses and pot.network_type is NetworkType.ALIAS:
             pot = replace(pot, aliases=aliases_of(app, addresses))
             check_aliases(app, pot)

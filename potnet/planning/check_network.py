@@ -9,7 +9,6 @@ from netaddr import IPAddress
 from potnet.actions import (
     AddAlias,
     AddDefaultRoute,
-    AddMember,
     BringUp,
     CreateBridge,
     CreateEpair,
@@ -30,6 +29,7 @@ from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot, Run
 from potnet.planning import start, vnet
 from potnet.planning.drift import Drift, Facts, bridge_anchors, pot_anchors, rules_drift
 from potnet.planning.jail import etc_of, jail_of
+from potnet.planning.members import isolated, join
 
 
 def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
@@ -67,11 +67,11 @@ def _make(bridge: Bridge, facts: Facts, state: HostState) -> tuple[Step, ...]:
     create = CreateBridge(bridge.interface, vnet.description(bridge), uplink, mtu)
     here = ((run, a) for run in facts.active for a in run.pot.attachments if a.bridge == bridge.name)
     # One that is not whole is made anew, and joins then.
-    ends = [own.host_end for run, own in here if _is_whole(run, own, state)]
+    whole = [(run, own) for run, own in here if _is_whole(run, own, state)]
     return (
         Step(create, None, f"the bridge {bridge.name}"),
         *(Step(_set(wanted, bridge.interface), None, "the pots' gateway") for wanted in _gateways(bridge)),
-        *(_join(bridge, end, facts.config) for end in ends),
+        *(Step(join(run.pot, own, bridge, facts.config)) for run, own in whole),
     )
 
 
@@ -81,10 +81,6 @@ def _gateways(bridge: Bridge) -> list[InterfaceAddress]:
 
 def _set(wanted: InterfaceAddress, name: str, jail: str | None = None, beside: bool = False) -> SetAddress:
     return SetAddress(name, wanted.address, wanted.prefix, jail, beside)
-
-
-def _join(bridge: Bridge, end: str, config: Config) -> Step:
-    return Step(AddMember(bridge.interface, end, config.isolate, bool(bridge.subnets)))
 
 
 def _is_whole(run: Run, own: Attachment, state: HostState) -> bool:
@@ -221,9 +217,9 @@ def _attachment(
             f"it is on {on.name if on else 'no bridge'}", "repair puts it there", pot=run.pot.name,
             bridge=bridge.name, interface=own.host_end,
         )  # fmt: skip
-        yield Drift(finding, (*off, _join(bridge, own.host_end, facts.config)))
-    elif on is not None and (own.host_end in on.private) != facts.config.isolate:
-        yield _wrong_member(run, own, bridge, facts.config.isolate)
+        yield Drift(finding, (*off, Step(join(run.pot, own, bridge, facts.config))))
+    elif on is not None and (own.host_end in on.private) != isolated(run.pot, bridge, facts.config):
+        yield _wrong_member(run, own, bridge, own.host_end not in on.private)
     if not host.up:
         yield Drift(_down_finding(host, run.pot.name, bridge.name), (Step(BringUp(host.name)),))
     with_bridge = state.traits.one_mtu and on is not None and host.mtu == on.mtu
@@ -237,7 +233,7 @@ def _attachment(
 def _wrong_member(run: Run, own: Attachment, bridge: Bridge, private: bool) -> Drift:
     words = "not private", "private"
     finding = Finding(
-        Kind.MEMBER_DIFFERS, f"{own.host_end} is {words[private]} on {bridge.interface} (network.isolate)",
+        Kind.MEMBER_DIFFERS, f"{own.host_end} is {words[private]} on {bridge.interface}",
         f"it is {words[not private]}", "repair sets it", pot=run.pot.name, bridge=bridge.name,
         interface=own.host_end,
     )  # fmt: skip
@@ -265,7 +261,7 @@ def _broken_epair(
             None,
             f"from {bridge.name} to the jail",
         ),
-        _join(bridge, own.host_end, config),
+        Step(join(pot, own, bridge, config)),
         Step(MoveToJail(own.jail_end, pot.name, pot.root)),
         *_learning(run, own),
         *(Step(_set(wanted, own.jail_end, pot.name)) for wanted, _ in _addresses(pot, own, bridge)),

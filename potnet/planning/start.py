@@ -10,7 +10,6 @@ from netaddr import IPAddress, IPNetwork
 from potnet.actions import (
     AcceptAdvertisements,
     AddDefaultRoute,
-    AddMember,
     CreateEpair,
     DestroyInterface,
     LoadAnchor,
@@ -29,6 +28,7 @@ from potnet.model import GROUP, Attachment, Bridge, NetworkType, Pot, Stack
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
 from potnet.planning.jail import jail_of, path_in, wants_devfs
+from potnet.planning.members import join
 from potnet.planning.vnet import Vnet, plan_bridge_up
 from potnet.ruleset import NoRules
 
@@ -163,7 +163,7 @@ def _epair(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> 
     # Either end: destroying one removes both, wherever the other is.
     return [
         Step(create, DestroyInterface(attachment.host_end), f"from {bridge.name} to the jail"),
-        Step(AddMember(bridge.interface, attachment.host_end, config.isolate, bool(bridge.subnets))),
+        Step(join(pot, attachment, bridge, config)),
     ]
 
 

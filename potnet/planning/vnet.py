@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from netaddr import IPAddress, IPNetwork, cidr_merge
 
 from potnet.actions import (
-    AddMember,
     CreateBridge,
     DestroyInterface,
     KeepRouter,
@@ -22,8 +21,9 @@ from potnet.actions import (
 from potnet.config import Config
 from potnet.errors import HostError
 from potnet.host_state import HostState, Interface
-from potnet.model import GROUP, Bridge, BridgeKind, Pot
+from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf
+from potnet.planning.members import join
 from potnet.ruleset import NoRules, Ruleset
 
 #: An anchor, what it has to hold, and why.
@@ -41,15 +41,15 @@ class Vnet:
 
     bridges: all of them. forwarding_set: the families whose forwarding potnet itself switched on. site6: the
     prefix of the site's own IPv6 networks. router_kept: where it made the host go on to learn its routers.
-    stranded: by bridge, the epairs of running pots, which are on none when somebody has destroyed it under
-    them.
+    stranded: by bridge, running pots with their epairs, which are on none when somebody has destroyed it
+    under them.
     """
 
     bridges: tuple[Bridge, ...] = ()
     forwarding_set: frozenset[int] = frozenset()
     site6: IPNetwork | None = None
     router_kept: str | None = None
-    stranded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stranded: Mapping[str, tuple[tuple[Pot, Attachment], ...]] = field(default_factory=dict)
 
     def others_up(self, bridge: Bridge, state: HostState, family: int = 4) -> tuple[Bridge, ...]:
         """The other bridges on the host with a network of that family."""
@@ -166,12 +166,8 @@ def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> lis
     """Takes up the pots that still run after their bridge was destroyed under them."""
     if bridge.interface in state.interfaces:
         return []
-    left = [end for end in vnet.stranded.get(bridge.name, ()) if end in state.own]
-    hairpin = bool(bridge.subnets)
-    return [
-        Step(AddMember(bridge.interface, end, config.isolate, hairpin), None, "a pot that runs")
-        for end in left
-    ]
+    left = [each for each in vnet.stranded.get(bridge.name, ()) if each[1].host_end in state.own]
+    return [Step(join(pot, own, bridge, config), None, "a pot that runs") for pot, own in left]
 
 
 def host_rules(config: Config, external: str) -> tuple[WantedRules, ...]:

@@ -12,6 +12,7 @@ from potnet.errors import PotnetError
 from potnet.model import (
     Alias,
     Attachment,
+    End,
     Export,
     HookKind,
     Lease,
@@ -25,24 +26,26 @@ from potnet.model import (
 from potnet.store import ranges
 from potnet.store.database import Row
 from potnet.store.numbers import Numbers, pot_number
+from potnet.store.policies import Policies
 from potnet.store.records import address_or_none, text_or_none
 from potnet.store.subnets import Subnets
 
 _Children = tuple[
     dict[str, list[Attachment]], dict[str, list[Alias]], dict[str, list[Export]], dict[str, list[str]]
 ]
+_POTS = (
+    "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text, command,"
+    " boot, hooks, whole, isolate, internet, rate_in, rate_out FROM pot"
+)
 
 
-class Pots(Subnets, Numbers):
+class Pots(Subnets, Numbers, Policies):
     """Reading and writing pots. A method that is given a pot writes all of it."""
 
     def pots(self) -> tuple[Pot, ...]:
         """All pots, sorted by name."""
         with self.snapshot():
-            heads = self.rows(
-                "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text,"
-                " command, boot, hooks, whole FROM pot ORDER BY name"
-            )
+            heads = self.rows(f"{_POTS} ORDER BY name")
             children = _grouped(
                 self.rows(
                     "SELECT pot, bridge, unit, mac, address, address6 FROM attachment ORDER BY pot, position"
@@ -59,11 +62,7 @@ class Pots(Subnets, Numbers):
     def pot(self, name: str) -> Pot | None:
         """One pot, None when there is none of that name."""
         with self.snapshot():
-            head = self.row(
-                "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text,"
-                " command, boot, hooks, whole FROM pot WHERE name = ?",
-                name,
-            )
+            head = self.row(f"{_POTS} WHERE name = ?", name)
             if head is None:
                 return None
             children = _grouped(
@@ -140,8 +139,8 @@ class Pots(Subnets, Numbers):
             self._check_root(pot)
             self.change(
                 "INSERT INTO pot (network_type, stack, root, root_made, hostname, base, resolver,"
-                " resolver_text, command, boot, hooks, whole, name)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " resolver_text, command, boot, hooks, whole, isolate, internet, rate_in, rate_out, name)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 *_head(pot),
                 pot.name,
             )
@@ -164,8 +163,8 @@ class Pots(Subnets, Numbers):
             self._drop_children(pot.name)
             self.change(
                 "UPDATE pot SET network_type = ?, stack = ?, root = ?, root_made = ?, hostname = ?, base = ?,"
-                " resolver = ?, resolver_text = ?, command = ?, boot = ?, hooks = ?, whole = ?"
-                " WHERE name = ?",
+                " resolver = ?, resolver_text = ?, command = ?, boot = ?, hooks = ?, whole = ?, isolate = ?,"
+                " internet = ?, rate_in = ?, rate_out = ? WHERE name = ?",
                 *_head(pot),
                 pot.name,
             )
@@ -175,6 +174,7 @@ class Pots(Subnets, Numbers):
         """Remove a pot with its leases and its run. One that is not there is no error."""
         with self.transaction():
             self.release_pot(name)
+            self.remove_policies(End(name))
             self._drop_children(name)
             gone = self.change("DELETE FROM pot WHERE name = ?", name)  # The run goes with it.
             number = pot_number(name)
@@ -318,6 +318,10 @@ def _head(pot: Pot) -> tuple[object, ...]:
         pot.boot,
         json.dumps(pot.hooks),
         pot.whole,
+        pot.isolate,
+        pot.internet,
+        pot.rate_in,
+        pot.rate_out,
     )
 
 
@@ -340,7 +344,8 @@ def _grouped(
 
 
 def _pot(head: Row, children: _Children) -> Pot:
-    name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks, whole = head
+    name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks, *options = head
+    whole, isolate, internet, rate_in, rate_out = options
     attachments, aliases, exports, passed = children
     return Pot(
         name=name,
@@ -359,4 +364,8 @@ def _pot(head: Row, children: _Children) -> Pot:
         passed=tuple(passed.get(name, ())),
         hooks=tuple(HookKind(hook) for hook in json.loads(hooks)),
         whole=bool(whole),
+        isolate=bool(isolate),
+        internet=bool(internet),
+        rate_in=rate_in,
+        rate_out=rate_out,
     )

@@ -21,3 +21,24 @@ CREATE TABLE passed (
     PRIMARY KEY (pot, position)
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE run ADD COLUMN lent TEXT NOT NULL DEFAULT '[]';
+-- Who may talk to whom, and how much. Rates are in bits a second.
+ALTER TABLE bridge ADD COLUMN isolate INTEGER NOT NULL DEFAULT 0 CHECK (isolate IN (0, 1));
+ALTER TABLE pot ADD COLUMN isolate INTEGER NOT NULL DEFAULT 0 CHECK (isolate IN (0, 1));
+ALTER TABLE pot ADD COLUMN internet INTEGER NOT NULL DEFAULT 1 CHECK (internet IN (0, 1));
+ALTER TABLE pot ADD COLUMN rate_in INTEGER;
+ALTER TABLE pot ADD COLUMN rate_out INTEGER;
+
+-- Each side is a pot or, where its column says so, a bridge. protocol: empty for any; first_port: 0 for all.
+CREATE TABLE policy (
+    source             TEXT NOT NULL,
+    source_bridge      INTEGER NOT NULL CHECK (source_bridge IN (0, 1)),
+    destination        TEXT NOT NULL,
+    destination_bridge INTEGER NOT NULL CHECK (destination_bridge IN (0, 1)),
+    allow              INTEGER NOT NULL CHECK (allow IN (0, 1)),
+    protocol           TEXT NOT NULL,
+    first_port         INTEGER NOT NULL,
+    last_port          INTEGER NOT NULL,
+    PRIMARY KEY (source, source_bridge, destination, destination_bridge, protocol, first_port, last_port)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX policy_towards ON policy (destination, destination_bridge);

@@ -36,7 +36,8 @@ ANCHORS = "anchors"
 _RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping, attached, lent FROM run"
 
 _BRIDGES = (
-    "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink FROM bridge"
+    "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink, isolate"
+    " FROM bridge"
 )
 
 
@@ -146,8 +147,8 @@ class Store(Pots):
             )
         self.change(
             "INSERT INTO bridge"
-            " (name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink, isolate)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             bridge.name,
             str(bridge.kind),
             bridge.unit,
@@ -159,6 +160,7 @@ class Store(Pots):
             bridge.routed6,
             bridge.mtu,
             bridge.uplink,
+            bridge.isolate,
         )
 
     def runs(self) -> tuple[Run, ...]:
@@ -227,7 +229,8 @@ class Store(Pots):
 
 
 def _bridge(row: Row) -> Bridge:
-    name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink = row
+    name, kind, unit, network, gateway, size, pinned, network6, routed6, *options = row
+    mtu, uplink, isolate = options
     return Bridge(
         name=name,
         kind=BridgeKind(kind),
@@ -240,6 +243,7 @@ def _bridge(row: Row) -> Bridge:
         routed6=bool(routed6),
         mtu=mtu,
         uplink=uplink,
+        isolate=bool(isolate),
     )
 
 

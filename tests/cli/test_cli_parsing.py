@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from potnet.model import HookKind, NetworkType, Stack
+from potnet.operations.network_options import NetworkOptions
 
 POT = SimpleNamespace(name="casserole", exports=())
 
@@ -35,6 +36,7 @@ def test_create_takes_the_letters_of_pot(stage: Any, potnet: Callable[..., Any])
         "base": "12.2",
         "command": "sleep 9",
         "boot": True,
+        "network": NetworkOptions(),
     }
 
 
@@ -46,6 +48,7 @@ def test_create_leaves_open_what_was_not_given(stage: Any, potnet: Callable[...,
     assert request.pop("addresses") == ()
     assert request.pop("more") == request.pop("macs") == ()
     assert request.pop("boot") is False
+    assert request.pop("network") == NetworkOptions()
     assert set(request.values()) == {None}
 
 
@@ -84,11 +87,11 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
         ("export-ports -p c --none", ("export_ports", ("c", (), False), {})),
         (
             "create-private-bridge -B stove -S 4",
-            ("create_private_bridge", ("stove", 4, None, False), {"mtu": None}),
+            ("create_private_bridge", ("stove", 4, None, False), {"mtu": None, "isolate": False}),
         ),
         (
             "create-private-bridge -B stove -S 4 -6 auto --routed",
-            ("create_private_bridge", ("stove", 4, "auto", True), {"mtu": None}),
+            ("create_private_bridge", ("stove", 4, "auto", True), {"mtu": None, "isolate": False}),
         ),
         ("vnet-start", ("vnet_start", (None,), {})),
         ("vnet-start -B stove", ("vnet_start", ("stove",), {})),
@@ -111,6 +114,7 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
                     "boot": False,
                     "macs": (),
                     "mtu": None,
+                    "network": NetworkOptions(),
                 },
             ),
         ),

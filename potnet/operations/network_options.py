@@ -1,0 +1,30 @@
+"""What a pot may do on its network, as create and set are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from potnet.errors import PotnetError
+from potnet.model import Pot
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """What is given; None: nothing is said of it."""
+
+    isolate: bool | None = None
+
+
+UNCHANGED = NetworkOptions()
+
+
+def with_options(pot: Pot, options: NetworkOptions) -> Pot:
+    """The pot as the options want it. Raises PotnetError where it cannot have one."""
+    given = {"--isolate": options.isolate}
+    unfit = [name for name, value in given.items() if value]
+    if unfit and not pot.network_type.bridged:
+        raise PotnetError(
+            f"{unfit[0]} is for pots on bridges: network type {pot.network_type} shares the host's network",
+            hint="-N public-bridge or -N private-bridge",
+        )
+    return replace(pot, isolate=pot.isolate if options.isolate is None else options.isolate)

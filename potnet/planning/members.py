@@ -1,0 +1,18 @@
+"""Pots as members of bridges."""
+
+from __future__ import annotations
+
+from potnet.actions import AddMember
+from potnet.config import Config
+from potnet.model import Attachment, Bridge, Pot
+
+
+def isolated(pot: Pot, bridge: Bridge, config: Config) -> bool:
+    """Whether a pot and other isolated ones of its bridge do not see one another."""
+    return pot.isolate or bridge.isolate or config.isolate
+
+
+def join(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> AddMember:
+    """What makes a pot a member of a bridge."""
+    hairpin = bool(bridge.subnets)
+    return AddMember(bridge.interface, attachment.host_end, isolated(pot, bridge, config), hairpin)

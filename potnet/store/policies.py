@@ -1,0 +1,87 @@
+"""Policies in the store: who may open connections to whom."""
+
+from __future__ import annotations
+
+from potnet.errors import PotnetError
+from potnet.model import End, Policy, Transport
+from potnet.store.database import Database, Row
+
+_POLICIES = (
+    "SELECT source, source_bridge, destination, destination_bridge, allow, protocol, first_port, last_port"
+    " FROM policy"
+)
+_FROM = "source = ? AND source_bridge = ?"
+_TOWARDS = "destination = ? AND destination_bridge = ?"
+_SAME = f"{_FROM} AND {_TOWARDS} AND protocol = ? AND first_port = ? AND last_port = ?"
+_GONE = "DELETE FROM policy"
+
+
+class Policies(Database):
+    """Reading and writing policies. Of the same sides, protocol and ports there is one at most."""
+
+    def policies(self) -> tuple[Policy, ...]:
+        """All, sorted by their sides."""
+        order = "source, source_bridge, destination, destination_bridge, protocol, first_port, last_port"
+        return tuple(_policy(row) for row in self.rows(f"{_POLICIES} ORDER BY {order}"))
+
+    def policies_of(self, *ends: End) -> tuple[Policy, ...]:
+        """Those that say what one of these may do."""
+        return self._where(_FROM, ends)
+
+    def policies_towards(self, *ends: End) -> tuple[Policy, ...]:
+        """Those that say who may reach one of these."""
+        return self._where(_TOWARDS, ends)
+
+    def _where(self, condition: str, ends: tuple[End, ...]) -> tuple[Policy, ...]:
+        found = (
+            self.rows(f"{_POLICIES} WHERE {condition}", end.name, end.bridge) for end in dict.fromkeys(ends)
+        )
+        return tuple(_policy(row) for rows in found for row in rows)
+
+    def add_policy(self, policy: Policy) -> bool:
+        """Whether it is new; one that says so already is no error. Error: one says the opposite."""
+        with self.transaction():
+            found = self.row(f"{_POLICIES} WHERE {_SAME}", *_key(policy))
+            if found is None:
+                self.change(
+                    "INSERT INTO policy (source, source_bridge, destination, destination_bridge, protocol,"
+                    " first_port, last_port, allow) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    *_key(policy),
+                    policy.allow,
+                )
+            elif _policy(found) != policy:
+                raise PotnetError(
+                    f"a policy says the opposite: {'deny' if policy.allow else 'allow'}",
+                    hint="take that one away first: `potnet policy remove` with the same sides and port",
+                )
+            return found is None
+
+    def remove_policy(self, policy: Policy) -> bool:
+        """Whether there was one with the same sides, protocol and ports, whatever it said."""
+        with self.transaction():
+            return self.change(f"{_GONE} WHERE {_SAME}", *_key(policy)) > 0
+
+    def remove_policies(self, end: End) -> None:
+        """Forget all that one side has part in."""
+        with self.transaction():
+            for condition in (_FROM, _TOWARDS):
+                self.change(f"{_GONE} WHERE {condition}", end.name, end.bridge)
+
+
+def _key(policy: Policy) -> tuple[object, ...]:
+    source, destination = policy.source, policy.destination
+    return (
+        source.name, source.bridge, destination.name, destination.bridge,
+        str(policy.protocol or ""), *(policy.ports or (0, 0)),
+    )  # fmt: skip
+
+
+def _policy(row: Row) -> Policy:
+    source, of_bridge, destination, to_bridge, allow, protocol, first, last = row
+    return Policy(
+        End(source, bool(of_bridge)),
+        End(destination, bool(to_bridge)),
+        bool(allow),
+        Transport(protocol) if protocol else None,
+        (first, last) if first else None,
+    )
