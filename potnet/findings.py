@@ -1,4 +1,4 @@
-"""Where a host differs from what the store says, as plain data."""
+"""What is found about a host, as plain data: where it differs from what the store says, what it lacks."""
 
 from __future__ import annotations
 
@@ -59,3 +59,27 @@ class Finding:
     bridge: str | None = None
     interface: str | None = None
     repairable: bool = True
+
+
+class Verdict(StrEnum):
+    """Whether a host has what pots need. The values are for scripts and stay as they are.
+
+    limited: pots work, but for what the condition is about. missing: no pot does.
+    """
+
+    OK = "ok"
+    LIMITED = "limited"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that the network of pots depends on.
+
+    found: how it is, in words. remedy: the command or the step that mends it; None where there is nothing to.
+    """
+
+    subject: str
+    verdict: Verdict
+    found: str
+    remedy: str | None = None

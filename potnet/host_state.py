@@ -16,15 +16,22 @@ from potnet.ruleset import NoRules, Ruleset
 
 @dataclass(frozen=True, slots=True)
 class InterfaceAddress:
-    """An address on an interface and the length of its prefix in bits."""
+    """An address on an interface and the length of its prefix in bits.
+
+    learned: it came by what a router advertises (RFC 4862).
+    """
 
     address: IPAddress
     prefix: int
+    learned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """An interface of the host or of a jail. members: of a bridge, in its order; private: some of those."""
+    """An interface of the host or of a jail.
+
+    members: of a bridge, in its order; private: some of those. promiscuous: it takes what is for others, too.
+    """
 
     name: str
     up: bool = False
@@ -35,6 +42,7 @@ class Interface:
     addresses: tuple[InterfaceAddress, ...] = ()
     members: tuple[str, ...] = ()
     private: frozenset[str] = frozenset()
+    promiscuous: bool = False
 
     def has(self, address: IPAddress) -> bool:
         return any(a.address == address for a in self.addresses)

@@ -41,6 +41,7 @@ COMMANDS = {
     "store": "store:store",
     "check": "check:check",
     "repair": "check:repair",
+    "doctor": "doctor:doctor",
     "config": "configuration:config",
     "import": "importing:import_",
     "jail-conf": "attach:jail_conf",

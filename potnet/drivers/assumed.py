@@ -23,6 +23,7 @@ from potnet.actions import (
 )
 from potnet.drivers.base import Driver
 from potnet.executors.base import Command
+from potnet.findings import Condition
 from potnet.host_state import (
     ActiveRedirection,
     ExportTraffic,
@@ -60,6 +61,10 @@ class Assumed:
     def traits(self) -> Traits:
         """See `Driver`."""
         return self._inner.traits
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """See `Driver`."""
+        return self._inner.conditions()
 
     def check(self, actions: Sequence[Action]) -> None:
         """See `Driver`."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from potnet.actions import Action
 from potnet.errors import HostError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult
+from potnet.findings import Condition
 from potnet.host_state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
 from potnet.ruleset import Redirections
 
@@ -84,6 +85,10 @@ class Driver(Protocol):
 
     def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
         """The command that runs a program in a running jail."""
+        ...
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """What the host has of what pots need; raises HostError when it cannot be asked at all."""
         ...
 
     def check(self, actions: Sequence[Action]) -> None:

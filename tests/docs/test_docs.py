@@ -176,6 +176,7 @@ JSON_SESSION = (
     ("list --bridges", "info -B, and each element of list --bridges"),
     ("info -B stove", "info -B, and each element of list --bridges"),
     ("config", "config"),
+    ("doctor", "doctor"),
 )
 
 

@@ -18,11 +18,13 @@ from potnet.actions import (
     StopJail,
 )
 from potnet.drivers.base import CommandError
+from potnet.drivers.freebsd.conditions import conditions
 from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse import redirected_states
 from potnet.drivers.freebsd.render import Render, Renderer
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
 from potnet.file_actions import RemoveFile, RemoveTree, ReplaceFile, RestoreFile, Unmount
+from potnet.findings import Condition
 from potnet.host_state import ActiveRedirection, AnchorRules, ExportTraffic, HostState, Query, Traits, Usage
 from potnet.ruleset import NoRules, Redirections, Ruleset
 
@@ -81,6 +83,10 @@ class FreeBSD:
     def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
         """See `potnet.drivers.base.Driver`."""
         return Command(("jexec", jail, *argv), timeout=None)
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """See `potnet.drivers.base.Driver`."""
+        return conditions(self._observer.sysctl)
 
     def check(self, actions: Sequence[Action]) -> None:
         """See `potnet.drivers.base.Driver`: all that is needed is part of the base system."""

@@ -107,6 +107,11 @@ class Observer:
         """The counters of the redirect rules in force in an anchor; none when it is empty or absent."""
         return parse.export_traffic(self._run("pfctl", "-a", anchor, "-s", "nat", "-P", "-v").out)
 
+    def sysctl(self, name: str) -> str | None:
+        """The value of a variable of the kernel; None when this kernel does not have it."""
+        found = self._optional("sysctl", "-n", name)
+        return found.strip() if found is not None else None
+
     def states(self) -> str:
         """The state table, as text for `parse.redirected_states`."""
         argv = ("pfctl", "-s", "states", "-vv")

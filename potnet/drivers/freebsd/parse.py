@@ -84,6 +84,7 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
         addresses=tuple(_addresses(lines)),
         members=tuple(map(_second, members)),
         private=frozenset(_second(line) for line in members if _PRIVATE.search(line)),
+        promiscuous="PROMISC" in header["flags"].split(","),
     )
 
 
@@ -111,7 +112,8 @@ def _addresses(lines: Iterable[str]) -> Iterator[InterfaceAddress]:
             match = _INET6.match(line)
             if not match:
                 raise UnreadableError("ifconfig", line)
-            yield InterfaceAddress(address(match["address"], "ifconfig"), int(match["prefix"]))
+            found = address(match["address"], "ifconfig")
+            yield InterfaceAddress(found, int(match["prefix"]), learned="autoconf" in line.split())
 
 
 def address(text: str, tool: str) -> IPAddress:

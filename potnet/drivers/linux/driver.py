@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from potnet.actions import Action
 from potnet.drivers.linux import filter as nft
+from potnet.drivers.linux.conditions import LOOK, conditions
 from potnet.drivers.linux.observe import TRAITS, Observer
 from potnet.drivers.linux.perform import Performer
 from potnet.drivers.linux.preconditions import Preconditions
@@ -14,6 +15,7 @@ from potnet.drivers.linux.render import Render
 from potnet.drivers.linux.rules import Rules
 from potnet.drivers.linux.uplink import Uplink
 from potnet.executors.base import Command, Executor, as_shell
+from potnet.findings import Condition
 from potnet.host_state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
 from potnet.ruleset import Redirections
 
@@ -62,6 +64,10 @@ class Linux:
     def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
         """See `potnet.drivers.base.Driver`."""
         return Command(("ip", "netns", "exec", jail, *argv), timeout=None)
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """See `potnet.drivers.base.Driver`."""
+        return conditions(self._observer.run("sh", "-c", LOOK).out)
 
     def check(self, actions: Sequence[Action]) -> None:
         """See `potnet.drivers.base.Driver`."""

@@ -119,6 +119,11 @@ def _is_isolated(port: dict[str, Any]) -> bool:
     return port.get("linkinfo", {}).get("info_slave_data", {}).get("isolated", False) is True
 
 
+def _is_learned(address: Mapping[str, Any]) -> bool:
+    """Whether it is one of IPv6 that runs out: DHCP, too, gives some only where a router says so."""
+    return address.get("family") == "inet6" and address.get("dynamic") is True
+
+
 def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
     return Interface(
         name=_text(link["ifname"]),
@@ -128,12 +133,13 @@ def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
         description=_text(link["ifalias"]) if "ifalias" in link else None,
         groups=_groups(link),
         addresses=tuple(
-            InterfaceAddress(IPAddress(_text(each["local"])), int(each["prefixlen"]))
+            InterfaceAddress(IPAddress(_text(each["local"])), int(each["prefixlen"]), _is_learned(each))
             for each in link.get("addr_info", [])
             if "local" in each
         ),
         members=tuple(map(_member, ports)),
         private=frozenset(_member(port) for port in ports if _is_isolated(port)),
+        promiscuous="PROMISC" in link["flags"],
     )
 
 

@@ -23,6 +23,7 @@ from potnet.executors.simulated import (
     removal,
     routes,
     seed,
+    slaac,
     tools,
 )
 from potnet.executors.simulated.files import Tree
@@ -33,7 +34,7 @@ from potnet.executors.simulated.jails import jail, look_at_dying
 from potnet.executors.simulated.jexec import find_program, inner_world, jexec, line
 from potnet.executors.simulated.jls import jls
 from potnet.executors.simulated.state import NeedsWriteError, State, WriteInReadError
-from potnet.executors.simulated.things import HostFacts
+from potnet.executors.simulated.things import HOST, HostFacts
 from potnet.executors.simulated.world import ToolError, View, World, unknown
 from potnet.interrupts import waiting
 
@@ -62,6 +63,7 @@ _TOOLS: dict[str, FileTool] = {
     "route": lambda world, argv, _: routes.route(world, argv, View()),
     "netstat": lambda world, argv, _: routes.netstat(world, argv, View()),
     "sysctl": lambda world, argv, _: tools.sysctl(world, argv, View()),
+    "rtsol": lambda world, argv, _: slaac.rtsol(world, argv, HOST),
     "ping": lambda world, argv, _: probes.ping(world, argv, View()),
     "ping6": lambda world, argv, _: probes.ping(world, argv, View()),
     "nc": lambda world, argv, _: probes.nc(world, argv, View()),

@@ -12,7 +12,7 @@ from potnet.executors.simulated import filetools, probes, routes, tools
 from potnet.executors.simulated.files import Tree
 from potnet.executors.simulated.filetools import Stdin
 from potnet.executors.simulated.ifconfig import ifconfig
-from potnet.executors.simulated.slaac import solicit
+from potnet.executors.simulated.slaac import rtsol
 from potnet.executors.simulated.things import Jail
 from potnet.executors.simulated.world import ToolError, View, World, unknown
 
@@ -131,14 +131,7 @@ def _cat(inner: World, _: Jail, argv: list[str], stdin: Stdin) -> CommandResult:
 
 
 def _rtsol(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
-    """Silent whether a router answers or not, as the recorded one."""
-    if len(argv) != 2:
-        raise unknown(f"rtsol {' '.join(argv[1:])}")
-    found = inner.interface(argv[1], jail.stack)
-    if found is None:
-        raise ToolError(f"rtsol: interface {argv[1]} does not exist")
-    solicit(inner, found)
-    return CommandResult()
+    return rtsol(inner, argv, jail.stack)
 
 
 def _sh(inner: World, jail: Jail, argv: list[str], stdin: Stdin) -> CommandResult:

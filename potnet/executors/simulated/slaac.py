@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
+from potnet.executors.base import CommandResult
 from potnet.executors.simulated.addresses import eui64
 from potnet.executors.simulated.things import HOST, Address, Interface, Route
-from potnet.executors.simulated.world import World
+from potnet.executors.simulated.world import ToolError, World, unknown
 
 _HEARD = 2
 
@@ -37,12 +38,16 @@ def _both_private(world: World, bridge: str, one: str, other: str) -> bool:
     return one in private and other in private
 
 
-def solicit(world: World, interface: Interface) -> bool:
-    """rtsol(8): ask, and be configured at once. False when no router answers."""
-    if not listening(interface) or not hears_router(world, interface):
-        return False
-    _configure(world, interface)
-    return True
+def rtsol(world: World, argv: list[str], vnet: str) -> CommandResult:
+    """rtsol INTERFACE: a router that answers configures it at once. Silent, as the recorded one."""
+    if len(argv) != 2:
+        raise unknown(f"rtsol {' '.join(argv[1:])}")
+    found = world.interface(argv[1], vnet)
+    if found is None:
+        raise ToolError(f"rtsol: interface {argv[1]} does not exist")
+    if listening(found) and hears_router(world, found):
+        _configure(world, found)
+    return CommandResult()
 
 
 def advertise(world: World, vnet: str) -> None:

@@ -1,0 +1,42 @@
+"""What a FreeBSD host must be, for pots to run on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from potnet.findings import Condition, Verdict
+
+#: 14.0, the first in which ifconfig(8) and route(8) work in a jail without a program of the jail's (-j).
+OLDEST = 1_400_000
+
+
+def conditions(sysctl: Callable[[str], str | None]) -> tuple[Condition, ...]:
+    """Judge release, kernel and place; sysctl: the value of a variable, None when there is none."""
+    return (
+        _release(sysctl("kern.osreldate") or ""),
+        _vimage(sysctl("kern.features.vimage")),
+        _place(sysctl("security.jail.jailed")),
+    )
+
+
+def _release(value: str) -> Condition:
+    number = int(value) if value.isascii() and value.isdigit() else 0
+    shown = f"FreeBSD {number // 100_000}.{number // 1000 % 100}" if number else "of no known release"
+    if number >= OLDEST:
+        return Condition("release", Verdict.OK, shown)
+    return Condition("release", Verdict.MISSING, shown, "upgrade to FreeBSD 14.0 or later: freebsd-update(8)")
+
+
+def _vimage(value: str | None) -> Condition:
+    if value == "1":
+        return Condition("VIMAGE", Verdict.OK, "jails have network stacks of their own")
+    return Condition(
+        "VIMAGE", Verdict.LIMITED, "the kernel has none: pots on bridges cannot start",
+        "boot a GENERIC kernel, or build one with `options VIMAGE`",
+    )  # fmt: skip
+
+
+def _place(value: str | None) -> Condition:
+    if value == "0":
+        return Condition("place", Verdict.OK, "the host itself")
+    return Condition("place", Verdict.MISSING, "inside a jail", "run potnet on the host, or --via it")

@@ -1,0 +1,111 @@
+"""What a Linux host must be, for pots to run on it: tools, and what the kernel allows to whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from potnet.drivers.linux.preconditions import PACKAGES
+from potnet.findings import Condition, Verdict
+
+#: Each tool and how it tells its version.
+_VERSIONS = {"ip": "-V", "nft": "--version", "conntrack": "--version"}
+_USER_NAMESPACES = "/proc/sys/user/max_user_namespaces"
+#: Switches of Debian's and of Ubuntu's kernels; elsewhere they are not there.
+_CLONE = "/proc/sys/kernel/unprivileged_userns_clone"
+_APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
+_PING = "/proc/sys/net/ipv4/ping_group_range"
+_VERSION = re.compile(r"\d+(?:\.\d+)+")
+#: Prints ids, tools that are there, their versions after their names, files after their paths.
+LOOK = f"""echo uid $(id -u) $(id -un)
+for tool in {" ".join(PACKAGES)}; do command -v $tool >/dev/null && echo has $tool; done
+{"; ".join(f"echo {tool} $({tool} {option} 2>/dev/null)" for tool, option in _VERSIONS.items())}
+for file in {_USER_NAMESPACES} {_CLONE} {_APPARMOR} {_PING}; do
+  [ -r $file ] && echo $file $(cat $file)
+done
+[ -c /dev/net/tun ] && echo tun there
+[ -r /dev/net/tun ] && [ -w /dev/net/tun ] && echo tun usable
+for file in /etc/subuid /etc/subgid; do
+  grep -qs -e "^$(id -un):" -e "^$(id -u):" $file && echo $file listed
+done
+command -v newuidmap >/dev/null && command -v newgidmap >/dev/null && echo has newuidmap
+:"""
+
+
+def conditions(said: str) -> tuple[Condition, ...]:
+    """Judge what the script `LOOK` printed."""
+    told: dict[str, list[str]] = {}
+    for line in said.splitlines():
+        what, _, rest = line.partition(" ")
+        told.setdefault(what, []).append(rest)
+    return tuple(_judged(told))
+
+
+def _judged(told: dict[str, list[str]]) -> Iterator[Condition]:
+    there = set(told.get("has", []))
+    for tool, package in PACKAGES.items():
+        if tool not in there:
+            yield Condition(tool, Verdict.MISSING, "not installed", f"apt-get install {package}")
+        elif tool in _VERSIONS:
+            version = _VERSION.search(_first(told, tool))
+            yield Condition(tool, Verdict.OK, version[0] if version else "of no known version")
+    yield _user_namespaces(told)
+    yield _subordinate_ids(told, there)
+    yield _tun(told.get("tun", []))
+    yield _ping(_first(told, _PING))
+
+
+def _first(told: dict[str, list[str]], what: str) -> str:
+    return next(iter(told.get(what, [])), "")
+
+
+def _user_namespaces(told: dict[str, list[str]]) -> Condition:
+    subject = "user namespaces"
+    for path, wrong, right in ((_USER_NAMESPACES, "0", "15000"), (_CLONE, "0", "1"), (_APPARMOR, "1", "0")):
+        if _first(told, path) == wrong:
+            name = path.removeprefix("/proc/sys/").replace("/", ".")
+            return Condition(
+                subject, Verdict.LIMITED, f"{name} is {wrong}: only root can make them",
+                f"sysctl -w {name}={right}",
+            )  # fmt: skip
+    if not told.get(_USER_NAMESPACES):
+        found = "the kernel has none: potnet runs as root only"
+        return Condition(subject, Verdict.LIMITED, found, "boot a kernel with CONFIG_USER_NS")
+    return Condition(subject, Verdict.OK, "everybody can make them")
+
+
+def _subordinate_ids(told: dict[str, list[str]], there: set[str]) -> Condition:
+    subject = "subordinate ids"
+    uid, _, user = _first(told, "uid").partition(" ")
+    if uid == "0":
+        return Condition(subject, Verdict.OK, "root needs none")
+    if not {"/etc/subuid", "/etc/subgid"} <= told.keys():
+        return Condition(
+            subject, Verdict.LIMITED, f"none for {user or uid}: only its own id is there in its pots",
+            f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user or uid}",
+        )  # fmt: skip
+    if "newuidmap" not in there:
+        found = "listed, but there is no newuidmap(1) to use them"
+        return Condition(subject, Verdict.LIMITED, found, "apt-get install uidmap")
+    return Condition(subject, Verdict.OK, f"listed for {user or uid}")
+
+
+def _tun(said: list[str]) -> Condition:
+    if "there" not in said:
+        found = "not there: no taps, and no network without root"
+        return Condition("/dev/net/tun", Verdict.LIMITED, found, "modprobe tun")
+    if "usable" not in said:
+        found = "not for this user: no taps, and no network without root"
+        return Condition("/dev/net/tun", Verdict.LIMITED, found, "chmod 666 /dev/net/tun")
+    return Condition("/dev/net/tun", Verdict.OK, "usable")
+
+
+def _ping(words: str) -> Condition:
+    """Who may send ICMP echo requests without being root (icmp(7)): the groups from the first to the last."""
+    ends = [int(word) for word in words.split() if word.isascii() and word.isdigit()]
+    if len(ends) == 2 and ends[0] <= ends[1]:
+        return Condition("ping_group_range", Verdict.OK, f"groups {ends[0]} to {ends[1]}")
+    return Condition(
+        "ping_group_range", Verdict.LIMITED, "nobody: pots of a user cannot ping the outside",
+        'sysctl -w net.ipv4.ping_group_range="0 2147483647"',
+    )  # fmt: skip
