@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from potnet.executors.base import Executor
     from potnet.installation import Installation
     from potnet.locks import Locks
+    from potnet.rootless.client import Connection, RootlessHost
     from potnet.store.store import Store
 
 SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (--host freebsd for a real one)"
@@ -35,6 +36,7 @@ REAL = {"freebsd": "FreeBSD", "linux": "Linux"}
 class Settings:
     """What the command line asks for; None leaves it to the configuration.
 
+    rootless: on a Linux host without root, even where there is root.
     changes_host: the command may change something. restores: it can do with a damaged store.
     """
 
@@ -42,6 +44,7 @@ class Settings:
     host: str | None = None
     state_dir: Path | None = None
     via: str | None = None
+    rootless: bool = False
     dry_run: bool = False
     verbose: int = 0
     quiet: bool = False
@@ -54,6 +57,7 @@ class App:
     """What operations work with. notify: tells the user one line beside the result.
 
     damaged: the store on disk is, and an empty one in memory stands for it; restoring only.
+    rootless: the host, where it is one in namespaces.
 
     Executor and driver are made when they are first used: what only reads the store does without them.
     """
@@ -67,6 +71,7 @@ class App:
     dry_run: bool = False
     damaged: bool = False
     find_installation: Callable[[], Installation | None] = lambda: None
+    rootless: RootlessHost | None = None
 
     @cached_property
     def installation(self) -> Installation | None:
@@ -87,6 +92,10 @@ class App:
         return driver
 
     def _real_driver(self) -> Driver:
+        if self.rootless is not None:
+            from potnet.drivers.linux.rootless import RootlessLinux
+
+            return RootlessLinux(self.executor, self._render)
         if self.host_kind == "linux":
             from potnet.drivers.linux import Linux
 
@@ -128,7 +137,8 @@ def open_records(settings: Settings) -> Iterator[Records]:
         config = _load_config(settings)
     kind = _host_kind(settings, config)
     via = _prefix(settings, config, kind)
-    directory = settings.state_dir or _state_dir(config, kind, via)
+    rootless = _is_rootless(settings, kind, via)
+    directory = settings.state_dir or _state_dir(config, kind, via, rootless)
     # A log without its store is a matter for the store.
     if not any((directory / name).exists() for name in (FILE_NAME, f"{FILE_NAME}-wal")):
         yield Records(config, None, found)
@@ -159,14 +169,16 @@ def open_app(settings: Settings) -> Iterator[App]:
     config = _load_config(settings)
     kind = _host_kind(settings, config)
     via = _prefix(settings, config, kind)
+    rootless = _is_rootless(settings, kind, via)
     if kind in REAL and via is None:
         _require_system(REAL[kind])
-        if settings.changes_host and not settings.dry_run:
+        if settings.changes_host and not settings.dry_run and not rootless:
             _require_root()
     notify = _silent if settings.quiet else _stderr
     if kind == "sim" and settings.changes_host:
         notify(SIMULATED_NOTICE)
-    directory = settings.state_dir or _state_dir(config, kind, via)
+    directory = settings.state_dir or _state_dir(config, kind, via, rootless)
+    host = _rootless_host(config, directory) if rootless else None
     if kind == "linux" and config.origin.get("paths.jails", DEFAULT) == DEFAULT:
         # Beside the store, which root of a user namespace may write to, too.
         config = replace(config, jails=str(directory.absolute() / "jails"))
@@ -178,10 +190,11 @@ def open_app(settings: Settings) -> Iterator[App]:
             host_kind=kind,
             notify=notify,
             locks=Locks(None if settings.dry_run else directory / "locks", config.lock_wait),
-            make_executor=lambda: _executor(settings, config, kind, via, directory),
+            make_executor=lambda: _executor(settings, config, kind, via, directory, host),
             dry_run=settings.dry_run,
             damaged=damaged,
             find_installation=lambda: _installation(config),
+            rootless=host,
         )
 
 
@@ -239,18 +252,60 @@ def _require_root() -> None:
         )
 
 
-def _state_dir(config: Config | None, kind: str, via: str | None) -> Path:
+def _is_rootless(settings: Settings, kind: str, via: str | None) -> bool:
+    """Whether the host is one in namespaces of the caller's own, as whoever is not root has it."""
+    if settings.rootless and (kind != "linux" or via is not None):
+        raise ConfigError(
+            "--rootless is for a Linux host on this machine", hint="add --host linux, and leave --via out"
+        )
+    return kind == "linux" and via is None and (settings.rootless or os.geteuid() != 0)
+
+
+def _rootless_host(config: Config, directory: Path) -> RootlessHost:
+    from dataclasses import fields
+    from ipaddress import IPv4Network
+
+    from potnet.rootless.client import RootlessHost
+    from potnet.rootless.options import Options
+
+    given = {each.name: getattr(config, f"rootless_{each.name}") for each in fields(Options)}
+    options = Options(**given)
+    if options.network.overlaps(IPv4Network(str(config.network))):
+        raise ConfigError(
+            f"rootless.cidr = {options.cidr} overlaps network.public = {config.network}",
+            hint="give the uplink a network that no pot is in, such as 192.168.127.0/24",
+        )
+    return RootlessHost(options, directory / "host")
+
+
+def _join(settings: Settings, host: RootlessHost) -> Connection:
+    """Go into a rootless host; a command that changes something starts it, others look at an empty one."""
+    # Asked now: in the host, the process IDs of the machine, and so /proc/self, are out of sight.
+    real_root()
+    changes = settings.changes_host
+    connection, commands = host.ensure() if changes and not settings.dry_run else host.look(planned=changes)
+    for command in commands if changes else ():
+        if settings.dry_run:
+            _stdout(" ".join(command))
+        elif settings.verbose:
+            _stderr(f"+ {' '.join(command)}")
+    connection.join()
+    return connection
+
+
+def _state_dir(config: Config | None, kind: str, via: str | None, rootless: bool = False) -> Path:
     """Where the store of a host is: each host behind a prefix has its own."""
     if config is not None and config.state_dir:
         base = Path(config.state_dir)
     elif platform.system() == "FreeBSD" and kind == "freebsd" and (via is None or os.geteuid() == 0):
         base = Path("/var/db/potnet")
-    elif kind == "linux" and via is None and real_root():
+    elif kind == "linux" and via is None and not rootless and real_root():
         base = Path("/var/lib/potnet-linux")
     else:
         home = os.environ.get("XDG_STATE_HOME", "")
         # A relative path there is to be ignored (XDG Base Directory Specification).
-        base = Path(home if home.startswith("/") else Path("~/.local/state").expanduser()) / "potnet" / kind
+        base = Path(home if home.startswith("/") else Path("~/.local/state").expanduser()) / "potnet"
+        base /= "rootless" if rootless else kind
     if not via:
         return base
     from urllib.parse import quote
@@ -258,7 +313,14 @@ def _state_dir(config: Config | None, kind: str, via: str | None) -> Path:
     return base / "via" / quote(via, safe="")
 
 
-def _executor(settings: Settings, config: Config, kind: str, via: str | None, directory: Path) -> Executor:
+def _executor(
+    settings: Settings,
+    config: Config,
+    kind: str,
+    via: str | None,
+    directory: Path,
+    host: RootlessHost | None,
+) -> Executor:
     executor: Executor
     if kind == "sim":
         from potnet.executors.simulated import SimulatedHost
@@ -272,6 +334,10 @@ def _executor(settings: Settings, config: Config, kind: str, via: str | None, di
 
         limits = {Limit.BRIEF: config.command_wait, Limit.LONG: config.long_wait}
         executor = LocalExecutor(inherit=via is not None, limits=limits)
+    if host is not None:
+        from potnet.executors.rootless import RootlessExecutor
+
+        executor = RootlessExecutor(executor, _join(settings, host))
     if via:
         from potnet.executors.remote import RemoteExecutor
 

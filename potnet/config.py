@@ -25,10 +25,13 @@ from potnet.errors import ConfigError
 from potnet.installation.settings import Settings, looks_like_pot
 from potnet.installation.settings import load as load_settings
 from potnet.model import Ipv6, Stack
+from potnet.rootless.options import UPLINKS, Options
 from potnet.trust import check_trusted
 
 #: The origin of a value that no file sets.
 DEFAULT = "default"
+#: What is taken of a rootless host where nothing is said.
+ROOTLESS = Options()
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,19 @@ class Config:
     command_wait: int = 60
     long_wait: int = 3600
     pot_prefix: str | None = None
+    rootless_uplink: str = ROOTLESS.uplink
+    rootless_mtu: int = ROOTLESS.mtu
+    rootless_cidr: str = ROOTLESS.cidr
+    rootless_ipv6: bool = ROOTLESS.ipv6
+    rootless_host_loopback: bool = ROOTLESS.host_loopback
+    rootless_outbound: str | None = ROOTLESS.outbound
+    rootless_outbound6: str | None = ROOTLESS.outbound6
+    rootless_dns: bool = ROOTLESS.dns
+    rootless_mac: str | None = ROOTLESS.mac
+    rootless_sandbox: bool = ROOTLESS.sandbox
+    rootless_seccomp: bool = ROOTLESS.seccomp
+    rootless_copy_up: tuple[str, ...] = ROOTLESS.copy_up
+    rootless_bridge: str = ROOTLESS.bridge
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
     notes: tuple[tuple[str, str, str], ...] = field(default=(), compare=False)
 
@@ -105,6 +121,19 @@ KEYS = (
     Key("paths.templates", "templates", values.read_path),
     Key("releases.mirror", "mirror", values.read_mirror),
     Key("pot.prefix", "pot_prefix", values.read_path),
+    Key("rootless.uplink", "rootless_uplink", values.one_of("auto", *UPLINKS)),
+    Key("rootless.mtu", "rootless_mtu", values.read_mtu),
+    Key("rootless.cidr", "rootless_cidr", values.read_uplink_network),
+    Key("rootless.ipv6", "rootless_ipv6", values.read_boolean),
+    Key("rootless.host_loopback", "rootless_host_loopback", values.read_boolean),
+    Key("rootless.outbound", "rootless_outbound", values.read_outbound),
+    Key("rootless.outbound6", "rootless_outbound6", values.read_outbound6),
+    Key("rootless.dns", "rootless_dns", values.read_boolean),
+    Key("rootless.mac", "rootless_mac", values.read_mac),
+    Key("rootless.sandbox", "rootless_sandbox", values.read_boolean),
+    Key("rootless.seccomp", "rootless_seccomp", values.read_boolean),
+    Key("rootless.copy_up", "rootless_copy_up", values.read_directories),
+    Key("rootless.bridge", "rootless_bridge", values.read_interface),
     Key("pf.nat_anchor", "nat_anchor", values.read_anchor),
     Key("pf.rdr_anchor", "rdr_anchor", values.read_anchor),
     Key("pf.filter_anchor", "filter_anchor", values.read_anchor),
@@ -167,6 +196,8 @@ def _checked(found: list[Given], where: str) -> Config:
 def plain(config: Config, name: str) -> Any:
     """The value of a key as TOML and JSON know it: strings, numbers, booleans, tables, or None."""
     value = getattr(config, _BY_NAME[name].attribute)
+    if name == "rootless.copy_up":
+        return list(value)
     if isinstance(value, tuple):
         return {interface: str(network) for interface, network in value}
     return value if value is None or isinstance(value, bool | int) else str(value)

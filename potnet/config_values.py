@@ -26,6 +26,7 @@ _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,14}")
 # pf(4) keeps 63 characters of an anchor's path: this much beside "/" and the longest pot name.
 _ANCHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+(/[0-9.]+)?")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _COMMAND = re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")
 _MIRROR = re.compile(r"(https?|ftp|file)://[!-~]+")
 
@@ -143,6 +144,10 @@ def read_public_network(value: Any) -> IPNetwork:
     network = read_network(value)
     if network.prefixlen > LONGEST_PREFIX:
         raise Refusal("has no room for pots", f"use a prefix length of at most {LONGEST_PREFIX}")
+    return _of_hosts(network)
+
+
+def _of_hosts(network: IPNetwork) -> IPNetwork:
     first = IPAddress(network.first)
     unusable = network.prefixlen < 4 or first.is_loopback() or first.is_link_local()
     if unusable or network.first >= int(IPAddress("224.0.0.0")):
@@ -185,6 +190,43 @@ def read_path(value: Any) -> str:
     return str(os.path.normpath("/" + value.lstrip("/")))
 
 
+def read_directories(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise Refusal("is not a list", 'write a list of paths, such as ["/var/lib/kitchen"]')
+    return tuple(map(read_path, value))
+
+
+def read_mtu(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Refusal("is not a whole number", "write the bytes without quotes, such as 1500")
+    # RFC 791: every link carries 68 bytes.
+    if not 68 <= value <= 65535:
+        raise Refusal("is no MTU", "68 to 65535 bytes; 65520 is the fastest for most uplinks")
+    return value
+
+
+def read_uplink_network(value: Any) -> str:
+    network = read_network(value)
+    if not 8 <= network.prefixlen <= 25:
+        raise Refusal("is no size for an uplink", "use a prefix length from 8 to 25; 24 is usual")
+    return str(_of_hosts(network))
+
+
+def read_outbound(value: Any) -> str:
+    return str(read_host_address(value))
+
+
+def read_outbound6(value: Any) -> str:
+    hint = "write an IPv6 address of this machine, such as 2001:db8::20"
+    try:
+        address = IPAddress(read_text(value), 6)
+    except (AddrFormatError, ValueError) as error:
+        raise Refusal("is not an IPv6 address", hint) from error
+    if int(address) in (0, 1) or address.is_multicast():
+        raise Refusal("is no address to send from", hint)
+    return str(address)
+
+
 def read_dns_name(value: Any) -> str:
     if not valid_name(read_text(value)):
         raise Refusal("is not a pot's name", "use up to 51 letters, digits, _ and -, no number")
@@ -199,7 +241,16 @@ def read_mirror(value: Any) -> str:
 
 read_interface = matching(_INTERFACE, "an interface name", "interface names look like em0")
 read_anchor = matching(_ANCHOR, "an anchor name", "use up to 11 letters, digits, dots, _ and -")
+_read_mac = matching(_MAC, "a MAC address", "write one such as 02:00:00:00:00:01, in lower case")
 read_via = matching(_COMMAND, "a command", 'write one such as "ssh root@host"')
+
+
+def read_mac(value: Any) -> str:
+    mac = _read_mac(value)
+    # IEEE 802: the lowest bit of the first byte is a group's.
+    if int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00":
+        raise Refusal("is no address of one interface", "use one that begins with 02, which nobody else has")
+    return mac
 
 
 def shown(value: Any) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from potnet.errors import ConfigError
 
 
+@cache
 def real_root() -> bool:
     """Whether this is root of the machine itself, not only of a user namespace (user_namespaces(7))."""
     if os.geteuid() != 0:

@@ -103,6 +103,20 @@ def test_every_key_can_be_set(file: Path) -> None:
         filter_anchor = "f"
         [pot]
         prefix = "/usr/pot"
+        [rootless]
+        uplink = "slirp4netns"
+        mtu = 1500
+        cidr = "10.9.0.0/24"
+        ipv6 = true
+        host_loopback = true
+        outbound = "192.0.2.20"
+        outbound6 = "2001:DB8::20"
+        dns = false
+        mac = "02:00:00:00:00:01"
+        sandbox = false
+        seccomp = false
+        copy_up = ["/opt/", "/srv"]
+        bridge = "br0"
         """,
     )
     assert config.network == IPNetwork("172.16.0.0/16")
@@ -121,6 +135,12 @@ def test_every_key_can_be_set(file: Path) -> None:
     assert (config.host, config.state_dir, config.via) == ("sim", "/var/db/potnet", "ssh root@host")
     assert (config.output, config.pot_prefix) == ("json", "/usr/pot")
     assert (config.lock_wait, config.command_wait, config.long_wait) == (5, 6, 7)
+    assert (config.rootless_uplink, config.rootless_mtu) == ("slirp4netns", 1500)
+    assert (config.rootless_cidr, config.rootless_bridge) == ("10.9.0.0/24", "br0")
+    assert (config.rootless_ipv6, config.rootless_host_loopback, config.rootless_dns) == (True, True, False)
+    assert (config.rootless_outbound, config.rootless_outbound6) == ("192.0.2.20", "2001:db8::20")
+    assert (config.rootless_mac, config.rootless_copy_up) == ("02:00:00:00:00:01", ("/opt", "/srv"))
+    assert (config.rootless_sandbox, config.rootless_seccomp) == (False, False)
     assert set(config.origin.values()) == {str(file)}
 
 
@@ -206,6 +226,22 @@ def test_gateway_and_dns_follow_the_network(file: Path, given_keys: str, gateway
         ('[pf]\nnat_anchor = ""', "pf.nat_anchor", "", "letters"),
         ('[pf]\nnat_anchor = "anchor-names-are-short"', "pf.nat_anchor", "anchor-names-are-short", "11"),
         ('[pf]\nnat_anchor = "pot-rdr"', "pf.rdr_anchor", "pot-rdr", "own"),
+        ('[rootless]\nuplink = "slirp"', "rootless.uplink", "slirp", "slirp4netns"),
+        ("[rootless]\nmtu = 67", "rootless.mtu", "67", "65535"),
+        ("[rootless]\nmtu = 65536", "rootless.mtu", "65536", "65535"),
+        ('[rootless]\nmtu = "1500"', "rootless.mtu", "1500", "quotes"),
+        ('[rootless]\ncidr = "10.0.2.0/26"', "rootless.cidr", "10.0.2.0/26", "25"),
+        ('[rootless]\ncidr = "10.0.2.1/24"', "rootless.cidr", "10.0.2.1/24", "10.0.2.0/24"),
+        ('[rootless]\ncidr = "127.0.0.0/24"', "rootless.cidr", "127.0.0.0/24", "RFC 1918"),
+        ('[rootless]\ndns = "no"', "rootless.dns", "no", "true"),
+        ('[rootless]\noutbound = "fd00::1"', "rootless.outbound", "fd00::1", "IPv4"),
+        ('[rootless]\noutbound6 = "192.0.2.1"', "rootless.outbound6", "192.0.2.1", "IPv6"),
+        ('[rootless]\noutbound6 = "ff02::1"', "rootless.outbound6", "ff02::1", "IPv6"),
+        ('[rootless]\nmac = "03:00:00:00:00:01"', "rootless.mac", "03:00:00:00:00:01", "02"),
+        ('[rootless]\nmac = "02-00-00-00-00-01"', "rootless.mac", "02-00-00-00-00-01", "02:"),
+        ('[rootless]\ncopy_up = "/opt"', "rootless.copy_up", "/opt", "list"),
+        ('[rootless]\ncopy_up = ["opt"]', "rootless.copy_up", "opt", "absolute"),
+        ('[rootless]\nbridge = "br 0"', "rootless.bridge", "br 0", "em0"),
         ('[potnet]\nhost = "plan9"', "potnet.host", "plan9", "freebsd"),
         ('[potnet]\noutput = "jsn"', "potnet.output", "jsn", "json"),
         ('[potnet]\nvia = " "', "potnet.via", " ", "ssh"),
@@ -277,7 +313,8 @@ def test_the_sample_shows_the_defaults(file: Path) -> None:
 def test_the_sample_has_a_good_example_for_each_key_without_a_default(file: Path) -> None:
     config = loaded(file, uncommented("# For example: "))
     unset = {key.name for key in KEYS if not getattr(config, key.attribute)}
-    assert unset == {"network.isolate"}
+    off = {"network.isolate", "rootless.ipv6", "rootless.host_loopback", "rootless.copy_up"}
+    assert unset == off
 
 
 def test_system_paths() -> None:

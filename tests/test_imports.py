@@ -17,6 +17,7 @@ LAYERS = (
     ("spans",),
     ("installation", "ruleset", "config_values", "config_files", "trust"),
     ("host_state", "findings", "config_pot", "file_actions"),
+    ("rootless",),
     ("actions", "templates", "config", "executors.base"),
     ("drivers.base",),
     ("planning", "apply", "drivers", "executors", "store", "locks"),
@@ -33,7 +34,7 @@ RESERVED = {
     "tabulate": "cli",
     "jinja2": "templates",
     "toml": "config",
-    "subprocess": "executors",
+    "subprocess": ("executors", "rootless"),
     "sqlite3": ("store", "executors"),
 }
 

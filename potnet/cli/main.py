@@ -32,6 +32,8 @@ COMMANDS = {
     "metrics": "metrics:metrics",
     "dns": "dns:dns",
     "export-ports": "export:export_ports",
+    "ports": "ports:ports",
+    "rootless": "rootless:rootless",
     "set": "settings:set_options",
     "set-hook": "settings:set_hook",
     "copy-in": "settings:copy_in",

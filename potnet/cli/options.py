@@ -35,6 +35,7 @@ class Options:
     host: str | None = None
     state_dir: Path | None = None
     via: str | None = None
+    rootless: bool = False
     dry_run: bool = False
     output: str | None = None
     verbose: int = 0
@@ -99,6 +100,7 @@ def global_options(*, after_command: bool) -> list[click.Parameter]:
         (["--host"], {"type": click.Choice(KINDS), "help": "The kind of host."}),
         (["--state-dir"], {"type": path, "metavar": "DIR", "help": "Where the store is kept."}),
         (["--via"], {"metavar": "PREFIX", "help": 'Run commands through this, such as "ssh root@host".'}),
+        (["--rootless"], {"is_flag": True, "help": "With --host linux: without root, in namespaces."}),
         (["-n", "--dry-run"], {"is_flag": True, "help": "Print the commands and change nothing."}),
         (["-o", "--output"], {"type": click.Choice(["text", "json"]), "help": "The form of the output."}),
         (["-v", "--verbose"], {"count": True, "help": "Say more on standard error."}),
@@ -172,6 +174,7 @@ def _settings(options: Options, changes_host: bool, restores: bool = False) -> S
         host=options.host,
         state_dir=options.state_dir,
         via=options.via,
+        rootless=options.rootless,
         dry_run=options.dry_run,
         verbose=options.verbose,
         quiet=options.quiet,

@@ -11,6 +11,8 @@ from potnet.operations.common import (
     require_bridge,
     require_pot,
 )
+from potnet.planning.ownership import running
+from potnet.rootless.ports import Port, parse_ports
 from potnet.ruleset import Redirections
 
 if TYPE_CHECKING:
@@ -35,6 +37,24 @@ def show_pot(app: App, name: str) -> View:
             "physical_memory": usage.physical_memory,
         },
     }
+
+
+def show_ports(app: App) -> list[View]:
+    """The ports of the host that lead to pots, as they are in force; those of an uplink to no pot, too."""
+    active = app.driver.observe(Query(jails=None))
+    exporting = [run.pot for run in app.store.runs() if run.pot.exports and running(run, active)]
+    found = [{"pot": pot.name, **each} for pot in exporting for each in _redirections(app, pot)]
+    known = {(each["protocol"], each["address"], each["port"]) for each in found}
+    for port in _uplink_ports(app):
+        if (port.protocol, port.address, port.number) not in known:
+            nowhere = {"pot": None, "interface": None, "pot_address": None, "pot_port": None}
+            found.append({**nowhere, **port.plain()})
+    return sorted(found, key=lambda each: (each["protocol"], each["port"], each["address"]))
+
+
+def _uplink_ports(app: App) -> tuple[Port, ...]:
+    connection = app.rootless.running() if app.rootless is not None else None
+    return parse_ports(connection.ask("ports")) if connection is not None else ()
 
 
 def _redirections(app: App, pot: Pot) -> list[View]:

@@ -208,6 +208,7 @@ GLOBAL = [
     ("--host sim", "host", "sim"),
     ("--state-dir d", "state_dir", Path("d")),
     ("--via doas", "via", "doas"),
+    ("--rootless", "rootless", True),
     ("-n", "dry_run", True),
     ("--dry-run", "dry_run", True),
     ("-v", "verbose", 1),
@@ -226,7 +227,8 @@ def test_global_options_stand_on_either_side(
     (settings,) = stage.settings
     assert vars(settings).pop(name) == value
     rest = {
-        "config_file": None, "host": None, "state_dir": None, "via": None, "dry_run": False, "verbose": 0,
+        "config_file": None, "host": None, "state_dir": None, "via": None, "rootless": False,
+        "dry_run": False, "verbose": 0,
         "quiet": False, "changes_host": True, "restores": False,
     }  # fmt: skip
     assert vars(settings) == {key: rest[key] for key in rest if key != name}

@@ -24,6 +24,7 @@ from potnet.cli.main import run
 from potnet.config import Config
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
+from potnet.rootless.client import RootlessHost
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 
@@ -243,7 +244,12 @@ class Sandbox:
         """In the place to work in, with every executor in the sandbox."""
 
         def make(
-            settings: app.Settings, config: Config, kind: str, via: str | None, directory: Path
+            settings: app.Settings,
+            config: Config,
+            kind: str,
+            via: str | None,
+            directory: Path,
+            host: RootlessHost | None,
         ) -> Executor:
             watched = Watched(self.executor(SimulatedHost(directory / "sim")), self.commands)
             if settings.dry_run:

@@ -29,6 +29,7 @@ from potnet.executors.local import LocalExecutor
 #: setns(2), which Python has from 3.12 on.
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
+PR_SET_DUMPABLE = 4
 #: What makes the world: private mounts, a host `eth0` with a wire to the namespace `outside`.
 MOUNTS = (
     "mount --make-rprivate /",
@@ -78,8 +79,13 @@ def prepare() -> None:
         Path(path).write_text("0\n", "ascii")
 
 
-def potnet(argv: list[str], kill_after: float | None, environment: dict[str, str]) -> dict[str, Any]:
-    """Run potnet, which is killed after so many seconds when it has not ended by then."""
+def potnet(
+    argv: list[str], kill_after: float | None, environment: dict[str, str], user: int | None = None
+) -> dict[str, Any]:
+    """Run potnet, which is killed after so many seconds when it has not ended by then.
+
+    user: who runs it, with this environment alone.
+    """
     # So that a fork has it all.
     import potnet.operations.start
     import potnet.templates  # noqa: F401
@@ -87,6 +93,9 @@ def potnet(argv: list[str], kill_after: float | None, environment: dict[str, str
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
         if child == 0:
+            if user is not None:
+                become(user)
+                os.environ.clear()
             os.environ.update(environment)
             _become_potnet(argv, out.fileno(), err.fileno())
         code = _wait(child, kill_after)
@@ -97,6 +106,15 @@ def potnet(argv: list[str], kill_after: float | None, environment: dict[str, str
             file.seek(0)
             texts.append(file.read().decode("utf-8", "replace"))
     return {"code": code, "out": texts[0], "err": texts[1]}
+
+
+def become(user: int) -> None:
+    """Be a user without root, with a group of the same number and in a home of his own."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    # The kernel hides from himself a process that was root's; a new program would not be.
+    LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def _become_potnet(argv: list[str], out: int, err: int) -> None:

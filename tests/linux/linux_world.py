@@ -103,9 +103,12 @@ class World:
         assert not received.get("failed"), received["failed"]
         return received
 
-    def try_potnet(self, *argv: str, kill_after: float | None = None, **environment: str) -> Answer:
-        """Run potnet, whatever becomes of it."""
-        return Answer(**self._ask("potnet", argv=argv, kill_after=kill_after, environment=environment))
+    def try_potnet(
+        self, *argv: str, kill_after: float | None = None, user: int | None = None, **environment: str
+    ) -> Answer:
+        """Run potnet, whatever becomes of it. user: who runs it, with this environment alone."""
+        more = {"kill_after": kill_after, "user": user, "environment": environment}
+        return Answer(**self._ask("potnet", argv=argv, **more))
 
     def timed(self, mark: str, *argv: str) -> tuple[list[float], float]:
         """When each line with a mark was on stderr, and when the command had ended, in seconds."""

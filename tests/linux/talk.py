@@ -118,7 +118,7 @@ def whole(address: str, port: int, count: int) -> None:
 
 def sink(port: int) -> None:
     """Tell each caller at its end how many bytes came."""
-    with socket.create_server(("::", port), family=socket.AF_INET6) as listener:
+    with socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
         print("ready", flush=True)
         while True:
             connection, _ = listener.accept()

@@ -1,0 +1,110 @@
+"""A Linux host without root: what its exports redirect comes in by ports of the uplink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from potnet.actions import Action, LoadAnchor
+from potnet.drivers.base import CommandError
+from potnet.drivers.linux import parse
+from potnet.drivers.linux.driver import Linux
+from potnet.drivers.linux.render import Render
+from potnet.executors.base import Command, Executor, as_shell
+from potnet.host_state import ActiveRedirection, AnchorRules, HostState, Listener, Query
+from potnet.rootless.ports import Port, mapped, parse_ports
+from potnet.ruleset import Redirections
+
+_UPLINK = ("potnet", "rootless")
+
+
+class RootlessLinux(Linux):
+    """As `Linux`; a ruleset of exports is in force when the uplink leads its ports in, too."""
+
+    def __init__(self, executor: Executor, template: Render) -> None:
+        super().__init__(executor, template)
+        self._executor = executor
+
+    def observe(self, query: Query) -> HostState:
+        """See `potnet.drivers.base.Driver`. Listeners are the machine's, whose ports exports take."""
+        state = super().observe(replace(query, listeners=False))
+        if query.listeners:
+            state = replace(state, listeners=self._listeners())
+        if query.anchors:
+            state = replace(state, anchors=self._with_ports(query, state))
+        return state
+
+    def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
+        """See `potnet.drivers.base.Driver`: those that the uplink leads in, by the machine's addresses."""
+        ports = self.ports()
+        return tuple(
+            replace(redirection, host=port.address)
+            for redirection in super().redirections(anchor, expected)
+            for port in ports
+            if (port.protocol, port.number) == (str(redirection.protocol), redirection.port)
+        )
+
+    def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
+        """See `potnet.drivers.base.Driver`."""
+        outputs = super().perform(batch)
+        for command in _changes(batch):
+            result = self._executor.run(command)
+            if result.code != 0:
+                said, _, hint = result.err.partition("\n")
+                raise CommandError(command, replace(result, err=said), hint or None, range(len(batch)))
+        return outputs
+
+    def describe(self, action: Action) -> tuple[str, ...]:
+        """See `potnet.drivers.base.Driver`."""
+        return (*super().describe(action), *map(as_shell, _changes((action,))))
+
+    def ports(self) -> tuple[Port, ...]:
+        """What the uplink leads in now."""
+        return parse_ports(self._ask("ports").split())
+
+    def _ask(self, verb: str) -> str:
+        command = Command((*_UPLINK, verb), changes_host=False)
+        result = self._executor.run(command)
+        if result.code != 0:
+            said, _, hint = result.err.partition("\n")
+            raise CommandError(command, replace(result, err=said), hint or None)
+        return result.out
+
+    def _listeners(self) -> tuple[Listener, ...]:
+        """Who listens on the machine, but for the uplink itself."""
+        own = {(port.protocol, port.number) for port in self.ports()}
+        found = parse.listeners(self._ask("listeners"))
+        return tuple(each for each in found if (str(each.protocol), each.port) not in own)
+
+    def _with_ports(self, query: Query, state: HostState) -> dict[str, AnchorRules]:
+        anchors = dict(state.anchors)
+        wanted = {anchor: mapped(rules) for anchor, rules, *_ in query.anchors}
+        if not any(wanted.values()):
+            return anchors
+        there = frozenset(self.ports())
+        for anchor, ports in wanted.items():
+            if ports and anchor in anchors:
+                known = anchors[anchor]
+                anchors[anchor] = replace(
+                    known,
+                    expected=(*known.expected, *_lines(ports)),
+                    found=(*known.found, *_lines(each for each in ports if each in there)),
+                )
+        return anchors
+
+
+def _lines(ports: Iterable[Port]) -> tuple[str, ...]:
+    """Ports among the rules of an anchor."""
+    return tuple(f"uplink {port}" for port in ports)
+
+
+def _changes(batch: Sequence[Action]) -> list[Command]:
+    """What the uplink is told: ports of rules that go are closed, those of rules in force are open."""
+    loads = [action for action in batch if isinstance(action, LoadAnchor)]
+    wanted = dict.fromkeys(port for load in loads for port in mapped(load.rules))
+    gone = dict.fromkeys(port for load in loads for port in mapped(load.replaced) if port not in wanted)
+    return [
+        Command((*_UPLINK, verb, *map(str, ports)))
+        for verb, ports in (("close", gone), ("open", wanted))
+        if ports
+    ]

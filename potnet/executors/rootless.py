@@ -1,0 +1,34 @@
+"""Runs commands in a rootless host, which this process has joined, whose keeper has the uplink."""
+
+from __future__ import annotations
+
+from potnet.errors import PotnetError
+from potnet.executors.base import Command, CommandResult, Executor
+from potnet.rootless.client import Connection
+
+#: What an administrator would type begins with this, and potnet itself asks the keeper straight away.
+PREFIX = ("potnet", "rootless")
+
+
+class RootlessExecutor:
+    """Passes commands to `inner`, but for those to the uplink."""
+
+    def __init__(self, inner: Executor, connection: Connection) -> None:
+        self._inner = inner
+        self._connection = connection
+
+    def run(self, command: Command) -> CommandResult:
+        """See `Executor`. An error of the uplink's is told with its hint on a second line."""
+        if command.argv[:2] != PREFIX:
+            return self._inner.run(command)
+        _, _, verb, *arguments = command.argv
+        try:
+            answer = self._connection.ask(verb, *((arguments,) if arguments else ()))
+        except PotnetError as error:
+            return CommandResult(1, err=f"{error.message}\n{error.hint or ''}".strip())
+        lines = answer if isinstance(answer, str) else "".join(f"{line}\n" for line in answer or ())
+        return CommandResult(out=lines)
+
+    def attach(self, command: Command) -> int:
+        """See `Executor`."""
+        return self._inner.attach(command)

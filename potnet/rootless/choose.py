@@ -1,0 +1,36 @@
+"""The uplinks that there are, and which of them is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from potnet.errors import HostError
+from potnet.rootless.options import AUTO, Options
+from potnet.rootless.slirp4netns import Slirp4netns
+from potnet.rootless.uplink import Uplink
+
+#: The best first: ports at run time, then speed.
+KINDS: tuple[type[Slirp4netns], ...] = (Slirp4netns,)
+#: Never by itself what shares the machine's own network.
+_BY_ITSELF = ("slirp4netns", "pasta", "lxc-user-nic", "vpnkit")
+
+
+def choose(options: Options, directory: Path) -> Uplink:
+    """The uplink that is wanted, or the best that this machine has. Raises HostError or ConfigError."""
+    if options.uplink != AUTO:
+        kind = next(each for each in KINDS if each.name == options.uplink)
+        lack = kind.missing(options)
+        if lack is not None:
+            what, _, how = lack.partition(": ")
+            raise HostError(f"uplink {kind.name}: {what}", hint=how or None)
+        return kind(options, directory)
+    lacks = []
+    for kind in (each for each in KINDS if each.name in _BY_ITSELF):
+        lack = kind.missing(options)
+        if lack is None:
+            return kind(options, directory)
+        lacks.append(f"  {kind.name}: {lack}")
+    raise HostError(
+        "this machine has no uplink for a host without root\n" + "\n".join(lacks),
+        hint="on Debian: `apt-get install slirp4netns`",
+    )

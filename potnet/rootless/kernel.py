@@ -1,0 +1,65 @@
+"""System calls that Python 3.11 has no functions for: unshare(2), setns(2), mount(2), prctl(2)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+NEW_NS, NEW_USER, NEW_PID, NEW_NET = 0x00020000, 0x10000000, 0x20000000, 0x40000000
+NO_SUID, NO_DEV, NO_EXEC = 0x2, 0x4, 0x8
+RECURSIVE, SLAVE = 0x4000, 0x80000
+#: open_tree(2) and move_mount(2), since Linux 5.2; their numbers are the same on all machines.
+_OPEN_TREE, _MOVE_MOUNT = 428, 429
+_HERE, _EMPTY_PATH, _CLONE, _ALL_OF_IT, _CLOSE_ON_EXEC = -100, 0x4, 0x1, 0x8000, 0o2000000
+_SET_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
+
+
+def unshare(flags: int) -> None:
+    """Go on in new namespaces; process IDs from the next child on. Raises OSError."""
+    _checked(_libc.unshare(flags), "unshare")
+
+
+def setns(descriptor: int, kind: int) -> None:
+    """Join the namespace of an open file below /proc/PID/ns. Raises OSError."""
+    _checked(_libc.setns(descriptor, kind), "setns")
+
+
+def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
+    """See mount(2). Raises OSError that names the target."""
+    words = (os.fsencode(word) if word else None for word in (source, target, kind))
+    _checked(_libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(data) if data else None), target)
+
+
+def picked_up(directory: str) -> int:
+    """A copy of what is mounted at a directory and below, as a file to be given to `put_down`."""
+    flags = _CLONE | _ALL_OF_IT | _CLOSE_ON_EXEC
+    found: int = _libc.syscall(_OPEN_TREE, _HERE, os.fsencode(directory), flags)
+    _checked(min(found, 0), directory)
+    return found
+
+
+def put_down(tree: int, directory: str) -> None:
+    """Mount what was picked up at a directory, and close the file."""
+    try:
+        moved = _libc.syscall(_MOVE_MOUNT, tree, b"", _HERE, os.fsencode(directory), _EMPTY_PATH)
+        _checked(moved, directory)
+    finally:
+        os.close(tree)
+
+
+def adopt_orphans() -> None:
+    """Be the parent of what this process's children leave behind (PR_SET_CHILD_SUBREAPER)."""
+    _checked(_libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
+
+
+def die_with_parent(signal: int) -> None:
+    """Get a signal when the parent ends (PR_SET_PDEATHSIG); for a child, before it becomes a program."""
+    _checked(_libc.prctl(_SET_DEATH_SIGNAL, signal, 0, 0, 0), "prctl")

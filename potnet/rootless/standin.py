@@ -1,0 +1,64 @@
+"""In the place of an uplink while nothing is to be connected: a dry run, or a look at what does not run."""
+
+from __future__ import annotations
+
+from potnet.rootless.inside import run_inside
+from potnet.rootless.options import Options
+from potnet.rootless.ports import Port
+from potnet.rootless.uplink import Facts, Target, Uplink
+
+_INTERFACE = "tap0"
+
+
+class StandIn:
+    """See `potnet.rootless.uplink.Uplink`: an interface that leads nowhere. planned: what it stands for."""
+
+    name = "none"
+
+    def __init__(self, options: Options, planned: Uplink | None) -> None:
+        self._options = options
+        self._planned = planned
+        self._interface = planned.facts().interface if planned is not None else _INTERFACE
+
+    @property
+    def nameserver(self) -> str | None:
+        """See `Uplink`."""
+        return self._planned.nameserver if self._planned is not None else None
+
+    def commands(self, target: str) -> tuple[tuple[str, ...], ...]:
+        """See `Uplink`: of what it stands for."""
+        return self._planned.commands(target) if self._planned is not None else ()
+
+    def start(self, target: Target) -> None:
+        """See `Uplink`."""
+        if self._interface is None:
+            return
+        given = self._options
+        lines = (
+            f"link add name {self._interface} type veth peer name nowhere",
+            f"link set dev {self._interface} up",
+            f"addr add {given.address}/{given.network.prefixlen} dev {self._interface}",
+            f"route add default via {given.gateway}",
+        )
+        run_inside(target, "ip", "-batch", "-", stdin="\n".join(lines))
+
+    def stop(self) -> None:
+        """See `Uplink`."""
+
+    def ended(self) -> int | None:
+        """See `Uplink`."""
+        return None
+
+    def add_port(self, port: Port) -> None:
+        """See `Uplink`."""
+
+    def remove_port(self, port: Port) -> None:
+        """See `Uplink`."""
+
+    def list_ports(self) -> tuple[Port, ...]:
+        """See `Uplink`."""
+        return ()
+
+    def facts(self) -> Facts:
+        """See `Uplink`."""
+        return Facts(self.name, None, None, self._interface, str(self._options.address), None)

@@ -1,0 +1,205 @@
+"""What every uplink offers, and the process of its driver."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
+
+from potnet.errors import ConfigError, HostError
+from potnet.rootless import kernel
+from potnet.rootless.options import Options
+from potnet.rootless.ports import Port
+
+#: Seconds for a driver to say that it is ready, and to end once it is told to.
+READY, END = 30.0, 5.0
+#: Where a driver's words go, in the directory of the host.
+LOG = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The namespaces that an uplink connects: those of a process, or those of two paths."""
+
+    pid: int | None = None
+    network: str | None = None
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """An uplink as it is. interface, address: of the host behind it. pid: of the driver while it runs.
+
+    families: those in which ports lead inwards. live_ports: one is added without an end to what the others
+    carry.
+    """
+
+    uplink: str
+    program: str | None
+    version: str | None
+    interface: str | None
+    address: str | None
+    mtu: int | None
+    families: tuple[int, ...] = (4,)
+    live_ports: bool = True
+    pid: int | None = None
+
+
+class Uplink(Protocol):
+    """Connects the namespaces of a host with the machine's network. Failures are raised as HostError.
+
+    lacks: options that it has not, each with the reason. nameserver: what names are asked at, if not what
+    the machine asks.
+    """
+
+    name: str
+    package: str
+    lacks: Mapping[str, str]
+
+    @classmethod
+    def missing(cls, options: Options) -> str | None:
+        """What this machine lacks for it, and how to mend that; None when it can be used."""
+        ...
+
+    @property
+    def nameserver(self) -> str | None: ...
+
+    def commands(self, target: str) -> tuple[tuple[str, ...], ...]:
+        """What `start` runs. target: how the process is called that the namespaces are of."""
+        ...
+
+    def start(self, target: Target) -> None:
+        """Connect, and return as soon as the host is."""
+        ...
+
+    def stop(self) -> None:
+        """Disconnect; once more is no failure."""
+        ...
+
+    def ended(self) -> int | None:
+        """A descriptor that can be read from as soon as the driver has ended."""
+        ...
+
+    def add_port(self, port: Port) -> None:
+        """Let a port of the machine lead to the host; once more is no failure."""
+        ...
+
+    def remove_port(self, port: Port) -> None:
+        """Close one; what is not open is left alone."""
+        ...
+
+    def list_ports(self) -> tuple[Port, ...]:
+        """Those that lead inwards now, as the driver says."""
+        ...
+
+    def facts(self) -> Facts: ...
+
+
+def refuse(uplink: str, lacks: Mapping[str, str], options: Options) -> None:
+    """Raises ConfigError when an option is given that the uplink does not have."""
+    for name in options.changed():
+        if name in lacks:
+            raise ConfigError(
+                f"rootless.{name} = {getattr(options, name)}: {uplink} {lacks[name]}",
+                hint="leave it out, or choose another rootless.uplink; potnet(8) has a table of them",
+            )
+
+
+def no_tun() -> str | None:
+    """Why no tap can be made here; None where it can."""
+    if os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return None
+    return "/dev/net/tun cannot be opened: as root, `modprobe tun && chmod 666 /dev/net/tun`"
+
+
+def installed(program: str, package: str) -> str | None:
+    """Why a program cannot be used; None where it can."""
+    return None if shutil.which(program) else f"{program} is not installed: `apt-get install {package}`"
+
+
+def version_of(*argv: str) -> str | None:
+    """The first number with a dot that a program says of itself."""
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=READY)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    words = (done.stdout or done.stderr).split()
+    return next((word for word in words if word[:1].isdigit() and "." in word), None)
+
+
+def _last_words(log: Path) -> str:
+    """The last line that a program has written."""
+    try:
+        lines = log.read_text("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+@dataclass
+class Process:
+    """A driver's process, which ends with the keeper. log: what it says goes there."""
+
+    argv: Sequence[str]
+    directory: Path
+    fds: Collection[int] = ()
+    child: subprocess.Popen[bytes] | None = None
+    pidfd: int | None = field(default=None)
+
+    def start(self, **more: Any) -> None:
+        """Raises HostError when there is no such program."""
+        try:
+            self.child = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=2,
+                cwd=self.directory,
+                pass_fds=self.fds,
+                # It could be killed with the keeper at any moment: the fork has done nothing else yet.
+                preexec_fn=lambda: kernel.die_with_parent(signal.SIGKILL),
+                **more,
+            )
+        except OSError as error:
+            raise HostError(f"{self.argv[0]}: {error.strerror}") from error
+        self.pidfd = os.pidfd_open(self.child.pid)
+
+    @property
+    def pid(self) -> int | None:
+        return self.child.pid if self.child is not None else None
+
+    @property
+    def running(self) -> bool:
+        return self.child is not None and self.child.poll() is None
+
+    def wait_ready(self, ready: int) -> None:
+        """Wait for a byte in a pipe. Raises HostError when the process ends before, or takes too long."""
+        assert self.pidfd is not None
+        found, _, _ = select.select([ready, self.pidfd], [], [], READY)
+        if not (ready in found and os.read(ready, 1)):
+            self.fail("did not come up")
+
+    def fail(self, what: str) -> NoReturn:
+        """Raises HostError with the last words of the process."""
+        said = _last_words(self.directory / LOG)
+        raise HostError(f"{self.argv[0]} {what}{f': {said}' if said else ''}")
+
+    def end(self) -> None:
+        """End the process, kindly at first."""
+        if self.child is None:
+            return
+        if self.running:
+            self.child.terminate()
+            try:
+                self.child.wait(END)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+        self.child.wait()
+        if self.pidfd is not None:
+            os.close(self.pidfd)
+        self.child = self.pidfd = None

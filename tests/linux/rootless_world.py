@@ -1,0 +1,155 @@
+"""Users without root on a machine of `linux_world`: its eth0 and its neighbour are all that they reach.
+
+They are in the world's own /etc/passwd and /etc/subuid, and have a /dev/net/tun that they may open.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import linux_world
+from linux_world import HERE, PATH, TOP, Answer, World
+
+#: Free on every machine that the tests run on, and in namespaces of the world's alone.
+FIRST_ID = 61001
+HOMES = "/run/homes"
+
+#: $1: a directory that all may read and search; those above it that they may not search are replaced.
+EXPOSE = """
+set -e
+number=0
+for path; do
+    number=$((number + 1)); mkdir -p /run/exposed/$number
+    mount --rbind "$path" /run/exposed/$number
+done
+number=0
+for path; do
+    number=$((number + 1)); above=$path; closed=
+    while [ "$above" != / ]; do
+        above=$(dirname "$above")
+        case $(stat -c %A "$above") in *[xt]) ;; *) closed=$above ;; esac
+    done
+    if [ -n "$closed" ]; then
+        mount -t tmpfs -o mode=755 tmpfs "$closed"
+    fi
+    [ -e "$path" ] || mkdir -p "$path"
+    mount --rbind /run/exposed/$number "$path"
+done
+mknod /run/tun c 10 200; chmod 666 /run/tun
+[ -e /dev/net/tun ] || { mkdir -p /dev/net; touch /dev/net/tun; }
+mount --bind /run/tun /dev/net/tun
+"""
+
+
+class User:
+    """One user, with a home and a host of pots without root. pids: its keeper ends with `stop`."""
+
+    def __init__(self, world: World, number: int = 0, subordinate: bool = True) -> None:
+        self.world = world
+        self.uid = FIRST_ID + number
+        self.name = f"cook{number}"
+        self.home = f"{HOMES}/{self.name}"
+        self.config = f"{self.home}/.config/potnet/potnet.toml"
+        self.environment = {
+            "HOME": self.home,
+            "PATH": PATH,
+            "PYTHONPATH": str(TOP),
+            "POTNET_HOST": "linux",
+            "SHELL": "/bin/sh",
+        }
+        world.run("mkdir", "-p", self.home, str(Path(self.config).parent))
+        world.run("chown", "-R", f"{self.uid}:{self.uid}", self.home)
+        self._append("/etc/passwd", f"{self.name}:x:{self.uid}:{self.uid}::{self.home}:/bin/sh")
+        if subordinate:
+            for path in ("/etc/subuid", "/etc/subgid"):
+                self._append(path, f"{self.name}:{200000 + number * 65536}:65536")
+
+    def _append(self, path: str, line: str) -> None:
+        self.world.run("sh", "-c", f"echo {line} >> {path}")
+
+    def configure(self, **options: Any) -> None:
+        """Write the [rootless] table of the configuration."""
+        lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items())
+        self.world.run("tee", self.config, stdin=f"[rootless]\n{lines}")
+
+    def run(self, *argv: str, stdin: str = "", **environment: str) -> Answer:
+        """Run a command as this user."""
+        variables = [f"{name}={value}" for name, value in {**self.environment, **environment}.items()]
+        become = ("setpriv", "--reuid", str(self.uid), "--regid", str(self.uid), "--clear-groups")
+        return self.world.run(*become, "env", "-i", "-C", self.home, *variables, *argv, stdin=stdin)
+
+    def try_potnet(self, *argv: str) -> Answer:
+        """Run potnet, whatever becomes of it."""
+        return self.world.try_potnet(*argv, user=self.uid, **self.environment)
+
+    def potnet(self, *argv: str) -> str:
+        """Run potnet, which must succeed, and return what it prints."""
+        done = self.try_potnet(*argv)
+        assert done.code == 0, f"potnet {' '.join(argv)}: {done.err}"
+        return done.out
+
+    def facts(self, *argv: str) -> Any:
+        """What potnet answers in JSON."""
+        return json.loads(self.potnet("-o", "json", *argv))
+
+    def serve(self, pot: str, port: int) -> None:
+        """Answer callers of a pot, by TCP and UDP, until it stops."""
+        self.spawn("exec", pot, "--", sys.executable, str(HERE / "talk.py"), "serve", str(port))
+
+    def spawn(self, *argv: str) -> None:
+        """Run potnet in the background, once it has printed its first line."""
+        script = 'mkfifo "$0"; "$@" < /dev/null > "$0" 2> /dev/null & head -n 1 "$0"; rm "$0"'
+        potnet = (sys.executable, "-m", "potnet", *argv)
+        said = self.run("setsid", "sh", "-c", script, f"{self.home}/fifo", *potnet)
+        assert said.out == "ready\n", said
+
+    def ask(self, pot: str, protocol: str, address: str, port: int) -> str:
+        """What a server answers to a caller in a pot."""
+        argv = (sys.executable, str(HERE / "talk.py"), "ask", protocol, address, str(port))
+        return self.potnet("exec", pot, "--", *argv).strip()
+
+    def processes(self) -> list[str]:
+        """The PIDs and command lines of all processes of users that go on."""
+        script = """for each in /proc/[0-9]*; do
+            [ "$(stat -c %u $each)" -ge 61001 ] && echo "${each#/proc/} $(tr '\\0' ' ' < $each/cmdline)"
+        done 2> /dev/null"""
+        shown = self.world.run("sh", "-c", script).out.splitlines()
+        # One that has ended, and that nobody has asked about, has no words any more.
+        return [line for line in shown if len(line.split()) > 1]
+
+    def pid(self, words: str) -> int:
+        """The first process of a user's whose command line has these words."""
+        found = [int(each.split()[0]) for each in self.processes() if words in each]
+        assert found, self.processes()
+        return min(found)
+
+    def log(self) -> str:
+        return self.world.run("cat", f"{self.home}/.local/state/potnet/rootless/host/log").out
+
+
+def prepare(world: World) -> str | None:
+    """Make a world fit for users; why it cannot be, or None."""
+    done = world.run("sh", "-c", EXPOSE, "sh", *dict.fromkeys((str(TOP), sys.prefix, sys.base_prefix)))
+    if done.code != 0:
+        return f"no place for users: {done.err.strip()}"
+    trial = User(world, 99)
+    done = trial.run(sys.executable, "-m", "potnet", "--version")
+    return None if done.code == 0 else f"users cannot run potnet here: {done.err.strip()}"
+
+
+@cache
+def obstacle(*tools: str) -> str | None:
+    """Why rootless hosts cannot be tried on this machine with these tools; None where they can."""
+    import os
+    from shutil import which
+
+    missing = [tool for tool in tools if which(tool, path=PATH) is None]
+    if missing:
+        return f"{', '.join(missing)} not installed"
+    if os.geteuid() != 0:
+        return "root makes the users"
+    return linux_world.obstacle()
