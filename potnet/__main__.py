@@ -1,8 +1,23 @@
 """``python -m potnet`` and the installed ``potnet``."""
 
-from potnet.cli.main import main
+import gc
+import os
 
-__all__ = ["main"]
+# A command lives for a moment, and makes little that refers to itself: looking for that took a tenth of its
+# time, and saved none of its memory.
+gc.disable()
+
+from potnet.cli.main import main as command  # noqa: E402
+
+
+def main() -> None:
+    """Run one command and end at once: taking the interpreter down takes another tenth."""
+    try:
+        command()
+    except SystemExit as end:
+        # What is printed is flushed by now, and nothing is left open.
+        os._exit(end.code if isinstance(end.code, int) else 1)
+
 
 if __name__ == "__main__":
     main()

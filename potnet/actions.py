@@ -7,12 +7,13 @@ is success.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netaddr import IPAddress
 
 from potnet.file_actions import FileAction
 from potnet.ruleset import NoRules, Redirection, Ruleset
+from potnet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

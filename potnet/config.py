@@ -7,7 +7,6 @@ default route's interface, the port range's sysctls) is None for others to fill 
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -270,6 +269,8 @@ def _unknown(where: str, name: str, value: Any) -> ConfigError:
 
 
 def _suggestion(name: str, is_table: bool) -> str:
+    import difflib  # only a mistake pays for it
+
     last = name.rsplit(".", 1)[-1]
     known = [*_TABLES, *_BY_NAME] if is_table else list(_BY_NAME)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)

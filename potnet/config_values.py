@@ -6,7 +6,6 @@ A reader takes what the TOML parser gave and returns the value of the type that 
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Callable
@@ -58,6 +57,8 @@ def matching(pattern: re.Pattern[str], what: str, hint: str) -> Callable[[Any], 
 def one_of(*words: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if read_text(value) not in words:
+            import difflib  # only a mistake pays for it
+
             near = difflib.get_close_matches(value, words, n=1)
             hint = f'did you mean "{near[0]}"?' if near else "use one of: " + ", ".join(words)
             raise Refusal(f"is not one of {', '.join(words)}", hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from enum import StrEnum
 from itertools import chain
 from typing import Any
@@ -12,6 +12,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.model import Transport
 from potnet.ruleset import NoRules, Ruleset
+from potnet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ Addresses are netaddr objects, MAC addresses lower-case colon notation, ports 1-
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from netaddr import IPAddress, IPNetwork
+
+from potnet.values import dataclass
 
 #: pf refuses an anchor path much above this, and a name must fit beside ``pot-filter/``.
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,50}")

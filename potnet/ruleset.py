@@ -5,11 +5,10 @@ A ruleset fills one anchor (pf.conf(5), ANCHORS) whole: loading it replaces what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from netaddr import IPAddress, IPNetwork
 
 from potnet.model import Transport
+from potnet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

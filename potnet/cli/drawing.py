@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from potnet.cli.views import exports_text
+from potnet.values import dataclass
 
 View = Mapping[str, Any]
 

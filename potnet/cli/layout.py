@@ -6,10 +6,10 @@ Units are pixels. All text is of one fixed width, so that its extent is known wi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from potnet.cli import drawing
 from potnet.cli.drawing import STACK, Node, View
+from potnet.values import dataclass
 
 #: Advance of a character in the widest of the common fonts at 12 pixels, and from line to line.
 CHARACTER, LINE = 7.3, 17

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.findings import Finding
@@ -21,6 +21,7 @@ from potnet.planning.check_host import compare_left, compare_shared, compare_sta
 from potnet.planning.check_network import compare_bridges, compare_pots
 from potnet.planning.drift import Drift, Facts, bridge_anchors, pot_anchors, routed, shared_anchors
 from potnet.planning.jail import etc_of
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App

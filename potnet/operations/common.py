@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netaddr import IPAddress
@@ -15,6 +15,7 @@ from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host_state import HostState, Query
 from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, Ipv6, Pot, network6_of, valid_name
 from potnet.planning.ownership import running
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,7 @@ from potnet.operations.destroy import part_name, remove_rest
 from potnet.operations.interfaces import check_macs, check_mtu, refuse_small, to_change, with_macs
 from potnet.operations.network_options import UNCHANGED, NetworkOptions, with_options
 from potnet.operations.resolvers import parse_resolver
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App

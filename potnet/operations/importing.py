@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from netaddr import IPAddress, IPNetwork
@@ -28,6 +28,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.create import own_etc, refuse_own_directory, refuse_store
 from potnet.operations.translate import CannotComeError, Draft, translate
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App

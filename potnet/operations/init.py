@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from potnet.actions import (
@@ -22,6 +21,7 @@ from potnet.file_actions import CopyFile, MoveFile, RemoveFile, WriteFile
 from potnet.host_state import FileKind, HostState, PacketFilter, Query
 from potnet.operations.common import FORWARDING
 from potnet.planning.prepare import anchor_calls, skips_loopback, with_anchors, with_setting
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from potnet.errors import PotnetError
 from potnet.model import Pot
+from potnet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

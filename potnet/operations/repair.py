@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from potnet.actions import Action, Plan
@@ -18,6 +17,7 @@ from potnet.operations.clearing import clear_up
 from potnet.operations.common import NETWORK_LOCK, Failures, pot_lock
 from potnet.operations.destroy import remove_rest
 from potnet.planning.drift import Drift
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from potnet.host_state import Query
 from potnet.planning.ownership import owned
 from potnet.store import backups
 from potnet.store.store import Store
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App

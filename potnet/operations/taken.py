@@ -56,7 +56,8 @@ def show_bridge(asked: Asked, name: str) -> View:
         network, gateway = site.subnet(name)
         inner = []
         entries = _ends_of(name, network, gateway)
-        entries |= {key: _entry(*key, pot, "pot") for key, pot in _pots(site) if _lies_in(key, [network])}
+        held = (each for each in _pots(site, network) if _lies_in(each[0], [network]))
+        entries |= {key: _entry(*key, pot, "pot") for key, pot in held}
     free = network.num_addresses - len(entries) - sum(each.num_addresses for each in inner)
     pots = sum(entry["kind"] == "pot" for entry in entries.values())
     entries |= _other_family(site, name)
@@ -97,17 +98,23 @@ def _other_family(site: Site, bridge: str | None = None) -> _Entries:
 
 
 def _lies_in(key: _Key, networks: list[Network]) -> bool:
-    return any(address_of(*key) in network for network in networks)
+    version, number = key
+    spans = (span_of(network) for network in networks if network.version == version)
+    return any(first <= number <= last for first, last in spans)
 
 
-def _pots(site: Site) -> Iterator[tuple[_Key, str]]:
-    """The pots with the addresses that they hold on bridges, pot's first."""
+def _pots(site: Site, within: Network | None = None) -> Iterator[tuple[_Key, str]]:
+    """The pots with the addresses that they hold on bridges, pot's first.
+
+    within: no more of potnet's own leases, of which there may be many, are looked at than those in this.
+    """
+    span = span_of(within) if within is not None else None
     if site.installation is not None:
         for pot in site.installation.pots:
             yield (pot.version, pot.number), pot.name
     if site.store is not None:
         for name in (PUBLIC, *(name for name, _, _ in site.own_bridges())):
-            for lease in site.store.leases(name):
+            for lease in site.store.leases(name, span):
                 yield (lease.address.version, int(lease.address)), lease.pot
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.actions import Plan, StartJail
@@ -36,6 +36,7 @@ from potnet.planning.start import Surroundings, ignored_exports, plan_start
 from potnet.planning.stop import plan_stop
 from potnet.planning.together import side_by_side
 from potnet.planning.vnet import description, is_last_pot, is_up
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App

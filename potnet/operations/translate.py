@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,6 +13,7 @@ from potnet.installation.reading import lines, read
 from potnet.model import Export, NetworkType, Pot, Resolver, ResolverKind, Stack, valid_name
 from potnet.operations.common import NAME_HINT, check_hostname
 from potnet.operations.export_ports import parse_exports
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.installation import PotFile

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from netaddr import IPNetwork
 
@@ -16,6 +16,7 @@ from potnet.planning import packet_filter as pf
 from potnet.planning.ownership import complete
 from potnet.planning.vnet import bridge_rules, host_rules, networks6_of
 from potnet.ruleset import NoRules, Ruleset
+from potnet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netaddr import IPAddress, IPNetwork
 
@@ -31,6 +31,7 @@ from potnet.planning.jail import jail_of, path_in, wants_devfs
 from potnet.planning.members import join
 from potnet.planning.vnet import Vnet, plan_bridge_up
 from potnet.ruleset import NoRules
+from potnet.values import dataclass
 
 LOOPBACK = IPAddress("127.0.0.1")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netaddr import IPAddress, IPNetwork, cidr_merge
 
@@ -25,6 +25,7 @@ from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf
 from potnet.planning.members import join
 from potnet.ruleset import NoRules, Ruleset
+from potnet.values import dataclass
 
 #: An anchor, what it has to hold, and why.
 WantedRules = tuple[str, Ruleset, str]

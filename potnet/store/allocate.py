@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from netaddr import IPAddress, IPNetwork
 
@@ -12,6 +11,7 @@ from potnet.model import Lease
 from potnet.spans import Span, gaps
 from potnet.store import ranges
 from potnet.store.database import Database
+from potnet.values import dataclass
 
 _LEASE = "INSERT INTO lease (network, address, pot) VALUES (?, ?, ?)"
 
@@ -138,13 +138,20 @@ class Allocator(Database):
             if not ranges.is_free(self, network, number):
                 raise self._why_not(net, number)
 
-    def leases(self, network: str) -> tuple[Lease, ...]:
+    def leases(self, network: str, within: Span | None = None) -> tuple[Lease, ...]:
         """Empty for an unknown network."""
         with self.snapshot():
             net = self._find(network)
             if net is None:
                 return ()
-            found = self.rows("SELECT address, pot FROM lease WHERE network = ? ORDER BY address", network)
+            first, last = within or (net.cidr.first, net.cidr.last)
+            found = self.rows(
+                "SELECT address, pot FROM lease WHERE network = ? AND address BETWEEN ? AND ?"
+                " ORDER BY address",
+                network,
+                ranges.key(first),
+                ranges.key(last),
+            )
         return tuple(Lease(network, net.address(ranges.number(stored)), pot) for stored, pot in found)
 
     def counts(self, network: str) -> tuple[int, int]:

@@ -51,8 +51,8 @@ class Ipam(Protocol):
     def check_free(self, network: str, address: IPAddress) -> None:
         """Raise what `reserve` would raise for this address."""
 
-    def leases(self, network: str) -> tuple[Lease, ...]:
-        """All leases of a network in the order of addresses."""
+    def leases(self, network: str, within: Span | None = None) -> tuple[Lease, ...]:
+        """All leases of a network, or those from a first to a last number, in the order of addresses."""
 
     def counts(self, network: str) -> tuple[int, int]:
         """How many addresses pots have, of how many they can have; excluded ones are in neither."""

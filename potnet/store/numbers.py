@@ -6,8 +6,8 @@ that has them is written.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Collection
 from typing import Literal
 
@@ -40,7 +40,7 @@ class Numbers(Database):
     def new_mac(self) -> str:
         """A random unicast MAC address, locally administered (IEEE 802, bit 1 of the first octet)."""
         while True:
-            mac = ":".join(f"{octet:02x}" for octet in b"\x02" + secrets.token_bytes(5))
+            mac = ":".join(f"{octet:02x}" for octet in b"\x02" + os.urandom(5))
             if self.row("SELECT 1 FROM attachment WHERE mac = ?", mac) is None:
                 return mac
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable
 
 from netaddr import IPAddress, IPNetwork
@@ -119,7 +119,7 @@ class Subnets(Allocator):
         known = self.site_prefix()
         if known is not None:
             return known
-        prefix = bytes((0xFD,)) + secrets.token_bytes(5)
+        prefix = bytes((0xFD,)) + os.urandom(5)
         site = IPNetwork(f"{IPAddress(int.from_bytes(prefix.ljust(16, bytes(1)), 'big'), 6)}/48")
         self.change("INSERT INTO remembered (key, value) VALUES (?, ?)", _SITE, str(site))
         return site

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from netaddr import AddrFormatError, IPAddress, IPNetwork
 
@@ -27,6 +26,7 @@ from potnet.host_state import (
 )
 from potnet.model import Transport
 from potnet.ruleset import Redirection
+from potnet.values import dataclass
 
 _HEADER = re.compile(r"(?P<name>[^\s:]+): flags=[0-9a-f]+<(?P<flags>[A-Z0-9_,]*)>.*? mtu (?P<mtu>\d+)")
 _PRIVATE = re.compile(r" flags=[0-9a-f]+<(?:[A-Z]+,)*PRIVATE[,>]")

@@ -81,7 +81,7 @@ class Renderer:
     def _commands(self, action: object) -> tuple[Command, ...]:
         return posix.commands(action, "-h")
 
-    @_commands.register
+    @_commands.register(CreateBridge)
     def _(self, action: CreateBridge) -> tuple[Command, ...]:
         members = tuple(word for member in action.members for word in ("addm", member))
         return _one(
@@ -89,7 +89,7 @@ class Renderer:
             "group", GROUP, "group", BRIDGE_GROUP, *_mtu(action.mtu), *members, "up",
         )  # fmt: skip
 
-    @_commands.register
+    @_commands.register(CreateEpair)
     def _(self, action: CreateEpair) -> tuple[Command, ...]:
         # The offloads of epairs since 14.4 break bridging; a bridge copies them from its first member.
         create = (
@@ -99,54 +99,54 @@ class Renderer:
         far = ("ifconfig", f"epair{action.unit}b", "ether", action.mac, *_mtu(action.mtu))
         return Command(create), Command(far)
 
-    @_commands.register
+    @_commands.register(DestroyInterface)
     def _(self, action: DestroyInterface) -> tuple[Command, ...]:
         return _one("ifconfig", action.interface, "destroy")
 
-    @_commands.register
+    @_commands.register(SetMac)
     def _(self, action: SetMac) -> tuple[Command, ...]:
         # A jail with a stack of its own has the right to (prison_priv_check(9), PRIV_NET_SETLLADDR).
         return _one("ifconfig", "-j", action.jail, action.interface, "ether", action.mac)
 
-    @_commands.register
+    @_commands.register(SetMtu)
     def _(self, action: SetMtu) -> tuple[Command, ...]:
         # Of a bridge, it changes that of all its members, too.
         where = ("-j", action.jail) if action.jail else ()
         return _one("ifconfig", *where, action.interface, *_mtu(action.mtu))
 
-    @_commands.register
+    @_commands.register(AddMember)
     def _(self, action: AddMember) -> tuple[Command, ...]:
         private = ("private", action.member) if action.private else ()
         return _one("ifconfig", action.bridge, "addm", action.member, *private)
 
-    @_commands.register
+    @_commands.register(SetPrivate)
     def _(self, action: SetPrivate) -> tuple[Command, ...]:
         return _one("ifconfig", action.bridge, "private" if action.private else "-private", action.member)
 
-    @_commands.register
+    @_commands.register(RemoveMember)
     def _(self, action: RemoveMember) -> tuple[Command, ...]:
         return _one("ifconfig", action.bridge, "deletem", action.member)
 
-    @_commands.register
+    @_commands.register(BringUp)
     def _(self, action: BringUp) -> tuple[Command, ...]:
         where = ("-j", action.jail) if action.jail else ()
         return _one("ifconfig", *where, action.interface, "up")
 
-    @_commands.register
+    @_commands.register(MoveToJail)
     def _(self, action: MoveToJail) -> tuple[Command, ...]:
         return _one("ifconfig", action.interface, "vnet", action.jail)
 
-    @_commands.register
+    @_commands.register(AddAlias)
     def _(self, action: AddAlias) -> tuple[Command, ...]:
         family, alone = ("inet", 32) if action.address.version == 4 else ("inet6", 128)
         return _one("ifconfig", action.interface, family, f"{action.address}/{alone}", "alias")
 
-    @_commands.register
+    @_commands.register(RemoveDefaultRoute)
     def _(self, action: RemoveDefaultRoute) -> tuple[Command, ...]:
         family = () if action.family == 4 else ("-inet6",)
         return _one("route", "-j", action.jail, "delete", *family, "default")
 
-    @_commands.register
+    @_commands.register(SetAddress)
     def _(self, action: SetAddress) -> tuple[Command, ...]:
         where = ("-j", action.jail) if action.jail else ()
         network = f"{action.address}/{action.prefix}"
@@ -155,12 +155,12 @@ class Renderer:
         beside = ("alias",) if action.beside else ()
         return _one("ifconfig", *where, action.interface, *words, *beside, "up")
 
-    @_commands.register
+    @_commands.register(RemoveAddress)
     def _(self, action: RemoveAddress) -> tuple[Command, ...]:
         family = "inet" if action.address.version == 4 else "inet6"
         return _one("ifconfig", action.interface, family, str(action.address), "-alias")
 
-    @_commands.register
+    @_commands.register(AcceptAdvertisements)
     def _(self, action: AcceptAdvertisements) -> tuple[Command, ...]:
         # ifconfig(8): with no_radr the router is not added to the default router list.
         apart = () if action.default_route else ("no_radr",)
@@ -169,55 +169,55 @@ class Renderer:
             "inet6", "accept_rtadv", *apart, "auto_linklocal", "-ifdisabled", "up",
         )  # fmt: skip
 
-    @_commands.register
+    @_commands.register(SolicitRouter)
     def _(self, action: SolicitRouter) -> tuple[Command, ...]:
         return (Command(("jexec", action.jail, "/sbin/rtsol", action.interface), quiet=True),)
 
-    @_commands.register
+    @_commands.register(AddDefaultRoute)
     def _(self, action: AddDefaultRoute) -> tuple[Command, ...]:
         family = () if action.gateway.version == 4 else ("-inet6",)
         return _one("route", "-j", action.jail, "add", *family, "default", str(action.gateway))
 
-    @_commands.register
+    @_commands.register(SetForwarding)
     def _(self, action: SetForwarding) -> tuple[Command, ...]:
         return _one("sysctl", f"{FORWARDING[action.family]}={int(action.enabled)}")
 
-    @_commands.register
+    @_commands.register(KeepRouter)
     def _(self, action: KeepRouter) -> tuple[Command, ...]:
         return _one("sysctl", f"{KEEP_ROUTER}={int(action.enabled)}")
 
-    @_commands.register
+    @_commands.register(LoadAnchor)
     def _(self, action: LoadAnchor) -> tuple[Command, ...]:
         return (Command(("pfctl", "-a", action.anchor, "-f", "-"), stdin=self.rules(action.rules)),)
 
-    @_commands.register
+    @_commands.register(StartJail)
     def _(self, action: StartJail) -> tuple[Command, ...]:
         # -i prints the new jail's JID, which saves asking for it.
         return (Command(("jail", "-i", "-f", "-", "-c", action.jail.name), stdin=self.jail(action.jail)),)
 
-    @_commands.register
+    @_commands.register(StopJail)
     def _(self, action: StopJail) -> tuple[Command, ...]:
         return (Command(("jail", "-f", "-", "-r", action.jail.name), stdin=self.jail(action.jail)),)
 
-    @_commands.register
+    @_commands.register(RunInJail)
     def _(self, action: RunInJail) -> tuple[Command, ...]:
         limit = action.patience or Limit.LONG
         return (Command(("jexec", action.jail, *action.argv), timeout=limit, quiet=True),)
 
-    @_commands.register
+    @_commands.register(Unmount)
     def _(self, action: Unmount) -> tuple[Command, ...]:
         return _one("umount", action.path)
 
-    @_commands.register
+    @_commands.register(PrepareFilter)
     def _(self, action: PrepareFilter) -> tuple[Command, ...]:
         # -n: nothing is done when the module, or the kernel itself, has pf already.
         return _one("kldload", "-n", "pf")
 
-    @_commands.register
+    @_commands.register(RemoveDirectory)
     def _(self, action: RemoveDirectory) -> tuple[Command, ...]:
         return _one("find", action.path, "-maxdepth", "0", "-empty", "-delete")
 
-    @_commands.register
+    @_commands.register(RemoveTree)
     def _(self, action: RemoveTree) -> tuple[Command, ...]:
         # A base system's programs carry schg, which stops rm.
         return (
@@ -225,40 +225,40 @@ class Renderer:
             Command(("rm", "-rfx", action.path), timeout=Limit.LONG),
         )
 
-    @_commands.register
+    @_commands.register(Fetch)
     def _(self, action: Fetch) -> tuple[Command, ...]:
         return (Command(("fetch", "-q", "-o", action.path, action.url), timeout=Limit.LONG),)
 
-    @_commands.register
+    @_commands.register(VerifyDigest)
     def _(self, action: VerifyDigest) -> tuple[Command, ...]:
         return (Command(("sha256", "-c", action.digest, action.path), timeout=Limit.LONG),)
 
-    @_commands.register
+    @_commands.register(Unpack)
     def _(self, action: Unpack) -> tuple[Command, ...]:
         return (Command(("tar", "-x", "-f", action.archive, "-C", action.directory), timeout=Limit.LONG),)
 
-    @_commands.register
+    @_commands.register(UnpackLocal)
     def _(self, action: UnpackLocal) -> tuple[Command, ...]:
         argv = ("tar", "-x", "-f", "-", "-C", action.directory)
         return (Command(argv, stdin=Path(action.archive), timeout=Limit.LONG),)
 
-    @_commands.register
+    @_commands.register(CheckRules)
     def _(self, action: CheckRules) -> tuple[Command, ...]:
         return _one("pfctl", "-nf", action.path)
 
-    @_commands.register
+    @_commands.register(LoadRules)
     def _(self, action: LoadRules) -> tuple[Command, ...]:
         return _one("pfctl", "-f", action.path)
 
-    @_commands.register
+    @_commands.register(SwitchFilter)
     def _(self, action: SwitchFilter) -> tuple[Command, ...]:
         return _one("pfctl", "-e" if action.enabled else "-d")
 
-    @_commands.register
+    @_commands.register(SetBootVariable)
     def _(self, action: SetBootVariable) -> tuple[Command, ...]:
         return _one("sysrc", f"{action.name}={action.value}")
 
-    @_commands.register
+    @_commands.register(FilterLocal)
     def _(self, action: FilterLocal) -> tuple[Command, ...]:
         return _one("sysctl", "net.pf.filter_local=1")
 

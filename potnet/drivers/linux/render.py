@@ -7,7 +7,6 @@ sysctl(8) is not on every machine. What nftables does is in `filter`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import singledispatchmethod
 
 from netaddr import IPAddress
@@ -49,6 +48,7 @@ from potnet.drivers.linux.names import (
 from potnet.drivers.linux.observe import FORWARDING
 from potnet.executors.base import Command, Limit
 from potnet.file_actions import RemoveDirectory, RemoveTree
+from potnet.values import dataclass
 
 #: Fills in a template by name with these values.
 Render = Callable[[str, dict[str, object]], str]
@@ -83,12 +83,13 @@ class Renderer:
         """The pieces of an action that are lines for ip(8)."""
         return tuple(piece for piece in self.pieces(action) if isinstance(piece, Ip))
 
+    # Each is registered by its class: to find it in the annotations takes 4 ms for all of them.
     @singledispatchmethod
     def pieces(self, action: object) -> tuple[Piece, ...]:
         """What an action takes; raises TypeError for one that no plan has on Linux."""
         return posix.commands(action, "-T")
 
-    @pieces.register
+    @pieces.register(CreateBridge)
     def _(self, action: CreateBridge) -> tuple[Piece, ...]:
         name, mac = action.interface, bridge_mac(action.interface, action.description)
         own = f"address {mac}{_mtu(action.mtu)} group {BRIDGE_LINK_GROUP}"
@@ -100,7 +101,7 @@ class Renderer:
             *_ip(f"link set dev {name} up"),
         )
 
-    @pieces.register
+    @pieces.register(CreateEpair)
     def _(self, action: CreateEpair) -> tuple[Piece, ...]:
         host, far = f"epair{action.unit}a", f"epair{action.unit}b"
         mtu = _mtu(action.mtu)
@@ -110,19 +111,19 @@ class Renderer:
             f'link set dev {host} alias "{action.description}" addrgenmode none up',
         )
 
-    @pieces.register
+    @pieces.register(DestroyInterface)
     def _(self, action: DestroyInterface) -> tuple[Piece, ...]:
         return _ip(f"link del dev {action.interface}")
 
-    @pieces.register
+    @pieces.register(SetMac)
     def _(self, action: SetMac) -> tuple[Piece, ...]:
         return _ip(f"link set dev {action.interface} address {action.mac}", namespace=action.jail)
 
-    @pieces.register
+    @pieces.register(SetMtu)
     def _(self, action: SetMtu) -> tuple[Piece, ...]:
         return _ip(f"link set dev {action.interface}{_mtu(action.mtu)}", namespace=action.jail)
 
-    @pieces.register
+    @pieces.register(AddMember)
     def _(self, action: AddMember) -> tuple[Piece, ...]:
         port = f"link set dev {action.member} type bridge_slave"
         return _ip(
@@ -130,34 +131,34 @@ class Renderer:
             f"{port} isolated {_switch(action.private)} hairpin {_switch(action.hairpin)}",
         )
 
-    @pieces.register
+    @pieces.register(SetPrivate)
     def _(self, action: SetPrivate) -> tuple[Piece, ...]:
         return _ip(f"link set dev {action.member} type bridge_slave isolated {_switch(action.private)}")
 
-    @pieces.register
+    @pieces.register(RemoveMember)
     def _(self, action: RemoveMember) -> tuple[Piece, ...]:
         return _ip(f"link set dev {action.member} nomaster")
 
-    @pieces.register
+    @pieces.register(BringUp)
     def _(self, action: BringUp) -> tuple[Piece, ...]:
         return _ip(f"link set dev {action.interface} up", namespace=action.jail)
 
-    @pieces.register
+    @pieces.register(MoveToJail)
     def _(self, action: MoveToJail) -> tuple[Piece, ...]:
         # It is there since it was made.
         return _ip(f"link set dev {action.interface} alias {root_mark(action.root)}", namespace=action.jail)
 
-    @pieces.register
+    @pieces.register(AddAlias)
     def _(self, action: AddAlias) -> tuple[Piece, ...]:
         return _ip(_add_alias(action.interface, action.address))
 
-    @pieces.register
+    @pieces.register(RemoveDefaultRoute)
     def _(self, action: RemoveDefaultRoute) -> tuple[Piece, ...]:
         # ip(8) tells the family by the destination; a batch cannot have -6 before one line.
         every = "0.0.0.0/0" if action.family == 4 else "::/0"
         return _ip(f"route del {every}", namespace=action.jail)
 
-    @pieces.register
+    @pieces.register(SetAddress)
     def _(self, action: SetAddress) -> tuple[Piece, ...]:
         name = _LOOPBACK.get(action.interface, action.interface)
         if action.address.is_loopback():
@@ -175,11 +176,11 @@ class Renderer:
             return (Command(("tee", setting6(name, "accept_dad"), _silence(name)), stdin="0\n"), *lines)
         return lines
 
-    @pieces.register
+    @pieces.register(RemoveAddress)
     def _(self, action: RemoveAddress) -> tuple[Piece, ...]:
         return _ip(f"addr del {_alone(action.address)} dev {action.interface}")
 
-    @pieces.register
+    @pieces.register(AcceptAdvertisements)
     def _(self, action: AcceptAdvertisements) -> tuple[Piece, ...]:
         # 2: even where IPv6 is forwarded (ip-sysctl), which a pot may inherit from the host.
         accept = setting6(action.interface, "accept_ra")
@@ -196,15 +197,15 @@ class Renderer:
             ),
         )
 
-    @pieces.register
+    @pieces.register(AddDefaultRoute)
     def _(self, action: AddDefaultRoute) -> tuple[Piece, ...]:
         return _ip(f"route add default via {action.gateway}", namespace=action.jail)
 
-    @pieces.register
+    @pieces.register(SetForwarding)
     def _(self, action: SetForwarding) -> tuple[Piece, ...]:
         return (Command(("tee", FORWARDING[action.family]), stdin=f"{int(action.enabled)}\n"),)
 
-    @pieces.register
+    @pieces.register(StartJail)
     def _(self, action: StartJail) -> tuple[Piece, ...]:
         jail = action.jail
         if not jail.vnet_interfaces:
@@ -216,17 +217,17 @@ class Renderer:
         )
         return (*_ip(f"netns add {jail.name}"), *_ip(*marks, namespace=jail.name))
 
-    @pieces.register
+    @pieces.register(StopJail)
     def _(self, action: StopJail) -> tuple[Piece, ...]:
         aliases = (f"addr del {_alone(address)} dev {name}" for name, address in action.jail.aliases)
         return _ip(*aliases, f"netns del {action.jail.name}")
 
-    @pieces.register
+    @pieces.register(KeepRouter)
     def _(self, action: KeepRouter) -> tuple[Piece, ...]:
         text = "2\n" if action.enabled else "1\n"
         return (Command(("tee", setting6(action.interface, "accept_ra")), stdin=text),)
 
-    @pieces.register
+    @pieces.register(KillStates)
     def _(self, action: KillStates) -> tuple[Piece, ...]:
         if action.whole_pot:
             # What leads to a pot is answered from its address.
@@ -245,16 +246,16 @@ class Renderer:
             for each in action.redirections
         )  # fmt: skip
 
-    @pieces.register
+    @pieces.register(RunInJail)
     def _(self, action: RunInJail) -> tuple[Piece, ...]:
         enter = ("ip", "netns", "exec", action.jail)
         return (Command((*enter, *action.argv), timeout=action.patience or Limit.LONG, quiet=True),)
 
-    @pieces.register
+    @pieces.register(RemoveDirectory)
     def _(self, action: RemoveDirectory) -> tuple[Piece, ...]:
         return _one("find", "-P", action.path, "-maxdepth", "0", "-type", "d", "-empty", "-delete")
 
-    @pieces.register
+    @pieces.register(RemoveTree)
     def _(self, action: RemoveTree) -> tuple[Piece, ...]:
         return (Command(("rm", "-rf", "--one-file-system", action.path), timeout=Limit.LONG),)
 

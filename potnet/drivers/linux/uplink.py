@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from potnet.drivers.linux.names import LINK_GROUP, marked_uplink, uplink, uplink_mark, uplink_table
 from potnet.drivers.linux.render import Ip, Piece, Render
 from potnet.drivers.reading import reads
 from potnet.executors.base import Command
+from potnet.values import dataclass
 
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 #: "pot6" in ASCII; on packets of pots from the bridge to where they leave or arrive, and off again there.
