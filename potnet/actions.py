@@ -58,6 +58,17 @@ class CreateEpair:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateVlan:
+    """An interface for a VLAN of another one (vlan(4)), up, in our group. tag: its number. mtu: in bytes."""
+
+    interface: str
+    parent: str
+    tag: int
+    description: str
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
 class DestroyInterface:
     """Removes a cloned interface; of an epair either end takes both."""
 
@@ -306,6 +317,7 @@ class FilterLocal:
 Action = (
     CreateBridge
     | CreateEpair
+    | CreateVlan
     | DestroyInterface
     | AddMember
     | RemoveMember

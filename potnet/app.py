@@ -324,10 +324,10 @@ def _executor(
     executor: Executor
     if kind == "sim":
         from potnet.executors.simulated import SimulatedHost
+        from potnet.executors.simulated.things import HostFacts
 
-        executor = SimulatedHost(
-            directory / "sim", bare=os.environ.get("POTNET_SIM_BARE", "") not in ("", "0")
-        )
+        bare = os.environ.get("POTNET_SIM_BARE", "") not in ("", "0")
+        executor = SimulatedHost(directory / "sim", bare, HostFacts(spare="em1"))
     else:
         from potnet.executors.base import Limit
         from potnet.executors.local import LocalExecutor

@@ -15,6 +15,7 @@ from potnet.cli.output import tell
 @click.option("--routed", is_flag=True, help="The outside reaches its IPv6 addresses, without NAT.")
 @click.option("--mtu", type=int, metavar="BYTES", help="Of the bridge and all that is on it.")
 @click.option("--isolate", is_flag=True, help="Its pots do not see one another.")
+@click.option("--uplink", metavar="IF.VLAN", help="Make it part of this VLAN, such as em0.30.")
 @click.pass_obj
 def create_private_bridge(
     options: Options,
@@ -24,12 +25,15 @@ def create_private_bridge(
     routed: bool,
     mtu: int | None,
     isolate: bool,
+    uplink: str | None,
 ) -> None:
     """Create a private bridge with a network of its own, carved from the public network."""
     from potnet.operations import bridges
 
     with opened(options, changes_host=True) as app:
-        bridge = bridges.create_private_bridge(app, name, size, ipv6, routed, mtu=mtu, isolate=isolate)
+        bridge = bridges.create_private_bridge(
+            app, name, size, ipv6, routed, mtu=mtu, isolate=isolate, uplink=uplink
+        )
     view: dict[str, object] = {"name": bridge.name, "changed": True}
     said = []
     for subnet, suffix in zip(bridge.subnets, ("", "6"), strict=False):

@@ -63,6 +63,12 @@ def edges(view: View) -> Iterator[Edge]:
             yield Edge(
                 f"interface {interface['name']}", f"bridge {bridge['name']}", (how,), bridge["state"] == "up"
             )
+    there = {interface["name"] for interface in view["interfaces"]}
+    for bridge in view["bridges"]:
+        parent = (bridge["vlan"] or "").rpartition(".")[0]
+        if parent in there:
+            key, up = f"bridge {bridge['name']}", bridge["state"] == "up"
+            yield Edge(f"interface {parent}", key, (f"VLAN {bridge['vlan']}",), up)
     for pot in view["pots"]:
         key, runs = f"pot {pot['name']}", _runs(pot)
         if not pot["links"]:

@@ -13,11 +13,13 @@ from potnet.actions import (
     AddMember,
     CreateBridge,
     CreateEpair,
+    CreateVlan,
     DestroyInterface,
     LoadAnchor,
     RemoveAddress,
     SetAddress,
     SetForwarding,
+    SetMtu,
     StartJail,
     StopJail,
 )
@@ -112,12 +114,17 @@ class Assumed:
 
     def _after(self, state: HostState, action: Action, query: Query) -> HostState:
         match action:
-            case CreateBridge(name, text, members):
-                made = Interface(name, True, description=text, groups=_OF_BRIDGE, members=members)
+            case CreateBridge(name, text, members, mtu):
+                made = Interface(name, True, None, mtu or _MTU, text, _OF_BRIDGE, members=members)
                 return _with_interface(state, made, query)
-            case CreateEpair(unit, text, _, _):
-                made = Interface(f"epair{unit}a", True, description=text, groups=_OF_EPAIR)
+            case CreateEpair(unit, text, _, _, mtu):
+                made = Interface(f"epair{unit}a", True, None, mtu or _MTU, text, _OURS)
                 return _with_interface(_with_interface(state, Interface(f"epair{unit}b"), query), made, query)
+            case CreateVlan(name, _, _, text, mtu):
+                return _with_interface(state, Interface(name, True, None, mtu, text, _OURS), query)
+            case SetMtu(name, mtu, None) if name in state.interfaces:
+                found = replace(state.interfaces[name], mtu=mtu)
+                return replace(state, interfaces={**state.interfaces, name: found})
             case DestroyInterface(name):
                 return _without_interface(state, name)
             case SetAddress(name, address, prefix, None):
@@ -140,7 +147,9 @@ class Assumed:
 
 
 _OF_BRIDGE = frozenset({GROUP, BRIDGE_GROUP})
-_OF_EPAIR = frozenset({GROUP})
+_OURS = frozenset({GROUP})
+#: What an interface has when none is given.
+_MTU = 1500
 
 
 def _loaded(state: HostState, anchor: str, rules: Ruleset, query: Query) -> HostState:

@@ -12,7 +12,7 @@ from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, network6_of
 from potnet.operations.addresses import AUTO
 from potnet.operations.common import busy_units, check_name, define_public_network
 from potnet.operations.foreign import held
-from potnet.operations.interfaces import check_mtu
+from potnet.operations.interfaces import check_mtu, check_uplink
 from potnet.planning.packet_filter import nat6_anchor
 from potnet.planning.vnet import refuse_small_mtu
 
@@ -35,11 +35,13 @@ def create_private_bridge(
     routed: bool = False,
     mtu: int | None = None,
     isolate: bool = False,
+    uplink: str | None = None,
 ) -> Bridge:
     """Reserve a network that holds `size` pots, and a bridge for it; it comes up with its first pot.
 
     ipv6: a prefix, or ``auto`` for one of the site's own. routed: that is not translated (NAT). mtu: of all
-    that is on it, in bytes. isolate: its pots do not see one another.
+    that is on it, in bytes. isolate: its pots do not see one another. uplink: the VLAN that it is part of, as
+    PARENT.TAG.
     """
     check_name("bridge", name)
     if name in RESERVED:
@@ -50,6 +52,8 @@ def create_private_bridge(
         raise UsageError("--routed is about an IPv6 network", hint="-6 PREFIX, or -6 auto")
     if mtu is not None:
         refuse_small_mtu(check_mtu(mtu), 4 if ipv6 is None else 6)
+    if uplink is not None:
+        check_uplink(app, uplink, mtu)
     prefix = None if ipv6 in (None, AUTO) else _prefix6(ipv6)
     units = busy_units(app, "bridge")
     with app.store.transaction():
@@ -68,6 +72,7 @@ def create_private_bridge(
             routed6=routed,
             mtu=mtu,
             isolate=isolate,
+            uplink=uplink,
         )
         _check_anchor(app, bridge)
         app.store.add_bridge(bridge)

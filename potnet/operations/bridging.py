@@ -12,6 +12,7 @@ from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, BridgeKind, Pot
 from potnet.operations.common import FORWARDING, ROUTER, busy_units
 from potnet.planning import start as planning
+from potnet.planning import uplink
 from potnet.planning.vnet import Vnet, description
 from potnet.store.store import ANCHORS
 
@@ -110,6 +111,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     )
     external = app.config.external_interface or state.external or more.external
     beneath = [external for b in missing if b.kind is BridgeKind.PUBLIC6 and b.mtu is not None and external]
+    beneath += [name for b in missing for name in uplink.looked_at(b)]
     if beneath:
         found = app.driver.observe(Query(interfaces=tuple(dict.fromkeys(beneath)))).interfaces
         state = replace(state, interfaces={**state.interfaces, **found})

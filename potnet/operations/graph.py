@@ -10,6 +10,7 @@ from potnet.model import BridgeKind, Pot, Run
 from potnet.operations.common import external_interface
 from potnet.operations.info import bridge_view, pot_view
 from potnet.planning.ownership import running
+from potnet.planning.uplink import looked_at
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -48,6 +49,7 @@ def _closer(app: App, state: HostState, pots: tuple[Pot, ...], runs: dict[str, R
     outer = [external] if external else []
     outer += [name for name, _ in app.config.extra_interfaces]
     outer += [alias.interface for pot in pots for alias in pot.aliases]
+    outer += [name for bridge in app.store.bridges() for name in looked_at(bridge)[:1]]
     learning = tuple(
         (pot.name, a.jail_end)
         for pot in pots

@@ -161,6 +161,7 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
         "size": bridge.size,
         "mtu": bridge.mtu,
         "isolated": bridge.isolate or app.config.isolate,
+        "vlan": bridge.uplink,
         "state": "up" if up else "down",
         "pots": list(app.store.bridged_names(bridge.name)),
     }

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import Query
-from potnet.model import Bridge, BridgeKind, Pot
+from potnet.model import GROUP, Bridge, BridgeKind, Pot
 from potnet.operations.common import external_interface, require_bridge
+from potnet.planning.uplink import USUAL_MTU, check_parent, read_uplink
 from potnet.planning.vnet import refuse_member, refuse_small_mtu
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 #: In bytes; if_bridge(4) takes no smaller one, and an IPv4 datagram is never larger.
 SMALLEST_MTU, LARGEST_MTU = 576, 65535
-#: That of Ethernet, which a host gives a bridge by itself.
-USUAL_MTU = 1500
 
 
 def parse_mac(text: str) -> str:
@@ -104,6 +103,28 @@ def to_change(app: App, pot: Pot, mtu: int) -> tuple[Bridge, ...]:
             )
         changed.append(replace(bridge, mtu=mtu))
     return tuple(changed)
+
+
+def check_uplink(app: App, text: str, mtu: int | None) -> None:
+    """Raises PotnetError when a bridge cannot be part of this VLAN, on the host as it is now."""
+    try:
+        vlan = read_uplink(text)
+    except ValueError as error:
+        raise UsageError(f"--uplink {text!r}: {error}", hint="such as em0.30, VLAN 30 on em0") from error
+    holder = app.store.passed_to(vlan.parent)
+    if holder is not None:
+        raise PotnetError(f"{vlan.parent} is passed to pot {holder}", hint="use another interface")
+    state = app.driver.observe(Query(interfaces=(vlan.parent, vlan.interface)))
+    check_parent(vlan, mtu, state)
+    if vlan.parent == "lo0" or GROUP in state.interfaces[vlan.parent].groups:
+        raise PotnetError(
+            f"{vlan.parent} leads to no network outside", hint="use an interface of Ethernet's kind"
+        )
+    if vlan.interface in state.interfaces:
+        raise PotnetError(
+            f"the host has {vlan.interface} already, and potnet makes its own",
+            hint=f"`ifconfig {vlan.interface} destroy`, if nothing needs it",
+        )
 
 
 def _check_member(app: App, bridge: Bridge, mtu: int) -> None:

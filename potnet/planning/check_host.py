@@ -9,7 +9,7 @@ from potnet.findings import Finding, Kind
 from potnet.host_state import AnchorRules, HostState, Interface
 from potnet.model import BRIDGE_GROUP, GROUP, Run, endpoint
 from potnet.planning import packet_filter as pf
-from potnet.planning import vnet
+from potnet.planning import uplink, vnet
 from potnet.planning.drift import Drift, Facts, routed, rules_drift, shared_anchors
 from potnet.planning.ownership import complete, owned
 from potnet.planning.prepare import anchor_calls
@@ -104,6 +104,8 @@ def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
     left = {name for name, found in state.interfaces.items() if _left_epair(name, found, facts, state)}
     ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
     bridges = {bridge.interface for bridge in facts.accounted}
+    bridges |= {bridge.uplink for bridge in facts.accounted if bridge.uplink is not None}
+    left |= {name for name, found in state.interfaces.items() if _is_uplink(found) and name not in bridges}
     for name, found in sorted(state.interfaces.items()):
         if GROUP in found.groups and name not in ends | bridges:
             yield _in_group(found, name in left or _left_bridge(found, left, facts))
@@ -144,6 +146,10 @@ def _left_epair(name: str, found: Interface, facts: Facts, state: HostState) -> 
         return False
     jail = state.jails.get(pot)
     return jail is None or jail.dying or any(run.pot.name == pot for run in facts.active)
+
+
+def _is_uplink(found: Interface) -> bool:
+    return GROUP in found.groups and (found.description or "").startswith(uplink.DESCRIPTION)
 
 
 def _left_bridge(found: Interface, left: set[str], facts: Facts) -> bool:

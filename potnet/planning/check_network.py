@@ -9,6 +9,7 @@ from netaddr import IPAddress
 from potnet.actions import (
     AddAlias,
     AddDefaultRoute,
+    AddMember,
     BringUp,
     CreateBridge,
     CreateEpair,
@@ -27,9 +28,11 @@ from potnet.findings import Finding, Kind
 from potnet.host_state import FileKind, HostState, Interface, InterfaceAddress, JailNetwork, Traits
 from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot, Run
 from potnet.planning import start, vnet
+from potnet.planning.check_uplink import compare_uplink
 from potnet.planning.drift import Drift, Facts, bridge_anchors, pot_anchors, rules_drift
 from potnet.planning.jail import etc_of, jail_of
 from potnet.planning.members import isolated, join
+from potnet.planning.uplink import make, read_uplink
 
 
 def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
@@ -70,9 +73,20 @@ def _make(bridge: Bridge, facts: Facts, state: HostState) -> tuple[Step, ...]:
     whole = [(run, own) for run, own in here if _is_whole(run, own, state)]
     return (
         Step(create, None, f"the bridge {bridge.name}"),
+        *_vlan(bridge, state),
         *(Step(_set(wanted, bridge.interface), None, "the pots' gateway") for wanted in _gateways(bridge)),
         *(Step(join(run.pot, own, bridge, facts.config)) for run, own in whole),
     )
+
+
+def _vlan(bridge: Bridge, state: HostState) -> tuple[Step, ...]:
+    """Joins a bridge that was made anew with its VLAN."""
+    if bridge.uplink is None:
+        return ()
+    vlan = read_uplink(bridge.uplink)
+    if vlan.interface in state.interfaces:
+        return (Step(AddMember(bridge.interface, vlan.interface)),)
+    return tuple(make(bridge, vlan)) if vlan.parent in state.interfaces else ()
 
 
 def _gateways(bridge: Bridge) -> list[InterfaceAddress]:
@@ -116,6 +130,7 @@ def _bridge(bridge: Bridge, found: Interface, facts: Facts, state: HostState) ->
         yield Drift(_down_finding(found, bridge=bridge.name), (Step(BringUp(found.name)),))
     if bridge.mtu not in (None, found.mtu):
         yield _mtu_drift(found, int(bridge.mtu or 0), bridge)
+    yield from compare_uplink(bridge, found, state)
     uplink = {facts.external} if bridge.kind is BridgeKind.PUBLIC6 else set()
     ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
     for member in found.members:

@@ -24,6 +24,7 @@ from potnet.host_state import HostState, Interface
 from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf
 from potnet.planning.members import join
+from potnet.planning.uplink import plan_uplink
 from potnet.ruleset import NoRules, Ruleset
 from potnet.values import dataclass
 
@@ -154,6 +155,7 @@ def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ext
     if new:
         create = CreateBridge(bridge.interface, description(bridge), mtu=bridge.mtu)
         steps.append(Step(create, DestroyInterface(bridge.interface), f"the bridge {bridge.name}"))
+        steps += plan_uplink(bridge, state)
     found = state.interfaces.get(bridge.interface)
     for subnet in bridge.subnets:
         if found is None or not found.has(subnet.gateway) or not found.up:
@@ -286,6 +288,8 @@ def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostStat
         steps.append(Step(DestroyInterface(bridge.interface), None, "no pot is left on it"))
     elif bridge.interface in state.severed:
         steps.append(Step(DestroyInterface(bridge.interface), None, "somebody took it, and not all of it"))
+    if bridge.uplink is not None and bridge.uplink in state.own:
+        steps.append(Step(DestroyInterface(bridge.uplink), None, "its uplink"))
     if bridge.kind is BridgeKind.PUBLIC6:
         return Plan(tuple(steps))
     steps += [
@@ -326,10 +330,11 @@ def is_last_pot(bridge: Bridge, host_ends: Collection[str], state: HostState) ->
 
 
 def users_of(bridge: Bridge, members: Collection[str], state: HostState) -> set[str]:
-    """The members for which a bridge is there: all but the uplink, which is the one that is not ours.
+    """The members for which a bridge is there: all but the uplink.
 
-    It may be another one by now than the external interface of when the bridge was made.
+    That of the public bridge is the one that is not ours: it may be another one by now than the external
+    interface of when the bridge was made.
     """
-    others = set(members)
+    others = {member for member in members if member != bridge.uplink}
     uplinks = others - state.own
     return others - uplinks if bridge.kind is BridgeKind.PUBLIC6 and len(uplinks) == 1 else others

@@ -31,7 +31,7 @@ def bridge(name: str, up: bool) -> View:
     return {
         "name": name, "kind": "private", "interface": "bridge4294967", "network": "10.255.255.128/25",
         "gateway": "10.255.255.129", "network6": "fd00:1111:2222:3333::/64",
-        "state": "up" if up else "down", "uplink": "nat",
+        "state": "up" if up else "down", "uplink": "nat", "vlan": "em0.30",
     }  # fmt: skip
 
 

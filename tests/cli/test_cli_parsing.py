@@ -87,11 +87,19 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
         ("export-ports -p c --none", ("export_ports", ("c", (), False), {})),
         (
             "create-private-bridge -B stove -S 4",
-            ("create_private_bridge", ("stove", 4, None, False), {"mtu": None, "isolate": False}),
+            (
+                "create_private_bridge",
+                ("stove", 4, None, False),
+                {"mtu": None, "isolate": False, "uplink": None},
+            ),
         ),
         (
             "create-private-bridge -B stove -S 4 -6 auto --routed",
-            ("create_private_bridge", ("stove", 4, "auto", True), {"mtu": None, "isolate": False}),
+            (
+                "create_private_bridge",
+                ("stove", 4, "auto", True),
+                {"mtu": None, "isolate": False, "uplink": None},
+            ),
         ),
         ("vnet-start", ("vnet_start", (None,), {})),
         ("vnet-start -B stove", ("vnet_start", ("stove",), {})),

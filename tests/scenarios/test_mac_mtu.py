@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from linux_world import HERE, PYTHON
 from on_linux import LinuxWorld
 from world import World, both_hosts
 
+from potnet.cli.main import cli
 from potnet.errors import PotnetError, UsageError
 from potnet.findings import Finding
 from potnet.model import NetworkType
@@ -220,6 +223,22 @@ def test_what_is_made_anew_has_the_mtu(world: World) -> None:
         world.do(repair, [], None)
         assert world.do(check, [], None) == ()
         assert shown(world, "bridge0")[0] == shown(world, own.jail_end, "one")[0] == 1400
+
+
+def test_a_dry_run_prints_what_a_start_does(world: World) -> None:
+    world.do(create_private_bridge, "stove", 4, None, False, 1400, uplink="em0.30")
+    for name in ("one", "two"):
+        world.create(name, "private-bridge", bridge="stove")
+    state = str(world.directory / "state")
+    (world.directory / "sim").rename(world.directory / "state/sim")
+    there = CliRunner().invoke(cli, ["--state-dir", state, "-n", "start", "one", "two"])
+    assert there.exit_code == 0
+    dry = [line for line in there.stdout.splitlines() if line.startswith("ifconfig")]
+    (world.directory / "state/sim").rename(world.directory / "sim")
+    world.executor.commands.clear()
+    world.do(start, ["one", "two"])
+    typed = [line for line in world.executor.changed if line.startswith("ifconfig")]
+    assert [shlex.join(shlex.split(line)).replace("'", "") for line in dry] == typed
 
 
 @pytest.mark.parametrize("mtu", [-1, 0, 575, 65536])

@@ -1,7 +1,7 @@
 """Actions as FreeBSD commands: it renders and decides nothing.
 
 Each command was seen on a real FreeBSD 14 or is in its manual pages: ifconfig(8), epair(4), bridge(4),
-jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), find(1), mv(1).
+vlan(4), jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), find(1), mv(1).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from potnet.actions import (
     CheckRules,
     CreateBridge,
     CreateEpair,
+    CreateVlan,
     DestroyInterface,
     FilterLocal,
     Jail,
@@ -98,6 +99,14 @@ class Renderer:
         )  # fmt: skip
         far = ("ifconfig", f"epair{action.unit}b", "ether", action.mac, *_mtu(action.mtu))
         return Command(create), Command(far)
+
+    @_commands.register(CreateVlan)
+    def _(self, action: CreateVlan) -> tuple[Command, ...]:
+        # ifconfig(8): parent and tag are in the name.
+        return _one(
+            "ifconfig", action.interface, "create", "descr", action.description,
+            "group", GROUP, *_mtu(action.mtu), "up",
+        )  # fmt: skip
 
     @_commands.register(DestroyInterface)
     def _(self, action: DestroyInterface) -> tuple[Command, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from potnet.actions import Action, AddMember, CreateBridge, CreateEpair, LoadAnchor, StartJail
+from potnet.actions import Action, AddMember, CreateBridge, CreateEpair, CreateVlan, LoadAnchor, StartJail
 from potnet.drivers.linux.filter import Filter
 from potnet.drivers.linux.names import LONGEST_ALIAS, NAMESPACES, OWN_ETC, root_mark
 from potnet.drivers.linux.observe import BRIDGE_PORTS, Observer
@@ -36,11 +36,13 @@ for bridge; do set -- /sys/class/net/$bridge/brif/*; echo $bridge=$#; done
 look() {{ if [ -e "$1" ]; then [ -w "$1" ]; else [ -w "${{1%/*}}" ]; fi || echo "$1"; }}
 look {NAMESPACES}; look {OWN_ETC}
 """
-#: Makes what a bridge needs, and prints what could not be made and what was said of it. $1: an uplink, too.
+#: Makes what a bridge needs, and prints what could not be made and what was said of it. $1: with a way to the
+#: outside or not; $2: with a VLAN or not.
 _ARRIVE = "; ".join(f"try tc tc {line}" for line in arriving("epair0b", "epair0a"))
 _TRY = f"""try() {{ what=$1; shift; said=$("$@" 2>&1) || {{ echo $what: $said; exit; }}; }}
 try bridge ip link add bridge0 type bridge mcast_snooping 0
 try veth ip link add epair0a type veth peer name epair0b
+if [ $2 = vlan ]; then try vlan ip link add link epair0a name vlan0 type vlan id 1; fi
 if [ $1 = outside ]; then
   [ -d /proc/sys/net/ipv6 ] || {{ echo ipv6:; exit; }}
   {_ARRIVE}
@@ -51,6 +53,7 @@ try nft nft -f -
 _KERNEL = {
     "bridge": ("has no bridges", "`modprobe bridge`, or a kernel with CONFIG_BRIDGE"),
     "veth": ("has no veth pairs", "`modprobe veth`, or a kernel with CONFIG_VETH"),
+    "vlan": ("has no VLANs", "`modprobe 8021q`, or a kernel with CONFIG_VLAN_8021Q"),
     "ipv6": ("has no IPv6", "give the pot an IPv4 stack, or start the host without ipv6.disable=1"),
     "tc": (
         "has not all that tc needs to lead IPv6 to the host",
@@ -137,9 +140,10 @@ class Preconditions:
             stand_in = External("epair0a", "02:00:00:00:00:01", 1500, False)
             rules += self._uplink.table("bridge0", stand_in, ("epair0b", "epair0b"))
         kind = "outside" if external else "inside"
-        if kind in self._tried:
+        more = "vlan" if any(isinstance(action, CreateVlan) for action in actions) else "plain"
+        if {kind, more} <= self._tried:
             return
-        argv = ("unshare", "--net", "sh", "-c", _TRY, "sh", kind)
+        argv = ("unshare", "--net", "sh", "-c", _TRY, "sh", kind, more)
         result = self._observer.run(*argv, stdin=rules)
         what, _, said = result.out.strip().partition(":")
         if result.code != 0:
@@ -150,7 +154,7 @@ class Preconditions:
         if what:
             lack, hint = _KERNEL[what]
             raise HostError(f"the kernel of this host {lack}{f': {said.strip()}' if said else ''}", hint=hint)
-        self._tried |= {kind, "inside"}
+        self._tried |= {kind, "inside", more, "plain"}
 
 
 def _needs_look(action: Action) -> bool:

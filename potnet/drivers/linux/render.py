@@ -19,6 +19,7 @@ from potnet.actions import (
     BringUp,
     CreateBridge,
     CreateEpair,
+    CreateVlan,
     DestroyInterface,
     KeepRouter,
     KillStates,
@@ -109,6 +110,14 @@ class Renderer:
             f"link add name {host}{mtu} group {LINK_GROUP} type veth"
             f" peer name {far} address {action.mac}{mtu} netns {action.jail}",
             f'link set dev {host} alias "{action.description}" addrgenmode none up',
+        )
+
+    @pieces.register(CreateVlan)
+    def _(self, action: CreateVlan) -> tuple[Piece, ...]:
+        name, own = action.interface, f"{_mtu(action.mtu)} group {LINK_GROUP}"
+        return _ip(
+            f"link add link {action.parent} name {name}{own} type vlan id {action.tag}",
+            f'link set dev {name} alias "{action.description}" addrgenmode none up',
         )
 
     @pieces.register(DestroyInterface)

@@ -30,10 +30,12 @@ _OPTIONS = {
     "loop": "680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>",
     "bridge": "0",
     "epair": "8<VLAN_MTU>",
+    "vlan": "80000<LINKSTATE>",
 }
 _MEDIA = {
     "ether": "Ethernet autoselect (10Gbase-T <full-duplex>)",
     "epair": "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)",
+    "vlan": "Ethernet autoselect (10Gbase-T <full-duplex>)",
 }
 
 
@@ -66,6 +68,9 @@ def show(world: World, interface: Interface, view: View, cidr: bool = False) -> 
         *(_bridge(world, interface) if interface.kind == "bridge" else []),
         *([f"\tgroups: {' '.join(interface.groups)}"] if interface.groups else []),
     ]
+    if interface.kind == "vlan":
+        parent, _, tag = interface.origin.rpartition(".")
+        lines.append(f"\tvlan: {tag} vlanproto: 802.1q vlanpcp: 0 parent interface: {parent}")
     if interface.kind in _MEDIA:
         lines += [f"\tmedia: {_MEDIA[interface.kind]}", "\tstatus: active"]
     if view.family(6):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from potnet.executors.simulated import pfload, pfstates
+from potnet.executors.simulated.interfaces import plug
 from potnet.executors.simulated.pfstates import PfState
 from potnet.executors.simulated.routes import table
 from potnet.executors.simulated.things import Address, Interface, Jail
@@ -162,6 +163,14 @@ class Inspection(ABC):
             world.state.put("listen", f"{stack}/{kind}/{port:05}/{address}", row)
 
         self._write(work)
+
+    def plug(self, name: str) -> None:
+        """Another physical interface, on a wire of its own."""
+        self._write(lambda world: plug(world, name, world.made_mac(name)))
+
+    def add_machine(self, wire: str, address: str) -> None:
+        """On the wire of another interface than the external one, or on a VLAN (em0.30); with its prefix."""
+        self._write(lambda world: world.state.put("machine", f"{wire}/{address}", {"address": address}))
 
     def linger(self, looks: int) -> None:
         """The next removal of a jail leaves it dying for so many further looks (jls, ifconfig)."""

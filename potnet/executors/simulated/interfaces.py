@@ -1,4 +1,7 @@
-"""Making, destroying, moving interfaces; bridges and members (ifconfig(8), epair(4), if_bridge(4))."""
+"""Making, destroying, moving interfaces; bridges and members.
+
+Sources: ifconfig(8), epair(4), if_bridge(4), vlan(4).
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,28 @@ from potnet.executors.simulated.things import HOST, Interface, Member
 from potnet.executors.simulated.world import ToolError, World, unknown
 
 _CLONED = re.compile(r"(bridge|epair)(\d*)([ab]?)")
+_VLAN = re.compile(r"(?P<parent>.+)\.(?P<tag>\d+)")
+_ND6_ETHERNET = ["PERFORMNUD", "IFDISABLED", "AUTO_LINKLOCAL"]
 _ND6 = {
     "bridge": ["PERFORMNUD", "IFDISABLED"],
-    "epair": ["PERFORMNUD", "IFDISABLED", "AUTO_LINKLOCAL"],
+    "epair": _ND6_ETHERNET,
+    "vlan": _ND6_ETHERNET,
+    "ether": _ND6_ETHERNET,
 }
+
+
+#: What ifconfig(8) makes, and is in a group of its kind.
+_CLONES = ("bridge", "epair", "vlan")
+
+
+def plug(world: World, name: str, mac: str) -> Interface:
+    """A physical interface, up."""
+    made = world.attach(name, HOST, "ether")
+    made.mac = made.hwaddr = mac
+    made.up = True
+    made.nd6 = list(_ND6_ETHERNET)
+    world.save(made)
+    return made
 
 
 def create(world: World, name: str) -> tuple[Interface, str]:
@@ -22,6 +43,10 @@ def create(world: World, name: str) -> tuple[Interface, str]:
     match = _CLONED.fullmatch(name)
     if world.interface(name) is not None or world.state.get("renamed", name) is not None:
         raise ToolError(f"ifconfig: interface {name} already exists")
+    vlan = _VLAN.fullmatch(name)
+    parent = world.interface(vlan["parent"]) if vlan is not None else None
+    if vlan is not None and parent is not None and parent.kind in ("ether", "epair"):
+        return _create_vlan(world, name, parent, int(vlan["tag"])), ""
     if match is None or (match[3] and (match[1] == "bridge" or not match[2])):
         raise ToolError(f"ifconfig: SIOCIFCREATE2 ({name}): Invalid argument")
     if match[3]:
@@ -33,6 +58,22 @@ def create(world: World, name: str) -> tuple[Interface, str]:
     made.mac = made.hwaddr = world.made_mac(made.name)
     _dress(world, made)
     return made, "" if match[2] else f"{made.name}\n"
+
+
+def _create_vlan(world: World, name: str, parent: Interface, tag: int) -> Interface:
+    """It has its parent's address and MTU (vlan(4)); 0 and 4095 are no tags of networks (IEEE 802.1Q)."""
+    if not 0 < tag < 4095:
+        raise ToolError(f"ifconfig: SIOCIFCREATE2 ({name}): Invalid argument")
+    made = world.attach(name, HOST, "vlan")
+    made.mac = made.hwaddr = parent.mac
+    made.mtu = parent.mtu
+    _dress(world, made)
+    return made
+
+
+def parent_of(world: World, interface: Interface) -> Interface | None:
+    """The interface that carries a VLAN."""
+    return world.interface(interface.origin.rpartition(".")[0])
 
 
 def _free_unit(world: World, kind: str) -> str:
@@ -79,7 +120,7 @@ def destroy(world: World, interface: Interface) -> None:
                 _remove(world, found)
         world.state.delete("epair", unit)
         return
-    if interface.kind != "bridge":
+    if interface.kind not in ("bridge", "vlan"):
         raise ToolError("ifconfig: SIOCIFDESTROY: Invalid argument")
     for member in world.members(interface.name):
         leave_bridge(world, world.need(member.name))
@@ -158,7 +199,7 @@ def move(world: World, interface: Interface, vnet: str) -> None:
     if interface.kind == "epair":
         unit, end = interface.origin[5:-1], interface.origin[-1]
         world.state.put("epair", unit, {**(world.epair_ends(unit) or {}), end: vnet})
-        interface.nd6 = list(_ND6["epair"])
+    interface.nd6 = list(_ND6.get(interface.kind, interface.nd6))
     interface.inet, interface.inet6 = [], []
     interface.up = interface.kind == "loop"
     interface.advertised = 0
@@ -166,7 +207,7 @@ def move(world: World, interface: Interface, vnet: str) -> None:
         interface.mac = interface.hwaddr
     interface.vnet = vnet
     interface.order = world.state.next_number("order")
-    world.set_groups(interface, [interface.kind] if interface.kind in _ND6 else [])
+    world.set_groups(interface, [interface.kind] if interface.kind in _CLONES else [])
     world.save(interface)
 
 
@@ -193,7 +234,11 @@ def add_member(world: World, bridge: Interface, name: str) -> None:
     if world.state.first("member", f"{bridge.name}/") is None:
         bridge.mtu = found.mtu
         world.save(bridge)
-    found.mtu = bridge.mtu
+    if found.mtu != bridge.mtu:
+        try:
+            set_mtu(world, found, bridge.mtu)
+        except ToolError:
+            raise ToolError(f"ifconfig: BRDGADD {name}: Invalid argument") from None
     found.bridge = bridge.name
     member = Member(name, world.state.next_number("member"))
     world.state.put(
@@ -229,6 +274,9 @@ def set_mtu(world: World, interface: Interface, mtu: int) -> None:
         raise ToolError("ifconfig: ioctl SIOCSIFMTU (set mtu): Operation not supported")
     if interface.kind == "bridge" and mtu < 576:
         raise ToolError("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
+    parent = parent_of(world, interface) if interface.kind == "vlan" else None
+    if parent is not None and mtu > parent.mtu:
+        raise ToolError("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
     interface.mtu = mtu
     if interface.kind == "bridge":
         for member in world.members(interface.name):
@@ -239,5 +287,4 @@ def set_mtu(world: World, interface: Interface, mtu: int) -> None:
 
 def bring_up(world: World, interface: Interface) -> None:
     interface.up = True
-    if interface.kind == "epair":
-        linklocal(world, interface)
+    linklocal(world, interface)

@@ -14,7 +14,15 @@ from potnet.executors.simulated.pfmatch import Filter, Packet, Verdict
 from potnet.executors.simulated.pfrules import Rule
 from potnet.executors.simulated.pfstates import PfState, endpoint
 from potnet.executors.simulated.things import HOST, Interface, Jail
-from potnet.executors.simulated.wires import OUTSIDE, Place, neighbours, out_there, owner
+from potnet.executors.simulated.wires import (
+    OUTSIDE,
+    Place,
+    machines,
+    neighbours,
+    out_there,
+    owner,
+    wire_of,
+)
 from potnet.executors.simulated.world import World
 
 #: The octets of a connection's packets, there and back; others are like those of ping(8).
@@ -83,7 +91,7 @@ class _Journey:
         number = 49152 + self.world.state.next_number("ephemeral") % 16000
         packet = Packet(self.protocol, client, number, destination, port)
         if source == OUTSIDE:
-            self.origin = Place(OUTSIDE)
+            self.origin = Place(OUTSIDE, wire_of(self.world, client) if client else "")
             return self._from_outside(replace(packet, source=client or self._outsider(packet.family)))
         jail = None if source == "host" else self.world.jail(source)
         if source != "host" and jail is None:
@@ -117,6 +125,12 @@ class _Journey:
         if other is not None:
             self.passed.append((other.vnet, other.name, not inward))
 
+    def _passes_wire(self, place: Place, inward: bool) -> None:
+        """Note the host's interface at a wire, unless a jail has it."""
+        name = place.interface or self.world.facts.interface
+        if self.world.interface(name) is not None:
+            self._passes(Place(HOST, name), inward)
+
     def _outsider(self, family: int) -> str:
         """A machine on the external wire."""
         network = ip_network(
@@ -130,8 +144,10 @@ class _Journey:
         """To who has the address on the wire; else to the host, which the machine takes for its gateway."""
         place = owner(self.world, self.origin, packet.destination)
         if place is not None and place.stack not in (HOST, OUTSIDE):
-            self._passes(Place(HOST, self.world.facts.interface), True)
+            self._passes_wire(self.origin, True)
             return self._arrive(packet, place)
+        if place is None and self.origin.interface:
+            raise _NoConnectionError(f"nobody on the wire has {packet.destination}")
         if place is None and out_there(self.world, packet.destination):
             raise _NoConnectionError(f"nobody on the wire has {packet.destination}")
         interface = self.world.interface(place.interface if place else self.world.facts.interface)
@@ -155,7 +171,7 @@ class _Journey:
             assert found is not None
             return self._host_in(packet, found)
         if place.stack == OUTSIDE:
-            self._passes(Place(HOST, self.world.facts.interface), False)
+            self._passes_wire(place, False)
             return self._arrive(packet, place)
         if route is not None:
             raise _NoConnectionError(f"the gateway {hop} is a jail, which forwards nothing")
@@ -253,7 +269,7 @@ class _Journey:
 
     def _arrive(self, packet: Packet, place: Place) -> Connection:
         if place.stack == OUTSIDE:
-            if not out_there(self.world, packet.source):
+            if not self._knows(place, packet.source):
                 raise _NoConnectionError(f"outside, nobody has a route back to {packet.source}")
             return Connection(OUTSIDE, packet.destination, packet.destination_port, packet.source, self.hops)
         if place.stack == HOST:
@@ -264,6 +280,12 @@ class _Journey:
         self._passes(place, True)
         self._answer(packet, place)
         return self._served(packet, place.stack)
+
+    def _knows(self, place: Place, source: str) -> bool:
+        """Whether machines outside have a way back to an address."""
+        if not place.interface:
+            return out_there(self.world, source)
+        return any(ip_address(source) in machine.network for machine in machines(self.world, place.interface))
 
     def _answer(self, packet: Packet, place: Place) -> None:
         """The answer must come back the way that undoes the translations."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from potnet.executors.simulated.interfaces import plug
 from potnet.executors.simulated.things import Address, HostFacts
 from potnet.executors.simulated.world import World
 
@@ -69,14 +70,13 @@ def seed_state(world: World, bare: bool) -> None:
     """Interfaces, routes, sysctls and pf of a machine that has just booted."""
     facts = world.facts
     world.state.put("facts", "", asdict(facts))
-    outer = world.attach(facts.interface, "", "ether")
-    outer.mac = outer.hwaddr = facts.mac
-    outer.up = True
+    outer = plug(world, facts.interface, facts.mac)
     address, prefix = facts.address.split("/")
     outer.inet = [Address(address, int(prefix))]
-    outer.nd6 = ["PERFORMNUD", "IFDISABLED", "AUTO_LINKLOCAL"]
     world.save(outer)
     make_loopback(world, "", configured=True)
+    if facts.spare is not None:
+        plug(world, facts.spare, world.made_mac(facts.spare))
     world.state.put(
         "route",
         "/4/default",

@@ -135,13 +135,15 @@ class Route:
 class HostFacts:
     """The machine that a new state directory starts as.
 
-    router6: the router on the external wire that sends advertisements (RFC 4861), with its prefix.
+    spare: a second interface, without any address. router6: the router on the external wire that sends
+    advertisements (RFC 4861), with its prefix.
     """
 
     interface: str = "em0"
     address: str = "192.168.178.20/24"
     gateway: str = "192.168.178.1"
     mac: str = "52:54:00:12:34:56"
+    spare: str | None = None
     hostname: str = "freebsd"
     resolver: str = "192.168.178.1"
     release: str = "14.3-RELEASE"

@@ -1,15 +1,16 @@
-"""Who is on one wire with whom: bridges, their private members, epairs and the external wire."""
+"""Who is on one wire with whom: bridges, their private members, epairs, the external wire and others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
+from potnet.executors.simulated.interfaces import parent_of
 from potnet.executors.simulated.things import HOST, Interface
 from potnet.executors.simulated.world import World
 
-#: Stands for the machines on the external interface's wire.
+#: Stands for the machines on the external interface's wire; with the name of another, or of a VLAN, on that.
 OUTSIDE = "outside"
 
 
@@ -24,6 +25,12 @@ class Place:
 def neighbours(world: World, place: Place) -> Iterator[Place]:
     """The places that a frame sent there reaches."""
     outer = world.interface(world.facts.interface)
+    if place.stack == OUTSIDE and place.interface:
+        found = _carrier(world, place.interface)
+        if found is not None and carries(world, found):
+            yield Place(found.vnet, found.name)
+            yield from _through(world, found)
+        return
     if place.stack == OUTSIDE:
         if outer is not None and outer.up:
             yield Place(HOST, outer.name)
@@ -47,6 +54,35 @@ def neighbours(world: World, place: Place) -> Iterator[Place]:
     if outer is not None and interface.name == outer.name and place.stack == HOST:
         yield Place(OUTSIDE)
         yield from _through(world, outer)
+    elif carries(world, interface):
+        yield Place(OUTSIDE, interface.origin)
+        yield from _through(world, interface)
+
+
+def carries(world: World, interface: Interface) -> bool:
+    """Whether there is a wire at an interface, or a VLAN of its parent's, and both are up."""
+    parent = parent_of(world, interface) if interface.kind == "vlan" else interface
+    return interface.kind in ("ether", "vlan") and interface.up and parent is not None and parent.up
+
+
+def _carrier(world: World, wire: str) -> Interface | None:
+    """The interface at a wire, in whatever stack it is."""
+    stacks = [HOST, *(jail.stack for jail in world.jails() if jail.vnet)]
+    found = (world.interface(world.current_name(wire), stack) for stack in stacks)
+    return next((interface for interface in found if interface is not None), None)
+
+
+def machines(world: World, wire: str) -> list[IPv4Interface | IPv6Interface]:
+    """The addresses of the machines on another wire than the external one, with their networks."""
+    return [ip_interface(row["address"]) for _, row in world.state.scan("machine", f"{wire}/")]
+
+
+def wire_of(world: World, address: str) -> str:
+    """The wire that a machine with this address is on; empty for the external one."""
+    rows = world.state.scan("machine")
+    return next(
+        (key.partition("/")[0] for key, row in rows if row["address"].partition("/")[0] == address), ""
+    )
 
 
 def _through(world: World, port: Interface) -> Iterator[Place]:
@@ -72,6 +108,8 @@ def _far_end(world: World, name: str) -> Iterator[Place]:
         return
     if name == world.facts.interface:
         yield Place(OUTSIDE)
+    elif carries(world, port):
+        yield Place(OUTSIDE, port.origin)
     elif port.kind == "epair":
         other = world.peer(port)
         if other is not None and other.up:
@@ -82,6 +120,10 @@ def owner(world: World, place: Place, address: str) -> Place | None:
     """Who on the wire answers for an address (ARP, neighbour discovery); a known one before the outside."""
     outside = None
     for found in neighbours(world, place):
+        if found.stack == OUTSIDE and found.interface:
+            if any(str(machine.ip) == address for machine in machines(world, found.interface)):
+                return found
+            continue
         if found.stack == OUTSIDE:
             outside = found
             continue

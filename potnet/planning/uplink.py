@@ -1,0 +1,101 @@
+"""The VLAN that a bridge is part of: a vlan(4) interface that comes and goes with the bridge, its member."""
+
+from __future__ import annotations
+
+import re
+
+from potnet.actions import AddMember, CreateVlan, DestroyInterface, Step
+from potnet.errors import HostError
+from potnet.host_state import HostState
+from potnet.model import GROUP, Bridge
+from potnet.values import dataclass
+
+#: What the text beside each of ours begins with.
+DESCRIPTION = f"{GROUP} uplink "
+#: That of Ethernet, in bytes, which a bridge has when none is given.
+USUAL_MTU = 1500
+#: IEEE 802.1Q keeps 0 and 4095 for itself.
+LARGEST_TAG = 4094
+_UPLINK = re.compile(r"(?P<parent>[A-Za-z0-9_][A-Za-z0-9_-]*)\.(?P<tag>[1-9][0-9]{0,3})", re.ASCII)
+#: An interface's name holds this many characters (IFNAMSIZ, with the NUL).
+_LONGEST = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Vlan:
+    """A VLAN on an interface of the host. tag: its number, 1 to 4094."""
+
+    parent: str
+    tag: int
+
+    @property
+    def interface(self) -> str:
+        return f"{self.parent}.{self.tag}"
+
+
+def read_uplink(text: str) -> Vlan:
+    """``PARENT.TAG`` (ifconfig(8)); raises ValueError with what is wrong."""
+    match = _UPLINK.fullmatch(text)
+    if match is None:
+        raise ValueError("no VLAN on an interface")
+    if int(match["tag"]) > LARGEST_TAG:
+        raise ValueError(f"{match['tag']} is no VLAN, which are 1 to {LARGEST_TAG}")
+    if len(text) > _LONGEST:
+        raise ValueError(f"too long for the name of an interface, which holds {_LONGEST} characters")
+    return Vlan(match["parent"], int(match["tag"]))
+
+
+def description(bridge: Bridge) -> str:
+    """What ifconfig(8) shows beside the uplink of a bridge."""
+    return f"{DESCRIPTION}{bridge.name}"
+
+
+def looked_at(bridge: Bridge) -> tuple[str, ...]:
+    """The interfaces that have to be observed before `plan_uplink`."""
+    return (read_uplink(bridge.uplink).parent, bridge.uplink) if bridge.uplink is not None else ()
+
+
+def plan_uplink(bridge: Bridge, state: HostState) -> list[Step]:
+    """What makes the uplink of a bridge that is there, and joins them. Raises HostError when it cannot be."""
+    if bridge.uplink is None:
+        return []
+    vlan = read_uplink(bridge.uplink)
+    check_parent(vlan, bridge.mtu, state)
+    found = state.interfaces.get(vlan.interface)
+    if found is not None and not (GROUP in found.groups and found.description == description(bridge)):
+        raise HostError(
+            f"the host has {vlan.interface} already, which potnet did not make, and {bridge.name} needs it",
+            hint=f"`ifconfig {vlan.interface} destroy`, if nothing needs it: potnet makes its own",
+        )
+    left = [Step(DestroyInterface(vlan.interface), None, "to be made anew")] if found is not None else []
+    return [*left, *make(bridge, vlan)]
+
+
+def make(bridge: Bridge, vlan: Vlan) -> list[Step]:
+    """What makes an uplink that is not there, and joins it to its bridge."""
+    # Of a bridge, it is the first member, whose MTU the bridge would take.
+    create = CreateVlan(vlan.interface, vlan.parent, vlan.tag, description(bridge), bridge.mtu or USUAL_MTU)
+    return [
+        Step(create, DestroyInterface(vlan.interface), f"{bridge.name} is part of a VLAN"),
+        Step(AddMember(bridge.interface, vlan.interface)),
+    ]
+
+
+def check_parent(vlan: Vlan, mtu: int | None, state: HostState) -> None:
+    """Raises HostError when an interface, which has been observed, cannot carry a VLAN with this MTU."""
+    parent = state.interfaces.get(vlan.parent)
+    if parent is None:
+        raise HostError(
+            f"the host has no interface {vlan.parent}, for the uplink {vlan.interface}",
+            hint="`ifconfig -l` lists them; an interface that a pot has is not there meanwhile",
+        )
+    if not parent.up:
+        raise HostError(
+            f"{vlan.parent} is down: the uplink {vlan.interface} would carry nothing",
+            hint=f'`ifconfig {vlan.parent} up`, and at boot by ifconfig_{vlan.parent}="up" in rc.conf',
+        )
+    if parent.mtu < (mtu or USUAL_MTU):
+        raise HostError(
+            f"{vlan.parent} has the MTU {parent.mtu}: {vlan.interface} cannot have {mtu or USUAL_MTU}",
+            hint="make the bridge with a smaller --mtu, or give the interface a larger one",
+        )
