@@ -77,11 +77,12 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket of the host's that takes what arrives on a port."""
+    """A socket of the host's that takes what arrives on a port. address: where it does; None: at any."""
 
     protocol: Transport
     port: int
     owner: str
+    address: IPAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,10 @@ class PacketFilter:
 
 @dataclass(frozen=True, slots=True)
 class ActiveRedirection:
-    """A redirection as the packet filter lists it. host: the address it is for, as written there."""
+    """A redirection as the packet filter lists it. host: the address it is for, as written there.
+
+    port, pot_port: the first of `count`. source: who may use it; None: all.
+    """
 
     interface: str
     protocol: Transport
@@ -110,6 +114,8 @@ class ActiveRedirection:
     port: int
     address: IPAddress
     pot_port: int
+    count: int = 1
+    source: IPNetwork | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +153,14 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class ExportTraffic:
-    """What went through a redirection, in both directions, since its rule was loaded. port: the host's."""
+    """What went through a redirection, in both directions, since its rule was loaded.
+
+    port: the host's, the first of those of the rule. host: the host's address that was called; None: any.
+    """
 
     protocol: Transport
     port: int
+    host: IPAddress | None
     connections: int
     packets: int
     bytes: int
@@ -174,7 +184,8 @@ class Traits:
     bridge_ports: how many members a bridge takes; None: no limit.
     confines: a pot that shares the host's stack is kept to its addresses and families.
     one_mtu: the members of a bridge always have its MTU.
-    to_prepare: `init` has something to do there.
+    to_prepare: `init` has something to do there. loopback_families: those in which the host itself can reach
+    an export.
     """
 
     own_programs: bool = True
@@ -183,6 +194,7 @@ class Traits:
     confines: bool = True
     one_mtu: bool = True
     to_prepare: bool = True
+    loopback_families: tuple[int, ...] = (4,)
 
 
 class FileKind(StrEnum):
@@ -208,8 +220,8 @@ class HostState:
     may join a bridge. mounts: where something is mounted. base_digest: the SHA-256 of the release's base.txz,
     None when the mirror does not say. learns_router: an interface takes default routes from advertisements,
     which it does no more once the host forwards IPv6. jail_networks: by jail. anchors: by name.
-    anchor_names: whole paths of those that hold rules. traffic: by interface. traits: of hosts of this kind,
-    always there.
+    own_addresses: those of the ones asked for that are the host's. anchor_names: whole paths of those that
+    hold rules. traffic: by interface. traits: of hosts of this kind, always there.
     """
 
     traits: Traits = field(default_factory=Traits)
@@ -225,6 +237,7 @@ class HostState:
     routes: tuple[Route, ...] = ()
     listeners: tuple[Listener, ...] = ()
     port_range: tuple[int, int] | None = None
+    own_addresses: frozenset[IPAddress] = frozenset()
     files: Mapping[str, FileKind] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     boot_variables: Mapping[str, str] = field(default_factory=dict)
@@ -248,6 +261,7 @@ class Query:
     jails: names, or None for all. interfaces: details of these (their absence is no error), or None for all.
     loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses.
     directories: paths that are to be directories, links followed; they are told in `files`.
+    own_addresses: those that may be the host's.
     filter_local: with packet_filter. owners: with listeners, whose they are, which may take long to find out.
     release: the address of a release's folder on a mirror. candidates: names that may be an interface's;
     those that are are told in `names`. members: tell those of `interfaces` too. jail_networks: jails to look
@@ -271,6 +285,7 @@ class Query:
     listeners: bool = False
     owners: bool = False
     port_range: bool = False
+    own_addresses: tuple[IPAddress, ...] = ()
     files: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()

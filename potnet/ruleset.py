@@ -35,13 +35,21 @@ class SourceNat:
 
 @dataclass(frozen=True, slots=True)
 class Redirection:
-    """One exported port, as it is in force."""
+    """Exported ports, as they are in force: `count` from each of the two on, one to one, by tcp or by udp.
+
+    host: the host's address that they are for; None: any. loopback: from the host itself, too, whoever else
+    may use it. sources: of the address's family, who may; empty: all. max_connections: of a source, at once.
+    """
 
     protocol: Transport
     host_port: int
     address: IPAddress
     pot_port: int
     loopback: bool = False
+    count: int = 1
+    host: IPAddress | None = None
+    sources: tuple[IPNetwork, ...] = ()
+    max_connections: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,17 @@ class Redirections:
     outlets: tuple[Outlet, ...]
     items: tuple[Redirection, ...]
     networks6: tuple[IPNetwork, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Those of a pot's exports of which a source can have only so many connections, by any of the outlets.
+
+    They restrict what `Redirections` lets in; a filter that does both at once has nothing to do for them.
+    """
+
+    outlets: tuple[Outlet, ...]
+    items: tuple[Redirection, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +106,4 @@ class NoRules:
     """An empty anchor."""
 
 
-Ruleset = SourceNat | Redirections | BridgeIsolation | ExternalIsolation | NoRules
+Ruleset = SourceNat | Redirections | ConnectionLimits | BridgeIsolation | ExternalIsolation | NoRules

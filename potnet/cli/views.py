@@ -61,6 +61,9 @@ def pot_text(view: View) -> str:
     if view["redirections"]:
         lines += ["", "\tNetwork port redirection"]
         lines += [f"\t\t{_redirection(rule)}" for rule in view["redirections"]]
+    if view.get("traffic"):
+        lines += ["", "\tTraffic of exported ports"]
+        lines += [f"\t\t{_traffic(each)}" for each in view["traffic"]]
     return "\n".join(lines)
 
 
@@ -71,8 +74,19 @@ def pots_text(views: list[View]) -> str:
 
 def _redirection(rule: View) -> str:
     outside = rule["address"] or rule["interface"]
-    text = f"{outside} port {rule['port']} -> {rule['pot_address']} port {rule['pot_port']}"
+    count = rule.get("count", 1)
+    ports = _ports(rule["port"], count), _ports(rule["pot_port"], count)
+    text = f"{outside} port {ports[0]} -> {rule['pot_address']} port {ports[1]}"
+    text += f" from {', '.join(rule['sources'])}" if rule.get("sources") else ""
     return text if rule["protocol"] == "tcp" else f"{text} ({rule['protocol']})"
+
+
+def _traffic(each: View) -> str:
+    figures = ", ".join(
+        f"{each[what]} {what[:-1] if each[what] == 1 else what}"
+        for what in ("connections", "packets", "bytes")
+    )
+    return f"{each['export']}: {figures}"
 
 
 def info_text(view: View) -> str:
@@ -105,13 +119,20 @@ def _address(entry: View, network_type: str) -> str:
 
 def exports_text(view: View) -> str:
     """Exports as export-ports takes them: ``80:30080 443 udp:53:53``."""
-    return " ".join(_export(entry) for entry in view["exports"])
+    return " ".join(export_text(entry) for entry in view["exports"])
 
 
-def _export(entry: View) -> str:
+def export_text(entry: View) -> str:
+    """One of them: ``192.0.2.1@tcp+udp:80-89:30080-30089``."""
+    address = f"{entry['host_address']}@" if entry.get("own_address") else ""
     protocol = "" if entry["protocol"] == "tcp" else f"{entry['protocol']}:"
-    host_port = f":{entry['host_port']}" if entry["host_port"] else ""
-    return f"{protocol}{entry['pot_port']}{host_port}"
+    count = entry.get("count", 1)
+    host_port = f":{_ports(entry['host_port'], count)}" if entry["host_port"] else ""
+    return f"{address}{protocol}{_ports(entry['pot_port'], count)}{host_port}"
+
+
+def _ports(first: int, count: int) -> str:
+    return str(first) if count == 1 else f"{first}-{first + count - 1}"
 
 
 def environment_text(variables: Mapping[str, str]) -> str:

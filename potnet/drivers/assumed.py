@@ -96,9 +96,9 @@ class Assumed:
         """See `Driver`."""
         return self._inner.redirections(anchor, expected)
 
-    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
+    def export_traffic(self, anchors: Sequence[str]) -> tuple[ExportTraffic, ...]:
         """See `Driver`."""
-        return self._inner.export_traffic(anchor)
+        return self._inner.export_traffic(anchors)
 
     def real_path(self, path: str) -> str | None:
         """See `Driver`."""

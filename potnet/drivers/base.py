@@ -71,8 +71,8 @@ class Driver(Protocol):
         """The redirections in force in an anchor, of which these are looked for at least."""
         ...
 
-    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
-        """What went through each rule of an anchor that redirects; none on a host that does not count it."""
+    def export_traffic(self, anchors: Sequence[str]) -> tuple[ExportTraffic, ...]:
+        """What went through the redirections of anchors, and on some hosts of others, too."""
         ...
 
     def real_path(self, path: str) -> str | None:

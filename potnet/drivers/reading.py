@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from netaddr import AddrFormatError
+from netaddr import AddrFormatError, IPAddress
 
 from potnet.errors import HostError
 
@@ -48,3 +48,12 @@ def reads(tool: str) -> Callable[[Callable[_Arguments, _Facts]], Callable[_Argum
         return read
 
     return decorate
+
+
+def bound_address(text: str) -> IPAddress | None:
+    """Where a socket listens, as sockstat(1) and ss(8) print it; None: at any address of the host."""
+    try:
+        found = IPAddress(text.strip("[]").partition("%")[0].strip("]"))
+    except (AddrFormatError, ValueError):
+        return None
+    return found if int(found) else None

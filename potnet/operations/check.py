@@ -147,7 +147,7 @@ def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
     names = {*state.jails, *(name for parent, _, name in below if parent == app.config.rdr_anchor)}
     held = []
     for listener in dict.fromkeys(state.listeners):
-        exporter = app.store.exporter(listener.protocol, listener.port)
+        exporter = app.store.exporter(listener.protocol, listener.port, listener.address)
         # One that was chosen gives way to a program of the host when its pot starts.
         if exporter is not None and not (exporter[1].chosen and exporter[0] not in known):
             held.append((*exporter, listener))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, NetworkType, Pot, Run
 from potnet.operations.common import environment_of, require_bridge, require_pot
+from potnet.operations.export_text import export_view
 from potnet.operations.taken import show_bridge
 from potnet.planning.members import isolated
 from potnet.planning.ownership import running
@@ -70,15 +71,7 @@ def pot_view(
         "bridges": list(pot.bridges),
         "mac": pot.attachments[0].mac if pot.attachments else None,
         "resolver": str(pot.resolver.kind),
-        "exports": [
-            {
-                "protocol": str(e.protocol),
-                "pot_port": e.pot_port,
-                "host_port": e.host_port,
-                "host_address": str(app.config.external_address) if app.config.external_address else None,
-            }
-            for e in pot.exports
-        ],
+        "exports": [_with_address(app, export_view(export)) for export in pot.exports],
         "root": pot.root,
         "interfaces": interfaces,
         "jid": run.jid if active and run else None,
@@ -94,6 +87,12 @@ def pot_view(
 
 def _bridges(pot: Pot, known: dict[str, Bridge]) -> list[Bridge]:
     return [known[a.bridge] for a in pot.attachments if a.bridge in known]
+
+
+def _with_address(app: App, view: View) -> View:
+    """An export with the address that all have, where it has none of its own."""
+    address = app.config.external_address
+    return view if "host_address" in view else view | {"host_address": str(address) if address else None}
 
 
 def _addresses(pot: Pot, bridges: dict[str, Bridge], state: HostState) -> list[View]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from potnet.host_state import HostState, Query
-from potnet.model import Bridge, Pot, Transport
-from potnet.planning import packet_filter as pf
+from potnet.model import Bridge, Export, Pot, port_text
+from potnet.operations.traffic import traffic
 from potnet.planning.ownership import running
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def metrics(app: App) -> list[Metric]:
     """All metrics in a fixed order; those that this kind of host does not count have no samples.
 
     One look at the jails and one at all interfaces, however many pots there are, and one at the rules of each
-    running pot with exports.
+    running pot with exports, where the filter does not count them all at once.
     """
     pots = app.store.pots()
     runs = {run.pot.name: run for run in app.store.runs()}
@@ -51,7 +50,7 @@ def metrics(app: App) -> list[Metric]:
         *_bridges(app, bridges, state),
         _metric("store_size_bytes", "gauge", "Size of the store.", [({}, app.store.size())]),
         *_interfaces(active.values(), state),
-        *_exports(app, active.values()),
+        *_exports(app, tuple(active.values())),
     ]
 
 
@@ -102,25 +101,23 @@ def _interfaces(pots: Iterable[Pot], state: HostState) -> list[Metric]:
     ]
 
 
-def _exports(app: App, pots: Iterable[Pot]) -> list[Metric]:
+def _exports(app: App, pots: Sequence[Pot]) -> list[Metric]:
     samples: dict[str, list[tuple[dict[str, str], int]]] = {name: [] for name in _EXPORT}
+    counted = traffic(app, pots)
     for pot in pots:
-        items = pf.redirections(pot)
-        counted = _counted(app, pot.name) if items else {}
-        # An export of two families is one export.
-        for protocol, port, inner in dict.fromkeys((i.protocol, i.host_port, i.pot_port) for i in items):
-            totals = counted.get((protocol, port))
-            labels = {"pot": pot.name, "protocol": str(protocol)}
-            labels |= {"host_port": str(port), "pot_port": str(inner)}
-            for name, total in (totals or {}).items():
-                samples[name].append((labels, total))
+        for export, totals in counted.get(pot.name, {}).items():
+            labels = {"pot": pot.name, **_export_labels(export)}
+            for name in _EXPORT:
+                samples[name].append((labels, getattr(totals, name)))
     return [_metric(f"export_{name}_total", "counter", text, samples[name]) for name, text in _EXPORT.items()]
 
 
-def _counted(app: App, pot: str) -> dict[tuple[Transport, int], dict[str, int]]:
-    """The sums over the rules of each host port: from outside, from other pots, from the host itself."""
-    sums: dict[tuple[Transport, int], dict[str, int]] = defaultdict(lambda: dict.fromkeys(_EXPORT, 0))
-    for rule in app.driver.export_traffic(pf.pot_anchor(app.config, pot)):
-        for name in _EXPORT:
-            sums[rule.protocol, rule.port][name] += getattr(rule, name)
-    return sums
+def _export_labels(export: Export) -> dict[str, str]:
+    assert export.host_port is not None
+    address = {"host_address": str(export.host_address)} if export.host_address is not None else {}
+    return {
+        "protocol": str(export.protocol),
+        **address,
+        "host_port": port_text(export.host_port, export.count),
+        "pot_port": port_text(export.pot_port, export.count),
+    }

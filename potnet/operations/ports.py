@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from netaddr import IPAddress
+
 from potnet.errors import PotnetError
 from potnet.host_state import HostState, Listener, Query
-from potnet.model import Export, Pot, Transport, endpoint
+from potnet.model import Export, Pot, endpoint, same_host
 
 if TYPE_CHECKING:
     from potnet.app import App
 
 
-def check_listeners(app: App, exports: Sequence[Export], state: HostState) -> None:
+def check_listeners(app: App, exports: Iterable[Export], state: HostState) -> None:
     """Raises PotnetError when a given host port is one that the host itself listens on."""
     for export in exports:
-        for socket in state.listeners:
-            given = not export.chosen and export.host_port is not None
-            if given and (socket.protocol, socket.port) == (export.protocol, export.host_port):
+        for socket in state.listeners if not export.chosen else ():
+            if export.takes(socket.protocol, socket.port, socket.address):
+                taken = endpoint(socket.protocol, socket.port, export.host_address)
                 raise PotnetError(
-                    f"host port {endpoint(export.protocol, socket.port)} is taken by {_owner(app, socket)}",
+                    f"host port {taken} is taken by {_owner(app, socket)}",
                     hint="choose another host port, or none to have one chosen",
                 )
 
@@ -29,23 +31,25 @@ def check_listeners(app: App, exports: Sequence[Export], state: HostState) -> No
 def _owner(app: App, wanted: Listener) -> str:
     """Who listens there; only for an error, since it takes some hosts long to find out."""
     shown = app.driver.observe(Query(listeners=True, owners=True)).listeners
-    ends = (wanted.protocol, wanted.port)
-    return next((each.owner for each in shown if (each.protocol, each.port) == ends), wanted.owner)
+    ends = (wanted.protocol, wanted.port, wanted.address)
+    found = (each.owner for each in shown if (each.protocol, each.port, each.address) == ends)
+    return next(found, wanted.owner)
 
 
-def with_ports(app: App, pot: Pot, state: HostState) -> Pot:
+def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = ()) -> Pot:
     """The pot with a host port for each export, recorded; within a transaction of the caller's.
 
     A chosen port is kept until its export changes, unless something on the host has taken it since.
+    held: exports that are in force, whatever listens on their ports.
     """
-    check_listeners(app, pot.exports, state)
+    check_listeners(app, (export for export in pot.exports if export not in held), state)
     exports: list[Export] = []
     for export in pot.exports:
-        busy = _busy(state, export.protocol)
-        if export.host_port is None or (export.chosen and export.host_port in busy):
-            taken = {e.host_port for e in exports if e.protocol == export.protocol and e.host_port}
+        busy = _busy(state, export)
+        if export.host_port is None or (export.chosen and not busy.isdisjoint(export.host_ports)):
             first, last = _range(app, state)
-            port = app.store.free_port(export.protocol, first, last, busy | taken)
+            taken = busy.union(*(each.host_ports for each in exports if _side_by_side(each, export)))
+            port = app.store.free_port(export.protocol, first, last, taken, export.count, export.host_address)
             export = replace(export, host_port=port, chosen=True)
         exports.append(export)
     changed = replace(pot, exports=tuple(exports))
@@ -54,14 +58,30 @@ def with_ports(app: App, pot: Pot, state: HostState) -> Pot:
     return changed
 
 
+def _side_by_side(one: Export, other: Export) -> bool:
+    """Whether two exports could not have one port."""
+    shared = {*one.protocol.each} & {*other.protocol.each}
+    return bool(shared) and same_host(one.host_address, other.host_address)
+
+
+def host_addresses(exports: Iterable[Export]) -> tuple[IPAddress, ...]:
+    """The addresses that the host must have for these."""
+    return tuple(dict.fromkeys(each.host_address for each in exports if each.host_address is not None))
+
+
 def needs_range(app: App, exports: Sequence[Export]) -> bool:
     """Whether the host has to be asked from which range ports are chosen."""
     fixed = app.config.first_port is not None and app.config.last_port is not None
     return not fixed and any(export.host_port is None or export.chosen for export in exports)
 
 
-def _busy(state: HostState, protocol: Transport) -> frozenset[int]:
-    return frozenset(socket.port for socket in state.listeners if socket.protocol == protocol)
+def _busy(state: HostState, export: Export) -> frozenset[int]:
+    """The ports that the host listens on where the export would have them."""
+    return frozenset(
+        socket.port
+        for socket in state.listeners
+        if socket.protocol in export.protocol.each and same_host(socket.address, export.host_address)
+    )
 
 
 def _range(app: App, state: HostState) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from potnet.host_state import ActiveRedirection, Query
@@ -11,6 +13,7 @@ from potnet.operations.common import (
     require_bridge,
     require_pot,
 )
+from potnet.operations.traffic import traffic
 from potnet.planning.ownership import running
 from potnet.rootless.ports import Port, parse_ports
 from potnet.ruleset import Redirections
@@ -28,9 +31,10 @@ def show_pot(app: App, name: str) -> View:
     pot = require_pot(app, name)
     view = info(app, name)
     usage = app.driver.usage(name, pot.root)
-    redirections = _redirections(app, pot) if view["state"] == "running" else []
+    running = view["state"] == "running"
     return view | {
-        "redirections": redirections,
+        "redirections": _redirections(app, pot) if running else [],
+        "traffic": _traffic(app, pot) if running else [],
         "usage": {
             "disk": usage.disk,
             "virtual_memory": usage.virtual_memory,
@@ -74,7 +78,27 @@ def _redirections(app: App, pot: Pot) -> list[View]:
     active = app.driver.redirections(pf.pot_anchor(app.config, pot.name), expected)
     outside = [r for r in active if r.interface not in (BRIDGE_GROUP, "lo0") and r.host != "127.0.0.1"]
     addresses = _interface_addresses(app, {r.interface for r in outside})
-    return [_redirection(r, addresses) for r in outside]
+    # One for some sources has a rule for each.
+    together: dict[ActiveRedirection, list[str]] = defaultdict(list)
+    for r in outside:
+        together[replace(r, source=None)] += [str(r.source)] if r.source is not None else []
+    return [_redirection(r, sources, addresses) for r, sources in together.items()]
+
+
+def _traffic(app: App, pot: Pot) -> list[View]:
+    """What went through each export of a running pot since its rules were loaded."""
+    run = app.store.run(pot.name)
+    own = run.pot if run else pot
+    totals = traffic(app, [own]).get(pot.name, {})
+    return [
+        {
+            "export": str(export),
+            "connections": found.connections,
+            "packets": found.packets,
+            "bytes": found.bytes,
+        }
+        for export, found in totals.items()
+    ]
 
 
 def _interface_addresses(app: App, names: set[str]) -> dict[tuple[str, int], str]:
@@ -88,7 +112,7 @@ def _interface_addresses(app: App, names: set[str]) -> dict[tuple[str, int], str
     }
 
 
-def _redirection(rule: ActiveRedirection, addresses: dict[tuple[str, int], str]) -> View:
+def _redirection(rule: ActiveRedirection, sources: list[str], addresses: dict[tuple[str, int], str]) -> View:
     name = rule.host.strip("()")
     found = addresses.get((name, rule.address.version), name)
     return {
@@ -98,6 +122,8 @@ def _redirection(rule: ActiveRedirection, addresses: dict[tuple[str, int], str])
         "port": rule.port,
         "pot_address": str(rule.address),
         "pot_port": rule.pot_port,
+        **({"count": rule.count} if rule.count > 1 else {}),
+        **({"sources": sources} if sources else {}),
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from potnet.host_state import FileKind, HostState, Query
 from potnet.model import Bridge, Pot, ResolverKind, Run
 from potnet.operations.hosts import Known, hosts_text
-from potnet.operations.ports import needs_range
+from potnet.operations.ports import host_addresses, needs_range
 from potnet.planning import resolver
 from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, path_in, wants_devfs
 from potnet.planning.start import ignored_exports
@@ -33,6 +33,7 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         packet_filter=routed,
         listeners=exports,
         port_range=exports and needs_range(app, pot.exports),
+        own_addresses=host_addresses(pot.exports) if exports else (),
         files=(pot.root, *seen, *resolver.looked_at(etc)),
         texts=(RESOLV_CONF,) if pot.resolver.kind is ResolverKind.INHERIT else (),
         hostname=pot.resolver.kind is ResolverKind.POT,

@@ -12,7 +12,7 @@ from potnet.errors import PotnetError, UsageError
 from potnet.installation.reading import lines, read
 from potnet.model import Export, NetworkType, Pot, Resolver, ResolverKind, Stack, valid_name
 from potnet.operations.common import NAME_HINT, check_hostname
-from potnet.operations.export_ports import parse_exports
+from potnet.operations.export_text import parse_exports
 from potnet.values import dataclass
 
 if TYPE_CHECKING:

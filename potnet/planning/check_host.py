@@ -16,6 +16,7 @@ from potnet.planning.prepare import anchor_calls
 from potnet.ruleset import NoRules, Ruleset
 
 _OF_BRIDGE = (pf.bridge_anchor, pf.nat6_anchor)
+_OF_POT = (pf.pot_anchor, pf.limits_anchor)
 
 
 def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
@@ -194,10 +195,10 @@ def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
     config = facts.config
     parents = {config.rdr_anchor, config.filter_anchor}
     used = {pf.external_anchor(config)}
-    used |= {pf.pot_anchor(config, run.pot.name) for run in facts.runs}
+    used |= {name(config, run.pot.name) for run in facts.runs for name in _OF_POT}
     used |= {name(config, b.name) for b in facts.accounted for name in _OF_BRIDGE}
     # With what they would hold, for a filter that takes entries away by their names.
-    ours: dict[str, Ruleset] = {pf.pot_anchor(config, name): NoRules() for name in facts.others}
+    ours: dict[str, Ruleset] = {name(config, pot): NoRules() for pot in facts.others for name in _OF_POT}
     for bridge in facts.bridges:
         ours |= {anchor: rules for anchor, rules, _ in vnet.bridge_rules(bridge, facts.networks6, config)}
     for anchor in sorted(state.anchor_names - used):
@@ -218,7 +219,7 @@ def _emptied(anchor: str, found: str, step: Step) -> Drift:
 def compare_stored(facts: Facts) -> Iterator[Drift]:
     """What is wrong in the store by itself, or with what the host has given to others."""
     for name, export, listener in facts.held:
-        port = endpoint(export.protocol, listener.port)
+        port = endpoint(listener.protocol, listener.port, export.host_address)
         finding = Finding(
             Kind.PORT_HELD, f"host port {port} is free for its export", f"{listener.owner} listens there",
             f"stop that program, or `potnet export-ports -p {name}` with another port", pot=name,

@@ -78,11 +78,11 @@ class Facts:
     def bridge(self, name: str) -> Bridge | None:
         return next((bridge for bridge in self.bridges if bridge.name == name), None)
 
-    def rules_of(self, run: Run) -> Ruleset:
-        """What the anchor of a running pot is to hold."""
+    def rules_of(self, run: Run) -> dict[str, Ruleset]:
+        """What the anchors of a running pot are to hold."""
         bridge = self.bridge(run.pot.home.bridge) if run.pot.home is not None else None
         if bridge is None or self.external is None:
-            return NoRules()
+            return {}
         return pf.pot_rules(run.pot, bridge, self.config, self.external, self.networks6)
 
     @property
@@ -117,8 +117,12 @@ def bridge_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Bridge], ...]:
 
 def pot_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Run], ...]:
     """The anchors of the pots that run."""
-    found = ((pf.pot_anchor(facts.config, run.pot.name), facts.rules_of(run), run) for run in facts.active)
-    return tuple(each for each in found if each[1] != NoRules())
+    return tuple(
+        (anchor, rules, run)
+        for run in facts.active
+        for anchor, rules in facts.rules_of(run).items()
+        if rules != NoRules()
+    )
 
 
 def rules_drift(

@@ -12,9 +12,10 @@ from netaddr import IPNetwork
 from potnet.config import Config
 from potnet.errors import HostError
 from potnet.host_state import PacketFilter
-from potnet.model import Bridge, BridgeKind, Pot
+from potnet.model import Bridge, BridgeKind, Export, Pot
 from potnet.ruleset import (
     BridgeIsolation,
+    ConnectionLimits,
     ExternalIsolation,
     NoRules,
     Outlet,
@@ -40,6 +41,11 @@ def nat_anchor(config: Config) -> str:
 def pot_anchor(config: Config, pot: str) -> str:
     """The anchor that holds one pot's redirections."""
     return f"{config.rdr_anchor}/{pot}"
+
+
+def limits_anchor(config: Config, pot: str) -> str:
+    """The anchor that limits the connections to one pot's exports; it comes before those of all bridges."""
+    return f"{config.filter_anchor}/.{pot}"
 
 
 def bridge_anchor(config: Config, bridge: str) -> str:
@@ -93,25 +99,46 @@ def bridge_isolation(
 def redirections(pot: Pot) -> tuple[Redirection, ...]:
     """A pot's exports that have a host port, for each of its addresses on its first bridge; empty if none.
 
-    From the host itself, by loopback, only those of IPv4 are reached: ::1 is translated by neither platform.
+    One that is offered on one address, or to some sources, is none in a family that has none of those.
     """
     return tuple(
-        Redirection(e.protocol, e.host_port, address, e.pot_port, e.loopback and address.version == 4)
+        Redirection(
+            protocol,
+            e.host_port,
+            address,
+            e.pot_port,
+            e.loopback,
+            e.count,
+            e.host_address,
+            tuple(each for each in e.sources if each.version == address.version),
+            e.max_connections,
+        )
         for e in pot.exports
         for address in (pot.home.addresses if pot.home is not None else ())
-        if e.host_port is not None
+        for protocol in e.protocol.each
+        if e.host_port is not None and address.version in offered_in(e)
     )
+
+
+def offered_in(export: Export) -> frozenset[int]:
+    """The address families in which an export can be used, whatever the pot has."""
+    families = {each.version for each in export.sources} or {4, 6}
+    return frozenset(families if export.host_address is None else families & {export.host_address.version})
 
 
 def pot_rules(
     pot: Pot, bridge: Bridge, config: Config, external: str, networks6: tuple[IPNetwork, ...] = ()
-) -> Ruleset:
-    """What the anchor of a pot has to hold."""
+) -> dict[str, Ruleset]:
+    """What the anchors of a pot have to hold."""
     items = redirections(pot)
-    if not items:
-        return NoRules()
+    sides = outlets(config, external)
+    limited = tuple(item for item in items if item.max_connections is not None)
     sources6 = networks6 if any(item.address.version == 6 for item in items) else ()
-    return Redirections(bridge.interface, config.network, outlets(config, external), items, sources6)
+    rules: Ruleset = Redirections(bridge.interface, config.network, sides, items, sources6)
+    return {
+        limits_anchor(config, pot.name): ConnectionLimits(sides, limited) if limited else NoRules(),
+        pot_anchor(config, pot.name): rules if items else NoRules(),
+    }
 
 
 def hides6(bridge: Bridge) -> bool:

@@ -27,6 +27,7 @@ from potnet.host_state import FileKind, HostState, Interface
 from potnet.model import GROUP, Attachment, Bridge, NetworkType, Pot, Stack
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
+from potnet.planning.exports import check_exports
 from potnet.planning.jail import jail_of, path_in, wants_devfs
 from potnet.planning.members import join
 from potnet.planning.vnet import Vnet, plan_bridge_up
@@ -71,6 +72,7 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     if pot.leased:
         hidden = any(pf.hides6(b) for b in around.bridges.values())
         notices += pf.check_anchors(config, state.packet_filter, config.network, hidden)
+        check_exports(pot, pot.exports, config, state)
     steps: list[Step] = []
     for bridge in around.bridges.values():
         _refuse_full(bridge, state)
@@ -200,11 +202,11 @@ def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
     if pot.home is None or around.external is None:
         return []
     bridge, networks6 = around.bridges[pot.home.bridge], around.vnet.networks6
-    rules = pf.pot_rules(pot, bridge, config, around.external, networks6)
-    if rules == NoRules():
-        return []
-    anchor = pf.pot_anchor(config, pot.name)
-    return [Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules(), rules), "exports")]
+    return [
+        Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules(), rules), "exports")
+        for anchor, rules in pf.pot_rules(pot, bridge, config, around.external, networks6).items()
+        if rules != NoRules()
+    ]
 
 
 def ignored_exports(pot: Pot) -> str | None:

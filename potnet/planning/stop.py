@@ -19,7 +19,7 @@ from potnet.planning import resolver
 from potnet.planning.jail import jail_of, path_in
 from potnet.planning.ownership import cut_off, owned
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
-from potnet.ruleset import NoRules, Redirections
+from potnet.ruleset import ConnectionLimits, NoRules, Redirections
 
 
 def plan_stop(
@@ -44,8 +44,11 @@ def _exports(run: Run, bridges: Mapping[str, Bridge], config: Config) -> list[St
         return []
     bridge = bridges.get(run.pot.home.bridge)
     held = Redirections(bridge.interface if bridge else "", config.network, (), gone)
+    limited = tuple(each for each in gone if each.max_connections is not None)
+    limits = LoadAnchor(pf.limits_anchor(config, run.pot.name), NoRules(), ConnectionLimits((), limited))
     return [
         Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules(), held)),
+        *([Step(limits)] if limited else []),
         Step(KillStates(gone, run.pot.leased), None, "a connection outlives the rule that let it in"),
     ]
 

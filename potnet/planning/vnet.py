@@ -270,10 +270,8 @@ def plan_reload(
         # In the order in which a bridge comes up: on some hosts all else stands on the first.
         both = (*host_rules(config, external), *bridge_rules(bridge, vnet.networks6, config, external))
         wanted |= {anchor: rules for anchor, rules, _ in both}
-    wanted |= {
-        pf.pot_anchor(config, pot.name): pf.pot_rules(pot, bridge, config, external, vnet.networks6)
-        for pot in pots
-    }
+    for pot in pots:
+        wanted |= pf.pot_rules(pot, bridge, config, external, vnet.networks6)
     return tuple(
         Step(LoadAnchor(anchor, rules), None, "as it should be")
         for anchor, rules in wanted.items()

@@ -1,4 +1,4 @@
-"""Names for things on the host: interface units, MAC addresses, host ports, pot names.
+"""Names for things on the host: interface units, MAC addresses, pot names.
 
 They are chosen before any command runs, so that a plan is exact; they are taken when the pot or bridge
 that has them is written.
@@ -12,7 +12,6 @@ from collections.abc import Collection
 from typing import Literal
 
 from potnet.errors import PotnetError
-from potnet.model import Transport
 from potnet.store import ranges
 from potnet.store.database import Database
 
@@ -44,42 +43,9 @@ class Numbers(Database):
             if self.row("SELECT 1 FROM attachment WHERE mac = ?", mac) is None:
                 return mac
 
-    def free_port(self, protocol: Transport, first: int, last: int, busy: Collection[int]) -> int:
-        """The lowest port from `first` to `last` that no pot exports and that is not in `busy`.
-
-        Error: all are taken. The cost grows with the exported ports below the free one.
-        """
-        busy = frozenset(busy)
-        port = first
-        for (taken,) in self.each(
-            "SELECT host_port FROM export WHERE protocol = ? AND host_port BETWEEN ? AND ?"
-            " ORDER BY host_port",
-            str(protocol),
-            first,
-            last,
-        ):
-            port = _skip(port, taken, busy)
-            if port < taken:
-                return port
-            port += 1
-        port = _skip(port, last + 1, busy)
-        if port > last:
-            raise PotnetError(
-                f"no {protocol} port from {first} to {last} is free on the host",
-                hint="name a host port, or stop exporting one that is not needed any more",
-            )
-        return port
-
     def next_pot_name(self) -> str:
         """The lowest of pot1, pot2, … that no pot has."""
         number = ranges.lowest(self, ranges.POT)
         if number is None:
             raise PotnetError("no pot name is free", hint="name the pot: -p NAME")
         return f"pot{number}"
-
-
-def _skip(port: int, end: int, busy: frozenset[int]) -> int:
-    """The first port from `port` that is not busy, at most `end`."""
-    while port < end and port in busy:
-        port += 1
-    return port

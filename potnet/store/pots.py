@@ -21,10 +21,10 @@ from potnet.model import (
     Resolver,
     ResolverKind,
     Stack,
-    Transport,
 )
 from potnet.store import ranges
 from potnet.store.database import Row
+from potnet.store.exports import Exports, export_of
 from potnet.store.numbers import Numbers, pot_number
 from potnet.store.policies import Policies
 from potnet.store.records import address_or_none, text_or_none
@@ -39,7 +39,7 @@ _POTS = (
 )
 
 
-class Pots(Subnets, Numbers, Policies):
+class Pots(Subnets, Numbers, Exports, Policies):
     """Reading and writing pots. A method that is given a pot writes all of it."""
 
     def pots(self) -> tuple[Pot, ...]:
@@ -51,10 +51,7 @@ class Pots(Subnets, Numbers, Policies):
                     "SELECT pot, bridge, unit, mac, address, address6 FROM attachment ORDER BY pot, position"
                 ),
                 self.rows("SELECT pot, interface, address FROM alias ORDER BY pot, position"),
-                self.rows(
-                    "SELECT pot, protocol, pot_port, host_port, chosen, loopback FROM export"
-                    " ORDER BY pot, position"
-                ),
+                self.rows("SELECT * FROM export ORDER BY pot, position"),
                 self.rows("SELECT pot, interface FROM passed ORDER BY pot, position"),
             )
         return tuple(_pot(head, children) for head in heads)
@@ -72,11 +69,7 @@ class Pots(Subnets, Numbers, Policies):
                     name,
                 ),
                 self.rows("SELECT pot, interface, address FROM alias WHERE pot = ? ORDER BY position", name),
-                self.rows(
-                    "SELECT pot, protocol, pot_port, host_port, chosen, loopback FROM export"
-                    " WHERE pot = ? ORDER BY position",
-                    name,
-                ),
+                self.rows("SELECT * FROM export WHERE pot = ? ORDER BY position", name),
                 self.rows("SELECT pot, interface FROM passed WHERE pot = ? ORDER BY position", name),
             )
         return _pot(head, children)
@@ -88,21 +81,6 @@ class Pots(Subnets, Numbers, Policies):
     def has_pot(self, name: str) -> bool:
         """Whether there is a pot of that name."""
         return self.row("SELECT 1 FROM pot WHERE name = ?", name) is not None
-
-    def exports_anything(self) -> bool:
-        """Whether some pot has a host port."""
-        return self.row("SELECT 1 FROM export WHERE host_port IS NOT NULL LIMIT 1") is not None
-
-    def exporter(self, protocol: Transport, host_port: int) -> tuple[str, Export] | None:
-        """The pot that has a host port, and the export."""
-        found = self.row(
-            "SELECT pot, pot_port, chosen, loopback FROM export WHERE protocol = ? AND host_port = ?",
-            str(protocol),
-            host_port,
-        )
-        if found is None:
-            return None
-        return found[0], Export(protocol, found[1], host_port, bool(found[2]), bool(found[3]))
 
     def lost_leases(self) -> tuple[Lease, ...]:
         """Leases of pots that are not there, by network and address."""
@@ -212,7 +190,7 @@ class Pots(Subnets, Numbers, Policies):
             ranges.give(self, ranges.EPAIR, unit, unit)
         self.change("DELETE FROM attachment WHERE pot = ?", name)
         self.change("DELETE FROM alias WHERE pot = ?", name)
-        self.change("DELETE FROM export WHERE pot = ?", name)
+        self.drop_exports(name)
         self.change("DELETE FROM passed WHERE pot = ?", name)
 
     def _add_children(self, pot: Pot) -> None:
@@ -221,7 +199,7 @@ class Pots(Subnets, Numbers, Policies):
         for position, alias in enumerate(pot.aliases):
             self._add_alias(pot.name, position, alias)
         for position, export in enumerate(pot.exports):
-            self._add_export(pot.name, position, export)
+            self.add_export(pot.name, position, export)
         for position, interface in enumerate(pot.passed):
             self._add_passed(pot.name, position, interface)
 
@@ -273,29 +251,6 @@ class Pots(Subnets, Numbers, Policies):
             address,
         )
 
-    def _add_export(self, name: str, position: int, item: Export) -> None:
-        protocol = str(item.protocol)
-        # An export without a host port is found nowhere: NULL equals nothing.
-        found = self.row(
-            "SELECT pot FROM export WHERE protocol = ? AND host_port = ?", protocol, item.host_port
-        )
-        if found:
-            raise PotnetError(
-                f"host port {protocol} {item.host_port} is exported by pot {found[0]}",
-                hint="choose another host port, or none to have one chosen",
-            )
-        self.change(
-            "INSERT INTO export (pot, position, protocol, pot_port, host_port, chosen, loopback)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            name,
-            position,
-            protocol,
-            item.pot_port,
-            item.host_port,
-            item.chosen,
-            item.loopback,
-        )
-
 
 def _exists(name: str) -> PotnetError:
     return PotnetError(
@@ -335,9 +290,8 @@ def _grouped(
         children[0][name].append(item)
     for name, interface, address in aliases:
         children[1][name].append(Alias(interface, IPAddress(address)))
-    for name, protocol, pot_port, host_port, chosen, loopback in exports:
-        export = Export(Transport(protocol), pot_port, host_port, bool(chosen), bool(loopback))
-        children[2][name].append(export)
+    for row in exports:
+        children[2][row[0]].append(export_of(row))
     for name, interface in passed:
         children[3][name].append(interface)
     return children

@@ -68,4 +68,7 @@ def _attachment(fields: dict[str, Any]) -> Attachment:
 
 
 def _export(fields: dict[str, Any]) -> Export:
-    return Export(**fields | {"protocol": Transport(fields["protocol"])})
+    # Version 1 of the store knew neither addresses nor sources.
+    found = {"host_address": address_or_none(fields.get("host_address"))}
+    sources = tuple(map(IPNetwork, fields.get("sources", ())))
+    return Export(**fields | found | {"protocol": Transport(fields["protocol"]), "sources": sources})

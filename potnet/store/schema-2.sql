@@ -42,3 +42,27 @@ CREATE TABLE policy (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX policy_towards ON policy (destination, destination_bridge);
+
+-- Exports: several ports, on one address of the host, for some sources. Which ports are taken is looked up for
+-- each export that is written: one port may be exported on each address of the host by another pot.
+-- sources: a JSON array. protocol: tcp, udp or tcp+udp.
+CREATE TABLE exported (
+    pot             TEXT NOT NULL REFERENCES pot (name) ON DELETE CASCADE,
+    position        INTEGER NOT NULL,
+    protocol        TEXT NOT NULL,
+    pot_port        INTEGER NOT NULL,
+    host_port       INTEGER,
+    chosen          INTEGER NOT NULL CHECK (chosen IN (0, 1)),
+    loopback        INTEGER NOT NULL CHECK (loopback IN (0, 1)),
+    count           INTEGER NOT NULL CHECK (count > 0),
+    host_address    TEXT,
+    sources         TEXT NOT NULL,
+    max_connections INTEGER,
+    PRIMARY KEY (pot, position)
+) STRICT, WITHOUT ROWID;
+INSERT INTO exported
+    SELECT pot, position, protocol, pot_port, host_port, chosen, loopback, 1, NULL, '[]', NULL FROM export;
+DROP TABLE export;
+ALTER TABLE exported RENAME TO export;
+CREATE INDEX export_port ON export (protocol, host_port);
+CREATE INDEX export_range ON export (protocol, host_port) WHERE count > 1;

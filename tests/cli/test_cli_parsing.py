@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from potnet.model import HookKind, NetworkType, Stack
+from potnet.operations.change_exports import Change
 from potnet.operations.network_options import NetworkOptions
 
+#: What export-ports hands on when none of its options is given.
+EXPORT = (False, (), None, Change.REPLACE)
 POT = SimpleNamespace(name="casserole", exports=())
 
 
@@ -82,9 +85,16 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
         ("exec c ls -n", ("execute", ("c", ("ls", "-n")), {})),
         ("exec -p c -- ls -- -l", ("execute", ("c", ("ls", "--", "-l")), {})),
         ("exec c -- ls --help", ("execute", ("c", ("ls", "--help")), {})),
-        ("export-ports -p c -e 80:3 -e udp:53", ("export_ports", ("c", ("80:3", "udp:53"), False), {})),
-        ("export-ports -e 80 --loopback", ("export_ports", (None, ("80",), True), {})),
-        ("export-ports -p c --none", ("export_ports", ("c", (), False), {})),
+        ("export-ports -p c -e 80:3 -e udp:53", ("export_ports", ("c", ("80:3", "udp:53"), *EXPORT), {})),
+        (
+            "export-ports -e 80 --loopback --add --from 10.0.0.0/8 --from ::1 --max-connections 3",
+            ("export_ports", (None, ("80",), True, ("10.0.0.0/8", "::1"), 3, Change.ADD), {}),
+        ),
+        (
+            "export-ports -p c --remove -e 80",
+            ("export_ports", ("c", ("80",), False, (), None, Change.REMOVE), {}),
+        ),
+        ("export-ports -p c --clear", ("export_ports", ("c", (), *EXPORT), {})),
         (
             "create-private-bridge -B stove -S 4",
             (
@@ -186,7 +196,10 @@ def test_start_at_boot(stage: Any, potnet: Callable[..., Any]) -> None:
     "line",
     [
         "destroy", "destroy -p a -B b", "start", "start a --all", "start --all --boot-only", "stop", "run",
-        "run a -p b", "exec", "exec a", "exec a --", "exec -p a", "export-ports", "export-ports -e 80 --none",
+        "run a -p b", "exec", "exec a", "exec a --", "exec -p a", "export-ports",
+        "export-ports -e 80 --clear", "export-ports --add", "export-ports -e 80 --add --remove",
+        "export-ports --clear --from ::1", "export-ports -e 80 --remove --loopback",
+        "export-ports -e 80 --max-connections x",
         "create-private-bridge -B b", "create-private-bridge -B b -S x", "set", "set -p a", "set-hook -p a",
         "copy-in -p a -s b", "show -p a -b b", "show -a -p a", "info", "info -E", "info -p a -B b",
         "info -E -B b", "create -N bridge", "create -S ipv5", "create -t multi", "create extra", "crate",

@@ -92,12 +92,12 @@ def test_redirections_in_force() -> None:
 def test_counters_of_redirections() -> None:
     (text,) = recorded("pfctl", "-a", "pot-rdr/casserole", "-s", "nat", "-P", "-v")
     assert parse.export_traffic(text) == (
-        ExportTraffic(Transport.TCP, 30080, 0, 0, 0),
-        ExportTraffic(Transport.UDP, 30053, 0, 0, 0),
+        ExportTraffic(Transport.TCP, 30080, None, 0, 0, 0),
+        ExportTraffic(Transport.UDP, 30053, None, 0, 0, 0),
     )
     large = text.replace("Packets: 0       ", "Packets: 123456789012").replace("Bytes: 0 ", "Bytes: 7 ")
     large = large.replace("Creations: 0", "Creations: 42")
-    assert parse.export_traffic(large)[1] == ExportTraffic(Transport.UDP, 30053, 42, 123456789012, 7)
+    assert parse.export_traffic(large)[1] == ExportTraffic(Transport.UDP, 30053, None, 42, 123456789012, 7)
 
 
 def test_counters_of_interfaces() -> None:

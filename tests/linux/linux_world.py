@@ -26,7 +26,10 @@ TOP = HERE.parents[1]
 NET = "/proc/sys/net"
 
 #: What changes by itself in what ip(8) says of a link, and what a bridge once had from a member.
-PASSING = re.compile(r",LOWER_UP\b|\bNO-CARRIER,| linkdown|\bstate \w+|\b([gt]so_\w+|\w+_timer) +[0-9.]+")
+PASSING = re.compile(
+    r",LOWER_UP\b|\bNO-CARRIER,| linkdown|\bstate \w+|\b([gt]so_\w+|\w+_timer) +[0-9.]+"
+    r"|\bcounter packets \d+ bytes \d+"
+)
 #: What `ask` returns when there is none.
 SILENCE = "no answer"
 HOST, OUTSIDE = "192.0.2.1", "192.0.2.9"

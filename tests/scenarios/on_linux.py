@@ -111,7 +111,8 @@ class LinuxWorld(World):
     def redirections(self, pot: str) -> list[tuple[str, int]]:
         address = next(str(p.ipv4) for p in self.records()["pots"] if p.name == pot)
         shown = self._out("nft", "list", "ruleset", "inet")
-        found = re.findall(r"(tcp|udp) \. (\d+) : ([0-9.]+) \. ", shown)
+        counted = r"(?:counter packets \d+ bytes \d+ )?"
+        found = re.findall(rf"(tcp|udp) \. (\d+) {counted}: ([0-9.]+) \. ", shown)
         return sorted((protocol, int(port)) for protocol, port, to in found if to == address)
 
     def etc(self, pot: str, name: str) -> str:

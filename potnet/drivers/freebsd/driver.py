@@ -68,9 +68,9 @@ class FreeBSD:
         """The redirect rules in force in an anchor, all that there are."""
         return self._observer.redirections(anchor)
 
-    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
+    def export_traffic(self, anchors: Sequence[str]) -> tuple[ExportTraffic, ...]:
         """See `potnet.drivers.base.Driver`."""
-        return self._observer.export_traffic(anchor)
+        return tuple(each for anchor in anchors for each in self._observer.export_traffic(anchor))
 
     def real_path(self, path: str) -> str | None:
         """See `potnet.drivers.base.Driver`."""

@@ -54,6 +54,7 @@ class Observer:
             routes=(*self._routes("inet", query.routes), *self._routes("inet6", query.routes6)),
             listeners=parse.listeners(self._out("sockstat", "-46l")) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
+            own_addresses=self._own_addresses(query.own_addresses),
             files={**self._directories(query.directories), **self._files(query.files)},
             texts=self._each(query.texts, "cat"),
             boot_variables=self._each(query.boot_variables, "sysrc", "-n"),
@@ -244,6 +245,21 @@ class Observer:
         if not wanted:
             return ()
         return parse.routes(self._out("netstat", "--libxo", "json", "-rn", "-f", family))
+
+    def _own_addresses(self, wanted: tuple[IPAddress, ...]) -> frozenset[IPAddress]:
+        families = {4: "inet", 6: "inet6"}
+        routes = (
+            route
+            for family in sorted({address.version for address in wanted})
+            for route in self._routes(families[family], True)
+        )
+        # An own address is a host route by the loopback interface.
+        own = {
+            route.destination.ip
+            for route in routes
+            if route.interface == "lo0" and route.destination.size == 1
+        }
+        return frozenset(own.intersection(wanted))
 
     def _learns_router(self, interface: str) -> bool:
         # The setting of the host that keeps them in spite of forwarding may be the administrator's own.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from netaddr import AddrFormatError, IPAddress, IPNetwork
 
-from potnet.drivers.reading import INTERFACE, UnreadableError, reads
+from potnet.drivers.reading import INTERFACE, UnreadableError, bound_address, reads
 from potnet.host_state import (
     ActiveRedirection,
     ExportTraffic,
@@ -34,8 +34,9 @@ _INET = re.compile(r"inet (?P<address>[0-9.]+).*? netmask 0x(?P<mask>[0-9a-f]{8}
 _INET6 = re.compile(r"inet6 (?P<address>[0-9a-f:.]+)(?:%\S+)?.*? prefixlen (?P<prefix>\d+)")
 _ANCHOR = re.compile(r'(nat-anchor|rdr-anchor|anchor) "([^"]*)"')
 _RDR = re.compile(
-    r"rdr pass on (?P<interface>\S+) inet6? proto (?P<protocol>tcp|udp) from any to (?P<host>\S+)"
-    r" port = (?P<port>\d+) -> (?P<address>\S+) port (?P<pot_port>\d+)"
+    r"rdr (?:pass )?on (?P<interface>\S+) inet6? proto (?P<protocol>tcp|udp) from (?P<source>\S+)"
+    r" to (?P<host>\S+) port (?:= )?(?P<port>\d+)(?::(?P<last>\d+))?(?: tag \S+)?"
+    r" -> (?P<address>\S+) port (?P<pot_port>\d+)"
 )
 _COUNTERS = re.compile(
     r"\s*\[ Evaluations: \d+\s+Packets: (?P<packets>\d+)\s+Bytes: (?P<bytes>\d+)\s+States: \d+\s*\]"
@@ -173,6 +174,8 @@ def redirections(text: str) -> tuple[ActiveRedirection, ...]:
             port=int(match["port"]),
             address=address(match["address"], "pfctl"),
             pot_port=int(match["pot_port"]),
+            count=int(match["last"] or match["port"]) - int(match["port"]) + 1,
+            source=None if match["source"] == "any" else IPNetwork(match["source"]),
         )
         for match in map(_RDR.match, text.splitlines())
         if match
@@ -191,8 +194,9 @@ def export_traffic(text: str) -> tuple[ExportTraffic, ...]:
         if match is None:
             raise UnreadableError("pfctl", line)
         connections, packets, octets = (int(match[name]) for name in ("creations", "packets", "bytes"))
-        transport = Transport(rule["protocol"])
-        found.append(ExportTraffic(transport, int(rule["port"]), connections, packets, octets))
+        transport, dynamic = Transport(rule["protocol"]), rule["host"].startswith("(")
+        host = None if dynamic else address(rule["host"], "pfctl")
+        found.append(ExportTraffic(transport, int(rule["port"]), host, connections, packets, octets))
     return tuple(found)
 
 
@@ -225,14 +229,27 @@ def _states(text: str) -> Iterator[_State]:
             )
 
 
-def _same_endpoint(text: str | None, wanted_address: IPAddress, port: int) -> bool:
-    """Whether ``10.0.0.1:80`` or ``fd00::1[80]`` is this address and port."""
-    if not text:
+def _end(text: str | None) -> tuple[IPAddress, int] | None:
+    """``10.0.0.1:80`` or ``fd00::1[80]`` as address and port; None for anything else."""
+    match = re.fullmatch(r"([0-9a-f:]+)\[(\d+)\]|([0-9.]+):(\d+)", text or "")
+    if not match:
+        return None
+    return address(match[1] or match[3], "pfctl"), int(match[2] or match[4])
+
+
+def _is_at(text: str | None, redirection: Redirection) -> bool:
+    """Whether an end of a state is where a redirection leads to."""
+    end, ports = _end(text), range(redirection.pot_port, redirection.pot_port + redirection.count)
+    return end is not None and end[0] == redirection.address and end[1] in ports
+
+
+def _came_by(state: _State, redirection: Redirection) -> bool:
+    """Whether a state is that of a connection from the client to the host by a redirection."""
+    pot, host = _end(state.left), _end(state.left_in)
+    if pot is None or host is None or not _is_at(state.left, redirection):
         return False
-    match = re.fullmatch(r"([0-9a-f:]+)\[(\d+)\]|([0-9.]+):(\d+)", text)
-    if not match or int(match[2] or match[4]) != port:
-        return False
-    return address(match[1] or match[3], "pfctl") == wanted_address
+    shift = redirection.host_port - redirection.pot_port
+    return host[1] == pot[1] + shift and redirection.host in (None, host[0])
 
 
 @reads("pfctl")
@@ -247,30 +264,15 @@ def redirected_states(text: str, removed: Iterable[Redirection], outward: bool =
     keys: list[str] = []
     for r in removed:
         mine = [s for s in states if s.protocol == r.protocol.value]
-        inward = [
-            s
-            for s in mine
-            if s.way == "<-"
-            and s.left_in
-            and _same_endpoint(s.left, r.address, r.pot_port)
-            and _port_of(s.left_in) == r.host_port
-        ]
+        inward = [s for s in mine if s.way == "<-" and s.left_in and _came_by(s, r)]
         clients = {s.right for s in inward}
         onward = [
             s
             for s in mine
-            if outward
-            and s.way == "->"
-            and _same_endpoint(s.right, r.address, r.pot_port)
-            and (s.left_in or s.left) in clients
+            if outward and s.way == "->" and _is_at(s.right, r) and (s.left_in or s.left) in clients
         ]
         keys.extend(s.key for s in inward + onward)
     return tuple(dict.fromkeys(keys))
-
-
-def _port_of(endpoint: str) -> int:
-    match = re.search(r"[:\[](\d+)\]?$", endpoint)
-    return int(match[1]) if match else 0
 
 
 @reads("sockstat")
@@ -282,9 +284,10 @@ def listeners(text: str) -> tuple[Listener, ...]:
         if len(words) < 7 or words[0] == "USER":
             continue
         protocol, local = words[-3], words[-2]
-        port = local.rpartition(":")[2]
+        at, _, port = local.rpartition(":")
         if protocol[:3] in ("tcp", "udp") and port.isdigit():
-            found.append(Listener(Transport(protocol[:3]), int(port), f"{words[1]} (pid {words[2]})"))
+            owner = f"{words[1]} (pid {words[2]})"
+            found.append(Listener(Transport(protocol[:3]), int(port), owner, bound_address(at)))
     return tuple(found)
 
 

@@ -47,11 +47,13 @@ from potnet.actions import (
     SwitchFilter,
 )
 from potnet.drivers import posix
+from potnet.drivers.freebsd.exports import limit_rules, redirection_rules
 from potnet.executors.base import Command, Limit
 from potnet.file_actions import Fetch, RemoveDirectory, RemoveTree, Unmount, Unpack, UnpackLocal, VerifyDigest
 from potnet.model import BRIDGE_GROUP, GROUP
 from potnet.ruleset import (
     BridgeIsolation,
+    ConnectionLimits,
     ExternalIsolation,
     NoRules,
     Outlet,
@@ -310,19 +312,11 @@ class Renderer:
                         "outlets": _outlets(outlets),
                     },
                 )
-            case Redirections(bridge, network, outlets, items, networks6):
-                sides = _outlets(outlets)
-                return self._template(
-                    "pf-rdr.conf.j2",
-                    {
-                        "bridge": bridge,
-                        "network": network,
-                        "outlets": sides,
-                        "hosts": " ".join(str(side["host"]) for side in sides),
-                        "items": items,
-                        "networks6": networks6,
-                    },
-                )
+            case Redirections(bridge):
+                values = {"bridge": bridge, "items": redirection_rules(rules)}
+                return self._template("pf-rdr.conf.j2", values)
+            case ConnectionLimits():
+                return self._template("pf-limits.conf.j2", {"items": limit_rules(rules)})
 
 
 def _mtu(mtu: int | None) -> tuple[str, ...]:
@@ -343,13 +337,12 @@ def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[s
 
 
 def _outlets(outlets: tuple[Outlet, ...]) -> list[dict[str, object]]:
-    """Outlets for the templates; host: the address to redirect from, pf's dynamic form when not fixed."""
+    """Outlets for the templates."""
     return [
         {
             "interface": o.interface,
             "address": o.address,
             "destinations": o.destinations,
-            "host": str(o.address) if o.address else f"({o.interface})",
         }
         for o in outlets
     ]

@@ -44,14 +44,24 @@ class Linux:
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
         """Those of the expected redirections that the map has: it is asked for them, never listed."""
         return tuple(
-            ActiveRedirection(interface, r.protocol, host, r.host_port, r.address, r.pot_port)
+            ActiveRedirection(
+                interface,
+                r.protocol,
+                host if r.host is None else str(r.host),
+                r.host_port,
+                r.address,
+                r.pot_port,
+                r.count,
+                source,
+            )
             for r in self._rules.in_force(expected)
             for interface, host in nft.external_host(expected.outlets)
+            for source in r.sources or (None,)
         )
 
-    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
-        """See `potnet.drivers.base.Driver`: a map sees first packets only, so there are none."""
-        return ()
+    def export_traffic(self, anchors: Sequence[str]) -> tuple[ExportTraffic, ...]:
+        """See `potnet.drivers.base.Driver`: of all, since nft(8) reads no less than that."""
+        return self._observer.export_traffic() if anchors else ()
 
     def real_path(self, path: str) -> str | None:
         """See `potnet.drivers.base.Driver`."""

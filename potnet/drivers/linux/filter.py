@@ -1,7 +1,6 @@
 """What the packet filter holds, as text for ``nft -f -``: one table (inet), a chain for each anchor.
 
-The redirection of a port is an element of a map, which costs the same to add, remove and look up however
-many there are; nothing is ever listed. nft(8), MAPS and CHAINS.
+What is exported is in `exports`. Nothing is ever listed to be changed. nft(8), MAPS and CHAINS.
 """
 
 from __future__ import annotations
@@ -11,12 +10,14 @@ from collections.abc import Iterable, Sequence
 from netaddr import IPNetwork
 
 from potnet.actions import LoadAnchor
+from potnet.drivers.linux.exports import elements, guards, guards_removed
 from potnet.drivers.linux.names import BRIDGE_LINK_GROUP
 from potnet.drivers.linux.render import Render
 from potnet.executors.base import Command
 from potnet.model import GROUP
 from potnet.ruleset import (
     BridgeIsolation,
+    ConnectionLimits,
     ExternalIsolation,
     NoRules,
     Outlet,
@@ -26,11 +27,8 @@ from potnet.ruleset import (
     SourceNat,
 )
 
-#: The maps of redirections, by family.
-REDIRECTIONS = {4: "redirections", 6: "redirections6"}
 #: All pots' networks of IPv6 that are in sight, and those that are translated.
 POTS6, TRANSLATED6 = "pots6", "translated6"
-LOOPBACK = "loopback"
 LOADING = ("nft", "-f", "-")
 
 
@@ -59,11 +57,17 @@ class Filter:
             case BridgeIsolation(bridge, own, others):
                 values = {"chain": action.anchor, "bridge": bridge, "sides": _sides(own, others)}
                 return self._template("nft-bridge.j2", values)
-            case Redirections(_, _, _, items, networks6):
-                known = [f"add element inet {GROUP} {POTS6} {{ {each} }}" for each in networks6]
-                return "".join(map(_line, (*known, *_additions(items))))
-            case NoRules():
+            case Redirections():
+                return self._redirections(action.anchor, action.rules)
+            case ConnectionLimits() | NoRules():
                 return ""
+
+    def _redirections(self, anchor: str, rules: Redirections) -> str:
+        known = [f"add element inet {GROUP} {POTS6} {{ {each} }}" for each in rules.networks6]
+        held = guards(rules.items, anchor)
+        chain = self._template("nft-exports.j2", {"chain": anchor, "guards": held}) if held else ""
+        added = (each.addition for each in elements(rules.items, anchor))
+        return chain + "".join(map(_line, (*known, *added)))
 
     def table(self, chain: str, rules: SourceNat) -> str:
         """The whole table, without redirections: what the first bridge brings along."""
@@ -79,15 +83,15 @@ class Filter:
 def leaving(action: LoadAnchor) -> tuple[str, ...]:
     """The commands that take away what an anchor held and is to hold no more."""
     if isinstance(action.rules, Redirections):
-        return _removals([item for item in _items(action.replaced) if item not in action.rules.items])
+        return _exported_no_more(action, action.rules.items)
     if action.rules != NoRules():
         return ()
     match action.replaced:
-        case Redirections(_, _, _, items):
-            return _removals(items)
+        case Redirections():
+            return _exported_no_more(action, ())
         case SourceNat(network) if network.version == 6:
             return (f"delete element inet {GROUP} {TRANSLATED6} {{ {network} }}",)
-        case BridgeIsolation(_, _, ()):
+        case ConnectionLimits() | BridgeIsolation(_, _, ()):
             return ()
         case BridgeIsolation(bridge):
             return (
@@ -101,36 +105,21 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
     return (f"delete table inet {GROUP}",)
 
 
-def _removals(items: Sequence[Redirection]) -> tuple[str, ...]:
-    """The commands that take redirections out of the maps."""
-    ports = [
-        f"delete element inet {GROUP} {REDIRECTIONS[each.address.version]} {{ {key(each)} }}"
-        for each in items
-    ]
-    local = [f"delete element inet {GROUP} {LOOPBACK} {{ {key(each)} }}" for each in items if each.loopback]
-    return (*ports, *local)
-
-
-def _additions(items: Sequence[Redirection]) -> tuple[str, ...]:
-    ports = [
-        f"add element inet {GROUP} {REDIRECTIONS[each.address.version]} "
-        f"{{ {key(each)} : {each.address} . {each.pot_port} }}"
-        for each in items
-    ]
-    local = [f"add element inet {GROUP} {LOOPBACK} {{ {key(each)} }}" for each in items if each.loopback]
-    return (*ports, *local)
-
-
-def key(item: Redirection) -> str:
-    """What an entry of the maps is found by."""
-    return f"{item.protocol} . {item.host_port}"
+def _exported_no_more(action: LoadAnchor, items: Sequence[Redirection]) -> tuple[str, ...]:
+    before = action.replaced.items if isinstance(action.replaced, Redirections) else ()
+    kept = {*elements(items, action.anchor)}
+    gone = [each.removal for each in elements(before, action.anchor) if each not in kept]
+    chain = guards_removed(guards(before, action.anchor), action.anchor)
+    left = guards_removed(guards(items, action.anchor), action.anchor)
+    return (*gone, *(each for each in chain if each not in left))
 
 
 def opened_bridge(rules: Ruleset) -> str | None:
     """The bridge over which the host itself is to reach exports by 127.0.0.1; None when there are none."""
-    if isinstance(rules, Redirections) and any(item.loopback for item in rules.items):
-        return rules.bridge
-    return None
+    if not isinstance(rules, Redirections):
+        return None
+    local = (item.loopback and item.address.version == 4 and item.host is None for item in rules.items)
+    return rules.bridge if any(local) else None
 
 
 def opening(loads: Iterable[LoadAnchor]) -> tuple[Command, ...]:
@@ -164,10 +153,6 @@ def _sides(
         if theirs:
             found.append(("ip" if mine.version == 4 else "ip6", mine, theirs))
     return found
-
-
-def _items(rules: Ruleset) -> tuple[Redirection, ...]:
-    return rules.items if isinstance(rules, Redirections) else ()
 
 
 def _line(command: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from netaddr import IPAddress
+
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.names import (
@@ -25,6 +27,7 @@ from potnet.drivers.linux.names import (
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
+    ExportTraffic,
     FileKind,
     HostState,
     Interface,
@@ -38,6 +41,7 @@ from potnet.host_state import (
     Usage,
 )
 from potnet.model import BRIDGE_GROUP, GROUP
+from potnet.ruleset import Redirection
 
 FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
 #: Ports below the first need privileges; from the second one on, the host itself picks (ip-sysctl).
@@ -75,6 +79,7 @@ TRAITS = Traits(
     confines=False,
     one_mtu=False,
     to_prepare=False,
+    loopback_families=(4, 6),
 )
 
 
@@ -101,6 +106,7 @@ class Observer:
             routes=(*parse.routes(routes if query.routes else [], 4), *self._routes6(query.routes6)),
             listeners=self._listeners(query.owners) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
+            own_addresses=self._own_addresses(query.own_addresses) if query.own_addresses else frozenset(),
             files={**self._directories(query.directories), **self._files(query.files)},
             texts=self._texts(query.texts),
             jail_interfaces=self._jail_interfaces(query.jail_interfaces),
@@ -151,6 +157,18 @@ class Observer:
         """The addresses that connections through the host lead to."""
         shown = (self._out("conntrack", "-L", "-f", family) for family in ("ipv4", "ipv6"))
         return parse.reply_sources("".join(shown))
+
+    def export_traffic(self) -> tuple[ExportTraffic, ...]:
+        """What went through all exports."""
+        shown = self._if_there("nft", "-j", "list", "table", "inet", GROUP)
+        return parse.export_traffic(shown) if shown else ()
+
+    def ports_called(self, redirection: Redirection) -> frozenset[int]:
+        """The ports of the host by which there are connections to a pot's address."""
+        r = redirection
+        family = ("-f", "ipv6") if r.address.version == 6 else ()
+        argv = ("conntrack", "-L", *family, "-p", str(r.protocol), "--reply-src", str(r.address))
+        return parse.ports_called(self._out(*argv))
 
     def chains(self) -> dict[str, tuple[str, ...]]:
         """The chains, maps and sets of our table, by name, without what is in maps and sets."""
@@ -286,8 +304,9 @@ class Observer:
         return found
 
     def _below(self, parents: tuple[str, ...]) -> frozenset[str]:
-        """Chains whose names are below these; the redirections of pots are not in chains."""
-        return frozenset(name for name in self.chains() if name.rpartition("/")[0] in parents)
+        """Chains whose names are below these; most redirections of pots are not in chains."""
+        chains = (name for name, lines in self.chains().items() if lines[0].startswith("chain "))
+        return frozenset(name for name in chains if name.rpartition("/")[0] in parents)
 
     def _external(self, routes: list[dict[str, Any]]) -> str | None:
         """The interface of the default route: that of IPv4, or else that of IPv6."""
@@ -305,6 +324,12 @@ class Observer:
         if not wanted:
             return ()
         return parse.routes(parse.documents(self._out("ip", "-j", "-6", "route", "show")), 6)
+
+    def _own_addresses(self, wanted: tuple[IPAddress, ...]) -> frozenset[IPAddress]:
+        # An address that leads nowhere is an error, and the host's own no more than another's.
+        lines = "".join(f"route get {address}\n" for address in wanted)
+        shown = self.run("ip", "-j", "-force", "-batch", "-", stdin=lines).out
+        return frozenset(wanted) & parse.own_addresses(parse.documents(shown))
 
     def _learns_router(self, interface: str) -> bool:
         # 2 is how it goes on to learn them while it forwards (ip-sysctl).

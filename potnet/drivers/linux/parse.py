@@ -17,8 +17,9 @@ from potnet.drivers.linux.names import (
     is_wire,
     marked_uplink,
 )
-from potnet.drivers.reading import INTERFACE, UnreadableError, reads
+from potnet.drivers.reading import INTERFACE, UnreadableError, bound_address, reads
 from potnet.host_state import (
+    ExportTraffic,
     FileKind,
     Interface,
     InterfaceAddress,
@@ -43,6 +44,9 @@ _KINDS = {
 _USER = re.compile(r'users:\(\("([^"]*)",pid=(\d+)')
 _REPLY = re.compile(r" src=.* src=(\S+)")
 _FAILED_LINE = re.compile(r"^Command failed -:([0-9]{1,9})$", re.MULTILINE)
+
+#: By which its counters are found: protocol, port and, if it is only on one, address of the host.
+_Exported = tuple[Transport, int, IPAddress | None]
 
 
 @reads("ip")
@@ -198,12 +202,18 @@ def listeners(text: str) -> tuple[Listener, ...]:
         fields = line.split(maxsplit=6)
         if len(fields) < 6:
             raise UnreadableError("ss", line)
-        port = fields[4].rpartition(":")[2]
+        at, _, port = fields[4].rpartition(":")
         if fields[0] in ("tcp", "udp") and port.isdigit():
             user = _USER.search(line)
             owner = f"{user[1]} (pid {user[2]})" if user else "a process of the host"
-            found.append(Listener(Transport(fields[0]), int(port), owner))
+            found.append(Listener(Transport(fields[0]), int(port), owner, bound_address(at)))
     return tuple(found)
+
+
+@reads("ip")
+def own_addresses(routes: list[dict[str, Any]]) -> frozenset[IPAddress]:
+    """The destinations of ``ip route get`` that are the host itself."""
+    return frozenset(IPAddress(route["dst"]) for route in routes if route.get("type") == "local")
 
 
 def file_kinds(text: str) -> dict[str, FileKind]:
@@ -257,6 +267,40 @@ def other_complaints(err: str, absent: tuple[str, ...]) -> list[str]:
     """What ``ip -force -batch -`` or nft(8) complains of beside that something is not there."""
     lines = [line for line in err.splitlines() if line and not _FAILED_LINE.match(line)]
     return [line for line in lines if not any(words in line for words in absent)]
+
+
+@reads("conntrack")
+def ports_called(text: str) -> frozenset[int]:
+    """Which port was called first in each connection of ``conntrack -L``."""
+    found = (re.search(r" dport=(\d+)", line) for line in text.splitlines())
+    return frozenset(int(match[1]) for match in found if match)
+
+
+@reads("nft")
+def export_traffic(text: str) -> tuple[ExportTraffic, ...]:
+    """What ``nft -j list table`` tells of exports: connections by the maps of them, the rest by sets."""
+    connections: dict[_Exported, int] = {}
+    through: dict[_Exported, tuple[int, int]] = {}
+    for entry in json.loads(text)["nftables"]:
+        place = entry.get("map") or entry.get("set") or {"name": ""}
+        if place["name"].startswith(("redirections", "traffic")):
+            for element in place.get("elem", ()):
+                # In a map it comes with its value.
+                counted = (element[0] if isinstance(element, list) else element)["elem"]
+                key, counter = _exported(counted["val"]["concat"]), counted["counter"]
+                if place["name"].startswith("traffic"):
+                    through[key] = int(counter["packets"]), int(counter["bytes"])
+                else:
+                    connections[key] = connections.get(key, 0) + int(counter["packets"])
+    return tuple(
+        ExportTraffic(key[0], key[1], key[2], connections.get(key, 0), *figures)
+        for key, figures in through.items()
+    )
+
+
+def _exported(key: list[Any]) -> _Exported:
+    host, protocol, port = key if len(key) == 3 else (None, *key)
+    return Transport(str(protocol)), int(port), IPAddress(host) if host is not None else None
 
 
 def reply_sources(text: str) -> frozenset[str]:

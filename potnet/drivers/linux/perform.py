@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from potnet.actions import (
@@ -27,7 +28,7 @@ from potnet.drivers.linux.render import Ip, Renderer, batch, links_removed, writ
 from potnet.drivers.linux.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.file_actions import RemoveFile, WriteFile
-from potnet.ruleset import NoRules
+from potnet.ruleset import NoRules, Redirection
 
 #: Waits until pots have no processes, for three seconds at most.
 _WAIT = """looks=150
@@ -75,9 +76,26 @@ class Performer:
                 yield from self._bridge_outside(action, external)
             case DestroyInterface(name) if name.startswith("bridge"):
                 yield from self._remove_bridge(action)
+            case KillStates(redirections, ()):
+                for each in redirections:
+                    for one in self._connected(each):
+                        yield from self._pieces(KillStates((one,)))
             case _:
-                for piece in self._renderer.pieces(action):
-                    yield batch(piece) if isinstance(piece, Ip) else piece
+                yield from self._pieces(action)
+
+    def _pieces(self, action: Action) -> Iterator[Command]:
+        for piece in self._renderer.pieces(action):
+            yield batch(piece) if isinstance(piece, Ip) else piece
+
+    def _connected(self, redirection: Redirection) -> Iterator[Redirection]:
+        """A redirection port by port: of several ports those by which there are connections."""
+        first, count = redirection.host_port, redirection.count
+        if count == 1:
+            yield redirection
+            return
+        for port in sorted(self._observer.ports_called(redirection) & {*range(first, first + count)}):
+            pot_port = redirection.pot_port + port - first
+            yield replace(redirection, host_port=port, pot_port=pot_port, count=1)
 
     def _together(self, action: Action) -> Callable[[Batch], None] | None:
         """What carries an action out with all neighbours of its kind; None when it goes alone."""

@@ -248,7 +248,9 @@ class Renderer:
             Command(
                 (
                     "conntrack", "-D", *_family(each.address),
-                    "-p", str(each.protocol), "--orig-port-dst", str(each.host_port),
+                    "-p", str(each.protocol),
+                    *(("--orig-dst", str(each.host)) if each.host is not None else ()),
+                    "--orig-port-dst", str(each.host_port),
                     "--reply-src", str(each.address), "--reply-port-src", str(each.pot_port),
                 )
             )

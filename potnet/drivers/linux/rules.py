@@ -15,7 +15,8 @@ from netaddr import IPAddress
 from potnet.actions import LoadAnchor
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
-from potnet.drivers.linux.filter import REDIRECTIONS, Filter, opened_bridge, route_localnet
+from potnet.drivers.linux.exports import Element, guarded, redirected
+from potnet.drivers.linux.filter import Filter, opened_bridge, route_localnet
 from potnet.drivers.linux.observe import Observer
 from potnet.executors.base import Command
 from potnet.host_state import AnchorRules
@@ -26,29 +27,7 @@ from potnet.values import dataclass
 #: Loads rules in a network namespace that ends with it, and lists them as the kernel has them there.
 _NORMAL = "nft -f - && nft -t list ruleset inet"
 _ELEMENT = re.compile(rf"add element inet {GROUP} (\S+) {{ (.*?)(?: : (.*))? }}")
-_REDIRECTION = re.compile(r"(tcp|udp) \. ([0-9]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """An entry of a map or set. value: empty in a set."""
-
-    place: str
-    key: str
-    value: str
-
-    @property
-    def removal(self) -> str:
-        return f"delete element inet {GROUP} {self.place} {{ {self.key} }}\n"
-
-    @property
-    def addition(self) -> str:
-        value = f" : {self.value}" if self.value else ""
-        return f"add element inet {GROUP} {self.place} {{ {self.key}{value} }}\n"
-
-    @property
-    def shown(self) -> str:
-        return f"{self.place} {self.key}{f' : {self.value}' if self.value else ''}"
+_REDIRECTION = re.compile(r"(?:(\S+) \. )?(tcp|udp) \. ([0-9]+)")
 
 
 class Rules:
@@ -61,7 +40,7 @@ class Rules:
     def look(self, anchors: Sequence[tuple[str, Ruleset]]) -> dict[str, AnchorRules]:
         """What each anchor is to hold, and holds. Raises CommandError for a template that nft refuses."""
         texts = {anchor: self._filter.load(LoadAnchor(anchor, rules), ()) for anchor, rules in anchors}
-        chains = {anchor for anchor, rules in anchors if not isinstance(rules, Redirections)}
+        chains = {anchor for anchor, rules in anchors if _has_chain(rules)}
         expected = self._normal("".join(texts[anchor] for anchor, _ in anchors if anchor in chains))
         found = self._observer.chains() if chains else {}
         elements = {anchor: _elements(text) for anchor, text in texts.items()}
@@ -82,10 +61,9 @@ class Rules:
 
     def in_force(self, rules: Redirections) -> tuple[Redirection, ...]:
         """Those of the redirections that the filter has."""
-        texts = [self._filter.load(LoadAnchor("", _only(rules, item)), ()) for item in rules.items]
-        present = self._present([_elements(text) for text in texts])
-        pairs = zip(rules.items, texts, strict=True)
-        return tuple(item for item, text in pairs if present.issuperset(_elements(text)))
+        wanted = {item: redirected(item) for item in rules.items}
+        present = self._present(wanted.values())
+        return tuple(item for item in wanted if present.issuperset(wanted[item]))
 
     def _normal(self, text: str) -> dict[str, tuple[str, ...]]:
         """The chains, maps and sets of rules as the kernel gives them back; the host is not touched."""
@@ -113,8 +91,8 @@ class Rules:
 
     def _all_there(self, elements: Sequence[Element]) -> bool:
         return not elements or (
-            self._observer.would_take("".join(each.removal for each in elements))
-            and self._observer.would_take("".join(each.addition for each in elements))
+            self._observer.would_take("".join(f"{each.removal}\n" for each in elements))
+            and self._observer.would_take("".join(f"{each.addition}\n" for each in elements))
         )
 
 
@@ -123,15 +101,20 @@ def _elements(text: str) -> tuple[Element, ...]:
     return tuple(Element(match[1], match[2], match[3] or "") for match in matches if match)
 
 
-def _only(rules: Redirections, item: Redirection) -> Redirections:
-    return Redirections(rules.bridge, rules.network, rules.outlets, (item,), rules.networks6)
+def _has_chain(rules: Ruleset) -> bool:
+    """Whether an anchor with these rules is more than elements of maps."""
+    return not isinstance(rules, Redirections) or any(map(guarded, rules.items))
 
 
 def _blocks_of(anchor: str, rules: Ruleset, expected: Iterable[str], chains: set[str]) -> list[str]:
-    """The blocks that an anchor is about: of the NAT anchor all that are no other's."""
+    """The blocks that an anchor is about: its chain and sets; of the NAT anchor all that are no other's."""
     if not isinstance(rules, SourceNat) or rules.network.version == 6:
-        return [anchor] if anchor in chains else []
-    return [name for name in expected if name == anchor or name not in chains]
+        return (
+            [name for name in expected if anchor in (name, name.rpartition(".")[0])]
+            if anchor in chains
+            else []
+        )
+    return [name for name in expected if name == anchor or chains.isdisjoint((name, name.rpartition(".")[0]))]
 
 
 def _settings(rules: Ruleset) -> tuple[str, ...]:
@@ -154,7 +137,14 @@ def _in_the_way(rules: Ruleset, missing: Sequence[Element]) -> Ruleset:
     """Redirections of the missing ports to nowhere: entries with another value have to go first."""
     if not isinstance(rules, Redirections):
         return NoRules()
-    nowhere = {REDIRECTIONS[4]: IPAddress(0, 4), REDIRECTIONS[6]: IPAddress(0, 6)}
-    keys = ((_REDIRECTION.fullmatch(e.key), nowhere[e.place]) for e in missing if e.place in nowhere)
-    items = tuple(Redirection(Transport(m[1]), int(m[2]), address, 0) for m, address in keys if m)
+    items = tuple(_to_nowhere(each) for each in missing if each.place.startswith("redirections"))
     return Redirections(rules.bridge, rules.network, rules.outlets, items) if items else NoRules()
+
+
+def _to_nowhere(element: Element) -> Redirection:
+    match = _REDIRECTION.fullmatch(element.key)
+    assert match is not None, element
+    host = IPAddress(match[1]) if match[1] else None
+    return Redirection(
+        Transport(match[2]), int(match[3]), IPAddress(0, 6 if "6" in element.place else 4), 0, host=host
+    )

@@ -206,9 +206,8 @@ class _Journey:
             self.redirected = True
         if rule is None or not rule.natpass:
             verdict = self._filtered("in", changed, interface, recorded=rule is None)
-            rule = rule or (
-                verdict.rule if verdict.rule is not None and verdict.rule.state == "keep" else None
-            )
+            keeper = verdict.rule if verdict.rule is not None and verdict.rule.state == "keep" else None
+            rule = keeper or rule
         if self.redirected and rule is not None:
             left, right = _end(changed, "destination"), _end(packet, "source")
             self._state(left, _end(packet, "destination"), "<-", right, interface, rule)
@@ -251,6 +250,8 @@ class _Journey:
         verdict = self.pf.filter(direction, packet, interface)
         if not verdict.passed:
             raise _NoConnectionError(f"pf blocks it {direction} on {interface.name}")
+        if verdict.rule is not None:
+            self._count(verdict.rule, packet)
         if recorded and verdict.rule is not None and verdict.rule.state == "keep":
             ends = (_end(packet, "destination"), "<-", _end(packet, "source"))
             if direction == "out":
@@ -258,11 +259,21 @@ class _Journey:
             self._state(ends[0], "", ends[1], ends[2], interface, verdict.rule)
         return verdict
 
+    def _count(self, rule: Rule, packet: Packet) -> None:
+        """Refuse what a rule has let in often enough from one source."""
+        most = rule.most("max-src-states")
+        if packet.protocol == "tcp" and rule.most("max-src-conn") is not None:
+            most = min(each for each in (most, rule.most("max-src-conn")) if each is not None)
+        if most is not None and pfstates.of_source(self.world, rule.listed(), packet.source) >= most:
+            raise _NoConnectionError(f"{packet.source} has {most} connections already")
+
     def _state(
         self, left: str, translated: str, arrow: str, right: str, interface: Interface, rule: Rule
     ) -> None:
         self.states.append(
-            PfState("", self.protocol, left, translated, arrow, right, interface.name, rule.label)
+            PfState(
+                "", self.protocol, left, translated, arrow, right, interface.name, rule.label, rule.listed()
+            )
         )
 
     # Where it ends

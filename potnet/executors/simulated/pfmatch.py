@@ -21,6 +21,7 @@ class Packet:
     source_port: int
     destination: str
     destination_port: int
+    tag: str = ""
 
     @property
     def family(self) -> int:
@@ -64,9 +65,11 @@ class Filter:
             if address is None:
                 return packet, None
             self.used.append((path, rule))
+            tag = rule.tag or packet.tag
             if kind == "nat":
-                return replace(packet, source=address), rule
-            return replace(packet, destination=address, destination_port=_port(rule, packet)), rule
+                return replace(packet, source=address, tag=tag), rule
+            port = _port(rule, packet)
+            return replace(packet, destination=address, destination_port=port, tag=tag), rule
         return packet, None
 
     def _translations(self, kind: str) -> Iterator[tuple[str, Rule, Ruleset]]:
@@ -118,6 +121,8 @@ class Filter:
         if rule.family and rule.family != ("inet" if packet.family == 4 else "inet6"):
             return False
         if rule.protocol and rule.protocol != packet.protocol:
+            return False
+        if rule.tagged and rule.tagged != packet.tag:
             return False
         if rule.source_port is not None and packet.source_port not in rule.source_port:
             return False

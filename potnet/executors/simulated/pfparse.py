@@ -190,6 +190,8 @@ class Parser(Tokens):
                 rule = replace(rule, label=self._name())
             elif word == "tag":
                 rule = replace(rule, tag=self._name())
+            elif word == "tagged":
+                rule = replace(rule, tagged=self._name())
             elif word == "dnpipe":
                 rule = replace(rule, pipes=self._pipes())
             elif word in (
@@ -198,7 +200,6 @@ class Parser(Tokens):
                 "route-to",
                 "reply-to",
                 "queue",
-                "tagged",
                 "user",
                 "group",
                 "tos",

@@ -80,6 +80,7 @@ class Rule:
     limits: tuple[str, ...] = ()
     label: str = ""
     tag: str = ""
+    tagged: str = ""
     pipes: tuple[int, ...] = ()
     target: Host | None = None
     target_port: Ports | None = None
@@ -129,7 +130,12 @@ class Rule:
         words += [f'label "{self.label}"'] if self.label else []
         words += ["tag", self.tag] if self.tag else []
         words += [f"dnpipe({', '.join(map(str, self.pipes))})"] if self.pipes else []
+        words += ["tagged", self.tagged] if self.tagged else []
         return words
+
+    def most(self, option: str) -> int | None:
+        """The number that a state option limits something to."""
+        return next((int(each.split()[1]) for each in self.limits if each.split()[0] == option), None)
 
     def row(self) -> dict[str, Any]:
         return asdict(self)

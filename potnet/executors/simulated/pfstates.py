@@ -16,7 +16,7 @@ class PfState:
     """One state. wire: the addresses on the side that pf saw first, in the direction of the arrow.
 
     left, right: as listed, each with its port; translated: what stands in parentheses after the left one.
-    label: of the filter rule that made it.
+    label, rule: of the filter rule that made it, the latter as it is listed.
     """
 
     id: str
@@ -27,6 +27,7 @@ class PfState:
     right: str
     interface: str
     label: str = ""
+    rule: str = ""
 
     def line(self) -> str:
         middle = f" ({self.translated})" if self.translated else ""
@@ -46,6 +47,14 @@ def add(world: World, state: PfState) -> None:
 
 def states(world: World) -> list[PfState]:
     return [PfState(**row) for _, row in world.state.scan("state")]
+
+
+def of_source(world: World, rule: str, source: str) -> int:
+    """How many states a filter rule has made for connections from an address."""
+    ends = (
+        state.right if state.arrow == "<-" else state.left for state in states(world) if state.rule == rule
+    )
+    return sum(_inside(end, source) for end in ends)
 
 
 def listing(world: World, verbose: bool) -> str:

@@ -1,0 +1,137 @@
+"""The words of pf.conf(5) that exports are made of, for the templates.
+
+A rdr rule that passes lets no filter rule see the connection. One whose connections are limited therefore
+does not pass: it marks them (tag), and a filter rule in an anchor of its own lets in what is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from potnet.model import BRIDGE_GROUP, Transport, port_text
+from potnet.ruleset import ConnectionLimits, Outlet, Redirection, Redirections
+
+#: What limits the connections of one source (pf.conf(5), Stateful Tracking Options); of udp there are states.
+_LIMITS = {Transport.TCP: "max-src-conn", Transport.UDP: "max-src-states"}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where connections to an export come in, from whom and to whom. tag: empty for a rule that passes."""
+
+    interfaces: str
+    sources: str
+    hosts: str
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One export in one family: the words of its rules. callers: whose address nat(4) hides from the pot."""
+
+    family: str
+    protocol: str
+    callers: str
+    host_ports: str
+    address: str
+    pot_ports: str
+    target_ports: str
+    ways: tuple[Way, ...]
+
+
+def redirection_rules(rules: Redirections) -> tuple[Rules, ...]:
+    """The words for the template of redirections, export by export."""
+    return tuple(_rules(item, rules) for item in rules.items)
+
+
+def limit_rules(rules: ConnectionLimits) -> list[dict[str, object]]:
+    """The words for the template of limits."""
+    interfaces = _braced([*(o.interface for o in rules.outlets), BRIDGE_GROUP])
+    return [
+        {
+            "interfaces": interfaces,
+            "family": _family(item),
+            "protocol": item.protocol,
+            "address": item.address,
+            "ports": _range(item.pot_port, item.count),
+            "tag": _tag(item),
+            "limit": f"{_LIMITS[item.protocol]} {item.max_connections}",
+        }
+        for item in rules.items
+    ]
+
+
+def hosts(outlets: Iterable[Outlet]) -> list[str]:
+    """The host's address on each outlet, in pf's dynamic form where it is not fixed."""
+    return [str(o.address) if o.address else f"({o.interface})" for o in outlets]
+
+
+def _rules(item: Redirection, rules: Redirections) -> Rules:
+    return Rules(
+        family=_family(item),
+        protocol=str(item.protocol),
+        callers=_callers(item, rules),
+        host_ports=_range(item.host_port, item.count),
+        address=str(item.address),
+        pot_ports=_range(item.pot_port, item.count),
+        target_ports=str(item.pot_port) if item.count == 1 else f"{item.pot_port}:*",
+        ways=tuple(_ways(item, rules.outlets)),
+    )
+
+
+def _ways(item: Redirection, outlets: Sequence[Outlet]) -> Iterable[Way]:
+    tag = _tag(item) if item.max_connections is not None else ""
+    sources = _braced([str(each) for each in item.sources]) if item.sources else "any"
+    # lo0 takes no part in what is for some sources only, or counted: the host itself is none of them.
+    apart = bool(tag or item.sources)
+    local = _by_loopback(item)
+    for interfaces, host in _entries(item, outlets):
+        ends = host if not local or item.host is not None else _braced([host, "127.0.0.1"])
+        inside = ["lo0"] if local and not apart else []
+        yield Way(
+            _braced([*interfaces, BRIDGE_GROUP, *inside], always=True), sources, host if apart else ends, tag
+        )
+        if local and apart:
+            yield Way("lo0", "any", ends)
+
+
+def _entries(item: Redirection, outlets: Sequence[Outlet]) -> list[tuple[list[str], str]]:
+    """The outlets that connections come in by, and the address that they call there."""
+    if item.host is not None:
+        return [([o.interface for o in outlets], str(item.host))]
+    if item.address.version == 6:
+        return [([o.interface], f"({o.interface})") for o in outlets]
+    return [([o.interface], host) for o, host in zip(outlets, hosts(outlets), strict=True)]
+
+
+def _callers(item: Redirection, rules: Redirections) -> str:
+    if _by_loopback(item):
+        own = [str(item.host)] if item.host is not None else ["127.0.0.0/8", *hosts(rules.outlets)]
+        return _braced([*own, str(rules.network)])
+    return (
+        str(rules.network) if item.address.version == 4 else _braced([str(each) for each in rules.networks6])
+    )
+
+
+def _by_loopback(item: Redirection) -> bool:
+    """Whether the host itself reaches it: of IPv6 nothing was ever seen to come back."""
+    return item.loopback and item.address.version == 4
+
+
+def _family(item: Redirection) -> str:
+    return "inet" if item.address.version == 4 else "inet6"
+
+
+def _tag(item: Redirection) -> str:
+    """What marks the connections of an export: no other has this port at this address."""
+    at = f"@{item.host}" if item.host is not None else ""
+    return f"potnet:{item.protocol}:{item.host_port}{at}"
+
+
+def _range(first: int, count: int) -> str:
+    return port_text(first, count).replace("-", ":")
+
+
+def _braced(words: Sequence[str], always: bool = False) -> str:
+    return f"{{ {' '.join(words)} }}" if always or len(words) != 1 else words[0]

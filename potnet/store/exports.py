@@ -1,0 +1,149 @@
+"""Exports in the store: which ports of the host pots have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from heapq import merge
+from operator import itemgetter
+
+from netaddr import IPAddress, IPNetwork
+
+from potnet.errors import PotnetError
+from potnet.model import Export, Transport, endpoint, same_host
+from potnet.store.database import Database, Row
+from potnet.store.records import address_or_none, text_or_none
+
+#: Those that begin among some ports, in their order, and those that begin before a port and have it.
+_INSIDE = "SELECT * FROM export WHERE protocol = ? AND host_port BETWEEN ? AND ? ORDER BY host_port"
+_REACHING = (
+    "SELECT * FROM export WHERE protocol = ? AND host_port < ? AND host_port + count > ? AND count > 1"
+)
+
+_HOST_PORT = itemgetter(4)
+#: In which rows a protocol is found.
+_PROTOCOLS = {
+    Transport.TCP: (Transport.TCP, Transport.BOTH),
+    Transport.UDP: (Transport.UDP, Transport.BOTH),
+    Transport.BOTH: tuple(Transport),
+}
+
+
+def export_of(row: Row) -> Export:
+    """The export in a row of all columns."""
+    _, _, protocol, pot_port, host_port, chosen, loopback, count, address, sources, limit = row
+    return Export(
+        Transport(protocol),
+        pot_port,
+        host_port,
+        bool(chosen),
+        bool(loopback),
+        count,
+        address_or_none(address),
+        tuple(map(IPNetwork, json.loads(sources))),
+        limit,
+    )
+
+
+class Exports(Database):
+    """Reading and writing exports."""
+
+    def exports_anything(self) -> bool:
+        """Whether some pot has a host port."""
+        return self.row("SELECT 1 FROM export WHERE host_port IS NOT NULL LIMIT 1") is not None
+
+    def exporter(
+        self, protocol: Transport, host_port: int, address: IPAddress | None
+    ) -> tuple[str, Export] | None:
+        """The pot that has a host port at an address, or at any if that is None, and the export."""
+        taken = self._taken(protocol, host_port, host_port)
+        return next(((pot, each) for pot, each in taken if each.takes(protocol, host_port, address)), None)
+
+    def free_port(
+        self,
+        protocol: Transport,
+        first: int,
+        last: int,
+        busy: Collection[int],
+        count: int = 1,
+        address: IPAddress | None = None,
+    ) -> int:
+        """The lowest port from `first` to `last` that begins `count` ones that are free at an address.
+
+        Free: no pot exports them there, and they are not in `busy`. Error: there is none. The cost grows with
+        the exported ports below the free one.
+        """
+        busy, port = frozenset(busy), first
+        for start, span in self._spans(protocol, first, last, address):
+            found = _run(port, start, count, busy)
+            if found is not None:
+                return found
+            port = max(port, start + span)
+        found = _run(port, last + 1, count, busy)
+        if found is not None:
+            return found
+        ports = f"no {protocol} port" if count == 1 else f"no {count} {protocol} ports in a row"
+        raise PotnetError(
+            f"{ports} from {first} to {last} {'is' if count == 1 else 'are'} free on the host",
+            hint="name a host port, or stop exporting one that is not needed any more",
+        )
+
+    def drop_exports(self, pot: str) -> None:
+        """Give up all of a pot."""
+        self.change("DELETE FROM export WHERE pot = ?", pot)
+
+    def add_export(self, pot: str, position: int, export: Export) -> None:
+        """Error: a pot has one of its host ports."""
+        ports = export.host_ports
+        for owner, other in self._taken(export.protocol, ports[0], ports[-1]) if ports else ():
+            clash = other.clash(export)
+            if clash:
+                raise PotnetError(
+                    f"host port {endpoint(*clash, other.host_address)} is exported by pot {owner}",
+                    hint="choose another host port, or none to have one chosen",
+                )
+        self.change(
+            "INSERT INTO export VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            pot,
+            position,
+            str(export.protocol),
+            export.pot_port,
+            export.host_port,
+            export.chosen,
+            export.loopback,
+            export.count,
+            text_or_none(export.host_address),
+            json.dumps([str(each) for each in export.sources]),
+            export.max_connections,
+        )
+
+    def _taken(self, protocol: Transport, first: int, last: int) -> Iterator[tuple[str, Export]]:
+        """The exports that have a port from `first` to `last`, at whatever address, with their pots."""
+        for each in _PROTOCOLS[protocol]:
+            reaching = self.rows(_REACHING, str(each), first, first)
+            inside = self.rows(_INSIDE, str(each), first, last)
+            yield from ((row[0], export_of(row)) for row in reaching + inside)
+
+    def _spans(
+        self, protocol: Transport, first: int, last: int, address: IPAddress | None
+    ) -> Iterator[tuple[int, int]]:
+        """What is exported from `first` to `last` at an address, in order: first port and number of ports."""
+        found: list[Iterable[Row]] = []
+        for each in _PROTOCOLS[protocol]:
+            found.append(sorted(self.rows(_REACHING, str(each), first, first), key=_HOST_PORT))
+            found.append(self.each(_INSIDE, str(each), first, last))
+        for row in merge(*found, key=_HOST_PORT):
+            _, _, _, _, host_port, _, _, count, at, _, _ = row
+            if same_host(address, address_or_none(at)):
+                yield host_port, count
+
+
+def _run(first: int, end: int, count: int, busy: Collection[int]) -> int | None:
+    """Where from `first` on, and before `end`, the first `count` ports in a row begin that are not busy."""
+    begun = first
+    for port in range(first, end):
+        if port in busy:
+            begun = port + 1
+        elif port - begun + 1 == count:
+            return begun
+    return None
