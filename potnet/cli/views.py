@@ -58,12 +58,12 @@ def pot_text(view: View) -> str:
     usage = view["usage"]
     lines = [f"pot {view['name']}"]
     lines += [f"\t{label}: {usage[key]}" for label, key in _USAGE if usage.get(key) is not None]
-    if view["redirections"]:
-        lines += ["", "\tNetwork port redirection"]
-        lines += [f"\t\t{_redirection(rule)}" for rule in view["redirections"]]
     if view.get("traffic"):
         lines += ["", "\tTraffic of exported ports"]
         lines += [f"\t\t{_traffic(each)}" for each in view["traffic"]]
+    if view["redirections"]:
+        lines += ["", "\tNetwork port redirection"]
+        lines += [f"\t\t{_redirection(rule)}" for rule in view["redirections"]]
     return "\n".join(lines)
 
 
