@@ -49,6 +49,9 @@ def test_exports_need_each_port_once() -> None:
     )
     rules = Redirections("bridge0", IPNetwork("10.192.0.0/10"), (), items)
     assert mapped(rules) == (Port("tcp", 30080),)
+    several = (Redirection(Transport.UDP, 30080, IPAddress("10.192.0.3"), 80, count=3),)
+    ranged = Redirections("bridge0", IPNetwork("10.192.0.0/10"), (), several)
+    assert mapped(ranged) == tuple(Port("udp", number) for number in (30080, 30081, 30082))
     assert mapped(NoRules()) == ()
 
 

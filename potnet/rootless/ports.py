@@ -59,7 +59,11 @@ def mapped(rules: Ruleset) -> tuple[Port, ...]:
     """The ports that the exports of a pot need on the machine."""
     if not isinstance(rules, Redirections):
         return ()
-    found = (Port(str(Transport(item.protocol)), item.host_port) for item in rules.items)
+    found = (
+        Port(str(Transport(item.protocol)), number)
+        for item in rules.items
+        for number in range(item.host_port, item.host_port + item.count)
+    )
     return tuple(dict.fromkeys(found))
 
 
