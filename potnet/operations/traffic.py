@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from potnet.host_state import ExportTraffic
 from potnet.model import Export, Pot, Transport
 from potnet.planning import packet_filter as pf
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App

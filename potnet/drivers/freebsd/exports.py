@@ -7,10 +7,10 @@ does not pass: it marks them (tag), and a filter rule in an anchor of its own le
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from potnet.model import BRIDGE_GROUP, Transport, port_text
 from potnet.ruleset import ConnectionLimits, Outlet, Redirection, Redirections
+from potnet.values import dataclass
 
 #: What limits the connections of one source (pf.conf(5), Stateful Tracking Options); of udp there are states.
 _LIMITS = {Transport.TCP: "max-src-conn", Transport.UDP: "max-src-states"}

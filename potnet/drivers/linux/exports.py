@@ -8,10 +8,10 @@ their own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from potnet.model import GROUP, port_text
 from potnet.ruleset import Redirection
+from potnet.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

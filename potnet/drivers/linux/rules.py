@@ -22,7 +22,6 @@ from potnet.executors.base import Command
 from potnet.host_state import AnchorRules
 from potnet.model import GROUP, Transport
 from potnet.ruleset import NoRules, Redirection, Redirections, Ruleset, SourceNat
-from potnet.values import dataclass
 
 #: Loads rules in a network namespace that ends with it, and lists them as the kernel has them there.
 _NORMAL = "nft -f - && nft -t list ruleset inet"
