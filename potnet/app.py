@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from potnet import config_files, installation
 from potnet.errors import ConfigError, HostError, PotnetError, printable
 from potnet.store import FILE_NAME
-from potnet.trust import real_root
+from potnet.trust import check_trusted, real_root
 
 # Questions about addresses are answered in a few milliseconds: they do without most of what follows.
 if TYPE_CHECKING:
@@ -157,7 +157,10 @@ def _load_config(settings: Settings) -> Config:
 
 def _installation(config: Config | None) -> Installation | None:
     prefix = config.pot_prefix if config is not None else None
-    return installation.find(prefix, os.environ.get("PATH", ""))
+    found = installation.find(prefix, os.environ.get("PATH", ""))
+    for path in found.settings.files if found is not None else ():
+        check_trusted(Path(path))
+    return found
 
 
 @contextmanager

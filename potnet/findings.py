@@ -10,6 +10,7 @@ from potnet.values import dataclass
 class Kind(StrEnum):
     """What is off. The values are for scripts and stay as they are."""
 
+    COMMAND_CUT_OFF = "command-cut-off"
     POT_CUT_OFF = "pot-cut-off"
     START_CUT_OFF = "start-cut-off"
     STOP_CUT_OFF = "stop-cut-off"
@@ -39,6 +40,7 @@ class Kind(StrEnum):
     RULES_LEFT = "rules-left"
     RULES_FOREIGN = "rules-foreign"
     FILE_MISSING = "file-missing"
+    FILE_DIFFERS = "file-differs"
     PORT_HELD = "port-held"
     LEASE_LEFT = "lease-left"
 

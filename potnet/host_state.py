@@ -214,7 +214,8 @@ class HostState:
     jails: by name. names: of all the host's interfaces. interfaces: those asked for that exist.
     own, pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that somebody has
     removed and whose way to the outside is still there. external: the interface of the default route.
-    forwarding: by family. files, texts: by path; a text that cannot be read is missing.
+    forwarding: by family. files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
+    is missing, and the digest of what is no file, or a huge one.
     boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
     nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
     may join a bridge. mounts: where something is mounted. base_digest: the SHA-256 of the release's base.txz,
@@ -240,6 +241,7 @@ class HostState:
     own_addresses: frozenset[IPAddress] = frozenset()
     files: Mapping[str, FileKind] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
     boot_variables: Mapping[str, str] = field(default_factory=dict)
     jail_interfaces: Mapping[tuple[str, str], Interface] = field(default_factory=dict)
     hostname: str | None = None
@@ -289,6 +291,7 @@ class Query:
     files: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
     boot_variables: tuple[str, ...] = ()
     jail_interfaces: tuple[tuple[str, str], ...] = ()
     hostname: bool = False

@@ -62,6 +62,14 @@ class Locks:
         with self._locked(lambda: (_STORE,), fcntl.LOCK_EX):
             yield
 
+    def discard(self, name: str) -> None:
+        """Remove the file of a lock that this process holds, and is done with, for a thing that is no more.
+
+        Who waits for it notices, and makes it anew: from here on it may be somebody else's.
+        """
+        if self._directory is not None:
+            (self._directory / name).unlink(missing_ok=True)
+
     def held(self) -> frozenset[str]:
         """The names of the locks that somebody holds at this moment."""
         if self._directory is None or not self._directory.is_dir():
@@ -105,7 +113,7 @@ class Locks:
             name = next((path.name for path in others if _is_held(path)), _STORE)
         kind, _, which = name.partition("-")
         what = f"{kind} {which}" if which else f"the {kind}"
-        pid, _, command = (directory / name).read_text("utf-8", "replace").partition(" ")
+        pid, _, command = _said(directory / name).partition(" ")
         doing = f": {command}" if command else ""
         return HostError(
             f"{what} is in use by another potnet (pid {pid or 'unknown'}){doing}",
@@ -115,16 +123,35 @@ class Locks:
 
 def _open_locked(path: Path, how: int) -> int | None:
     """An open file that is locked; None when another process has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if _locks(descriptor, how):
-        return descriptor
-    os.close(descriptor)
-    return None
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        locked = _locks(descriptor, how)
+        if locked and _is_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+        if not locked:
+            return None
+        # It was discarded between opening and locking: others lock the one that is there by now.
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one at a path."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False
 
 
 def _is_held(path: Path) -> bool:
-    with path.open("rb") as file:
+    with suppress(FileNotFoundError), path.open("rb") as file:
         return not _locks(file.fileno(), fcntl.LOCK_SH)
+    return False
+
+
+def _said(path: Path) -> str:
+    """Who wrote that it has the lock; empty when it is no more."""
+    with suppress(FileNotFoundError):
+        return path.read_text("utf-8", "replace")
+    return ""
 
 
 def _locks(descriptor: int, how: int) -> bool:

@@ -72,10 +72,10 @@ def set_hook(options: Options, /, pot: str, **files: Path | None) -> None:
     if not given:
         raise click.UsageError("give at least one of -s, -S, -t and -T")
     from potnet.model import HookKind
-    from potnet.operations import settings
+    from potnet.operations import hooks
 
     with opened(options, changes_host=True) as app:
-        settings.set_hook(app, pot, {HookKind(kind): path for kind, path in given.items()})
+        hooks.set_hook(app, pot, {HookKind(kind): path for kind, path in given.items()})
     tell(options, {"name": pot, "changed": True}, [f"{pot} has its {' and '.join(given)} set"])
 
 

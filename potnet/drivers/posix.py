@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from potnet.actions import RunHook
@@ -17,6 +17,11 @@ from potnet.file_actions import (
     RestoreFile,
     WriteFile,
 )
+
+#: Bytes from which on a file is not read.
+_LARGEST = 1 << 26
+#: Directories that one command looks into.
+_AT_ONCE = 500
 
 
 def commands(action: object, rename: str) -> tuple[Command, ...]:
@@ -53,6 +58,24 @@ def removal(directories: Sequence[str], names: Sequence[str]) -> Command:
     """Removes the files of these names, or links, from each of the directories."""
     kinds = ("(", "-type", "f", "-o", "-type", "l", ")")
     return Command((*_entries(directories, names), *kinds, "-delete"))
+
+
+def digesting(paths: Sequence[str], program: str) -> tuple[tuple[str, ...], ...]:
+    """Commands that print digests of files, none of which is a link, a pipe, or too large to be read."""
+    names: dict[str, dict[str, None]] = {}
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        names.setdefault(name, {})[directory] = None
+    return tuple(
+        (*_entries(some, (name,)), "-type", "f", "-size", f"-{_LARGEST}c", "-exec", program, "{}", "+")
+        for name, directories in names.items()
+        for some in _groups(tuple(directories))
+    )
+
+
+def _groups(directories: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for start in range(0, len(directories), _AT_ONCE):
+        yield directories[start : start + _AT_ONCE]
 
 
 def _entries(directories: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

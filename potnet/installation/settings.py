@@ -70,14 +70,15 @@ def load(folder: str, file: str = FILE) -> Settings | None:
     found: dict[str, Setting] = {}
     for path, data in contents:
         found |= parse(path, data)
-    return Settings(folder, found)
+    return Settings(folder, found, tuple(path for path, _ in contents))
 
 
 class Settings:
-    """What pot is configured to do. folder: where its two files are."""
+    """What pot is configured to do. folder: where its two files are; files: those that there are."""
 
-    def __init__(self, folder: str, values: Mapping[str, Setting]) -> None:
+    def __init__(self, folder: str, values: Mapping[str, Setting], files: tuple[str, ...] = ()) -> None:
         self.folder = folder
+        self.files = files
         self.values = values
 
     def text(self, key: str) -> str:

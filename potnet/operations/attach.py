@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host_state import Query
 from potnet.model import Pot
+from potnet.operations.bridging import restore_switches, switches
 from potnet.operations.clearing import clear_up
 from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_pot
 from potnet.operations.hosts import follow, known_to
 from potnet.operations.select import check_needs
-from potnet.operations.start import clear_up_failed, make_network, restore_record
+from potnet.operations.start import make_network, restore_record
 from potnet.operations.stop import detach_locked
 from potnet.planning.jail import LOOKED_AT, boot_command, jail_of, path_in, wants_devfs
 from potnet.planning.ownership import owned, running
@@ -46,7 +47,7 @@ def attach(app: App, name: str, jail: str | None, created: bool) -> Outcome:
         check_needs(app, pot)
         with app.locks.hold(NETWORK_LOCK):
             if run is not None:
-                clear_up(app, run, state)
+                clear_up(app, run, state, idle=created)
             _attach(app, pot, created)
     return Outcome(name, True)
 
@@ -73,20 +74,24 @@ def _check_jail(app: App, pot: Pot) -> None:
 
 
 def _attach(app: App, pot: Pot, created: bool) -> None:
-    before, others = pot, known_to(app, pot)
+    before, others, remembered = pot, known_to(app, pot), switches(app)
     try:
-        _, run, _ = make_network(app, pot, others, attached=True, files=created)
+        applied, run, _ = make_network(app, pot, others, attached=True, files=created)
     except BaseException as error:
         restore_record(app, before, error)
         raise
     try:
+        follow(app, others, told=(pot.name,))
         found = app.driver.observe(Query(jails=(pot.name,))).jails.get(pot.name)
         app.store.put_run(replace(run, jid=found.jid if found is not None else None))
     except BaseException as error:
-        clear_up_failed(app, run, error)
+        applied.take_back(error)
+        if not getattr(error, "left_behind", ()):
+            with app.store.transaction():
+                restore_switches(app, remembered)
+                app.store.remove_run(pot.name)
         restore_record(app, before, error)
         raise
-    follow(app, others, told=(pot.name,))
 
 
 def detach(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:

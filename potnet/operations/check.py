@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.findings import Finding
+from potnet.findings import Finding, Kind
 from potnet.host_state import HostState, Query
-from potnet.model import Run
+from potnet.model import ResolverKind, Run
 from potnet.operations.bridging import vnet
 from potnet.operations.common import (
     NETWORK_LOCK,
@@ -17,10 +17,15 @@ from potnet.operations.common import (
     require_bridge,
     require_pot,
 )
+from potnet.operations.hosts import folder_for, texts_due
+from potnet.operations.init import INIT
+from potnet.operations.starting import RESOLV_CONF, resolver_text
+from potnet.operations.unfinished import unfinished
 from potnet.planning.check_host import compare_left, compare_shared, compare_starts, compare_stored
 from potnet.planning.check_network import compare_bridges, compare_pots
-from potnet.planning.drift import Drift, Facts, bridge_anchors, pot_anchors, routed, shared_anchors
+from potnet.planning.drift import Drift, Facts, Written, bridge_anchors, pot_anchors, routed, shared_anchors
 from potnet.planning.jail import etc_of
+from potnet.planning.resolver import replace_file
 from potnet.values import dataclass
 
 if TYPE_CHECKING:
@@ -88,11 +93,17 @@ def look(app: App, scope: Scope) -> Look:
         with app.locks.hold(NETWORK_LOCK):
             busy = app.locks.held()
             found = look_now(app, scope, _facts(app))
+    if INIT in busy:
+        found = replace(found, drifts=tuple(d for d in found.drifts if not _is_of_init(d.finding)))
     names = {run.pot.name for run in found.facts.runs if scope.covers(run)}
     names |= {drift.finding.pot for drift in found.drifts if drift.finding.pot is not None}
     at_work = tuple(sorted(name for name in names if pot_lock(name) in busy))
     drifts = tuple(drift for drift in found.drifts if drift.finding.pot not in at_work)
     return replace(found, drifts=drifts, busy=at_work)
+
+
+def _is_of_init(finding: Finding) -> bool:
+    return finding.kind is Kind.COMMAND_CUT_OFF and finding.pot is None
 
 
 def _facts(app: App) -> Facts:
@@ -111,6 +122,7 @@ def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
     facts = _with_store(app, facts, state)
     shown = replace(facts, active=tuple(filter(scope.covers, facts.active)))
     state = _inside(app, shown, facts, state)
+    shown = replace(shown, written=_written(app, shown.active, state))
     drifts = (
         *compare_starts(facts, state),
         *compare_left(facts, state),
@@ -155,6 +167,7 @@ def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
         facts,
         others=frozenset(name for name in names - known if app.store.has_pot(name)),
         pieces=app.store.pieces(),
+        unfinished=unfinished(app),
         held=tuple(held),
         lost=app.store.lost_leases(),
     )
@@ -168,6 +181,8 @@ def _inside(app: App, shown: Facts, facts: Facts, state: HostState) -> HostState
         *(each[:2] for each in pot_anchors(shown)),
     )
     traits = app.driver.traits
+    paths = tuple(f"{etc_of(run.pot, traits)}/{name}" for run in shown.active for name in run.files)
+    resolvers = {run.pot.resolver.kind for run in shown.active if "resolv.conf" in run.files}
     more = app.driver.observe(
         Query(
             anchors=anchors,
@@ -176,7 +191,26 @@ def _inside(app: App, shown: Facts, facts: Facts, state: HostState) -> HostState
                 for run in shown.active
                 if run.pot.attachments
             ),
-            files=tuple(f"{etc_of(r.pot, traits)}/{name}" for r in shown.active for name in r.files),
+            files=paths,
+            digests=paths,
+            texts=(RESOLV_CONF,) if ResolverKind.INHERIT in resolvers else (),
+            hostname=ResolverKind.POT in resolvers,
         )
     )
-    return replace(state, anchors=more.anchors, jail_networks=more.jail_networks, files=more.files)
+    told = ("anchors", "jail_networks", "files", "digests", "texts", "hostname")
+    return replace(state, **{name: getattr(more, name) for name in told})
+
+
+def _written(app: App, runs: Sequence[Run], state: HostState) -> dict[str, Written]:
+    """The files of running pots, as far as it is known what they are to say."""
+    found, traits = {}, app.driver.traits
+    hosts = texts_due(app, (run.pot for run in runs if "hosts" in run.files))
+    for run in runs:
+        pot = run.pot
+        texts = {"resolv.conf": resolver_text(app, pot, state), "hosts": hosts.get(pot.name)}
+        for name in run.files:
+            text = texts.get(name)
+            if text is not None:
+                steps = replace_file(pot, name, text, folder_for(app, pot), traits)
+                found[f"{etc_of(pot, traits)}/{name}"] = Written(text, steps)
+    return found

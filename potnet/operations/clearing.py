@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.apply import apply_all
-from potnet.errors import HostError
+from potnet.errors import HostError, PotnetError
 from potnet.host_state import HostState, Query
+from potnet.interrupts import unhurried
 from potnet.model import Bridge, Run
 from potnet.operations.bridging import forget_switches, vnet
+from potnet.operations.hosts import make_due
 from potnet.planning import resolver
 from potnet.planning.jail import etc_of
 from potnet.planning.ownership import owned
@@ -21,16 +23,16 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 
-def clear_up(app: App, run: Run, jails: HostState) -> bool:
+def clear_up(app: App, run: Run, jails: HostState, idle: bool = False) -> bool:
     """Take away what a start made, as far as it is there; whether there was anything.
 
-    jails: a state in which the pot's jail was looked for. Raises HostError that lists what is left; the start
-    stays recorded then, so that a second stop finishes.
+    jails: a state in which the pot's jail was looked for. idle: nothing runs in it yet. Raises HostError that
+    lists what is left; the start stays recorded then, so that a second stop finishes.
     """
     found = jails.jails.get(run.pot.name)
     bridges = {b.name: b for a in run.pot.attachments if (b := app.store.bridge(a.bridge))}
     state = replace(_observe(app, run, bridges, owned(run, found)), jails=jails.jails)
-    plan = plan_stop(run, bridges, vnet(app), app.config, state)
+    plan = plan_stop(run, bridges, vnet(app), app.config, state, idle)
     if found is not None and not found.dying and not owned(run, found):
         app.notify(f"jail {run.pot.name} (jid {found.jid}) is not the one that potnet started: it stays")
     failures = apply_all(plan, app.driver)
@@ -47,6 +49,17 @@ def clear_up(app: App, run: Run, jails: HostState) -> bool:
         forget(app, run)
         forget_switches(app, plan)
     return bool(plan.steps)
+
+
+def clear_up_failed(app: App, run: Run, error: BaseException) -> None:
+    """Take away what there is of a start that failed; what stays is told with the error."""
+    try:
+        with unhurried():
+            clear_up(app, run, app.driver.observe(Query(jails=(run.pot.name,))))
+    except PotnetError as more:
+        if isinstance(error, PotnetError):
+            error.message += f"; {more.message}"
+            error.left_behind = more.left_behind
 
 
 def host_query(app: App, run: Run, bridges: Mapping[str, Bridge], jail_there: bool) -> Query:
@@ -84,4 +97,7 @@ def forget(app: App, run: Run) -> None:
     app.store.remove_run(run.pot.name)
     pot = app.store.pot(run.pot.name)
     if pot is not None:
-        app.store.release_pot(pot.name, keep=[pair for a in pot.attachments for pair in a.leases])
+        kept = [pair for a in pot.attachments for pair in a.leases]
+        if {pair for a in run.pot.attachments for pair in a.leases} - {*kept}:
+            make_due(app, run.pot)
+        app.store.release_pot(pot.name, keep=kept)

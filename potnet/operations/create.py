@@ -128,12 +128,26 @@ def _new_name(app: App, given: str | None) -> Iterator[str]:
     """Hold the lock of a pot to be made: of the name that is given, else of the lowest
     that no other create is at work on."""
     if given is None:
-        with app.locks.hold_first(lambda: [pot_lock(name) for name in app.store.next_pot_names()]) as lock:
-            yield lock.removeprefix(pot_lock(""))
+        with (
+            app.locks.hold_first(lambda: [pot_lock(name) for name in app.store.next_pot_names()]) as lock,
+            _unless_made(app, lock.removeprefix(pot_lock(""))) as name,
+        ):
+            yield name
     else:
         app.store.refuse_present(given)
-        with app.locks.hold(pot_lock(given)):
+        with app.locks.hold(pot_lock(given)), _unless_made(app, given):
             yield given
+
+
+@contextmanager
+def _unless_made(app: App, name: str) -> Iterator[str]:
+    """Leave no lock behind of a pot that there is not."""
+    try:
+        yield name
+    except BaseException:
+        if not app.store.has_pot(name):
+            app.locks.discard(pot_lock(name))
+        raise
 
 
 def _draft(app: App, request: CreateRequest) -> Pot:

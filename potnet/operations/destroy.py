@@ -11,10 +11,19 @@ from potnet.errors import HostError, PotnetError
 from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree
 from potnet.host_state import FileKind, Query
 from potnet.model import PUBLIC, PUBLIC6, Pot, ResolverKind
+from potnet.operations.bridging import forget_switches
 from potnet.operations.clearing import clear_up
-from potnet.operations.common import NETWORK_LOCK, locked_pot, overlap, pot_directory, require_bridge
-from potnet.operations.hosts import told_key
-from potnet.operations.vnet import take_down
+from potnet.operations.common import (
+    NETWORK_LOCK,
+    locked_pot,
+    overlap,
+    pot_directory,
+    pot_lock,
+    require_bridge,
+)
+from potnet.operations.hosts import follow, known_to, make_due, told_key
+from potnet.operations.unfinished import end, unfinished
+from potnet.operations.vnet import take_off
 from potnet.planning.ownership import running
 
 if TYPE_CHECKING:
@@ -35,6 +44,10 @@ def destroy_pot(app: App, name: str) -> None:
             # Recorded first: cut off from here on, it is destroyed or created anew, and nothing else.
             app.store.update_pot(replace(pot, whole=False))
         remove_rest(app, pot)
+        if pot.leased:
+            with app.locks.hold(NETWORK_LOCK):
+                follow(app, known_to(app, pot))
+        app.locks.discard(pot_lock(name))
     users = [p.name for p in app.store.pots() if p.resolver.kind is ResolverKind.POT]
     if name == app.config.dns_name and users:
         app.notify(f"{name} was the resolver of {', '.join(users)}, which will not start without it")
@@ -46,7 +59,11 @@ def remove_rest(app: App, pot: Pot) -> None:
         part = RemoveFile(app.config.cache, part_name(pot.name, pot.base))
         apply_all(Plan((Step(part, None, "of a fetch that was cut off"),)), app.driver)
     _remove_files(app, pot)
-    app.store.remove_pot(pot.name)
+    with app.store.transaction():
+        make_due(app, pot)
+        app.store.remove_pot(pot.name)
+        for each in unfinished(app, pot.name):
+            end(app, each.verb, pot.name)
 
 
 def part_name(pot: str, base: str) -> str:
@@ -94,8 +111,9 @@ def destroy_bridge(app: App, name: str) -> None:
                 f"bridge {name} is in use by {', '.join(pots[:10])}{', …' if len(pots) > 10 else ''}",
                 hint="destroy these pots first",
             )
-        take_down(app, bridge)
+        _, plan = take_off(app, bridge)
         with app.store.transaction():
+            forget_switches(app, plan)
             for subnet in bridge.subnets:
                 app.store.uncarve(subnet.name)
             app.store.remove_bridge(name)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from potnet.actions import Plan
 from potnet.apply import apply
 from potnet.errors import PotnetError
 from potnet.host_state import HostState, Query
@@ -55,14 +56,16 @@ def export_ports(
         else:
             _check(app, pot, new, state)
         check_listeners(app, new, state)
+        plan = Plan()
         with app.store.transaction():
             changed = replace(pot, exports=after)
             app.store.update_pot(changed)
-            if active and not ignored:
+            if active and run is not None and not ignored:
                 changed = with_ports(app, changed, state, held)
-        if active and run is not None and not ignored:
+                plan = _in_force(app, run, changed, state)
+        if run is not None:
             try:
-                _apply(app, run, changed, state)
+                apply(plan, app.driver)
             except BaseException:
                 with app.store.transaction():
                     app.store.put_run(run)
@@ -115,8 +118,8 @@ def _check_loopback(app: App, state: HostState) -> None:
         )
 
 
-def _apply(app: App, run: Run, changed: Pot, state: HostState) -> None:
-    """Put the new rules in force and end the connections of what is no more exported."""
+def _in_force(app: App, run: Run, changed: Pot, state: HostState) -> Plan:
+    """What puts the new rules in force, and ends the connections of what is no more exported; recorded."""
     define_public_network(app)
     bridge = require_bridge(app, run.pot.home.bridge if run.pot.home is not None else "")
     external = external_interface(app, state)
@@ -128,4 +131,4 @@ def _apply(app: App, run: Run, changed: Pot, state: HostState) -> None:
     held = pf.pot_rules(old, bridge, app.config, external, networks6)
     wanted = pf.pot_rules(new, bridge, app.config, external, networks6)
     app.store.put_run(replace(run, pot=new))
-    apply(plan_exports(held, wanted, pf.redirections(old), pf.redirections(new)), app.driver)
+    return plan_exports(held, wanted, pf.redirections(old), pf.redirections(new))

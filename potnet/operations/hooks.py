@@ -1,20 +1,36 @@
-"""Hooks: an administrator's executables, run on the host around start and stop."""
+"""Hooks: an administrator's executables, run on the host around start and stop.
+
+They are written beside those that are there, recorded, and then take their places: cut off before that,
+nothing has changed; behind it, the rest can be done at any time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from potnet.actions import RunHook, Step
+from potnet.actions import Plan, RunHook, Step
+from potnet.apply import apply, apply_all
+from potnet.errors import HostError, PotnetError
+from potnet.file_actions import CopyLocal, MakeDirectory, RemoveDirectory, RemoveFile, RestoreFile
 from potnet.model import HookKind, Pot
-from potnet.operations.common import environment_of, pot_directory
+from potnet.operations.common import environment_of, locked_pot, pot_directory
+from potnet.operations.unfinished import begin, end, unfinished
 
 if TYPE_CHECKING:
     from potnet.app import App
 
+SET_HOOK = "set-hook"
+#: Bytes; a hook is a script.
+LARGEST_HOOK = 1 << 20
+_WRITING, _PLACING = "writing", "placing"
+
 
 def hook_path(app: App, pot: Pot, kind: HookKind) -> str:
     """Where a hook of a pot lies on the host."""
-    return f"{pot_directory(app, pot)}/conf/{kind}"
+    return f"{_directory(app, pot)}/{kind}"
 
 
 def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Step, ...]:
@@ -22,3 +38,103 @@ def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Ste
     if kind not in pot.hooks:
         return ()
     return (Step(RunHook(hook_path(app, pot, kind), environment_of(pot, jid)), None, f"{kind} hook"),)
+
+
+def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
+    """Copy executables to where start and stop run them. Raises PotnetError."""
+    with locked_pot(app, name) as pot:
+        for path in hooks.values():
+            _check_script(path)
+        pot = finish_hooks(app, pot)
+        begin(app, SET_HOOK, name, " ".join((_WRITING, *hooks)))
+        try:
+            apply(Plan(_writing(app, pot, hooks)), app.driver)
+        except BaseException as error:
+            if not getattr(error, "left_behind", ()):
+                end(app, SET_HOOK, name)
+            raise
+        begin(app, SET_HOOK, name, " ".join((_PLACING, *hooks)))
+        _place(app, pot, hooks)
+
+
+def finish_hooks(app: App, pot: Pot) -> Pot:
+    """Put the hooks of a set-hook that was cut off in their places, or away; returns the pot with them."""
+    for each in unfinished(app, pot.name):
+        phase, *words = each.text.split() if each.verb == SET_HOOK else ("",)
+        kinds = [HookKind(word) for word in words]
+        if phase == _PLACING:
+            pot = _place(app, pot, kinds)
+        elif phase == _WRITING:
+            _put_away(app, pot, kinds)
+    return pot
+
+
+def _directory(app: App, pot: Pot) -> str:
+    return f"{pot_directory(app, pot)}/conf"
+
+
+def _fresh(kind: HookKind) -> str:
+    return f"{kind}.potnet-new"
+
+
+def _writing(app: App, pot: Pot, hooks: Mapping[HookKind, Path]) -> tuple[Step, ...]:
+    """The steps that write hooks beside those in force."""
+    directory = _directory(app, pot)
+    return (
+        *(
+            Step(MakeDirectory(path, "700"), RemoveDirectory(path))
+            for path in (pot_directory(app, pot), directory)
+        ),
+        *(
+            Step(
+                CopyLocal(str(hooks[kind]), f"{directory}/{_fresh(kind)}", mode="700"),
+                RemoveFile(directory, _fresh(kind)),
+            )
+            for kind in hooks
+        ),
+    )
+
+
+def _place(app: App, pot: Pot, kinds: Iterable[HookKind]) -> Pot:
+    """Let hooks that are written take their places, as far as they have not, and record them."""
+    directory = _directory(app, pot)
+    steps = [Step(RestoreFile(directory, kind, _fresh(kind))) for kind in kinds]
+    failures = apply_all(Plan(tuple(steps)), app.driver)
+    if failures:
+        raise HostError(
+            f"not all hooks of {pot.name} are in their places"
+            + "".join(f"\n  left behind: {line}" for line in failures),
+            hint=f"mend what it says, then `potnet repair {pot.name}` does the rest",
+        )
+    pot = replace(pot, hooks=tuple(kind for kind in HookKind if kind in {*pot.hooks, *kinds}))
+    with app.store.transaction():
+        app.store.update_pot(pot)
+        end(app, SET_HOOK, pot.name)
+    return pot
+
+
+def _put_away(app: App, pot: Pot, kinds: Iterable[HookKind]) -> None:
+    directory = _directory(app, pot)
+    steps = [
+        *(Step(RemoveFile(directory, _fresh(kind))) for kind in kinds),
+        *(Step(RemoveDirectory(path)) for path in (directory, pot_directory(app, pot))),
+    ]
+    failures = apply_all(Plan(tuple(steps)), app.driver)
+    if failures:
+        raise HostError("hooks that were not set stay" + "".join(f"\n  left behind: {x}" for x in failures))
+    end(app, SET_HOOK, pot.name)
+
+
+def _check_script(path: Path) -> None:
+    try:
+        if not path.is_file():
+            raise PotnetError(f"hook {path} is no file", hint="a hook is a script")
+        with path.open("rb") as file:
+            begins_well = file.read(2) == b"#!"
+        size = path.stat().st_size
+    except OSError as error:
+        raise PotnetError(f"cannot read hook {path}: {error.strerror}") from error
+    if not begins_well:
+        raise PotnetError(f"hook {path} does not say what runs it", hint="begin it with #!/bin/sh")
+    if size > LARGEST_HOOK:
+        raise PotnetError(f"hook {path} is too large for a script: {size} bytes")

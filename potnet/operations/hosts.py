@@ -1,13 +1,14 @@
 """The hosts files of running pots, which follow as other pots of their bridges start and stop.
 
 They name all pots of a bridge that have an address, running or not. What running pots have in common is
-remembered for each bridge, so that a start looks no further when nothing has changed.
+remembered for each bridge, so that a start looks no further when nothing has changed. While files are
+written, and from when one has to be until then, `_DUE` stands in its place.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from potnet.actions import Plan
@@ -15,10 +16,13 @@ from potnet.apply import apply_all
 from potnet.model import Lease, Pot, Run
 from potnet.operations.common import pot_directory
 from potnet.operations.neighbours import neighbours
-from potnet.planning.resolver import replace_hosts
+from potnet.planning.resolver import replace_file
 
 if TYPE_CHECKING:
     from potnet.app import App
+
+#: In the place of what running pots have been told: not all of them have.
+_DUE = "due"
 
 #: Pots by the bridges that a pot has an address on.
 Known = Mapping[str, Sequence[Lease]]
@@ -59,11 +63,51 @@ def follow(app: App, known: Known, told: Collection[str] = ()) -> None:
         key, digest = told_key(bridge), _digest(leases)
         if app.store.remembered(key) == digest:
             continue
-        for name in app.store.bridged_names(bridge):
-            run = app.store.run(name)
-            if name not in told and run is not None and run.jid is not None and "hosts" in run.files:
-                _rewrite(app, run)
+        runs = [run for run in _with_hosts(app, bridge) if run.pot.name not in told]
+        if runs:
+            app.store.remember(key, _DUE)
+        for run in runs:
+            _rewrite(app, run)
         app.store.remember(key, digest)
+
+
+def make_due(app: App, pot: Pot) -> None:
+    """Record that a pot's neighbours have to hear of a change; in the transaction that makes it."""
+    for bridge in {a.bridge for a in pot.attachments if a.addresses}:
+        if any(run.pot.name != pot.name for run in _with_hosts(app, bridge)):
+            app.store.remember(told_key(bridge), _DUE)
+
+
+def settle(app: App, bridge: str) -> None:
+    """Record that all running pots of a bridge have been told what `make_due` was about."""
+    if app.store.remembered(told_key(bridge)) == _DUE:
+        app.store.remember(told_key(bridge), _digest(neighbours(app.store, bridge)))
+
+
+def texts_due(app: App, pots: Iterable[Pot]) -> dict[str, str]:
+    """What the hosts files of running pots have to say, by pot, unless they are yet to be told of others."""
+    told: dict[str, Sequence[Lease] | None] = {}
+    found = {}
+    for pot in pots:
+        own: dict[str, Sequence[Lease]] = {}
+        for bridge in dict.fromkeys(a.bridge for a in pot.attachments if a.addresses):
+            if bridge not in told:
+                leases = neighbours(app.store, bridge)
+                is_told = app.store.remembered(told_key(bridge)) in (_DUE, _digest(leases))
+                told[bridge] = leases if is_told else None
+            known = told[bridge]
+            if known is None:
+                break
+            own[bridge] = known
+        else:
+            found[pot.name] = hosts_text(app, pot, own)
+    return found
+
+
+def _with_hosts(app: App, bridge: str) -> list[Run]:
+    """The starts of pots on a bridge that are done and have a hosts file."""
+    runs = (app.store.run(name) for name in app.store.bridged_names(bridge))
+    return [run for run in runs if run is not None and run.jid is not None and "hosts" in run.files]
 
 
 def _digest(leases: Sequence[Lease]) -> str:
@@ -71,10 +115,14 @@ def _digest(leases: Sequence[Lease]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def folder_for(app: App, pot: Pot) -> str:
+    """Where a file is made that is to take the place of one in a pot's etc: out of the jail's reach."""
+    return pot_directory(app, pot) if pot.root_made else app.config.jails
+
+
 def _rewrite(app: App, run: Run) -> None:
     pot = run.pot
-    directory = pot_directory(app, pot) if pot.root_made else app.config.jails
     text = hosts_text(app, pot, known_to(app, pot))
-    plan = Plan(replace_hosts(pot, text, directory, app.driver.traits))
+    plan = Plan(replace_file(pot, "hosts", text, folder_for(app, pot), app.driver.traits))
     for failure in apply_all(plan, app.driver):
         app.notify(f"{pot.name} does not know its neighbours of now: {failure}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.actions import (
@@ -20,12 +23,15 @@ from potnet.errors import PotnetError
 from potnet.file_actions import CopyFile, MoveFile, RemoveFile, WriteFile
 from potnet.host_state import FileKind, HostState, PacketFilter, Query
 from potnet.operations.common import FORWARDING
+from potnet.operations.unfinished import begin, end
 from potnet.planning.prepare import anchor_calls, skips_loopback, with_anchors, with_setting
 from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App
 
+#: The command, as it is recorded, and the lock that it holds.
+INIT = "init"
 RULES = "/etc/pf.conf"
 SYSCTL_CONF = "/etc/sysctl.conf"
 LOADER_CONF = "/boot/loader.conf"
@@ -52,21 +58,57 @@ def init(app: App, apply_now: bool, loopback: bool) -> InitReport:
     """
     if not app.driver.traits.to_prepare:
         return InitReport((), (), False)
-    rules = _rules_file(app)
+    with app.locks.hold(INIT):
+        rules = _rules_file(app)
+        before = _look(app, rules, loopback)
+        begin(app, INIT, None, " ".join(("--apply",) * apply_now + ("--loopback",) * loopback))
+        done: list[str] = []
+        try:
+            report = _prepare(app, rules, before, apply_now, loopback, done)
+        except PotnetError as error:
+            _tell_done(app, error, done, rules, before, loopback)
+            raise
+        end(app, INIT, None)
+        return report
+
+
+def _look(app: App, rules: str, loopback: bool) -> HostState:
+    """What an init changes, and what it makes beside that."""
+    kept = (f"{rules}.before-potnet", *map(fresh_name, (rules, SYSCTL_CONF, LOADER_CONF)))
     state = app.driver.observe(
         Query(
             texts=(rules, *((SYSCTL_CONF, LOADER_CONF) if loopback else ())),
             boot_variables=("pf_enable", "gateway_enable"),
+            files=(rules, *kept),
         )
     )
-    done = [*_write_rules(app, rules, state), *_boot_variables(app, state)]
+    return replace(state, packet_filter=_in_force(app, loopback))
+
+
+def _prepare(
+    app: App, rules: str, state: HostState, apply_now: bool, loopback: bool, done: list[str]
+) -> InitReport:
+    done += _write_rules(app, rules, state)
+    _boot_variables(app, state, done)
     if loopback:
-        done += _prepare_loopback(app, rules, state)
-    actions = _loading(rules, _in_force(app, loopback), app, loopback)
+        _prepare_loopback(app, rules, state, done)
+    actions = _loading(rules, state.packet_filter, app, loopback)
     commands = tuple(line for action in actions for line in app.driver.describe(action))
     if apply_now:
         apply(Plan(tuple(Step(action) for action in actions)), app.driver)
     return InitReport(tuple(done), commands, apply_now and bool(commands))
+
+
+def _tell_done(
+    app: App, error: PotnetError, done: Sequence[str], rules: str, before: HostState, loopback: bool
+) -> None:
+    """Tell with an error what was done before it; of an init that left nothing there is nothing to finish."""
+    error.message += "".join(f"\n  left behind: {line}" for line in done)
+    with suppress(PotnetError):
+        if _look(app, rules, loopback) == before:
+            end(app, INIT, None)
+            return
+    error.hint = "mend what it says; `potnet init` once more, or `potnet repair`, does the rest"
 
 
 def _rules_file(app: App) -> str:
@@ -77,7 +119,7 @@ def _rules_file(app: App) -> str:
 
 
 def _write_rules(app: App, path: str, state: HostState) -> list[str]:
-    kind = app.driver.observe(Query(files=(path,))).files[path]
+    kind = state.files[path]
     if kind not in (FileKind.FILE, FileKind.ABSENT):
         raise PotnetError(f"{path} is a {kind}, not a file", hint="look at pf_rules in rc.conf")
     old = state.texts.get(path, "")
@@ -114,8 +156,7 @@ def _backup_name(app: App, path: str, text: str) -> tuple[str, bool]:
     raise PotnetError(f"there are ten backups beside {path} already", hint="remove those you do not need")
 
 
-def _boot_variables(app: App, state: HostState) -> list[str]:
-    done = []
+def _boot_variables(app: App, state: HostState, done: list[str]) -> None:
     for name in ("pf_enable", "gateway_enable"):
         if state.boot_variables.get(name, "").strip().upper() not in ("YES", "TRUE", "ON", "1"):
             apply(Plan((Step(SetBootVariable(name, "YES")),)), app.driver)
@@ -123,10 +164,9 @@ def _boot_variables(app: App, state: HostState) -> list[str]:
             if name == "gateway_enable":
                 # From now on the host itself wants it, so that no stop switches it off.
                 app.store.forget(FORWARDING[4])
-    return done
 
 
-def _prepare_loopback(app: App, rules: str, state: HostState) -> list[str]:
+def _prepare_loopback(app: App, rules: str, state: HostState, done: list[str]) -> None:
     app.notify(LOOPBACK_WARNING)
     if skips_loopback(state.texts.get(rules, "")):
         app.notify(f"{rules} has `set skip on lo0`, which keeps pf from redirecting there: take it out")
@@ -135,7 +175,8 @@ def _prepare_loopback(app: App, rules: str, state: HostState) -> list[str]:
         (SYSCTL_CONF, "net.pf.filter_local", "1"),
         (LOADER_CONF, "pf_load", "YES"),
     )
-    return [line for setting in settings for line in _write_setting(app, *setting, state)]
+    for setting in settings:
+        done += _write_setting(app, *setting, state)
 
 
 def _write_setting(app: App, path: str, name: str, value: str, state: HostState) -> list[str]:

@@ -16,6 +16,10 @@ from potnet.operations.check import Look, Scope, look, look_now, scope_of
 from potnet.operations.clearing import clear_up
 from potnet.operations.common import NETWORK_LOCK, Failures, pot_lock
 from potnet.operations.destroy import remove_rest
+from potnet.operations.hooks import finish_hooks
+from potnet.operations.hosts import follow, known_to, settle
+from potnet.operations.init import INIT, init
+from potnet.operations.unfinished import unfinished
 from potnet.planning.drift import Drift
 from potnet.values import dataclass
 
@@ -24,8 +28,8 @@ if TYPE_CHECKING:
 
 #: What is mended as a stop would, rather than by steps.
 _STOPPED = (Kind.START_CUT_OFF, Kind.STOP_CUT_OFF, Kind.POT_GONE)
-#: The same, and what a destroy would.
-_CLEARED = (*_STOPPED, Kind.POT_CUT_OFF)
+#: The same, what a destroy would, and what the command itself would that was cut off.
+_CLEARED = (*_STOPPED, Kind.POT_CUT_OFF, Kind.COMMAND_CUT_OFF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +60,26 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
     failures = Failures("repair")
     mended: list[Finding] = []
     drifts = _ours(look_now(app, scope), names)
-    gone = [drift.finding for drift in drifts if drift.finding.kind in _CLEARED]
+    gone = [drift.finding for drift in drifts if _by_command(drift.finding)]
     for finding in gone:
-        with failures.collect(str(finding.pot)):
-            _clear_up(app, str(finding.pot), finding.kind)
+        with failures.collect(_subject(finding)):
+            if finding.kind is Kind.COMMAND_CUT_OFF:
+                _finish(app, finding.pot)
+            else:
+                _clear_up(app, str(finding.pot), finding.kind)
             mended.append(finding)
     if gone:
         # What they left is gone with them.
         drifts = _ours(look_now(app, scope), names)
     done: set[Action] = set()
     for drift in drifts:
-        if drift.finding.repairable and drift.finding.kind not in _CLEARED:
+        if drift.finding.repairable and not _by_command(drift.finding):
             with failures.collect(_subject(drift.finding)):
                 _mend(app, drift, done)
                 mended.append(drift.finding)
+    if not failures.names and scope == Scope():
+        for bridge in app.store.bridges():
+            settle(app, bridge.name)
     failures.throw([f"mended: {finding.kind} {_subject(finding)}" for finding in mended], app.notify)
     return Report(tuple(mended), tuple(d.finding for d in drifts if not d.finding.repairable))
 
@@ -83,10 +93,29 @@ def _subject(finding: Finding) -> str:
     return finding.pot or finding.bridge or finding.interface or "the host"
 
 
+def _by_command(finding: Finding) -> bool:
+    """Whether it is mended as another command would, rather than by steps."""
+    return finding.repairable and finding.kind in _CLEARED
+
+
+def _finish(app: App, name: str | None) -> None:
+    """Do the rest of an init, or of a set-hook."""
+    if name is None:
+        for each in unfinished(app):
+            if each.verb == INIT:
+                init(app, "--apply" in each.text, "--loopback" in each.text)
+        return
+    pot = app.store.pot(name)
+    if pot is not None:
+        finish_hooks(app, pot)
+
+
 def _clear_up(app: App, name: str, kind: Kind) -> None:
     pot = app.store.pot(name)
     if kind is Kind.POT_CUT_OFF and pot is not None:
         remove_rest(app, pot)
+        follow(app, known_to(app, pot))
+        app.locks.discard(pot_lock(name))
         return
     run = app.store.run(name)
     if run is not None:

@@ -1,10 +1,9 @@
-"""set, set-hook and copy-in: changing what exists."""
+"""set and copy-in: changing what exists."""
 
 from __future__ import annotations
 
 import tarfile
 import tempfile
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING
 from potnet.actions import Plan, Step
 from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
-from potnet.file_actions import CopyLocal, MakeDirectory, UnpackLocal
+from potnet.file_actions import UnpackLocal
 from potnet.host_state import FileKind, Query
-from potnet.model import HookKind, NetworkType, Pot, Subnet
+from potnet.model import NetworkType, Pot, Subnet
 from potnet.operations.addresses import (
     AUTO,
     aliases_of,
@@ -29,13 +28,12 @@ from potnet.operations.common import (
     locked_pot,
     parse_address,
     parse_command,
-    pot_directory,
     require_bridge,
 )
-from potnet.operations.hooks import hook_path
 from potnet.operations.interfaces import check_macs, check_mtu, to_change, with_macs
 from potnet.operations.network_options import UNCHANGED, NetworkOptions, with_options
 from potnet.operations.resolvers import parse_resolver
+from potnet.operations.unfinished import begin, end, unfinished
 from potnet.planning.jail import host_files, path_in
 
 if TYPE_CHECKING:
@@ -44,8 +42,7 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 
-#: Bytes; a hook is a script.
-LARGEST_HOOK = 1 << 20
+COPY_IN = "copy-in"
 
 
 def set_options(
@@ -131,36 +128,6 @@ def _release_unused(app: App, pot: Pot, active: bool) -> None:
     app.store.release_pot(pot.name, keep=[pair for a in used for pair in a.leases])
 
 
-def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
-    """Copy executables to where start and stop run them. Raises PotnetError."""
-    with locked_pot(app, name) as pot:
-        for path in hooks.values():
-            _check_script(path)
-        steps = [
-            Step(MakeDirectory(pot_directory(app, pot), "700")),
-            Step(MakeDirectory(f"{pot_directory(app, pot)}/conf", "700")),
-        ]
-        steps += [Step(CopyLocal(str(hooks[k]), hook_path(app, pot, k), mode="700")) for k in hooks]
-        apply(Plan(tuple(steps)), app.driver)
-        kinds = tuple(kind for kind in HookKind if kind in pot.hooks or kind in hooks)
-        app.store.update_pot(replace(pot, hooks=kinds))
-
-
-def _check_script(path: Path) -> None:
-    try:
-        if not path.is_file():
-            raise PotnetError(f"hook {path} is no file", hint="a hook is a script")
-        with path.open("rb") as file:
-            begins_well = file.read(2) == b"#!"
-        size = path.stat().st_size
-    except OSError as error:
-        raise PotnetError(f"cannot read hook {path}: {error.strerror}") from error
-    if not begins_well:
-        raise PotnetError(f"hook {path} does not say what runs it", hint="begin it with #!/bin/sh")
-    if size > LARGEST_HOOK:
-        raise PotnetError(f"hook {path} is too large for a script: {size} bytes")
-
-
 def copy_in(app: App, name: str, source: Path, destination: str) -> None:
     """Put a file or folder into a stopped pot's root, at `destination` below it. Raises PotnetError.
 
@@ -197,7 +164,23 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
             with tarfile.open(fileobj=file, mode="w") as archive:
                 archive.add(source, arcname=str(target))
             file.flush()
-            apply(Plan((Step(UnpackLocal(file.name, pot.root)),)), app.driver)
+            _unpack(app, pot, Path(file.name), f"/{target}")
+
+
+def _unpack(app: App, pot: Pot, archive: Path, target: str) -> None:
+    begun = (each.text.splitlines() for each in unfinished(app, pot.name) if each.verb == COPY_IN)
+    others = {path for paths in begun for path in paths}
+    begin(app, COPY_IN, pot.name, "\n".join(sorted({*others, target})))
+    try:
+        apply(Plan((Step(UnpackLocal(str(archive), pot.root)),)), app.driver)
+    except PotnetError as error:
+        error.message += f"\n  left behind: what was copied by then, at {path_in(pot.root, target[1:])}"
+        raise
+    left = sorted(others - {target})
+    if left:
+        begin(app, COPY_IN, pot.name, "\n".join(left))
+    else:
+        end(app, COPY_IN, pot.name)
 
 
 def _inside(destination: str) -> PurePosixPath:

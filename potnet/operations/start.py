@@ -23,7 +23,7 @@ from potnet.operations.bridging import (
     vnet,
     with_stranded,
 )
-from potnet.operations.clearing import clear_up
+from potnet.operations.clearing import clear_up, clear_up_failed
 from potnet.operations.common import (
     NETWORK_LOCK,
     Failures,
@@ -41,7 +41,7 @@ from potnet.operations.select import check_needs, in_order, needs
 from potnet.operations.starting import host_query, run_of, texts_for
 from potnet.operations.together import bring_up_bridges, groups, start_together
 from potnet.planning.jail import boot_command
-from potnet.planning.ownership import complete, refuse_foreign
+from potnet.planning.ownership import complete, owned, refuse_foreign
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
 from potnet.planning.vnet import is_up
 
@@ -78,20 +78,28 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
         if complete(run, state):
             return Outcome(name, False)
         refuse_foreign(pot, run, state.jails.get(name))
+        _refuse_attached(run, state)
         check_needs(app, pot)
         for other in needs(app, pot):
             if other in failures.names:
                 raise HostError(f"the pot {other}, which it needs, could not be started")
         apply(Plan(hook_steps(app, pot, HookKind.PRESTART, None)), app.driver)
-        others = _start_locked(app, require_pot(app, name), run, state)
-        if others:
-            with app.locks.hold(NETWORK_LOCK):
-                follow(app, others, told=(name,))
+        _start_locked(app, require_pot(app, name), run, state)
         return Outcome(name, True)
 
 
-def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> Known:
-    """Returns the pots that this one was told of."""
+def _refuse_attached(run: Run | None, state: HostState) -> None:
+    """Raises HostError for a jail of somebody else's whose network is there in part."""
+    if run is not None and run.attached and owned(run, state.jails.get(run.pot.name)):
+        name = run.pot.name
+        raise HostError(
+            f"the jail {name} is not potnet's to start: something else has made it, and only part of the "
+            "network of the pot is there",
+            hint=f"`potnet attach {name}` gives it all of that, `potnet detach {name}` takes the rest away",
+        )
+
+
+def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None:
     with app.locks.hold(NETWORK_LOCK):
         if run is not None:
             # A start that was cut off, a reboot, a jail removed by other hands: from a clean slate.
@@ -102,8 +110,13 @@ def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> Know
         except BaseException as error:
             restore_record(app, before, error)
             raise
+        try:
+            follow(app, others, told=(pot.name,))
+        except BaseException as error:
+            clear_up_failed(app, run, error)
+            restore_record(app, before, error)
+            raise
     _boot(app, before, run, applied, state)
-    return others
 
 
 def make_network(
@@ -211,17 +224,6 @@ def _take_back(app: App, before: Pot, run: Run, error: BaseException) -> None:
     with unhurried(), app.locks.hold(NETWORK_LOCK):
         clear_up_failed(app, run, error)
         restore_record(app, before, error)
-
-
-def clear_up_failed(app: App, run: Run, error: BaseException) -> None:
-    """Take away what there is of a start that failed; what stays is told with the error."""
-    try:
-        with unhurried():
-            clear_up(app, run, app.driver.observe(Query(jails=(run.pot.name,))))
-    except PotnetError as more:
-        if isinstance(error, PotnetError):
-            error.message += f"; {more.message}"
-            error.left_behind = more.left_behind
 
 
 def restore_record(app: App, before: Pot, error: BaseException) -> None:

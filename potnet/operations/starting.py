@@ -48,20 +48,25 @@ def crowded(app: App, bridge: str) -> bool:
 
 def texts_for(app: App, pot: Pot, state: HostState, others: Known) -> dict[str, str]:
     """The files for the jail's etc. others: the pots that it is to know."""
+    resolv_conf = resolver_text(app, pot, state)
+    texts = {} if resolv_conf is None else {"resolv.conf": resolv_conf}
+    return texts | {"hosts": hosts_text(app, pot, others)}
+
+
+def resolver_text(app: App, pot: Pot, state: HostState) -> str | None:
+    """The resolv.conf(5) of a pot; None when it gets none."""
     from potnet.templates import render
 
-    texts = {}
     match pot.resolver.kind:
-        case ResolverKind.INHERIT if RESOLV_CONF in state.texts:
-            texts["resolv.conf"] = state.texts[RESOLV_CONF]
+        case ResolverKind.INHERIT:
+            return state.texts.get(RESOLV_CONF)
         case ResolverKind.CUSTOM:
-            texts["resolv.conf"] = pot.resolver.text or ""
+            return pot.resolver.text or ""
         case ResolverKind.POT:
             domain = (state.hostname or "").partition(".")[2]
             values = {"domain": domain, "nameserver": app.config.dns_address}
-            texts["resolv.conf"] = render(app.config.templates, "resolv.conf.j2", values)
-    texts["hosts"] = hosts_text(app, pot, others)
-    return texts
+            return render(app.config.templates, "resolv.conf.j2", values)
+    return None
 
 
 def run_of(pot: Pot, texts: Mapping[str, str], state: HostState) -> Run:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
 from potnet.host_state import Query
-from potnet.planning.ownership import owned
+from potnet.planning.ownership import cut_off, owned
 from potnet.store import backups
 from potnet.store.store import Store
 from potnet.values import dataclass
@@ -96,8 +96,8 @@ def _up_otherwise(app: App, backup: Store) -> Iterator[str]:
         return
     state = app.driver.observe(Query(jails=None, pot_bridges=True))
     for run in runs:
-        # Of a start without a JID, which was cut off, anything may be there.
-        there = run.jid is None or owned(run, state.jails.get(run.pot.name))
+        # Of a start or stop that was cut off anything may be there.
+        there = cut_off(run) or owned(run, state.jails.get(run.pot.name))
         if there and backup.run(run.pot.name) != run:
             yield f"pot {run.pot.name}"
     for bridge in bridges:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from potnet.actions import Plan, StartJail
 from potnet.apply import Applied, apply, apply_all
+from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import HostState, Query, union
 from potnet.model import Bridge, HookKind, Pot, Run
@@ -139,12 +140,10 @@ def _start(app: App, pots: Sequence[Pot]) -> frozenset[str]:
         for start in starts:
             app.store.put_run(start.run)
         remember_switches(app, plan, state)
-    _carry_out(app, starts, plan)
+    _carry_out(app, starts, plan, others)
     for notice in plan.notices:
         app.notify(notice)
-    names = frozenset(start.run.pot.name for start in starts)
-    follow(app, others, told=names)
-    return names
+    return frozenset(start.run.pot.name for start in starts)
 
 
 def _known(app: App, pots: Iterable[Pot]) -> Known:
@@ -193,17 +192,23 @@ def _planned(
     return starts
 
 
-def _carry_out(app: App, starts: Sequence[_Start], plan: Plan) -> None:
+def _carry_out(app: App, starts: Sequence[_Start], plan: Plan, others: Known) -> None:
     """Apply the plan and record what came of it; when that fails, host and store are as before."""
     applied = Applied(app.driver)
     try:
         applied = apply(plan, app.driver)
         jids = _jids(applied)
+        follow(app, others, told=jids)
         with app.store.transaction():
             for start in starts:
                 app.store.put_run(replace(start.run, jid=jids[start.run.pot.name]))
     except BaseException as error:
         left = (*getattr(error, "left_behind", ()), *applied.roll_back())
+        if not left and isinstance(error, CommandError) and error.killed:
+            # Of what it was at there may be more than its undo knows of.
+            for start in starts:
+                clearing.clear_up_failed(app, start.run, error)
+            left = error.left_behind
         with app.store.transaction():
             for start in starts:
                 if not left:

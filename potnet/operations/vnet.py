@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.actions import Plan
-from potnet.apply import apply, apply_all
+from potnet.apply import apply
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import Query
 from potnet.model import PUBLIC, PUBLIC6, Bridge, Pot
@@ -37,15 +38,26 @@ if TYPE_CHECKING:
 def vnet_start(app: App, bridge: str | None) -> bool:
     """Bring a bridge up, or the public ones of the default stack, to stay; whether anything changed."""
     with app.locks.hold(NETWORK_LOCK):
-        changed = [_bring_up(app, each) for each in _meant(app, bridge)]
-    return any(changed)
+        return _each(app, _bring_up, _meant(app, bridge), "up")
 
 
 def vnet_stop(app: App, bridge: str | None) -> bool:
     """Take a bridge down that no running pot uses; whether anything changed. Raises PotnetError."""
     with app.locks.hold(NETWORK_LOCK):
-        changed = [take_down(app, each) for each in _meant(app, bridge)]
-    return any(changed)
+        return _each(app, _take_down, _meant(app, bridge), "down")
+
+
+def _each(app: App, work: Callable[[App, Bridge], bool], bridges: Sequence[Bridge], word: str) -> bool:
+    """Do something with one bridge after the other; a failure ends it, and what was done before is told."""
+    changed: list[str] = []
+    try:
+        for bridge in bridges:
+            changed += [bridge.name] if work(app, bridge) else []
+    except PotnetError:
+        for name in changed:
+            app.notify(f"bridge {name} is {word}")
+        raise
+    return bool(changed)
 
 
 def _meant(app: App, name: str | None) -> list[Bridge]:
@@ -102,8 +114,20 @@ def _pots_on(app: App, bridge: Bridge) -> list[Pot]:
     return [run.pot for run in runs if run is not None]
 
 
-def take_down(app: App, bridge: Bridge) -> bool:
-    """Take a bridge off the host, when nobody is on it; whether it was there. Raises PotnetError."""
+def _take_down(app: App, bridge: Bridge) -> bool:
+    """Take a bridge off the host, and do not bring it up again; whether it was there. Raises PotnetError."""
+    there, plan = take_off(app, bridge)
+    with app.store.transaction():
+        app.store.update_bridge(replace(bridge, pinned=False))
+        forget_switches(app, plan)
+    return there or bridge.pinned
+
+
+def take_off(app: App, bridge: Bridge) -> tuple[bool, Plan]:
+    """Take a bridge off the host, when nobody is on it. Raises PotnetError.
+
+    Returns whether it was there, and the plan, whose switches the caller forgets.
+    """
     query = Query(
         interfaces=(bridge.interface,),
         members=True,
@@ -123,16 +147,16 @@ def take_down(app: App, bridge: Bridge) -> bool:
     plan = whole = plan_bridge_down(bridge, known, app.config, state) if there or bridge.pinned else Plan()
     if bridge.pinned and not there and not _same_boot(app):
         plan = plan_bridge_down(bridge, replace(known, forwarding_set=frozenset()), app.config, state)
-    failures = apply_all(plan, app.driver)
-    if failures:
+    try:
+        # Nothing is undone: the bridge goes first, or stays with all that it needs; the NAT goes last, and as
+        # long as it is there `_same_boot` knows whose doing the rest is.
+        apply(plan, app.driver)
+    except PotnetError as error:
         raise HostError(
-            f"bridge {bridge.name} is not down" + "".join(f"\n  left behind: {line}" for line in failures),
-            hint="mend what it says and repeat the command",
-        )
-    with app.store.transaction():
-        app.store.update_bridge(replace(bridge, pinned=False))
-        forget_switches(app, whole)
-    return there or bridge.pinned
+            f"bridge {bridge.name} is not down\n  left behind: {error.message}",
+            hint="mend what it says; the same command then does that and what comes after it",
+        ) from error
+    return there, whole
 
 
 def _same_boot(app: App) -> bool:

@@ -10,7 +10,7 @@ from potnet.host_state import AnchorRules, HostState, Interface
 from potnet.model import BRIDGE_GROUP, GROUP, Run, endpoint
 from potnet.planning import packet_filter as pf
 from potnet.planning import uplink, vnet
-from potnet.planning.drift import Drift, Facts, routed, rules_drift, shared_anchors
+from potnet.planning.drift import Drift, Facts, Unfinished, routed, rules_drift, shared_anchors
 from potnet.planning.ownership import complete, owned
 from potnet.planning.prepare import anchor_calls
 from potnet.ruleset import NoRules, Ruleset
@@ -21,6 +21,7 @@ _OF_POT = (pf.pot_anchor, pf.limits_anchor)
 
 def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
     """What was cut off, recorded starts without their jails, jails of pots without recorded starts."""
+    yield from map(_unfinished, facts.unfinished)
     for name in facts.pieces:
         remedy = "repair takes away what there is of it, as destroy would"
         found = "one whose create or destroy was cut off"
@@ -39,6 +40,18 @@ def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
             f"it stays: stop it with what started it, or `jail -r {jail.jid}`", pot=name, repairable=False,
         )  # fmt: skip
         yield Drift(finding)
+
+
+def _unfinished(command: Unfinished) -> Drift:
+    """Of what was copied into a root only whoever has it can tell whether it is whole."""
+    copied = command.verb == "copy-in"
+    options = f" {command.text}" if command.pot is None and command.text else ""
+    finding = Finding(
+        Kind.COMMAND_CUT_OFF, f"a {command.verb}{options} that is complete", "one that was cut off or failed",
+        f"copy it in once more: {', '.join(command.text.splitlines())}" if copied else "repair does the rest",
+        pot=command.pot, repairable=not copied,
+    )  # fmt: skip
+    return Drift(finding)
 
 
 def _not_running(run: Run, state: HostState) -> Drift:

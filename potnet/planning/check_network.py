@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from netaddr import IPAddress
@@ -25,7 +26,7 @@ from potnet.actions import (
 )
 from potnet.config import Config
 from potnet.findings import Finding, Kind
-from potnet.host_state import FileKind, HostState, Interface, InterfaceAddress, JailNetwork, Traits
+from potnet.host_state import FileKind, HostState, Interface, InterfaceAddress, JailNetwork
 from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot, Run
 from potnet.planning import start, vnet
 from potnet.planning.check_uplink import compare_uplink
@@ -197,7 +198,7 @@ def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
         home = run.pot.home.bridge if run.pot.home is not None else None
         yield from rules_drift(anchor, rules, state, run.pot.name, home)
     for run in facts.active:
-        yield from _files(run, state.traits, state)
+        yield from _files(run, facts, state)
 
 
 def _aliases(run: Run, state: HostState) -> Iterator[Drift]:
@@ -349,9 +350,9 @@ def _loopback(run: Run, state: HostState) -> Iterator[Drift]:
         yield Drift(_address_finding(InterfaceAddress(start.LOOPBACK, 8), found, run.pot.name), (step,))
 
 
-def _files(run: Run, traits: Traits, state: HostState) -> Iterator[Drift]:
-    """Nothing is written into the root of a jail that runs: what is missing comes with the next start."""
-    etc = etc_of(run.pot, traits)
+def _files(run: Run, facts: Facts, state: HostState) -> Iterator[Drift]:
+    """What is missing comes with the next start: a file only takes the place of another while a jail runs."""
+    etc = etc_of(run.pot, state.traits)
     for name in run.files:
         path = f"{etc}/{name}"
         kind = state.files.get(path, FileKind.FILE)
@@ -362,3 +363,13 @@ def _files(run: Run, traits: Traits, state: HostState) -> Iterator[Drift]:
                 repairable=False,
             )  # fmt: skip
             yield Drift(finding)
+        elif path in facts.written and state.digests.get(path) != _digest(facts.written[path].text):
+            finding = Finding(
+                Kind.FILE_DIFFERS, f"{path} as potnet writes it", "another text", "repair writes it anew",
+                pot=run.pot.name,
+            )  # fmt: skip
+            yield Drift(finding, facts.written[path].steps)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

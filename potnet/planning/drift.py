@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
 
 from netaddr import IPNetwork
 
@@ -32,15 +32,32 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A file of a running pot's etc as it is to be. steps: put it there in the place of what it is."""
+
+    text: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A command that was begun and never done. pot: of one on a pot. text: what it takes to go on."""
+
+    verb: str
+    pot: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the store knows, as far as a host is to be compared with it.
 
     runs: the recorded starts. active: those of them that are complete and have their jail. bridges: all.
     site6: the site's own IPv6 prefix.
     external: the external interface. others: pots without a recorded start of whose names there are jails or
-    anchors. pieces: pots of which a create or destroy was cut off. held: exports whose host port a listener
-    has. lost: leases of pots that are not there. forwarding_set: the families whose forwarding potnet has
-    switched on. router_kept: as of `Vnet`.
+    anchors. pieces: pots of which a create or destroy was cut off. unfinished: other commands that were.
+    written: by path. held: exports whose host port a listener has. lost: leases of pots that are not there.
+    forwarding_set: the families whose forwarding potnet has switched on. router_kept: as of `Vnet`.
     """
 
     config: Config
@@ -51,6 +68,8 @@ class Facts:
     active: tuple[Run, ...] = ()
     others: frozenset[str] = frozenset()
     pieces: tuple[str, ...] = ()
+    unfinished: tuple[Unfinished, ...] = ()
+    written: Mapping[str, Written] = field(default_factory=dict)
     held: tuple[tuple[str, Export, Listener], ...] = ()
     lost: tuple[Lease, ...] = ()
     forwarding_set: frozenset[int] = frozenset()

@@ -76,8 +76,8 @@ def _install(pot: Pot, etc: str, name: str, text: str, state: HostState) -> tupl
     return tuple(steps)
 
 
-def replace_hosts(pot: Pot, text: str, directory: str, traits: Traits) -> tuple[Step, ...]:
-    """The steps that give a running pot another hosts file, if it still has one.
+def replace_file(pot: Pot, name: str, text: str, directory: str, traits: Traits) -> tuple[Step, ...]:
+    """The steps that give a running pot another one of its files, if it still has that.
 
     directory: on the host, out of the jail's reach; it need not be there yet. The file is made there and
     takes the other's place by rename, whatever the jail may be doing to its etc.
@@ -87,12 +87,12 @@ def replace_hosts(pot: Pot, text: str, directory: str, traits: Traits) -> tuple[
         return ()
     if traits.etc is not None:
         # No jail writes there; it is bound over the pot's own (ip-netns(8)), and must stay the same file.
-        return (Step(WriteFile(f"{etc}/hosts", text)),)
-    fresh = f"{pot.name}.hosts.potnet-new"
+        return (Step(WriteFile(f"{etc}/{name}", text)),)
+    fresh = f"{pot.name}.{name}.potnet-new"
     return (
         *(() if pot.root_made else (Step(MakeDirectory(directory)),)),
         Step(WriteFile(f"{directory}/{fresh}", text)),
-        Step(ReplaceFile(etc, "hosts", f"{directory}/{fresh}")),
+        Step(ReplaceFile(etc, name, f"{directory}/{fresh}")),
         Step(RemoveFile(directory, fresh), None, "where it took nothing's place"),
     )
 

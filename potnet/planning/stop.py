@@ -28,10 +28,14 @@ def plan_stop(
     vnet: Vnet,
     config: Config,
     state: HostState,
+    idle: bool = False,
 ) -> Plan:
-    """All steps from a running, or half started, pot to a stopped one. `run`: as it was started."""
+    """All steps from a running, or half started, pot to a stopped one. `run`: as it was started.
+
+    idle: nothing runs in its jail, though that is there.
+    """
     steps = [*_exports(run, bridges, config), *_jail(run, state), *_epairs(run, state)]
-    if not (run.attached and owned(run, state.jails.get(run.pot.name))):
+    if idle or not (run.attached and owned(run, state.jails.get(run.pot.name))):
         # Nothing is written into a root while something may run in it.
         steps += resolver.give_back(run, state)
     steps += _bridges(run, bridges, vnet, config, state)

@@ -222,6 +222,11 @@ class Store(Pots):
         with self.transaction():
             self.change("INSERT OR REPLACE INTO remembered (key, value) VALUES (?, ?)", key, value)
 
+    def remembered_below(self, beginning: str) -> tuple[tuple[str, str], ...]:
+        """The keys that begin so, in their order, with their values."""
+        sql = "SELECT key, value FROM remembered WHERE substr(key, 1, ?) = ? ORDER BY key"
+        return tuple((key, value) for key, value in self.rows(sql, len(beginning), beginning))
+
     def forget(self, key: str) -> None:
         """Drop a value; one that is not kept is no error."""
         with self.transaction():

@@ -292,6 +292,10 @@ class Sandbox:
         return found
 
 
+#: Commands whose code is an answer.
+FINDING = {"check", "repair", "ip4check", "ip6check"}
+
+
 def hold(said: Said, arguments: Sequence[str], raw: bool = False, silent: bool = False) -> None:
     """What must hold of whatever a command said. raw: it is a jail's own, or for a shell to read."""
     shown = [word[:80] for word in arguments]
@@ -299,8 +303,8 @@ def hold(said: Said, arguments: Sequence[str], raw: bool = False, silent: bool =
     assert "Traceback" not in said.err, (shown, said.err)
     assert "internal error" not in said.err, (shown, said.err)
     assert "fault in potnet" not in said.err, (shown, said.err)
-    # These two end with 1 for what they found, too.
-    if said.code and not raw and not {"check", "repair"} & set(arguments) and not (silent and not said.err):
+    # These end with 1 for what they found, too.
+    if said.code and not raw and not FINDING & set(arguments) and not (silent and not said.err):
         assert said.err.startswith("potnet: "), (shown, said.err)
     for text in () if raw else (said.out, said.err):
         strange = {c for c in text if not c.isprintable() and c not in "\n\t"}

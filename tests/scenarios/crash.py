@@ -25,6 +25,7 @@ from world import World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
+from potnet.operations.check import check
 from potnet.store.database import Database
 
 #: What a process that was stopped dead exits with, as one that was killed.
@@ -123,6 +124,10 @@ class Bench:
         """Do something in the world, up to a point, or with a fault, if one is given."""
         found = in_child(lambda: _counted(self._world, work, stop_at, bare, fault))
         return Ran(died=True) if found is None else found
+
+    def findings(self) -> list[str]:
+        """What check tells."""
+        return in_child(lambda: [str(each.kind) for each in World(self._world).do(check, (), None)])
 
     def state(self) -> dict[str, Any]:
         """All of host and store."""

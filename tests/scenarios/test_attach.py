@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from world import World
+from world import Faulty, World
 
 from potnet.errors import PotnetError, StoreError
 from potnet.executors.base import Command
@@ -203,3 +203,22 @@ def test_a_network_that_cannot_be_recorded_is_taken_back(
     monkeypatch.undo()
     with world.app() as app:
         assert attach(app, "web", None, created=False).changed
+
+
+def test_start_says_how_to_go_on_with_a_network_that_is_there_in_part(exported: World) -> None:
+    world = exported
+    _make(world)
+    with world.app() as app:
+        attach(app, "web", None, created=False)
+    world.executor = Faulty(world.host, fail_at=1)
+    with world.app() as app, pytest.raises(PotnetError, match="left behind"):
+        detach(app, ("web",))
+    world.executor = Faulty(world.host)
+    before = world.snapshot()
+    with world.app() as app, pytest.raises(PotnetError, match="only part of the network") as caught:
+        start(app, ["web"])
+    assert "potnet attach web" in str(caught.value.hint)
+    assert world.snapshot() == before
+    with world.app() as app:
+        assert attach(app, "web", None, created=False).changed
+        assert app.store.run("web").stopping is False

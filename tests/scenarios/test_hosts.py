@@ -113,12 +113,15 @@ def test_an_address_of_now_is_told_when_it_is_in_use(world: World) -> None:
     assert known(world, "kettle") == ["10.192.0.18 kettle", "10.192.0.25 pan"]
 
 
-def test_a_destroyed_pot_is_forgotten_at_the_next_start_or_stop(world: World) -> None:
+def test_a_destroyed_pot_is_forgotten_at_once(world: World) -> None:
     kitchen(world, "kettle", "pan", "lid")
     world.do(start, ["kettle", "lid"])
     world.do(destroy_pot, "pan")
+    assert known(world, "kettle") == known(world, "lid") == ["10.192.0.18 kettle", "10.192.0.20 lid"]
     world.do(stop, ["lid"])
-    assert known(world, "kettle") == ["10.192.0.18 kettle", "10.192.0.20 lid"]
+    world.do(destroy_pot, "lid")
+    assert known(world, "kettle") == ["10.192.0.18 kettle"]
+    assert not staged(world)
 
 
 #: What a jail may make of its etc, as a change to that and the file in it.

@@ -139,6 +139,12 @@ MENDED = {
             "interface-down stew public epair1b",
         ],
     ),
+    "a hosts file of another text": (
+        ("cp /opt/potnet/jails/spoon/m/etc/hosts /opt/potnet/jails/stew/m/etc/hosts",), ["file-differs stew"],
+    ),
+    "a resolver of the pot's own": (
+        ("cp /etc/pf.conf /opt/potnet/jails/lid/m/etc/resolv.conf",), ["file-differs lid"],
+    ),
     "an alias taken": (("ifconfig em0 inet 192.168.178.200 -alias",), ["address-missing lid em0"]),
     "an alias of IPv6 taken": (("ifconfig em0 inet6 2001:db8:7::200 -alias",), ["address-missing lid em0"]),
     "an epair left over": (

@@ -15,7 +15,8 @@ from potnet.errors import PotnetError, UsageError
 from potnet.model import HookKind
 from potnet.operations.create import CreateRequest, create
 from potnet.operations.destroy import destroy_pot
-from potnet.operations.settings import copy_in, set_hook, set_options
+from potnet.operations.hooks import set_hook
+from potnet.operations.settings import copy_in, set_options
 from potnet.operations.start import start
 from potnet.operations.stop import stop
 

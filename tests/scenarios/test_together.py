@@ -7,9 +7,10 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from world import Faulty, World, both_hosts
+from world import HANG, Faulty, World, both_hosts
 
 from potnet.errors import PotnetError
+from potnet.executors.base import Command, CommandResult
 from potnet.locks import Locks
 from potnet.operations.common import pot_lock
 from potnet.operations.export_ports import export_ports
@@ -175,3 +176,31 @@ def test_one_that_another_command_works_on_is_waited_for_alone(world: World) -> 
     world.do(start, NAMES)
     other.join()
     assert sorted(world.jails()) == NAMES
+
+
+def test_what_a_killed_command_leaves_of_one_is_taken_away_with_the_others(world: World) -> None:
+    for name in NAMES:
+        world.create(name, "public-bridge")
+        (world.host.tree / f"opt/potnet/jails/{name}/m/dev").mkdir()
+    world.do(start, ["wok"])
+    before, records = world.snapshot(), world.records()
+
+    class Killed(Faulty):
+        """jail(8) is killed when it has mounted what it had to, and takes nothing back."""
+
+        def run(self, command: Command) -> CommandResult:
+            if command.argv[0] != "jail" or command.argv[-2:] != ("-c", "pan"):
+                return super().run(command)
+            self.inner.mount("/opt/potnet/jails/pan/m/dev")  # type: ignore[attr-defined]
+            return HANG
+
+    world.executor = Killed(world.host)
+    with pytest.raises(PotnetError, match=r"cannot start pan: .*no answer"):
+        world.do(start, ["pan"])
+    assert (world.snapshot(), world.records()) == (before, records)
+    with pytest.raises(PotnetError, match=r"cannot start pan: .*no answer"):
+        world.do(start, NAMES)
+    assert "/opt/potnet/jails/pan/m/dev" not in world.host.mounts()
+    world.executor = Faulty(world.host)
+    world.do(stop, ["casserole", "lid"])
+    assert world.snapshot() == before

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from potnet import config as configuration
+from potnet import installation
 from potnet.app import App, with_anchors_in_force
 from potnet.config import Config
 from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor
@@ -113,6 +114,7 @@ class World:
                 notify=self.notices.append,
                 locks=Locks(self.directory / "state" / "locks", self.config.lock_wait),
                 make_executor=lambda: self.executor,
+                find_installation=lambda: installation.find(None, str(self.directory / "usr/bin")),
             )
 
     def do(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

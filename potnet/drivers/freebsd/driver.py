@@ -23,7 +23,7 @@ from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse import redirected_states
 from potnet.drivers.freebsd.render import Render, Renderer
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
-from potnet.file_actions import RemoveFile, RemoveTree, ReplaceFile, RestoreFile, Unmount
+from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree, ReplaceFile, RestoreFile, Unmount
 from potnet.findings import Condition
 from potnet.host_state import ActiveRedirection, AnchorRules, ExportTraffic, HostState, Query, Traits, Usage
 from potnet.ruleset import NoRules, Redirections, Ruleset
@@ -134,7 +134,7 @@ def _succeeded(action: Action, result: CommandResult) -> bool:
         return False
     if isinstance(action, RunInJail) and action.tolerant:
         return True
-    if isinstance(action, (RemoveFile, ReplaceFile, RestoreFile)):
+    if isinstance(action, (RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile)):
         # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
         return all("No such file" in line for line in result.err.splitlines())
     if isinstance(action, SolicitRouter):

@@ -7,6 +7,7 @@ from netaddr import IPAddress
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse
 from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER
+from potnet.drivers.posix import digesting
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
@@ -57,6 +58,7 @@ class Observer:
             own_addresses=self._own_addresses(query.own_addresses),
             files={**self._directories(query.directories), **self._files(query.files)},
             texts=self._each(query.texts, "cat"),
+            digests=self._digests(query.digests),
             boot_variables=self._each(query.boot_variables, "sysrc", "-n"),
             jail_interfaces=self._jail_interfaces(query.jail_interfaces),
             hostname=self._out("hostname").strip() if query.hostname else None,
@@ -288,6 +290,15 @@ class Observer:
     def _directories(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         found = {path: self._run("test", "-d", path).code == 0 for path in paths}
         return {path: FileKind.DIRECTORY if there else FileKind.ABSENT for path, there in found.items()}
+
+    def _digests(self, paths: tuple[str, ...]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for argv in digesting(paths, "sha256"):
+            result = self._run(*argv)
+            if not all(any(words in line for words in _NO_FILE) for line in result.err.splitlines()):
+                raise CommandError(Command(argv, changes_host=False), result)
+            found |= parse.digests(result.out)
+        return found
 
     def _files(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         if not paths:

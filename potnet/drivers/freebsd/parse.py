@@ -356,6 +356,13 @@ def file_kinds(text: str) -> dict[str, FileKind]:
     return kinds
 
 
+@reads("sha256")
+def digests(text: str) -> dict[str, str]:
+    """What sha256(1) prints of files: ``SHA256 (PATH) = DIGEST``."""
+    found = (re.fullmatch(r"SHA256 \((.*)\) = ([0-9a-f]{64})", line) for line in text.splitlines())
+    return {match[1]: match[2] for match in found if match}
+
+
 @reads("mount")
 def mount_points(text: str) -> tuple[str, ...]:
     """The mount points of mount(8), ``DEVICE on POINT (TYPE, …)``."""

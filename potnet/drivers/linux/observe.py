@@ -24,6 +24,7 @@ from potnet.drivers.linux.names import (
     setting6,
     uplinked,
 )
+from potnet.drivers.posix import digesting
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
@@ -109,6 +110,7 @@ class Observer:
             own_addresses=self._own_addresses(query.own_addresses) if query.own_addresses else frozenset(),
             files={**self._directories(query.directories), **self._files(query.files)},
             texts=self._texts(query.texts),
+            digests=self._digests(query.digests),
             jail_interfaces=self._jail_interfaces(query.jail_interfaces),
             hostname=self._out("uname", "-n").strip() if query.hostname else None,
             nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
@@ -349,6 +351,15 @@ class Observer:
     def _directories(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         found = {path: self.run("test", "-d", path).code == 0 for path in paths}
         return {path: FileKind.DIRECTORY if there else FileKind.ABSENT for path, there in found.items()}
+
+    def _digests(self, paths: tuple[str, ...]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for argv in digesting(paths, "sha256sum"):
+            result = self.run(*argv)
+            if not all(any(words in line for words in _NO_FILE) for line in result.err.splitlines()):
+                raise CommandError(Command(argv, changes_host=False), result)
+            found |= parse.digests(result.out)
+        return found
 
     def _files(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         if not paths:

@@ -222,6 +222,13 @@ def file_kinds(text: str) -> dict[str, FileKind]:
     return {path: _KINDS.get(kind, FileKind.OTHER) for kind, _, path in pairs}
 
 
+@reads("sha256sum")
+def digests(text: str) -> dict[str, str]:
+    """What sha256sum(1) prints of files: ``DIGEST  PATH``."""
+    found = (re.fullmatch(r"([0-9a-f]{64})  (.*)", line) for line in text.splitlines())
+    return {match[2]: match[1] for match in found if match}
+
+
 @reads("stat")
 def inodes(text: str) -> dict[str, int]:
     """Names by inode, from lines of an inode and a name."""

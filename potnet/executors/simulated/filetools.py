@@ -276,11 +276,11 @@ def human(size: int) -> str:
 
 
 def sha256(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """sha256 -q FILE | sha256 -c DIGEST FILE (code 2 when it is another)."""
+    """sha256 [-q] FILE | sha256 -c DIGEST FILE (code 2 when it is another)."""
     import hashlib
 
     match argv[1:]:
-        case ["-q", path]:
+        case ["-q", path] | [path]:
             wanted = None
         case ["-c", wanted, path]:
             pass
@@ -291,7 +291,7 @@ def sha256(world: World, argv: list[str], _: Stdin) -> CommandResult:
     except OSError as error:
         raise ToolError(f"sha256: {path}: {why(error)}") from None
     if wanted is None:
-        return CommandResult(0, f"{digest}\n")
+        return CommandResult(0, f"{digest}\n" if argv[1] == "-q" else f"SHA256 ({path}) = {digest}\n")
     same = wanted.lower() == digest
     return CommandResult(0 if same else 2, f"SHA256 ({path}) = {digest}{'' if same else ' [ Failed ]'}\n")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import stat
 from pathlib import Path
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated.filetools import FileTool, Stdin, refuse_mount, rename, why
+from potnet.executors.simulated.filetools import FileTool, Stdin, refuse_mount, rename, sha256, why
 from potnet.executors.simulated.world import ToolError, World, unknown
 
 _LETTERS = {"f": stat.S_IFREG, "d": stat.S_IFDIR, "l": stat.S_IFLNK, "p": stat.S_IFIFO, "s": stat.S_IFSOCK}
@@ -51,13 +52,18 @@ def _remove(world: World, real: Path, shown: str, errors: list[str]) -> None:
 
 
 def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """find -P DIR -mindepth 1 -maxdepth 1 -name NAME [-type …] ACTION.
+    """find -P DIR … -mindepth 1 -maxdepth 1 -name NAME [-type …] ACTION, find DIR -maxdepth 0 -empty -delete.
 
-    ACTION: -delete | -execdir [/bin/]mv -h {}|PATH NAME ;
+    ACTION: -exec sha256 {} + | -delete | -execdir [/bin/]mv -h {}|PATH NAME ;
     """
     match argv[1:]:
+        case ["-P", *tops, "-mindepth", "1", "-maxdepth", "1", "-name", name, "-type", "f", "-size", size,
+              "-exec", "sha256", "{}", "+"] if re.fullmatch("-[0-9]+c", size):  # fmt: skip
+            return _digests(world, tops, name, int(size[1:-1]))
         case ["-P", top, "-mindepth", "1", "-maxdepth", "1", "-name", pattern, *rest]:
             pass
+        case [top, "-maxdepth", "0", "-empty", "-delete"]:
+            return _remove_empty(world, top)
         case other:
             raise unknown(f"find {' '.join(other)}")
     types, rest = _types(rest)
@@ -85,6 +91,37 @@ def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
             source = here + entry.name if action[0] == "{}" else action[0]
             err += rename(world, source, here + action[1], nofollow=True).err
     return CommandResult(0, out, err)
+
+
+def _digests(world: World, tops: list[str], name: str, size: int) -> CommandResult:
+    out, err = "", ""
+    for top in tops:
+        try:
+            real = world.tree.resolve(top, follow=top.endswith("/"))
+            if not stat.S_ISDIR(real.lstat().st_mode):
+                continue
+            status = (real / name).lstat() if os.path.lexists(real / name) else None
+        except OSError as error:
+            err += f"find: {top}: {why(error)}\n"
+            continue
+        if status is not None and stat.S_ISREG(status.st_mode) and status.st_size < size:
+            out += sha256(world, ["sha256", f"{top.rstrip('/')}/{name}"], None).out
+    return CommandResult(1 if err else 0, out, err)
+
+
+def _remove_empty(world: World, path: str) -> CommandResult:
+    """A directory, or a file without content."""
+    world.state.changing()
+    try:
+        real = world.tree.resolve(path, follow=False)
+        status = real.lstat()
+    except OSError as error:
+        raise ToolError(f"find: {path}: {why(error)}") from None
+    if stat.S_ISDIR(status.st_mode):
+        empty = not any(real.iterdir())
+    else:
+        empty = stat.S_ISREG(status.st_mode) and status.st_size == 0
+    return CommandResult(0, "", _delete(world, real, str(Path(path).parent)) if empty else "")
 
 
 def _types(words: list[str]) -> tuple[set[int], list[str]]:

@@ -1,0 +1,336 @@
+"""What changes something: each command with the world that it is given in, and what takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crash import Work
+from made_up import MadeUp
+from test_life import KINDS, prepare
+from world import World
+
+from potnet.executors.base import Command
+from potnet.model import PUBLIC, HookKind
+from potnet.operations.attach import attach, detach
+from potnet.operations.bridges import create_private_bridge
+from potnet.operations.destroy import destroy_bridge, destroy_pot
+from potnet.operations.export_ports import export_ports
+from potnet.operations.hooks import set_hook
+from potnet.operations.importing import import_pots
+from potnet.operations.init import init
+from potnet.operations.settings import copy_in, set_options
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+from potnet.operations.vnet import vnet_start, vnet_stop
+
+NAME = "casserole"
+ETC = f"/opt/potnet/jails/{NAME}/m/etc"
+NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, the world that it is given in, and the command that takes it back.
+
+    halves: of a command on two things, the same on one. stays: what may stay of a command that was taken
+    back, as `difference` names it. told: what repair may say that it cannot mend.
+    """
+
+    name: str
+    prepare: Work
+    command: Work
+    opposite: Work | None = None
+    halves: tuple[Work, ...] = ()
+    stays: tuple[str, ...] = ()
+    told: str | None = None
+    bare: bool = False
+
+
+def doing(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Work:
+    return lambda world: world.do(operation, *args, **kwargs)
+
+
+def creating(kind: str, stack: str, name: str = NAME, **more: Any) -> Work:
+    bridge = "stove" if kind == "private-bridge" else None
+    return lambda world: world.create(name, kind, stack, bridge=bridge, **more)
+
+
+def used(world: World) -> None:
+    """A host on which there was a pot: networks are known, a release is in the cache; forwarding is off."""
+    world.host.run(Command(("sysctl", "net.inet.ip.forwarding=0")))
+    world.do(create_private_bridge, "stove", 4)
+    world.create(NAME, "public-bridge", "dual", base="12.2")
+    world.do(start, [NAME])
+    world.do(stop, [NAME])
+    world.do(destroy_pot, NAME)
+
+
+def one_pot(kind: str, stack: str, running: bool = False, beside: bool = False) -> Work:
+    """A pot whose ports are chosen. beside: with another one, that runs on the same bridge."""
+
+    def work(world: World) -> None:
+        used(world)
+        prepare(world, kind, stack, base="12.2")
+        if beside:
+            creating(kind, stack, "ragout", base="12.2")(world)
+            world.do(start, ["ragout"])
+        world.do(start, [NAME])
+        if not running:
+            world.do(stop, [NAME])
+
+    return work
+
+
+def hooked(running: bool) -> Work:
+    """A pot with all hooks."""
+
+    def work(world: World) -> None:
+        one_pot("public-bridge", "ipv4")(world)
+        world.do(set_hook, NAME, {kind: script(world) for kind in HookKind})
+        if running:
+            world.do(start, [NAME])
+
+    return work
+
+
+def needing(running: bool) -> Work:
+    """A pot that has another one for its resolver."""
+
+    def work(world: World) -> None:
+        used(world)
+        world.create("dns", "public-bridge")
+        world.create(NAME, "public-bridge", resolver="pot")
+        if running:
+            world.do(start, [NAME])
+
+    return work
+
+
+def script(world: World, text: str = "") -> Path:
+    path = world.directory / "hook"
+    path.write_text(f"#!/bin/sh\n{text}")
+    return path
+
+
+def cases() -> Iterator[Case]:
+    begin, end = doing(start, [NAME]), doing(stop, [NAME])
+    for kind, stack in KINDS:
+        create, destroy = creating(kind, stack, base="12.2"), doing(destroy_pot, NAME)
+        yield Case(f"create {kind} {stack}", used, create, destroy)
+        yield Case(f"destroy {kind} {stack}", one_pot(kind, stack), destroy, create)
+        for beside in (False, True) if "bridge" in kind else (False,):
+            named = f"{kind} {stack}" + (" beside another" if beside else "")
+            yield Case(f"start {named}", one_pot(kind, stack, beside=beside), begin, end)
+            yield Case(f"stop {named}", one_pot(kind, stack, beside=beside, running=True), end, begin)
+    yield Case("start with hooks", hooked(False), begin, end)
+    yield Case("stop with hooks", hooked(True), end, begin)
+    both, dns = doing(stop, [NAME, "dns"]), doing(start, ["dns"])
+    yield Case("start with a resolver", needing(False), begin, both, halves=(dns,))
+    halves = tuple(doing(stop, [name]) for name in (NAME, "dns"))
+    yield Case("stop with a resolver", needing(True), both, begin, halves=halves)
+    yield from _creating()
+    yield from _changing()
+    yield from _with_files()
+    yield from _from_elsewhere()
+    yield from _bridges()
+    yield from _preparing()
+
+
+def _creating() -> Iterator[Case]:
+    plain = lambda world: None  # noqa: E731
+    yield Case(
+        "create on an untouched host",
+        plain,
+        creating("public-bridge", "dual", base="12.2"),
+        # The folders and networks that all pots share.
+        stays=("/host/files//opt", "/store", "/kept"),
+    )
+    yield Case(
+        "create with a release to fetch",
+        without_release,
+        creating("public-bridge", "dual", base="12.2"),
+        doing(destroy_pot, NAME),
+        stays=("/host/files//opt/potnet/cache",),
+    )
+    yield Case("create without a name", used, once, doing(destroy_pot, "pot1"))
+
+    def given(world: World) -> None:
+        used(world)
+        (world.directory / "own").mkdir()
+
+    yield Case(
+        "create with a root",
+        given,
+        lambda world: world.create(NAME, path=str(world.directory / "own")),
+        doing(destroy_pot, NAME),
+    )
+    yield Case(
+        "first start",
+        lambda world: prepare(world, "public-bridge", "ipv4", base="12.2"),
+        doing(start, [NAME]),
+        doing(stop, [NAME]),
+        # A port that was chosen, and what is remembered of things that pots share.
+        stays=("/store/export", "/store/remembered"),
+    )
+
+
+def once(world: World) -> None:
+    """Create a pot without a name, unless that is done."""
+    if not [pot for pot in world.records()["pots"] if pot.whole]:
+        world.create(None, "public-bridge", base="12.2")
+
+
+def _changing() -> Iterator[Case]:
+    for kind in ("public-bridge", "private-bridge"):
+        for running in (False, True):
+            yield Case(
+                f"export-ports {kind} {'running' if running else 'stopped'}",
+                one_pot(kind, "ipv4", running=running),
+                doing(export_ports, NAME, ["80:30080", "443:30443", "8080"], False),
+                doing(export_ports, NAME, ["80:30080", "udp:53"], False),
+            )
+            yield Case(
+                f"set -i {kind} {'running' if running else 'stopped'}",
+                one_pot(kind, "ipv4", running=running),
+                doing(set_options, NAME, **NOTHING | {"addresses": ("10.192.0.13",)}),
+            ) if kind == "private-bridge" else Case(
+                f"set {'running' if running else 'stopped'}",
+                one_pot(kind, "ipv4", running=running),
+                doing(set_options, NAME, **NOTHING | {"boot": True, "hostname": "pan.example"}),
+                doing(set_options, NAME, **NOTHING | {"boot": False, "hostname": NAME}),
+            )
+
+
+def _with_files() -> Iterator[Case]:
+    def hook(world: World, *kinds: HookKind, text: str = "") -> None:
+        world.do(set_hook, NAME, {kind: script(world, text) for kind in kinds})
+
+    def given(world: World) -> None:
+        used(world)
+        (world.directory / "own").mkdir()
+        world.create(NAME, path=str(world.directory / "own"))
+
+    one = one_pot("public-bridge", "ipv4")
+    two = (HookKind.PRESTART, HookKind.POSTSTOP)
+    yield Case("set-hook", one, lambda world: hook(world, HookKind.PRESTART))
+    yield Case("set-hook of a pot with its own root", given, lambda world: hook(world, HookKind.PRESTART))
+    yield Case("set-hook again", hooked(False), lambda world: hook(world, *two, text="true\n"))
+    yield Case(
+        "copy-in",
+        one_pot("inherit", "ipv4"),
+        lambda world: world.do(copy_in, NAME, script(world), "/root/hook"),
+        stays=("/host/files//opt/potnet/jails/casserole/m/root/hook", "/store/remembered"),
+        told="left: command-cut-off casserole",
+    )
+
+
+def _from_elsewhere() -> Iterator[Case]:
+    """Pots of pot's, and jails of other managers'."""
+    yield Case("import", installed, doing(import_pots, [], True))
+    for kind, stack in (("public-bridge", "dual"), ("private-bridge", "ipv4")):
+        for created in (False, True):
+            begin, end = doing(attach, NAME, None, created), doing(detach, [NAME])
+            name = f"{kind} {stack}{' --created' if created else ''}"
+            # Nothing is written into the root of a jail that runs.
+            more = {"stays": (f"/host/files/{ETC}",) if created else (), "told": f"left: jail-foreign {NAME}"}
+            yield Case(f"attach {name}", lent(kind, stack), begin, end, **more)
+            yield Case(f"detach {name}", lent(kind, stack, created), end, begin, **more)
+
+
+def installed(world: World) -> None:
+    """A host with pots of pot's, one of which runs."""
+    used(world)
+    made = MadeUp.at(world.directory)
+    made.bridge("oven", "10.192.0.32/28", "10.192.0.40")
+    made.private("pan", "10.192.0.43", "oven", "pot.attr.localhost-tunnel=YES", "pot.export.ports=80:30080")
+    made.public("web", "10.192.0.50", "pot.stack=dual")
+    made.pot("host", "network_type=inherit", "vnet=false", "pot.stack=dual", "pot.dns=off")
+    made.pot("layers", "network_type=inherit", "pot.type=multi", "pot.level=1")
+    root = made.root / "jails/host/m"
+    world.do_there("test", "-d", str(root))
+    world.do_there("jail", "-c", "name=host", f"path={root}", "persist", "ip4=inherit", "ip6=inherit")
+
+
+def lent(kind: str, stack: str, created: bool | None = None) -> Work:
+    """A pot whose jail another manager has made. created: as of an attach that was done."""
+
+    def work(world: World) -> None:
+        one_pot(kind, stack)(world)
+        with world.app() as app:
+            root = app.store.pot(NAME).root
+        world.do_there("jail", "-c", f"name={NAME}", f"path={root}", "persist", "vnet")
+        world.do_there("ifconfig", "-j", NAME, "lo0", "inet", "127.0.0.1/8")
+        if created is not None:
+            world.do(attach, NAME, None, created)
+
+    return work
+
+
+def without_release(world: World) -> None:
+    """A host on which there was a pot, with an empty cache."""
+    used(world)
+    world.do_there("rm", "-rf", world.config.cache)
+
+
+def _bridges() -> Iterator[Case]:
+    def named(world: World) -> None:
+        used(world)
+        world.do(create_private_bridge, "grill", 2)
+
+    make, drop = doing(create_private_bridge, "grill", 2), doing(destroy_bridge, "grill")
+    yield Case("create-private-bridge", used, make, drop)
+    yield Case("destroy bridge", named, drop, make)
+    up, down = doing(vnet_start, "grill"), doing(vnet_stop, "grill")
+
+    def pinned(world: World) -> None:
+        named(world)
+        world.do(vnet_start, "grill")
+
+    yield Case("vnet-start private", named, up, down)
+    yield Case("vnet-stop private", pinned, down, up)
+    yield Case("destroy bridge that is up", pinned, drop)
+    for stack in ("ipv4", "ipv6", "dual"):
+        yield from _public(stack)
+    yield Case(
+        "vnet-start beside a pot",
+        one_pot("public-bridge", "ipv4", running=True),
+        doing(vnet_start, None),
+    )
+
+
+def _public(stack: str) -> Iterator[Case]:
+    def configured(world: World) -> None:
+        used(world)
+        world.configure(f'[network]\nstack = "{stack}"\n')
+
+    def upped(world: World) -> None:
+        configured(world)
+        world.do(vnet_start, None)
+
+    def told(operation: Callable[..., Any], bridge: str | None = None) -> Work:
+        def work(world: World) -> None:
+            world.configure(f'[network]\nstack = "{stack}"\n')
+            world.do(operation, bridge)
+
+        return work
+
+    for operation, back, world in ((vnet_start, vnet_stop, configured), (vnet_stop, vnet_start, upped)):
+        name = operation.__name__.replace("_", "-")
+        halves = (told(operation, PUBLIC),) if stack == "dual" else ()
+        yield Case(f"{name} {stack}", world, told(operation), told(back), halves=halves)
+
+
+def _preparing() -> Iterator[Case]:
+    def with_rules(world: World) -> None:
+        (world.host.tree / "etc/pf.conf").write_text("pass\n")
+        assert world.records()["pots"] == ()
+
+    for apply_now, loopback in ((False, False), (True, False), (True, True)):
+        flags = " --apply" * apply_now + " --loopback" * loopback
+        yield Case(f"init{flags}", with_rules, doing(init, apply_now, loopback), bare=True)
+
+
+CASES = tuple(cases())
