@@ -15,7 +15,7 @@ LAYERS = (
     ("errors", "interrupts", "values"),
     ("model",),
     ("spans",),
-    ("installation", "ruleset", "config_values", "config_files", "trust"),
+    ("hostfwd", "installation", "ruleset", "config_values", "config_files", "trust"),
     ("host_state", "findings", "config_pot", "file_actions"),
     ("rootless",),
     ("actions", "templates", "config", "executors.base"),

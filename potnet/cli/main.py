@@ -43,6 +43,7 @@ COMMANDS = {
     "store": "store:store",
     "check": "check:check",
     "repair": "check:repair",
+    "serve": "serve:serve",
     "doctor": "doctor:doctor",
     "config": "configuration:config",
     "import": "importing:import_",

@@ -154,6 +154,15 @@ class Allocator(Database):
             )
         return tuple(Lease(network, net.address(ranges.number(stored)), pot) for stored, pot in found)
 
+    def holder(self, address: IPAddress) -> str | None:
+        """The pot that has an address in any network; None when nobody does."""
+        found = self.rows(
+            "SELECT network.cidr, lease.pot FROM network JOIN lease ON lease.network = network.name"
+            " WHERE lease.address = ?",
+            ranges.key(int(address)),
+        )
+        return next((pot for cidr, pot in found if address in IPNetwork(cidr)), None)
+
     def counts(self, network: str) -> tuple[int, int]:
         """Errors: no such network. Counts rows, so its cost grows with the leases."""
         with self.snapshot():

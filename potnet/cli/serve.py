@@ -1,0 +1,137 @@
+"""`potnet serve`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from potnet.cli.options import POT, Command, Options, opened
+from potnet.errors import PotnetError, UsageError, printable
+from potnet.interrupts import waiting
+
+if TYPE_CHECKING:
+    from potnet.operations.serve import Numbers
+
+#: Seconds that a client may take over its request, so that nobody keeps the others waiting.
+PATIENCE = 5.0
+
+
+@click.command(cls=Command)
+@click.option(
+    "--socket", "path", type=click.Path(path_type=Path), metavar="PATH", required=True,
+    help="Where to listen.",
+)  # fmt: skip
+@click.option("-p", "--pot", "name", type=POT, help="The pot that is meant where a request names no address.")
+@click.pass_obj
+def serve(options: Options, path: Path, name: str | None) -> None:
+    """Take exports by the requests of slirp4netns's API socket, until a signal ends it.
+
+    add_hostfwd, list_hostfwd and remove_hostfwd are export-ports --add, show and export-ports --remove. The
+    socket is its user's own.
+    """
+    from potnet.operations.common import require_pot
+    from potnet.operations.serve import Numbers
+
+    if options.dry_run:
+        raise UsageError("serve has no dry run", hint="what a request does, `export-ports -n --add` shows")
+    with opened(options, changes_host=True) as app:
+        if name is not None:
+            require_pot(app, name)
+    # Other commands end before there is anything to collect.
+    gc.enable()
+    numbers = Numbers()
+    with _listening(path) as listener:
+        if not options.quiet:
+            click.echo(f"listening on {printable(str(path))}", err=True)
+        while (client := _accepted(listener)) is not None:
+            with client:
+                _serve(options, client, numbers, name)
+
+
+def _accepted(listener: socket.socket) -> socket.socket | None:
+    """The next client; None when a signal came while there was none."""
+    try:
+        with waiting():
+            return listener.accept()[0]
+    except KeyboardInterrupt:
+        return None
+
+
+@contextmanager
+def _listening(path: Path) -> Iterator[socket.socket]:
+    """A socket that only its user can connect to; one that nobody listens on gives way."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        _clear(path)
+        # Nobody may connect before the mode is what it should be (unix(4) looks at it when one does).
+        mask = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        except OSError as error:
+            raise PotnetError(f"cannot listen on {path}: {error.strerror or error}") from error
+        finally:
+            os.umask(mask)
+        made = path.lstat()
+        try:
+            listener.listen()
+            yield listener
+        finally:
+            # Somebody may have put another in its place meanwhile.
+            if path.exists() and os.path.samestat(path.lstat(), made):
+                path.unlink()
+
+
+def _clear(path: Path) -> None:
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except OSError as error:
+            raise PotnetError(f"cannot listen on {path}: {error.strerror or error}") from error
+    raise PotnetError(f"somebody listens on {path} already", hint="end that one, or choose another path")
+
+
+def _serve(options: Options, client: socket.socket, numbers: Numbers, name: str | None) -> None:
+    """One request and its answer; what goes wrong is told here and, in the protocol's words, there."""
+    from potnet.hostfwd import BadRequestError, parse, refused
+    from potnet.operations.serve import answer, failure
+
+    try:
+        request = parse(_received(client))
+        try:
+            with opened(options, changes_host=True) as app:
+                reply = answer(app, numbers, request, name)
+        except PotnetError as error:
+            click.echo(f"potnet: {printable(error.message)}", err=True)
+            reply = failure(request)
+    except BadRequestError as error:
+        reply = refused(error)
+    except OSError:
+        return
+    try:
+        client.sendall(reply)
+    except OSError:
+        # It did not wait for the answer; what it asked for is done.
+        return
+
+
+def _received(client: socket.socket) -> bytes:
+    """All until the client closes its side for writing, as it should, or has asked something."""
+    from potnet.hostfwd import LONGEST, is_whole
+
+    client.settimeout(PATIENCE)
+    text = b""
+    with waiting():
+        while len(text) < LONGEST and not is_whole(text) and (part := client.recv(LONGEST)):
+            text += part
+    return text

@@ -1,0 +1,179 @@
+"""serve: exports by slirp4netns's requests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from world import World, both_hosts
+
+from potnet.errors import PotnetError
+from potnet.hostfwd import BadRequestError, Entry, listed, parse
+from potnet.operations.destroy import destroy_pot
+from potnet.operations.export_ports import export_ports
+from potnet.operations.serve import Numbers, answer
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+
+TOP = Path(__file__).parents[2]
+
+
+def request(execute: str, **arguments: Any) -> bytes:
+    return json.dumps({"execute": execute, "arguments": arguments}).encode()
+
+
+def adding(port: int, pot_port: int = 80, **more: Any) -> bytes:
+    return request("add_hostfwd", **({"proto": "tcp", "host_port": port, "guest_port": pot_port} | more))
+
+
+class Control:
+    """What a server does with requests, without its socket."""
+
+    def __init__(self, world: World, usual: str | None = None) -> None:
+        self._world = world
+        self._usual = usual
+        self._numbers = Numbers()
+
+    def __call__(self, text: bytes) -> dict[str, Any]:
+        found = self._world.do(answer, self._numbers, parse(text), self._usual)
+        return dict(json.loads(found))
+
+    def entries(self) -> list[tuple[int, str, str, int, str, int]]:
+        return [tuple(entry.values()) for entry in self(request("list_hostfwd"))["entries"]]
+
+
+@both_hosts
+def test_a_port_is_led_and_led_no_more(world: World) -> None:
+    pot = world.create("casserole", "public-bridge")
+    world.do(start, ["casserole"])
+    control, guest = Control(world), str(pot.ipv4)
+    before = world.snapshot()
+    assert control(adding(30080, guest_addr=guest)) == {"return": {"id": 1}}
+    assert control(adding(30053, 53, proto="udp", guest_addr=guest)) == {"return": {"id": 2}}
+    assert world.reaches("outside", world.address, 30080)
+    assert control.entries() == [
+        (1, "tcp", "0.0.0.0", 30080, guest, 80),
+        (2, "udp", "0.0.0.0", 30053, guest, 53),
+    ]
+    assert control(request("remove_hostfwd", id=1)) == {"return": {}}
+    assert not world.reaches("outside", world.address, 30080)
+    assert control(request("remove_hostfwd", id=2)) == {"return": {}}
+    assert control.entries() == []
+    assert world.snapshot() == before
+    world.do(stop, ["casserole"])
+
+
+def test_what_others_export_is_listed_and_can_be_removed(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    world.create("ladle", "public-bridge", "ipv6")
+    world.do(export_ports, "casserole", ["80-81:30080-30081", "192.168.178.20@tcp+udp:53:30053"], False)
+    control = Control(world)
+    assert [entry[1:4] for entry in control.entries()] == [
+        ("tcp", "0.0.0.0", 30080),
+        ("tcp", "0.0.0.0", 30081),
+        ("tcp", "192.168.178.20", 30053),
+        ("udp", "192.168.178.20", 30053),
+    ]
+    # An export is one thing, however many ports it has.
+    assert control(request("remove_hostfwd", id=2)) == {"return": {}}
+    assert [entry[0] for entry in control.entries()] == [3, 4]
+    world.do(export_ports, "casserole", ["80:30080"], False)
+    assert [entry[0] for entry in control.entries()] == [5]
+
+
+def test_what_cannot_be_is_refused(world: World) -> None:
+    pot = world.create("casserole", "public-bridge")
+    other = world.create("wok", "public-bridge")
+    control, guest = Control(world), str(pot.ipv4)
+    control(adding(30080, guest_addr=guest))
+    for refused in (adding(30080, guest_addr=str(other.ipv4)), adding(30080, guest_addr=guest)):
+        with pytest.raises(PotnetError, match="30080"):
+            control(refused)
+    for absent in (adding(30081), adding(30081, guest_addr="10.192.0.99")):
+        with pytest.raises(BadRequestError, match=r"bad arguments\.guest_addr"):
+            control(absent)
+    with pytest.raises(BadRequestError, match=r"bad arguments\.id"):
+        control(request("remove_hostfwd", id=7))
+    assert [entry[3] for entry in control.entries()] == [30080]
+    assert Control(world, "wok")(adding(30081)) == {"return": {"id": 1}}
+    world.do(destroy_pot, "casserole")
+    assert [entry[4] for entry in control.entries()] == [str(other.ipv4)]
+
+
+@contextmanager
+def serving(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A server as a process, on the simulated host, with a pot for its requests."""
+    environment = os.environ | {"PYTHONPATH": str(TOP), "POTNET_STATE_DIR": str(directory / "state")}
+    potnet, path = (sys.executable, "-m", "potnet", "--host", "sim"), directory / "socket"
+    create = (*potnet, "create", "-p", "casserole", "-N", "public-bridge")
+    if not (directory / "state").exists():
+        subprocess.run(create, env=environment, check=True, capture_output=True)
+    argv = (*potnet, "serve", "--socket", str(path), *options)
+    with subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            while (line := process.stderr.readline()) and "listening" not in line:
+                pass
+            yield process, path
+        finally:
+            process.kill()
+
+
+def ask(path: Path, text: bytes, close: bool = True) -> bytes:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(60)
+        client.connect(str(path))
+        client.sendall(text)
+        if close:
+            client.shutdown(socket.SHUT_WR)
+        answered = b""
+        while part := client.recv(4096):
+            answered += part
+        return answered
+
+
+def test_a_server_answers_until_it_is_told_to_end(tmp_path: Path) -> None:
+    with serving(tmp_path, "-p", "casserole") as (process, path):
+        assert stat.S_IMODE(path.lstat().st_mode) == 0o600
+        assert ask(path, adding(30080)) == b'{"return":{"id":1}}'
+        failed = b'{"error":{"desc":"bad request: add_hostfwd: slirp_add_hostfwd failed"}}'
+        assert ask(path, adding(30080)) == failed
+        entry = Entry(1, "tcp", "0.0.0.0", 30080, "10.192.0.3", 80)
+        assert ask(path, request("list_hostfwd"), close=False) == listed([entry])
+        with socket.socket(socket.AF_UNIX) as silent:
+            silent.connect(str(path))
+            # Whoever says nothing is not waited for for ever.
+            assert ask(path, b"{") == b'{"error":{"desc":"bad request: cannot parse JSON"}}'
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert not path.exists()
+
+
+def test_one_server_at_a_place(tmp_path: Path) -> None:
+    with serving(tmp_path) as (process, path):
+        with serving(tmp_path) as (second, _):
+            assert second.wait(60) == 1
+        assert ask(path, request("list_hostfwd")) == listed([])
+        process.kill()
+        process.wait(60)
+    assert path.exists()
+    # What a server that was killed has left gives way.
+    with serving(tmp_path) as (_, path):
+        assert ask(path, request("list_hostfwd")) == listed([])
+
+
+def test_what_is_not_a_socket_stays(tmp_path: Path) -> None:
+    (tmp_path / "socket").write_text("kept")
+    with serving(tmp_path) as (process, path):
+        assert process.wait(60) == 1
+    assert path.read_text() == "kept"
