@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import secrets
 import shutil
 import sqlite3
 import traceback
@@ -173,7 +172,7 @@ def _counted(directory: Path, work: Work, stop_at: int | None, bare: bool, fault
     # MAC addresses are chosen as the lowest free one, so that states can be compared.
     with (
         mock.patch.object(Database, "change", counted),
-        mock.patch.object(secrets, "token_bytes", lambda size: next(numbers).to_bytes(size, "big")),
+        mock.patch.object(os, "urandom", lambda size: next(numbers).to_bytes(size, "big")),
     ):
         try:
             work(world)
