@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import field
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 from potnet.file_actions import FileAction
 from potnet.ruleset import NoRules, Redirection, Ruleset
@@ -243,6 +243,14 @@ class KillStates:
 
 
 @dataclass(frozen=True, slots=True)
+class EndConnections:
+    """Ends what was opened from one network to another, both of a family."""
+
+    source: IPNetwork
+    destination: IPNetwork
+
+
+@dataclass(frozen=True, slots=True)
 class StartJail:
     jail: Jail
 
@@ -337,6 +345,7 @@ Action = (
     | KeepRouter
     | LoadAnchor
     | KillStates
+    | EndConnections
     | StartJail
     | StopJail
     | RunInJail

@@ -83,7 +83,7 @@ class BridgeIsolation:
 
     own: its networks, a family each. others: all of the pots' of these families, its own among them, which
     it neither reaches nor is reached from; none for a bridge that is not private. hidden: its IPv6 network
-    that nothing behind the outlets addresses directly.
+    that nothing behind the outlets addresses directly. permits: what a policy allows passes (`PotFilter`).
     """
 
     bridge: str
@@ -91,6 +91,38 @@ class BridgeIsolation:
     others: tuple[IPNetwork, ...] = ()
     hidden: IPNetwork | None = None
     outlets: tuple[Outlet, ...] = ()
+    permits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Addresses behind a bridge, which is named by its interface."""
+
+    bridge: str
+    network: IPNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether connections to some places are allowed. protocol, ports: as of `Policy`."""
+
+    allow: bool
+    places: tuple[Place, ...]
+    protocol: Transport | None = None
+    ports: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PotFilter:
+    """What a pot may open connections to, beside what holds for all.
+
+    sources: its own addresses. verdicts: the first one that is about a connection decides. inside: where it
+    may go at all; empty: anywhere.
+    """
+
+    sources: tuple[Place, ...]
+    verdicts: tuple[Verdict, ...] = ()
+    inside: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +138,12 @@ class NoRules:
     """An empty anchor."""
 
 
-Ruleset = SourceNat | Redirections | ConnectionLimits | BridgeIsolation | ExternalIsolation | NoRules
+Ruleset = (
+    SourceNat
+    | Redirections
+    | ConnectionLimits
+    | BridgeIsolation
+    | PotFilter
+    | ExternalIsolation
+    | NoRules
+)

@@ -9,7 +9,7 @@ from typing import Literal
 from potnet.cli.options import Options, opened
 
 
-def stored_names(options: Options, what: Literal["pot", "bridge"]) -> Sequence[str]:
+def stored_names(options: Options, what: Literal["pot", "bridge", "name"]) -> Sequence[str]:
     """The names in the store that a command with these options would use.
 
     As in a dry run nothing is made or changed. Whatever is wrong is for the command itself to say, since the
@@ -17,7 +17,7 @@ def stored_names(options: Options, what: Literal["pot", "bridge"]) -> Sequence[s
     """
     from potnet.operations import names
 
-    find = names.pot_names if what == "pot" else names.bridge_names
+    find = {"pot": names.pot_names, "bridge": names.bridge_names, "name": names.all_names}[what]
     try:
         with opened(replace(options, dry_run=True, quiet=True, verbose=0), changes_host=False) as app:
             return find(app)

@@ -34,6 +34,7 @@ COMMANDS = {
     "export-ports": "export:export_ports",
     "ports": "ports:ports",
     "rootless": "rootless:rootless",
+    "policy": "policy:policy",
     "set": "settings:set_options",
     "set-hook": "settings:set_hook",
     "copy-in": "settings:copy_in",

@@ -58,8 +58,8 @@ class StoredName(click.types.StringParamType):
     name: also what help shows in its place. leads: of several words only the first one is such a name.
     """
 
-    def __init__(self, name: Literal["pot", "bridge"], leads: bool = False) -> None:
-        self.name: Literal["pot", "bridge"] = name
+    def __init__(self, name: Literal["pot", "bridge", "name"], leads: bool = False) -> None:
+        self.name: Literal["pot", "bridge", "name"] = name
         self._leads = leads
 
     def shell_complete(
@@ -78,6 +78,8 @@ class StoredName(click.types.StringParamType):
         return [CompletionItem(name) for name in found if name.startswith(incomplete) and name not in given]
 
 
+#: Either a pot or a bridge.
+SIDE = StoredName("name")
 POT, BRIDGE, POT_FIRST = StoredName("pot"), StoredName("bridge"), StoredName("pot", leads=True)
 
 
@@ -136,6 +138,9 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option(
             "--isolate/--no-isolate", default=None, help="Keep it from isolated pots of its bridge."
+        ),
+        click.option(
+            "--internet/--no-internet", default=None, help="Whether it may connect to other than pots."
         ),
     )
     for option in reversed(options):

@@ -106,6 +106,7 @@ def info_text(view: View) -> str:
     if view["network_type"] in ("public-bridge", "private-bridge"):
         exports = exports_text(view)
         lines.append(f"\t\texported ports: {exports}" if exports else "\t\tno ports exported")
+    lines += ["\tinternet : false"] if not view.get("internet", True) else []
     lines += ["\tisolated : true"] if view.get("isolated") else []
     lines.append(f"\tactive : {'true' if view['state'] == 'running' else 'false'}")
     return "\n".join(lines)

@@ -27,6 +27,7 @@ def vnet(app: App) -> Vnet:
         forwarding_set=frozenset(f for f, key in FORWARDING.items() if app.store.remembered(key)),
         site6=app.store.site_prefix(),
         router_kept=app.store.remembered(ROUTER),
+        permitting=app.store.permitting(),
     )
 
 

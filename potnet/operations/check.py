@@ -110,7 +110,8 @@ def _facts(app: App) -> Facts:
     known = vnet(app)
     return Facts(
         app.config, app.store.runs(), known.bridges, known.site6,
-        forwarding_set=known.forwarding_set, router_kept=known.router_kept,
+        forwarding_set=known.forwarding_set, router_kept=known.router_kept, permitting=known.permitting,
+        policies=app.store.policies(),
     )  # fmt: skip
 
 
@@ -156,7 +157,9 @@ def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
     """What the store says of the names and ports that were found on the host."""
     known = {run.pot.name for run in facts.runs}
     below = (name.rpartition("/") for name in state.anchor_names)
-    names = {*state.jails, *(name for parent, _, name in below if parent == app.config.rdr_anchor)}
+    parents = (app.config.rdr_anchor, app.config.filter_anchor)
+    # The filters of a pot have a sign before its name.
+    names = {*state.jails, *(name.lstrip("-.") for parent, _, name in below if parent in parents)}
     held = []
     for listener in dict.fromkeys(state.listeners):
         exporter = app.store.exporter(listener.protocol, listener.port, listener.address)

@@ -13,6 +13,7 @@ from potnet.interrupts import unhurried
 from potnet.model import Bridge, Run
 from potnet.operations.bridging import forget_switches, vnet
 from potnet.operations.hosts import make_due
+from potnet.operations.policies import filter_changes
 from potnet.planning import resolver
 from potnet.planning.jail import etc_of
 from potnet.planning.ownership import owned
@@ -32,7 +33,8 @@ def clear_up(app: App, run: Run, jails: HostState, idle: bool = False) -> bool:
     found = jails.jails.get(run.pot.name)
     bridges = {b.name: b for a in run.pot.attachments if (b := app.store.bridge(a.bridge))}
     state = replace(_observe(app, run, bridges, owned(run, found)), jails=jails.jails)
-    plan = plan_stop(run, bridges, vnet(app), app.config, state, idle)
+    filters = filter_changes(app, run.pot, starts=False)
+    plan = plan_stop(run, bridges, vnet(app), app.config, state, idle, filters)
     if found is not None and not found.dying and not owned(run, found):
         app.notify(f"jail {run.pot.name} (jid {found.jid}) is not the one that potnet started: it stays")
     failures = apply_all(plan, app.driver)

@@ -44,7 +44,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.destroy import part_name, remove_rest
 from potnet.operations.interfaces import check_macs, check_mtu, refuse_small, to_change, with_macs
-from potnet.operations.network_options import UNCHANGED, NetworkOptions, with_options
+from potnet.operations.network_options import UNCHANGED, NetworkOptions, check_attachments, with_options
 from potnet.operations.resolvers import parse_resolver
 from potnet.values import dataclass
 
@@ -231,6 +231,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) 
     pot = replace(draft, hostname=draft.hostname or draft.name, whole=False)
     check_resolver(app, pot)
     pot = with_macs(attach(app, pot, request.networks, request.addresses), macs)
+    check_attachments(pot)
     if request.mtu is not None:
         to_change(app, pot, check_mtu(request.mtu))
     else:

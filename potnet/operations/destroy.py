@@ -10,7 +10,7 @@ from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree
 from potnet.host_state import FileKind, Query
-from potnet.model import PUBLIC, PUBLIC6, Pot, ResolverKind
+from potnet.model import PUBLIC, PUBLIC6, End, Pot, ResolverKind
 from potnet.operations.bridging import forget_switches
 from potnet.operations.clearing import clear_up
 from potnet.operations.common import (
@@ -22,6 +22,7 @@ from potnet.operations.common import (
     require_bridge,
 )
 from potnet.operations.hosts import follow, known_to, make_due, told_key
+from potnet.operations.policies import forget
 from potnet.operations.unfinished import end, unfinished
 from potnet.operations.vnet import take_off
 from potnet.planning.ownership import running
@@ -43,6 +44,8 @@ def destroy_pot(app: App, name: str) -> None:
         if pot.whole:
             # Recorded first: cut off from here on, it is destroyed or created anew, and nothing else.
             app.store.update_pot(replace(pot, whole=False))
+        with app.locks.hold(NETWORK_LOCK):
+            forget(app, End(name))
         remove_rest(app, pot)
         if pot.leased:
             with app.locks.hold(NETWORK_LOCK):
@@ -112,6 +115,7 @@ def destroy_bridge(app: App, name: str) -> None:
                 hint="destroy these pots first",
             )
         _, plan = take_off(app, bridge)
+        forget(app, End(name, bridge=True))
         with app.store.transaction():
             forget_switches(app, plan)
             for subnet in bridge.subnets:

@@ -78,6 +78,7 @@ def pot_view(
         "hostname": pot.hostname,
         "base": pot.base,
         "boot": pot.boot,
+        "internet": pot.internet,
         "isolated": any(isolated(pot, bridge, app.config) for bridge in _bridges(pot, known)),
         "command": list(pot.command),
         "type": "single",

@@ -16,3 +16,8 @@ def pot_names(app: App) -> tuple[str, ...]:
 def bridge_names(app: App) -> tuple[str, ...]:
     """All bridges, sorted."""
     return tuple(bridge.name for bridge in app.store.bridges())
+
+
+def all_names(app: App) -> tuple[str, ...]:
+    """All pots and bridges, each name once, sorted."""
+    return tuple(sorted({*pot_names(app), *bridge_names(app)}))

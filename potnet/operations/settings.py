@@ -31,7 +31,7 @@ from potnet.operations.common import (
     require_bridge,
 )
 from potnet.operations.interfaces import check_macs, check_mtu, to_change, with_macs
-from potnet.operations.network_options import UNCHANGED, NetworkOptions, with_options
+from potnet.operations.network_options import UNCHANGED, NetworkOptions, check_attachments, with_options
 from potnet.operations.resolvers import parse_resolver
 from potnet.operations.unfinished import begin, end, unfinished
 from potnet.planning.jail import host_files, path_in
@@ -72,6 +72,7 @@ def set_options(
         if boot is not None:
             pot = replace(pot, boot=boot)
         pot = with_options(pot, network)
+        check_attachments(pot)
         if addresses and pot.network_type is NetworkType.ALIAS:
             pot = replace(pot, aliases=aliases_of(app, addresses))
             check_aliases(app, pot)

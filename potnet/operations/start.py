@@ -36,6 +36,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.hooks import hook_steps
 from potnet.operations.hosts import Known, follow, known_to
+from potnet.operations.policies import filter_changes
 from potnet.operations.ports import with_ports
 from potnet.operations.select import check_needs, in_order, needs
 from potnet.operations.starting import host_query, run_of, texts_for
@@ -168,7 +169,8 @@ def _apply_network(
 ) -> tuple[Applied, Run]:
     texts = texts_for(app, pot, state, others) if files else {}
     known = with_stranded(app, vnet(app), [b for b in bridges.values() if not is_up(b, state)])
-    around = Surroundings(known, bridges, texts, external_interface(app, state), attached)
+    filters = filter_changes(app, pot, starts=True)
+    around = Surroundings(known, bridges, texts, external_interface(app, state), attached, filters)
     plan = plan_start(pot, around, app.config, state)
     for notice in plan.notices:
         app.notify(notice)

@@ -18,7 +18,7 @@ from potnet.apply import Applied, apply, apply_all
 from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import HostState, Query, union
-from potnet.model import Bridge, HookKind, Pot, Run
+from potnet.model import Bridge, End, HookKind, Pot, Run
 from potnet.operations import clearing, starting
 from potnet.operations.bridging import remember_switches, vnet
 from potnet.operations.common import (
@@ -30,6 +30,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.hosts import Known, follow
 from potnet.operations.neighbours import neighbours
+from potnet.operations.policies import filter_changes
 from potnet.operations.ports import with_ports
 from potnet.operations.select import check_needs, needs
 from potnet.planning.ownership import complete, cut_off
@@ -117,6 +118,9 @@ def _may_start(app: App, pot: Pot, failed: Collection[str]) -> bool:
     hooked = {HookKind.PRESTART, HookKind.POSTSTART} & {*pot.hooks}
     if hooked or not pot.network_type.bridged or app.store.run(pot.name) is not None:
         return False
+    if app.store.policies_towards(End(pot.name)):
+        # Others are told of it, who may start with it.
+        return False
     with suppress(PotnetError):
         check_needs(app, pot)
         return not {*needs(app, pot)} & {*failed}
@@ -185,7 +189,8 @@ def _planned(
                 pot = with_ports(app, before, state) if exported else before
                 own = {a.bridge: others[a.bridge] for a in pot.attachments if a.addresses}
                 texts = starting.texts_for(app, pot, state, own)
-                around = Surroundings(known, _own(pot, bridges), texts, external)
+                filters = filter_changes(app, pot, starts=True)
+                around = Surroundings(known, _own(pot, bridges), texts, external, filters=filters)
                 run = starting.run_of(pot, texts, state)
                 if not run.booted:
                     starts.append(_Start(before, run, plan_start(pot, around, app.config, state)))
@@ -232,17 +237,17 @@ def _jids(applied: Applied) -> dict[str, int]:
 def stop_together(app: App, names: Sequence[str]) -> frozenset[str]:
     """Stop those of the pots that can be, and return their names; what is still recorded then is not done."""
     with _held(app, names) as pots:
-        runs = [run for pot in pots if (run := app.store.run(pot.name)) is not None and _may_stop(run)]
+        runs = [run for pot in pots if (run := app.store.run(pot.name)) is not None and _may_stop(app, run)]
         if len(runs) > 1:
             with suppress(PotnetError), app.locks.hold(NETWORK_LOCK):
                 return _stop(app, runs)
     return frozenset()
 
 
-def _may_stop(run: Run) -> bool:
+def _may_stop(app: App, run: Run) -> bool:
     hooked = {HookKind.PRESTOP, HookKind.POSTSTOP} & {*run.pot.hooks}
     alone = hooked or run.booted or run.attached or cut_off(run)
-    return not alone and run.pot.network_type.bridged
+    return not alone and run.pot.network_type.bridged and not app.store.policies_towards(End(run.pot.name))
 
 
 def _stop(app: App, runs: Sequence[Run]) -> frozenset[str]:
@@ -257,7 +262,11 @@ def _stop(app: App, runs: Sequence[Run]) -> frozenset[str]:
     ]
     ready = _leaving_one(ready, bridges, state)
     around = vnet(app)
-    plans = [plan_stop(run, _own(run.pot, bridges), around, app.config, state) for run in ready]
+    filters = {run.pot.name: filter_changes(app, run.pot, starts=False) for run in ready}
+    plans = [
+        plan_stop(run, _own(run.pot, bridges), around, app.config, state, filters=filters[run.pot.name])
+        for run in ready
+    ]
     with app.store.transaction():
         for run in ready:
             app.store.put_run(replace(run, stopping=True))

@@ -16,7 +16,7 @@ from potnet.planning.prepare import anchor_calls
 from potnet.ruleset import NoRules, Ruleset
 
 _OF_BRIDGE = (pf.bridge_anchor, pf.nat6_anchor)
-_OF_POT = (pf.pot_anchor, pf.limits_anchor)
+_OF_POT = (pf.pot_anchor, pf.limits_anchor, pf.filter_anchor)
 
 
 def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:

@@ -11,10 +11,11 @@ from potnet.actions import LoadAnchor, Step
 from potnet.config import Config
 from potnet.findings import Finding, Kind
 from potnet.host_state import AnchorRules, HostState, Listener
-from potnet.model import Bridge, Export, Lease, Run
+from potnet.model import Bridge, End, Export, Lease, Policy, Pot, Run
 from potnet.planning import packet_filter as pf
+from potnet.planning import policy
 from potnet.planning.ownership import complete
-from potnet.planning.vnet import bridge_rules, host_rules, networks6_of
+from potnet.planning.vnet import WantedRules, bridge_rules, host_rules, networks6_of
 from potnet.ruleset import NoRules, Ruleset
 from potnet.values import dataclass
 
@@ -57,7 +58,8 @@ class Facts:
     external: the external interface. others: pots without a recorded start of whose names there are jails or
     anchors. pieces: pots of which a create or destroy was cut off. unfinished: other commands that were.
     written: by path. held: exports whose host port a listener has. lost: leases of pots that are not there.
-    forwarding_set: the families whose forwarding potnet has switched on. router_kept: as of `Vnet`.
+    forwarding_set: the families whose forwarding potnet has switched on. router_kept, permitting: as of
+    `Vnet`. running: as active, when that is less.
     """
 
     config: Config
@@ -74,11 +76,14 @@ class Facts:
     lost: tuple[Lease, ...] = ()
     forwarding_set: frozenset[int] = frozenset()
     router_kept: str | None = None
+    permitting: frozenset[str] = frozenset()
+    policies: tuple[Policy, ...] = ()
+    running: tuple[Run, ...] = ()
 
     def seen(self, state: HostState, external: str | None) -> Facts:
         """The same, with the starts whose jails are on a host, and its external interface."""
         active = tuple(run for run in self.runs if complete(run, state))
-        return replace(self, active=active, external=external)
+        return replace(self, active=active, running=active, external=external)
 
     @property
     def wanted(self) -> tuple[Bridge, ...]:
@@ -129,19 +134,40 @@ def bridge_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Bridge], ...]:
     return tuple(
         (anchor, rules, bridge)
         for bridge in facts.wanted
-        for anchor, rules, _ in bridge_rules(bridge, facts.networks6, facts.config, facts.external)
+        for anchor, rules, _ in _rules_of_bridge(bridge, facts, facts.external)
         if rules != NoRules()
     )
+
+
+def _rules_of_bridge(bridge: Bridge, facts: Facts, external: str) -> tuple[WantedRules, ...]:
+    return bridge_rules(bridge, facts.networks6, facts.config, external, facts.permitting)
 
 
 def pot_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Run], ...]:
     """The anchors of the pots that run."""
-    return tuple(
-        (anchor, rules, run)
-        for run in facts.active
-        for anchor, rules in facts.rules_of(run).items()
-        if rules != NoRules()
-    )
+    config = facts.config
+    exports = [(anchor, rules, run) for run in facts.active for anchor, rules in facts.rules_of(run).items()]
+    limited = [run for run in facts.active if facts.policies or not run.pot.internet]
+    places = _places(facts) if limited else {}
+    filters = [
+        (pf.filter_anchor(config, run.pot.name), _filter_of(run.pot, facts, places), run) for run in limited
+    ]
+    return tuple(each for each in (*exports, *filters) if each[1] != NoRules())
+
+
+def _places(facts: Facts) -> policy.Places:
+    """Where the pots that run and all bridges are."""
+    bridges = {bridge.name: bridge for bridge in facts.bridges}
+    pots = {End(run.pot.name): policy.places_of_pot(run.pot, bridges) for run in facts.running}
+    return pots | {End(name, bridge=True): policy.places_of_bridge(b) for name, b in bridges.items()}
+
+
+def _filter_of(pot: Pot, facts: Facts, places: policy.Places) -> Ruleset:
+    ends = policy.ends_of(pot)
+    about = [each for each in facts.policies if each.source in ends]
+    bridges = {a.bridge: bridge for a in pot.attachments if (bridge := facts.bridge(a.bridge)) is not None}
+    inside = (facts.config.network, *facts.networks6)
+    return policy.pot_filter(pot, bridges, about, places, inside)
 
 
 def rules_drift(

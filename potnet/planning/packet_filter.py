@@ -44,13 +44,22 @@ def pot_anchor(config: Config, pot: str) -> str:
 
 
 def limits_anchor(config: Config, pot: str) -> str:
-    """The anchor that limits the connections to one pot's exports; it comes before those of all bridges."""
-    return f"{config.filter_anchor}/.{pot}"
+    """The anchor that limits the connections to one pot's exports; it comes before all other kinds."""
+    return f"{config.filter_anchor}/-{pot}"
 
 
 def bridge_anchor(config: Config, bridge: str) -> str:
     """The anchor that keeps one bridge apart."""
     return f"{config.filter_anchor}/{bridge}"
+
+
+def filter_anchor(config: Config, pot: str) -> str:
+    """The anchor that says where a pot may go.
+
+    pf evaluates the anchors below one in the order of their names (pf.conf(5), ANCHORS): what is
+    redirected is let in first, and the dot, with which no name begins, comes before the names of all bridges.
+    """
+    return f"{config.filter_anchor}/.{pot}"
 
 
 def external_anchor(config: Config) -> str:
@@ -79,11 +88,16 @@ def external_isolation(config: Config, external: str) -> ExternalIsolation:
 
 
 def bridge_isolation(
-    config: Config, bridge: Bridge, external: str = "", networks6: tuple[IPNetwork, ...] = ()
+    config: Config,
+    bridge: Bridge,
+    external: str = "",
+    networks6: tuple[IPNetwork, ...] = (),
+    permits: bool = False,
 ) -> Ruleset:
     """The rules of a bridge; the public one is kept apart by those of the others.
 
-    networks6: all of the pots', which are of no matter to a bridge that carries IPv4 only.
+    networks6: all of the pots', which are of no matter to a bridge that carries IPv4 only. permits: a policy
+    allows something to or from it.
     """
     own = tuple(subnet.network for subnet in bridge.subnets)
     hidden = bridge.network6 if hides6(bridge) else None
@@ -93,7 +107,7 @@ def bridge_isolation(
     if not others and hidden is None:
         return NoRules()
     sides = outlets(config, external) if hidden is not None else ()
-    return BridgeIsolation(bridge.interface, own, others, hidden, sides)
+    return BridgeIsolation(bridge.interface, own, others, hidden, sides, permits and bool(others))
 
 
 def redirections(pot: Pot) -> tuple[Redirection, ...]:

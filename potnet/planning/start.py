@@ -30,6 +30,7 @@ from potnet.planning import resolver
 from potnet.planning.exports import check_exports
 from potnet.planning.jail import jail_of, path_in, wants_devfs
 from potnet.planning.members import join
+from potnet.planning.policy import FilterChange
 from potnet.planning.vnet import Vnet, plan_bridge_up
 from potnet.ruleset import NoRules
 from potnet.values import dataclass
@@ -42,7 +43,7 @@ class Surroundings:
     """What a start needs to know beside the pot and the host.
 
     bridges: those of the pot's attachments, by name. texts: of the files for etc, by name.
-    attached: the jail is there, and somebody else's.
+    attached: the jail is there, and somebody else's. filters: of this pot, and of others that are told of it.
     """
 
     vnet: Vnet
@@ -50,6 +51,7 @@ class Surroundings:
     texts: Mapping[str, str] = field(default_factory=dict)
     external: str | None = None
     attached: bool = False
+    filters: tuple[FilterChange, ...] = ()
 
 
 def description(pot: Pot) -> str:
@@ -78,6 +80,8 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
         _refuse_full(bridge, state)
         _refuse_other_mtu(bridge, state)
         steps += plan_bridge_up(bridge, around.vnet, config, state, around.external).steps
+    # Before there is a way for any packet.
+    steps += [change.step for change in around.filters]
     steps += files
     for attachment in pot.attachments:
         steps += _epair(pot, attachment, around.bridges[attachment.bridge], config)

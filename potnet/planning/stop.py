@@ -6,7 +6,7 @@ finds, and nothing that it does not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from potnet.actions import DestroyInterface, KillStates, LoadAnchor, Plan, RemoveAddress, Step, StopJail
@@ -18,6 +18,7 @@ from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
 from potnet.planning.jail import jail_of, path_in
 from potnet.planning.ownership import cut_off, owned
+from potnet.planning.policy import FilterChange
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
 from potnet.ruleset import ConnectionLimits, NoRules, Redirections
 
@@ -29,12 +30,15 @@ def plan_stop(
     config: Config,
     state: HostState,
     idle: bool = False,
+    filters: Sequence[FilterChange] = (),
 ) -> Plan:
     """All steps from a running, or half started, pot to a stopped one. `run`: as it was started.
 
-    idle: nothing runs in its jail, though that is there.
+    idle: nothing runs in its jail, though that is there. filters: of this pot, and of others that
+    were told of it.
     """
     steps = [*_exports(run, bridges, config), *_jail(run, state), *_epairs(run, state)]
+    steps += [change.step for change in filters]
     if idle or not (run.attached and owned(run, state.jails.get(run.pot.name))):
         # Nothing is written into a root while something may run in it.
         steps += resolver.give_back(run, state)

@@ -43,6 +43,7 @@ class Vnet:
 
     bridges: all of them. forwarding_set: the families whose forwarding potnet itself switched on. site6: the
     prefix of the site's own IPv6 networks. router_kept: where it made the host go on to learn its routers.
+    permitting: the bridges to or from which a policy allows something.
     stranded: by bridge, running pots with their epairs, which are on none when somebody has destroyed it
     under them.
     """
@@ -51,6 +52,7 @@ class Vnet:
     forwarding_set: frozenset[int] = frozenset()
     site6: IPNetwork | None = None
     router_kept: str | None = None
+    permitting: frozenset[str] = frozenset()
     stranded: Mapping[str, tuple[tuple[Pot, Attachment], ...]] = field(default_factory=dict)
 
     def others_up(self, bridge: Bridge, state: HostState, family: int = 4) -> tuple[Bridge, ...]:
@@ -150,7 +152,7 @@ def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ext
     # A bridge that lacks something is in use: what it has by now does not go with what is added.
     new = bridge.interface not in state.interfaces
     shared = () if vnet.others_up(bridge, state) else host_rules(config, external)
-    own = bridge_rules(bridge, vnet.networks6, config, external)
+    own = bridge_rules(bridge, vnet.networks6, config, external, vnet.permitting)
     steps = [*_load(shared, new), *_forward(bridge, vnet, external, state), *_load(own, new)]
     if new:
         create = CreateBridge(bridge.interface, description(bridge), mtu=bridge.mtu)
@@ -197,13 +199,17 @@ def _forward(bridge: Bridge, vnet: Vnet, external: str, state: HostState) -> lis
 
 
 def bridge_rules(
-    bridge: Bridge, networks6: tuple[IPNetwork, ...], config: Config, external: str = ""
+    bridge: Bridge,
+    networks6: tuple[IPNetwork, ...],
+    config: Config,
+    external: str = "",
+    permitting: frozenset[str] = frozenset(),
 ) -> tuple[WantedRules, ...]:
-    """The anchors of one bridge; networks6: those of all pots."""
+    """The anchors of one bridge; networks6: those of all pots. permitting: as of `Vnet`."""
     return (
         (
             pf.bridge_anchor(config, bridge.name),
-            pf.bridge_isolation(config, bridge, external, networks6),
+            pf.bridge_isolation(config, bridge, external, networks6, bridge.name in permitting),
             "keep the bridge private",
         ),
         (pf.nat6_anchor(config, bridge.name), pf.source_nat6(config, bridge, external), "pots reach out"),
@@ -268,7 +274,8 @@ def plan_reload(
     wanted: dict[str, Ruleset] = {}
     if up:
         # In the order in which a bridge comes up: on some hosts all else stands on the first.
-        both = (*host_rules(config, external), *bridge_rules(bridge, vnet.networks6, config, external))
+        own = bridge_rules(bridge, vnet.networks6, config, external, vnet.permitting)
+        both = (*host_rules(config, external), *own)
         wanted |= {anchor: rules for anchor, rules, _ in both}
     for pot in pots:
         wanted |= pf.pot_rules(pot, bridge, config, external, vnet.networks6)

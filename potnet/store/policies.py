@@ -38,6 +38,18 @@ class Policies(Database):
         )
         return tuple(_policy(row) for rows in found for row in rows)
 
+    def permitting(self) -> frozenset[str]:
+        """The bridges to or from which a policy allows something."""
+        found = self.rows(
+            "SELECT source FROM policy WHERE allow AND source_bridge"
+            " UNION SELECT destination FROM policy WHERE allow AND destination_bridge"
+            " UNION SELECT bridge FROM policy JOIN attachment ON pot = source"
+            " WHERE allow AND NOT source_bridge"
+            " UNION SELECT bridge FROM policy JOIN attachment ON pot = destination"
+            " WHERE allow AND NOT destination_bridge"
+        )
+        return frozenset(name for (name,) in found)
+
     def add_policy(self, policy: Policy) -> bool:
         """Whether it is new; one that says so already is no error. Error: one says the opposite."""
         with self.transaction():

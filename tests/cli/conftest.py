@@ -24,6 +24,7 @@ OPERATIONS = {
     "enter": ("run", "execute"),
     "export_ports": ("export_ports",),
     "bridges": ("create_private_bridge",),
+    "policies": ("add", "remove", "listed"),
     "vnet": ("vnet_start", "vnet_stop"),
     "settings": ("set_options", "copy_in"),
     "hooks": ("set_hook",),

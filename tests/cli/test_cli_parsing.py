@@ -95,6 +95,10 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
             ("export_ports", ("c", ("80",), False, (), None, Change.REMOVE), {}),
         ),
         ("export-ports -p c --clear", ("export_ports", ("c", (), *EXPORT), {})),
+        ("policy add --from a --to b --port 80", ("add", ("a", "b", "80", False), {})),
+        ("policy add --from pot:a --to bridge:b --deny", ("add", ("pot:a", "bridge:b", None, True), {})),
+        ("policy remove --from a --to b", ("remove", ("a", "b", None), {})),
+        ("policy list", ("listed", (), {})),
         (
             "create-private-bridge -B stove -S 4",
             (
@@ -200,6 +204,8 @@ def test_start_at_boot(stage: Any, potnet: Callable[..., Any]) -> None:
         "export-ports -e 80 --clear", "export-ports --add", "export-ports -e 80 --add --remove",
         "export-ports --clear --from ::1", "export-ports -e 80 --remove --loopback",
         "export-ports -e 80 --max-connections x",
+        "policy add --from a", "policy add --to a", "policy list --from a", "policy list --deny",
+        "policy remove --from a --to b --deny",
         "create-private-bridge -B b", "create-private-bridge -B b -S x", "set", "set -p a", "set-hook -p a",
         "copy-in -p a -s b", "show -p a -b b", "show -a -p a", "info", "info -E", "info -p a -B b",
         "info -E -B b", "create -N bridge", "create -S ipv5", "create -t multi", "create extra", "crate",

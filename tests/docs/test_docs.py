@@ -177,6 +177,9 @@ JSON_SESSION = (
     ("info -B stove", "info -B, and each element of list --bridges"),
     ("config", "config"),
     ("doctor", "doctor"),
+    ("create-private-bridge -B oven -S 4", "Commands that change something"),
+    ("policy add --from stove --to oven", "Commands that change something"),
+    ("policy list", "policy list"),
 )
 
 

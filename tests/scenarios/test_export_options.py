@@ -257,7 +257,7 @@ def test_the_limit_of_a_source_is_its_own(world: World) -> None:
     assert not world.reaches("outside", address, 80)
     export(world, "casserole", "80:30080")
     assert world.reaches("outside", world.address, 30080)
-    assert world.host.anchor("pot-filter/.casserole") == []
+    assert world.host.anchor("pot-filter/-casserole") == []
 
 
 def test_a_limit_needs_the_anchor_that_it_is_in(world: World) -> None:

@@ -24,6 +24,7 @@ from potnet.actions import (
     CreateEpair,
     CreateVlan,
     DestroyInterface,
+    EndConnections,
     FilterLocal,
     Jail,
     KeepRouter,
@@ -57,6 +58,7 @@ from potnet.ruleset import (
     ExternalIsolation,
     NoRules,
     Outlet,
+    PotFilter,
     Redirections,
     Ruleset,
     SourceNat,
@@ -201,6 +203,10 @@ class Renderer:
     def _(self, action: LoadAnchor) -> tuple[Command, ...]:
         return (Command(("pfctl", "-a", action.anchor, "-f", "-"), stdin=self.rules(action.rules)),)
 
+    @_commands.register(EndConnections)
+    def _(self, action: EndConnections) -> tuple[Command, ...]:
+        return _one("pfctl", "-k", _shown(action.source), "-k", _shown(action.destination))
+
     @_commands.register(StartJail)
     def _(self, action: StartJail) -> tuple[Command, ...]:
         # -i prints the new jail's JID, which saves asking for it.
@@ -302,7 +308,9 @@ class Renderer:
                 return self._template("pf-nat.conf.j2", values)
             case ExternalIsolation(network, outlets):
                 return self._template("pf-ext.conf.j2", {"network": network, "outlets": _outlets(outlets)})
-            case BridgeIsolation(bridge, own, others, hidden, outlets):
+            case PotFilter():
+                return self._template("pf-pot.conf.j2", _pot_filter(rules))
+            case BridgeIsolation(bridge, own, others, hidden, outlets, permits):
                 return self._template(
                     "pf-bridge.conf.j2",
                     {
@@ -310,6 +318,7 @@ class Renderer:
                         "others": _others(own, others),
                         "hidden": hidden,
                         "outlets": _outlets(outlets),
+                        "permits": permits,
                     },
                 )
             case Redirections(bridge):
@@ -334,6 +343,49 @@ def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[s
         theirs = [str(each) for each in others if each.version == mine.version and each != mine]
         entries += [*theirs, *([f"!{mine}"] if theirs else [])]
     return entries
+
+
+#: Without these no neighbour is found by IPv6 (RFC 4861).
+_NEIGHBOURS6 = ("fe80::/10", "ff02::/16")
+
+
+def _pot_filter(rules: PotFilter) -> dict[str, object]:
+    """The values of the template: a rule for each pair of places of one family."""
+    pairs = (
+        (verdict, source, place)
+        for verdict in rules.verdicts
+        for place in verdict.places
+        for source in rules.sources
+        if source.network.version == place.network.version
+    )
+    found = [
+        {
+            "allow": verdict.allow,
+            "bridge": source.bridge,
+            "behind": place.bridge,
+            "family": _family(source.network),
+            "protocol": verdict.protocol,
+            "source": source.network.ip,
+            "destination": _shown(place.network),
+            "ports": _ports(verdict.ports),
+        }
+        for verdict, source, place in pairs
+    ]
+    own = [{"bridge": s.bridge, "family": _family(s.network), "address": s.network.ip} for s in rules.sources]
+    neighbours = _NEIGHBOURS6 if any(s.network.version == 6 for s in rules.sources) else ()
+    return {"rules": found, "sources": own, "inside": [*rules.inside, *(neighbours if rules.inside else ())]}
+
+
+def _family(network: IPNetwork) -> str:
+    return "inet" if network.version == 4 else "inet6"
+
+
+def _shown(network: IPNetwork) -> str:
+    return str(network.ip if network.size == 1 else network)
+
+
+def _ports(ports: tuple[int, int] | None) -> str:
+    return ":".join(map(str, dict.fromkeys(ports))) if ports else ""
 
 
 def _outlets(outlets: tuple[Outlet, ...]) -> list[dict[str, object]]:

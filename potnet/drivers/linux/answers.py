@@ -6,6 +6,7 @@ from potnet.actions import (
     Action,
     CreateBridge,
     DestroyInterface,
+    EndConnections,
     KillStates,
     LoadAnchor,
     RemoveAddress,
@@ -35,7 +36,7 @@ def succeeded(action: Action, result: CommandResult) -> bool:
         case CreateBridge() if "/disable_ipv6: No such file" in result.err:
             # A host without IPv6.
             return True
-        case KillStates():
+        case KillStates() | EndConnections():
             return result.code == 0 or "0 flow entries have been deleted" in result.err
         case DestroyInterface() | StopJail() | RemoveAddress() | LoadAnchor(rules=NoRules()):
             return result.code == 0 or only_absent(result)

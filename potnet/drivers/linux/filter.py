@@ -21,6 +21,7 @@ from potnet.ruleset import (
     ExternalIsolation,
     NoRules,
     Outlet,
+    PotFilter,
     Redirection,
     Redirections,
     Ruleset,
@@ -29,6 +30,11 @@ from potnet.ruleset import (
 
 #: All pots' networks of IPv6 that are in sight, and those that are translated.
 POTS6, TRANSLATED6 = "pots6", "translated6"
+#: By family, the map of pots with a chain of their own.
+SENDERS = {4: "senders", 6: "senders6"}
+#: Without these no neighbour is found by IPv6 (RFC 4861).
+_NEIGHBOURS6 = (IPNetwork("fe80::/10"), IPNetwork("ff02::/16"))
+_FAMILY = {4: "ip", 6: "ip6"}
 LOADING = ("nft", "-f", "-")
 
 
@@ -51,6 +57,8 @@ class Filter:
             case ExternalIsolation(network, outlets):
                 values = {"chain": action.anchor, "network": network, "outlets": outlets}
                 return self._template("nft-ext.j2", values)
+            case PotFilter():
+                return self._template("nft-pot.j2", _pot_filter(action.anchor, action.rules))
             case BridgeIsolation(_, _, ()):
                 # What the outside must not address is told by `TRANSLATED6`.
                 return ""
@@ -91,6 +99,14 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
             return _exported_no_more(action, ())
         case SourceNat(network) if network.version == 6:
             return (f"delete element inet {GROUP} {TRANSLATED6} {{ {network} }}",)
+        case PotFilter(sources):
+            return (
+                *(
+                    f"delete element inet {GROUP} {SENDERS[s.network.version]} {{ {s.network.ip} }}"
+                    for s in sources
+                ),
+                f"delete chain inet {GROUP} {action.anchor}",
+            )
         case ConnectionLimits() | BridgeIsolation(_, _, ()):
             return ()
         case BridgeIsolation(bridge):
@@ -151,8 +167,32 @@ def _sides(
     for mine in own:
         theirs = [each for each in others if each.version == mine.version and each != mine]
         if theirs:
-            found.append(("ip" if mine.version == 4 else "ip6", mine, theirs))
+            found.append((_FAMILY[mine.version], mine, theirs))
     return found
+
+
+def _pot_filter(chain: str, rules: PotFilter) -> dict[str, object]:
+    """The values of the template: a rule for each pair of places of one family."""
+    found = [
+        {
+            "allow": verdict.allow,
+            "behind": place.bridge,
+            "family": _FAMILY[place.network.version],
+            "protocol": verdict.protocol,
+            "source": source.network.ip,
+            "destination": place.network.ip if place.network.size == 1 else place.network,
+            "ports": "-".join(map(str, dict.fromkeys(verdict.ports or ()))),
+        }
+        for verdict in rules.verdicts
+        for place in verdict.places
+        for source in rules.sources
+        if source.network.version == place.network.version
+    ]
+    families = dict.fromkeys(s.network.version for s in rules.sources if rules.inside)
+    near = (*rules.inside, *_NEIGHBOURS6)
+    inside = [(_FAMILY[f], [each for each in near if each.version == f]) for f in families]
+    own = [{"map": SENDERS[s.network.version], "address": s.network.ip} for s in rules.sources]
+    return {"chain": chain, "rules": found, "inside": inside, "sources": own}
 
 
 def _line(command: str) -> str:

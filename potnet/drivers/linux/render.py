@@ -21,6 +21,7 @@ from potnet.actions import (
     CreateEpair,
     CreateVlan,
     DestroyInterface,
+    EndConnections,
     KeepRouter,
     KillStates,
     MoveToJail,
@@ -256,6 +257,11 @@ class Renderer:
             )
             for each in action.redirections
         )  # fmt: skip
+
+    @pieces.register(EndConnections)
+    def _(self, action: EndConnections) -> tuple[Piece, ...]:
+        ends = ("-s", str(action.source), "-d", str(action.destination))
+        return (Command(("conntrack", "-D", *_family(action.source.ip), *ends)),)
 
     @pieces.register(RunInJail)
     def _(self, action: RunInJail) -> tuple[Piece, ...]:

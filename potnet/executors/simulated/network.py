@@ -208,6 +208,7 @@ class _Journey:
             verdict = self._filtered("in", changed, interface, recorded=rule is None)
             keeper = verdict.rule if verdict.rule is not None and verdict.rule.state == "keep" else None
             rule = keeper or rule
+            changed = replace(changed, tag=verdict.tag)
         if self.redirected and rule is not None:
             left, right = _end(changed, "destination"), _end(packet, "source")
             self._state(left, _end(packet, "destination"), "<-", right, interface, rule)
@@ -238,6 +239,9 @@ class _Journey:
             )
         elif keeper is not None:
             self._state(_end(changed, "source"), "", "->", _end(changed, "destination"), interface, keeper)
+        if rule is None and keeper is None and not self.pf.filter("in", _reply(changed), interface).passed:
+            # Nothing remembers the connection, and pf looks at its answers as at any packet.
+            raise _NoConnectionError(f"pf blocks the answer in on {interface.name}")
         if ip_address(changed.source).is_loopback:
             raise _NoConnectionError("a packet from 127.0.0.0/8 does not leave the host")
         self._passes(Place(HOST, interface.name), False)
@@ -359,6 +363,12 @@ def _source(interface: Interface, packet: Packet, gateway: str) -> str:
     if not chosen:
         raise _NoConnectionError(f"no address on {interface.name} for {packet.destination}")
     return chosen[0].address
+
+
+def _reply(packet: Packet) -> Packet:
+    return Packet(
+        packet.protocol, packet.destination, packet.destination_port, packet.source, packet.source_port
+    )
 
 
 def _end(packet: Packet, side: str) -> str:

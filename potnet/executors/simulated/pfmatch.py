@@ -14,7 +14,7 @@ from potnet.executors.simulated.world import World
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """The first packet of a connection."""
+    """The first packet of a connection. tag: what a rule has marked it with (pf.conf(5))."""
 
     protocol: str
     source: str
@@ -30,10 +30,15 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the filter rules say; rule: the one that decided, None for the default, which keeps no state."""
+    """What the filter rules say; rule: the one that decided, None for the default, which keeps no state.
+
+    tag: of the packet, which keeps it. pipes: of match rules, which hold whatever decides.
+    """
 
     passed: bool
     rule: Rule | None = None
+    tag: str = ""
+    pipes: tuple[int, ...] = ()
 
 
 class Filter:
@@ -48,6 +53,7 @@ class Filter:
         self._main = pfload.ruleset(world, "") or Ruleset()
         #: The rules that translated something, with the anchors that they are in.
         self.used: list[tuple[str, Rule]] = []
+        self._tag = ""
 
     def looks_at(self, interface: Interface) -> bool:
         return self.enabled and not self._skip & {interface.name, *interface.groups}
@@ -93,13 +99,20 @@ class Filter:
     def filter(self, direction: str, packet: Packet, interface: Interface) -> Verdict:
         """Without any matching rule a packet passes."""
         if not self.looks_at(interface):
-            return Verdict(True)
+            return Verdict(True, tag=packet.tag)
         decided: Rule | None = None
+        pipes: tuple[int, ...] = ()
+        self._tag = packet.tag
         for rule in self._filters(self._main, direction, packet, interface):
+            self._tag = rule.tag or self._tag
+            if rule.action == "match":
+                pipes = rule.pipes or pipes
+                continue
             decided = rule
             if rule.quick:
                 break
-        return Verdict(decided is None or decided.action == "pass", decided)
+        passed = decided is None or decided.action == "pass"
+        return Verdict(passed, decided, self._tag, (decided.pipes if decided else ()) or pipes)
 
     def _filters(
         self, ruleset: Ruleset, direction: str, packet: Packet, interface: Interface
@@ -122,7 +135,7 @@ class Filter:
             return False
         if rule.protocol and rule.protocol != packet.protocol:
             return False
-        if rule.tagged and rule.tagged != packet.tag:
+        if rule.tagged and (rule.tagged == self._tag) == rule.untagged:
             return False
         if rule.source_port is not None and packet.source_port not in rule.source_port:
             return False

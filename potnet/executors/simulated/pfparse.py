@@ -82,7 +82,7 @@ class Parser(Tokens):
             self._translation(Rule(word))
         elif word in ANCHORS:
             self._anchor(word)
-        elif word in ("block", "pass"):
+        elif word in ("block", "pass", "match"):
             self._filter(word)
         elif word == "table":
             self._table()
@@ -90,7 +90,7 @@ class Parser(Tokens):
             self._set()
         elif re.fullmatch(r"[A-Za-z_]\w*", word) and self._peek() == "=":
             raise PfUnknownError("macros in pf rules")
-        elif word in ("scrub", "binat", "altq", "queue", "ether", "match", "antispoof", "include", "load"):
+        elif word in ("scrub", "binat", "altq", "queue", "ether", "antispoof", "include", "load"):
             raise PfUnknownError(f"the pf statement {word}")
         else:
             raise PfError
@@ -190,8 +190,8 @@ class Parser(Tokens):
                 rule = replace(rule, label=self._name())
             elif word == "tag":
                 rule = replace(rule, tag=self._name())
-            elif word == "tagged":
-                rule = replace(rule, tagged=self._name())
+            elif word == "tagged" or (word == "!" and self._accept("tagged")):
+                rule = replace(rule, tagged=self._name(), untagged=word == "!")
             elif word == "dnpipe":
                 rule = replace(rule, pipes=self._pipes())
             elif word in (

@@ -81,6 +81,7 @@ class Rule:
     label: str = ""
     tag: str = ""
     tagged: str = ""
+    untagged: bool = False
     pipes: tuple[int, ...] = ()
     target: Host | None = None
     target_port: Ports | None = None
@@ -130,6 +131,7 @@ class Rule:
         words += [f'label "{self.label}"'] if self.label else []
         words += ["tag", self.tag] if self.tag else []
         words += [f"dnpipe({', '.join(map(str, self.pipes))})"] if self.pipes else []
+        words += ["!"] if self.untagged else []
         words += ["tagged", self.tagged] if self.tagged else []
         return words
 
@@ -168,7 +170,7 @@ class Ruleset:
         return [rule for kind in kinds for rule in self.rules if rule.action in kind]
 
     def filters(self) -> list[Rule]:
-        return [rule for rule in self.rules if rule.action in ("block", "pass", "anchor")]
+        return [rule for rule in self.rules if rule.action in ("block", "pass", "match", "anchor")]
 
 
 def ruleset_from(row: dict[str, Any]) -> Ruleset:

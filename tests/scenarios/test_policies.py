@@ -1,0 +1,321 @@
+"""Policies: who may open connections to whom, followed as pots start and stop."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from world import World, both_hosts
+
+from potnet.errors import PotnetError, UsageError
+from potnet.findings import Kind
+from potnet.operations import policies
+from potnet.operations.bridges import create_private_bridge
+from potnet.operations.check import check
+from potnet.operations.destroy import destroy_bridge, destroy_pot
+from potnet.operations.info import info
+from potnet.operations.network_options import NetworkOptions
+from potnet.operations.repair import repair
+from potnet.operations.settings import set_options
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+
+NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
+OFFLINE = NetworkOptions(internet=False)
+
+
+def kitchen(world: World, running: bool = True) -> dict[str, str]:
+    """web on the bridge front, db and log on back, mail on one of its own; their addresses."""
+    for bridge in ("front", "back", "post"):
+        world.do(create_private_bridge, bridge, 4)
+    world.create("web", "private-bridge", bridge="front")
+    world.create("db", "private-bridge", bridge="back")
+    world.create("log", "private-bridge", bridge="back")
+    world.create("mail", "private-bridge", bridge="post")
+    if running:
+        world.do(start, ["web", "db", "log", "mail"])
+    return {pot.name: str(pot.ipv4) for pot in world.records()["pots"]}
+
+
+def add(world: World, source: str, destination: str, port: str | None = None, deny: bool = False) -> bool:
+    return bool(world.do(policies.add, source, destination, port, deny))
+
+
+@both_hosts
+def test_a_port_is_opened_between_bridges_and_closed_again(world: World) -> None:
+    at = kitchen(world)
+    before = world.lasting()
+    assert not world.reaches("web", at["db"], 80)
+    assert add(world, "web", "db", "tcp:80") and not add(world, "web", "db", "80")
+    assert world.reaches("web", at["db"], 80)
+    assert not world.reaches("web", at["db"], 443)
+    assert not world.reaches("db", at["web"], 80)
+    assert not world.reaches("web", at["log"], 80)
+    assert world.do(check, [], None) == ()
+    assert world.do(policies.remove, "web", "db", "tcp:80")
+    assert not world.do(policies.remove, "web", "db", "tcp:80")
+    assert not world.reaches("web", at["db"], 80)
+    assert world.lasting() == before
+
+
+@both_hosts
+def test_policies_follow_pots(world: World) -> None:
+    at = kitchen(world, running=False)
+    before = world.snapshot()
+    (
+        add(world, "web", "db"),
+        add(world, "mail", "back"),
+        add(world, "web", "mail", "80", deny=True),
+    )
+    world.do(start, ["web"])
+    world.do(start, ["mail", "db", "log"])
+    assert world.reaches("web", at["db"], 80)
+    assert world.reaches("mail", at["log"], 443)
+    assert not world.reaches("web", at["mail"], 80)
+    assert not world.reaches("log", at["web"], 80)
+    world.do(stop, ["db"])
+    assert world.do(check, [], None) == ()
+    world.do(start, ["db"])
+    assert world.reaches("web", at["db"], 80)
+    assert world.do(check, [], None) == ()
+    world.do(stop, ["web", "db", "log", "mail"])
+    assert world.snapshot() == before
+
+
+@both_hosts
+def test_of_several_policies_the_exact_one_decides(world: World) -> None:
+    at = kitchen(world)
+    add(world, "front", "back")
+    add(world, "web", "db", deny=True)
+    add(world, "web", "db", "443")
+    assert world.reaches("web", at["log"], 80)
+    assert not world.reaches("web", at["db"], 80)
+    assert world.reaches("web", at["db"], 443)
+    add(world, "web", "back", "80", deny=True)
+    assert not world.reaches("web", at["log"], 80)
+    assert world.reaches("web", at["log"], 443)
+    assert world.do(check, [], None) == ()
+    seen = [(each["action"], each["from"], each["to"], each["port"]) for each in world.do(policies.listed)]
+    assert seen == [
+        ("allow", "web", "db", "tcp:443"), ("deny", "web", "db", None), ("deny", "web", "back", "tcp:80"),
+        ("allow", "front", "back", None),
+    ]  # fmt: skip
+
+
+@both_hosts
+def test_a_pot_without_internet(world: World) -> None:
+    world.create("inner", "public-bridge", network=OFFLINE)
+    world.create("mail", "public-bridge")
+    before = world.snapshot()
+    world.do(start, ["inner", "mail"])
+    mail = str(next(pot.ipv4 for pot in world.records()["pots"] if pot.name == "mail"))
+    inner = str(next(pot.ipv4 for pot in world.records()["pots"] if pot.name == "inner"))
+    assert world.reaches("inner", mail, 80) and world.reaches("host", inner, 80)
+    outside = "192.0.2.9" if world.kind == "linux" else "192.168.178.99"
+    assert world.reaches("mail", outside, 80)
+    assert not world.reaches("inner", outside, 80)
+    world.listen(2222, "sshd")
+    assert world.reaches("mail", world.address, 2222)
+    assert not world.reaches("inner", world.address, 2222)
+    assert world.do(info, "inner")["internet"] is False
+    assert world.do(check, [], None) == ()
+    world.do(stop, ["inner", "mail"])
+    assert world.snapshot() == before
+
+
+@both_hosts
+def test_rules_that_somebody_took_away_come_back(world: World) -> None:
+    at = kitchen(world)
+    add(world, "web", "db", "80"), add(world, "web", "mail", deny=True)
+    if world.kind == "linux":
+        world.do_there("nft", "flush", "chain", "inet", "potnet", "pot-filter/.web")
+    else:
+        world.do_there("pfctl", "-a", "pot-filter/.web", "-f", "-", stdin="")
+    assert not world.reaches("web", at["db"], 80)
+    found = world.do(check, [], None)
+    assert {each.kind for each in found} <= {Kind.RULES_MISSING, Kind.RULES_DIFFER} and found
+    world.do(repair, [], None)
+    assert world.reaches("web", at["db"], 80)
+    assert not world.reaches("web", at["mail"], 80)
+    assert world.do(check, [], None) == ()
+
+
+@both_hosts
+def test_ipv6_is_filtered_likewise(world: World) -> None:
+    world.do(create_private_bridge, "front", 4, "auto")
+    world.do(create_private_bridge, "back", 4, "auto")
+    for name, bridge in (("web", "front"), ("db", "back")):
+        world.create(name, "private-bridge", "dual", bridge=bridge)
+    world.do(start, ["web", "db"])
+    db = str(next(p for p in world.records()["pots"] if p.name == "db").attachments[0].address6)
+    assert not world.reaches("web", db, 80)
+    add(world, "web", "db", "80")
+    assert world.reaches("web", db, 80)
+    assert not world.reaches("web", db, 443)
+    assert world.do(check, [], None) == ()
+
+
+def test_connections_end_with_what_allowed_them(world: World) -> None:
+    at = kitchen(world)
+    add(world, "web", "db")
+    assert world.reaches("web", at["db"], 80)
+    assert any(at["db"] in str(state) for state in world.host.states())
+    world.do(policies.remove, "web", "db", None)
+    assert not any(at["db"] in str(state) for state in world.host.states())
+
+
+def test_what_the_administrator_blocks_stays_blocked(world: World) -> None:
+    at = kitchen(world)
+    rules = 'nat-anchor "pot-nat"\nrdr-anchor "pot-rdr/*"\nanchor "pot-filter/*"\npass\n'
+    world.do_there("pfctl", "-f", "-", stdin=f"{rules}block in from {at['web']} to {at['db']}\n")
+    add(world, "web", "db")
+    assert not world.reaches("web", at["db"], 80)
+    # Without any rule of the administrator's, nothing but ours keeps state.
+    world.do_there("pfctl", "-f", "-", stdin=rules.removesuffix("pass\n"))
+    assert world.reaches("web", at["db"], 80)
+
+
+def test_a_policy_goes_with_its_pot_or_bridge(world: World) -> None:
+    kitchen(world)
+    add(world, "web", "db"), add(world, "web", "back"), add(world, "db", "web", "80")
+    world.do(stop, ["db", "log"])
+    world.notices.clear()
+    world.do(destroy_pot, "db")
+    assert sorted(world.notices) == [
+        "gone with db: policy allow db to web tcp:80", "gone with db: policy allow web to db",
+    ]  # fmt: skip
+    assert [each["to"] for each in world.do(policies.listed)] == ["back"]
+    world.do(destroy_pot, "log")
+    world.do(destroy_bridge, "back")
+    assert world.do(policies.listed) == []
+    assert world.do(check, [], None) == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (("web", "nobody", None, False), PotnetError, "there is no pot or bridge 'nobody'"),
+        (("pot:front", "db", None, False), PotnetError, "there is no pot 'front'"),
+        (("host:x", "db", None, False), UsageError, "neither a pot nor a bridge"),
+        (("stove", "db", None, False), UsageError, "stove is a pot and a bridge"),
+        (("web", "db", "tcp:0", False), UsageError, "no port"),
+        (("web", "db", "80-79", False), UsageError, "no port"),
+        (("web", "db", "icmp:8", False), UsageError, "no port"),
+        (("web", "db", "70000", False), UsageError, "no port"),
+        (("db", "log", None, True), PotnetError, "meet on bridge back"),
+        (("back", "log", None, True), PotnetError, "meet on bridge back"),
+        (("web", "public", None, False), PotnetError, "public is the public bridge"),
+        (("open", "db", None, False), PotnetError, "open is on the public bridge"),
+        (("web", "alias", None, False), PotnetError, "alias has no address from the store"),
+        (("web", "db", "80", True), PotnetError, "a policy says the opposite: allow"),
+        (("web", "db", "79-81", False), PotnetError, "the ports overlap"),
+    ],
+)
+def test_bad_policies(
+    world: World, arguments: tuple[str, str, str | None, bool], error: type[PotnetError], words: str
+) -> None:
+    kitchen(world, running=False)
+    world.create("stove", "inherit"), world.create("alias", "alias"), world.create("open", "public-bridge")
+    world.do(create_private_bridge, "stove", 4)
+    add(world, "web", "db", "80")
+    records = world.do(policies.listed)
+    with pytest.raises(error, match=words):
+        world.do(policies.add, *arguments)
+    assert world.do(policies.listed) == records
+
+
+def test_slaac_cannot_be_kept_from_the_internet(world: World) -> None:
+    for stack in ("ipv6", "dual"):
+        with pytest.raises(PotnetError, match="IPv6 by SLAAC"):
+            world.create("six", "public-bridge", stack, network=OFFLINE)
+    world.create("six", "public-bridge", "ipv6")
+    with pytest.raises(PotnetError, match="IPv6 by SLAAC"):
+        world.do(set_options, "six", **NOTHING, network=OFFLINE)
+    with pytest.raises(PotnetError, match="--no-internet is for pots on bridges"):
+        world.create("host", network=OFFLINE)
+
+
+# Against a model that knows no rules
+
+NAMES = ("a1", "a2", "b1", "b2", "c1")
+HOME = {"a1": "a", "a2": "a", "b1": "b", "b2": "b", "c1": "c"}
+SIDES = (*NAMES, "a", "b", "c")
+drawn = st.lists(
+    st.tuples(
+        st.sampled_from(SIDES), st.sampled_from(SIDES), st.sampled_from([None, "80", "80-90"]), st.booleans()
+    ),
+    max_size=6,
+)
+
+
+def may(rules: dict[tuple[str, str, str | None], bool], source: str, destination: str, port: int) -> bool:
+    """Whether a connection is to come about; rules: whether it is denied, by sides and ports."""
+    here, there = HOME[source], HOME[destination]
+    if here == there:
+        return True
+    for ends in ([(source, destination)], [(source, there), (here, destination)], [(here, there)]):
+        for ported in (True, False):
+            found = [
+                denied
+                for (one, other, ports), denied in rules.items()
+                if (one, other) in ends and (ports is not None) == ported and _covers(ports, port)
+            ]
+            if found:
+                return not any(found)
+    return False
+
+
+def _covers(ports: str | None, port: int) -> bool:
+    first, _, last = (ports or "1-65535").partition("-")
+    return int(first) <= port <= int(last or first)
+
+
+Chosen = list[tuple[str, str, str | None, bool]]
+
+
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn, st.sets(st.sampled_from(NAMES)))
+def test_who_reaches_whom_is_what_a_naive_model_says(
+    tmp_path_factory: pytest.TempPathFactory, chosen: Chosen, restarted: set[str]
+) -> None:
+    compare(tmp_path_factory, chosen, restarted)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn, st.sets(st.sampled_from(NAMES)))
+def test_who_reaches_whom_in_many_kitchens(
+    tmp_path_factory: pytest.TempPathFactory, chosen: Chosen, restarted: set[str]
+) -> None:
+    compare(tmp_path_factory, chosen, restarted)
+
+
+def compare(tmp_path_factory: pytest.TempPathFactory, chosen: Chosen, restarted: set[str]) -> None:
+    """Put policies in force while pots start and stop, and ask who reaches whom."""
+    world = World(tmp_path_factory.mktemp("model"))
+    for bridge in ("a", "b", "c"):
+        world.do(create_private_bridge, bridge, 4)
+    for name in NAMES:
+        world.create(name, "private-bridge", bridge=HOME[name])
+    world.do(start, list(NAMES[:3]))
+    rules: dict[tuple[str, str, str | None], bool] = {}
+    for source, destination, port, denied in chosen:
+        try:
+            add(world, source, destination, port, denied)
+        except PotnetError:
+            continue
+        rules[source, destination, port] = denied
+    world.do(start, list(NAMES[3:]))
+    for name in sorted(restarted):
+        world.do(stop, [name])
+        world.do(start, [name])
+    at = {pot.name: str(pot.ipv4) for pot in world.records()["pots"]}
+    for source, destination, port in product(NAMES, NAMES, (80, 85)):
+        if source != destination:
+            wanted = may(rules, source, destination, port)
+            assert world.reaches(source, at[destination], port) == wanted, (rules, source, destination, port)
+    assert world.do(check, [], None) == ()
+    world.do(stop, list(NAMES))
+    assert [name for name in world.host.anchors() if name.startswith("pot-filter/")] == []
