@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
-from heapq import merge
+from collections.abc import Collection, Iterator
+from itertools import chain
 from operator import itemgetter
 
 from netaddr import IPAddress, IPNetwork
@@ -20,7 +20,12 @@ _REACHING = (
     "SELECT * FROM export WHERE protocol = ? AND host_port < ? AND host_port + count > ? AND count > 1"
 )
 
-_HOST_PORT = itemgetter(4)
+_SPANS = (
+    "SELECT host_port, count, host_address FROM export"
+    " WHERE protocol IN (?, ?, ?) AND host_port BETWEEN ? AND ? ORDER BY host_port"
+)
+#: The same columns of a row of all.
+_ENDS = itemgetter(4, 7, 8)
 #: In which rows a protocol is found.
 _PROTOCOLS = {
     Transport.TCP: (Transport.TCP, Transport.BOTH),
@@ -128,14 +133,13 @@ class Exports(Database):
         self, protocol: Transport, first: int, last: int, address: IPAddress | None
     ) -> Iterator[tuple[int, int]]:
         """What is exported from `first` to `last` at an address, in order: first port and number of ports."""
-        found: list[Iterable[Row]] = []
-        for each in _PROTOCOLS[protocol]:
-            found.append(sorted(self.rows(_REACHING, str(each), first, first), key=_HOST_PORT))
-            found.append(self.each(_INSIDE, str(each), first, last))
-        for row in merge(*found, key=_HOST_PORT):
-            _, _, _, _, host_port, _, _, count, at, _, _ = row
+        protocols = tuple(map(str, _PROTOCOLS[protocol]))
+        reaching = [_ENDS(row) for each in protocols for row in self.rows(_REACHING, each, first, first)]
+        # One or two protocols are named twice.
+        inside = self.each(_SPANS, *(*protocols, *protocols)[:3], first, last)
+        for start, count, at in chain(sorted(reaching, key=itemgetter(0)), inside):
             if same_host(address, address_or_none(at)):
-                yield host_port, count
+                yield start, count
 
 
 def _run(first: int, end: int, count: int, busy: Collection[int]) -> int | None:

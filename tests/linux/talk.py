@@ -32,8 +32,9 @@ def _accept(listener: socket.socket) -> None:
 
 
 def _serve(connection: socket.socket, peer: str) -> None:
-    while connection.recv(100):
-        connection.sendall(peer.encode())
+    with connection:
+        while connection.recv(100):
+            connection.sendall(peer.encode())
 
 
 def _udp(port: int, ready: Callable[[], object]) -> None:
