@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from itertools import chain
-from operator import itemgetter
 
 from netaddr import IPAddress, IPNetwork
 
@@ -21,11 +19,10 @@ _REACHING = (
 )
 
 _SPANS = (
-    "SELECT host_port, count, host_address FROM export"
-    " WHERE protocol IN (?, ?, ?) AND host_port BETWEEN ? AND ? ORDER BY host_port"
+    "SELECT host_port, count FROM export WHERE protocol IN (?, ?, ?) AND host_port BETWEEN ? AND ?"
+    " AND (host_address IS NULL OR ? IS NULL OR host_address = ?) ORDER BY host_port"
 )
-#: The same columns of a row of all.
-_ENDS = itemgetter(4, 7, 8)
+
 #: In which rows a protocol is found.
 _PROTOCOLS = {
     Transport.TCP: (Transport.TCP, Transport.BOTH),
@@ -80,9 +77,10 @@ class Exports(Database):
         """
         busy, port = frozenset(busy), first
         for start, span in self._spans(protocol, first, last, address):
-            found = _run(port, start, count, busy)
-            if found is not None:
-                return found
+            if start - port >= count:
+                found = _run(port, start, count, busy)
+                if found is not None:
+                    return found
             port = max(port, start + span)
         found = _run(port, last + 1, count, busy)
         if found is not None:
@@ -131,15 +129,15 @@ class Exports(Database):
 
     def _spans(
         self, protocol: Transport, first: int, last: int, address: IPAddress | None
-    ) -> Iterator[tuple[int, int]]:
+    ) -> list[tuple[int, int]]:
         """What is exported from `first` to `last` at an address, in order: first port and number of ports."""
-        protocols = tuple(map(str, _PROTOCOLS[protocol]))
-        reaching = [_ENDS(row) for each in protocols for row in self.rows(_REACHING, each, first, first)]
+        reaching = (each for _, each in self._taken(protocol, first, first))
+        before = [(r.host_ports[0], r.count) for r in reaching if same_host(address, r.host_address)]
         # One or two protocols are named twice.
-        inside = self.each(_SPANS, *(*protocols, *protocols)[:3], first, last)
-        for start, count, at in chain(sorted(reaching, key=itemgetter(0)), inside):
-            if same_host(address, address_or_none(at)):
-                yield start, count
+        protocols = (*map(str, _PROTOCOLS[protocol]), *map(str, _PROTOCOLS[protocol]))[:3]
+        at = text_or_none(address)
+        inside = self.rows(_SPANS, *protocols, first + 1, last, at, at)
+        return sorted(before) + inside
 
 
 def _run(first: int, end: int, count: int, busy: Collection[int]) -> int | None:
