@@ -119,6 +119,10 @@ def test_find_deletes_and_renames_only_in_the_directory_itself(host: SimulatedHo
     assert list((host.tree / "jails/a/etc").iterdir()) == []
     assert (host.tree / "etc/resolv.conf").exists()
     assert run(find.format("/nosuch"), code=1).err == "find: /nosuch: No such file or directory\n"
+    for name in ("a", "b", "c"):
+        (host.tree / "jails/a/etc" / name).write_text("x")
+    run("find -P /jails/a/etc -mindepth 1 -maxdepth 1 ( -name a -o -name b ) -type f -delete")
+    assert [left.name for left in (host.tree / "jails/a/etc").iterdir()] == ["c"]
 
 
 def test_rm_does_not_follow_links_nor_cross_mounts(host: SimulatedHost, run: Run) -> None:

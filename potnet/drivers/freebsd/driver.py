@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from potnet.actions import (
     Action,
@@ -17,6 +18,7 @@ from potnet.actions import (
     SolicitRouter,
     StopJail,
 )
+from potnet.drivers import posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.conditions import conditions
 from potnet.drivers.freebsd.observe import NO_FILTER, Observer
@@ -92,22 +94,33 @@ class FreeBSD:
         """See `potnet.drivers.base.Driver`: all that is needed is part of the base system."""
 
     def batches(self, actions: Sequence[Action]) -> tuple[tuple[Action, ...], ...]:
-        """See `potnet.drivers.base.Driver`: each action is a command of its own."""
-        return tuple((action,) for action in actions)
+        """See `potnet.drivers.base.Driver`: files of one directory leave it together, all else goes alone."""
+        found: list[tuple[Action, ...]] = []
+        for directory, group in groupby(actions, _emptied):
+            run = tuple(group)
+            found += [run] if directory is not None else [(action,) for action in run]
+        return tuple(found)
 
     def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
         """See `potnet.drivers.base.Driver`."""
+        removals = [action for action in batch if isinstance(action, RemoveFile)]
+        if len(removals) > 1:
+            command = posix.removal((removals[0].directory,), [removal.name for removal in removals])
+            self._run(removals[0], command, range(len(batch)))
+            return ("",) * len(batch)
         return tuple(self._perform(action) for action in batch)
 
     def _perform(self, action: Action) -> str:
         out = ""
         for number, command in enumerate(self._commands(action)):
-            result = self._executor.run(command)
-            if not _succeeded(action, result):
-                begun = (0,) if number else None
-                raise CommandError(command, result, _hint(action, result), begun)
-            out = result.out
+            out = self._run(action, command, (0,) if number else None)
         return out
+
+    def _run(self, action: Action, command: Command, begun: Collection[int] | None = None) -> str:
+        result = self._executor.run(command)
+        if not _succeeded(action, result):
+            raise CommandError(command, result, _hint(action, result), begun)
+        return result.out
 
     def describe(self, action: Action) -> tuple[str, ...]:
         """See `potnet.drivers.base.Driver`."""
@@ -127,6 +140,11 @@ class FreeBSD:
             for address in (whole if keys else ())
         ]
         return (*towards, *(Command(("pfctl", "-k", "id", "-k", key)) for key in keys))
+
+
+def _emptied(action: Action) -> str | None:
+    """The directory that an action takes a file from."""
+    return action.directory if isinstance(action, RemoveFile) else None
 
 
 def _succeeded(action: Action, result: CommandResult) -> bool:

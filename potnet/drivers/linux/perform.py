@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import NoReturn
 
 from potnet.actions import (
     Action,
@@ -24,7 +25,7 @@ from potnet.drivers.linux import parse
 from potnet.drivers.linux.answers import hint, succeeded
 from potnet.drivers.linux.names import uplink
 from potnet.drivers.linux.observe import ABSENT, Observer
-from potnet.drivers.linux.render import Ip, Renderer, batch, links_removed, written
+from potnet.drivers.linux.render import Ip, Renderer, batch, in_each, links_removed, written
 from potnet.drivers.linux.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.file_actions import RemoveFile, WriteFile
@@ -156,19 +157,38 @@ class Performer:
                     inside.setdefault(piece.namespace, []).extend(piece.lines)
         if host:
             self._run_lines(Ip(tuple(host)), owners)
-        for name, lines in inside.items():
-            try:
-                self._run_lines(Ip(tuple(lines), name))
-            except CommandError as error:
-                error.begun = range(len(actions))
-                raise
+        try:
+            self._run_inside([Ip(tuple(lines), name) for name, lines in inside.items()])
+        except CommandError as error:
+            error.begun = range(len(actions))
+            raise
+
+    def _run_inside(self, pieces: Sequence[Ip]) -> None:
+        """Carry out lines in namespaces, of several in one command."""
+        if len(pieces) < 2:
+            for piece in pieces:
+                self._run_lines(piece)
+            return
+        command = in_each(pieces)
+        result = self._executor.run(command)
+        if result.code == 0:
+            return
+        failed = [piece for piece in pieces if piece.namespace in result.out.split()]
+        if len(failed) == 1:
+            self._blame(failed[0], command, result)
+        raise CommandError(command, result, hint(result))
 
     def _run_lines(self, piece: Ip, owners: Sequence[int] = ()) -> None:
         """Carry out lines, and say of a failure which it was. owners: the number of each line's action."""
         command = batch(piece)
         result = self._executor.run(command)
-        if result.code == 0:
-            return
+        if result.code != 0:
+            self._blame(piece, command, result, owners)
+
+    def _blame(
+        self, piece: Ip, command: Command, result: CommandResult, owners: Sequence[int] = ()
+    ) -> NoReturn:
+        """Raises CommandError for the line that failed."""
         line = parse.failed_line(result.err)
         if line is None or line >= len(piece.lines):
             # Any of them may have been carried out.
@@ -186,7 +206,8 @@ class Performer:
         links = [action.interface for action in actions if isinstance(action, DestroyInterface)]
         others = [action for action in actions if not isinstance(action, DestroyInterface)]
         lines = [line for action in others for piece in self._renderer.lines(action) for line in piece.lines]
-        self._run(actions[0], batch(Ip((*lines, *links_removed(links))), force=True))
+        # Links first: those that a namespace takes along with it, the kernel removes one by one.
+        self._run(actions[0], batch(Ip((*links_removed(links), *lines)), force=True))
 
     def _end_processes(self, stops: Sequence[StopJail]) -> None:
         names = tuple(stop.jail.name for stop in stops if stop.jail.vnet_interfaces)

@@ -54,19 +54,22 @@ def _remove(world: World, real: Path, shown: str, errors: list[str]) -> None:
 def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
     """find -P DIR … -mindepth 1 -maxdepth 1 -name NAME [-type …] ACTION, find DIR -maxdepth 0 -empty -delete.
 
+    NAME and -type may be ( … -o … ).
+
     ACTION: -exec sha256 {} + | -delete | -execdir [/bin/]mv -h {}|PATH NAME ;
     """
     match argv[1:]:
         case ["-P", *tops, "-mindepth", "1", "-maxdepth", "1", "-name", name, "-type", "f", "-size", size,
               "-exec", "sha256", "{}", "+"] if re.fullmatch("-[0-9]+c", size):  # fmt: skip
             return _digests(world, tops, name, int(size[1:-1]))
-        case ["-P", top, "-mindepth", "1", "-maxdepth", "1", "-name", pattern, *rest]:
-            pass
+        case ["-P", top, "-mindepth", "1", "-maxdepth", "1", "-name" | "(", *_]:
+            patterns, rest = _either("-name", argv[7:])
         case [top, "-maxdepth", "0", "-empty", "-delete"]:
             return _remove_empty(world, top)
         case other:
             raise unknown(f"find {' '.join(other)}")
-    types, rest = _types(rest)
+    letters, rest = _either("-type", rest)
+    types = {_letter(letter) for letter in letters}
     action = _action(rest)
     if action != ("-print",):
         world.state.changing()
@@ -80,7 +83,8 @@ def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
     out, err = "", ""
     for entry in sorted(real.iterdir()):
         mode = entry.lstat().st_mode
-        if not fnmatch.fnmatchcase(entry.name, pattern) or (types and stat.S_IFMT(mode) not in types):
+        named = any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in patterns)
+        if not named or (types and stat.S_IFMT(mode) not in types):
             continue
         if action == ("-print",):
             out += f"{top.rstrip('/')}/{entry.name}\n"
@@ -124,26 +128,24 @@ def _remove_empty(world: World, path: str) -> CommandResult:
     return CommandResult(0, "", _delete(world, real, str(Path(path).parent)) if empty else "")
 
 
-def _types(words: list[str]) -> tuple[set[int], list[str]]:
-    """The types of ``-type X`` or ``( -type X -o -type Y … )`` and what follows."""
-    if words[:1] == ["-type"]:
-        return {_letter(words[1:2])}, words[2:]
-    if words[:1] != ["("] or ")" not in words:
-        return set(), words
+def _either(flag: str, words: list[str]) -> tuple[list[str], list[str]]:
+    """The values of ``FLAG X`` or ``( FLAG X -o FLAG Y … )``, and what follows; none when it is neither."""
+    if words[:1] == [flag]:
+        return words[1:2], words[2:]
+    if words[:2] != ["(", flag] or ")" not in words:
+        return [], words
     end = words.index(")")
     inner = words[1:end]
-    found = set()
     for start in range(0, len(inner), 3):
-        if inner[start] != "-type" or inner[start + 2 : start + 3] not in ([], ["-o"]):
+        if inner[start] != flag or inner[start + 2 : start + 3] not in ([], ["-o"]):
             raise unknown(f"find … {' '.join(words)}")
-        found.add(_letter(inner[start + 1 : start + 2]))
-    return found, words[end + 1 :]
+    return inner[1::3], words[end + 1 :]
 
 
-def _letter(word: list[str]) -> int:
-    if not word or word[0] not in _LETTERS:
-        raise unknown(f"find -type {' '.join(word)}")
-    return _LETTERS[word[0]]
+def _letter(letter: str) -> int:
+    if letter not in _LETTERS:
+        raise unknown(f"find -type {letter}")
+    return _LETTERS[letter]
 
 
 def _action(words: list[str]) -> tuple[str, ...]:
