@@ -12,6 +12,7 @@ from dataclasses import field
 from netaddr import IPAddress, IPNetwork
 
 from potnet.file_actions import FileAction
+from potnet.model import Lent
 from potnet.ruleset import NoRules, Redirection, Ruleset
 from potnet.values import dataclass
 
@@ -138,6 +139,30 @@ class MoveToJail:
     interface: str
     jail: str
     root: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassInterface:
+    """Gives an interface of the host's own to a running jail with a network stack of its own."""
+
+    interface: str
+    jail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Takes a passed interface out of a jail, where it may be called otherwise, and leaves it as it was."""
+
+    lent: Lent
+    jail: str
+    called: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreInterface:
+    """Leaves a passed interface as it was, when the jail is gone and it has come back by itself."""
+
+    lent: Lent
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +359,9 @@ Action = (
     | SetPrivate
     | BringUp
     | MoveToJail
+    | PassInterface
+    | TakeBack
+    | RestoreInterface
     | AddAlias
     | SetAddress
     | RemoveAddress

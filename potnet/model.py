@@ -386,12 +386,16 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """An interface of the host as it was when a jail got it, and is to be afterwards. mtu: in bytes."""
+    """An interface of the host as it was when a jail got it, and is to be afterwards.
+
+    mtu: in bytes. link_local: it had an IPv6 address of that kind; None when it was down.
+    """
 
     name: str
     mac: str | None
     mtu: int
     up: bool
+    link_local: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,11 +139,5 @@ class NoRules:
 
 
 Ruleset = (
-    SourceNat
-    | Redirections
-    | ConnectionLimits
-    | BridgeIsolation
-    | PotFilter
-    | ExternalIsolation
-    | NoRules
+    SourceNat | Redirections | ConnectionLimits | BridgeIsolation | PotFilter | ExternalIsolation | NoRules
 )

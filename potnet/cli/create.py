@@ -46,6 +46,10 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
 )  # fmt: skip
 @click.option("--mtu", type=int, metavar="BYTES", help="Of its bridge and all that is on it.")
 @click.option(
+    "--pass", "passed", multiple=True, metavar="IF",
+    help="Give it this interface of the host while it runs; repeatable.",
+)  # fmt: skip
+@click.option(
     "-d", "--dns", "resolver", metavar="RESOLVER", help="inherit (default), off, pot or custom:FILE.",
 )  # fmt: skip
 @click.option("--path", metavar="DIR", help="Use this existing root; it is never deleted.")
@@ -65,6 +69,7 @@ def create(
     bridges: tuple[str, ...],
     macs: tuple[str, ...],
     mtu: int | None,
+    passed: tuple[str, ...],
     resolver: str | None,
     path: str | None,
     hostname: str | None,
@@ -91,6 +96,7 @@ def create(
         more=tuple(more),
         macs=macs,
         mtu=mtu,
+        passed=passed,
         resolver=resolver,
         hostname=hostname,
         path=path,

@@ -22,6 +22,8 @@ _FILE = click.Path(path_type=Path)
     "--mac", "macs", multiple=True, metavar="MAC", help="Of its interfaces on bridges, in their order."
 )
 @click.option("--mtu", type=int, metavar="BYTES", help="Of its bridge, where it is the only pot.")
+@click.option("--pass", "passed", multiple=True, metavar="IF", help="The host's interfaces that it has.")
+@click.option("--no-pass", is_flag=True, help="It has none of the host's interfaces any more.")
 @click.option("--hostname", help="Its host name.")
 @click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
 @click.option("--boot/--no-boot", default=None, help="Whether it starts when the host boots.")
@@ -35,6 +37,8 @@ def set_options(
     addresses: tuple[str, ...],
     macs: tuple[str, ...],
     mtu: int | None,
+    passed: tuple[str, ...],
+    no_pass: bool,
     hostname: str | None,
     command: str | None,
     boot: bool | None,
@@ -42,15 +46,18 @@ def set_options(
 ) -> None:
     """Change the settings of a pot without destroying it."""
     single = (resolver, hostname, command, boot, mtu, *network.values())
-    if all(each is None for each in single) and not (addresses or macs):
+    if all(each is None for each in single) and not (addresses or macs or passed or no_pass):
         raise click.UsageError("give at least one setting to change")
+    if passed and no_pass:
+        raise click.UsageError("--pass and --no-pass exclude each other")
     from potnet.operations import settings
     from potnet.operations.network_options import NetworkOptions
 
     with opened(options, changes_host=True) as app:
         later = settings.set_options(
             app, pot, resolver=resolver, addresses=addresses, hostname=hostname, command=command, boot=boot,
-            macs=macs, mtu=mtu, network=NetworkOptions(**network),
+            macs=macs, mtu=mtu, passed=passed if passed or no_pass else None,
+            network=NetworkOptions(**network),
         )  # fmt: skip
     text = f"{pot} changed" + ("; it holds from the next start" if later else "")
     tell(options, {"name": pot, "changed": True, "from_next_start": later}, [text])

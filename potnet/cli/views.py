@@ -100,6 +100,8 @@ def info_text(view: View) -> str:
     ]
     if len(view["bridges"]) > 1:
         lines.append(f"\tbridges : {' '.join(view['bridges'])}")
+    if view["passed"]:
+        lines.append(f"\tpassed : {' '.join(view['passed'])}")
     addresses = [_address(entry, view["network_type"]) for entry in view["addresses"]]
     if addresses:
         lines.append(f"\tip : {' '.join(addresses)}")

@@ -16,12 +16,15 @@ from potnet.actions import (
     CreateVlan,
     DestroyInterface,
     LoadAnchor,
+    PassInterface,
     RemoveAddress,
+    RestoreInterface,
     SetAddress,
     SetForwarding,
     SetMtu,
     StartJail,
     StopJail,
+    TakeBack,
 )
 from potnet.drivers.base import Driver
 from potnet.executors.base import Command
@@ -125,6 +128,10 @@ class Assumed:
             case SetMtu(name, mtu, None) if name in state.interfaces:
                 found = replace(state.interfaces[name], mtu=mtu)
                 return replace(state, interfaces={**state.interfaces, name: found})
+            case PassInterface(name):
+                return _without_interface(state, name)
+            case TakeBack(lent) | RestoreInterface(lent):
+                return _with_interface(state, Interface(lent.name, lent.up, lent.mac, lent.mtu), query)
             case DestroyInterface(name):
                 return _without_interface(state, name)
             case SetAddress(name, address, prefix, None):

@@ -50,6 +50,7 @@ def clear_up(app: App, run: Run, jails: HostState, idle: bool = False) -> bool:
     with app.store.transaction():
         forget(app, run)
         forget_switches(app, plan)
+    _tell_lost(app, run)
     return bool(plan.steps)
 
 
@@ -64,6 +65,15 @@ def clear_up_failed(app: App, run: Run, error: BaseException) -> None:
             error.left_behind = more.left_behind
 
 
+def _tell_lost(app: App, run: Run) -> None:
+    """Say which passed interfaces are not there, whatever became of them in the jail."""
+    names = tuple(lent.name for lent in run.lent)
+    there = app.driver.observe(Query(interfaces=names)).interfaces if names else {}
+    for name in names:
+        if name not in there:
+            app.notify(f"{name} has not come back from {run.pot.name}: look for it by `ifconfig -l`")
+
+
 def host_query(app: App, run: Run, bridges: Mapping[str, Bridge], jail_there: bool) -> Query:
     """What a stop has to know of the host; without its jail, also what jail(8) would have taken along.
 
@@ -75,7 +85,8 @@ def host_query(app: App, run: Run, bridges: Mapping[str, Bridge], jail_there: bo
     aliased = () if jail_there else tuple(dict.fromkeys(a.interface for a in pot.aliases))
     return Query(
         own=bool(pot.attachments),
-        interfaces=(*(b.interface for b in bridges.values()), *aliased),
+        interfaces=(*(b.interface for b in bridges.values()), *aliased, *(each.name for each in run.lent)),
+        jail_networks=((pot.name, ()),) if run.lent and jail_there else (),
         members=True,
         files=tuple(f"{etc}/{name}" for name in names),
         mounts=run.devfs and not jail_there,

@@ -222,6 +222,8 @@ def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
             variables.append(("_POT_IP6", str(attachment.address6)))
         variables.append(("_POT_BRIDGE", attachment.bridge))
     variables += _further_networks(pot)
+    if pot.passed:
+        variables.append(("_POT_PASSED", " ".join(pot.passed)))
     for number, alias in enumerate(pot.aliases):
         variables.append((f"_POT_IP_{number}", str(alias.address)))
         variables.append((f"_POT_NIC_{number}", alias.interface))

@@ -43,7 +43,15 @@ from potnet.operations.common import (
     pot_lock,
 )
 from potnet.operations.destroy import part_name, remove_rest
-from potnet.operations.interfaces import check_macs, check_mtu, refuse_small, to_change, with_macs
+from potnet.operations.interfaces import (
+    check_macs,
+    check_mtu,
+    check_passed,
+    parse_passed,
+    refuse_small,
+    to_change,
+    with_macs,
+)
 from potnet.operations.network_options import UNCHANGED, NetworkOptions, check_attachments, with_options
 from potnet.operations.resolvers import parse_resolver
 from potnet.values import dataclass
@@ -59,7 +67,7 @@ class CreateRequest:
     """What ``create`` was asked for. addresses: the -i values; resolver: the -d value; None: the default.
 
     more: further networks, each by its type, and its bridge if that is a private one. macs: of its interfaces
-    on bridges, in their order. mtu: in bytes, of all on its bridges.
+    on bridges, in their order. mtu: in bytes, of all on its bridges. passed: interfaces of the host.
     """
 
     name: str | None = None
@@ -70,6 +78,7 @@ class CreateRequest:
     more: Networks = ()
     macs: tuple[str, ...] = ()
     mtu: int | None = None
+    passed: tuple[str, ...] = ()
     resolver: str | None = None
     hostname: str | None = None
     path: str | None = None
@@ -99,6 +108,7 @@ def create(app: App, request: CreateRequest) -> Pot:
     draft = with_options(_draft(app, request), request.network)
     _check_network(app, request, draft)
     macs = check_macs(app, draft.name, request.macs)
+    check_passed(app, draft)
     base = _release(request.base)
     if base and request.path:
         raise UsageError(
@@ -166,6 +176,7 @@ def _draft(app: App, request: CreateRequest) -> Pot:
         resolver=parse_resolver(request.resolver) if request.resolver else Resolver(),
         command=parse_command(request.command) if request.command else (),
         boot=request.boot,
+        passed=parse_passed(request.passed),
         aliases=aliases_of(app, request.addresses) if request.network_type is NetworkType.ALIAS else (),
     )
 

@@ -50,6 +50,7 @@ def _closer(app: App, state: HostState, pots: tuple[Pot, ...], runs: dict[str, R
     outer += [name for name, _ in app.config.extra_interfaces]
     outer += [alias.interface for pot in pots for alias in pot.aliases]
     outer += [name for bridge in app.store.bridges() for name in looked_at(bridge)[:1]]
+    outer += [name for pot in pots for name in pot.passed]
     learning = tuple(
         (pot.name, a.jail_end)
         for pot in pots
@@ -67,7 +68,8 @@ def _interfaces(app: App, state: HostState, pots: list[View]) -> list[View]:
     """The host's own, with their own addresses: aliases are the pots'."""
     theirs = {each["address"] for pot in pots if pot["network_type"] == "alias" for each in pot["addresses"]}
     leading = {state.external, *(name for name, _ in app.config.extra_interfaces)}
-    return [
+    lent = {name for pot in pots for name in pot["passed"]} - state.interfaces.keys()
+    return [{"name": name, "external": False, "addresses": []} for name in sorted(lent)] + [
         {
             "name": name,
             "external": name in leading,
@@ -97,4 +99,5 @@ def _links(pot: View) -> list[View]:
         link = links.setdefault(name, {"interface": name, "bridge": bridges.get(name), "addresses": []})
         if each["address"]:
             link["addresses"].append(f"{each['address']}/{each['prefix']}")
-    return list(links.values())
+    passed = [{"interface": name, "bridge": None, "addresses": []} for name in pot["passed"]]
+    return [*links.values(), *passed]

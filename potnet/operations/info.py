@@ -74,6 +74,7 @@ def pot_view(
         "exports": [_with_address(app, export_view(export)) for export in pot.exports],
         "root": pot.root,
         "interfaces": interfaces,
+        "passed": list(network.passed),
         "jid": run.jid if active and run else None,
         "hostname": pot.hostname,
         "base": pot.base,

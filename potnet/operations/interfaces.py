@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import Query
-from potnet.model import GROUP, Bridge, BridgeKind, Pot
+from potnet.model import GROUP, Bridge, BridgeKind, Lent, Pot
 from potnet.operations.common import external_interface, require_bridge
+from potnet.planning import passing
 from potnet.planning.uplink import USUAL_MTU, check_parent, read_uplink
 from potnet.planning.vnet import refuse_member, refuse_small_mtu
 
 if TYPE_CHECKING:
     from potnet.app import App
 
+_INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}", re.ASCII)
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 #: In bytes; if_bridge(4) takes no smaller one, and an IPv4 datagram is never larger.
 SMALLEST_MTU, LARGEST_MTU = 576, 65535
@@ -133,6 +135,58 @@ def _check_member(app: App, bridge: Bridge, mtu: int) -> None:
     found = app.driver.observe(Query(interfaces=(external,))).interfaces if external is not None else {}
     for member in found.values():
         refuse_member(bridge, mtu, member)
+
+
+def parse_passed(values: Sequence[str]) -> tuple[str, ...]:
+    """The --pass values; raises UsageError for what is no interface's name, or there twice."""
+    for value in values:
+        if not _INTERFACE.fullmatch(value):
+            raise UsageError(f"--pass {value!r}: no interface", hint="such as em1")
+    if len(set(values)) < len(values):
+        raise UsageError("an interface is passed twice", hint="once is enough")
+    return tuple(values)
+
+
+def check_passed(app: App, pot: Pot) -> None:
+    """Raises PotnetError when a pot cannot have the interfaces passed to it, on the host as it is now."""
+    if pot.passed and not pot.network_type.bridged:
+        raise UsageError(
+            f"--pass is for pots with a network stack of their own, and {pot.network_type} has the host's",
+            hint="-N public-bridge or -N private-bridge",
+        )
+    for name in pot.passed:
+        holder = app.store.passed_to(name)
+        if holder not in (None, pot.name):
+            raise PotnetError(f"{name} is passed to pot {holder}", hint="a pot has it alone")
+    run = app.store.run(pot.name)
+    kept = {each.name for each in run.lent} if run is not None else set()
+    lend(app, replace(pot, passed=tuple(name for name in pot.passed if name not in kept)))
+
+
+def lend(app: App, pot: Pot) -> tuple[Lent, ...]:
+    """The interfaces of the host that a pot gets, as they are; HostError for one that somebody else needs."""
+    if not pot.passed:
+        return ()
+    state = app.driver.observe(Query(interfaces=None, members=True, external=True))
+    return passing.lend(pot, _needed(app, pot), state)
+
+
+def _needed(app: App, pot: Pot) -> dict[str, str]:
+    """Why interfaces are needed, as far as store and configuration say so."""
+    found = {
+        name: f"network.extra_interfaces names it ({behind})" for name, behind in app.config.extra_interfaces
+    }
+    if app.config.external_interface is not None:
+        found[app.config.external_interface] = "it is the external interface"
+    for other in app.store.pots():
+        found |= {alias.interface: f"pot {other.name} has an alias there" for alias in other.aliases}
+    for bridge in app.store.bridges():
+        if bridge.uplink is not None:
+            found[read_uplink(bridge.uplink).parent] = f"bridge {bridge.name} has its uplink there"
+    for run in app.store.runs():
+        if run.pot.name != pot.name:
+            found |= {each.name: f"pot {run.pot.name} has it until it stops" for each in run.lent}
+    return found
 
 
 def refuse_small(app: App, pot: Pot) -> None:

@@ -30,7 +30,14 @@ from potnet.operations.common import (
     parse_command,
     require_bridge,
 )
-from potnet.operations.interfaces import check_macs, check_mtu, to_change, with_macs
+from potnet.operations.interfaces import (
+    check_macs,
+    check_mtu,
+    check_passed,
+    parse_passed,
+    to_change,
+    with_macs,
+)
 from potnet.operations.network_options import UNCHANGED, NetworkOptions, check_attachments, with_options
 from potnet.operations.resolvers import parse_resolver
 from potnet.operations.unfinished import begin, end, unfinished
@@ -56,6 +63,7 @@ def set_options(
     boot: bool | None,
     macs: tuple[str, ...] = (),
     mtu: int | None = None,
+    passed: tuple[str, ...] | None = None,
     network: NetworkOptions = UNCHANGED,
 ) -> bool:
     """Change what is given; True when some of it holds only from the next start. Raises PotnetError."""
@@ -77,6 +85,9 @@ def set_options(
             pot = replace(pot, aliases=aliases_of(app, addresses))
             check_aliases(app, pot)
         pot = with_macs(pot, check_macs(app, name, macs))
+        if passed is not None:
+            pot = replace(pot, passed=parse_passed(passed))
+            check_passed(app, pot)
         active = is_running(app, before)
         with app.store.transaction():
             if addresses and pot.network_type is not NetworkType.ALIAS:

@@ -36,6 +36,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.hooks import hook_steps
 from potnet.operations.hosts import Known, follow, known_to
+from potnet.operations.interfaces import lend
 from potnet.operations.policies import filter_changes
 from potnet.operations.ports import with_ports
 from potnet.operations.select import check_needs, in_order, needs
@@ -170,11 +171,12 @@ def _apply_network(
     texts = texts_for(app, pot, state, others) if files else {}
     known = with_stranded(app, vnet(app), [b for b in bridges.values() if not is_up(b, state)])
     filters = filter_changes(app, pot, starts=True)
-    around = Surroundings(known, bridges, texts, external_interface(app, state), attached, filters)
+    lent = lend(app, pot)
+    around = Surroundings(known, bridges, texts, external_interface(app, state), attached, filters, lent)
     plan = plan_start(pot, around, app.config, state)
     for notice in plan.notices:
         app.notify(notice)
-    run = run_of(pot, texts, state)
+    run = replace(run_of(pot, texts, state), lent=lent)
     if attached:
         run = replace(run, attached=True, devfs=False, booted=False)
     remembered = switches(app)

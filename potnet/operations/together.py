@@ -115,7 +115,8 @@ def _held(app: App, names: Sequence[str]) -> Iterator[list[Pot]]:
 
 
 def _may_start(app: App, pot: Pot, failed: Collection[str]) -> bool:
-    hooked = {HookKind.PRESTART, HookKind.POSTSTART} & {*pot.hooks}
+    # What is passed is looked for just before.
+    hooked = bool({HookKind.PRESTART, HookKind.POSTSTART} & {*pot.hooks}) or bool(pot.passed)
     if hooked or not pot.network_type.bridged or app.store.run(pot.name) is not None:
         return False
     if app.store.policies_towards(End(pot.name)):
@@ -246,7 +247,7 @@ def stop_together(app: App, names: Sequence[str]) -> frozenset[str]:
 
 def _may_stop(app: App, run: Run) -> bool:
     hooked = {HookKind.PRESTOP, HookKind.POSTSTOP} & {*run.pot.hooks}
-    alone = hooked or run.booted or run.attached or cut_off(run)
+    alone = hooked or run.booted or run.attached or cut_off(run) or run.lent
     return not alone and run.pot.network_type.bridged and not app.store.policies_towards(End(run.pot.name))
 
 

@@ -29,6 +29,7 @@ from potnet.findings import Finding, Kind
 from potnet.host_state import FileKind, HostState, Interface, InterfaceAddress, JailNetwork
 from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot, Run
 from potnet.planning import start, vnet
+from potnet.planning.check_passing import compare_passed
 from potnet.planning.check_uplink import compare_uplink
 from potnet.planning.drift import Drift, Facts, bridge_anchors, pot_anchors, rules_drift
 from potnet.planning.jail import etc_of, jail_of
@@ -193,6 +194,7 @@ def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
             network = state.jail_networks.get(run.pot.name)
             if bridge is not None and network is not None:
                 yield from _attachment(run, attachment, bridge, network, facts, state)
+        yield from compare_passed(run, state)
         yield from _loopback(run, state)
     for anchor, rules, run in pot_anchors(facts):
         home = run.pot.home.bridge if run.pot.home is not None else None

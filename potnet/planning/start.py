@@ -24,12 +24,13 @@ from potnet.actions import (
 from potnet.config import Config
 from potnet.errors import HostError
 from potnet.host_state import FileKind, HostState, Interface
-from potnet.model import GROUP, Attachment, Bridge, NetworkType, Pot, Stack
+from potnet.model import GROUP, Attachment, Bridge, Lent, NetworkType, Pot, Stack
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
 from potnet.planning.exports import check_exports
 from potnet.planning.jail import jail_of, path_in, wants_devfs
 from potnet.planning.members import join
+from potnet.planning.passing import pass_steps
 from potnet.planning.policy import FilterChange
 from potnet.planning.vnet import Vnet, plan_bridge_up
 from potnet.ruleset import NoRules
@@ -44,6 +45,7 @@ class Surroundings:
 
     bridges: those of the pot's attachments, by name. texts: of the files for etc, by name.
     attached: the jail is there, and somebody else's. filters: of this pot, and of others that are told of it.
+    lent: interfaces of the host that it gets.
     """
 
     vnet: Vnet
@@ -52,6 +54,7 @@ class Surroundings:
     external: str | None = None
     attached: bool = False
     filters: tuple[FilterChange, ...] = ()
+    lent: tuple[Lent, ...] = ()
 
 
 def description(pot: Pot) -> str:
@@ -86,6 +89,7 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     for attachment in pot.attachments:
         steps += _epair(pot, attachment, around.bridges[attachment.bridge], config)
     steps += start_jail
+    steps += pass_steps(pot, around.lent)
     steps += _network_in_jail(pot, around, state)
     steps += _redirections(pot, around, config)
     return Plan(tuple(steps), tuple(notices))

@@ -18,6 +18,7 @@ from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
 from potnet.planning.jail import jail_of, path_in
 from potnet.planning.ownership import cut_off, owned
+from potnet.planning.passing import take_back
 from potnet.planning.policy import FilterChange
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
 from potnet.ruleset import ConnectionLimits, NoRules, Redirections
@@ -37,7 +38,12 @@ def plan_stop(
     idle: nothing runs in its jail, though that is there. filters: of this pot, and of others that
     were told of it.
     """
-    steps = [*_exports(run, bridges, config), *_jail(run, state), *_epairs(run, state)]
+    steps = [
+        *_exports(run, bridges, config),
+        *take_back(run, state),
+        *_jail(run, state),
+        *_epairs(run, state),
+    ]
     steps += [change.step for change in filters]
     if idle or not (run.attached and owned(run, state.jails.get(run.pot.name))):
         # Nothing is written into a root while something may run in it.

@@ -76,7 +76,7 @@ POT: dict[str, Any] = {
         {"family": 4, "address": "10.192.0.10", "prefix": 10, "interface": "epair0b", "network": "public"}
     ],
     "bridge": "public", "bridges": ["public"], "mac": "02:00:00:00:00:01", "resolver": "inherit",
-    "exports": [],
+    "exports": [], "passed": [],
     "root": "/opt/potnet/jails/casserole4/m", "interfaces": [], "jid": None, "type": "single", "level": 0,
     "base": "12.2", "hostname": "casserole4", "boot": False, "command": [],
     "redirections": [], "usage": {"disk": None, "virtual_memory": None, "physical_memory": None},
@@ -230,9 +230,7 @@ def outcome(name: str, changed: bool) -> SimpleNamespace:
     return SimpleNamespace(name=name, changed=changed)
 
 
-BRIDGE_MADE = Bridge(
-    "stove", BridgeKind.PRIVATE, 0, IPNetwork("10.192.0.16/29"), IPAddress("10.192.0.17")
-)
+BRIDGE_MADE = Bridge("stove", BridgeKind.PRIVATE, 0, IPNetwork("10.192.0.16/29"), IPAddress("10.192.0.17"))
 BRIDGE_MADE6 = replace(BRIDGE_MADE, network6=IPNetwork("fd00:192::/64"))
 EXPORTED = SimpleNamespace(name="c", exports=(Export(Transport.TCP, 80, 30080), Export(Transport.UDP, 53)))
 INIT = SimpleNamespace(done=("pf.conf changed",), load_commands=("service pf reload",), loaded=False)

@@ -33,6 +33,7 @@ def test_create_takes_the_letters_of_pot(stage: Any, potnet: Callable[..., Any])
         "more": (),
         "macs": (),
         "mtu": None,
+        "passed": (),
         "resolver": "off",
         "hostname": "h",
         "path": "/r",
@@ -49,7 +50,7 @@ def test_create_leaves_open_what_was_not_given(stage: Any, potnet: Callable[...,
     request = vars(stage.call[1][0])
     assert request.pop("network_type") is NetworkType.INHERIT
     assert request.pop("addresses") == ()
-    assert request.pop("more") == request.pop("macs") == ()
+    assert request.pop("more") == request.pop("macs") == request.pop("passed") == ()
     assert request.pop("boot") is False
     assert request.pop("network") == NetworkOptions()
     assert set(request.values()) == {None}
@@ -136,6 +137,7 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
                     "boot": False,
                     "macs": (),
                     "mtu": None,
+                    "passed": None,
                     "network": NetworkOptions(),
                 },
             ),

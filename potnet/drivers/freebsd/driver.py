@@ -13,10 +13,12 @@ from potnet.actions import (
     LoadAnchor,
     RemoveAddress,
     RemoveDefaultRoute,
+    RestoreInterface,
     RunHook,
     RunInJail,
     SolicitRouter,
     StopJail,
+    TakeBack,
 )
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
@@ -36,6 +38,8 @@ _ABSENT: dict[type, tuple[str, ...]] = {
     StopJail: ("not found",),
     RemoveAddress: ("SIOCDIFADDR", "does not exist"),
     RemoveDefaultRoute: ("not in table",),
+    TakeBack: ("does not exist", "jail not found"),
+    RestoreInterface: ("does not exist",),
     Unmount: ("not a file system root directory",),
     RemoveTree: ("No such file",),
 }

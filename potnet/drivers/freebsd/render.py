@@ -31,10 +31,12 @@ from potnet.actions import (
     LoadAnchor,
     LoadRules,
     MoveToJail,
+    PassInterface,
     PrepareFilter,
     RemoveAddress,
     RemoveDefaultRoute,
     RemoveMember,
+    RestoreInterface,
     RunInJail,
     SetAddress,
     SetBootVariable,
@@ -46,12 +48,13 @@ from potnet.actions import (
     StartJail,
     StopJail,
     SwitchFilter,
+    TakeBack,
 )
 from potnet.drivers import posix
 from potnet.drivers.freebsd.exports import limit_rules, redirection_rules
 from potnet.executors.base import Command, Limit
 from potnet.file_actions import Fetch, RemoveDirectory, RemoveTree, Unmount, Unpack, UnpackLocal, VerifyDigest
-from potnet.model import BRIDGE_GROUP, GROUP
+from potnet.model import BRIDGE_GROUP, GROUP, Lent
 from potnet.ruleset import (
     BridgeIsolation,
     ConnectionLimits,
@@ -148,6 +151,20 @@ class Renderer:
     @_commands.register(MoveToJail)
     def _(self, action: MoveToJail) -> tuple[Command, ...]:
         return _one("ifconfig", action.interface, "vnet", action.jail)
+
+    @_commands.register(PassInterface)
+    def _(self, action: PassInterface) -> tuple[Command, ...]:
+        return _one("ifconfig", action.interface, "vnet", action.jail)
+
+    @_commands.register(TakeBack)
+    def _(self, action: TakeBack) -> tuple[Command, ...]:
+        # At once, while jail -r would leave it to the end of the last of its sockets.
+        back = Command(("ifconfig", action.called, "-vnet", action.jail))
+        return (back, *_restored(action.lent, action.called))
+
+    @_commands.register(RestoreInterface)
+    def _(self, action: RestoreInterface) -> tuple[Command, ...]:
+        return _restored(action.lent, action.lent.name)
 
     @_commands.register(AddAlias)
     def _(self, action: AddAlias) -> tuple[Command, ...]:
@@ -330,6 +347,15 @@ class Renderer:
 
 def _mtu(mtu: int | None) -> tuple[str, ...]:
     return ("mtu", str(mtu)) if mtu is not None else ()
+
+
+def _restored(lent: Lent, called: str) -> tuple[Command, ...]:
+    """An interface that comes from a jail is down and without addresses; it keeps name and MTU."""
+    name = (Command(("ifconfig", called, "name", lent.name)),) if called != lent.name else ()
+    mac = ("ether", lent.mac) if lent.mac is not None else ()
+    up = ("up",) if lent.up else ()
+    inet6 = ("inet6", "-ifdisabled") if lent.link_local else ()
+    return (*name, Command(("ifconfig", lent.name, *mac, *_mtu(lent.mtu), *inet6, *up)))
 
 
 def _one(*argv: str) -> tuple[Command, ...]:

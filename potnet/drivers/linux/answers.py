@@ -10,8 +10,10 @@ from potnet.actions import (
     KillStates,
     LoadAnchor,
     RemoveAddress,
+    RestoreInterface,
     RunInJail,
     StopJail,
+    TakeBack,
 )
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.observe import ABSENT, TRAITS
@@ -39,6 +41,8 @@ def succeeded(action: Action, result: CommandResult) -> bool:
         case KillStates() | EndConnections():
             return result.code == 0 or "0 flow entries have been deleted" in result.err
         case DestroyInterface() | StopJail() | RemoveAddress() | LoadAnchor(rules=NoRules()):
+            return result.code == 0 or only_absent(result)
+        case TakeBack() | RestoreInterface():
             return result.code == 0 or only_absent(result)
         case _:
             return result.code == 0

@@ -25,9 +25,11 @@ from potnet.actions import (
     KeepRouter,
     KillStates,
     MoveToJail,
+    PassInterface,
     RemoveAddress,
     RemoveDefaultRoute,
     RemoveMember,
+    RestoreInterface,
     RunInJail,
     SetAddress,
     SetForwarding,
@@ -36,6 +38,7 @@ from potnet.actions import (
     SetPrivate,
     StartJail,
     StopJail,
+    TakeBack,
 )
 from potnet.drivers import posix
 from potnet.drivers.linux.names import (
@@ -51,6 +54,7 @@ from potnet.drivers.linux.names import (
 from potnet.drivers.linux.observe import FORWARDING
 from potnet.executors.base import Command, Limit
 from potnet.file_actions import RemoveDirectory, RemoveTree
+from potnet.model import Lent
 from potnet.values import dataclass
 
 #: Fills in a template by name with these values.
@@ -77,6 +81,8 @@ EOF
 }}
 every_second 0 "$@" & every_second 1 "$@"; code=$?
 wait $! && exit $code"""
+#: The host's own namespace is named by a process in it, which is this shell as long as something comes after.
+_TAKE_BACK = 'nsenter --net="$1" ip link set dev "$2" netns $$; exit $?'
 #: FreeBSD's name of the loopback interface, which plans use.
 _LOOPBACK = {"lo0": "lo"}
 
@@ -171,6 +177,19 @@ class Renderer:
     def _(self, action: MoveToJail) -> tuple[Piece, ...]:
         # It is there since it was made.
         return _ip(f"link set dev {action.interface} alias {root_mark(action.root)}", namespace=action.jail)
+
+    @pieces.register(PassInterface)
+    def _(self, action: PassInterface) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.interface} netns {action.jail}")
+
+    @pieces.register(TakeBack)
+    def _(self, action: TakeBack) -> tuple[Piece, ...]:
+        back = Command(("sh", "-c", _TAKE_BACK, "sh", f"{NAMESPACES}/{action.jail}", action.called))
+        return (back, *_restored(action.lent, action.called))
+
+    @pieces.register(RestoreInterface)
+    def _(self, action: RestoreInterface) -> tuple[Piece, ...]:
+        return _restored(action.lent, action.lent.name)
 
     @pieces.register(AddAlias)
     def _(self, action: AddAlias) -> tuple[Piece, ...]:
@@ -327,6 +346,15 @@ def _ip(*lines: str, namespace: str | None = None) -> tuple[Piece, ...]:
 
 def _one(*argv: str) -> tuple[Piece, ...]:
     return (Command(argv),)
+
+
+def _restored(lent: Lent, called: str) -> tuple[Piece, ...]:
+    """A link that comes from another namespace is down and without addresses."""
+    name = (f"link set dev {called} name {lent.name}",) if called != lent.name else ()
+    mac = f" address {lent.mac}" if lent.mac is not None else ""
+    # A link that is moved has the mode of a new one again.
+    quiet = " addrgenmode none" if lent.link_local is False else ""
+    return _ip(*name, f"link set dev {lent.name}{mac}{_mtu(lent.mtu)}{quiet}{' up' if lent.up else ''}")
 
 
 def _mtu(mtu: int | None) -> str:
