@@ -7,13 +7,14 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from potnet import config_files, installation
 from potnet.errors import ConfigError, HostError, PotnetError, printable
+from potnet.progress import Progress
 from potnet.store import FILE_NAME
 from potnet.trust import check_trusted, real_root
 
@@ -54,7 +55,7 @@ class Settings:
 
 @dataclass
 class App:
-    """What operations work with. notify: tells the user one line beside the result.
+    """What operations work with. notify: tells the user one line beside the result; progress: how far it is.
 
     damaged: the store on disk is, and an empty one in memory stands for it; restoring only.
     rootless: the host, where it is one in namespaces.
@@ -70,6 +71,7 @@ class App:
     make_executor: Callable[[], Executor]
     dry_run: bool = False
     damaged: bool = False
+    progress: Progress = field(default_factory=Progress)
     find_installation: Callable[[], Installation | None] = lambda: None
     rootless: RootlessHost | None = None
 
@@ -177,7 +179,8 @@ def open_app(settings: Settings) -> Iterator[App]:
         _require_system(REAL[kind])
         if settings.changes_host and not settings.dry_run and not rootless:
             _require_root()
-    notify = _silent if settings.quiet else _stderr
+    progress = _progress(settings)
+    notify = _silent if settings.quiet else _beside(progress)
     if kind == "sim" and settings.changes_host:
         notify(SIMULATED_NOTICE)
     directory = settings.state_dir or _state_dir(config, kind, via, rootless)
@@ -192,6 +195,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             store=store,
             host_kind=kind,
             notify=notify,
+            progress=progress,
             locks=Locks(None if settings.dry_run else directory / "locks", config.lock_wait),
             make_executor=lambda: _executor(settings, config, kind, via, directory, host),
             dry_run=settings.dry_run,
@@ -366,6 +370,20 @@ def _stdout(line: str) -> None:
 
 def _stderr(line: str) -> None:
     print(f"potnet: {printable(line)}", file=sys.stderr, flush=True)
+
+
+def _progress(settings: Settings) -> Progress:
+    """On a terminal, where nothing else is told line by line."""
+    plain = settings.quiet or settings.verbose or settings.dry_run or os.environ.get("TERM") == "dumb"
+    return Progress(None if plain else sys.stderr)
+
+
+def _beside(progress: Progress) -> Callable[[str], None]:
+    def notify(line: str) -> None:
+        progress.clear()
+        _stderr(line)
+
+    return notify
 
 
 def _silent(line: str) -> None:

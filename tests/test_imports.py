@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "potnet"
 
 #: From the bottom up. A part imports itself and what is below its line, never its line or above.
 LAYERS = (
-    ("errors", "interrupts", "values"),
+    ("errors", "interrupts", "progress", "values"),
     ("model",),
     ("spans",),
     ("hostfwd", "installation", "ruleset", "config_values", "config_files", "trust"),

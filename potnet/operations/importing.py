@@ -85,9 +85,11 @@ def import_pots(app: App, names: Sequence[str], all_: bool) -> Result:
             if all_ or bridge.name in wanted:
                 with problems.of(f"bridge {bridge.name}"):
                     result.bridges.append(_bridge(app, bridge))
-        for draft in drafts:
-            with problems.of(draft.pot.name):
-                result.pots.append(_pot(app, draft, state, busy))
+        with app.progress.of(len(drafts), "imported") as tell:
+            for draft in drafts:
+                with problems.of(draft.pot.name):
+                    result.pots.append(_pot(app, draft, state, busy))
+                tell(len(result.pots))
         problems.throw()
         steps = [step for each in result.pots if each.changed for step in own_etc(app, each.pot)]
         apply(Plan(tuple(steps)), app.driver)

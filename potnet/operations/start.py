@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from potnet.actions import Plan, RunInJail, StartJail, Step
@@ -61,14 +62,17 @@ def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
 
     All are tried, then the failures are raised together; a pot that failed is as it was before.
     """
-    order = in_order(names, lambda name: needs(app, require_pot(app, name)))
+    needed = cache(lambda name: needs(app, require_pot(app, name)))
+    order = in_order(names, needed)
     outcomes, failures = [], Failures("start")
     first = bring_up_bridges(app, order) if len(order) > 1 else ()
-    for group in groups(order, lambda name: needs(app, require_pot(app, name)), alone=first):
-        started = start_together(app, group, failures.names) if len(group) > 1 else ()
-        for name in group:
-            with failures.collect(name):
-                outcomes.append(Outcome(name, True) if name in started else _start(app, name, failures))
+    with app.progress.of(len(order), "started") as tell:
+        for group in groups(order, needed, alone=first):
+            started = start_together(app, group, failures.names) if len(group) > 1 else ()
+            for name in group:
+                with failures.collect(name):
+                    outcomes.append(Outcome(name, True) if name in started else _start(app, name, failures))
+                tell(len(outcomes))
     failures.throw([f"{outcome.name} is running" for outcome in outcomes], app.notify)
     return tuple(outcomes)
 

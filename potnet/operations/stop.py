@@ -38,20 +38,29 @@ def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
     All are tried, then the failures are raised together.
     """
     outcomes, failures = [], Failures("stop")
-    needed = {name: needs(app, require_pot(app, name)) for name in names}
-    users = {name: [user for user in names if name in needed[user]] for name in names}
+    users: dict[str, list[str]] = {name: [] for name in names}
+    for user in names:
+        for name in needs(app, require_pot(app, user)):
+            users.get(name, []).append(user)
     order = in_order(names, lambda name: users[name])
-    for group in groups(order, lambda name: users[name]):
-        begun = stop_together(app, group) if len(group) > 1 else frozenset()
-        for name in group:
-            if name in begun and app.store.run(name) is None:
-                outcomes.append(Outcome(name, True))
-                continue
-            with failures.collect(name), locked_pot(app, name) as pot:
-                outcome = _stop(app, pot)
-                outcomes.append(replace(outcome, changed=outcome.changed or name in begun))
+    with app.progress.of(len(order), "stopped") as tell:
+        for group in groups(order, lambda name: users[name]):
+            begun = stop_together(app, group) if len(group) > 1 else frozenset()
+            for name in group:
+                with failures.collect(name):
+                    outcomes.append(_stopped(app, name, name in begun))
+                tell(len(outcomes))
     failures.throw([f"{outcome.name} is stopped" for outcome in outcomes], app.notify)
     return tuple(outcomes)
+
+
+def _stopped(app: App, name: str, begun: bool) -> Outcome:
+    """Stop a pot, unless that is done. begun: its stop was, with that of others."""
+    if begun and app.store.run(name) is None:
+        return Outcome(name, True)
+    with locked_pot(app, name) as pot:
+        outcome = _stop(app, pot)
+        return replace(outcome, changed=outcome.changed or begun)
 
 
 def _stop(app: App, pot: Pot) -> Outcome:
