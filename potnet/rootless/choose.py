@@ -6,11 +6,12 @@ from pathlib import Path
 
 from potnet.errors import HostError
 from potnet.rootless.options import AUTO, Options
+from potnet.rootless.pasta import Pasta
 from potnet.rootless.slirp4netns import Slirp4netns
 from potnet.rootless.uplink import Uplink
 
 #: The best first: ports at run time, then speed.
-KINDS: tuple[type[Slirp4netns], ...] = (Slirp4netns,)
+KINDS: tuple[type[Uplink], ...] = (Slirp4netns, Pasta)
 #: Never by itself what shares the machine's own network.
 _BY_ITSELF = ("slirp4netns", "pasta", "lxc-user-nic", "vpnkit")
 

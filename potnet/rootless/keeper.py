@@ -17,8 +17,8 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Keeper:
         self._selector = selectors.DefaultSelector()
         self._connections: dict[socket.socket, bytes] = {}
         self._going = True
+        self._watched: int | None = None
         self._why_down: str | None = None
         self._next_try = 0.0
         self._pause = _SOON
@@ -139,12 +140,17 @@ class Keeper:
         return max(0.0, self._next_try - time.monotonic())
 
     def _watch_driver(self) -> None:
-        ended = self._uplink.ended()
-        if ended is not None:
-            self._selector.register(ended, selectors.EVENT_READ, lambda: self._driver_ended(ended))
+        self._watched = self._uplink.ended()
+        if self._watched is not None:
+            self._selector.register(self._watched, selectors.EVENT_READ, self._driver_ended)
 
-    def _driver_ended(self, ended: int) -> None:
-        self._selector.unregister(ended)
+    def _leave_driver(self) -> None:
+        if self._watched is not None:
+            self._selector.unregister(self._watched)
+            self._watched = None
+
+    def _driver_ended(self) -> None:
+        self._leave_driver()
         self._uplink.stop()
         _log(f"{self._uplink.name} has ended; it is started again")
         self._why_down = "its driver has ended"
@@ -163,7 +169,14 @@ class Keeper:
             self._pause = min(2 * self._pause, _LATE)
             return
         self._why_down = None
-        self._watch_driver()
+        with self._at_work():
+            try:
+                self._uplink.add_port(*self._wanted)
+            except PotnetError:
+                self._reopen()
+
+    def _reopen(self) -> None:
+        """Open what can be opened of the ports that the host had."""
         for port in self._wanted:
             try:
                 self._uplink.add_port(port)
@@ -243,27 +256,36 @@ class Keeper:
         """What a start would run."""
         return [list(argv) for argv in self._uplink.commands("$PID")]
 
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Another driver may have come in the place of the one that was watched."""
+        if self._why_down is not None:
+            raise HostError(f"the uplink is down: {self._why_down}", hint="it is tried again all the time")
+        self._leave_driver()
+        try:
+            yield
+        finally:
+            self._watch_driver()
+
     def _open(self, texts: Sequence[str]) -> None:
         """Open ports, all or none of them."""
-        opened: list[Port] = []
+        with self._at_work():
+            self._open_all(parse_ports(texts))
+
+    def _open_all(self, ports: Sequence[Port]) -> None:
         there = set(self._uplink.list_ports())
-        try:
-            for port in parse_ports(texts):
-                if port not in there:
-                    check_free(port)
-                    self._uplink.add_port(port)
-                    opened.append(port)
-                self._wanted[port] = None
-        except BaseException:
-            for port in opened:
-                self._wanted.pop(port, None)
-                self._uplink.remove_port(port)
-            raise
+        for port in ports:
+            if port not in there:
+                check_free(port)
+        self._uplink.add_port(*ports)
+        self._wanted |= dict.fromkeys(ports)
 
     def _close(self, texts: Sequence[str]) -> None:
-        for port in parse_ports(texts):
-            self._wanted.pop(port, None)
-            self._uplink.remove_port(port)
+        with self._at_work():
+            ports = parse_ports(texts)
+            for port in ports:
+                self._wanted.pop(port, None)
+            self._uplink.remove_port(*ports)
 
 
 def check_free(port: Port) -> None:

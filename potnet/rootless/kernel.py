@@ -11,7 +11,7 @@ RECURSIVE, SLAVE = 0x4000, 0x80000
 #: open_tree(2) and move_mount(2), since Linux 5.2; their numbers are the same on all machines.
 _OPEN_TREE, _MOVE_MOUNT = 428, 429
 _HERE, _EMPTY_PATH, _CLONE, _ALL_OF_IT, _CLOSE_ON_EXEC = -100, 0x4, 0x1, 0x8000, 0o2000000
-_SET_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
+_SET_CHILD_SUBREAPER = 36
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -58,8 +58,3 @@ def put_down(tree: int, directory: str) -> None:
 def adopt_orphans() -> None:
     """Be the parent of what this process's children leave behind (PR_SET_CHILD_SUBREAPER)."""
     _checked(_libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
-
-
-def die_with_parent(signal: int) -> None:
-    """Get a signal when the parent ends (PR_SET_PDEATHSIG); for a child, before it becomes a program."""
-    _checked(_libc.prctl(_SET_DEATH_SIGNAL, signal, 0, 0, 0), "prctl")

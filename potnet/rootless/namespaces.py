@@ -217,6 +217,9 @@ def _furnish(layout: Layout) -> None:
     Path("/etc/resolv.conf").write_text(resolver, "utf-8")
     if layout.network:
         subprocess.run(["ip", "link", "set", "dev", "lo", "up"], check=False)
+        # Nobody else is on the wire to a driver, and one that is started anew is not to wait (RFC 4862, 5.4).
+        with suppress(OSError):
+            Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0", "ascii")
 
 
 def _resolver(nameserver: str | None) -> str:

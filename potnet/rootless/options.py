@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
 
 #: In the order in which `auto` tries them: ports at run time, then speed, then what needs root's help.
-UPLINKS = ("slirp4netns",)
+UPLINKS = ("slirp4netns", "pasta")
 AUTO = "auto"
 
 
@@ -50,6 +50,14 @@ class Options:
     @property
     def gateway(self) -> IPv4Address:
         return self.network[2]
+
+    @property
+    def address6(self) -> str:
+        return "fd00::100"
+
+    @property
+    def gateway6(self) -> str:
+        return "fd00::2"
 
     @property
     def nameserver(self) -> IPv4Address:

@@ -93,7 +93,7 @@ class Slirp4netns:
             *_where(target),
             _INTERFACE,
         )
-        self._process = Process(argv, self._directory, (say_ready, let_exit))
+        self._process = Process(argv, self._directory, (say_ready, let_exit), guarded=False)
         try:
             self._process.start()
             os.close(say_ready)
@@ -116,27 +116,34 @@ class Slirp4netns:
         """See `Uplink`."""
         return self._process.pidfd if self._process is not None else None
 
-    def add_port(self, port: Port) -> None:
+    def add_port(self, *ports: Port) -> None:
         """See `Uplink`."""
-        if port in self.list_ports():
-            return
+        there, added = self._numbers(), []
+        try:
+            for port in ports:
+                if port not in there:
+                    self._add(port)
+                    added.append(port)
+        except BaseException:
+            self.remove_port(*added)
+            raise
+
+    def _add(self, port: Port) -> None:
         if ":" in port.address:
             raise HostError(
                 f"{port}: slirp4netns carries no IPv6 inwards", hint='rootless.uplink = "pasta" does'
             )
+        number = port.number
         self._request(
-            "add_hostfwd",
-            proto=port.protocol,
-            host_addr=port.address,
-            host_port=port.number,
-            guest_port=port.number,
+            "add_hostfwd", proto=port.protocol, host_addr=port.address, host_port=number, guest_port=number
         )
 
-    def remove_port(self, port: Port) -> None:
+    def remove_port(self, *ports: Port) -> None:
         """See `Uplink`."""
-        number = self._numbers().get(port)
-        if number is not None:
-            self._request("remove_hostfwd", id=number)
+        there = self._numbers()
+        for port in ports:
+            if port in there:
+                self._request("remove_hostfwd", id=there[port])
 
     def list_ports(self) -> tuple[Port, ...]:
         """See `Uplink`."""

@@ -49,10 +49,10 @@ class StandIn:
         """See `Uplink`."""
         return None
 
-    def add_port(self, port: Port) -> None:
+    def add_port(self, *ports: Port) -> None:
         """See `Uplink`."""
 
-    def remove_port(self, port: Port) -> None:
+    def remove_port(self, *ports: Port) -> None:
         """See `Uplink`."""
 
     def list_ports(self) -> tuple[Port, ...]:

@@ -7,20 +7,21 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from potnet.errors import ConfigError, HostError
-from potnet.rootless import kernel
 from potnet.rootless.options import Options
 from potnet.rootless.ports import Port
 
 #: Seconds for a driver to say that it is ready, and to end once it is told to.
-READY, END = 30.0, 5.0
+READY, END = 30.0, 10.0
 #: Where a driver's words go, in the directory of the host.
 LOG = "log"
+_GUARD = str(Path(__file__).with_name("guard.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ class Uplink(Protocol):
     package: str
     lacks: Mapping[str, str]
 
+    def __init__(self, options: Options, directory: Path) -> None:
+        """directory: for its files. Raises ConfigError when it does not have an option that is given."""
+        ...
+
     @classmethod
     def missing(cls, options: Options) -> str | None:
         """What this machine lacks for it, and how to mend that; None when it can be used."""
@@ -86,12 +91,12 @@ class Uplink(Protocol):
         """A descriptor that can be read from as soon as the driver has ended."""
         ...
 
-    def add_port(self, port: Port) -> None:
-        """Let a port of the machine lead to the host; once more is no failure."""
+    def add_port(self, *ports: Port) -> None:
+        """Let ports of the machine lead to the host, all or none; once more is no failure."""
         ...
 
-    def remove_port(self, port: Port) -> None:
-        """Close one; what is not open is left alone."""
+    def remove_port(self, *ports: Port) -> None:
+        """Close ports; what is not open is left alone."""
         ...
 
     def list_ports(self) -> tuple[Port, ...]:
@@ -133,6 +138,16 @@ def version_of(*argv: str) -> str | None:
     return next((word for word in words if word[:1].isdigit() and "." in word), None)
 
 
+def _adopted(program: str) -> list[int]:
+    """The drivers whose guard was killed: this process is the parent of what its children leave."""
+    try:
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()
+        words = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in children}
+    except OSError:
+        return []
+    return [pid for pid, each in words.items() if each[0] == os.fsencode(program)]
+
+
 def _last_words(log: Path) -> str:
     """The last line that a program has written."""
     try:
@@ -144,26 +159,28 @@ def _last_words(log: Path) -> str:
 
 @dataclass
 class Process:
-    """A driver's process, which ends with the keeper. log: what it says goes there."""
+    """A driver's process. log: what it says goes there. fds: what else it has of ours.
+
+    guarded: it ends with the keeper, without a descriptor of its own for that.
+    """
 
     argv: Sequence[str]
     directory: Path
     fds: Collection[int] = ()
+    guarded: bool = True
     child: subprocess.Popen[bytes] | None = None
-    pidfd: int | None = field(default=None)
+    pidfd: int | None = None
 
-    def start(self, **more: Any) -> None:
+    def start(self) -> None:
         """Raises HostError when there is no such program."""
+        guard = (sys.executable, "-I", "-S", _GUARD) if self.guarded else ()
         try:
             self.child = subprocess.Popen(
-                self.argv,
-                stdin=subprocess.DEVNULL,
+                [*guard, *self.argv],
+                stdin=subprocess.PIPE if self.guarded else subprocess.DEVNULL,
                 stdout=2,
                 cwd=self.directory,
                 pass_fds=self.fds,
-                # It could be killed with the keeper at any moment: the fork has done nothing else yet.
-                preexec_fn=lambda: kernel.die_with_parent(signal.SIGKILL),
-                **more,
             )
         except OSError as error:
             raise HostError(f"{self.argv[0]}: {error.strerror}") from error
@@ -193,13 +210,19 @@ class Process:
         """End the process, kindly at first."""
         if self.child is None:
             return
+        if self.child.stdin is not None:
+            self.child.stdin.close()
         if self.running:
-            self.child.terminate()
+            if not self.guarded:
+                self.child.terminate()
             try:
                 self.child.wait(END)
             except subprocess.TimeoutExpired:
                 self.child.kill()
         self.child.wait()
+        for orphan in _adopted(self.argv[0]) if self.guarded else ():
+            os.kill(orphan, signal.SIGKILL)
+            os.waitpid(orphan, 0)
         if self.pidfd is not None:
             os.close(self.pidfd)
         self.child = self.pidfd = None

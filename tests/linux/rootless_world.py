@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from linux_world import HERE, PATH, TOP, Answer, World
 #: Free on every machine that the tests run on, and in namespaces of the world's alone.
 FIRST_ID = 61001
 HOMES = "/run/homes"
+#: Of users, each for one test.
+numbers = iter(range(90))
+PATIENCE = 60.0
 
 #: $1: a directory that all may read and search; those above it that they may not search are replaced.
 EXPOSE = """
@@ -75,6 +80,7 @@ class User:
         """Write the [rootless] table of the configuration."""
         lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items())
         self.world.run("tee", self.config, stdin=f"[rootless]\n{lines}")
+        self.world.run("chown", f"{self.uid}:{self.uid}", self.config)
 
     def run(self, *argv: str, stdin: str = "", **environment: str) -> Answer:
         """Run a command as this user."""
@@ -139,6 +145,23 @@ def prepare(world: World) -> str | None:
     trial = User(world, 99)
     done = trial.run(sys.executable, "-m", "potnet", "--version")
     return None if done.code == 0 else f"users cannot run potnet here: {done.err.strip()}"
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    give_up = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def serving(user: User, *exports: str) -> None:
+    """A running pot with exports that answers on its port 80, and 53."""
+    user.potnet("create", "-p", "casserole", "-N", "public-bridge")
+    user.potnet("export-ports", "-p", "casserole", *(word for each in exports for word in ("-e", each)))
+    user.potnet("start", "casserole")
+    user.serve("casserole", 80)
 
 
 @cache

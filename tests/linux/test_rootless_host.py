@@ -3,56 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
 
 import pytest
 from linux_world import HERE, HOST, OUTSIDE, SILENCE, Answer, World
-from rootless_world import User, obstacle, prepare
-
-PATIENCE = 60.0
-
-
-@pytest.fixture(scope="module")
-def machine() -> Iterator[World]:
-    """A machine with a neighbour, on which users can be."""
-    reason = obstacle("slirp4netns", "setpriv")
-    if reason:
-        pytest.skip(reason)
-    with World() as world:
-        reason = prepare(world)
-        if reason:
-            pytest.skip(reason)
-        yield world
-
-
-_numbers = iter(range(90))
-
-
-@pytest.fixture
-def cook(machine: World) -> Iterator[User]:
-    """A new user, of whom nothing is left in the end."""
-    user = User(machine, next(_numbers))
-    yield user
-    user.try_potnet("rootless", "stop")
-    assert eventually(lambda: not user.processes()), user.processes()
-
-
-def eventually(true: Callable[[], bool]) -> bool:
-    give_up = time.monotonic() + PATIENCE
-    while not true():
-        if time.monotonic() > give_up:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def serving(user: User, *exports: str) -> None:
-    """A running pot with exports that answers on its port 80, and 53."""
-    user.potnet("create", "-p", "casserole", "-N", "public-bridge")
-    user.potnet("export-ports", "-p", "casserole", *(word for each in exports for word in ("-e", each)))
-    user.potnet("start", "casserole")
-    user.serve("casserole", 80)
+from rootless_world import User, eventually, numbers, serving
 
 
 def test_an_export_answers_and_a_pot_reaches_out(cook: User) -> None:
@@ -110,7 +64,7 @@ def test_the_host_outlives_the_command_and_its_pots_are_root_of_nothing_else(coo
 
 @pytest.mark.slow
 def test_without_subordinate_ids_the_user_alone_is_mapped(machine: World) -> None:
-    user = User(machine, next(_numbers), subordinate=False)
+    user = User(machine, next(numbers), subordinate=False)
     serving(user, "80:30080")
     assert user.facts("rootless", "status")["ids"] == [[0, user.uid, 1]]
     assert machine.ask("outside", "tcp", HOST, 30080) != SILENCE
@@ -152,7 +106,7 @@ def test_a_namespace_that_ends_takes_its_driver_with_it(cook: User) -> None:
 
 @pytest.mark.slow
 def test_two_users_at_once(cook: User) -> None:
-    other = User(cook.world, next(_numbers))
+    other = User(cook.world, next(numbers))
     for user, port in ((cook, 30080), (other, 30081)):
         serving(user, f"80:{port}", "443")
     chosen = [user.facts("info", "-p", "casserole")["exports"][1]["host_port"] for user in (cook, other)]
