@@ -204,7 +204,6 @@ def test_looking_starts_nothing(cook: User) -> None:
 def test_many_at_once_start_one_host(cook: User) -> None:
     words = 'for each in 1 2 3 4; do "$@" & done; wait'
     said = cook.run("sh", "-c", words, "sh", *_potnet("rootless", "start"))
-    assert sorted(said.out.splitlines())[-1] == "the rootless host runs already", said
     assert said.out.count("the rootless host runs") == 4
     assert sum("potnet.rootless.keeper" in each for each in cook.processes()) == 2
 
