@@ -407,7 +407,8 @@ class Run:
     files: those that the start put into the root's etc; saved: those of them that had stood there before.
     devfs: a device file system was mounted in the root. booted: the jail's own rc was run.
     stopping: a stop has begun, so that some of it may be gone. attached: the jail is somebody else's.
-    lent: the passed interfaces.
+    lent: the passed interfaces. leaving: exports that the pot has no more, which may still be in force since
+    the command that took them away was cut off.
     """
 
     pot: Pot
@@ -419,3 +420,9 @@ class Run:
     stopping: bool = False
     attached: bool = False
     lent: tuple[Lent, ...] = ()
+    leaving: tuple[Export, ...] = ()
+
+    @property
+    def exported(self) -> tuple[Export, ...]:
+        """What may be in force."""
+        return tuple(dict.fromkeys((*self.pot.exports, *self.leaving)))

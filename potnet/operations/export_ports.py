@@ -56,22 +56,46 @@ def export_ports(
         else:
             _check(app, pot, new, state)
         check_listeners(app, new, state)
-        plan = Plan()
+        plan, begun = Plan(), None
         with app.store.transaction():
             changed = replace(pot, exports=after)
             app.store.update_pot(changed)
             if active and run is not None and not ignored:
                 changed = with_ports(app, changed, state, held)
-                plan = _in_force(app, run, changed, state)
-        if run is not None:
+                plan, begun = _in_force(app, run, changed.exports, state)
+        if run is not None and begun is not None:
             try:
                 apply(plan, app.driver)
-            except BaseException:
+            except BaseException as error:
+                # What could not be undone is as good as cut off.
+                left = begun.pot.exports if getattr(error, "left_behind", ()) else ()
                 with app.store.transaction():
-                    app.store.put_run(run)
+                    app.store.put_run(_leaving(run, (*run.leaving, *left)))
                     app.store.update_pot(pot)
                 raise
+            _done(app, begun)
         return changed
+
+
+def finish_exports(app: App, name: str) -> None:
+    """Take out of force what a change that was cut off may have left there; raises HostError."""
+    run = app.store.run(name)
+    if run is not None and run.leaving:
+        state = app.driver.observe(Query(names=True, external=app.config.external_interface is None))
+        plan, begun = _in_force(app, run, run.pot.exports, state)
+        apply(plan, app.driver)
+        _done(app, begun)
+
+
+def _done(app: App, run: Run) -> None:
+    if run.leaving:
+        app.store.put_run(replace(run, leaving=()))
+
+
+def _leaving(run: Run, exports: Sequence[Export]) -> Run:
+    """A run of which these exports may be in force, though the pot does not have them."""
+    left = dict.fromkeys(each for each in exports if each not in run.pot.exports)
+    return replace(run, leaving=tuple(left))
 
 
 def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[Export, ...]) -> Query:
@@ -118,17 +142,18 @@ def _check_loopback(app: App, state: HostState) -> None:
         )
 
 
-def _in_force(app: App, run: Run, changed: Pot, state: HostState) -> Plan:
-    """What puts the new rules in force, and ends the connections of what is no more exported; recorded."""
+def _in_force(app: App, run: Run, exports: tuple[Export, ...], state: HostState) -> tuple[Plan, Run]:
+    """What puts these in force and ends the connections of others, and the run, in which it is recorded."""
     define_public_network(app)
     bridge = require_bridge(app, run.pot.home.bridge if run.pot.home is not None else "")
     external = external_interface(app, state)
     external = check_external(external, state)
     # The rules in force are those of the addresses that the pot was started with.
-    old = run.pot
-    new = replace(old, exports=changed.exports)
+    old = replace(run.pot, exports=run.exported)
+    new = replace(old, exports=exports)
     networks6 = vnet(app).networks6
     held = pf.pot_rules(old, bridge, app.config, external, networks6)
     wanted = pf.pot_rules(new, bridge, app.config, external, networks6)
-    app.store.put_run(replace(run, pot=new))
-    return plan_exports(held, wanted, pf.redirections(old), pf.redirections(new))
+    begun = _leaving(replace(run, pot=new), old.exports)
+    app.store.put_run(begun)
+    return plan_exports(held, wanted, pf.redirections(old), pf.redirections(new)), begun

@@ -16,6 +16,7 @@ from potnet.operations.check import Look, Scope, look, look_now, scope_of
 from potnet.operations.clearing import clear_up
 from potnet.operations.common import NETWORK_LOCK, Failures, pot_lock
 from potnet.operations.destroy import remove_rest
+from potnet.operations.export_ports import finish_exports
 from potnet.operations.hooks import finish_hooks
 from potnet.operations.hosts import follow, known_to, settle
 from potnet.operations.init import INIT, init
@@ -108,6 +109,7 @@ def _finish(app: App, name: str | None) -> None:
     pot = app.store.pot(name)
     if pot is not None:
         finish_hooks(app, pot)
+        finish_exports(app, name)
 
 
 def _clear_up(app: App, name: str, kind: Kind) -> None:

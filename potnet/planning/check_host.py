@@ -29,6 +29,9 @@ def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
     for run in facts.runs:
         if not complete(run, state):
             yield _not_running(run, state)
+        elif run.leaving:
+            gone = ", ".join(map(str, run.leaving))
+            yield _unfinished(Unfinished("export-ports", run.pot.name, gone))
     known = {run.pot.name: run for run in facts.runs}
     for name in sorted(facts.others | known.keys()):
         jail = state.jails.get(name)

@@ -53,7 +53,7 @@ def plan_stop(
 
 
 def _exports(run: Run, bridges: Mapping[str, Bridge], config: Config) -> list[Step]:
-    gone = pf.redirections(run.pot)
+    gone = pf.redirections(replace(run.pot, exports=run.exported))
     if not gone or run.pot.home is None:
         return []
     bridge = bridges.get(run.pot.home.bridge)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -44,6 +45,16 @@ def pot_from_json(text: str) -> Pot:
     # Version 1 knew no passed interfaces.
     fields["passed"] = tuple(fields.get("passed", ()))
     return Pot(**fields)
+
+
+def exports_to_json(exports: Iterable[Export]) -> str:
+    """One JSON array."""
+    return json.dumps([asdict(each) for each in exports], default=str)
+
+
+def exports_from_json(text: str) -> tuple[Export, ...]:
+    """The reverse of `exports_to_json`."""
+    return tuple(map(_export, json.loads(text)))
 
 
 def address_or_none(text: str | None) -> IPAddress | None:

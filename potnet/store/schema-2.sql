@@ -64,5 +64,6 @@ INSERT INTO exported
     SELECT pot, position, protocol, pot_port, host_port, chosen, loopback, 1, NULL, '[]', NULL FROM export;
 DROP TABLE export;
 ALTER TABLE exported RENAME TO export;
+ALTER TABLE run ADD COLUMN leaving TEXT NOT NULL DEFAULT '[]';
 CREATE INDEX export_port ON export (protocol, host_port);
 CREATE INDEX export_range ON export (protocol, host_port) WHERE count > 1;

@@ -20,6 +20,8 @@ from potnet.store.files import open_file, open_memory
 from potnet.store.pots import Pots
 from potnet.store.records import (
     address_or_none,
+    exports_from_json,
+    exports_to_json,
     network_or_none,
     pot_from_json,
     pot_to_json,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 #: Under this key `remember` keeps the names of the anchors in use, of NAT, redirection and filter.
 ANCHORS = "anchors"
 
-_RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping, attached, lent FROM run"
+_RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving FROM run"
 
 _BRIDGES = (
     "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink, isolate"
@@ -181,8 +183,8 @@ class Store(Pots):
                 raise PotnetError(f"there is no pot {name}", hint="`potnet list` shows the pots")
             self.change(
                 "INSERT OR REPLACE INTO run"
-                " (pot, record, jid, files, saved, devfs, booted, stopping, attached, lent)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " (pot, record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 name,
                 pot_to_json(run.pot),
                 run.jid,
@@ -193,6 +195,7 @@ class Store(Pots):
                 run.stopping,
                 run.attached,
                 json.dumps([asdict(each) for each in run.lent]),
+                exports_to_json(run.leaving),
             )
 
     def remove_run(self, name: str) -> None:
@@ -253,7 +256,7 @@ def _bridge(row: Row) -> Bridge:
 
 
 def _run(row: Row) -> Run:
-    record, jid, files, saved, devfs, booted, stopping, attached, lent = row
+    record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving = row
     return Run(
         pot=pot_from_json(record),
         jid=jid,
@@ -264,6 +267,7 @@ def _run(row: Row) -> Run:
         stopping=bool(stopping),
         attached=bool(attached),
         lent=tuple(Lent(**each) for each in json.loads(lent)),
+        leaving=exports_from_json(leaving),
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 from netaddr import IPAddress
 from test_exports import ports
-from world import World, both_hosts
+from world import FAILURE, Faulty, World, both_hosts
 
 from potnet.errors import HostError, PotnetError, UsageError
+from potnet.executors.base import Command, CommandResult
 from potnet.model import Export, Transport
 from potnet.operations.bridges import create_private_bridge
 from potnet.operations.change_exports import Change
@@ -416,3 +418,81 @@ def test_what_went_through_is_counted_by_export(world: World) -> None:
         ("casserole", "30022"): 0,
         ("ragout", "30079"): 1,
     }
+
+
+def killed(world: World, after: bool, *exports: str) -> None:
+    """A change of exports whose process ends with its first command that changes the host, or before that."""
+    child = os.fork()
+    if child == 0:
+        whole = type(world.executor).run
+
+        def run(self: Faulty, command: Command) -> CommandResult:
+            if not command.changes_host:
+                return whole(self, command)
+            if after:
+                whole(self, command)
+            os._exit(9)
+
+        try:
+            type(world.executor).run = run  # type: ignore[method-assign]
+            export(world, "casserole", *exports)
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@both_hosts
+@pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
+@pytest.mark.parametrize("how", ["again", "back", "repair", "stop"])
+def test_what_was_cut_off_does_not_stay_in_force(world: World, how: str, after: bool) -> None:
+    for name in ("ragout", "casserole"):
+        world.create(name, "public-bridge")
+    world.do(start, ["ragout"])
+    stopped = world.snapshot()
+    world.do(start, ["casserole"])
+    first, second = ("80:30080", "90-92:30090-30092"), ("81:30080", "443:30443")
+    export(world, "casserole", *second)
+    wanted = world.lasting()
+    export(world, "casserole", *first, max_connections=9)
+    before = world.lasting()
+    killed(world, after, *second)
+    match how:
+        case "again":
+            export(world, "casserole", *second)
+        case "back":
+            export(world, "casserole", *first, max_connections=9)
+            wanted = before
+        case "repair":
+            assert "command-cut-off" in {str(finding.kind) for finding in world.do(check, [], None)}
+            world.do(repair, [], None)
+        case "stop":
+            world.do(stop, ["casserole"])
+            assert world.snapshot() == stopped
+            return
+    assert world.lasting() == wanted
+    assert world.do(check, [], None) == ()
+    assert all(run.leaving == () for run in world.records()["runs"])
+
+
+@both_hosts
+def test_a_change_that_cannot_be_undone_is_finished_by_repair(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    world.do(start, ["casserole"])
+    export(world, "casserole", "80:30080", max_connections=3)
+    before = world.lasting()
+
+    class Broken(Faulty):
+        """From the second change of the host on nothing works."""
+
+        def run(self, command: Command) -> CommandResult:
+            broken = command.changes_host and self.changes > 0
+            return FAILURE if broken else super().run(command)
+
+    world.executor = Broken(world.host)
+    with pytest.raises(PotnetError):
+        export(world, "casserole", "443:30443", max_connections=5)
+    world.executor = Faulty(world.host)
+    world.do(repair, [], None)
+    assert world.lasting() == before
+    assert world.do(check, [], None) == ()
+    assert texts(world, "casserole") == ["80:30080"]

@@ -124,7 +124,7 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
 def _exported_no_more(action: LoadAnchor, items: Sequence[Redirection]) -> tuple[str, ...]:
     before = action.replaced.items if isinstance(action.replaced, Redirections) else ()
     kept = {*elements(items, action.anchor)}
-    gone = [each.removal for each in elements(before, action.anchor) if each not in kept]
+    gone = dict.fromkeys(each.removal for each in elements(before, action.anchor) if each not in kept)
     chain = guards_removed(guards(before, action.anchor), action.anchor)
     left = guards_removed(guards(items, action.anchor), action.anchor)
     return (*gone, *(each for each in chain if each not in left))
