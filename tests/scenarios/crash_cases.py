@@ -184,6 +184,12 @@ def once(world: World) -> None:
 
 
 def _changing() -> Iterator[Case]:
+    yield Case(
+        "export-ports with limits",
+        one_pot("public-bridge", "ipv4", running=True),
+        doing(export_ports, NAME, ["80:30080", "tcp+udp:90-99"], False, ["198.51.100.0/24"], 5),
+        doing(export_ports, NAME, ["80:30080", "udp:53"], False),
+    )
     for kind in ("public-bridge", "private-bridge"):
         for running in (False, True):
             yield Case(

@@ -51,6 +51,7 @@ SAMPLE = {
     "stop private-bridge ipv4": 5,
     "destroy alias dual": 4,
     "export-ports public-bridge running": 4,
+    "export-ports with limits": 3,
     "vnet-start dual": 5,
 }
 

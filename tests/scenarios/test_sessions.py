@@ -201,7 +201,7 @@ def test_json_is_what_the_manual_says(potnet: Session) -> None:
     ]
     assert set(keys) <= set(info)
     assert set(info["addresses"][0]) == {"family", "address", "prefix", "interface", "network"}
-    assert set(info["interfaces"][0]) == {"name", "mac", "bridge"}
+    assert set(info["interfaces"][0]) == {"name", "mac", "bridge", "mtu"}
     assert info["mac"] == info["interfaces"][0]["mac"]
     assert json.loads(potnet("-o json list"))[0]["name"] == "casserole"
     network = json.loads(potnet("show -o json"))
