@@ -20,6 +20,7 @@ from pathlib import Path
 from unittest import mock
 
 from potnet import app, templates
+from potnet.cli import serve
 from potnet.cli.main import run
 from potnet.config import Config
 from potnet.executors.base import Command, CommandResult, Executor
@@ -261,7 +262,11 @@ class Sandbox:
         before = Path.cwd()
         os.chdir(self.work)
         try:
-            with mock.patch.object(app, "_executor", make):
+            # Nobody ever calls a server: it ends when it would begin to wait.
+            with (
+                mock.patch.object(app, "_executor", make),
+                mock.patch.object(serve, "_accepted", lambda listener: None),
+            ):
                 yield
         finally:
             os.chdir(before)
