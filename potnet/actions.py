@@ -13,7 +13,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.file_actions import FileAction
 from potnet.model import Lent
-from potnet.ruleset import NoRules, Redirection, Ruleset
+from potnet.ruleset import NoRules, Pipes, Redirection, Ruleset
 from potnet.values import dataclass
 
 
@@ -276,6 +276,20 @@ class EndConnections:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitRate:
+    """Makes what limits the traffic of a pot, whose epairs are there."""
+
+    pipes: Pipes
+
+
+@dataclass(frozen=True, slots=True)
+class LiftRate:
+    """Takes that away; the epairs may be gone."""
+
+    pipes: Pipes
+
+
+@dataclass(frozen=True, slots=True)
 class StartJail:
     jail: Jail
 
@@ -374,6 +388,8 @@ Action = (
     | LoadAnchor
     | KillStates
     | EndConnections
+    | LimitRate
+    | LiftRate
     | StartJail
     | StopJail
     | RunInJail

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     MEMBER_FOREIGN = "member-foreign"
     MAC_DIFFERS = "mac-differs"
     MTU_DIFFERS = "mtu-differs"
+    RATE_DIFFERS = "rate-differs"
     ADDRESS_MISSING = "address-missing"
     ROUTE_MISSING = "route-missing"
     ROUTE_DIFFERS = "route-differs"

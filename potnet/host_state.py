@@ -11,7 +11,7 @@ from typing import Any
 from netaddr import IPAddress, IPNetwork
 
 from potnet.model import Transport
-from potnet.ruleset import NoRules, Ruleset
+from potnet.ruleset import NoRules, Pipes, Ruleset
 from potnet.values import dataclass
 
 
@@ -222,7 +222,8 @@ class HostState:
     None when the mirror does not say. learns_router: an interface takes default routes from advertisements,
     which it does no more once the host forwards IPv6. jail_networks: by jail. anchors: by name.
     own_addresses: those of the ones asked for that are the host's. anchor_names: whole paths of those that
-    hold rules. traffic: by interface. traits: of hosts of this kind, always there.
+    hold rules. traffic: by interface. limited: those of the
+    pipes asked for that are as they should be. traits: of hosts of this kind, always there.
     """
 
     traits: Traits = field(default_factory=Traits)
@@ -253,6 +254,7 @@ class HostState:
     anchors: Mapping[str, AnchorRules] = field(default_factory=dict)
     anchor_names: frozenset[str] = frozenset()
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    limited: frozenset[Pipes] = frozenset()
     learns_router: bool = False
 
 
@@ -304,6 +306,7 @@ class Query:
     anchors: tuple[tuple[str, Ruleset], ...] = ()
     anchor_parents: tuple[str, ...] = ()
     traffic: bool = False
+    pipes: tuple[Pipes, ...] = ()
     learns_router: str | None = None
 
 

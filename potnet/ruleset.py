@@ -113,16 +113,30 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Pipes:
+    """How much a pot may receive and send, in bits a second; None: no limit.
+
+    unit: of its first epair, which gives the pipes their numbers. members: its ends of epairs on the host.
+    """
+
+    unit: int
+    members: tuple[str, ...]
+    rate_in: int | None = None
+    rate_out: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PotFilter:
     """What a pot may open connections to, beside what holds for all.
 
     sources: its own addresses. verdicts: the first one that is about a connection decides. inside: where it
-    may go at all; empty: anywhere.
+    may go at all; empty: anywhere. pipes: those that limit what it receives and what it sends.
     """
 
     sources: tuple[Place, ...]
     verdicts: tuple[Verdict, ...] = ()
     inside: tuple[IPNetwork, ...] = ()
+    pipes: Pipes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,8 @@ def info_text(view: View) -> str:
     if view["network_type"] in ("public-bridge", "private-bridge"):
         exports = exports_text(view)
         lines.append(f"\t\texported ports: {exports}" if exports else "\t\tno ports exported")
+    rates = [f"{way} {view[f'bandwidth_{way}']}" for way in ("in", "out") if view.get(f"bandwidth_{way}")]
+    lines += [f"\tbandwidth : {', '.join(rates)}"] if rates else []
     lines += ["\tinternet : false"] if not view.get("internet", True) else []
     lines += ["\tisolated : true"] if view.get("isolated") else []
     lines.append(f"\tactive : {'true' if view['state'] == 'running' else 'false'}")

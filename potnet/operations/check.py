@@ -25,6 +25,7 @@ from potnet.planning.check_host import compare_left, compare_shared, compare_sta
 from potnet.planning.check_network import compare_bridges, compare_pots
 from potnet.planning.drift import Drift, Facts, Written, bridge_anchors, pot_anchors, routed, shared_anchors
 from potnet.planning.jail import etc_of
+from potnet.planning.policy import pipes_of
 from potnet.planning.resolver import replace_file
 from potnet.values import dataclass
 
@@ -194,13 +195,14 @@ def _inside(app: App, shown: Facts, facts: Facts, state: HostState) -> HostState
                 for run in shown.active
                 if run.pot.attachments
             ),
+            pipes=tuple(pipes for run in shown.active if (pipes := pipes_of(run.pot)) is not None),
             files=paths,
             digests=paths,
             texts=(RESOLV_CONF,) if ResolverKind.INHERIT in resolvers else (),
             hostname=ResolverKind.POT in resolvers,
         )
     )
-    told = ("anchors", "jail_networks", "files", "digests", "texts", "hostname")
+    told = ("anchors", "limited", "jail_networks", "files", "digests", "texts", "hostname")
     return replace(state, **{name: getattr(more, name) for name in told})
 
 

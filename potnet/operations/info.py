@@ -8,6 +8,7 @@ from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, NetworkType, Pot, Run
 from potnet.operations.common import environment_of, require_bridge, require_pot
 from potnet.operations.export_text import export_view
+from potnet.operations.network_options import rate_text
 from potnet.operations.taken import show_bridge
 from potnet.planning.members import isolated
 from potnet.planning.ownership import running
@@ -80,6 +81,8 @@ def pot_view(
         "base": pot.base,
         "boot": pot.boot,
         "internet": pot.internet,
+        "bandwidth_in": rate_text(pot.rate_in),
+        "bandwidth_out": rate_text(pot.rate_out),
         "isolated": any(isolated(pot, bridge, app.config) for bridge in _bridges(pot, known)),
         "command": list(pot.command),
         "type": "single",

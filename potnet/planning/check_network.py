@@ -15,6 +15,8 @@ from potnet.actions import (
     CreateBridge,
     CreateEpair,
     DestroyInterface,
+    LiftRate,
+    LimitRate,
     MoveToJail,
     RemoveDefaultRoute,
     RemoveMember,
@@ -34,6 +36,7 @@ from potnet.planning.check_uplink import compare_uplink
 from potnet.planning.drift import Drift, Facts, bridge_anchors, pot_anchors, rules_drift
 from potnet.planning.jail import etc_of, jail_of
 from potnet.planning.members import isolated, join
+from potnet.planning.policy import pipes_of
 from potnet.planning.uplink import make, read_uplink
 
 
@@ -196,6 +199,7 @@ def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
                 yield from _attachment(run, attachment, bridge, network, facts, state)
         yield from compare_passed(run, state)
         yield from _loopback(run, state)
+        yield from _rates(run, state)
     for anchor, rules, run in pot_anchors(facts):
         home = run.pot.home.bridge if run.pot.home is not None else None
         yield from rules_drift(anchor, rules, state, run.pot.name, home)
@@ -342,6 +346,20 @@ def _inside(
                 interface=own.jail_end,
             )  # fmt: skip
             yield Drift(finding, _route(run, gateway, network))
+
+
+def _rates(run: Run, state: HostState) -> Iterator[Drift]:
+    pipes = pipes_of(run.pot)
+    if pipes is not None and pipes not in state.limited:
+        finding = Finding(
+            Kind.RATE_DIFFERS, f"bandwidth: in {_rate(pipes.rate_in)}, out {_rate(pipes.rate_out)}",
+            "something else", "repair sets it", pot=run.pot.name, interface=pipes.members[0],
+        )  # fmt: skip
+        yield Drift(finding, (Step(LiftRate(pipes)), Step(LimitRate(pipes), None, "bandwidth")))
+
+
+def _rate(rate: int | None) -> str:
+    return "not limited" if rate is None else f"{rate} bit/s"
 
 
 def _loopback(run: Run, state: HostState) -> Iterator[Drift]:

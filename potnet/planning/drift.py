@@ -147,7 +147,9 @@ def pot_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Run], ...]:
     """The anchors of the pots that run."""
     config = facts.config
     exports = [(anchor, rules, run) for run in facts.active for anchor, rules in facts.rules_of(run).items()]
-    limited = [run for run in facts.active if facts.policies or not run.pot.internet]
+    limited = [
+        run for run in facts.active if facts.policies or not run.pot.internet or policy.pipes_of(run.pot)
+    ]
     places = _places(facts) if limited else {}
     filters = [
         (pf.filter_anchor(config, run.pot.name), _filter_of(run.pot, facts, places), run) for run in limited

@@ -8,7 +8,7 @@ from netaddr import IPNetwork
 
 from potnet.actions import LoadAnchor, Step
 from potnet.model import Bridge, BridgeKind, End, Policy, Pot
-from potnet.ruleset import NoRules, Place, PotFilter, Ruleset, Verdict
+from potnet.ruleset import NoRules, Pipes, Place, PotFilter, Ruleset, Verdict
 from potnet.values import dataclass
 
 #: Where everything that is running, or up, is.
@@ -63,7 +63,8 @@ def pot_filter(
         for policy in sorted(policies, key=precedence)
         if (found := _other_bridges(own, places.get(policy.destination, ())))
     )
-    if pot.internet:
+    pipes = pipes_of(pot)
+    if pot.internet and pipes is None:
         return PotFilter(own, verdicts) if verdicts else NoRules()
     everywhere = tuple(
         Place(bridges[a.bridge].interface, IPNetwork(address))
@@ -71,7 +72,15 @@ def pot_filter(
         if a.bridge in bridges
         for address in a.addresses
     )
-    return PotFilter(everywhere, verdicts, inside)
+    return PotFilter(everywhere, verdicts, () if pot.internet else inside, pipes)
+
+
+def pipes_of(pot: Pot) -> Pipes | None:
+    """What limits the traffic of a pot; None when nothing does."""
+    if not pot.attachments or (pot.rate_in, pot.rate_out) == (None, None):
+        return None
+    ends = tuple(attachment.host_end for attachment in pot.attachments)
+    return Pipes(pot.attachments[0].unit, ends, pot.rate_in, pot.rate_out)
 
 
 def _other_bridges(sources: Sequence[Place], places: Sequence[Place]) -> list[Place]:

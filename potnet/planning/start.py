@@ -12,6 +12,8 @@ from potnet.actions import (
     AddDefaultRoute,
     CreateEpair,
     DestroyInterface,
+    LiftRate,
+    LimitRate,
     LoadAnchor,
     MoveToJail,
     Plan,
@@ -31,7 +33,7 @@ from potnet.planning.exports import check_exports
 from potnet.planning.jail import jail_of, path_in, wants_devfs
 from potnet.planning.members import join
 from potnet.planning.passing import pass_steps
-from potnet.planning.policy import FilterChange
+from potnet.planning.policy import FilterChange, pipes_of
 from potnet.planning.vnet import Vnet, plan_bridge_up
 from potnet.ruleset import NoRules
 from potnet.values import dataclass
@@ -91,6 +93,8 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     steps += start_jail
     steps += pass_steps(pot, around.lent)
     steps += _network_in_jail(pot, around, state)
+    pipes = pipes_of(pot)
+    steps += [Step(LimitRate(pipes), LiftRate(pipes), "bandwidth")] if pipes is not None else []
     steps += _redirections(pot, around, config)
     return Plan(tuple(steps), tuple(notices))
 

@@ -9,7 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from potnet.actions import DestroyInterface, KillStates, LoadAnchor, Plan, RemoveAddress, Step, StopJail
+from potnet.actions import (
+    DestroyInterface,
+    KillStates,
+    LiftRate,
+    LoadAnchor,
+    Plan,
+    RemoveAddress,
+    Step,
+    StopJail,
+)
 from potnet.config import Config
 from potnet.file_actions import Unmount
 from potnet.host_state import HostState
@@ -19,7 +28,7 @@ from potnet.planning import resolver
 from potnet.planning.jail import jail_of, path_in
 from potnet.planning.ownership import cut_off, owned
 from potnet.planning.passing import take_back
-from potnet.planning.policy import FilterChange
+from potnet.planning.policy import FilterChange, pipes_of
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
 from potnet.ruleset import ConnectionLimits, NoRules, Redirections
 
@@ -45,6 +54,8 @@ def plan_stop(
         *_epairs(run, state),
     ]
     steps += [change.step for change in filters]
+    pipes = pipes_of(run.pot)
+    steps += [Step(LiftRate(pipes))] if pipes is not None else []
     if idle or not (run.attached and owned(run, state.jails.get(run.pot.name))):
         # Nothing is written into a root while something may run in it.
         steps += resolver.give_back(run, state)

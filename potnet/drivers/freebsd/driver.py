@@ -10,6 +10,8 @@ from potnet.actions import (
     Action,
     DestroyInterface,
     KillStates,
+    LiftRate,
+    LimitRate,
     LoadAnchor,
     RemoveAddress,
     RemoveDefaultRoute,
@@ -42,6 +44,7 @@ _ABSENT: dict[type, tuple[str, ...]] = {
     RestoreInterface: ("does not exist",),
     Unmount: ("not a file system root directory",),
     RemoveTree: ("No such file",),
+    LiftRate: ("IP_DUMMYNET_DEL",),
 }
 
 
@@ -173,6 +176,8 @@ def _succeeded(action: Action, result: CommandResult) -> bool:
 def _hint(action: Action, result: CommandResult) -> str | None:
     if isinstance(action, (RunHook, RunInJail)):
         return "its output is not kept: run it by hand to see what it says"
+    if isinstance(action, LimitRate):
+        return "bandwidth needs dummynet(4): `kldload dummynet` says what is missing"
     if result.code == NOT_FOUND:
         return "is this a FreeBSD host? look at --host and --via"
     if "permission" in result.err.lower() or "not permitted" in result.err.lower():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from netaddr import IPAddress
 
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse
-from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER
+from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER, pipe_numbers
 from potnet.drivers.posix import digesting
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
@@ -24,6 +26,7 @@ from potnet.host_state import (
     Usage,
 )
 from potnet.model import BRIDGE_GROUP, GROUP
+from potnet.ruleset import Pipes
 
 #: What pfctl(8) says where pf's module is not loaded.
 NO_FILTER = "/dev/pf"
@@ -68,6 +71,7 @@ class Observer:
             base_digest=self._base_digest(query.release) if query.release else None,
             jail_networks=self._jail_networks(query.jail_networks),
             anchor_names=frozenset(name for parent in query.anchor_parents for name in self._below(parent)),
+            limited=self._limited(query.pipes),
             traffic=parse.traffic(self._out("netstat", "--libxo", "json", "-ibn")) if query.traffic else {},
             learns_router=self._learns_router(query.learns_router) if query.learns_router else False,
         )
@@ -200,6 +204,12 @@ class Observer:
         which = () if family == 4 else ("-inet6",)
         return parse.gateway(self._optional("route", "-j", jail, "-n", "get", *which, "default") or "")
 
+    def _limited(self, wanted: tuple[Pipes, ...]) -> frozenset[Pipes]:
+        if not wanted:
+            return frozenset()
+        shown = parse.pipes(self._optional("dnctl", "pipe", "show") or "")
+        return frozenset(pipes for pipes in wanted if _as_wanted(pipes, shown))
+
     def _below(self, parent: str) -> tuple[str, ...]:
         return tuple(self._run("pfctl", "-a", parent, "-s", "Anchors").out.split())
 
@@ -310,3 +320,9 @@ class Observer:
             raise CommandError(Command(argv, changes_host=False), result)
         found = parse.file_kinds(result.out)
         return {path: found.get(path, FileKind.ABSENT) for path in paths}
+
+
+def _as_wanted(pipes: Pipes, shown: Mapping[int, float]) -> bool:
+    """Whether both pipes have their rates; dnctl(8) shows no more than seven digits."""
+    pairs = zip(pipe_numbers(pipes), (pipes.rate_in, pipes.rate_out), strict=True)
+    return all(abs(shown.get(number, -1) - (rate or 0)) <= (rate or 0) / 1000 for number, rate in pairs)

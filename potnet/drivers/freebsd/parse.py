@@ -275,6 +275,16 @@ def redirected_states(text: str, removed: Iterable[Redirection], outward: bool =
     return tuple(dict.fromkeys(keys))
 
 
+#: Of ``dnctl pipe show``: what a bit/s in a unit is.
+_BITS = {"bit/s": 1.0, "Kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9}
+
+
+def pipes(text: str) -> dict[int, float]:
+    """The rates of pipes by their numbers, in bits a second; 0 for one without a limit."""
+    found = re.findall(r"^(\d{5}): +(?:(unlimited)|([0-9.]+) ([KMG]?bit/s))", text, re.MULTILINE)
+    return {int(number): 0.0 if free else float(rate) * _BITS[unit] for number, free, rate, unit in found}
+
+
 @reads("sockstat")
 def listeners(text: str) -> tuple[Listener, ...]:
     """The listening sockets of ``sockstat -46l``: the last three columns are protocol, local, foreign."""

@@ -28,6 +28,8 @@ from potnet.actions import (
     FilterLocal,
     Jail,
     KeepRouter,
+    LiftRate,
+    LimitRate,
     LoadAnchor,
     LoadRules,
     MoveToJail,
@@ -52,6 +54,7 @@ from potnet.actions import (
 )
 from potnet.drivers import posix
 from potnet.drivers.freebsd.exports import limit_rules, redirection_rules
+from potnet.errors import HostError
 from potnet.executors.base import Command, Limit
 from potnet.file_actions import Fetch, RemoveDirectory, RemoveTree, Unmount, Unpack, UnpackLocal, VerifyDigest
 from potnet.model import BRIDGE_GROUP, GROUP, Lent
@@ -61,6 +64,7 @@ from potnet.ruleset import (
     ExternalIsolation,
     NoRules,
     Outlet,
+    Pipes,
     PotFilter,
     Redirections,
     Ruleset,
@@ -224,6 +228,18 @@ class Renderer:
     def _(self, action: EndConnections) -> tuple[Command, ...]:
         return _one("pfctl", "-k", _shown(action.source), "-k", _shown(action.destination))
 
+    @_commands.register(LimitRate)
+    def _(self, action: LimitRate) -> tuple[Command, ...]:
+        # -n: nothing is done when the module is there. 0: as fast as it comes (dnctl(8)).
+        rates = zip(pipe_numbers(action.pipes), (action.pipes.rate_in, action.pipes.rate_out), strict=True)
+        pipes = (("pipe", str(number), "config", "bw", f"{rate or 0}bit/s") for number, rate in rates)
+        return Command(("kldload", "-n", "dummynet")), *(Command(("dnctl", *words)) for words in pipes)
+
+    @_commands.register(LiftRate)
+    def _(self, action: LiftRate) -> tuple[Command, ...]:
+        numbers = pipe_numbers(action.pipes)
+        return tuple(Command(("dnctl", "pipe", "delete", str(number))) for number in numbers)
+
     @_commands.register(StartJail)
     def _(self, action: StartJail) -> tuple[Command, ...]:
         # -i prints the new jail's JID, which saves asking for it.
@@ -375,6 +391,21 @@ def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[s
 _NEIGHBOURS6 = ("fe80::/10", "ff02::/16")
 
 
+#: dummynet(4) numbers pipes up to 65535; the low ones are left to the administrator.
+_FIRST_PIPE, _LAST_PIPE = 10000, 65535
+
+
+def pipe_numbers(pipes: Pipes) -> tuple[int, int]:
+    """The pipes for what a pot receives and for what it sends. Raises HostError when there are none."""
+    first = _FIRST_PIPE + 2 * pipes.unit
+    if first + 1 > _LAST_PIPE:
+        raise HostError(
+            f"epair{pipes.unit} has too high a number for bandwidth: dummynet has {_LAST_PIPE} pipes",
+            hint="destroy pots that are not needed, and create this one anew",
+        )
+    return first, first + 1
+
+
 def _pot_filter(rules: PotFilter) -> dict[str, object]:
     """The values of the template: a rule for each pair of places of one family."""
     pairs = (
@@ -399,7 +430,12 @@ def _pot_filter(rules: PotFilter) -> dict[str, object]:
     ]
     own = [{"bridge": s.bridge, "family": _family(s.network), "address": s.network.ip} for s in rules.sources]
     neighbours = _NEIGHBOURS6 if any(s.network.version == 6 for s in rules.sources) else ()
-    return {"rules": found, "sources": own, "inside": [*rules.inside, *(neighbours if rules.inside else ())]}
+    return {
+        "rules": found,
+        "sources": own,
+        "inside": [*rules.inside, *(neighbours if rules.inside else ())],
+        "pipes": pipe_numbers(rules.pipes) if rules.pipes is not None else (),
+    }
 
 
 def _family(network: IPNetwork) -> str:

@@ -8,6 +8,7 @@ from potnet.actions import (
     DestroyInterface,
     EndConnections,
     KillStates,
+    LiftRate,
     LoadAnchor,
     RemoveAddress,
     RestoreInterface,
@@ -20,6 +21,14 @@ from potnet.drivers.linux.observe import ABSENT, TRAITS
 from potnet.executors.base import NOT_FOUND, CommandResult
 from potnet.file_actions import RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile
 from potnet.ruleset import NoRules
+
+#: What tc(8) says of a queue that is not there; the last is of `ip -batch` and its like.
+_NO_QUEUE = (
+    "Cannot delete qdisc with handle of zero",
+    "Cannot find specified qdisc",
+    "Invalid handle",
+    "We have an error talking to the kernel",
+)
 
 
 def succeeded(action: Action, result: CommandResult) -> bool:
@@ -40,6 +49,8 @@ def succeeded(action: Action, result: CommandResult) -> bool:
             return True
         case KillStates() | EndConnections():
             return result.code == 0 or "0 flow entries have been deleted" in result.err
+        case LiftRate():
+            return result.code == 0 or not parse.other_complaints(result.err, (*ABSENT, *_NO_QUEUE))
         case DestroyInterface() | StopJail() | RemoveAddress() | LoadAnchor(rules=NoRules()):
             return result.code == 0 or only_absent(result)
         case TakeBack() | RestoreInterface():

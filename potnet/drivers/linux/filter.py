@@ -57,6 +57,9 @@ class Filter:
             case ExternalIsolation(network, outlets):
                 values = {"chain": action.anchor, "network": network, "outlets": outlets}
                 return self._template("nft-ext.j2", values)
+            case PotFilter(_, (), ()):
+                # What it may receive and send is a matter of its interfaces.
+                return ""
             case PotFilter():
                 return self._template("nft-pot.j2", _pot_filter(action.anchor, action.rules))
             case BridgeIsolation(_, _, ()):
@@ -99,6 +102,8 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
             return _exported_no_more(action, ())
         case SourceNat(network) if network.version == 6:
             return (f"delete element inet {GROUP} {TRANSLATED6} {{ {network} }}",)
+        case PotFilter(_, (), ()):
+            return ()
         case PotFilter(sources):
             return (
                 *(

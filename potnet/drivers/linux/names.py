@@ -57,6 +57,11 @@ def bridge_mac(bridge: str, description: str) -> str:
     return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
 
 
+def shaper(unit: int) -> str:
+    """The interface by which goes what a pot sends, when that is limited; unit: of its first epair."""
+    return f"shaper{unit}"
+
+
 def uplink(bridge: str) -> tuple[str, str]:
     """The wire between a bridge and an external interface: the bridge's end, the other end."""
     number = bridge.removeprefix("bridge")

@@ -12,7 +12,7 @@ from typing import Any
 from netaddr import IPAddress
 
 from potnet.drivers.base import CommandError
-from potnet.drivers.linux import parse
+from potnet.drivers.linux import parse, rates
 from potnet.drivers.linux.names import (
     LINK_GROUP,
     NAMESPACES,
@@ -42,7 +42,7 @@ from potnet.host_state import (
     Usage,
 )
 from potnet.model import BRIDGE_GROUP, GROUP
-from potnet.ruleset import Redirection
+from potnet.ruleset import Pipes, Redirection
 
 FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
 #: Ports below the first need privileges; from the second one on, the host itself picks (ip-sysctl).
@@ -114,6 +114,7 @@ class Observer:
             jail_interfaces=self._jail_interfaces(query.jail_interfaces),
             hostname=self._out("uname", "-n").strip() if query.hostname else None,
             nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
+            limited=self._limited(query.pipes) if query.pipes else frozenset(),
             learns_router=self._learns_router(query.learns_router) if query.learns_router else False,
             mounts=parse.mount_points(self._out("cat", "/proc/self/mounts")) if query.mounts else (),
             traffic=parse.traffic(parse.documents(self._out("ip", "-s", "-j", "link", "show")))
@@ -304,6 +305,13 @@ class Observer:
                     shown += self._out(*entering(jail), "ip", "-6", "-j", "route", "show", "default")
                 found[jail] = parse.network(parse.documents(shown))
         return found
+
+    def _limited(self, wanted: tuple[Pipes, ...]) -> frozenset[Pipes]:
+        queues = parse.documents(self._optional("tc", "-j", "qdisc", "show") or "")
+        members = (each for pipes in wanted for each in pipes.members)
+        filters = {each: self._optional("tc", "filter", "show", "dev", each, "ingress") for each in members}
+        leading = {each: text or "" for each, text in filters.items()}
+        return frozenset(pipes for pipes in wanted if rates.in_force(pipes, queues, leading))
 
     def _below(self, parents: tuple[str, ...]) -> frozenset[str]:
         """Chains whose names are below these; most redirections of pots are not in chains."""

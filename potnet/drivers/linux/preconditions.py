@@ -9,10 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from potnet.actions import Action, AddMember, CreateBridge, CreateEpair, CreateVlan, LoadAnchor, StartJail
+from potnet.actions import (
+    Action,
+    AddMember,
+    CreateBridge,
+    CreateEpair,
+    CreateVlan,
+    LimitRate,
+    LoadAnchor,
+    StartJail,
+)
 from potnet.drivers.linux.filter import Filter
 from potnet.drivers.linux.names import LONGEST_ALIAS, NAMESPACES, OWN_ETC, root_mark
 from potnet.drivers.linux.observe import BRIDGE_PORTS, Observer
+from potnet.drivers.linux.rates import trial
 from potnet.drivers.linux.uplink import External, Uplink, arriving, external_link
 from potnet.errors import HostError
 from potnet.file_actions import MakeDirectory
@@ -37,12 +47,14 @@ look() {{ if [ -e "$1" ]; then [ -w "$1" ]; else [ -w "${{1%/*}}" ]; fi || echo 
 look {NAMESPACES}; look {OWN_ETC}
 """
 #: Makes what a bridge needs, and prints what could not be made and what was said of it. $1: with a way to the
-#: outside or not; $2: with a VLAN or not.
+#: outside or not; $2: with a VLAN or not; $3: with bandwidth or not.
 _ARRIVE = "; ".join(f"try tc tc {line}" for line in arriving("epair0b", "epair0a"))
+_LIMIT = "; ".join(f"try rates {line}" for line in trial("epair0a", "epair0b"))
 _TRY = f"""try() {{ what=$1; shift; said=$("$@" 2>&1) || {{ echo $what: $said; exit; }}; }}
 try bridge ip link add bridge0 type bridge mcast_snooping 0
 try veth ip link add epair0a type veth peer name epair0b
 if [ $2 = vlan ]; then try vlan ip link add link epair0a name vlan0 type vlan id 1; fi
+if [ $3 = rates ]; then {_LIMIT}; fi
 if [ $1 = outside ]; then
   [ -d /proc/sys/net/ipv6 ] || {{ echo ipv6:; exit; }}
   {_ARRIVE}
@@ -54,6 +66,10 @@ _KERNEL = {
     "bridge": ("has no bridges", "`modprobe bridge`, or a kernel with CONFIG_BRIDGE"),
     "veth": ("has no veth pairs", "`modprobe veth`, or a kernel with CONFIG_VETH"),
     "vlan": ("has no VLANs", "`modprobe 8021q`, or a kernel with CONFIG_VLAN_8021Q"),
+    "rates": (
+        "has not all that limits the bandwidth of a pot",
+        "`modprobe -a ifb sch_tbf sch_ingress cls_u32 act_mirred`, or a kernel with these",
+    ),
     "ipv6": ("has no IPv6", "give the pot an IPv4 stack, or start the host without ipv6.disable=1"),
     "tc": (
         "has not all that tc needs to lead IPv6 to the host",
@@ -86,7 +102,7 @@ class Preconditions:
                     _check_root(jail.root)
                 case CreateBridge(members=(external,)):
                     self._check_external(external)
-        if any(isinstance(action, CreateBridge) for action in actions):
+        if any(isinstance(action, CreateBridge | LimitRate) for action in actions):
             self._try(actions)
 
     def _look(self, actions: Sequence[Action]) -> None:
@@ -141,9 +157,10 @@ class Preconditions:
             rules += self._uplink.table("bridge0", stand_in, ("epair0b", "epair0b"))
         kind = "outside" if external else "inside"
         more = "vlan" if any(isinstance(action, CreateVlan) for action in actions) else "plain"
-        if {kind, more} <= self._tried:
+        rates = "rates" if any(isinstance(action, LimitRate) for action in actions) else "free"
+        if {kind, more, rates} <= self._tried:
             return
-        argv = ("unshare", "--net", "sh", "-c", _TRY, "sh", kind, more)
+        argv = ("unshare", "--net", "sh", "-c", _TRY, "sh", kind, more, rates)
         result = self._observer.run(*argv, stdin=rules)
         what, _, said = result.out.strip().partition(":")
         if result.code != 0:
@@ -154,7 +171,7 @@ class Preconditions:
         if what:
             lack, hint = _KERNEL[what]
             raise HostError(f"the kernel of this host {lack}{f': {said.strip()}' if said else ''}", hint=hint)
-        self._tried |= {kind, "inside", more, "plain"}
+        self._tried |= {kind, "inside", more, "plain", rates, "free"}
 
 
 def _needs_look(action: Action) -> bool:

@@ -24,6 +24,8 @@ from potnet.actions import (
     EndConnections,
     KeepRouter,
     KillStates,
+    LiftRate,
+    LimitRate,
     MoveToJail,
     PassInterface,
     RemoveAddress,
@@ -41,6 +43,7 @@ from potnet.actions import (
     TakeBack,
 )
 from potnet.drivers import posix
+from potnet.drivers.linux import rates
 from potnet.drivers.linux.names import (
     BRIDGE_LINK_GROUP,
     LEAVING_LINK_GROUP,
@@ -295,6 +298,14 @@ class Renderer:
     def _(self, action: EndConnections) -> tuple[Piece, ...]:
         ends = ("-s", str(action.source), "-d", str(action.destination))
         return (Command(("conntrack", "-D", *_family(action.source.ip), *ends)),)
+
+    @pieces.register(LimitRate)
+    def _(self, action: LimitRate) -> tuple[Piece, ...]:
+        return rates.made(action.pipes)
+
+    @pieces.register(LiftRate)
+    def _(self, action: LiftRate) -> tuple[Piece, ...]:
+        return rates.lifted(action.pipes)
 
     @pieces.register(RunInJail)
     def _(self, action: RunInJail) -> tuple[Piece, ...]:

@@ -142,6 +142,7 @@ class Inspection(ABC):
                 },
                 "anchors": dict(world.state.scan("anchor")),
                 "sysctls": {key: row["value"] for key, row in world.state.scan("sysctl")},
+                "pipes": {int(number): int(row["rate"]) for number, row in world.state.scan("pipe")},
                 "pf": (world.state.get("pf", "status") or {})["enabled"],
                 "mounts": world.mounts(),
                 "files": _files(tree),

@@ -254,6 +254,8 @@ class _Journey:
         verdict = self.pf.filter(direction, packet, interface)
         if not verdict.passed:
             raise _NoConnectionError(f"pf blocks it {direction} on {interface.name}")
+        if any(self.world.state.get("pipe", f"{number:05}") is None for number in verdict.pipes):
+            raise _NoConnectionError(f"dummynet has no pipe for it {direction} on {interface.name}")
         if verdict.rule is not None:
             self._count(verdict.rule, packet)
         if recorded and verdict.rule is not None and verdict.rule.state == "keep":

@@ -170,6 +170,45 @@ def kldload(world: World, argv: list[str], _: Stdin) -> CommandResult:
     return CommandResult()
 
 
+_RATE = re.compile(r"(\d+)(bit/s|Kbit/s|Mbit/s|Gbit/s)")
+_UNITS = {"bit/s": 1, "Kbit/s": 10**3, "Mbit/s": 10**6, "Gbit/s": 10**9}
+
+
+def dnctl(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """dnctl pipe NUMBER config bw RATE | pipe delete NUMBER | pipe show."""
+    match argv[1:]:
+        case ["pipe", "show"]:
+            pipes = world.state.scan("pipe")
+            return CommandResult(0, "".join(_pipe(int(number), int(row["rate"])) for number, row in pipes))
+        case ["pipe", number, "config", "bw", rate] if number.isdigit():
+            found = _RATE.fullmatch(rate)
+            if found is None or not 0 < int(number) < 65536:
+                raise unknown(" ".join(argv))
+            world.state.changing()
+            world.state.put("pipe", f"{int(number):05}", {"rate": int(found[1]) * _UNITS[found[2]]})
+        case ["pipe", "delete", number] if number.isdigit():
+            world.state.changing()
+            if world.state.get("pipe", f"{int(number):05}") is None:
+                raise ToolError("dnctl: rule 1: setsockopt(IP_DUMMYNET_DEL): Invalid argument")
+            world.state.delete("pipe", f"{int(number):05}")
+        case rest:
+            raise unknown(f"dnctl {' '.join(rest)}")
+    return CommandResult()
+
+
+def _pipe(number: int, rate: int) -> str:
+    """As dnctl shows a pipe and the queue in it."""
+    shown = "unlimited     "
+    for unit, width in (("Mbit/s", 10**6), ("Kbit/s", 10**3), ("bit/s ", 1)):
+        if rate >= width:
+            shown = f"{rate / width:7.3f} {unit}"
+            break
+    sched = number + 0x10000
+    queue = f"q{number + 0x20000}  50 sl. 0 flows (1 buckets) sched {sched} weight 0 lmax 0 pri 0 droptail"
+    end = f" sched {sched} type FIFO flags 0x0 0 buckets 0 active"
+    return f"{number:05}: {shown}    0 ms burst 0 \n{queue}\n{end}\n"
+
+
 def kldstat(_: World, argv: list[str], __: Stdin) -> CommandResult:
     match argv[1:]:
         case ["-q", ("-m" | "-n"), module]:
@@ -282,7 +321,7 @@ def _plain(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 TOOLS: dict[str, FileTool] = {
-    "sysrc": sysrc, "mount": mount, "umount": umount, "kldload": kldload, "kldstat": kldstat,
+    "sysrc": sysrc, "mount": mount, "umount": umount, "kldload": kldload, "dnctl": dnctl, "kldstat": kldstat,
     "service": service, "rctl": rctl, "env": hook, "hostname": _plain, "id": _plain, "uname": _plain,
     "freebsd-version": _plain, "sleep": _plain, "true": _plain, "false": _plain,
 }  # fmt: skip
