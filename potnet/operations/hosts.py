@@ -59,6 +59,7 @@ def follow(app: App, known: Known, told: Collection[str] = ()) -> None:
 
     told: pots whose files say `known` already. What goes wrong with one pot's file is told, and no more.
     """
+    heard = {}
     for bridge, leases in known.items():
         key, digest = told_key(bridge), _digest(leases)
         if app.store.remembered(key) == digest:
@@ -68,7 +69,11 @@ def follow(app: App, known: Known, told: Collection[str] = ()) -> None:
             app.store.remember(key, _DUE)
         for run in runs:
             _rewrite(app, run)
-        app.store.remember(key, digest)
+        heard[key] = digest
+    if heard:
+        with app.store.transaction():
+            for key, digest in heard.items():
+                app.store.remember(key, digest)
 
 
 def make_due(app: App, pot: Pot) -> None:

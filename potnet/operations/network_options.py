@@ -79,6 +79,11 @@ def check_attachments(pot: Pot) -> None:
             f"{pot.name} has IPv6 by SLAAC, in the external network itself: no bandwidth is limited there",
             hint="-S ipv4, or addresses from the store: network.ipv6",
         )
+    if not pot.internet and pot.passed:
+        raise PotnetError(
+            f"{', '.join(pot.passed)} is passed to {pot.name}: --no-internet cannot hold there",
+            hint="the host sees nothing of what goes through an interface that is the pot's own",
+        )
     if not pot.internet and not all(attachment.addresses for attachment in pot.attachments):
         raise PotnetError(
             f"{pot.name} has IPv6 by SLAAC, in the external network itself: --no-internet cannot hold there",

@@ -80,7 +80,6 @@ def set_options(
         if boot is not None:
             pot = replace(pot, boot=boot)
         pot = with_options(pot, network)
-        check_attachments(pot)
         if addresses and pot.network_type is NetworkType.ALIAS:
             pot = replace(pot, aliases=aliases_of(app, addresses))
             check_aliases(app, pot)
@@ -88,6 +87,7 @@ def set_options(
         if passed is not None:
             pot = replace(pot, passed=parse_passed(passed))
             check_passed(app, pot)
+        check_attachments(pot)
         active = is_running(app, before)
         with app.store.transaction():
             if addresses and pot.network_type is not NetworkType.ALIAS:

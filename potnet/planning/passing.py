@@ -73,7 +73,7 @@ def take_back(run: Run, state: HostState) -> list[Step]:
         found = state.interfaces.get(lent.name)
         if called is not None:
             steps.append(Step(TakeBack(lent, run.pot.name, called), None, "the host's again"))
-        elif found is not None and _as_it_is(found) != lent:
+        elif found is not None and _as_it_is(found) != lent and _reason(found, state) is None:
             steps.append(Step(RestoreInterface(lent), None, "as it was"))
     return steps
 

@@ -13,7 +13,7 @@ from test_life import KINDS, prepare
 from world import World
 
 from potnet.executors.base import Command
-from potnet.model import PUBLIC, HookKind
+from potnet.model import PUBLIC, HookKind, NetworkType
 from potnet.operations.attach import attach, detach
 from potnet.operations.bridges import create_private_bridge
 from potnet.operations.destroy import destroy_bridge, destroy_pot
@@ -28,6 +28,16 @@ from potnet.operations.vnet import vnet_start, vnet_stop
 
 NAME = "casserole"
 ETC = f"/opt/potnet/jails/{NAME}/m/etc"
+#: Creates a pot with all that can be said of its interfaces.
+MANY_WIRES: Work = lambda world: world.create(  # noqa: E731
+    NAME,
+    "private-bridge",
+    bridge="rack",
+    more=((NetworkType.PUBLIC_BRIDGE, None),),
+    macs=("02:00:00:00:00:77",),
+    passed=("em1",),
+    base="12.2",
+)
 NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
 
 
@@ -109,6 +119,25 @@ def needing(running: bool) -> Work:
     return work
 
 
+def wired(world: World) -> None:
+    """A host with another interface, and a bridge that is part of a VLAN."""
+    used(world)
+    world.host.plug("em1")
+    world.do(create_private_bridge, "rack", 4, mtu=1400, uplink="em0.30")
+
+
+def of_many_wires(running: bool) -> Work:
+    """A pot on a VLAN's bridge and on the public one, with an interface of the host's own."""
+
+    def work(world: World) -> None:
+        wired(world)
+        MANY_WIRES(world)
+        if running:
+            world.do(start, [NAME])
+
+    return work
+
+
 def script(world: World, text: str = "") -> Path:
     path = world.directory / "hook"
     path.write_text(f"#!/bin/sh\n{text}")
@@ -125,6 +154,9 @@ def cases() -> Iterator[Case]:
             named = f"{kind} {stack}" + (" beside another" if beside else "")
             yield Case(f"start {named}", one_pot(kind, stack, beside=beside), begin, end)
             yield Case(f"stop {named}", one_pot(kind, stack, beside=beside, running=True), end, begin)
+    yield Case("create of many wires", wired, MANY_WIRES, doing(destroy_pot, NAME))
+    yield Case("start of many wires", of_many_wires(False), begin, end)
+    yield Case("stop of many wires", of_many_wires(True), end, begin)
     yield Case("start with hooks", hooked(False), begin, end)
     yield Case("stop with hooks", hooked(True), end, begin)
     both, dns = doing(stop, [NAME, "dns"]), doing(start, ["dns"])
@@ -198,15 +230,19 @@ def _changing() -> Iterator[Case]:
                 doing(export_ports, NAME, ["80:30080", "443:30443", "8080"], False),
                 doing(export_ports, NAME, ["80:30080", "udp:53"], False),
             )
-            yield Case(
-                f"set -i {kind} {'running' if running else 'stopped'}",
-                one_pot(kind, "ipv4", running=running),
-                doing(set_options, NAME, **NOTHING | {"addresses": ("10.192.0.13",)}),
-            ) if kind == "private-bridge" else Case(
-                f"set {'running' if running else 'stopped'}",
-                one_pot(kind, "ipv4", running=running),
-                doing(set_options, NAME, **NOTHING | {"boot": True, "hostname": "pan.example"}),
-                doing(set_options, NAME, **NOTHING | {"boot": False, "hostname": NAME}),
+            yield (
+                Case(
+                    f"set -i {kind} {'running' if running else 'stopped'}",
+                    one_pot(kind, "ipv4", running=running),
+                    doing(set_options, NAME, **NOTHING | {"addresses": ("10.192.0.13",)}),
+                )
+                if kind == "private-bridge"
+                else Case(
+                    f"set {'running' if running else 'stopped'}",
+                    one_pot(kind, "ipv4", running=running),
+                    doing(set_options, NAME, **NOTHING | {"boot": True, "hostname": "pan.example"}),
+                    doing(set_options, NAME, **NOTHING | {"boot": False, "hostname": NAME}),
+                )
             )
 
 

@@ -48,6 +48,7 @@ def test_every_point(case: Case, bench: Bench, figure: Callable[..., None]) -> N
 SAMPLE = {
     "create public-bridge dual": 5,
     "start public-bridge dual": 6,
+    "start of many wires": 40,
     "stop private-bridge ipv4": 5,
     "destroy alias dual": 4,
     "export-ports public-bridge running": 4,

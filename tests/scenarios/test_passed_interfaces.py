@@ -18,6 +18,7 @@ from potnet.operations.check import check
 from potnet.operations.destroy import destroy_pot
 from potnet.operations.graph import graph
 from potnet.operations.info import environment, info
+from potnet.operations.network_options import NetworkOptions
 from potnet.operations.repair import repair
 from potnet.operations.settings import set_options
 from potnet.operations.start import start
@@ -240,8 +241,18 @@ def test_one_that_the_host_uses_by_now_is_not_taken_again(world: World) -> None:
     assert not finding.repairable
     assert "198.51.100.5" in finding.found
     assert world.do(repair, [], None).left == (finding,)
+    world.do_there("ifconfig", "em1", "mtu", "9000")
     world.do(stop, ["web"])
     assert "198.51.100.5/24" in world.addresses("em1")
+    assert world.host.interface("em1").mtu == 9000
+
+
+def test_nothing_keeps_it_from_the_internet(world: World) -> None:
+    with pytest.raises(PotnetError, match="em1 is passed to web: --no-internet cannot hold there"):
+        world.create("web", "public-bridge", passed=("em1",), network=NetworkOptions(internet=False))
+    world.create("web", "public-bridge", network=NetworkOptions(internet=False))
+    with pytest.raises(PotnetError, match="--no-internet cannot hold there"):
+        world.do(set_options, "web", **CHANGES, passed=("em1",))
 
 
 def test_a_failed_start_gives_it_back(world: World) -> None:
