@@ -142,9 +142,7 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--internet/--no-internet", default=None, help="Whether it may connect to other than pots."
         ),
-        click.option(
-            "--bandwidth-in", metavar="RATE", help="How much it may receive, such as 10Mbit/s."
-        ),
+        click.option("--bandwidth-in", metavar="RATE", help="How much it may receive, such as 10Mbit/s."),
         click.option("--bandwidth-out", metavar="RATE", help="How much it may send."),
     )
     for option in reversed(options):

@@ -14,7 +14,7 @@ from potnet.model import Export, Pot, Run
 from potnet.operations.bridging import vnet
 from potnet.operations.change_exports import Change, means
 from potnet.operations.change_exports import changed as changed_exports
-from potnet.operations.common import define_public_network, external_interface, locked_pot, require_bridge
+from potnet.operations.common import define_public_network, locked_pot, require_bridge
 from potnet.operations.export_text import parse_exports
 from potnet.operations.ports import check_listeners, host_addresses, needs_range, with_ports
 from potnet.operations.select import only_pot
@@ -81,7 +81,8 @@ def finish_exports(app: App, name: str) -> None:
     """Take out of force what a change that was cut off may have left there; raises HostError."""
     run = app.store.run(name)
     if run is not None and run.leaving:
-        state = app.driver.observe(Query(names=True, external=app.config.external_interface is None))
+        external = app.config.external_interface is None
+        state = app.driver.observe(Query(candidates=_configured(app), external=external))
         plan, begun = _in_force(app, run, run.pot.exports, state)
         apply(plan, app.driver)
         _done(app, begun)
@@ -103,7 +104,7 @@ def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[
     loopback = any(each.loopback for each in new)
     return Query(
         jails=(pot.name,),
-        names=effective is not None,
+        candidates=_configured(app) if effective is not None else (),
         external=app.config.external_interface is None,
         packet_filter=loopback or any(each.max_connections is not None for each in new),
         filter_local=loopback,
@@ -111,6 +112,12 @@ def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[
         port_range=needs_range(app, effective or ()),
         own_addresses=host_addresses(new),
     )
+
+
+def _configured(app: App) -> tuple[str, ...]:
+    """An external interface that the host may not have; that of a default route it has."""
+    name = app.config.external_interface
+    return (name,) if name is not None else ()
 
 
 def _tell_absent(app: App, pot: Pot, given: Sequence[Export]) -> None:
@@ -146,8 +153,7 @@ def _in_force(app: App, run: Run, exports: tuple[Export, ...], state: HostState)
     """What puts these in force and ends the connections of others, and the run, in which it is recorded."""
     define_public_network(app)
     bridge = require_bridge(app, run.pot.home.bridge if run.pot.home is not None else "")
-    external = external_interface(app, state)
-    external = check_external(external, state)
+    external = state.external or check_external(app.config.external_interface, state)
     # The rules in force are those of the addresses that the pot was started with.
     old = replace(run.pot, exports=run.exported)
     new = replace(old, exports=exports)
