@@ -24,6 +24,13 @@ def pytest_configure() -> None:
             signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that are slow have as long as they take; what hangs among the others fails."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(0))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No POTNET_… variable and no configuration or store of whoever runs the tests."""
