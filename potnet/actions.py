@@ -257,6 +257,14 @@ class LoadAnchor:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveEntry:
+    """Takes an entry out of a map or set of the packet filter's, on hosts whose filter has some."""
+
+    place: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class KillStates:
     """Ends the connections that came through redirections which are no more in force.
 
@@ -386,6 +394,7 @@ Action = (
     | SetForwarding
     | KeepRouter
     | LoadAnchor
+    | RemoveEntry
     | KillStates
     | EndConnections
     | LimitRate

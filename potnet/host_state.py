@@ -31,7 +31,8 @@ class InterfaceAddress:
 class Interface:
     """An interface of the host or of a jail.
 
-    members: of a bridge, in its order; private: some of those. promiscuous: it takes what is for others, too.
+    members: of a bridge, in its order; private: some of those; hairpin: those to which what they have sent
+    may come back, None where bridges know no such thing. promiscuous: it takes what is for others, too.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Interface:
     addresses: tuple[InterfaceAddress, ...] = ()
     members: tuple[str, ...] = ()
     private: frozenset[str] = frozenset()
+    hairpin: frozenset[str] | None = None
     promiscuous: bool = False
 
     def has(self, address: IPAddress) -> bool:
@@ -116,6 +118,14 @@ class ActiveRedirection:
     pot_port: int
     count: int = 1
     source: IPNetwork | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilterEntry:
+    """An entry of a map or set that the packet filter has beside its rules, by its key as written there."""
+
+    place: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +263,7 @@ class HostState:
     jail_networks: Mapping[str, JailNetwork] = field(default_factory=dict)
     anchors: Mapping[str, AnchorRules] = field(default_factory=dict)
     anchor_names: frozenset[str] = frozenset()
+    stray: tuple[FilterEntry, ...] = ()
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     limited: frozenset[Pipes] = frozenset()
     learns_router: bool = False
@@ -270,8 +281,9 @@ class Query:
     release: the address of a release's folder on a mirror. candidates: names that may be an interface's;
     those that are are told in `names`. members: tell those of `interfaces` too. jail_networks: jails to look
     into, and the families of the default routes to look for. anchors: those to look into, and what each is
-    to hold. anchor_parents: those below which to look for others. learns_router: an
-    interface. Others: True to be told.
+    to hold. anchor_parents: those below which to look for others. all_rules: what all anchors are to hold;
+    entries of the filter's that are none of theirs are `stray`. uplinks: an external interface is a member of
+    a bridge only if all is there that makes it one. learns_router: an interface. Others: True to be told.
     """
 
     jails: tuple[str, ...] | None = ()
@@ -305,6 +317,8 @@ class Query:
     jail_networks: tuple[tuple[str, tuple[int, ...]], ...] = ()
     anchors: tuple[tuple[str, Ruleset], ...] = ()
     anchor_parents: tuple[str, ...] = ()
+    all_rules: tuple[tuple[str, Ruleset], ...] = ()
+    uplinks: bool = False
     traffic: bool = False
     pipes: tuple[Pipes, ...] = ()
     learns_router: str | None = None

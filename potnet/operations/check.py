@@ -23,7 +23,16 @@ from potnet.operations.starting import RESOLV_CONF, resolver_text
 from potnet.operations.unfinished import unfinished
 from potnet.planning.check_host import compare_left, compare_shared, compare_starts, compare_stored
 from potnet.planning.check_network import compare_bridges, compare_pots
-from potnet.planning.drift import Drift, Facts, Written, bridge_anchors, pot_anchors, routed, shared_anchors
+from potnet.planning.drift import (
+    Drift,
+    Facts,
+    Written,
+    all_rules,
+    bridge_anchors,
+    pot_anchors,
+    routed,
+    shared_anchors,
+)
 from potnet.planning.jail import etc_of
 from potnet.planning.policy import pipes_of
 from potnet.planning.resolver import replace_file
@@ -123,7 +132,7 @@ def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
     facts = facts.seen(state, external_interface(app, state))
     facts = _with_store(app, facts, state)
     shown = replace(facts, active=tuple(filter(scope.covers, facts.active)))
-    state = _inside(app, shown, facts, state)
+    state = _inside(app, scope, shown, facts, state)
     shown = replace(shown, written=_written(app, shown.active, state))
     drifts = (
         *compare_starts(facts, state),
@@ -177,7 +186,7 @@ def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
     )
 
 
-def _inside(app: App, shown: Facts, facts: Facts, state: HostState) -> HostState:
+def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState) -> HostState:
     """The state, with what is in running pots and in anchors."""
     anchors = (
         *shared_anchors(facts),
@@ -190,6 +199,7 @@ def _inside(app: App, shown: Facts, facts: Facts, state: HostState) -> HostState
     more = app.driver.observe(
         Query(
             anchors=anchors,
+            all_rules=all_rules(facts) if scope == Scope() else (),
             jail_networks=tuple(
                 (run.pot.name, tuple(sorted({a.version for a in run.pot.leased})))
                 for run in shown.active
@@ -202,7 +212,7 @@ def _inside(app: App, shown: Facts, facts: Facts, state: HostState) -> HostState
             hostname=ResolverKind.POT in resolvers,
         )
     )
-    told = ("anchors", "limited", "jail_networks", "files", "digests", "texts", "hostname")
+    told = ("anchors", "stray", "limited", "jail_networks", "files", "digests", "texts", "hostname")
     return replace(state, **{name: getattr(more, name) for name in told})
 
 

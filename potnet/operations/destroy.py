@@ -21,7 +21,7 @@ from potnet.operations.common import (
     pot_lock,
     require_bridge,
 )
-from potnet.operations.hosts import follow, known_to, make_due, told_key
+from potnet.operations.hosts import follow_due, is_due, make_due, told_key
 from potnet.operations.policies import forget
 from potnet.operations.unfinished import end, unfinished
 from potnet.operations.vnet import take_off
@@ -47,9 +47,9 @@ def destroy_pot(app: App, name: str) -> None:
         with app.locks.hold(NETWORK_LOCK):
             forget(app, End(name))
         remove_rest(app, pot)
-        if pot.leased:
+        if is_due(app, pot):
             with app.locks.hold(NETWORK_LOCK):
-                follow(app, known_to(app, pot))
+                follow_due(app, pot)
         app.locks.discard(pot_lock(name))
     users = [p.name for p in app.store.pots() if p.resolver.kind is ResolverKind.POT]
     if name == app.config.dns_name and users:

@@ -83,9 +83,24 @@ def make_due(app: App, pot: Pot) -> None:
             app.store.remember(told_key(bridge), _DUE)
 
 
+def follow_due(app: App, pot: Pot) -> None:
+    """Tell a pot's neighbours what `make_due` was about; the network's lock is held."""
+    due = {each: leases for each, leases in known_to(app, pot).items() if _is_due(app, each)}
+    follow(app, due)
+
+
+def is_due(app: App, pot: Pot) -> bool:
+    """Whether `make_due` found neighbours of a pot that have to hear of a change."""
+    return any(_is_due(app, a.bridge) for a in pot.attachments)
+
+
+def _is_due(app: App, bridge: str) -> bool:
+    return app.store.remembered(told_key(bridge)) == _DUE
+
+
 def settle(app: App, bridge: str) -> None:
     """Record that all running pots of a bridge have been told what `make_due` was about."""
-    if app.store.remembered(told_key(bridge)) == _DUE:
+    if _is_due(app, bridge):
         app.store.remember(told_key(bridge), _digest(neighbours(app.store, bridge)))
 
 

@@ -18,7 +18,7 @@ from potnet.operations.common import NETWORK_LOCK, Failures, pot_lock
 from potnet.operations.destroy import remove_rest
 from potnet.operations.export_ports import finish_exports
 from potnet.operations.hooks import finish_hooks
-from potnet.operations.hosts import follow, known_to, settle
+from potnet.operations.hosts import follow_due, settle
 from potnet.operations.init import INIT, init
 from potnet.operations.unfinished import unfinished
 from potnet.planning.drift import Drift
@@ -116,7 +116,7 @@ def _clear_up(app: App, name: str, kind: Kind) -> None:
     pot = app.store.pot(name)
     if kind is Kind.POT_CUT_OFF and pot is not None:
         remove_rest(app, pot)
-        follow(app, known_to(app, pot))
+        follow_due(app, pot)
         app.locks.discard(pot_lock(name))
         return
     run = app.store.run(name)

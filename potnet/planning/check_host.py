@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from potnet.actions import DestroyInterface, LoadAnchor, SetForwarding, Step
+from potnet.actions import DestroyInterface, LoadAnchor, RemoveEntry, SetForwarding, Step
 from potnet.findings import Finding, Kind
-from potnet.host_state import AnchorRules, HostState, Interface
+from potnet.host_state import AnchorRules, FilterEntry, HostState, Interface
 from potnet.model import BRIDGE_GROUP, GROUP, Run, endpoint
 from potnet.planning import packet_filter as pf
 from potnet.planning import uplink, vnet
@@ -130,6 +130,7 @@ def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
         yield _severed(name)
     yield from _left_shared_rules(facts, state)
     yield from _left_rules(facts, state)
+    yield from map(_stray, state.stray)
 
 
 def _in_group(found: Interface, left: bool) -> Drift:
@@ -226,6 +227,14 @@ def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
                 f"they stay: `pfctl -a {anchor} -s nat` and `-s rules` show them", repairable=False,
             )  # fmt: skip
             yield Drift(finding)
+
+
+def _stray(entry: FilterEntry) -> Drift:
+    finding = Finding(
+        Kind.RULES_LEFT, f"no entry {entry.key} in {entry.place}", "one that is no pot's and no bridge's",
+        "repair takes it out",
+    )  # fmt: skip
+    return Drift(finding, (Step(RemoveEntry(entry.place, entry.key)),))
 
 
 def _emptied(anchor: str, found: str, step: Step) -> Drift:

@@ -242,6 +242,8 @@ def _attachment(
         yield Drift(finding, (*off, Step(join(run.pot, own, bridge, facts.config))))
     elif on is not None and (own.host_end in on.private) != isolated(run.pot, bridge, facts.config):
         yield _wrong_member(run, own, bridge, own.host_end not in on.private)
+    elif on is not None and on.hairpin is not None and (own.host_end in on.hairpin) != bool(bridge.subnets):
+        yield _wrong_hairpin(run, own, bridge, facts.config)
     if not host.up:
         yield Drift(_down_finding(host, run.pot.name, bridge.name), (Step(BringUp(host.name)),))
     with_bridge = state.traits.one_mtu and on is not None and host.mtu == on.mtu
@@ -260,6 +262,17 @@ def _wrong_member(run: Run, own: Attachment, bridge: Bridge, private: bool) -> D
         interface=own.host_end,
     )  # fmt: skip
     return Drift(finding, (Step(SetPrivate(bridge.interface, own.host_end, private)),))
+
+
+def _wrong_hairpin(run: Run, own: Attachment, bridge: Bridge, config: Config) -> Drift:
+    """Without it a pot does not reach its own exports; without addresses on the bridge there are none."""
+    words = "sends no frame back to where it came from", "sends frames back to where they came from"
+    finding = Finding(
+        Kind.MEMBER_DIFFERS, f"{bridge.interface} {words[bool(bridge.subnets)]} at {own.host_end}",
+        f"it {words[not bridge.subnets]}", "repair sets it", pot=run.pot.name, bridge=bridge.name,
+        interface=own.host_end,
+    )  # fmt: skip
+    return Drift(finding, (Step(join(run.pot, own, bridge, config)),))
 
 
 def _broken_epair(

@@ -16,7 +16,7 @@ from potnet.planning import packet_filter as pf
 from potnet.planning import policy
 from potnet.planning.ownership import complete
 from potnet.planning.vnet import WantedRules, bridge_rules, host_rules, networks6_of
-from potnet.ruleset import NoRules, Ruleset
+from potnet.ruleset import BridgeIsolation, NoRules, Ruleset
 from potnet.values import dataclass
 
 
@@ -143,13 +143,32 @@ def _rules_of_bridge(bridge: Bridge, facts: Facts, external: str) -> tuple[Wante
     return bridge_rules(bridge, facts.networks6, facts.config, external, facts.permitting)
 
 
+def all_rules(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
+    """What there may be of all bridges and starts that are recorded; nothing where none needs the filter.
+
+    What leads to the chain of a bridge that is down goes with that.
+    """
+    if facts.external is None or not routed(facts.accounted):
+        return ()
+    bridges = (
+        (anchor, rules)
+        for bridge in facts.bridges
+        for anchor, rules, _ in _rules_of_bridge(bridge, facts, facts.external)
+        if bridge in facts.accounted or isinstance(rules, BridgeIsolation)
+    )
+    pots = (each[:2] for each in _rules_of_pots(facts, facts.runs))
+    return (*shared_anchors(facts), *(each for each in (*bridges, *pots) if each[1] != NoRules()))
+
+
 def pot_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Run], ...]:
     """The anchors of the pots that run."""
+    return _rules_of_pots(facts, facts.active)
+
+
+def _rules_of_pots(facts: Facts, runs: tuple[Run, ...]) -> tuple[tuple[str, Ruleset, Run], ...]:
     config = facts.config
-    exports = [(anchor, rules, run) for run in facts.active for anchor, rules in facts.rules_of(run).items()]
-    limited = [
-        run for run in facts.active if facts.policies or not run.pot.internet or policy.pipes_of(run.pot)
-    ]
+    exports = [(anchor, rules, run) for run in runs for anchor, rules in facts.rules_of(run).items()]
+    limited = [run for run in runs if facts.policies or not run.pot.internet or policy.pipes_of(run.pot)]
     places = _places(facts) if limited else {}
     filters = [
         (pf.filter_anchor(config, run.pot.name), _filter_of(run.pot, facts, places), run) for run in limited

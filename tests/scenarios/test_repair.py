@@ -103,6 +103,7 @@ MENDED = {
     "NAT flushed": (("pfctl -a pot-nat -F nat",), ["rules-missing"]),
     "the outside let in": (("pfctl -a pot-filter/ext -F rules",), ["rules-missing"]),
     "a bridge let together": (("pfctl -a pot-filter/stove -F rules",), ["rules-missing stove"]),
+    "a table of a bridge killed": (("pfctl -a pot-filter/stove -t others -T kill",), ["rules-differ stove"]),
     "exports flushed": (("pfctl -a pot-rdr/casserole -F nat",), ["rules-missing casserole stove"]),
     "forwarding off": (("sysctl net.inet.ip.forwarding=0",), ["forwarding-off"]),
     "a pot's address taken": (

@@ -66,7 +66,11 @@ class FreeBSD:
     def _rules(self, anchor: str, wanted: Ruleset) -> AnchorRules:
         """pf itself brings the rules of the templates, which may be anybody's, into the form it lists."""
         normal = self._observer.normal_form(anchor, self._renderer.rules(wanted))
-        return AnchorRules((*normal.translation, *normal.filters), self._observer.listed(anchor, normal))
+        rules = self._observer.listed(anchor, normal)
+        # Without rules nothing looks into tables.
+        tables = [(name, self._observer.table(anchor, name)) for name, _ in normal.tables if rules]
+        expected = (*map(_shown_table, normal.tables), *normal.translation, *normal.filters)
+        return AnchorRules(expected, (*map(_shown_table, tables), *rules))
 
     @property
     def traits(self) -> Traits:
@@ -152,6 +156,11 @@ class FreeBSD:
 def _emptied(action: Action) -> str | None:
     """The directory that an action takes a file from."""
     return action.directory if isinstance(action, RemoveFile) else None
+
+
+def _shown_table(table: tuple[str, frozenset[str]]) -> str:
+    name, entries = table
+    return f"table <{name}> {{ {' '.join(sorted(entries))} }}"
 
 
 def _succeeded(action: Action, result: CommandResult) -> bool:

@@ -47,6 +47,9 @@ _STATE = re.compile(
 )
 _TRANSLATION = re.compile(r"(?:no )?(?:nat|rdr|binat)(?:-anchor)? ")
 _RULE = re.compile(r"(?:no|nat|rdr|binat|scrub|pass|block|match|(?:nat-|rdr-|binat-)?anchor) ")
+#: As print_tabledef in pfctl_parser.c writes it; a table may hold names of interfaces and files, too.
+_TABLE = re.compile(r"table <(\S+)>(?: const| persist| counters)* \{ ([^{}]+) \}")
+_ENTRY = re.compile(r"!?[0-9a-fA-F.:]+(?:/[0-9]+)?")
 _STATE_ID = re.compile(r"\s+id: (?P<id>[0-9a-f]+) creatorid: (?P<creator>[0-9a-f]+)")
 _STAT_KINDS = {
     "Regular File": FileKind.FILE,
@@ -149,18 +152,28 @@ def anchors(text: str) -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Rules as pfctl(8) lists them, apart as it does."""
+    """Rules as pfctl(8) lists them, apart as it does. tables: those that hold addresses alone, by name."""
 
     translation: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
+    tables: tuple[tuple[str, frozenset[str]], ...] = ()
 
 
 @reads("pfctl")
 def loaded_rules(text: str) -> Listing:
-    """The rules that ``pfctl -v -f`` says it loads, among tables, macros and options."""
+    """The rules and tables that ``pfctl -v -f`` says it loads, among macros and options."""
     lines = [line for line in text.splitlines() if _RULE.match(line)]
     translation = tuple(line for line in lines if _TRANSLATION.match(line))
-    return Listing(translation, tuple(line for line in lines if line not in translation))
+    defined = (_TABLE.fullmatch(line) for line in text.splitlines())
+    tables = ((match[1], frozenset(match[2].split())) for match in defined if match)
+    known = tuple((name, entries) for name, entries in tables if all(map(_ENTRY.fullmatch, entries)))
+    return Listing(translation, tuple(line for line in lines if line not in translation), known)
+
+
+@reads("pfctl")
+def table_entries(text: str) -> frozenset[str]:
+    """The addresses that ``pfctl -t TABLE -T show`` lists (pfctl_table.c, print_addrx), ``!`` before some."""
+    return frozenset(line.strip() for line in text.splitlines())
 
 
 @reads("pfctl")

@@ -11,6 +11,7 @@ from potnet.actions import (
     LiftRate,
     LoadAnchor,
     RemoveAddress,
+    RemoveEntry,
     RestoreInterface,
     RunInJail,
     StopJail,
@@ -51,7 +52,7 @@ def succeeded(action: Action, result: CommandResult) -> bool:
             return result.code == 0 or "0 flow entries have been deleted" in result.err
         case LiftRate():
             return result.code == 0 or not parse.other_complaints(result.err, (*ABSENT, *_NO_QUEUE))
-        case DestroyInterface() | StopJail() | RemoveAddress() | LoadAnchor(rules=NoRules()):
+        case RemoveEntry() | DestroyInterface() | StopJail() | RemoveAddress() | LoadAnchor(rules=NoRules()):
             return result.code == 0 or only_absent(result)
         case TakeBack() | RestoreInterface():
             return result.code == 0 or only_absent(result)

@@ -39,7 +39,11 @@ class Linux:
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`."""
         state = self._observer.observe(query)
-        return replace(state, anchors=self._rules.look(query.anchors)) if query.anchors else state
+        if query.anchors:
+            state = replace(state, anchors=self._rules.look(query.anchors))
+        if query.all_rules:
+            state = replace(state, stray=self._rules.stray(query.all_rules))
+        return state
 
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
         """Those of the expected redirections that the map has: it is asked for them, never listed."""

@@ -177,6 +177,11 @@ class Observer:
         """The chains, maps and sets of our table, by name, without what is in maps and sets."""
         return parse.blocks(self._out("nft", "-t", "list", "ruleset", "inet"))
 
+    def table(self) -> str:
+        """Our table with all that is in it, in JSON; of no tables where there is none."""
+        shown = self._if_there("nft", "-j", "list", "table", "inet", GROUP)
+        return shown if shown is not None else '{"nftables": []}'
+
     def switched_on(self, settings: Collection[str]) -> frozenset[str]:
         """Those of these files below /proc/sys that are there and hold a 1."""
         found = self.run("grep", "-Hs", "^1$", *sorted(settings)).out if settings else ""

@@ -21,6 +21,7 @@ from potnet.drivers.reading import INTERFACE, UnreadableError, bound_address, re
 from potnet.host_state import (
     ExportTraffic,
     FileKind,
+    FilterEntry,
     Interface,
     InterfaceAddress,
     JailNetwork,
@@ -43,6 +44,8 @@ _KINDS = {
 }
 _USER = re.compile(r'users:\(\("([^"]*)",pid=(\d+)')
 _REPLY = re.compile(r" src=.* src=(\S+)")
+#: What may stand in the key of an entry of ours: protocols, ports, addresses, names of interfaces.
+_KEY = re.compile(r"[A-Za-z0-9_.:-]+")
 _FAILED_LINE = re.compile(r"^Command failed -:([0-9]{1,9})$", re.MULTILINE)
 
 #: By which its counters are found: protocol, port and, if it is only on one, address of the host.
@@ -118,9 +121,9 @@ def _member(link: dict[str, Any]) -> str:
     return lead[0] if lead else _text(link["ifname"])
 
 
-def _is_isolated(port: dict[str, Any]) -> bool:
-    """Whether a bridge keeps it apart from others that are so: told by ``ip -d`` only."""
-    return port.get("linkinfo", {}).get("info_slave_data", {}).get("isolated", False) is True
+def _has_flag(port: dict[str, Any], name: str) -> bool:
+    """Whether a bridge has a flag set for a port (ip-link(8), bridge_slave): told by ``ip -d`` only."""
+    return port.get("linkinfo", {}).get("info_slave_data", {}).get(name, False) is True
 
 
 def _is_learned(address: Mapping[str, Any]) -> bool:
@@ -142,7 +145,8 @@ def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
             if "local" in each
         ),
         members=tuple(map(_member, ports)),
-        private=frozenset(_member(port) for port in ports if _is_isolated(port)),
+        private=frozenset(_member(port) for port in ports if _has_flag(port, "isolated")),
+        hairpin=frozenset(_member(port) for port in ports if _has_flag(port, "hairpin")),
         promiscuous="PROMISC" in link["flags"],
     )
 
@@ -257,6 +261,36 @@ def blocks(text: str) -> dict[str, tuple[str, ...]]:
         if len(head) == 3:
             found[head[1]] = lines
     return found
+
+
+@reads("nft")
+def entries(text: str) -> tuple[FilterEntry, ...]:
+    """What is in maps and sets, from ``nft -j list table``, by the keys with which nft(8) takes them out.
+
+    Those of single pots' chains, whose names have a slash, are left out.
+    """
+    found = []
+    for each in json.loads(text)["nftables"]:
+        place = each.get("map") or each.get("set")
+        if place is not None and "/" not in place["name"]:
+            keys = (entry[0] if "map" in each else entry for entry in place.get("elem", ()))
+            found += [FilterEntry(_text(place["name"]), _key(key, place["type"] == "ifname")) for key in keys]
+    return tuple(found)
+
+
+def _key(value: Any, quoted: bool = False) -> str:
+    if not isinstance(value, dict):
+        text = str(value)
+        if not _KEY.fullmatch(text):
+            raise ValueError(text)
+        return f'"{text}"' if quoted else text
+    if "elem" in value:
+        return _key(value["elem"]["val"], quoted)
+    if "prefix" in value:
+        return f"{_key(value['prefix']['addr'])}/{int(value['prefix']['len'])}"
+    if "range" in value:
+        return "-".join(map(_key, value["range"]))
+    return " . ".join(map(_key, value["concat"]))
 
 
 def failed_line(err: str) -> int | None:

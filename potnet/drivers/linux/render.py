@@ -30,6 +30,7 @@ from potnet.actions import (
     PassInterface,
     RemoveAddress,
     RemoveDefaultRoute,
+    RemoveEntry,
     RemoveMember,
     RestoreInterface,
     RunInJail,
@@ -57,7 +58,7 @@ from potnet.drivers.linux.names import (
 from potnet.drivers.linux.observe import FORWARDING
 from potnet.executors.base import Command, Limit
 from potnet.file_actions import RemoveDirectory, RemoveTree
-from potnet.model import Lent
+from potnet.model import GROUP, Lent
 from potnet.values import dataclass
 
 #: Fills in a template by name with these values.
@@ -272,6 +273,11 @@ class Renderer:
     def _(self, action: KeepRouter) -> tuple[Piece, ...]:
         text = "2\n" if action.enabled else "1\n"
         return (Command(("tee", setting6(action.interface, "accept_ra")), stdin=text),)
+
+    @pieces.register(RemoveEntry)
+    def _(self, action: RemoveEntry) -> tuple[Piece, ...]:
+        text = f"delete element inet {GROUP} {action.place} {{ {action.key} }}\n"
+        return (Command(("nft", "-f", "-"), stdin=text),)
 
     @pieces.register(KillStates)
     def _(self, action: KillStates) -> tuple[Piece, ...]:

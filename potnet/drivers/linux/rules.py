@@ -16,10 +16,10 @@ from potnet.actions import LoadAnchor
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.exports import Element, guarded, redirected
-from potnet.drivers.linux.filter import Filter, opened_bridge, route_localnet
+from potnet.drivers.linux.filter import POTS6, Filter, opened_bridge, route_localnet
 from potnet.drivers.linux.observe import Observer
 from potnet.executors.base import Command
-from potnet.host_state import AnchorRules
+from potnet.host_state import AnchorRules, FilterEntry
 from potnet.model import GROUP, Transport
 from potnet.ruleset import NoRules, Redirection, Redirections, Ruleset, SourceNat
 
@@ -57,6 +57,16 @@ class Rules:
                 _in_the_way(rules, missing),
             )
         return looked
+
+    def stray(self, anchors: Sequence[tuple[str, Ruleset]]) -> tuple[FilterEntry, ...]:
+        """The entries that these anchors do not account for. All entries are read, which takes a while.
+
+        Those that say which networks of IPv6 are pots' stay when pots go.
+        """
+        texts = (self._filter.load(LoadAnchor(anchor, rules), ()) for anchor, rules in anchors)
+        known = {(each.place, each.key) for text in texts for each in _elements(text)}
+        found = parse.entries(self._observer.table())
+        return tuple(each for each in found if each.place != POTS6 and (each.place, each.key) not in known)
 
     def in_force(self, rules: Redirections) -> tuple[Redirection, ...]:
         """Those of the redirections that the filter has."""

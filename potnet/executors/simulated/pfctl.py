@@ -35,6 +35,8 @@ class _Options:
     test: bool = False
     show: str = ""
     flush: str = ""
+    table: str = ""
+    table_command: str = ""
     kills: list[str] = field(default_factory=list)
     verbose: int = 0
     numeric: bool = False
@@ -42,10 +44,12 @@ class _Options:
 
 
 def pfctl(world: World, argv: list[str], stdin: str) -> CommandResult:
-    """pfctl [-a anchor] [-nPqv] -f FILE | -s WHAT | -F WHAT | -k … -k … | -e | -d."""
+    """pfctl [-a anchor] [-nPqv] -f FILE | -s WHAT | -F WHAT | -k … -k … | -t TABLE -T show | -e | -d."""
     options = _parse(argv[1:])
     if options.show:
         return _show(world, options)
+    if options.table and options.table_command:
+        return _table(world, options)
     if options.file is not None:
         return _load(world, options, stdin)
     world.state.changing()
@@ -62,7 +66,7 @@ def _parse(args: list[str]) -> _Options:
     import getopt
 
     try:
-        found, rest = getopt.getopt(args, "a:def:F:k:nPqs:v")
+        found, rest = getopt.getopt(args, "a:def:F:k:nPqs:t:T:v")
     except getopt.GetoptError as error:
         raise unknown(f"the pfctl option: {error}") from None
     if rest:
@@ -74,6 +78,12 @@ def _parse(args: list[str]) -> _Options:
                 options.anchor = value
             case "-f":
                 options.file = value
+            case "-t":
+                options.table = value
+            case "-T" if value in ("show", "kill"):
+                options.table_command = value
+            case "-T":
+                raise unknown(f"pfctl -T {value}")
             case "-F":
                 options.flush = value
             case "-k":
@@ -124,6 +134,20 @@ def _show(world: World, options: _Options) -> CommandResult:
             out += f"States: {made:<6}]\n"
             out += f"  [ Inserted: uid 0 pid 100 State Creations: {made:<6}]\n"
     return CommandResult(0, out, note)
+
+
+def _table(world: World, options: _Options) -> CommandResult:
+    """-t TABLE -T show | kill, which takes a table out though it is const (pfr_del_tables in pf_table.c)."""
+    found = pfload.ruleset(world, options.anchor)
+    if found is None or options.table not in found.tables:
+        return CommandResult(255, "", "pfctl: Table does not exist.\n")
+    if options.table_command == "kill":
+        world.state.changing()
+        del found.tables[options.table]
+        world.state.put("anchor", options.anchor, found.row())
+        return CommandResult(0, "", "1 table deleted.\n")
+    entries = found.tables[options.table]
+    return CommandResult(0, "".join(f"  {'' if e.startswith('!') else ' '}{e}\n" for e in entries))
 
 
 def _anchors(world: World, options: _Options, note: str) -> CommandResult:
