@@ -22,8 +22,8 @@ SHORTEST_PREFIX6, LONGEST_PREFIX6 = 48, 126
 _HOSTS6 = (IPNetwork("2000::/3"), IPNetwork("fc00::/7"))
 
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,14}")
-# pf(4) keeps 63 characters of an anchor's path: this much beside "/" and the longest pot name.
-_ANCHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}")
+# pf(4) keeps 63 characters of an anchor's path: this much beside "/", a sign and the longest pot name.
+_ANCHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,9}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+(/[0-9.]+)?")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _COMMAND = re.compile(r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*")
@@ -241,7 +241,7 @@ def read_mirror(value: Any) -> str:
 
 
 read_interface = matching(_INTERFACE, "an interface name", "interface names look like em0")
-read_anchor = matching(_ANCHOR, "an anchor name", "use up to 11 letters, digits, dots, _ and -")
+read_anchor = matching(_ANCHOR, "an anchor name", "use up to 10 letters, digits, dots, _ and -")
 _read_mac = matching(_MAC, "a MAC address", "write one such as 02:00:00:00:00:01, in lower case")
 read_via = matching(_COMMAND, "a command", 'write one such as "ssh root@host"')
 

@@ -224,7 +224,7 @@ def test_gateway_and_dns_follow_the_network(file: Path, given_keys: str, gateway
         ('[releases]\nmirror = "download.freebsd.org"', "releases.mirror", "download.freebsd.org", "URL"),
         ('[pf]\nnat_anchor = "pot/nat"', "pf.nat_anchor", "pot/nat", "letters"),
         ('[pf]\nnat_anchor = ""', "pf.nat_anchor", "", "letters"),
-        ('[pf]\nnat_anchor = "anchor-names-are-short"', "pf.nat_anchor", "anchor-names-are-short", "11"),
+        ('[pf]\nnat_anchor = "anchor-names-are-short"', "pf.nat_anchor", "anchor-names-are-short", "10"),
         ('[pf]\nnat_anchor = "pot-rdr"', "pf.rdr_anchor", "pot-rdr", "own"),
         ('[rootless]\nuplink = "slirp"', "rootless.uplink", "slirp", "slirp4netns"),
         ("[rootless]\nmtu = 67", "rootless.mtu", "67", "65535"),

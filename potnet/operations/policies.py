@@ -81,18 +81,13 @@ def add(app: App, source: str, destination: str, port: str | None, deny: bool) -
     policy = _policy(app, source, destination, port, not deny)
     _check(app, policy)
     with app.locks.hold(NETWORK_LOCK):
+        before = _state(app, policy)
         with app.store.transaction():
-            before = _state(app, policy)
             new = app.store.add_policy(policy)
-            after = _state(app, policy)
-        try:
-            _bring_in_force(app, before, after)
-        except BaseException:
-            if new:
-                app.store.remove_policy(policy)
-            raise
-        if new and deny:
-            _end_connections(app, policy)
+            # Cut off from here on, the store knows nothing of it, and the same command does it all again.
+            _bring_in_force(app, before, _state(app, policy))
+            if new and deny:
+                _end_connections(app, policy)
     return new
 
 
@@ -106,14 +101,9 @@ def remove(app: App, source: str, destination: str, port: str | None) -> bool:
         before = _state(app, policy)
         with app.store.transaction():
             app.store.remove_policy(policy)
-            after = _state(app, policy)
-        try:
-            _bring_in_force(app, before, after)
-        except BaseException:
-            app.store.add_policy(known[0])
-            raise
-        if known[0].allow:
-            _end_connections(app, policy)
+            _bring_in_force(app, before, _state(app, policy))
+            if known[0].allow:
+                _end_connections(app, policy)
     return True
 
 
@@ -193,7 +183,7 @@ def forget(app: App, end: End) -> None:
     with app.store.transaction():
         app.store.remove_policies(end)
         after = {anchor: rules for policy in gone for anchor, rules in _state(app, policy).items()}
-    _bring_in_force(app, before, after)
+        _bring_in_force(app, before, after)
     for policy in gone:
         app.notify(f"gone with {end.name}: policy {shown(policy)}")
 

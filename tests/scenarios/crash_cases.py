@@ -14,6 +14,7 @@ from world import World
 
 from potnet.executors.base import Command
 from potnet.model import PUBLIC, HookKind, NetworkType
+from potnet.operations import policies
 from potnet.operations.attach import attach, detach
 from potnet.operations.bridges import create_private_bridge
 from potnet.operations.destroy import destroy_bridge, destroy_pot
@@ -21,6 +22,7 @@ from potnet.operations.export_ports import export_ports
 from potnet.operations.hooks import set_hook
 from potnet.operations.importing import import_pots
 from potnet.operations.init import init
+from potnet.operations.network_options import NetworkOptions
 from potnet.operations.settings import copy_in, set_options
 from potnet.operations.start import start
 from potnet.operations.stop import stop
@@ -138,6 +140,24 @@ def of_many_wires(running: bool) -> Work:
     return work
 
 
+def ruled(*running: str) -> Work:
+    """Pots on bridges of their own, with policies both ways, no internet and bandwidth."""
+
+    def work(world: World) -> None:
+        used(world)
+        world.do(create_private_bridge, "oven", 4)
+        limits = NetworkOptions(internet=False, bandwidth_in="10Mbit/s", bandwidth_out="1Mbit/s")
+        world.create(NAME, "private-bridge", bridge="stove", network=limits)
+        world.create("ragout", "private-bridge", bridge="oven")
+        world.do(policies.add, NAME, "ragout", "80", False)
+        world.do(policies.add, "oven", NAME, None, False)
+        # Once, so that its numbers are chosen.
+        world.do(start, [NAME, "ragout"])
+        world.do(stop, [name for name in (NAME, "ragout") if name not in running])
+
+    return work
+
+
 def script(world: World, text: str = "") -> Path:
     path = world.directory / "hook"
     path.write_text(f"#!/bin/sh\n{text}")
@@ -163,6 +183,7 @@ def cases() -> Iterator[Case]:
     yield Case("start with a resolver", needing(False), begin, both, halves=(dns,))
     halves = tuple(doing(stop, [name]) for name in (NAME, "dns"))
     yield Case("stop with a resolver", needing(True), both, begin, halves=halves)
+    yield from _ruling()
     yield from _creating()
     yield from _changing()
     yield from _with_files()
@@ -207,6 +228,18 @@ def _creating() -> Iterator[Case]:
         # A port that was chosen, and what is remembered of things that pots share.
         stays=("/store/export", "/store/remembered"),
     )
+
+
+def _ruling() -> Iterator[Case]:
+    begin, end = doing(start, [NAME]), doing(stop, [NAME])
+    yield Case("start with policies", ruled("ragout"), begin, end)
+    yield Case("stop with policies", ruled("ragout", NAME), end, begin)
+    deny = doing(policies.add, "ragout", NAME, "22", True)
+    allow = doing(policies.add, NAME, "oven", "443", False)
+    yield Case("policy add", ruled("ragout", NAME), allow, doing(policies.remove, NAME, "oven", "443"))
+    yield Case("policy add --deny", ruled("ragout", NAME), deny, doing(policies.remove, "ragout", NAME, "22"))
+    again = doing(policies.add, NAME, "ragout", "80", False)
+    yield Case("policy remove", ruled("ragout", NAME), doing(policies.remove, NAME, "ragout", "80"), again)
 
 
 def once(world: World) -> None:

@@ -54,6 +54,8 @@ SAMPLE = {
     "export-ports public-bridge running": 4,
     "export-ports with limits": 3,
     "vnet-start dual": 5,
+    "policy add": 4,
+    "start with policies": 9,
 }
 
 

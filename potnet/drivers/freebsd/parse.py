@@ -292,6 +292,7 @@ def redirected_states(text: str, removed: Iterable[Redirection], outward: bool =
 _BITS = {"bit/s": 1.0, "Kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9}
 
 
+@reads("dnctl")
 def pipes(text: str) -> dict[int, float]:
     """The rates of pipes by their numbers, in bits a second; 0 for one without a limit."""
     found = re.findall(r"^(\d{5}): +(?:(unlimited)|([0-9.]+) ([KMG]?bit/s))", text, re.MULTILINE)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from potnet.drivers.linux.names import shaper
+from potnet.drivers.reading import reads
 from potnet.executors.base import Command
 from potnet.ruleset import Pipes
 
@@ -44,6 +45,7 @@ def lifted(pipes: Pipes) -> tuple[Command, ...]:
     return _batch(lines, "-force"), *((remove,) if pipes.rate_out is not None else ())
 
 
+@reads("tc")
 def in_force(pipes: Pipes, queues: Sequence[Mapping[str, Any]], filters: Mapping[str, str]) -> bool:
     """Whether it is as it should be. queues: of ``tc -j qdisc show``; filters: by interface, as text."""
     rates = {each["dev"]: 8 * int(each["options"]["rate"]) for each in queues if each.get("kind") == "tbf"}
