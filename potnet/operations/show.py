@@ -48,7 +48,11 @@ def show_ports(app: App) -> list[View]:
     active = app.driver.observe(Query(jails=None))
     exporting = [run.pot for run in app.store.runs() if run.pot.exports and running(run, active)]
     found = [{"pot": pot.name, **each} for pot in exporting for each in _redirections(app, pot)]
-    known = {(each["protocol"], each["address"], each["port"]) for each in found}
+    known = {
+        (each["protocol"], each["address"], each["port"] + number)
+        for each in found
+        for number in range(each.get("count", 1))
+    }
     for port in _uplink_ports(app):
         if (port.protocol, port.address, port.number) not in known:
             nowhere = {"pot": None, "interface": None, "pot_address": None, "pot_port": None}

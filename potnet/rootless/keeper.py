@@ -220,6 +220,7 @@ class Keeper:
             "open": self._open,
             "close": self._close,
             "ports": lambda: [str(port) for port in self._uplink.list_ports()],
+            "addresses": lambda words: [word for word in words if _is_own(word)],
             "listeners": lambda: _output("ss", "-H", "-lntup"),
             "stop": self._stop,
         }
@@ -315,6 +316,17 @@ def _refusal(what: str, port: Port, number: int | None) -> tuple[str, str | None
     if number == errno.EADDRNOTAVAIL:
         return f"{what}: this machine has no address {port.address}", "`ip addr` lists those that it has"
     return f"{what}: {os.strerror(number or 0)}", None
+
+
+def _is_own(address: str) -> bool:
+    """Whether the machine has an address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as trial:
+        try:
+            trial.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _output(*argv: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from potnet.errors import ConfigError, HostError
@@ -69,7 +69,7 @@ class Pasta:
         if given.dns:
             values.append(("--dns-forward", str(given.nameserver)))
         for protocol, letter in (("tcp", "-t"), ("udp", "-u")):
-            own = [_shown(port) for port in ports if port.protocol == protocol]
+            own = _ranges([port for port in ports if port.protocol == protocol])
             values += [(letter, each) for each in own or ["none"]]
         switches = {"-4": not given.ipv6, "--no-map-gw": not given.host_loopback}
         return (
@@ -159,5 +159,18 @@ def _where(target: Target) -> tuple[str, ...]:
     return *user, "--netns", str(target.network)
 
 
-def _shown(port: Port) -> str:
-    return str(port.number) if port.address == ANY else f"{port.address}/{port.number}"
+def _ranges(ports: Sequence[Port]) -> list[str]:
+    """Ports as the command line has them: those that follow each other in one word."""
+    runs: list[list[Port]] = []
+    for port in sorted(ports, key=lambda each: (each.address, each.number)):
+        last = runs[-1][-1] if runs else None
+        if last is not None and (last.address, last.number + 1) == (port.address, port.number):
+            runs[-1].append(port)
+        else:
+            runs.append([port])
+    return [_shown(run[0], run[-1]) for run in runs]
+
+
+def _shown(first: Port, last: Port) -> str:
+    numbers = str(first.number) if first == last else f"{first.number}-{last.number}"
+    return numbers if first.address == ANY else f"{first.address}/{numbers}"

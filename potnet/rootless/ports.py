@@ -5,11 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from potnet.errors import UsageError
-from potnet.model import Transport
 from potnet.ruleset import Redirections, Ruleset
 
 _PORT = re.compile(r"(tcp|udp):(?:([0-9.]+):|\[([0-9A-Fa-f:.]+)\]:)?([0-9]{1,5})")
@@ -60,11 +59,18 @@ def mapped(rules: Ruleset) -> tuple[Port, ...]:
     if not isinstance(rules, Redirections):
         return ()
     found = (
-        Port(str(Transport(item.protocol)), number)
+        Port(str(item.protocol), number, ANY if item.host is None else str(item.host))
         for item in rules.items
         for number in range(item.host_port, item.host_port + item.count)
     )
     return tuple(dict.fromkeys(found))
+
+
+def inside(rules: Ruleset) -> Ruleset:
+    """The rules as the host itself has them: which address of the machine was called is not seen there."""
+    if not isinstance(rules, Redirections):
+        return rules
+    return replace(rules, items=tuple(replace(item, host=None) for item in rules.items))
 
 
 def parse_ports(texts: Iterable[str]) -> tuple[Port, ...]:

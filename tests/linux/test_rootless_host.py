@@ -146,6 +146,27 @@ def test_ports_are_those_of_the_driver(cook: User) -> None:
     assert [each["port"] for each in cook.facts("ports")] == [4000]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("cook", ["slirp4netns", "pasta"], indirect=True)
+def test_exports_with_all_that_they_may_have(cook: User) -> None:
+    serving(cook, "80:30090")
+    cook.potnet("export-ports", "-p", "casserole", "-e", "80-82:30080-30082", "-e", f"{HOST}@80:30090")
+    assert [each["port"] for each in cook.facts("ports")] == [30080, 30090]
+    wanted = ["tcp:192.0.2.1:30090", "tcp:30080", "tcp:30081", "tcp:30082"]
+    assert sorted(cook.facts("rootless", "status")["ports"]) == wanted
+    for port in (30080, 30090):
+        assert cook.world.ask("outside", "tcp", HOST, port) != SILENCE
+    assert cook.world.ask(None, "tcp", "127.0.0.1", 30090) == SILENCE
+    assert cook.potnet("check") == ""
+    refused = cook.try_potnet("export-ports", "-p", "casserole", "-e", "192.0.2.77@80:30090")
+    assert (refused.code, "192.0.2.77" in refused.err) == (1, True)
+    cook.potnet("export-ports", "-p", "casserole", "-e", "80:30080", "--from", "192.0.2.9")
+    assert cook.world.ask("outside", "tcp", HOST, 30080) != SILENCE
+    cook.potnet("export-ports", "-p", "casserole", "-e", "80:30080", "--from", "192.0.2.10")
+    # The driver may take a call before the host refuses it.
+    assert cook.world.ask("outside", "tcp", HOST, 30080) in (SILENCE, "")
+
+
 def test_a_port_that_the_user_may_not_have(cook: User) -> None:
     serving(cook, "80:30080")
     refused = cook.try_potnet("export-ports", "-p", "casserole", "-e", "80:80")

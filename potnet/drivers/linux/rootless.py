@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import cast
+
+from netaddr import IPAddress
 
 from potnet.actions import Action, LoadAnchor
 from potnet.drivers.base import CommandError
@@ -12,7 +15,7 @@ from potnet.drivers.linux.driver import Linux
 from potnet.drivers.linux.render import Render
 from potnet.executors.base import Command, Executor, as_shell
 from potnet.host_state import ActiveRedirection, AnchorRules, HostState, Listener, Query
-from potnet.rootless.ports import Port, mapped, parse_ports
+from potnet.rootless.ports import ANY, Port, inside, mapped, parse_ports
 from potnet.ruleset import Redirections
 
 _UPLINK = ("potnet", "rootless")
@@ -27,7 +30,10 @@ class RootlessLinux(Linux):
 
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`. Listeners are the machine's, whose ports exports take."""
-        state = super().observe(replace(query, listeners=False))
+        anchors = tuple((anchor, inside(rules)) for anchor, rules in query.anchors)
+        state = super().observe(replace(query, listeners=False, own_addresses=(), anchors=anchors))
+        if query.own_addresses:
+            state = replace(state, own_addresses=self._own(query.own_addresses))
         if query.listeners:
             state = replace(state, listeners=self._listeners())
         if query.anchors:
@@ -39,14 +45,14 @@ class RootlessLinux(Linux):
         ports = self.ports()
         return tuple(
             replace(redirection, host=port.address)
-            for redirection in super().redirections(anchor, expected)
+            for redirection in super().redirections(anchor, cast(Redirections, inside(expected)))
             for port in ports
             if (port.protocol, port.number) == (str(redirection.protocol), redirection.port)
         )
 
     def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
         """See `potnet.drivers.base.Driver`."""
-        outputs = super().perform(batch)
+        outputs = super().perform(tuple(map(_inside, batch)))
         for command in _changes(batch):
             result = self._executor.run(command)
             if result.code != 0:
@@ -56,14 +62,14 @@ class RootlessLinux(Linux):
 
     def describe(self, action: Action) -> tuple[str, ...]:
         """See `potnet.drivers.base.Driver`."""
-        return (*super().describe(action), *map(as_shell, _changes((action,))))
+        return (*super().describe(_inside(action)), *map(as_shell, _changes((action,))))
 
     def ports(self) -> tuple[Port, ...]:
         """What the uplink leads in now."""
         return parse_ports(self._ask("ports").split())
 
-    def _ask(self, verb: str) -> str:
-        command = Command((*_UPLINK, verb), changes_host=False)
+    def _ask(self, verb: str, *words: str) -> str:
+        command = Command((*_UPLINK, verb, *words), changes_host=False)
         result = self._executor.run(command)
         if result.code != 0:
             said, _, hint = result.err.partition("\n")
@@ -72,9 +78,14 @@ class RootlessLinux(Linux):
 
     def _listeners(self) -> tuple[Listener, ...]:
         """Who listens on the machine, but for the uplink itself."""
-        own = {(port.protocol, port.number) for port in self.ports()}
+        own = {replace(port, address=ANY) if port.address == "::" else port for port in self.ports()}
         found = parse.listeners(self._ask("listeners"))
-        return tuple(each for each in found if (str(each.protocol), each.port) not in own)
+        ends = (Port(str(each.protocol), each.port, str(each.address or ANY)) for each in found)
+        return tuple(each for each, end in zip(found, ends, strict=True) if end not in own)
+
+    def _own(self, addresses: Sequence[IPAddress]) -> frozenset[IPAddress]:
+        """Those of these that are the machine's."""
+        return frozenset(map(IPAddress, self._ask("addresses", *map(str, addresses)).split()))
 
     def _with_ports(self, query: Query, state: HostState) -> dict[str, AnchorRules]:
         anchors = dict(state.anchors)
@@ -91,6 +102,12 @@ class RootlessLinux(Linux):
                     found=(*known.found, *_lines(each for each in ports if each in there)),
                 )
         return anchors
+
+
+def _inside(action: Action) -> Action:
+    if isinstance(action, LoadAnchor):
+        return replace(action, rules=inside(action.rules), replaced=inside(action.replaced))
+    return action
 
 
 def _lines(ports: Iterable[Port]) -> tuple[str, ...]:
