@@ -97,7 +97,8 @@ class App:
         if self.rootless is not None:
             from potnet.drivers.linux.rootless import RootlessLinux
 
-            return RootlessLinux(self.executor, self._render)
+            shared = self.config.rootless_uplink == "host"
+            return RootlessLinux(self.executor, self._render, shared)
         if self.host_kind == "linux":
             from potnet.drivers.linux import Linux
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from potnet.errors import HostError
+from potnet.rootless.lxc_user_nic import LxcUserNic
 from potnet.rootless.options import AUTO, Options
 from potnet.rootless.pasta import Pasta
+from potnet.rootless.shared import Shared
 from potnet.rootless.slirp4netns import Slirp4netns
-from potnet.rootless.uplink import Uplink
+from potnet.rootless.uplink import Uplink, refuse
 
 #: The best first: ports at run time, then speed.
-KINDS: tuple[type[Uplink], ...] = (Slirp4netns, Pasta)
+KINDS: tuple[type[Uplink], ...] = (Slirp4netns, Pasta, LxcUserNic, Shared)
 #: Never by itself what shares the machine's own network.
-_BY_ITSELF = ("slirp4netns", "pasta", "lxc-user-nic", "vpnkit")
+_BY_ITSELF = ("slirp4netns", "pasta", "lxc-user-nic")
 
 
 def choose(options: Options, directory: Path) -> Uplink:
     """The uplink that is wanted, or the best that this machine has. Raises HostError or ConfigError."""
     if options.uplink != AUTO:
         kind = next(each for each in KINDS if each.name == options.uplink)
+        refuse(kind.name, kind.lacks, options)
         lack = kind.missing(options)
         if lack is not None:
             what, _, how = lack.partition(": ")

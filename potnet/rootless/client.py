@@ -107,11 +107,11 @@ class Connection:
         from potnet.rootless import kernel
         from potnet.rootless.namespaces import KINDS
 
-        _, fds = self._exchange({"verb": "join"})
+        kinds, fds = self._exchange({"verb": "join"})
         here = Path.cwd()
         try:
-            for (_, kind), descriptor in zip(KINDS.items(), fds, strict=True):
-                kernel.setns(descriptor, kind)
+            for kind, descriptor in zip(kinds, fds, strict=True):
+                kernel.setns(descriptor, KINDS[kind])
         except OSError as error:
             raise HostError(f"the rootless host cannot be joined: {error}") from error
         finally:

@@ -224,13 +224,13 @@ class Keeper:
             "listeners": lambda: _output("ss", "-H", "-lntup"),
             "stop": self._stop,
         }
-        fds: list[int] = []
+        fds: dict[str, int] = {}
         try:
             request = json.loads(line)
             if request["verb"] == "join":
                 assert self._host is not None
                 fds = self._host.open()
-                result: Any = None
+                result: Any = list(fds)
             else:
                 result = verbs[request["verb"]](*request.get("arguments", []))
             answer: dict[str, Any] = {"return": result}
@@ -238,9 +238,9 @@ class Keeper:
             answer = {"error": {"desc": error.message, "hint": error.hint}}
         except (OSError, KeyError, TypeError, ValueError) as error:
             answer = {"error": {"desc": f"{type(error).__name__}: {error}", "hint": None}}
-        send(connection, answer, fds)
+        send(connection, answer, list(fds.values()))
         _shorten_log()
-        for each in fds:
+        for each in fds.values():
             os.close(each)
 
     def _facts(self) -> dict[str, Any]:

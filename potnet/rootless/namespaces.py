@@ -56,9 +56,11 @@ class Host:
         self._life = life
         self.ended = os.pidfd_open(pid)
 
-    def open(self) -> list[int]:
-        """Open files of the namespaces, in the order of `KINDS`; the caller closes them."""
-        return [os.open(f"/proc/{self.pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in KINDS]
+    def open(self) -> dict[str, int]:
+        """Open files of the namespaces that are not the machine's own, by kind; the caller closes them."""
+        paths = {kind: Path(f"/proc/{self.pid}/ns/{kind}") for kind in KINDS}
+        own = {kind: path for kind, path in paths.items() if not path.samefile(f"/proc/self/ns/{kind}")}
+        return {kind: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for kind, path in own.items()}
 
     def end(self) -> None:
         """End everything in the namespaces, and wait until it has."""

@@ -18,7 +18,9 @@ class StandIn:
     def __init__(self, options: Options, planned: Uplink | None) -> None:
         self._options = options
         self._planned = planned
-        self._interface = planned.facts().interface if planned is not None else _INTERFACE
+        self._interface = None if options.uplink == "host" else _INTERFACE
+        if planned is not None:
+            self._interface = planned.facts().interface
 
     @property
     def nameserver(self) -> str | None:

@@ -170,7 +170,8 @@ def obstacle(*tools: str) -> str | None:
     import os
     from shutil import which
 
-    missing = [tool for tool in tools if which(tool, path=PATH) is None]
+    # Where Debian has lxc-user-nic.
+    missing = [tool for tool in tools if which(tool, path=f"{PATH}:/usr/libexec/lxc") is None]
     if missing:
         return f"{', '.join(missing)} not installed"
     if os.geteuid() != 0:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from linux_world import HERE, HOST, OUTSIDE, SILENCE
-from rootless_world import User, eventually, serving
+from rootless_world import User, eventually, numbers, serving
 
 HOST6, OUTSIDE6 = "2001:db8:7::20", "2001:db8:7::1"
 PASTA = pytest.mark.parametrize("cook", ["pasta"], indirect=True)
@@ -111,3 +111,98 @@ def test_what_it_does_not_have_is_refused(cook: User, options: dict[str, object]
     cook.configure(uplink="pasta", **options)
     refused = cook.try_potnet("rootless", "start")
     assert (refused.code, words in refused.err) == (1, True), refused.err
+
+
+@pytest.fixture
+def guest(cook: User) -> User:
+    """A user whom root has given interfaces on a bridge that leads outwards."""
+    world = cook.world
+    nat = """table ip lxc {
+        chain postrouting {
+            type nat hook postrouting priority srcnat
+            ip saddr 10.0.3.0/24 oifname eth0 masquerade
+        }
+    }"""
+    world.run("ip", "-batch", "-", stdin="link add lxcbr0 type bridge\nlink set lxcbr0 up\n")
+    world.run("ip", "addr", "replace", "10.0.3.1/24", "dev", "lxcbr0")
+    world.run("tee", "/proc/sys/net/ipv4/ip_forward", stdin="1\n")
+    world.run("sh", "-c", "nft delete table ip lxc 2> /dev/null; nft -f -", stdin=nat)
+    world.run("mkdir", "-p", "/run/lxc", "/etc/lxc")
+    world.run("tee", "/etc/lxc/lxc-usernet", stdin=f"{cook.name} veth lxcbr0 2\n")
+    cook.configure(uplink="lxc-user-nic", mac="02:00:00:00:00:09")
+    return cook
+
+
+LXC = pytest.mark.parametrize("cook", ["lxc-user-nic"], indirect=True)
+
+
+@LXC
+def test_a_bridge_of_the_machine_carries_both_ways(guest: User) -> None:
+    serving(guest, "80:30080", "udp:80:30080")
+    guest.world.serve("outside", 7003)
+    for protocol in ("tcp", "udp"):
+        assert guest.world.ask("outside", protocol, HOST, 30080) != SILENCE
+        assert guest.world.ask(None, protocol, "127.0.0.1", 30080) != SILENCE
+        assert guest.ask("casserole", protocol, OUTSIDE, 7003) == HOST
+    assert guest.potnet("check") == ""
+    shown = guest.potnet("rootless", "enter", "--", "ip", "link", "show", "dev", "eth0")
+    assert "02:00:00:00:00:09" in shown
+    resolver = guest.potnet("rootless", "enter", "--", "cat", "/etc/resolv.conf")
+    assert resolver == "nameserver 10.0.3.1\n"
+    # The forwarder ends, and comes back.
+    guest.world.run("kill", "-9", str(guest.pid("forwarder.py")))
+    assert eventually(lambda: guest.world.ask("outside", "tcp", HOST, 30080) not in (SILENCE, ""))
+    guest.potnet("rootless", "stop")
+    assert eventually(lambda: guest.world.run("ip", "link", "show", "master", "lxcbr0").out == "")
+
+
+@LXC
+@pytest.mark.slow
+def test_two_users_on_a_bridge_have_different_addresses(guest: User) -> None:
+    guest.potnet("rootless", "start")
+    taken = guest.facts("rootless", "status")["address"]
+    other = User(guest.world, next(numbers))
+    quota = f"{guest.name} veth lxcbr0 2\n{other.name} veth lxcbr0 1\n"
+    guest.world.run("tee", "/etc/lxc/lxc-usernet", stdin=quota)
+    other.configure(uplink="lxc-user-nic")
+    # Somebody has the address that this user would have had.
+    other.potnet("rootless", "start")
+    wanted = other.facts("rootless", "status")["address"]
+    assert wanted != taken
+    other.potnet("rootless", "stop")
+    guest.world.run("ip", "addr", "add", f"{wanted}/24", "dev", "lxcbr0")
+    other.potnet("rootless", "start")
+    assert other.facts("rootless", "status")["address"] not in (wanted, taken, "10.0.3.1")
+    other.potnet("rootless", "stop")
+    guest.world.run("ip", "addr", "del", f"{wanted}/24", "dev", "lxcbr0")
+
+
+@LXC
+@pytest.mark.slow
+def test_without_a_bridge_or_a_quota_it_says_what_root_can_do(guest: User) -> None:
+    guest.world.run("tee", "/etc/lxc/lxc-usernet", stdin="nobody veth lxcbr0 2\n")
+    refused = guest.try_potnet("rootless", "start")
+    assert f"`echo {guest.name} veth lxcbr0 10 >> /etc/lxc/lxc-usernet`" in refused.err
+    guest.configure(uplink="lxc-user-nic", bridge="lxcbr7")
+    assert "systemctl start lxc-net" in guest.try_potnet("rootless", "start").err
+    for name, value in {"mtu": 1500, "cidr": "10.9.0.0/24", "ipv6": True, "seccomp": False}.items():
+        guest.configure(uplink="lxc-user-nic", **{name: value})
+        assert f"rootless.{name} = {value}: lxc-user-nic " in guest.try_potnet("rootless", "start").err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cook", ["host"], indirect=True)
+def test_the_network_of_the_machine_is_shared_and_has_no_bridges(cook: User) -> None:
+    before = cook.world.snapshot()
+    cook.potnet("create", "-p", "spoon", "-N", "inherit", "-S", "dual")
+    cook.potnet("start", "spoon")
+    assert HOST in cook.potnet("exec", "spoon", "--", "ip", "-br", "addr")
+    # It has its own files all the same.
+    assert "spoon" in cook.potnet("exec", "spoon", "--", "cat", "/etc/hosts")
+    cook.potnet("create", "-p", "casserole", "-N", "public-bridge")
+    refused = cook.try_potnet("start", "casserole")
+    assert "shares the machine's network, in which only root makes bridges" in refused.err
+    refused = cook.try_potnet("rootless", "open", "tcp:4000")
+    assert "the uplink host has the network of the machine" in refused.err
+    cook.potnet("rootless", "stop")
+    assert cook.world.snapshot() == before

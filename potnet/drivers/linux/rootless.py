@@ -8,30 +8,43 @@ from typing import cast
 
 from netaddr import IPAddress
 
-from potnet.actions import Action, LoadAnchor
+from potnet.actions import Action, CreateBridge, CreateEpair, LoadAnchor
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.driver import Linux
 from potnet.drivers.linux.render import Render
+from potnet.errors import HostError
 from potnet.executors.base import Command, Executor, as_shell
 from potnet.host_state import ActiveRedirection, AnchorRules, HostState, Listener, Query
 from potnet.rootless.ports import ANY, Port, inside, mapped, parse_ports
 from potnet.ruleset import Redirections
 
 _UPLINK = ("potnet", "rootless")
+#: As ip-netns(8) does it with the files of a namespace. Arguments: its name, the program.
+_OWN_FILES = """for file in /etc/netns/"$0"/*; do
+  [ ! -e "$file" ] || mount --bind "$file" "/etc/${file##*/}" || exit
+done
+exec "$@\""""
 
 
 class RootlessLinux(Linux):
     """As `Linux`; a ruleset of exports is in force when the uplink leads its ports in, too."""
 
-    def __init__(self, executor: Executor, template: Render) -> None:
+    def __init__(self, executor: Executor, template: Render, shared: bool = False) -> None:
+        """shared: the host has the machine's own network."""
         super().__init__(executor, template)
         self._executor = executor
+        self._shared = shared
 
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`. Listeners are the machine's, whose ports exports take."""
         anchors = tuple((anchor, inside(rules)) for anchor, rules in query.anchors)
-        state = super().observe(replace(query, listeners=False, own_addresses=(), anchors=anchors))
+        try:
+            state = super().observe(replace(query, listeners=False, own_addresses=(), anchors=anchors))
+        except CommandError as error:
+            if self._shared and "not permitted" in error.message:
+                raise _only_root() from error
+            raise
         if query.own_addresses:
             state = replace(state, own_addresses=self._own(query.own_addresses))
         if query.listeners:
@@ -49,6 +62,18 @@ class RootlessLinux(Linux):
             for port in ports
             if (port.protocol, port.number) == (str(redirection.protocol), redirection.port)
         )
+
+    def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
+        """See `potnet.drivers.base.Driver`: what is in the machine's network already cannot enter it."""
+        if not self._shared:
+            return super().enter(jail, argv)
+        return Command(("unshare", "--mount", "sh", "-c", _OWN_FILES, jail, *argv), timeout=None)
+
+    def check(self, actions: Sequence[Action]) -> None:
+        """See `potnet.drivers.base.Driver`."""
+        if self._shared and any(isinstance(action, (CreateBridge, CreateEpair)) for action in actions):
+            raise _only_root()
+        super().check(actions)
 
     def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
         """See `potnet.drivers.base.Driver`."""
@@ -102,6 +127,13 @@ class RootlessLinux(Linux):
                     found=(*known.found, *_lines(each for each in ports if each in there)),
                 )
         return anchors
+
+
+def _only_root() -> HostError:
+    return HostError(
+        "this host shares the machine's network, in which only root makes bridges",
+        hint='give the pot -N inherit, or set another rootless.uplink than "host"',
+    )
 
 
 def _inside(action: Action) -> Action:

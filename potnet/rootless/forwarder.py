@@ -1,0 +1,137 @@
+"""Carries ports of the machine to an address: for uplinks without ports of their own.
+
+Run by its path, it takes a line of JSON for each request on standard input, answers each with one, and ends
+with its input. It imports nothing but what Python itself has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
+
+#: Bytes that are read at once; callers of one UDP port at a time; seconds until a silent one is forgotten.
+_CHUNK, _CALLERS, _SILENCE = 1 << 16, 1024, 60.0
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    """Carry one direction of a connection to its end, which the other direction outlives."""
+    with suppress(OSError):
+        while data := await source.read(_CHUNK):
+            sink.write(data)
+            await sink.drain()
+        sink.write_eof()
+
+
+async def _carry(target: str, port: int, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+    try:
+        far, there = await asyncio.open_connection(target, port)
+    except OSError:
+        back.transport.abort()
+        return
+    await asyncio.gather(_pump(near, there), _pump(far, back))
+    for each in (there, back):
+        each.close()
+
+
+class _Answers(asyncio.DatagramProtocol):
+    """What the host says to one caller."""
+
+    def __init__(self, say: Callable[[bytes], None]) -> None:
+        self._say = say
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self._say(data)
+
+
+class _Calls(asyncio.DatagramProtocol):
+    """One UDP port: each caller has a socket to the host until it has been silent for a while."""
+
+    def __init__(self, target: str, port: int) -> None:
+        self._target = (target, port)
+        self._callers: dict[Any, asyncio.DatagramTransport] = {}
+        self._timers: dict[Any, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._near = cast(asyncio.DatagramTransport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for caller in list(self._callers):
+            self._forget(caller)
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        task = asyncio.ensure_future(self._pass(data, addr))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _pass(self, data: bytes, caller: Any) -> None:
+        loop = asyncio.get_running_loop()
+        if caller not in self._callers:
+            if len(self._callers) >= _CALLERS:
+                return
+            answers = _Answers(lambda said: self._near.sendto(said, caller))
+            far, _ = await loop.create_datagram_endpoint(lambda: answers, remote_addr=self._target)
+            self._callers.setdefault(caller, far)
+        if caller in self._timers:
+            self._timers.pop(caller).cancel()
+        self._timers[caller] = loop.call_later(_SILENCE, self._forget, caller)
+        self._callers[caller].sendto(data)
+
+    def _forget(self, caller: Any) -> None:
+        self._callers.pop(caller).close()
+        self._timers.pop(caller).cancel()
+
+
+class Forwarder:
+    """The ports of one host."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._open: dict[tuple[str, str, int], Callable[[], None]] = {}
+
+    async def open(self, protocol: str, address: str, port: int) -> None:
+        """Raises OSError."""
+        key = (protocol, address, port)
+        if key in self._open:
+            return
+        if protocol == "tcp":
+            server = await asyncio.start_server(
+                lambda near, back: _carry(self._target, port, near, back), address, port
+            )
+            self._open[key] = server.close
+        else:
+            near, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: _Calls(self._target, port), local_addr=(address, port)
+            )
+            self._open[key] = near.close
+
+    async def close(self, protocol: str, address: str, port: int) -> None:
+        """What is not open is left alone."""
+        self._open.pop((protocol, address, port), lambda: None)()
+
+    async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        if request["verb"] == "list":
+            return {"return": list(self._open)}
+        try:
+            await (self.open if request["verb"] == "open" else self.close)(*request["port"])
+        except OSError as error:
+            return {"error": error.strerror or str(error)}
+        return {"return": None}
+
+
+async def serve(target: str) -> None:
+    """Answer until the input ends."""
+    forwarder = Forwarder(target)
+    requests = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
+    while line := await requests.readline():
+        print(json.dumps(await forwarder.answer(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1]))
