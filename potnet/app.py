@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from potnet.errors import ConfigError, HostError, PotnetError, printable
 from potnet.progress import Progress
 from potnet.store import FILE_NAME
 from potnet.trust import check_trusted, real_root
+from potnet.values import dataclass
 
 # Questions about addresses are answered in a few milliseconds: they do without most of what follows.
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (-
 REAL = {"freebsd": "FreeBSD", "linux": "Linux"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the command line asks for; None leaves it to the configuration.
 
@@ -114,7 +115,7 @@ class App:
         return templates.render(self.config.templates, template, values)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Records:
     """What questions about addresses are answered from: files alone, on any system and for any user.
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from netaddr import INET_PTON, AddrFormatError, IPAddress
 
 from potnet.model import Transport
+from potnet.values import dataclass
 
 #: A request has fewer bytes than this.
 LONGEST = 4096

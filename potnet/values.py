@@ -27,9 +27,9 @@ else:
 def _value(cls: type) -> type:
     names = tuple(inspect.get_annotations(cls))
     given = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
-    special = [each for each in given.values() if isinstance(each, Field) and not each.compare]
-    if special or cls.__bases__ != (object,) or hasattr(cls, "__post_init__"):
+    if cls.__bases__ != (object,) or hasattr(cls, "__post_init__"):
         return dataclasses.dataclass(frozen=True, slots=True)(cls)
+    compared = [name for name in names if getattr(given.get(name), "compare", True)]
     dropped = {*names, "__dict__", "__weakref__"}
     made = {
         "__init__": _first_init(names, given),
@@ -41,7 +41,7 @@ def _value(cls: type) -> type:
         "__delattr__": _refuse_change,
         "__slots__": names,
         "__match_args__": names,
-        "__values__": attrgetter(*names) if names else staticmethod(lambda value: ()),
+        "__values__": attrgetter(*compared) if compared else staticmethod(lambda value: ()),
         "__dataclass_fields__": _Fields(names, given),
     }
     own = {name: text for name, text in cls.__dict__.items() if name not in dropped}

@@ -101,12 +101,17 @@ def test_values_are_copied_shown_and_matched(made: Any) -> None:
     assert made.__doc__ == "Some of everything." and made.__module__ == __name__
 
 
-def test_what_is_more_than_plain_is_left_to_the_standard_library() -> None:
+def test_what_is_not_to_be_compared_is_not() -> None:
     @values.dataclass(frozen=True, slots=True)
     class Noted:
         value: int
         notes: tuple[str, ...] = field(default=(), compare=False)
 
+    assert Noted(1, ("a",)) == Noted(1) != Noted(2) and len({Noted(1, ("a",)), Noted(1)}) == 1
+    assert replace(Noted(1), notes=("b",)).notes == ("b",)
+
+
+def test_what_is_more_than_plain_is_left_to_the_standard_library() -> None:
     @values.dataclass(slots=True)
     class Loose:
         value: int = 0
@@ -116,7 +121,6 @@ def test_what_is_more_than_plain_is_left_to_the_standard_library() -> None:
         value: int
 
     assert Bare(1) == Bare(1)
-    assert Noted(1, ("a",)) == Noted(1)
     loose = Loose()
     loose.value = 2
     assert loose == Loose(2)

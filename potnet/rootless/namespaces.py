@@ -15,13 +15,13 @@ import socket
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 from typing import NoReturn
 
 from potnet.errors import HostError
 from potnet.rootless import kernel
+from potnet.values import dataclass
 
 #: In the order in which they can be joined: whoever owns the first may join the others.
 KINDS = {"user": kernel.NEW_USER, "mnt": kernel.NEW_NS, "net": kernel.NEW_NET, "pid": kernel.NEW_PID}

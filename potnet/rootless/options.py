@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING
+
+from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network

@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
 from potnet.errors import ConfigError, HostError
 from potnet.rootless.options import Options
 from potnet.rootless.ports import Port
+from potnet.values import dataclass
 
 #: Seconds for a driver to say that it is ready, and to end once it is told to.
 READY, END = 30.0, 10.0

@@ -12,8 +12,12 @@ from statistics import median
 
 TOP = Path(__file__).resolve().parents[2]
 _SCRIPT = Path(sys.executable).with_name("potnet")
-#: The program as it is installed beside this Python; the module of the checkout where it is not.
-POTNET = (str(_SCRIPT),) if _SCRIPT.exists() else (sys.executable, "-m", "potnet")
+#: The program as it is installed beside this Python, with its modules compiled; that of the checkout where it
+#: is not.
+INSTALLED = _SCRIPT.exists()
+POTNET = (str(_SCRIPT),) if INSTALLED else (sys.executable, "-m", "potnet")
+#: What leads to the checkout, or keeps modules from being compiled.
+MISLEADING = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 
 #: Starts a process, or does something, and returns the milliseconds that it took.
 Work = Callable[[], float]
@@ -21,9 +25,10 @@ Work = Callable[[], float]
 
 def environment(state: Path, **more: str) -> dict[str, str]:
     """What commands on a simulated host run with: nothing of the caller's own potnet or pot."""
+    checkout = {} if INSTALLED else {"PYTHONPATH": str(TOP)}
     return {
         "PATH": os.defpath,
-        "PYTHONPATH": str(TOP),
+        **checkout,
         "HOME": str(state),
         "XDG_CONFIG_HOME": str(state / "none"),
         "POTNET_HOST": "sim",

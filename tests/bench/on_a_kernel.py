@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from linux_world import World, obstacle
-from measure import POTNET
+from measure import INSTALLED, MISLEADING, POTNET
 from rows import Row, Table
 
 HERE = Path(__file__).resolve().parent
@@ -19,6 +19,8 @@ HERE = Path(__file__).resolve().parent
 POTS, EXPORTING, PORTS = 500, 1_000, 5
 ROUNDS = 11
 PATIENCE = 300.0
+#: potnet in a world, where PYTHONPATH leads to the checkout.
+THERE = ("env", *(word for name in MISLEADING for word in ("-u", name)), *POTNET) if INSTALLED else POTNET
 
 
 def measure(table: Table, place: Path) -> None:
@@ -44,7 +46,7 @@ def _exports(table: Table) -> None:
             made = world.run(
                 sys.executable, str(HERE / "filling.py"), str(pots), str(PORTS), patience=PATIENCE
             )
-            started = world.run(*POTNET, "start", "--all", patience=PATIENCE)
+            started = world.run(*THERE, "start", "--all", patience=PATIENCE)
             if made.code or started.code:
                 raise SystemExit(made.err + started.err)
         taken = [[_exchange(world, turn) for world in (few, many)] for turn in range(ROUNDS)]
@@ -56,4 +58,4 @@ def _exports(table: Table) -> None:
 def _exchange(world: World, turn: int) -> float:
     ports = (f"{80 + n}:{30000 + PORTS * (turn % 2) + n}" for n in range(PORTS))
     exports = [word for port in ports for word in ("-e", port)]
-    return world.timed("", *POTNET, "export-ports", "-p", "pot0000", *exports)[1]
+    return world.timed("", *THERE, "export-ports", "-p", "pot0000", *exports)[1]
