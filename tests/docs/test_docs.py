@@ -20,6 +20,8 @@ from potnet.cli.main import cli, run
 from potnet.cli.options import global_options
 from potnet.config import KEYS, load
 from potnet.findings import Kind
+from potnet.rootless.choose import KINDS as UPLINK_KINDS
+from potnet.rootless.options import Options
 
 README = TOP / "README.md"
 POTNET_8 = TOP / "man" / "potnet.8"
@@ -144,6 +146,17 @@ def test_examples_of_the_configuration_are_valid(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.toml"
         path.write_text(text, "utf-8")
         load(path, explicit=True)
+
+
+def test_what_each_uplink_has_is_in_the_manual() -> None:
+    section = _parts(POTNET_8, "Sh")["ROOTLESS HOSTS"]
+    (names,) = re.findall(r"^\.It Em option Ta Em (.*)$", section, flags=re.MULTILINE)
+    assert names.split(" Ta Em ") == [kind.name for kind in UPLINK_KINDS]
+    rows = dict(re.findall(r"^\.It Va (\w+) Ta (.*)$", section, flags=re.MULTILINE))
+    # copy_up is none of the uplink's.
+    assert set(rows) == set(Options.__slots__) - {"uplink", "copy_up"}
+    for name, row in rows.items():
+        assert row.split(" Ta ") == ["no" if name in kind.lacks else "yes" for kind in UPLINK_KINDS]
 
 
 def _keys(view: Any) -> set[str]:

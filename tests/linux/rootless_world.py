@@ -144,7 +144,10 @@ def prepare(world: World) -> str | None:
         return f"no place for users: {done.err.strip()}"
     trial = User(world, 99)
     done = trial.run(sys.executable, "-m", "potnet", "--version")
-    return None if done.code == 0 else f"users cannot run potnet here: {done.err.strip()}"
+    if done.code != 0:
+        return f"users cannot run potnet here: {done.err.strip()}"
+    done = trial.run("unshare", "-Urnmpf", "--mount-proc", "mount", "-t", "sysfs", "sysfs", "/sys")
+    return None if done.code == 0 else f"users cannot have namespaces here: {done.err.strip()}"
 
 
 def eventually(true: Callable[[], bool]) -> bool:
@@ -154,6 +157,17 @@ def eventually(true: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def patiently(ask: Callable[..., str], *arguments: Any) -> str:
+    """What is answered in the end: on a machine that does much else, a way through a driver takes time."""
+    said = [""]
+
+    def answered() -> bool:
+        said[0] = ask(*arguments)
+        return said[0] not in ("", linux_world.SILENCE)
+
+    return said[0] if eventually(answered) else linux_world.SILENCE
 
 
 def serving(user: User, *exports: str) -> None:

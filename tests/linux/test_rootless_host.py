@@ -6,18 +6,18 @@ import sys
 
 import pytest
 from linux_world import HERE, HOST, OUTSIDE, SILENCE, Answer, World
-from rootless_world import User, eventually, numbers, serving
+from rootless_world import User, eventually, numbers, patiently, serving
 
 
 def test_an_export_answers_and_a_pot_reaches_out(cook: User) -> None:
     serving(cook, "80:30080", "udp:80:30053")
-    assert cook.world.ask(None, "tcp", "127.0.0.1", 30080) != SILENCE
+    assert patiently(cook.world.ask, None, "tcp", "127.0.0.1", 30080) != SILENCE
     for protocol, port in (("tcp", 30080), ("udp", 30053)):
-        assert cook.world.ask(None, protocol, HOST, port) != SILENCE
-        assert cook.world.ask("outside", protocol, HOST, port) != SILENCE
+        assert patiently(cook.world.ask, None, protocol, HOST, port) != SILENCE
+        assert patiently(cook.world.ask, "outside", protocol, HOST, port) != SILENCE
     cook.world.serve("outside", 7001)
     for protocol in ("tcp", "udp"):
-        assert cook.ask("casserole", protocol, OUTSIDE, 7001) == HOST
+        assert patiently(cook.ask, "casserole", protocol, OUTSIDE, 7001) == HOST
     # What is no export is not reached.
     assert cook.world.ask("outside", "tcp", HOST, 80) == SILENCE
     assert cook.potnet("check") == ""
@@ -47,7 +47,7 @@ def test_private_bridges_are_apart_here_too(cook: User) -> None:
     address = cook.facts("info", "-p", "casserole")["addresses"][0]["address"]
     external = cook.facts("rootless", "status")["address"]
     assert cook.ask("kettle", "tcp", address, 80) == SILENCE
-    assert cook.ask("kettle", "tcp", external, 30080) != SILENCE
+    assert patiently(cook.ask, "kettle", "tcp", external, 30080) != SILENCE
 
 
 @pytest.mark.slow
@@ -67,7 +67,7 @@ def test_without_subordinate_ids_the_user_alone_is_mapped(machine: World) -> Non
     user = User(machine, next(numbers), subordinate=False)
     serving(user, "80:30080")
     assert user.facts("rootless", "status")["ids"] == [[0, user.uid, 1]]
-    assert machine.ask("outside", "tcp", HOST, 30080) != SILENCE
+    assert patiently(machine.ask, "outside", "tcp", HOST, 30080) != SILENCE
     user.potnet("rootless", "stop")
     assert user.processes() == []
 
@@ -78,7 +78,7 @@ def test_a_driver_that_is_killed_comes_back_with_its_ports(cook: User) -> None:
     cook.world.run("kill", "-9", str(cook.pid("slirp4netns")))
     assert eventually(lambda: cook.facts("rootless", "status")["state"] == "running")
     assert eventually(lambda: cook.facts("ports") == before)
-    assert eventually(lambda: cook.world.ask("outside", "tcp", HOST, 30080) != SILENCE)
+    assert patiently(cook.world.ask, "outside", "tcp", HOST, 30080) != SILENCE
     assert cook.potnet("check") == ""
 
 
@@ -92,7 +92,7 @@ def test_a_keeper_that_is_killed_takes_all_with_it_and_a_start_makes_it_anew(coo
     assert cook.facts("list")[0]["state"] == "stopped"
     cook.potnet("start", "casserole")
     cook.serve("casserole", 80)
-    assert cook.world.ask("outside", "tcp", HOST, 30080) != SILENCE
+    assert patiently(cook.world.ask, "outside", "tcp", HOST, 30080) != SILENCE
     assert cook.potnet("check") == ""
 
 
@@ -112,12 +112,12 @@ def test_two_users_at_once(cook: User) -> None:
     chosen = [user.facts("info", "-p", "casserole")["exports"][1]["host_port"] for user in (cook, other)]
     assert chosen[0] != chosen[1]
     for port in (30080, 30081):
-        assert cook.world.ask("outside", "tcp", HOST, port) != SILENCE
+        assert patiently(cook.world.ask, "outside", "tcp", HOST, port) != SILENCE
     refused = other.try_potnet("export-ports", "-p", "casserole", "-e", "80:30080")
     assert refused.code == 1
     assert "host port tcp 30080 is taken by" in refused.err
     other.potnet("rootless", "stop")
-    assert cook.world.ask("outside", "tcp", HOST, 30080) != SILENCE
+    assert patiently(cook.world.ask, "outside", "tcp", HOST, 30080) != SILENCE
     assert cook.world.ask("outside", "tcp", HOST, 30081) == SILENCE
 
 
@@ -132,13 +132,13 @@ def test_ports_are_those_of_the_driver(cook: User) -> None:
     cook.potnet("export-ports", "-p", "casserole", "-e", "80:30090")
     assert cook.facts("ports") == [row | {"port": 30090}]
     assert cook.world.ask("outside", "tcp", HOST, 30080) == SILENCE
-    assert cook.world.ask("outside", "tcp", HOST, 30090) != SILENCE
+    assert patiently(cook.world.ask, "outside", "tcp", HOST, 30090) != SILENCE
     # The driver has lost one, behind the back of potnet.
     cook.potnet("rootless", "close", "tcp:30090")
     lost = cook.try_potnet("check")
     assert (lost.code, "uplink tcp:30090" in lost.out) == (1, True)
     cook.potnet("repair")
-    assert cook.world.ask("outside", "tcp", HOST, 30090) != SILENCE
+    assert patiently(cook.world.ask, "outside", "tcp", HOST, 30090) != SILENCE
     cook.potnet("rootless", "open", "tcp:127.0.0.1:4000")
     nobody = {"pot": None, "interface": None, "pot_address": None, "pot_port": None}
     assert cook.facts("ports")[0] == {**nobody, "protocol": "tcp", "address": "127.0.0.1", "port": 4000}
@@ -155,13 +155,13 @@ def test_exports_with_all_that_they_may_have(cook: User) -> None:
     wanted = ["tcp:192.0.2.1:30090", "tcp:30080", "tcp:30081", "tcp:30082"]
     assert sorted(cook.facts("rootless", "status")["ports"]) == wanted
     for port in (30080, 30090):
-        assert cook.world.ask("outside", "tcp", HOST, port) != SILENCE
+        assert patiently(cook.world.ask, "outside", "tcp", HOST, port) != SILENCE
     assert cook.world.ask(None, "tcp", "127.0.0.1", 30090) == SILENCE
     assert cook.potnet("check") == ""
     refused = cook.try_potnet("export-ports", "-p", "casserole", "-e", "192.0.2.77@80:30090")
     assert (refused.code, "192.0.2.77" in refused.err) == (1, True)
     cook.potnet("export-ports", "-p", "casserole", "-e", "80:30080", "--from", "192.0.2.9")
-    assert cook.world.ask("outside", "tcp", HOST, 30080) != SILENCE
+    assert patiently(cook.world.ask, "outside", "tcp", HOST, 30080) != SILENCE
     cook.potnet("export-ports", "-p", "casserole", "-e", "80:30080", "--from", "192.0.2.10")
     # The driver may take a call before the host refuses it.
     assert cook.world.ask("outside", "tcp", HOST, 30080) in (SILENCE, "")
@@ -173,7 +173,7 @@ def test_a_port_that_the_user_may_not_have(cook: User) -> None:
     assert refused.code == 1
     assert "host port tcp 80 is for root alone" in refused.err
     assert "sysctl net.ipv4.ip_unprivileged_port_start=80" in refused.err
-    assert cook.world.ask("outside", "tcp", HOST, 30080) != SILENCE
+    assert patiently(cook.world.ask, "outside", "tcp", HOST, 30080) != SILENCE
     assert cook.potnet("check") == ""
 
 
@@ -280,7 +280,7 @@ def test_options_of_the_driver(cook: User, mtu: int) -> None:
     assert cook.world.run("ls", "/opt/mine").out == ""
     # The machine's own loopback is where it was asked for only.
     cook.world.serve(None, 7100 + mtu % 7, only_tcp=True)
-    assert cook.ask("casserole", "tcp", "10.9.0.2", 7100 + mtu % 7) != SILENCE
+    assert patiently(cook.ask, "casserole", "tcp", "10.9.0.2", 7100 + mtu % 7) != SILENCE
     _pour(cook, 40_000_000 if mtu > 1500 else 4_000_000)
 
 
@@ -307,7 +307,7 @@ def test_ipv6_leads_out(cook: User) -> None:
     cook.potnet("create", "-p", "kettle", "-N", "private-bridge", "-B", "stove", "-S", "dual")
     cook.potnet("start", "kettle")
     cook.world.serve("outside", 7002)
-    assert eventually(lambda: cook.ask("kettle", "tcp", "2001:db8:7::1", 7002) != SILENCE)
+    assert patiently(cook.ask, "kettle", "tcp", "2001:db8:7::1", 7002) != SILENCE
 
 
 @pytest.mark.slow

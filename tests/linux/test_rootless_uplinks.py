@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from linux_world import HERE, HOST, OUTSIDE, SILENCE
-from rootless_world import User, eventually, numbers, serving
+from rootless_world import User, eventually, numbers, patiently, serving
 
 HOST6, OUTSIDE6 = "2001:db8:7::20", "2001:db8:7::1"
 PASTA = pytest.mark.parametrize("cook", ["pasta"], indirect=True)
@@ -32,12 +32,12 @@ def test_both_families_in_and_out(cook6: User) -> None:
     cook6.potnet("start", "kettle")
     cook6.serve("kettle", 80)
     cook6.world.serve("outside", 7001)
-    assert cook6.world.ask(None, "tcp", "127.0.0.1", 30080) != SILENCE
+    assert patiently(cook6.world.ask, None, "tcp", "127.0.0.1", 30080) != SILENCE
     for protocol in ("tcp", "udp"):
-        assert cook6.world.ask("outside", protocol, HOST, 30080) == OUTSIDE
-        assert cook6.world.ask("outside", protocol, HOST6, 30080) == OUTSIDE6
-        assert cook6.ask("kettle", protocol, OUTSIDE, 7001) == HOST
-        assert cook6.ask("kettle", protocol, OUTSIDE6, 7001) == HOST6
+        assert patiently(cook6.world.ask, "outside", protocol, HOST, 30080) == OUTSIDE
+        assert patiently(cook6.world.ask, "outside", protocol, HOST6, 30080) == OUTSIDE6
+        assert patiently(cook6.ask, "kettle", protocol, OUTSIDE, 7001) == HOST
+        assert patiently(cook6.ask, "kettle", protocol, OUTSIDE6, 7001) == HOST6
     assert cook6.potnet("check") == ""
     assert len(cook6.facts("ports")) == 4
 
@@ -48,7 +48,7 @@ def test_a_port_comes_and_goes_and_the_others_stay(cook: User) -> None:
     serving(cook, "80:30080", "udp:80:30080")
     before = cook.facts("rootless", "status")
     cook.potnet("rootless", "open", "tcp:4000", "tcp:127.0.0.1:4001")
-    assert cook.world.ask("outside", "tcp", HOST, 30080) != SILENCE
+    assert patiently(cook.world.ask, "outside", "tcp", HOST, 30080) != SILENCE
     after = cook.facts("rootless", "status")
     assert (after["state"], after["pid"] != before["pid"]) == ("running", True)
     refused = cook.try_potnet("rootless", "open", "tcp:4003", "tcp:80")
@@ -57,7 +57,7 @@ def test_a_port_comes_and_goes_and_the_others_stay(cook: User) -> None:
     refused = cook.try_potnet("rootless", "open", "tcp:[::1]:4002")
     assert "tcp:[::1]:4002: this host has no IPv6" in refused.err
     cook.potnet("rootless", "close", "tcp:4000", "tcp:127.0.0.1:4001")
-    assert cook.world.ask("outside", "udp", HOST, 30080) != SILENCE
+    assert patiently(cook.world.ask, "outside", "udp", HOST, 30080) != SILENCE
     assert sorted(cook.facts("rootless", "status")["ports"]) == ["tcp:30080", "udp:30080"]
 
 
@@ -70,7 +70,7 @@ def test_a_killed_driver_comes_back(cook: User) -> None:
         driver = max(int(each.split()[0]) for each in cook.processes() if words in each)
         cook.world.run("kill", "-9", str(driver))
         assert eventually(lambda gone=driver: str(gone) not in str(cook.processes()))
-        assert eventually(lambda: cook.world.ask("outside", "tcp", HOST, 30080) != SILENCE)
+        assert patiently(cook.world.ask, "outside", "tcp", HOST, 30080) != SILENCE
     cook.world.run("kill", "-9", str(cook.pid("potnet.rootless.keeper")))
     assert eventually(lambda: not cook.processes())
 
@@ -89,7 +89,7 @@ def test_options(cook: User, mtu: int) -> None:
     assert "02:00:00:00:00:07" in link
     assert "inet 10.9.0.100/24" in link
     cook.world.serve(None, 7200 + mtu % 7, only_tcp=True)
-    assert cook.ask("casserole", "tcp", "10.9.0.2", 7200 + mtu % 7) != SILENCE
+    assert patiently(cook.ask, "casserole", "tcp", "10.9.0.2", 7200 + mtu % 7) != SILENCE
     talk = (sys.executable, str(HERE / "talk.py"))
     cook.spawn("exec", "casserole", "--", *talk, "sink", "81")
     argv = cook.world.within("outside", *talk, "pour", HOST, "30081", "4000000")
@@ -141,9 +141,9 @@ def test_a_bridge_of_the_machine_carries_both_ways(guest: User) -> None:
     serving(guest, "80:30080", "udp:80:30080")
     guest.world.serve("outside", 7003)
     for protocol in ("tcp", "udp"):
-        assert guest.world.ask("outside", protocol, HOST, 30080) != SILENCE
-        assert guest.world.ask(None, protocol, "127.0.0.1", 30080) != SILENCE
-        assert guest.ask("casserole", protocol, OUTSIDE, 7003) == HOST
+        assert patiently(guest.world.ask, "outside", protocol, HOST, 30080) != SILENCE
+        assert patiently(guest.world.ask, None, protocol, "127.0.0.1", 30080) != SILENCE
+        assert patiently(guest.ask, "casserole", protocol, OUTSIDE, 7003) == HOST
     assert guest.potnet("check") == ""
     shown = guest.potnet("rootless", "enter", "--", "ip", "link", "show", "dev", "eth0")
     assert "02:00:00:00:00:09" in shown
