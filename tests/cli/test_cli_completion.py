@@ -73,6 +73,8 @@ LINES = [
     (["create", "-B", "st"], ["stove"]),
     (["exec", ""], ["casserole", "kettle"]),
     (["exec", "casserole", ""], []),
+    (["policy", ""], ["add", "list", "remove"]),
+    (["policy", "add", "--from", ""], ["casserole", "kettle", "public", "stove"]),
     (["list", "--b"], ["--bridges"]),
     (["-o", "j"], ["json"]),
     (["--state-dir", "/nowhere/potnet", "start", ""], []),

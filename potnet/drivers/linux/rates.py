@@ -53,7 +53,7 @@ def in_force(pipes: Pipes, queues: Sequence[Mapping[str, Any]], filters: Mapping
     way = shaper(pipes.unit)
     if pipes.rate_out is not None:
         wanted[way] = pipes.rate_out
-        if not all(way in filters.get(each, "") for each in pipes.members):
+        if not all(f"device {way})" in filters.get(each, "") for each in pipes.members):
             return False
     # The kernel counts in bytes.
     return all(rates.get(name, 0) // 8 == (rate or 0) // 8 for name, rate in wanted.items())
