@@ -1,4 +1,4 @@
-"""What is asked of a pot's interfaces: MAC addresses, and the MTU that all on a bridge have."""
+"""What is asked of interfaces: MAC addresses, MTUs, VLANs of bridges, and what pots have of the host."""
 
 from __future__ import annotations
 
