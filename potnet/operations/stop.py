@@ -93,6 +93,10 @@ def detach_locked(app: App, run: Run, state: HostState) -> Outcome:
     there = running(run, state)
     if there and run.files:
         app.notify(f"{', '.join(run.files)} stay in {name} as they are: its jail runs")
+    if there:
+        # Recorded first: cut off from here on, the network is there in part.
+        run = replace(run, stopping=True)
+        app.store.put_run(run)
     with app.locks.hold(NETWORK_LOCK):
         cleared = clear_up(app, run, state)
         follow(app, known_to(app, run.pot))
