@@ -63,6 +63,20 @@ def test_a_jail_gets_the_network_and_gives_it_back(exported: World) -> None:
     assert world.snapshot() == before
 
 
+def test_exports_with_options_come_and_go_with_the_network(exported: World) -> None:
+    world = exported
+    _make(world)
+    before = world.snapshot()
+    with world.app() as app:
+        export_ports(app, "web", ("192.168.178.20@80-84:30080-30084",), False, ("192.168.178.0/24",), 1)
+        attach(app, "web", None, created=False)
+    reached = [world.reaches("outside", world.address, port) for port in (30082, 30083, 30082, 30085)]
+    assert reached == [True, False, False, False]
+    with world.app() as app:
+        detach(app, ("web",))
+    assert world.snapshot() == before
+
+
 def test_stop_takes_the_network_and_leaves_the_jail(exported: World) -> None:
     world = exported
     _make(world)

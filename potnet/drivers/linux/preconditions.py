@@ -77,7 +77,7 @@ _KERNEL = {
     ),
     "nft": (
         "does not take potnet's nftables rules",
-        "it takes nft 1.0 and Linux 5.6 with NAT, fib and maps in nf_tables; for IPv6 Linux 5.16",
+        "it takes nft 1.0 and Linux 5.7 with NAT, fib and maps in nf_tables; for IPv6 Linux 5.16",
     ),
 }
 
