@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from potnet.actions import EndConnections, Plan, Step
+from potnet.actions import EndConnections, LoadAnchor, Plan, Step
 from potnet.apply import apply, apply_all
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import Query
@@ -17,7 +17,8 @@ from potnet.operations.common import NETWORK_LOCK, external_interface, require_b
 from potnet.planning import packet_filter as pf
 from potnet.planning import policy as planning
 from potnet.planning.policy import FilterChange
-from potnet.ruleset import NoRules, Place, Ruleset
+from potnet.planning.vnet import host_rules
+from potnet.ruleset import NoRules, Place, PotFilter, Ruleset
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -88,6 +89,8 @@ def add(app: App, source: str, destination: str, port: str | None, deny: bool) -
             _bring_in_force(app, before, _state(app, policy))
             if new and deny:
                 _end_connections(app, policy)
+        if not new:
+            _mend(app, policy)
     return new
 
 
@@ -97,6 +100,7 @@ def remove(app: App, source: str, destination: str, port: str | None) -> bool:
     with app.locks.hold(NETWORK_LOCK):
         known = [each for each in app.store.policies_of(policy.source) if _same(each, policy)]
         if not known:
+            _mend(app, policy)
             return False
         before = _state(app, policy)
         with app.store.transaction():
@@ -157,6 +161,40 @@ def _bring_in_force(app: App, before: _Rules, after: _Rules) -> None:
     known = {pf.bridge_anchor(app.config, bridge.name): bridge.interface for bridge in app.store.bridges()}
     steps = [each.step for each in changes if each.anchor not in known or known[each.anchor] in up]
     apply(Plan(tuple(steps)), app.driver)
+
+
+def _mend(app: App, policy: Policy) -> None:
+    """Take out of force what a change that was cut off has left there: the store knows nothing of it."""
+    wanted = _state(app, policy)
+    external = _external(app)
+    found = app.driver.observe(Query(pot_bridges=True, anchor_parents=(app.config.filter_anchor,)))
+    down = {
+        pf.bridge_anchor(app.config, bridge.name)
+        for bridge in app.store.bridges()
+        if bridge.interface not in found.pot_bridges
+    }
+    there = {anchor: rules for anchor, rules in wanted.items() if anchor in found.anchor_names - down}
+    if not there:
+        return
+    # On some hosts all else stands on the first.
+    shared = [(anchor, rules) for anchor, rules, _ in host_rules(app.config, external)]
+    asked = [(anchor, rules) for anchor, rules in there.items() if rules != NoRules()]
+    looked = app.driver.observe(Query(anchors=(*shared, *asked))).anchors if asked else {}
+    right = {anchor for anchor, _ in asked if looked[anchor].expected == looked[anchor].found}
+    pots = {pf.filter_anchor(app.config, pot.name): pot for pot in _senders(app, [policy])}
+    steps = [
+        Step(LoadAnchor(anchor, rules, _held(app, pots.get(anchor))), None, "as it should be")
+        for anchor, rules in there.items()
+        if anchor not in right
+    ]
+    apply(Plan(tuple(steps)), app.driver)
+
+
+def _held(app: App, pot: Pot | None) -> Ruleset:
+    """What tells a filter where the rules of a pot are, whatever they say."""
+    if pot is None:
+        return NoRules()
+    return PotFilter(_places(app, End(pot.name), {}), (), (app.config.network,))
 
 
 def _end_connections(app: App, policy: Policy) -> None:

@@ -143,6 +143,21 @@ def test_rules_that_somebody_took_away_come_back(world: World) -> None:
 
 
 @both_hosts
+def test_the_opposite_takes_back_what_was_cut_off(world: World) -> None:
+    at = kitchen(world)
+    before = world.lasting()
+    add(world, "web", "db", "80")
+    with world.app() as app:
+        # As if the command had ended before the store had it.
+        assert app.store.remove_policy(app.store.policies()[0])
+    assert world.do(check, [], None)
+    assert not world.do(policies.remove, "web", "db", "80")
+    assert not world.reaches("web", at["db"], 80)
+    assert world.do(check, [], None) == ()
+    assert world.lasting() == before
+
+
+@both_hosts
 def test_ipv6_is_filtered_likewise(world: World) -> None:
     world.do(create_private_bridge, "front", 4, "auto")
     world.do(create_private_bridge, "back", 4, "auto")
