@@ -269,9 +269,7 @@ def _stop(app: App, runs: Sequence[Run]) -> frozenset[str]:
         plan_stop(run, _own(run.pot, bridges), around, app.config, state, filters=filters[run.pot.name])
         for run in ready
     ]
-    with app.store.transaction():
-        for run in ready:
-            app.store.put_run(replace(run, stopping=True))
+    app.store.mark_stopping([run.pot.name for run in ready])
     if not apply_all(side_by_side(plans), app.driver):
         with app.store.transaction():
             for run in ready:

@@ -6,7 +6,7 @@ It records what is wanted and what was made. Whether a pot runs is asked of the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -197,6 +197,11 @@ class Store(Pots):
                 json.dumps([asdict(each) for each in run.lent]),
                 exports_to_json(run.leaving),
             )
+
+    def mark_stopping(self, names: Iterable[str]) -> None:
+        """Record that the stop of these pots has begun; one that has no start recorded is no error."""
+        with self.transaction():
+            self.change_each("UPDATE run SET stopping = 1 WHERE pot = ?", ((name,) for name in names))
 
     def remove_run(self, name: str) -> None:
         """Forget a start; one that is not recorded is no error."""
