@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from rows import Row, Table
+from rows import BEGIN, END, Row, Table, insert
 
 BENCH = Path(__file__).with_name("bench")
 
@@ -42,6 +42,14 @@ def test_a_figure_is_compared_with_its_bound(measured: Row, verdict: str) -> Non
 def test_what_is_left_out_is_told() -> None:
     table = Table(left_out=["netavark: netavark is not installed."])
     assert "netavark is not installed" in table.text() and table.met
+
+
+def test_the_table_of_a_file_is_replaced_and_nothing_else() -> None:
+    table = Table([row(16, floor=10, held=2.0, why="it is far")]).markdown()
+    once = insert(f"before\n{BEGIN}\nold\n{END}\nafter\n", table)
+    assert "| thing | 16.0 ms | 10.0 ms | 1.60× | ≤ 1.5× | out of reach |" in once and "it is far" in once
+    assert once.startswith(f"before\n{BEGIN}\n") and once.endswith(f"{END}\nafter\n") and "old" not in once
+    assert insert(once, table) == once
 
 
 def test_a_part_that_there_is_not_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The benchmark: ``python tests/bench [--json FILE] [--text FILE] [PART]...``; all parts when none is named.
+"""The benchmark: ``python tests/bench [--json FILE] [--text FILE] [--into FILE] [PART]...``; no PART is all.
 
 It measures potnet beside the floor of each thing in the same run, prints one table, and exits with 1 when a
 figure is not as it is to be. What this machine cannot do is left out, and the table says so.
@@ -35,6 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="bench", description="Measure potnet.")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--text", type=Path, metavar="FILE")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="put the table between its marks there")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(PARTS):
@@ -53,6 +54,8 @@ def main() -> int:
         rows.save(asked.json, table.json())
     if asked.text:
         rows.save(asked.text, table.text())
+    if asked.into:
+        asked.into.write_text(rows.insert(asked.into.read_text("utf-8"), table.markdown()), "utf-8")
     return 0 if table.met else 1
 
 

@@ -15,6 +15,8 @@ from typing import Any
 from tabulate import tabulate
 
 WIDTH = 116
+#: Where a file has the table in Markdown.
+BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,15 @@ class Table:
         lines += _paragraphs("Left out", self.left_out)
         return "\n".join(lines)
 
+    def markdown(self) -> str:
+        """The rows, and why those that are out of reach are."""
+        lines = ["| What | Measured | Beside | Ratio | To reach | Reached |", "|---|---|---|---|---|---|"]
+        lines += [f"| {' | '.join(_cells(row))} |" for row in self.rows]
+        unreached = dict.fromkeys(f"{r.what}: {r.why}" for r in self.rows if r.verdict == "out of reach")
+        lines += ["", *(f"- Out of reach: {text}." for text in unreached)]
+        made = ", ".join(f"{what} {value}" for what, value in machine().items())
+        return "\n".join([f"Measured with `make bench` ({made}):", "", *lines])
+
     def json(self) -> str:
         rows = [asdict(row) | {"value": row.value, "verdict": row.verdict} for row in self.rows]
         view: dict[str, Any] = {
@@ -132,6 +143,13 @@ def _paragraphs(title: str, texts: Iterable[str]) -> list[str]:
         for text in found
     )
     return [f"{title}:", *wrapped, ""]
+
+
+def insert(text: str, table: str) -> str:
+    """A text with the table between its marks in the place of the one that was there."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 
 def save(path: Path, text: str) -> None:
