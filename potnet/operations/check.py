@@ -153,6 +153,7 @@ def _host(app: App, facts: Facts) -> HostState:
         Query(
             jails=None,
             interfaces=None,
+            uplinks=True,
             external=app.config.external_interface is None,
             packet_filter=ipv4,
             filter_local=ipv4,

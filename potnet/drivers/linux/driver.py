@@ -14,6 +14,7 @@ from potnet.drivers.linux.preconditions import Preconditions
 from potnet.drivers.linux.render import Render
 from potnet.drivers.linux.rules import Rules
 from potnet.drivers.linux.uplink import Uplink
+from potnet.drivers.linux.wires import Wires
 from potnet.executors.base import Command, Executor, as_shell
 from potnet.findings import Condition
 from potnet.host_state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
@@ -27,6 +28,7 @@ class Linux:
         rules = nft.Filter(template)
         self._observer = Observer(executor)
         uplink = Uplink(template)
+        self._wires = Wires(self._observer, uplink)
         self._rules = Rules(self._observer, rules)
         self._preconditions = Preconditions(self._observer, rules, uplink)
         self._performer = Performer(executor, self._observer, rules, uplink)
@@ -41,6 +43,8 @@ class Linux:
         state = self._observer.observe(query)
         if query.anchors:
             state = replace(state, anchors=self._rules.look(query.anchors))
+        if query.uplinks:
+            state = replace(state, interfaces=self._wires.without_broken(state.interfaces))
         if query.all_rules:
             state = replace(state, stray=self._rules.stray(query.all_rules))
         return state
