@@ -19,9 +19,8 @@ from typing import Any
 
 from potnet.errors import HostError
 from potnet.interrupts import waiting
-from potnet.rootless.keeper import CONTROL, PID_FILE, send
 from potnet.rootless.options import Options
-from potnet.rootless.uplink import LOG
+from potnet.rootless.wire import CONTROL, LOG, PID_FILE, send
 
 #: Seconds that a keeper has for an answer, and for its end.
 _PATIENCE = 60.0
@@ -105,20 +104,23 @@ class Connection:
     def join(self) -> None:
         """Go into the host's namespaces with this process, which is root there. Raises HostError."""
         from potnet.rootless import kernel
-        from potnet.rootless.namespaces import KINDS
 
         kinds, fds = self._exchange({"verb": "join"})
-        here = Path.cwd()
+        # Nothing is lost with a directory that somebody has removed.
+        here = None
+        with suppress(OSError):
+            here = Path.cwd()
         try:
             for kind, descriptor in zip(kinds, fds, strict=True):
-                kernel.setns(descriptor, KINDS[kind])
+                kernel.setns(descriptor, kernel.KINDS[kind])
         except OSError as error:
             raise HostError(f"the rootless host cannot be joined: {error}") from error
         finally:
             for descriptor in fds:
                 os.close(descriptor)
-        with suppress(OSError):
-            os.chdir(here)
+        if here is not None:
+            with suppress(OSError):
+                os.chdir(here)
 
     def stop(self) -> None:
         """End the host with all that is in it, and wait until it has ended."""

@@ -30,8 +30,8 @@ from potnet.rootless.options import Options
 from potnet.rootless.ports import Port, parse_ports
 from potnet.rootless.standin import StandIn
 from potnet.rootless.uplink import Target, Uplink
+from potnet.rootless.wire import CONTROL, PID_FILE, send
 
-PID_FILE, CONTROL = "pid", "control"
 #: Seconds between attempts to start a driver that has ended, at first and at most.
 _SOON, _LATE = 0.5, 30.0
 _LONGEST = 1 << 20
@@ -355,15 +355,6 @@ def _peer(connection: socket.socket) -> int:
     """The user at the other end (SO_PEERCRED)."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     return int.from_bytes(credentials[4:8], sys.byteorder)
-
-
-def send(connection: socket.socket, words: dict[str, Any], fds: Sequence[int] = ()) -> None:
-    """Send one request or answer."""
-    data = json.dumps(words).encode() + b"\n"
-    if fds:
-        sent = socket.send_fds(connection, [data], fds)
-        data = data[sent:]
-    connection.sendall(data)
 
 
 def _shorten_log() -> None:

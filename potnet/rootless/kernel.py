@@ -6,6 +6,8 @@ import ctypes
 import os
 
 NEW_NS, NEW_USER, NEW_PID, NEW_NET = 0x00020000, 0x10000000, 0x20000000, 0x40000000
+#: In the order in which they can be joined: whoever owns the first may join the others.
+KINDS = {"user": NEW_USER, "mnt": NEW_NS, "net": NEW_NET, "pid": NEW_PID}
 NO_SUID, NO_DEV, NO_EXEC = 0x2, 0x4, 0x8
 RECURSIVE, SLAVE = 0x4000, 0x80000
 #: open_tree(2) and move_mount(2), since Linux 5.2; their numbers are the same on all machines.

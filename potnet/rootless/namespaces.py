@@ -23,8 +23,6 @@ from potnet.errors import HostError
 from potnet.rootless import kernel
 from potnet.values import dataclass
 
-#: In the order in which they can be joined: whoever owns the first may join the others.
-KINDS = {"user": kernel.NEW_USER, "mnt": kernel.NEW_NS, "net": kernel.NEW_NET, "pid": kernel.NEW_PID}
 #: Where what a directory holds on the machine is, below the copy of it.
 _BELOW = ".machine"
 #: What every host has for itself.
@@ -58,7 +56,7 @@ class Host:
 
     def open(self) -> dict[str, int]:
         """Open files of the namespaces that are not the machine's own, by kind; the caller closes them."""
-        paths = {kind: Path(f"/proc/{self.pid}/ns/{kind}") for kind in KINDS}
+        paths = {kind: Path(f"/proc/{self.pid}/ns/{kind}") for kind in kernel.KINDS}
         own = {kind: path for kind, path in paths.items() if not path.samefile(f"/proc/self/ns/{kind}")}
         return {kind: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for kind, path in own.items()}
 

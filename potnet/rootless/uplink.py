@@ -15,12 +15,11 @@ from typing import NoReturn, Protocol
 from potnet.errors import ConfigError, HostError
 from potnet.rootless.options import Options
 from potnet.rootless.ports import Port
+from potnet.rootless.wire import LOG
 from potnet.values import dataclass
 
 #: Seconds for a driver to say that it is ready, and to end once it is told to.
 READY, END = 30.0, 10.0
-#: Where a driver's words go, in the directory of the host.
-LOG = "log"
 _GUARD = str(Path(__file__).with_name("guard.py"))
 
 

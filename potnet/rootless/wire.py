@@ -1,0 +1,21 @@
+"""What a command and the keeper agree on: the files in the host's directory, and lines of JSON."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+PID_FILE, CONTROL = "pid", "control"
+#: Where the keeper's words go, and its driver's.
+LOG = "log"
+
+
+def send(connection: socket.socket, words: dict[str, Any], fds: Sequence[int] = ()) -> None:
+    """Send one request or answer, with open files. Raises OSError."""
+    data = json.dumps(words).encode() + b"\n"
+    if fds:
+        sent = socket.send_fds(connection, [data], fds)
+        data = data[sent:]
+    connection.sendall(data)
