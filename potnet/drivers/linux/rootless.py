@@ -38,9 +38,13 @@ class RootlessLinux(Linux):
 
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`. Listeners are the machine's, whose ports exports take."""
-        anchors = tuple((anchor, inside(rules)) for anchor, rules in query.anchors)
+        anchors, all_rules = (
+            tuple((anchor, inside(rules)) for anchor, rules in each)
+            for each in (query.anchors, query.all_rules)
+        )
         try:
-            state = super().observe(replace(query, listeners=False, own_addresses=(), anchors=anchors))
+            own = replace(query, listeners=False, own_addresses=(), anchors=anchors, all_rules=all_rules)
+            state = super().observe(own)
         except CommandError as error:
             if self._shared and "not permitted" in error.message:
                 raise _only_root() from error
