@@ -11,6 +11,7 @@ from made_up import Call, MadeUp
 from potnet.executors.base import Command
 from potnet.executors.simulated import SimulatedHost
 from potnet.store.store import Store
+from potnet.trust import real_root
 
 
 def mixed(directory: Path) -> MadeUp:
@@ -278,3 +279,15 @@ def test_a_jail_that_runs_is_taken_over_where_it_fits(tmp_path: Path, call: Call
     host = SimulatedHost(tmp_path / "state" / "sim")
     assert host.run(Command(("jls", "name"), changes_host=False)).out.split() == ["named", "web", "rich"]
     assert "192.168.178.201" not in host.interface("em0").addresses
+
+
+@pytest.mark.skipif(not real_root(), reason="anybody but root may obey whom he likes")
+@pytest.mark.parametrize("name", ["pot.conf", "pot.default.conf"])
+def test_root_obeys_no_configuration_that_others_can_write(tmp_path: Path, call: Call, name: str) -> None:
+    made = MadeUp.at(tmp_path)
+    (made.prefix / "etc/pot" / name).chmod(0o666)
+    found = call("--host sim import pot --all", made.path)
+    assert found.code == 1
+    assert f"others can write {made.prefix}/etc/pot/{name}" in found.err
+    (made.prefix / "etc/pot" / name).chmod(0o644)
+    assert call("--host sim import pot --all", made.path).code == 0
