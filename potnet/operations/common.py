@@ -125,6 +125,9 @@ def locked_pot(app: App, name: str, whole: bool = True) -> Iterator[Pot]:
     """
     require_pot(app, name)
     with app.locks.hold(pot_lock(name)):
+        if not app.store.has_pot(name):
+            # Destroyed while this waited for its lock, which is made anew then.
+            app.locks.discard(pot_lock(name))
         pot = require_pot(app, name)
         if whole and not pot.whole:
             raise PotnetError(

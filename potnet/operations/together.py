@@ -111,6 +111,8 @@ def _held(app: App, names: Sequence[str]) -> Iterator[list[Pot]]:
             with suppress(HostError):
                 held.enter_context(app.locks.hold(pot_lock(name), wait=False))
                 pot = app.store.pot(name)
+                if pot is None:
+                    app.locks.discard(pot_lock(name))
                 pots += [pot] if pot is not None else []
         yield pots
 
