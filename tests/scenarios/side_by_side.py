@@ -39,6 +39,7 @@ REFUSALS = (
     "is not whole",
     "is in use",
     "is full",
+    "is still used by pot",
 )
 BRIDGES = ("stove", "grill")
 
