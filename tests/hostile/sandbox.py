@@ -274,7 +274,9 @@ class Sandbox:
     def potnet(self, *arguments: str, silent: bool = False) -> Said:
         """Run one command line, and hold it to what holds of all. silent: it may say no by its code alone."""
         out, err = Stream("strict"), Stream("backslashreplace")
-        before = self.untouched()
+        # A backup goes where its user says, whatever that is.
+        named = frozenset(arguments) if "backup" in arguments else frozenset()
+        before = self.untouched(named)
         with mock.patch.object(sys, "stdout", out), mock.patch.object(sys, "stderr", err), self.entered():
             templates.environment.cache_clear()
             code = run(arguments)
@@ -282,15 +284,17 @@ class Sandbox:
             err.flush()
         said = Said(code, out.text, err.text)
         hold(said, arguments, raw={"exec", "run", "-n", "--dry-run"} & set(arguments) != set(), silent=silent)
-        assert self.untouched() == before, arguments
+        assert self.untouched(named) == before, arguments
         return said
 
-    def untouched(self) -> dict[str, tuple[int, int, bytes]]:
-        """Everything in the sandbox but the state directory and the place to work in."""
+    def untouched(self, named: frozenset[str] = frozenset()) -> dict[str, tuple[int, int, bytes]]:
+        """Everything in the sandbox but the state directory, the place to work in and what is named."""
         found = {}
         for folder, folders, files in os.walk(self.directory):
             folders[:] = [name for name in folders if Path(folder, name) not in (self.state, self.work)]
             for path in (Path(folder, name) for name in (*folders, *files)):
+                if str(path) in named:
+                    continue
                 facts = path.lstat()
                 data = path.read_bytes() if stat.S_ISREG(facts.st_mode) else b""
                 found[str(path)] = (facts.st_ino, facts.st_mode, data)
