@@ -12,7 +12,7 @@ from potnet.host_state import HostState, Query
 from potnet.model import Ipv6
 from potnet.operations.common import external_interface
 from potnet.planning import packet_filter as pf
-from potnet.planning.prepare import anchor_calls
+from potnet.planning.prepare import missing_calls
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -42,10 +42,7 @@ def _filter(app: App, state: HostState) -> Iterator[Condition]:
         yield Condition("packet filter", _MISSING, lack, "potnet init --apply")
         return
     yield Condition("packet filter", _OK, "on")
-    evaluated = {("nat-anchor", name) for name in found.nat_anchors}
-    evaluated |= {("rdr-anchor", name) for name in found.rdr_anchors}
-    evaluated |= {("anchor", name) for name in found.filter_anchors}
-    absent = [f'{word} "{name}"' for word, name in anchor_calls(app.config) if (word, name) not in evaluated]
+    absent = [f'{word} "{name}"' for word, name in missing_calls(found, app.config)]
     if absent:
         lack = f"the main ruleset lacks {', '.join(absent)}"
         yield Condition("anchors", _LIMITED, lack, "potnet init --apply")

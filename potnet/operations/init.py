@@ -24,7 +24,7 @@ from potnet.file_actions import CopyFile, MoveFile, RemoveFile, WriteFile
 from potnet.host_state import FileKind, HostState, PacketFilter, Query
 from potnet.operations.common import FORWARDING
 from potnet.operations.unfinished import begin, end
-from potnet.planning.prepare import anchor_calls, skips_loopback, with_anchors, with_setting
+from potnet.planning.prepare import missing_calls, skips_loopback, with_anchors, with_setting
 from potnet.values import dataclass
 
 if TYPE_CHECKING:
@@ -212,11 +212,8 @@ def _in_force(app: App, loopback: bool) -> PacketFilter:
 
 def _loading(path: str, found: PacketFilter, app: App, loopback: bool) -> tuple[Action, ...]:
     """What puts the prepared in force, in order; empty when it is."""
-    calls = {("nat-anchor", n) for n in found.nat_anchors}
-    calls |= {("rdr-anchor", n) for n in found.rdr_anchors}
-    calls |= {("anchor", n) for n in found.filter_anchors}
     actions: list[Action] = [] if found.enabled else [PrepareFilter()]
-    if not calls.issuperset(anchor_calls(app.config)):
+    if missing_calls(found, app.config):
         actions.append(LoadRules(path))
     if loopback and not found.filter_local:
         # It counts only from the next time that pf is switched on.

@@ -12,7 +12,7 @@ from potnet.planning import packet_filter as pf
 from potnet.planning import uplink, vnet
 from potnet.planning.drift import Drift, Facts, Unfinished, routed, rules_drift, shared_anchors
 from potnet.planning.ownership import complete, owned
-from potnet.planning.prepare import anchor_calls
+from potnet.planning.prepare import missing_calls
 from potnet.ruleset import NoRules, Ruleset
 
 _OF_BRIDGE = (pf.bridge_anchor, pf.nat6_anchor)
@@ -98,16 +98,12 @@ def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
     if not found.enabled:
         remedy = "enable it: `pfctl -e`; `potnet init` sees to it at boot"
         yield Drift(Finding(Kind.FILTER_DISABLED, "pf is enabled", "it is not", remedy, repairable=False))
-    calls = {("nat-anchor", name) for name in found.nat_anchors}
-    calls |= {("rdr-anchor", name) for name in found.rdr_anchors}
-    calls |= {("anchor", name) for name in found.filter_anchors}
-    for word, name in anchor_calls(facts.config):
-        if (word, name) not in calls:
-            finding = Finding(
-                Kind.ANCHOR_UNCALLED, f'{word} "{name}"', "the main ruleset of pf lacks it", pf.INIT_HINT,
-                repairable=False,
-            )  # fmt: skip
-            yield Drift(finding)
+    for word, name in missing_calls(found, facts.config):
+        finding = Finding(
+            Kind.ANCHOR_UNCALLED, f'{word} "{name}"', "the main ruleset of pf lacks it", pf.INIT_HINT,
+            repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
     if not found.filter_local and any(e.loopback for run in facts.active for e in run.pot.exports):
         finding = Finding(
             Kind.LOOPBACK_OFF, "net.pf.filter_local=1, for exports with --loopback", "0",

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from potnet.config import Config
+from potnet.host_state import PacketFilter
 
 _FILTERING = re.compile(r"\s*(?:pass|block|match|antispoof|anchor|load\s+anchor)\b")
 _SKIPS_LOOPBACK = re.compile(r"^\s*set\s+skip\s+on\s+(?:\{[^}]*\blo0?\b|lo0?\b)", re.MULTILINE)
@@ -25,6 +26,16 @@ def anchor_calls(config: Config) -> tuple[tuple[str, str], ...]:
         ("rdr-anchor", f"{config.rdr_anchor}/*"),
         ("anchor", f"{config.filter_anchor}/*"),
     )
+
+
+def missing_calls(found: PacketFilter, config: Config) -> tuple[tuple[str, str], ...]:
+    """Those of the `anchor_calls` that the main ruleset in force lacks."""
+    there = {
+        "nat-anchor": found.nat_anchors,
+        "rdr-anchor": found.rdr_anchors,
+        "anchor": found.filter_anchors,
+    }
+    return tuple((word, name) for word, name in anchor_calls(config) if name not in there[word])
 
 
 def with_anchors(text: str, config: Config) -> str:
