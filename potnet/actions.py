@@ -7,13 +7,11 @@ is success.
 
 from __future__ import annotations
 
-from dataclasses import field
-
-from netaddr import IPAddress, IPNetwork
+from netaddr import IPAddress
 
 from potnet.file_actions import FileAction
+from potnet.filter_actions import FilterAction
 from potnet.model import Lent
-from potnet.ruleset import NoRules, Pipes, Redirection, Ruleset
 from potnet.values import dataclass
 
 
@@ -245,59 +243,6 @@ class KeepRouter:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadAnchor:
-    """Replaces the rules of an anchor in one step.
-
-    replaced: what it held, as far as that is known, for a filter that takes entries away by their names.
-    """
-
-    anchor: str
-    rules: Ruleset
-    replaced: Ruleset = field(default_factory=NoRules)
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveEntry:
-    """Takes an entry out of a map or set of the packet filter's, on hosts whose filter has some."""
-
-    place: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class KillStates:
-    """Ends the connections that came through redirections which are no more in force.
-
-    whole_pot: everything that leads to these addresses ends too, the pot going with it.
-    """
-
-    redirections: tuple[Redirection, ...]
-    whole_pot: tuple[IPAddress, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EndConnections:
-    """Ends what was opened from one network to another, both of a family."""
-
-    source: IPNetwork
-    destination: IPNetwork
-
-
-@dataclass(frozen=True, slots=True)
-class LimitRate:
-    """Makes what limits the traffic of a pot, whose epairs are there."""
-
-    pipes: Pipes
-
-
-@dataclass(frozen=True, slots=True)
-class LiftRate:
-    """Takes that away; the epairs may be gone."""
-
-    pipes: Pipes
-
-
-@dataclass(frozen=True, slots=True)
 class StartJail:
     jail: Jail
 
@@ -331,42 +276,11 @@ class RunHook:
 
 
 @dataclass(frozen=True, slots=True)
-class PrepareFilter:
-    """Makes the packet filter's module available."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRules:
-    """Fails unless the packet filter would take this file as its main ruleset."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class LoadRules:
-    """Puts a main ruleset in force."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchFilter:
-    """Turns the packet filter on or off."""
-
-    enabled: bool
-
-
-@dataclass(frozen=True, slots=True)
 class SetBootVariable:
     """Sets a variable that the host reads when it boots (rc.conf(5))."""
 
     name: str
     value: str
-
-
-@dataclass(frozen=True, slots=True)
-class FilterLocal:
-    """Lets the filter look at connections of the host with itself, from the time it is switched on next."""
 
 
 Action = (
@@ -393,22 +307,12 @@ Action = (
     | RemoveDefaultRoute
     | SetForwarding
     | KeepRouter
-    | LoadAnchor
-    | RemoveEntry
-    | KillStates
-    | EndConnections
-    | LimitRate
-    | LiftRate
     | StartJail
     | StopJail
     | RunInJail
     | RunHook
-    | PrepareFilter
-    | CheckRules
-    | LoadRules
-    | SwitchFilter
     | SetBootVariable
-    | FilterLocal
+    | FilterAction
     | FileAction
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.model import Transport
+from potnet.ports import Transport
 from potnet.ruleset import NoRules, Pipes, Ruleset
 from potnet.values import dataclass
 

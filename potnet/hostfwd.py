@@ -13,7 +13,7 @@ from typing import Any
 
 from netaddr import INET_PTON, AddrFormatError, IPAddress
 
-from potnet.model import Transport
+from potnet.ports import Transport
 from potnet.values import dataclass
 
 #: A request has fewer bytes than this.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.model import Transport
+from potnet.ports import Transport
 from potnet.values import dataclass
 
 

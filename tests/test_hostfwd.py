@@ -29,7 +29,7 @@ from potnet.hostfwd import (
     refused,
     removed,
 )
-from potnet.model import Transport
+from potnet.ports import Transport
 
 USUAL = {
     "proto": "tcp",

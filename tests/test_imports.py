@@ -13,10 +13,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "potnet"
 #: From the bottom up. A part imports itself and what is below its line, never its line or above.
 LAYERS = (
     ("errors", "interrupts", "progress", "values"),
+    ("ports",),
     ("model",),
     ("spans",),
     ("hostfwd", "installation", "ruleset", "config_values", "config_files", "trust"),
-    ("host_state", "findings", "config_pot", "file_actions"),
+    ("host_state", "findings", "config_pot", "file_actions", "filter_actions"),
     ("rootless",),
     ("actions", "templates", "config", "executors.base"),
     ("drivers.base",),

@@ -9,7 +9,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.config import load
 from potnet.errors import UsageError
-from potnet.model import Transport
+from potnet.ports import Transport
 from potnet.rootless.options import Options
 from potnet.rootless.ports import Port, mapped, parse_port
 from potnet.ruleset import NoRules, Redirection, Redirections

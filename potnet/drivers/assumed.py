@@ -15,7 +15,6 @@ from potnet.actions import (
     CreateEpair,
     CreateVlan,
     DestroyInterface,
-    LoadAnchor,
     PassInterface,
     RemoveAddress,
     RestoreInterface,
@@ -28,6 +27,7 @@ from potnet.actions import (
 )
 from potnet.drivers.base import Driver
 from potnet.executors.base import Command
+from potnet.filter_actions import LoadAnchor
 from potnet.findings import Condition
 from potnet.host_state import (
     ActiveRedirection,

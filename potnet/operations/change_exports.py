@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from potnet.errors import PotnetError
-from potnet.model import Export, endpoint
+from potnet.ports import Export, endpoint
 
 
 class Change(StrEnum):

@@ -21,8 +21,9 @@ from potnet.operations.hosts import folder_for, texts_due
 from potnet.operations.init import INIT
 from potnet.operations.starting import RESOLV_CONF, resolver_text
 from potnet.operations.unfinished import unfinished
+from potnet.planning.check_bridges import compare_bridges
 from potnet.planning.check_host import compare_left, compare_shared, compare_starts, compare_stored
-from potnet.planning.check_network import compare_bridges, compare_pots
+from potnet.planning.check_pots import compare_pots
 from potnet.planning.drift import (
     Drift,
     Facts,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from potnet.actions import CreateBridge, LoadAnchor
+from potnet.actions import CreateBridge
 from potnet.errors import HostError
+from potnet.filter_actions import LoadAnchor
 from potnet.findings import Condition, Verdict
 from potnet.host_state import HostState, Query
 from potnet.model import Ipv6

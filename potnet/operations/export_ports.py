@@ -10,7 +10,7 @@ from potnet.actions import Plan
 from potnet.apply import apply
 from potnet.errors import PotnetError
 from potnet.host_state import HostState, Query
-from potnet.model import Export, Pot, Run
+from potnet.model import Pot, Run
 from potnet.operations.bridging import vnet
 from potnet.operations.change_exports import Change, means
 from potnet.operations.change_exports import changed as changed_exports
@@ -23,6 +23,7 @@ from potnet.planning.exports import check_exports, plan_exports
 from potnet.planning.ownership import running
 from potnet.planning.start import ignored_exports
 from potnet.planning.vnet import check_external
+from potnet.ports import Export
 
 if TYPE_CHECKING:
     from potnet.app import App

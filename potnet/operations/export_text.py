@@ -11,8 +11,8 @@ from typing import Any
 from netaddr import IPAddress, IPNetwork, cidr_merge
 
 from potnet.errors import UsageError
-from potnet.model import Export, Transport, endpoint
 from potnet.operations.common import parse_address
+from potnet.ports import Export, Transport, endpoint
 
 _EXPORT = re.compile(
     r"(?:(?P<address>[^@]*)@)?(?:(?P<protocol>tcp|udp|tcp\+udp):)?"

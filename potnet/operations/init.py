@@ -7,20 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.actions import (
-    Action,
-    CheckRules,
-    FilterLocal,
-    LoadRules,
-    Plan,
-    PrepareFilter,
-    SetBootVariable,
-    Step,
-    SwitchFilter,
-)
+from potnet.actions import Action, Plan, SetBootVariable, Step
 from potnet.apply import apply
 from potnet.errors import PotnetError
 from potnet.file_actions import CopyFile, MoveFile, RemoveFile, WriteFile
+from potnet.filter_actions import CheckRules, FilterLocal, LoadRules, PrepareFilter, SwitchFilter
 from potnet.host_state import FileKind, HostState, PacketFilter, Query
 from potnet.operations.common import FORWARDING
 from potnet.operations.unfinished import begin, end

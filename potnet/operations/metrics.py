@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from potnet.host_state import HostState, Query
-from potnet.model import Bridge, Export, Pot, port_text
+from potnet.model import Bridge, Pot
 from potnet.operations.traffic import traffic
 from potnet.planning.ownership import running
+from potnet.ports import Export, port_text
 
 if TYPE_CHECKING:
     from potnet.app import App

@@ -7,17 +7,19 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from potnet.actions import EndConnections, LoadAnchor, Plan, Step
+from potnet.actions import Plan, Step
 from potnet.apply import apply, apply_all
 from potnet.errors import PotnetError, UsageError
+from potnet.filter_actions import EndConnections, LoadAnchor
 from potnet.host_state import Query
-from potnet.model import BridgeKind, End, Policy, Pot, Transport
+from potnet.model import BridgeKind, End, Policy, Pot
 from potnet.operations.bridging import vnet
 from potnet.operations.common import NETWORK_LOCK, external_interface, require_bridge
 from potnet.planning import packet_filter as pf
 from potnet.planning import policy as planning
 from potnet.planning.policy import FilterChange
 from potnet.planning.vnet import host_rules
+from potnet.ports import Transport
 from potnet.ruleset import NoRules, Place, PotFilter, Ruleset
 
 if TYPE_CHECKING:

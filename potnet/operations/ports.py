@@ -10,7 +10,8 @@ from netaddr import IPAddress
 
 from potnet.errors import PotnetError
 from potnet.host_state import HostState, Listener, Query
-from potnet.model import Export, Pot, endpoint, same_host
+from potnet.model import Pot
+from potnet.ports import Export, endpoint, same_host
 
 if TYPE_CHECKING:
     from potnet.app import App

@@ -9,10 +9,11 @@ from netaddr import IPAddress
 
 from potnet.errors import PotnetError
 from potnet.hostfwd import Add, BadRequestError, Entry, List, Remove, Request, added, listed, refused, removed
-from potnet.model import Export, Pot, Transport
+from potnet.model import Pot
 from potnet.operations.change_exports import Change
 from potnet.operations.common import require_pot
 from potnet.operations.export_ports import export_ports
+from potnet.ports import Export, Transport
 
 if TYPE_CHECKING:
     from potnet.app import App

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from potnet.host_state import ExportTraffic
-from potnet.model import Export, Pot, Transport
+from potnet.model import Pot
 from potnet.planning import packet_filter as pf
+from potnet.ports import Export, Transport
 from potnet.values import dataclass
 
 if TYPE_CHECKING:

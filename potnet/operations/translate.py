@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from potnet.errors import PotnetError, UsageError
 from potnet.installation.reading import lines, read
-from potnet.model import Export, NetworkType, Pot, Resolver, ResolverKind, Stack, valid_name
+from potnet.model import NetworkType, Pot, Resolver, ResolverKind, Stack, valid_name
 from potnet.operations.common import NAME_HINT, check_hostname
 from potnet.operations.export_text import parse_exports
+from potnet.ports import Export
 from potnet.values import dataclass
 
 if TYPE_CHECKING:

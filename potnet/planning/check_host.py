@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from potnet.actions import DestroyInterface, LoadAnchor, RemoveEntry, SetForwarding, Step
+from potnet.actions import DestroyInterface, SetForwarding, Step
+from potnet.filter_actions import LoadAnchor, RemoveEntry
 from potnet.findings import Finding, Kind
 from potnet.host_state import AnchorRules, FilterEntry, HostState, Interface
-from potnet.model import BRIDGE_GROUP, GROUP, Run, endpoint
+from potnet.model import BRIDGE_GROUP, GROUP, Run
 from potnet.planning import packet_filter as pf
 from potnet.planning import uplink, vnet
 from potnet.planning.drift import Drift, Facts, Unfinished, routed, rules_drift, shared_anchors
 from potnet.planning.ownership import complete, owned
 from potnet.planning.prepare import missing_calls
+from potnet.ports import endpoint
 from potnet.ruleset import NoRules, Ruleset
 
 _OF_BRIDGE = (pf.bridge_anchor, pf.nat6_anchor)

@@ -7,15 +7,17 @@ from dataclasses import field, replace
 
 from netaddr import IPNetwork
 
-from potnet.actions import LoadAnchor, Step
+from potnet.actions import Step
 from potnet.config import Config
+from potnet.filter_actions import LoadAnchor
 from potnet.findings import Finding, Kind
 from potnet.host_state import AnchorRules, HostState, Listener
-from potnet.model import Bridge, End, Export, Lease, Policy, Pot, Run
+from potnet.model import Bridge, End, Lease, Policy, Pot, Run
 from potnet.planning import packet_filter as pf
 from potnet.planning import policy
 from potnet.planning.ownership import complete
 from potnet.planning.vnet import WantedRules, bridge_rules, host_rules, networks6_of
+from potnet.ports import Export
 from potnet.ruleset import BridgeIsolation, NoRules, Ruleset
 from potnet.values import dataclass
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 from netaddr import IPNetwork
 
-from potnet.actions import KillStates, LoadAnchor, Plan, Step
+from potnet.actions import Plan, Step
 from potnet.config import Config
 from potnet.errors import HostError
+from potnet.filter_actions import KillStates, LoadAnchor
 from potnet.host_state import HostState
-from potnet.model import Export, Pot
+from potnet.model import Pot
 from potnet.planning.packet_filter import INIT_HINT, offered_in
+from potnet.ports import Export
 from potnet.ruleset import NoRules, Redirection, Ruleset
 
 _FAMILIES = {4: "IPv4", 6: "IPv6"}

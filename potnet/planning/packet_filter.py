@@ -12,7 +12,8 @@ from netaddr import IPNetwork
 from potnet.config import Config
 from potnet.errors import HostError
 from potnet.host_state import PacketFilter
-from potnet.model import Bridge, BridgeKind, Export, Pot
+from potnet.model import Bridge, BridgeKind, Pot
+from potnet.ports import Export
 from potnet.ruleset import (
     BridgeIsolation,
     ConnectionLimits,

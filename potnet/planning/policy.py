@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from netaddr import IPNetwork
 
-from potnet.actions import LoadAnchor, Step
+from potnet.actions import Step
+from potnet.filter_actions import LoadAnchor
 from potnet.model import Bridge, BridgeKind, End, Policy, Pot
 from potnet.ruleset import NoRules, Pipes, Place, PotFilter, Ruleset, Verdict
 from potnet.values import dataclass

@@ -12,9 +12,6 @@ from potnet.actions import (
     AddDefaultRoute,
     CreateEpair,
     DestroyInterface,
-    LiftRate,
-    LimitRate,
-    LoadAnchor,
     MoveToJail,
     Plan,
     SetAddress,
@@ -25,6 +22,7 @@ from potnet.actions import (
 )
 from potnet.config import Config
 from potnet.errors import HostError
+from potnet.filter_actions import LiftRate, LimitRate, LoadAnchor
 from potnet.host_state import FileKind, HostState, Interface
 from potnet.model import GROUP, Attachment, Bridge, Lent, NetworkType, Pot, Stack
 from potnet.planning import packet_filter as pf

@@ -9,18 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from potnet.actions import (
-    DestroyInterface,
-    KillStates,
-    LiftRate,
-    LoadAnchor,
-    Plan,
-    RemoveAddress,
-    Step,
-    StopJail,
-)
+from potnet.actions import DestroyInterface, Plan, RemoveAddress, Step, StopJail
 from potnet.config import Config
 from potnet.file_actions import Unmount
+from potnet.filter_actions import KillStates, LiftRate, LoadAnchor
 from potnet.host_state import HostState
 from potnet.model import Bridge, Run
 from potnet.planning import packet_filter as pf

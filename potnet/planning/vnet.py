@@ -11,7 +11,6 @@ from potnet.actions import (
     CreateBridge,
     DestroyInterface,
     KeepRouter,
-    LoadAnchor,
     Plan,
     RemoveAddress,
     SetAddress,
@@ -20,6 +19,7 @@ from potnet.actions import (
 )
 from potnet.config import Config
 from potnet.errors import HostError
+from potnet.filter_actions import LoadAnchor
 from potnet.host_state import HostState, Interface
 from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
-from potnet.model import Export, Transport, endpoint, same_host
+from potnet.ports import Export, Transport, endpoint, same_host
 from potnet.store.database import Database, Row
 from potnet.store.records import address_or_none, text_or_none
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from potnet.errors import PotnetError
-from potnet.model import End, Policy, Transport
+from potnet.model import End, Policy
+from potnet.ports import Transport
 from potnet.store.database import Database, Row
 
 _POLICIES = (

@@ -13,7 +13,6 @@ from potnet.model import (
     Alias,
     Attachment,
     End,
-    Export,
     HookKind,
     Lease,
     NetworkType,
@@ -22,6 +21,7 @@ from potnet.model import (
     ResolverKind,
     Stack,
 )
+from potnet.ports import Export
 from potnet.store import ranges
 from potnet.store.database import Row
 from potnet.store.exports import Exports, export_of

@@ -9,18 +9,8 @@ from typing import Any
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.model import (
-    Alias,
-    Attachment,
-    Export,
-    HookKind,
-    NetworkType,
-    Pot,
-    Resolver,
-    ResolverKind,
-    Stack,
-    Transport,
-)
+from potnet.model import Alias, Attachment, HookKind, NetworkType, Pot, Resolver, ResolverKind, Stack
+from potnet.ports import Export, Transport
 
 
 def pot_to_json(pot: Pot) -> str:

@@ -114,5 +114,3 @@ def _memory(env: dict[str, str], *words: str) -> float:
         raise SystemExit(f"potnet {' '.join(words)}: status {status}")
     unit = 1 if sys.platform == "darwin" else 1024
     return usage.ru_maxrss * unit / 1e6
-
-

@@ -189,5 +189,5 @@ def test_escaping_for_xml_can_be_undone(text: str) -> None:
 @given(st.text())
 def test_escaping_for_mermaid_can_be_undone(text: str) -> None:
     escaped = mermaid_text(text)
-    assert not set(escaped) & set("\"<>`[]{}\n\\")
+    assert not set(escaped) & set('"<>`[]{}\n\\')
     assert re.sub(r"#(\d+);", lambda m: chr(int(m[1])), escaped) == text

@@ -12,7 +12,8 @@ import pytest
 from netaddr import IPAddress, IPNetwork
 
 from potnet.findings import Finding, Kind
-from potnet.model import Bridge, BridgeKind, Export, Transport
+from potnet.model import Bridge, BridgeKind
+from potnet.ports import Export, Transport
 
 NETWORK: dict[str, Any] = {
     "network": "10.192.0.0/10",

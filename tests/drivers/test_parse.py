@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
-from potnet.drivers.freebsd import parse
+from potnet.drivers.freebsd import parse, parse_pf
 from potnet.errors import PotnetError
 from potnet.host_state import ExportTraffic, FileKind, Traffic
-from potnet.model import Transport
+from potnet.ports import Transport
 from potnet.ruleset import Redirection
 
 RECORDS = Path(__file__).parent.parent / "data" / "freebsd"
@@ -62,8 +62,8 @@ def test_jails_with_blanks_in_their_path() -> None:
 
 def test_anchors_of_the_main_ruleset() -> None:
     texts = list(recorded("pfctl", "-sn"))
-    assert parse.anchors(texts[-1])["rdr-anchor"] == {"pot-rdr/*"}
-    assert parse.anchors('anchor "pot-filter/*" all\n')["anchor"] == {"pot-filter/*"}
+    assert parse_pf.anchors(texts[-1])["rdr-anchor"] == {"pot-rdr/*"}
+    assert parse_pf.anchors('anchor "pot-filter/*" all\n')["anchor"] == {"pot-filter/*"}
 
 
 def test_routes_of_a_real_host() -> None:
@@ -82,7 +82,7 @@ def test_the_default_interface() -> None:
 
 def test_redirections_in_force() -> None:
     texts = list(recorded("pfctl", "-a", "pot-rdr/casserole", "-sn", "-P"))
-    found = parse.redirections(texts[0])
+    found = parse_pf.redirections(texts[0])
     assert [(r.interface, r.protocol, r.host, r.port, r.pot_port) for r in found] == [
         ("vtnet0", Transport.TCP, "(vtnet0)", 30080, 80),
         ("vtnet0", Transport.UDP, "(vtnet0)", 30053, 53),
@@ -91,13 +91,13 @@ def test_redirections_in_force() -> None:
 
 def test_counters_of_redirections() -> None:
     (text,) = recorded("pfctl", "-a", "pot-rdr/casserole", "-s", "nat", "-P", "-v")
-    assert parse.export_traffic(text) == (
+    assert parse_pf.export_traffic(text) == (
         ExportTraffic(Transport.TCP, 30080, None, 0, 0, 0),
         ExportTraffic(Transport.UDP, 30053, None, 0, 0, 0),
     )
     large = text.replace("Packets: 0       ", "Packets: 123456789012").replace("Bytes: 0 ", "Bytes: 7 ")
     large = large.replace("Creations: 0", "Creations: 42")
-    assert parse.export_traffic(large)[1] == ExportTraffic(Transport.UDP, 30053, None, 42, 123456789012, 7)
+    assert parse_pf.export_traffic(large)[1] == ExportTraffic(Transport.UDP, 30053, None, 42, 123456789012, 7)
 
 
 def test_counters_of_interfaces() -> None:
@@ -121,7 +121,7 @@ def states() -> str:
 
 
 def test_the_states_of_a_redirection_are_both_halves_of_its_connections() -> None:
-    keys = parse.redirected_states(
+    keys = parse_pf.redirected_states(
         states(), [Redirection(Transport.TCP, 30080, IPAddress("10.192.0.10"), 80)]
     )
     # One state is the host's own ping, all others came by the export.
@@ -144,7 +144,7 @@ def text_count(text: str, protocol: str) -> int:
     ],
 )
 def test_the_states_of_another_redirection_are_left_alone(other: Redirection) -> None:
-    assert parse.redirected_states(states(), [other]) == ()
+    assert parse_pf.redirected_states(states(), [other]) == ()
 
 
 def test_of_two_exports_of_one_port_only_the_removed_one_loses_its_connections() -> None:
@@ -160,7 +160,7 @@ def test_of_two_exports_of_one_port_only_the_removed_one_loses_its_connections()
         )
     )
     gone = [Redirection(Transport.TCP, 30081, IPAddress("10.192.0.10"), 80)]
-    assert sorted(parse.redirected_states(text, gone)) == ["03/aa", "04/aa", "05/aa", "06/aa"]
+    assert sorted(parse_pf.redirected_states(text, gone)) == ["03/aa", "04/aa", "05/aa", "06/aa"]
 
 
 def test_listening_sockets() -> None:
@@ -201,11 +201,11 @@ def test_the_digest_of_a_release() -> None:
 READERS: list[Callable[[str], object]] = [
     parse.interfaces,
     parse.jails,
-    parse.anchors,
-    parse.redirections,
-    parse.export_traffic,
+    parse_pf.anchors,
+    parse_pf.redirections,
+    parse_pf.export_traffic,
     parse.traffic,
-    lambda text: parse.redirected_states(text, [Redirection(Transport.TCP, 1, IPAddress("10.0.0.1"), 1)]),
+    lambda text: parse_pf.redirected_states(text, [Redirection(Transport.TCP, 1, IPAddress("10.0.0.1"), 1)]),
     parse.listeners,
     parse.routes,
     parse.default_interface,

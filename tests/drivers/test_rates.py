@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from potnet.drivers.freebsd.parse import pipes
+from potnet.drivers.freebsd.parse_pf import pipes
 from potnet.drivers.linux.rates import in_force
 from potnet.drivers.reading import UnreadableError
 from potnet.ruleset import Pipes

@@ -18,6 +18,7 @@ from sandbox import NASTY, Sandbox
 
 from potnet import app
 from potnet.drivers.freebsd import parse as freebsd
+from potnet.drivers.freebsd import parse_pf as freebsd_pf
 from potnet.drivers.linux import names
 from potnet.drivers.linux import parse as linux
 from potnet.errors import PotnetError
@@ -234,15 +235,15 @@ READERS: dict[str, tuple[tuple[Callable[[str], object], tuple[str, ...]], ...]] 
     "freebsd": (
         (freebsd.interfaces, ("ifconfig",)),
         (freebsd.jails, ("jls",)),
-        (freebsd.anchors, ("pfctl",)),
-        (freebsd.redirections, ("pfctl",)),
+        (freebsd_pf.anchors, ("pfctl",)),
+        (freebsd_pf.redirections, ("pfctl",)),
         (freebsd.listeners, ("sockstat",)),
         (freebsd.routes, ("netstat",)),
         (freebsd.default_interface, ("route",)),
         (freebsd.gateway, ("route",)),
         (freebsd.traffic, ("netstat",)),
-        (freebsd.export_traffic, ("pfctl",)),
-        (freebsd.loaded_rules, ("pfctl",)),
+        (freebsd_pf.export_traffic, ("pfctl",)),
+        (freebsd_pf.loaded_rules, ("pfctl",)),
         (freebsd.file_kinds, ("stat",)),
         (freebsd.mount_points, ("mount",)),
     ),

@@ -251,9 +251,7 @@ def test_etc_and_run_are_the_users_own(cook: User) -> None:
         ({"bridge": "br0"}, "slirp4netns joins no bridge"),
     ],
 )
-def test_what_the_driver_does_not_have_is_refused(
-    cook: User, options: dict[str, object], words: str
-) -> None:
+def test_what_the_driver_does_not_have_is_refused(cook: User, options: dict[str, object], words: str) -> None:
     cook.configure(uplink="slirp4netns", **options)
     refused = cook.try_potnet("rootless", "start")
     assert (refused.code, words in refused.err) == (1, True), refused.err

@@ -12,7 +12,6 @@ from world import FAILURE, Faulty, World, both_hosts
 
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.executors.base import Command, CommandResult
-from potnet.model import Export, Transport
 from potnet.operations.bridges import create_private_bridge
 from potnet.operations.change_exports import Change
 from potnet.operations.check import check
@@ -24,6 +23,7 @@ from potnet.operations.repair import repair
 from potnet.operations.show import show_pot
 from potnet.operations.start import start
 from potnet.operations.stop import stop
+from potnet.ports import Export, Transport
 
 SECOND = "192.0.2.77"
 

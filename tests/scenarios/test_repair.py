@@ -94,10 +94,12 @@ MENDED = {
         ["member-missing casserole stove epair0a"],
     ),
     "a member made private": (
-        ("ifconfig bridge0 private epair0a",), ["member-differs casserole stove epair0a"],
+        ("ifconfig bridge0 private epair0a",),
+        ["member-differs casserole stove epair0a"],
     ),
     "another MAC address": (
-        ("ifconfig -j stew epair1b ether 02:11:22:33:44:55",), ["mac-differs stew public epair1b"],
+        ("ifconfig -j stew epair1b ether 02:11:22:33:44:55",),
+        ["mac-differs stew public epair1b"],
     ),
     "an uplink taken off": (("ifconfig bridge2 deletem em0",), ["member-missing public6 em0"]),
     "NAT flushed": (("pfctl -a pot-nat -F nat",), ["rules-missing"]),
@@ -141,10 +143,12 @@ MENDED = {
         ],
     ),
     "a hosts file of another text": (
-        ("cp /opt/potnet/jails/spoon/m/etc/hosts /opt/potnet/jails/stew/m/etc/hosts",), ["file-differs stew"],
+        ("cp /opt/potnet/jails/spoon/m/etc/hosts /opt/potnet/jails/stew/m/etc/hosts",),
+        ["file-differs stew"],
     ),
     "a resolver of the pot's own": (
-        ("cp /etc/pf.conf /opt/potnet/jails/lid/m/etc/resolv.conf",), ["file-differs lid"],
+        ("cp /etc/pf.conf /opt/potnet/jails/lid/m/etc/resolv.conf",),
+        ["file-differs lid"],
     ),
     "an alias taken": (("ifconfig em0 inet 192.168.178.200 -alias",), ["address-missing lid em0"]),
     "an alias of IPv6 taken": (("ifconfig em0 inet6 2001:db8:7::200 -alias",), ["address-missing lid em0"]),

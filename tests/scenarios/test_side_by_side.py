@@ -17,9 +17,7 @@ from world import World
 @pytest.mark.parametrize(
     ("processes", "runs"), [(4, 12), pytest.param(16, 250, marks=pytest.mark.slow)], ids=["few", "many"]
 )
-def test_commands_side_by_side(
-    bench: Bench, processes: int, runs: int, figure: Callable[..., None]
-) -> None:
+def test_commands_side_by_side(bench: Bench, processes: int, runs: int, figure: Callable[..., None]) -> None:
     bench.place.mkdir()
     World(bench.place)
     answers = side_by_side.many(World, bench.place, processes, runs)

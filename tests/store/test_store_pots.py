@@ -16,7 +16,6 @@ from potnet.model import (
     Attachment,
     Bridge,
     BridgeKind,
-    Export,
     HookKind,
     NetworkType,
     Pot,
@@ -24,8 +23,8 @@ from potnet.model import (
     ResolverKind,
     Run,
     Stack,
-    Transport,
 )
+from potnet.ports import Export, Transport
 from potnet.store.records import pot_from_json, pot_to_json
 from potnet.store.store import Store
 

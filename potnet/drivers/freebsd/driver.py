@@ -9,10 +9,6 @@ from itertools import groupby
 from potnet.actions import (
     Action,
     DestroyInterface,
-    KillStates,
-    LiftRate,
-    LimitRate,
-    LoadAnchor,
     RemoveAddress,
     RemoveDefaultRoute,
     RestoreInterface,
@@ -26,10 +22,12 @@ from potnet.drivers import posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.conditions import conditions
 from potnet.drivers.freebsd.observe import NO_FILTER, Observer
-from potnet.drivers.freebsd.parse import redirected_states
-from potnet.drivers.freebsd.render import Render, Renderer
+from potnet.drivers.freebsd.parse_pf import redirected_states
+from potnet.drivers.freebsd.render import Renderer
+from potnet.drivers.freebsd.rules import Render, rules_text
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
 from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree, ReplaceFile, RestoreFile, Unmount
+from potnet.filter_actions import KillStates, LiftRate, LimitRate, LoadAnchor
 from potnet.findings import Condition
 from potnet.host_state import ActiveRedirection, AnchorRules, ExportTraffic, HostState, Query, Traits, Usage
 from potnet.ruleset import NoRules, Redirections, Ruleset
@@ -54,6 +52,7 @@ class FreeBSD:
     def __init__(self, executor: Executor, template: Render) -> None:
         self._executor = executor
         self._observer = Observer(executor)
+        self._template = template
         self._renderer = Renderer(template)
 
     def observe(self, query: Query) -> HostState:
@@ -65,7 +64,7 @@ class FreeBSD:
 
     def _rules(self, anchor: str, wanted: Ruleset) -> AnchorRules:
         """pf itself brings the rules of the templates, which may be anybody's, into the form it lists."""
-        normal = self._observer.normal_form(anchor, self._renderer.rules(wanted))
+        normal = self._observer.normal_form(anchor, rules_text(self._template, wanted))
         rules = self._observer.listed(anchor, normal)
         # Without rules nothing looks into tables.
         tables = [(name, self._observer.table(anchor, name)) for name, _ in normal.tables if rules]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from potnet.model import BRIDGE_GROUP, Transport, port_text
+from potnet.model import BRIDGE_GROUP
+from potnet.ports import Transport, port_text
 from potnet.ruleset import ConnectionLimits, Outlet, Redirection, Redirections
 from potnet.values import dataclass
 

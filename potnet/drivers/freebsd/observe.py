@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from netaddr import IPAddress
 
 from potnet.drivers.base import CommandError
-from potnet.drivers.freebsd import parse
-from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER, pipe_numbers
+from potnet.drivers.freebsd import parse, parse_pf
+from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER
+from potnet.drivers.freebsd.rules import pipe_numbers
 from potnet.drivers.posix import digesting
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
@@ -93,23 +94,23 @@ class Observer:
 
     def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
         """The redirect rules in force in an anchor; none when it is empty or absent."""
-        return parse.redirections(self._run("pfctl", "-a", anchor, "-sn", "-P").out)
+        return parse_pf.redirections(self._run("pfctl", "-a", anchor, "-sn", "-P").out)
 
-    def normal_form(self, anchor: str, rules: str) -> parse.Listing:
+    def normal_form(self, anchor: str, rules: str) -> parse_pf.Listing:
         """What pfctl(8) would list of an anchor with these rules in it; nothing is loaded (-n)."""
         argv = ("pfctl", "-a", anchor, "-n", "-v", "-P", "-f", "-")
         result = self._run(*argv, stdin=rules)
         if result.code != 0:
             command = Command(argv, rules, changes_host=False)
             raise CommandError(command, result, "look at paths.templates in the configuration")
-        return parse.loaded_rules(result.out)
+        return parse_pf.loaded_rules(result.out)
 
     def table(self, anchor: str, name: str) -> frozenset[str]:
         """The addresses in a table of an anchor; none when it is not there, which ends pfctl(8) with -1."""
         result = self._run("pfctl", "-a", anchor, "-t", name, "-T", "show", absent="does not exist")
-        return parse.table_entries(result.out) if result.code == 0 else frozenset()
+        return parse_pf.table_entries(result.out) if result.code == 0 else frozenset()
 
-    def listed(self, anchor: str, kinds: parse.Listing) -> tuple[str, ...]:
+    def listed(self, anchor: str, kinds: parse_pf.Listing) -> tuple[str, ...]:
         """The rules in an anchor, those of the kinds that it should have any of; none if pf is not there."""
         words = (("nat",) if kinds.translation else ()) + (("rules",) if kinds.filters else ())
         shown = [self._run("pfctl", "-a", anchor, "-s", word, "-P") for word in words]
@@ -117,7 +118,7 @@ class Observer:
 
     def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
         """The counters of the redirect rules in force in an anchor; none when it is empty or absent."""
-        return parse.export_traffic(self._run("pfctl", "-a", anchor, "-s", "nat", "-P", "-v").out)
+        return parse_pf.export_traffic(self._run("pfctl", "-a", anchor, "-s", "nat", "-P", "-v").out)
 
     def sysctl(self, name: str) -> str | None:
         """The value of a variable of the kernel; None when this kernel does not have it."""
@@ -125,7 +126,7 @@ class Observer:
         return found.strip() if found is not None else None
 
     def states(self) -> str:
-        """The state table, as text for `parse.redirected_states`."""
+        """The state table, as text for `parse_pf.redirected_states`."""
         argv = ("pfctl", "-s", "states", "-vv")
         result = self._run(*argv)
         if result.code != 0 and NO_FILTER not in result.err:
@@ -213,7 +214,7 @@ class Observer:
     def _limited(self, wanted: tuple[Pipes, ...]) -> frozenset[Pipes]:
         if not wanted:
             return frozenset()
-        shown = parse.pipes(self._optional("dnctl", "pipe", "show") or "")
+        shown = parse_pf.pipes(self._optional("dnctl", "pipe", "show") or "")
         return frozenset(pipes for pipes in wanted if _as_wanted(pipes, shown))
 
     def _below(self, parent: str) -> tuple[str, ...]:
@@ -236,7 +237,7 @@ class Observer:
         if status.code != 0 and NO_FILTER in status.err:
             # The module is not loaded: there is no filter at all.
             return PacketFilter()
-        calls = parse.anchors(self._out("pfctl", "-sn") + self._out("pfctl", "-sr"))
+        calls = parse_pf.anchors(self._out("pfctl", "-sn") + self._out("pfctl", "-sr"))
         return PacketFilter(
             enabled=status.out.startswith("Status: Enabled"),
             nat_anchors=calls["nat-anchor"],

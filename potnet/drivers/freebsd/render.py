@@ -6,11 +6,8 @@ vlan(4), jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), find(1), mv(1).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import singledispatchmethod
 from pathlib import Path
-
-from netaddr import IPNetwork
 
 from potnet.actions import (
     AcceptAdvertisements,
@@ -19,22 +16,14 @@ from potnet.actions import (
     AddDefaultRoute,
     AddMember,
     BringUp,
-    CheckRules,
     CreateBridge,
     CreateEpair,
     CreateVlan,
     DestroyInterface,
-    EndConnections,
-    FilterLocal,
     Jail,
     KeepRouter,
-    LiftRate,
-    LimitRate,
-    LoadAnchor,
-    LoadRules,
     MoveToJail,
     PassInterface,
-    PrepareFilter,
     RemoveAddress,
     RemoveDefaultRoute,
     RemoveMember,
@@ -49,30 +38,24 @@ from potnet.actions import (
     SolicitRouter,
     StartJail,
     StopJail,
-    SwitchFilter,
     TakeBack,
 )
 from potnet.drivers import posix
-from potnet.drivers.freebsd.exports import limit_rules, redirection_rules
-from potnet.errors import HostError
+from potnet.drivers.freebsd.rules import Render, network_text, pipe_numbers, rules_text
 from potnet.executors.base import Command, Limit
 from potnet.file_actions import Fetch, RemoveDirectory, RemoveTree, Unmount, Unpack, UnpackLocal, VerifyDigest
-from potnet.model import BRIDGE_GROUP, GROUP, Lent
-from potnet.ruleset import (
-    BridgeIsolation,
-    ConnectionLimits,
-    ExternalIsolation,
-    NoRules,
-    Outlet,
-    Pipes,
-    PotFilter,
-    Redirections,
-    Ruleset,
-    SourceNat,
+from potnet.filter_actions import (
+    CheckRules,
+    EndConnections,
+    FilterLocal,
+    LiftRate,
+    LimitRate,
+    LoadAnchor,
+    LoadRules,
+    PrepareFilter,
+    SwitchFilter,
 )
-
-#: Fills in a template by name with these values.
-Render = Callable[[str, dict[str, object]], str]
+from potnet.model import BRIDGE_GROUP, GROUP, Lent
 
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
 #: With it a host that forwards is still a customer edge router (RFC 6204, W-3), which learns its own router.
@@ -222,11 +205,15 @@ class Renderer:
 
     @_commands.register(LoadAnchor)
     def _(self, action: LoadAnchor) -> tuple[Command, ...]:
-        return (Command(("pfctl", "-a", action.anchor, "-f", "-"), stdin=self.rules(action.rules)),)
+        return (
+            Command(
+                ("pfctl", "-a", action.anchor, "-f", "-"), stdin=rules_text(self._template, action.rules)
+            ),
+        )
 
     @_commands.register(EndConnections)
     def _(self, action: EndConnections) -> tuple[Command, ...]:
-        return _one("pfctl", "-k", _shown(action.source), "-k", _shown(action.destination))
+        return _one("pfctl", "-k", network_text(action.source), "-k", network_text(action.destination))
 
     @_commands.register(LimitRate)
     def _(self, action: LimitRate) -> tuple[Command, ...]:
@@ -331,35 +318,6 @@ class Renderer:
             },
         )
 
-    def rules(self, rules: Ruleset) -> str:
-        """The pf.conf(5) text of a ruleset."""
-        match rules:
-            case NoRules():
-                return ""
-            case SourceNat(network, outlets, inside):
-                values = {"network": network, "outlets": _outlets(outlets), "inside": inside}
-                return self._template("pf-nat.conf.j2", values)
-            case ExternalIsolation(network, outlets):
-                return self._template("pf-ext.conf.j2", {"network": network, "outlets": _outlets(outlets)})
-            case PotFilter():
-                return self._template("pf-pot.conf.j2", _pot_filter(rules))
-            case BridgeIsolation(bridge, own, others, hidden, outlets, permits):
-                return self._template(
-                    "pf-bridge.conf.j2",
-                    {
-                        "bridge": bridge,
-                        "others": _others(own, others),
-                        "hidden": hidden,
-                        "outlets": _outlets(outlets),
-                        "permits": permits,
-                    },
-                )
-            case Redirections(bridge):
-                values = {"bridge": bridge, "items": redirection_rules(rules)}
-                return self._template("pf-rdr.conf.j2", values)
-            case ConnectionLimits():
-                return self._template("pf-limits.conf.j2", {"items": limit_rules(rules)})
-
 
 def _mtu(mtu: int | None) -> tuple[str, ...]:
     return ("mtu", str(mtu)) if mtu is not None else ()
@@ -376,87 +334,3 @@ def _restored(lent: Lent, called: str) -> tuple[Command, ...]:
 
 def _one(*argv: str) -> tuple[Command, ...]:
     return (Command(argv),)
-
-
-def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[str]:
-    """The entries of a table of all pots but those of these networks, family by family."""
-    entries: list[str] = []
-    for mine in own:
-        theirs = [str(each) for each in others if each.version == mine.version and each != mine]
-        entries += [*theirs, *([f"!{mine}"] if theirs else [])]
-    return entries
-
-
-#: Without these no neighbour is found by IPv6 (RFC 4861).
-_NEIGHBOURS6 = ("fe80::/10", "ff02::/16")
-
-
-#: dummynet(4) numbers pipes up to 65535; the low ones are left to the administrator.
-_FIRST_PIPE, _LAST_PIPE = 10000, 65535
-
-
-def pipe_numbers(pipes: Pipes) -> tuple[int, int]:
-    """The pipes for what a pot receives and for what it sends. Raises HostError when there are none."""
-    first = _FIRST_PIPE + 2 * pipes.unit
-    if first + 1 > _LAST_PIPE:
-        raise HostError(
-            f"epair{pipes.unit} has too high a number for bandwidth: dummynet has {_LAST_PIPE} pipes",
-            hint="destroy pots that are not needed, and create this one anew",
-        )
-    return first, first + 1
-
-
-def _pot_filter(rules: PotFilter) -> dict[str, object]:
-    """The values of the template: a rule for each pair of places of one family."""
-    pairs = (
-        (verdict, source, place)
-        for verdict in rules.verdicts
-        for place in verdict.places
-        for source in rules.sources
-        if source.network.version == place.network.version
-    )
-    found = [
-        {
-            "allow": verdict.allow,
-            "bridge": source.bridge,
-            "behind": place.bridge,
-            "family": _family(source.network),
-            "protocol": verdict.protocol,
-            "source": source.network.ip,
-            "destination": _shown(place.network),
-            "ports": _ports(verdict.ports),
-        }
-        for verdict, source, place in pairs
-    ]
-    own = [{"bridge": s.bridge, "family": _family(s.network), "address": s.network.ip} for s in rules.sources]
-    neighbours = _NEIGHBOURS6 if any(s.network.version == 6 for s in rules.sources) else ()
-    return {
-        "rules": found,
-        "sources": own,
-        "inside": [*rules.inside, *(neighbours if rules.inside else ())],
-        "pipes": pipe_numbers(rules.pipes) if rules.pipes is not None else (),
-    }
-
-
-def _family(network: IPNetwork) -> str:
-    return "inet" if network.version == 4 else "inet6"
-
-
-def _shown(network: IPNetwork) -> str:
-    return str(network.ip if network.size == 1 else network)
-
-
-def _ports(ports: tuple[int, int] | None) -> str:
-    return ":".join(map(str, dict.fromkeys(ports))) if ports else ""
-
-
-def _outlets(outlets: tuple[Outlet, ...]) -> list[dict[str, object]]:
-    """Outlets for the templates."""
-    return [
-        {
-            "interface": o.interface,
-            "address": o.address,
-            "destinations": o.destinations,
-        }
-        for o in outlets
-    ]

@@ -6,21 +6,18 @@ from potnet.actions import (
     Action,
     CreateBridge,
     DestroyInterface,
-    EndConnections,
-    KillStates,
-    LiftRate,
-    LoadAnchor,
     RemoveAddress,
-    RemoveEntry,
     RestoreInterface,
     RunInJail,
     StopJail,
     TakeBack,
 )
 from potnet.drivers.linux import parse
-from potnet.drivers.linux.observe import ABSENT, TRAITS
+from potnet.drivers.linux.observe import TRAITS
+from potnet.drivers.linux.reader import ABSENT
 from potnet.executors.base import NOT_FOUND, CommandResult
 from potnet.file_actions import RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile
+from potnet.filter_actions import EndConnections, KillStates, LiftRate, LoadAnchor, RemoveEntry
 from potnet.ruleset import NoRules
 
 #: What tc(8) says of a queue that is not there; the last is of `ip -batch` and its like.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from potnet.model import GROUP, port_text
+from potnet.model import GROUP
+from potnet.ports import port_text
 from potnet.ruleset import Redirection
 from potnet.values import dataclass
 

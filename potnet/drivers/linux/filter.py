@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from netaddr import IPNetwork
 
-from potnet.actions import LoadAnchor
 from potnet.drivers.linux.exports import elements, guards, guards_removed
 from potnet.drivers.linux.names import BRIDGE_LINK_GROUP
 from potnet.drivers.linux.render import Render
 from potnet.executors.base import Command
+from potnet.filter_actions import LoadAnchor
 from potnet.model import GROUP
 from potnet.ruleset import (
     BridgeIsolation,

@@ -29,7 +29,8 @@ from potnet.host_state import (
     Route,
     Traffic,
 )
-from potnet.model import BRIDGE_GROUP, GROUP, Transport
+from potnet.model import BRIDGE_GROUP, GROUP
+from potnet.ports import Transport
 
 _GROUPS = {
     str(LINK_GROUP): frozenset({GROUP}),

@@ -8,27 +8,20 @@ from dataclasses import replace
 from itertools import groupby
 from typing import NoReturn
 
-from potnet.actions import (
-    Action,
-    CreateBridge,
-    DestroyInterface,
-    KillStates,
-    LoadAnchor,
-    RemoveAddress,
-    StartJail,
-    StopJail,
-)
+from potnet.actions import Action, CreateBridge, DestroyInterface, RemoveAddress, StartJail, StopJail
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import filter as nft
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.answers import hint, succeeded
 from potnet.drivers.linux.names import uplink
-from potnet.drivers.linux.observe import ABSENT, Observer
+from potnet.drivers.linux.observe import Observer
+from potnet.drivers.linux.reader import ABSENT
 from potnet.drivers.linux.render import Ip, Renderer, batch, in_each, links_removed, written
 from potnet.drivers.linux.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.file_actions import RemoveFile, WriteFile
+from potnet.filter_actions import KillStates, LoadAnchor
 from potnet.ruleset import NoRules, Redirection
 
 #: Waits until pots have no processes, for three seconds at most.

@@ -9,16 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from potnet.actions import (
-    Action,
-    AddMember,
-    CreateBridge,
-    CreateEpair,
-    CreateVlan,
-    LimitRate,
-    LoadAnchor,
-    StartJail,
-)
+from potnet.actions import Action, AddMember, CreateBridge, CreateEpair, CreateVlan, StartJail
 from potnet.drivers.linux.filter import Filter
 from potnet.drivers.linux.names import LONGEST_ALIAS, NAMESPACES, OWN_ETC, root_mark
 from potnet.drivers.linux.observe import BRIDGE_PORTS, Observer
@@ -26,6 +17,7 @@ from potnet.drivers.linux.rates import trial
 from potnet.drivers.linux.uplink import External, Uplink, arriving, external_link
 from potnet.errors import HostError
 from potnet.file_actions import MakeDirectory
+from potnet.filter_actions import LimitRate, LoadAnchor
 from potnet.ruleset import SourceNat
 
 #: Each tool and the Debian package that has it.

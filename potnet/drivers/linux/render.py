@@ -21,16 +21,11 @@ from potnet.actions import (
     CreateEpair,
     CreateVlan,
     DestroyInterface,
-    EndConnections,
     KeepRouter,
-    KillStates,
-    LiftRate,
-    LimitRate,
     MoveToJail,
     PassInterface,
     RemoveAddress,
     RemoveDefaultRoute,
-    RemoveEntry,
     RemoveMember,
     RestoreInterface,
     RunInJail,
@@ -58,6 +53,7 @@ from potnet.drivers.linux.names import (
 from potnet.drivers.linux.observe import FORWARDING
 from potnet.executors.base import Command, Limit
 from potnet.file_actions import RemoveDirectory, RemoveTree
+from potnet.filter_actions import EndConnections, KillStates, LiftRate, LimitRate, RemoveEntry
 from potnet.model import GROUP, Lent
 from potnet.values import dataclass
 

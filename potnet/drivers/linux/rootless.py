@@ -8,13 +8,14 @@ from typing import cast
 
 from netaddr import IPAddress
 
-from potnet.actions import Action, CreateBridge, CreateEpair, LoadAnchor
+from potnet.actions import Action, CreateBridge, CreateEpair
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.driver import Linux
 from potnet.drivers.linux.render import Render
 from potnet.errors import HostError
 from potnet.executors.base import Command, Executor, as_shell
+from potnet.filter_actions import LoadAnchor
 from potnet.host_state import ActiveRedirection, AnchorRules, HostState, Listener, Query
 from potnet.rootless.ports import ANY, Port, inside, mapped, parse_ports
 from potnet.ruleset import Redirections

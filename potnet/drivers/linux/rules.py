@@ -12,15 +12,16 @@ from collections.abc import Iterable, Sequence
 
 from netaddr import IPAddress
 
-from potnet.actions import LoadAnchor
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.exports import Element, guarded, redirected
 from potnet.drivers.linux.filter import POTS6, Filter, opened_bridge, route_localnet
 from potnet.drivers.linux.observe import Observer
 from potnet.executors.base import Command
+from potnet.filter_actions import LoadAnchor
 from potnet.host_state import AnchorRules, FilterEntry
-from potnet.model import GROUP, Transport
+from potnet.model import GROUP
+from potnet.ports import Transport
 from potnet.ruleset import NoRules, Redirection, Redirections, Ruleset, SourceNat
 
 #: Loads rules in a network namespace that ends with it, and lists them as the kernel has them there.

@@ -1,4 +1,4 @@
-"""What differs on the bridges that are to be up, and in the pots that run."""
+"""What differs in the pots that run."""
 
 from __future__ import annotations
 
@@ -10,182 +10,35 @@ from netaddr import IPAddress
 from potnet.actions import (
     AddAlias,
     AddDefaultRoute,
-    AddMember,
     BringUp,
-    CreateBridge,
     CreateEpair,
     DestroyInterface,
-    LiftRate,
-    LimitRate,
     MoveToJail,
     RemoveDefaultRoute,
     RemoveMember,
     SetAddress,
     SetMac,
-    SetMtu,
     SetPrivate,
     Step,
 )
 from potnet.config import Config
+from potnet.filter_actions import LiftRate, LimitRate
 from potnet.findings import Finding, Kind
 from potnet.host_state import FileKind, HostState, Interface, InterfaceAddress, JailNetwork
-from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot, Run
-from potnet.planning import start, vnet
+from potnet.model import Attachment, Bridge, Pot, Run
+from potnet.planning import start
+from potnet.planning.check_interface import (
+    address_finding,
+    down_finding,
+    mtu_drift,
+    others_of_family,
+    set_address,
+)
 from potnet.planning.check_passing import compare_passed
-from potnet.planning.check_uplink import compare_uplink
-from potnet.planning.drift import Drift, Facts, bridge_anchors, pot_anchors, rules_drift
+from potnet.planning.drift import Drift, Facts, pot_anchors, rules_drift
 from potnet.planning.jail import etc_of, jail_of
 from potnet.planning.members import isolated, join
 from potnet.planning.policy import pipes_of
-from potnet.planning.uplink import make, read_uplink
-
-
-def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Bridges that are to be up: they themselves, their addresses, what is on them that does not belong."""
-    for anchor, rules, bridge in bridge_anchors(facts):
-        yield from rules_drift(anchor, rules, state, bridge=bridge.name)
-    for bridge in facts.wanted:
-        found = state.interfaces.get(bridge.interface)
-        if found is None:
-            yield _missing_bridge(bridge, facts, state)
-        elif found.description != vnet.description(bridge):
-            remedy = "stop the pots on it and start them again: they get a bridge with another number"
-            yield Drift(_bridge_finding(bridge, "something else of that name", remedy, repairable=False))
-        elif _lacks_uplink(bridge, found, facts):
-            yield _missing_uplink(bridge, facts, state)
-        else:
-            yield from _bridge(bridge, found, facts, state)
-
-
-def _bridge_finding(bridge: Bridge, found: str, remedy: str, repairable: bool = True) -> Finding:
-    return Finding(
-        Kind.BRIDGE_MISSING, f"the bridge {bridge.interface}", found, remedy, bridge=bridge.name,
-        interface=bridge.interface, repairable=repairable,
-    )  # fmt: skip
-
-
-def _missing_bridge(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
-    finding = _bridge_finding(bridge, "none", "repair makes it, with its address and the running pots on it")
-    return Drift(finding, _make(bridge, facts, state))
-
-
-def _make(bridge: Bridge, facts: Facts, state: HostState) -> tuple[Step, ...]:
-    uplink = (facts.external,) if bridge.kind is BridgeKind.PUBLIC6 and facts.external else ()
-    mtu = bridge.mtu if not uplink else None
-    create = CreateBridge(bridge.interface, vnet.description(bridge), uplink, mtu)
-    here = ((run, a) for run in facts.active for a in run.pot.attachments if a.bridge == bridge.name)
-    # One that is not whole is made anew, and joins then.
-    whole = [(run, own) for run, own in here if _is_whole(run, own, state)]
-    return (
-        Step(create, None, f"the bridge {bridge.name}"),
-        *_vlan(bridge, state),
-        *(Step(_set(wanted, bridge.interface), None, "the pots' gateway") for wanted in _gateways(bridge)),
-        *(Step(join(run.pot, own, bridge, facts.config)) for run, own in whole),
-    )
-
-
-def _vlan(bridge: Bridge, state: HostState) -> tuple[Step, ...]:
-    """Joins a bridge that was made anew with its VLAN."""
-    if bridge.uplink is None:
-        return ()
-    vlan = read_uplink(bridge.uplink)
-    if vlan.interface in state.interfaces:
-        return (Step(AddMember(bridge.interface, vlan.interface)),)
-    return tuple(make(bridge, vlan)) if vlan.parent in state.interfaces else ()
-
-
-def _gateways(bridge: Bridge) -> list[InterfaceAddress]:
-    return [InterfaceAddress(subnet.gateway, subnet.network.prefixlen) for subnet in bridge.subnets]
-
-
-def _set(wanted: InterfaceAddress, name: str, jail: str | None = None, beside: bool = False) -> SetAddress:
-    return SetAddress(name, wanted.address, wanted.prefix, jail, beside)
-
-
-def _is_whole(run: Run, own: Attachment, state: HostState) -> bool:
-    """Whether both ends of an epair are where they belong; of a jail that was not looked into all is well."""
-    network = state.jail_networks.get(run.pot.name)
-    return own.host_end in state.interfaces and (network is None or own.jail_end in network.interfaces)
-
-
-def _lacks_uplink(bridge: Bridge, found: Interface, facts: Facts) -> bool:
-    return bridge.kind is BridgeKind.PUBLIC6 and facts.external not in found.members
-
-
-def _missing_uplink(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
-    """Without it the pots of the bridge reach nobody outside, so that making it anew interrupts nothing."""
-    finding = Finding(
-        Kind.MEMBER_MISSING, f"{facts.external} is on {bridge.interface}", "it is not",
-        "repair makes the bridge anew", bridge=bridge.name, interface=facts.external,
-        repairable=facts.external is not None,
-    )  # fmt: skip
-    if facts.external is None:
-        return Drift(finding)
-    destroy = Step(DestroyInterface(bridge.interface), None, "to be made anew")
-    return Drift(finding, (destroy, *_make(bridge, facts, state)))
-
-
-def _bridge(bridge: Bridge, found: Interface, facts: Facts, state: HostState) -> Iterator[Drift]:
-    for wanted in _gateways(bridge):
-        if wanted not in found.addresses:
-            action = _set(wanted, found.name, beside=bool(_others(wanted, found)))
-            step = Step(action, None, "the pots' gateway")
-            yield Drift(_address_finding(wanted, found, bridge=bridge.name), (step,))
-    if not found.up:
-        yield Drift(_down_finding(found, bridge=bridge.name), (Step(BringUp(found.name)),))
-    if bridge.mtu not in (None, found.mtu):
-        yield _mtu_drift(found, int(bridge.mtu or 0), bridge)
-    yield from compare_uplink(bridge, found, state)
-    uplink = {facts.external} if bridge.kind is BridgeKind.PUBLIC6 else set()
-    ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
-    for member in found.members:
-        known = member in ends or GROUP in _groups(member, state)
-        if not known and member not in uplink:
-            remedy = f"it stays: `ifconfig {found.name} deletem {member}` takes it off"
-            finding = Finding(
-                Kind.MEMBER_FOREIGN, "pots only", f"{member} is on {found.name}", remedy,
-                bridge=bridge.name, interface=member, repairable=False,
-            )  # fmt: skip
-            yield Drift(finding)
-
-
-def _groups(name: str, state: HostState) -> frozenset[str]:
-    found = state.interfaces.get(name)
-    return found.groups if found is not None else frozenset()
-
-
-def _others(wanted: InterfaceAddress, found: Interface) -> list[InterfaceAddress]:
-    """Other addresses of the same family, which setting this one must not replace."""
-    same = (a for a in found.addresses if a.address.version == wanted.address.version)
-    return [a for a in same if a.address != wanted.address and not a.address.is_link_local()]
-
-
-def _address_finding(
-    wanted: InterfaceAddress, found: Interface, pot: str | None = None, bridge: str | None = None
-) -> Finding:
-    family = wanted.address.version
-    there = [f"{a.address}/{a.prefix}" for a in found.addresses if a.address.version == family]
-    return Finding(
-        Kind.ADDRESS_MISSING, f"{wanted.address}/{wanted.prefix}", ", ".join(there) or "none",
-        "repair sets it", pot=pot, bridge=bridge, interface=found.name,
-    )  # fmt: skip
-
-
-def _down_finding(found: Interface, pot: str | None = None, bridge: str | None = None) -> Finding:
-    return Finding(
-        Kind.INTERFACE_DOWN, "up", "down", "repair brings it up", pot=pot, bridge=bridge, interface=found.name
-    )
-
-
-def _mtu_drift(
-    found: Interface, mtu: int, bridge: Bridge, pot: str | None = None, inside: bool = False
-) -> Drift:
-    finding = Finding(
-        Kind.MTU_DIFFERS, str(mtu), str(found.mtu), "repair sets it", pot=pot, bridge=bridge.name,
-        interface=found.name,
-    )  # fmt: skip
-    step = Step(SetMtu(found.name, mtu, pot if inside else None), None, "as all on the bridge")
-    return Drift(finding, (step,))
 
 
 def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
@@ -220,7 +73,7 @@ def _aliases(run: Run, state: HostState) -> Iterator[Drift]:
             yield Drift(finding)
         elif not found.has(address):
             step = Step(AddAlias(name, address), None, "the pot's alias")
-            yield Drift(_address_finding(alone, found, pot=run.pot.name), (step,))
+            yield Drift(address_finding(alone, found, pot=run.pot.name), (step,))
 
 
 def _attachment(
@@ -245,12 +98,12 @@ def _attachment(
     elif on is not None and on.hairpin is not None and (own.host_end in on.hairpin) != bool(bridge.subnets):
         yield _wrong_hairpin(run, own, bridge, facts.config)
     if not host.up:
-        yield Drift(_down_finding(host, run.pot.name, bridge.name), (Step(BringUp(host.name)),))
+        yield Drift(down_finding(host, run.pot.name, bridge.name), (Step(BringUp(host.name)),))
     with_bridge = state.traits.one_mtu and on is not None and host.mtu == on.mtu
     if bridge.mtu not in (None, host.mtu) and not with_bridge:
-        yield _mtu_drift(host, int(bridge.mtu or 0), bridge, run.pot.name)
+        yield mtu_drift(host, int(bridge.mtu or 0), bridge, run.pot.name)
     if bridge.mtu not in (None, inside.mtu):
-        yield _mtu_drift(inside, int(bridge.mtu or 0), bridge, run.pot.name, inside=True)
+        yield mtu_drift(inside, int(bridge.mtu or 0), bridge, run.pot.name, inside=True)
     yield from _inside(run, own, bridge, inside, network)
 
 
@@ -299,7 +152,7 @@ def _broken_epair(
         Step(join(pot, own, bridge, config)),
         Step(MoveToJail(own.jail_end, pot.name, pot.root)),
         *_learning(run, own),
-        *(Step(_set(wanted, own.jail_end, pot.name)) for wanted, _ in _addresses(pot, own, bridge)),
+        *(Step(set_address(wanted, own.jail_end, pot.name)) for wanted, _ in _addresses(pot, own, bridge)),
         *(step for _, gateway in _addresses(pot, own, bridge) for step in _route(run, gateway, network)),
     )
     return Drift(finding, steps)
@@ -336,7 +189,7 @@ def _inside(
 ) -> Iterator[Drift]:
     pot = run.pot.name
     if not inside.up:
-        yield Drift(_down_finding(inside, pot, bridge.name), (Step(BringUp(inside.name, pot)),))
+        yield Drift(down_finding(inside, pot, bridge.name), (Step(BringUp(inside.name, pot)),))
     if inside.mac != own.mac:
         finding = Finding(
             Kind.MAC_DIFFERS, own.mac, inside.mac or "none", "repair sets it", pot=pot, bridge=bridge.name,
@@ -346,12 +199,12 @@ def _inside(
     for wanted, gateway in _addresses(run.pot, own, bridge):
         there = network.gateways.get(wanted.address.version)
         if wanted not in inside.addresses:
-            beside = bool(_others(wanted, inside))
-            steps = [Step(_set(wanted, inside.name, pot, beside))]
+            beside = bool(others_of_family(wanted, inside))
+            steps = [Step(set_address(wanted, inside.name, pot, beside))]
             if not beside and gateway is not None and there == gateway:
                 # The route may go as the address is set, or have stayed behind and lead nowhere.
                 steps += _route(run, gateway, network)
-            yield Drift(_address_finding(wanted, inside, pot, bridge.name), tuple(steps))
+            yield Drift(address_finding(wanted, inside, pot, bridge.name), tuple(steps))
         if gateway is not None and there != gateway:
             finding = Finding(
                 Kind.ROUTE_DIFFERS if there else Kind.ROUTE_MISSING, f"default route by {gateway}",
@@ -380,7 +233,7 @@ def _loopback(run: Run, state: HostState) -> Iterator[Drift]:
     found = network.interfaces.get("lo0") if network is not None else None
     if found is not None and not (found.up and found.has(start.LOOPBACK)):
         step = Step(SetAddress("lo0", start.LOOPBACK, 8, run.pot.name), None, "loopback")
-        yield Drift(_address_finding(InterfaceAddress(start.LOOPBACK, 8), found, run.pot.name), (step,))
+        yield Drift(address_finding(InterfaceAddress(start.LOOPBACK, 8), found, run.pot.name), (step,))
 
 
 def _files(run: Run, facts: Facts, state: HostState) -> Iterator[Drift]:

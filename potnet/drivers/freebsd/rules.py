@@ -1,0 +1,140 @@
+"""Rulesets as pf.conf(5) text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netaddr import IPNetwork
+
+from potnet.drivers.freebsd.exports import limit_rules, redirection_rules
+from potnet.errors import HostError
+from potnet.ruleset import (
+    BridgeIsolation,
+    ConnectionLimits,
+    ExternalIsolation,
+    NoRules,
+    Outlet,
+    Pipes,
+    PotFilter,
+    Redirections,
+    Ruleset,
+    SourceNat,
+)
+
+#: Fills in a template by name with these values.
+Render = Callable[[str, dict[str, object]], str]
+
+
+def rules_text(template: Render, rules: Ruleset) -> str:
+    """The pf.conf(5) text of a ruleset; `template` fills in a template by name. Raises HostError."""
+    match rules:
+        case NoRules():
+            return ""
+        case SourceNat(network, outlets, inside):
+            values = {"network": network, "outlets": _outlets(outlets), "inside": inside}
+            return template("pf-nat.conf.j2", values)
+        case ExternalIsolation(network, outlets):
+            return template("pf-ext.conf.j2", {"network": network, "outlets": _outlets(outlets)})
+        case PotFilter():
+            return template("pf-pot.conf.j2", _pot_filter(rules))
+        case BridgeIsolation(bridge, own, others, hidden, outlets, permits):
+            return template(
+                "pf-bridge.conf.j2",
+                {
+                    "bridge": bridge,
+                    "others": _others(own, others),
+                    "hidden": hidden,
+                    "outlets": _outlets(outlets),
+                    "permits": permits,
+                },
+            )
+        case Redirections(bridge):
+            values = {"bridge": bridge, "items": redirection_rules(rules)}
+            return template("pf-rdr.conf.j2", values)
+        case ConnectionLimits():
+            return template("pf-limits.conf.j2", {"items": limit_rules(rules)})
+
+
+def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[str]:
+    """The entries of a table of all pots but those of these networks, family by family."""
+    entries: list[str] = []
+    for mine in own:
+        theirs = [str(each) for each in others if each.version == mine.version and each != mine]
+        entries += [*theirs, *([f"!{mine}"] if theirs else [])]
+    return entries
+
+
+#: Without these no neighbour is found by IPv6 (RFC 4861).
+_NEIGHBOURS6 = ("fe80::/10", "ff02::/16")
+
+
+#: dummynet(4) numbers pipes up to 65535; the low ones are left to the administrator.
+_FIRST_PIPE, _LAST_PIPE = 10000, 65535
+
+
+def pipe_numbers(pipes: Pipes) -> tuple[int, int]:
+    """The pipes for what a pot receives and for what it sends. Raises HostError when there are none."""
+    first = _FIRST_PIPE + 2 * pipes.unit
+    if first + 1 > _LAST_PIPE:
+        raise HostError(
+            f"epair{pipes.unit} has too high a number for bandwidth: dummynet has {_LAST_PIPE} pipes",
+            hint="destroy pots that are not needed, and create this one anew",
+        )
+    return first, first + 1
+
+
+def _pot_filter(rules: PotFilter) -> dict[str, object]:
+    """The values of the template: a rule for each pair of places of one family."""
+    pairs = (
+        (verdict, source, place)
+        for verdict in rules.verdicts
+        for place in verdict.places
+        for source in rules.sources
+        if source.network.version == place.network.version
+    )
+    found = [
+        {
+            "allow": verdict.allow,
+            "bridge": source.bridge,
+            "behind": place.bridge,
+            "family": _family(source.network),
+            "protocol": verdict.protocol,
+            "source": source.network.ip,
+            "destination": network_text(place.network),
+            "ports": _ports(verdict.ports),
+        }
+        for verdict, source, place in pairs
+    ]
+    own = [{"bridge": s.bridge, "family": _family(s.network), "address": s.network.ip} for s in rules.sources]
+    neighbours = _NEIGHBOURS6 if any(s.network.version == 6 for s in rules.sources) else ()
+    return {
+        "rules": found,
+        "sources": own,
+        "inside": [*rules.inside, *(neighbours if rules.inside else ())],
+        "pipes": pipe_numbers(rules.pipes) if rules.pipes is not None else (),
+    }
+
+
+def _family(network: IPNetwork) -> str:
+    return "inet" if network.version == 4 else "inet6"
+
+
+def network_text(network: IPNetwork) -> str:
+    """A network, or one address without a length."""
+    return str(network.ip if network.size == 1 else network)
+
+
+def _ports(ports: tuple[int, int] | None) -> str:
+    return ":".join(map(str, dict.fromkeys(ports))) if ports else ""
+
+
+def _outlets(outlets: tuple[Outlet, ...]) -> list[dict[str, object]]:
+    """Outlets for the templates."""
+    return [
+        {
+            "interface": o.interface,
+            "address": o.address,
+            "destinations": o.destinations,
+        }
+        for o in outlets
+    ]
