@@ -29,15 +29,16 @@ ALTER TABLE pot ADD COLUMN rate_in INTEGER;
 ALTER TABLE pot ADD COLUMN rate_out INTEGER;
 
 -- Each side is a pot or, where its column says so, a bridge. protocol: empty for any; first_port: 0 for all.
+-- The key comes first: the integrity check of SQLite up to 3.40 takes a column before the end of it for NULL.
 CREATE TABLE policy (
     source             TEXT NOT NULL,
     source_bridge      INTEGER NOT NULL CHECK (source_bridge IN (0, 1)),
     destination        TEXT NOT NULL,
     destination_bridge INTEGER NOT NULL CHECK (destination_bridge IN (0, 1)),
-    allow              INTEGER NOT NULL CHECK (allow IN (0, 1)),
     protocol           TEXT NOT NULL,
     first_port         INTEGER NOT NULL,
     last_port          INTEGER NOT NULL,
+    allow              INTEGER NOT NULL CHECK (allow IN (0, 1)),
     PRIMARY KEY (source, source_bridge, destination, destination_bridge, protocol, first_port, last_port)
 ) STRICT, WITHOUT ROWID;
 

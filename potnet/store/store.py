@@ -86,6 +86,7 @@ class Store(Pots):
     def _read_all(self) -> None:
         self.pots()
         self.runs()
+        self.policies()
         for bridge in self.bridges():
             self.leases(bridge.name)
 

@@ -17,6 +17,7 @@ from world import World
 
 from potnet.cli.main import run
 from potnet.errors import DamagedError, HostError, PotnetError, StoreError
+from potnet.operations import policies
 from potnet.operations.bridges import create_private_bridge
 from potnet.operations.destroy import destroy_bridge, destroy_pot
 from potnet.operations.settings import set_options
@@ -54,6 +55,19 @@ def damage(world: World) -> bytes:
     path = world.directory / "state/potnet.db"
     path.write_bytes(path.read_bytes()[:4096] + b"\xa5" * 8192)
     return path.read_bytes()
+
+
+def test_a_store_with_policies_can_be_saved_and_put_back(world: World, tmp_path: Path) -> None:
+    for name in ("stove", "grill"):
+        world.do(create_private_bridge, name, 4)
+        world.create(f"on-{name}", "private-bridge", bridge=name)
+    world.do(policies.add, "on-stove", "on-grill", "tcp:80", False)
+    world.do(policies.add, "stove", "on-grill", None, True)
+    before = world.do(policies.listed)
+    world.do(backup, tmp_path / "backup.db", False)
+    world.do(policies.remove, "stove", "on-grill", None)
+    world.do(restore, tmp_path / "backup.db", False)
+    assert world.do(policies.listed) == before
 
 
 def test_a_backup_is_one_file_for_its_owner_alone(world: World, backed_up: Path, tmp_path: Path) -> None:
