@@ -5,7 +5,7 @@ Units are pixels. All text is of one fixed width, so that its extent is known wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from potnet.cli import drawing
 from potnet.cli.drawing import STACK, Node, View
@@ -18,6 +18,8 @@ PAD, GAP, MARGIN = 10, 14, 24
 CHANNEL, STUB = 36, 12
 #: How wide the picture grows before tiles go into another row.
 WIDTH = 1280
+#: How many policies there are below each other before they go into another column.
+ROWS = 12
 #: The mark of whether a pot runs takes as much as these characters.
 MARK = 2
 
@@ -91,17 +93,22 @@ def picture(view: View) -> Picture:
         y = below + GAP + PAD
     interfaces = _column(outer, left, top, first)
     bottom = max([box.y + box.height for box in (*boxes, *interfaces)], default=top)
-    right = max([box.x + box.width for box in (*boxes, *interfaces)], default=left)
+    policies = _policies(view, left, bottom + 2 * GAP)
+    boxes = [*interfaces, *boxes, *policies]
+    bottom = max([box.y + box.height for box in policies], default=bottom)
+    right = max([box.x + box.width for box in boxes], default=left)
     title = drawing.title(view)
     right = max(right, left + _text_width([title]))
-    wires += _trunk(interfaces, starts, heads)
-    return Picture(title, right + left, bottom + left, (*interfaces, *boxes), tuple(wires))
+    leading = {each["name"] for each in view["interfaces"] if each["external"] or not each["passed"]}
+    wires += _trunk(interfaces, leading, starts, heads)
+    return Picture(title, right + left, bottom + left, tuple(boxes), tuple(wires))
 
 
 def _bridges(view: View) -> Iterable[_Section]:
+    apart = drawing.apart_bridges(view)
     for bridge in view["bridges"]:
         found = [
-            _tile(pot, link)
+            _tile(pot, link, apart)
             for pot in view["pots"]
             for link in pot["links"]
             if link["bridge"] == bridge["name"]
@@ -109,12 +116,12 @@ def _bridges(view: View) -> Iterable[_Section]:
         yield _Section(drawing.bridge_node(bridge), tuple(found))
 
 
-def _tile(pot: View, link: View) -> Node:
-    """A pot as it is to be seen on one of the bridges that it is on; its exports are told with the first."""
+def _tile(pot: View, link: View, apart: set[str]) -> Node:
+    """A pot as it is to be seen on one of its bridges; what is not of a bridge is told with the first."""
     others = [each["bridge"] for each in pot["links"] if each["bridge"] not in (None, link["bridge"])]
-    exports = drawing.exports_lines(pot) if link is pot["links"][0] else ()
+    own = drawing.pot_lines(pot) if link is pot["links"][0] else ()
     also = (f"also on {', '.join(dict.fromkeys(others))}",) if others else ()
-    return _pot(pot, (link["interface"], *drawing.addresses(link), *exports, *also))
+    return _pot(pot, (link["interface"], *drawing.link_lines(link, apart), *own, *also))
 
 
 def _stack(view: View) -> Iterable[_Section]:
@@ -126,6 +133,29 @@ def _stack(view: View) -> Iterable[_Section]:
     ]
     if found:
         yield _Section(Node("stack", "stack", STACK, ("inherit and alias",)), tuple(found))
+
+
+def _policies(view: View, x: int, y: int) -> list[Box]:
+    """All policies in their order, in as few columns as are not too high."""
+    texts = drawing.policy_lines(view)
+    if not texts:
+        return []
+    width = _text_width([*texts, "policies 000 to 000"]) + 2 * PAD
+    columns = max(1, (WIDTH - 2 * x + GAP) // (width + GAP))
+    rows = max(ROWS, -(-len(texts) // columns))
+    starts = range(0, len(texts), rows)
+    nodes = [
+        Node(
+            f"policies {at}",
+            "policies",
+            f"policies {at + 1} to {min(at + rows, len(texts))}" if len(starts) > 1 else "policies",
+            texts[at : at + rows],
+        )
+        for at in starts
+    ]
+    return [
+        Box(node, x + number * (width + GAP), y, width, _height(node)) for number, node in enumerate(nodes)
+    ]
 
 
 def _pot(pot: View, lines: tuple[str, ...]) -> Node:
@@ -181,14 +211,17 @@ def _column(nodes: Sequence[Node], x: int, y: int, width: int) -> list[Box]:
     return boxes
 
 
-def _trunk(interfaces: Sequence[Box], starts: Sequence[tuple[int, bool]], heads: int) -> list[Wire]:
-    """From the interfaces that lead outside to what pots hang on."""
-    if not interfaces or not starts:
-        return []
-    x, top = heads - CHANNEL // 2, interfaces[0].y + STUB
-    wires = [Wire(((box.x + box.width, box.y + STUB), (x, box.y + STUB))) for box in interfaces]
-    lowest = max(starts[-1][0], interfaces[-1].y + STUB)
-    wires.append(Wire(((x, top), (x, lowest))))
-    wires += [Wire(((0, box.y + STUB), (box.x, box.y + STUB))) for box in interfaces]
+def _trunk(
+    interfaces: Sequence[Box], leading: Collection[str], starts: Sequence[tuple[int, bool]], heads: int
+) -> list[Wire]:
+    """From the interfaces that lead outside to what pots hang on; leading: those that are not a pot's own."""
+    wires = [Wire(((0, box.y + STUB), (box.x, box.y + STUB))) for box in interfaces]
+    tied = [box for box in interfaces if box.node.title in leading]
+    if not tied or not starts:
+        return wires
+    x = heads - CHANNEL // 2
+    wires += [Wire(((box.x + box.width, box.y + STUB), (x, box.y + STUB))) for box in tied]
+    lowest = max(starts[-1][0], tied[-1].y + STUB)
+    wires.append(Wire(((x, tied[0].y + STUB), (x, lowest))))
     wires += [Wire(((x, y), (heads, y)), active) for y, active in starts]
     return wires

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from potnet.host_state import HostState, Query
-from potnet.model import BridgeKind, Pot, Run
+from potnet.model import Bridge, BridgeKind, Pot, Run
 from potnet.operations.common import external_interface
 from potnet.operations.info import bridge_view, pot_view
+from potnet.operations.policies import listed
+from potnet.planning.members import isolated
 from potnet.planning.ownership import running
 from potnet.planning.uplink import looked_at
 
@@ -19,7 +21,7 @@ View = dict[str, Any]
 
 
 def graph(app: App) -> View:
-    """What is to be seen in a picture: interfaces, bridges and pots by name, public bridges first.
+    """What is to be seen in a picture: interfaces, bridges, public ones first, pots and policies.
 
     A pot's links say what it hangs on, a bridge or an interface of the host, and the addresses that it has
     there; a pot with the host's own stack has none.
@@ -39,7 +41,10 @@ def graph(app: App) -> View:
             bridge_view(app, each, each.interface in state.pot_bridges) | {"uplink": _uplink(each.kind)}
             for each in bridges
         ],
-        "pots": [view | {"links": _links(view)} for view in views],
+        "pots": [
+            view | {"links": _links(app, pot, view, known)} for pot, view in zip(pots, views, strict=True)
+        ],
+        "policies": listed(app),
     }
 
 
@@ -65,22 +70,24 @@ def _closer(app: App, state: HostState, pots: tuple[Pot, ...], runs: dict[str, R
 
 
 def _interfaces(app: App, state: HostState, pots: list[View]) -> list[View]:
-    """The host's own, with their own addresses: aliases are the pots'."""
+    """The host's own, with their own addresses: aliases are the pots'. Those that pots have come last."""
     theirs = {each["address"] for pot in pots if pot["network_type"] == "alias" for each in pot["addresses"]}
     leading = {state.external, *(name for name, _ in app.config.extra_interfaces)}
-    lent = {name for pot in pots for name in pot["passed"]} - state.interfaces.keys()
-    return [{"name": name, "external": False, "addresses": []} for name in sorted(lent)] + [
+    passed = {name: pot["name"] for pot in pots for name in pot["passed"]}
+    found = [
         {
             "name": name,
             "external": name in leading,
             "addresses": [
                 f"{a.address}/{a.prefix}"
-                for a in found.addresses
+                for a in (state.interfaces[name].addresses if name in state.interfaces else ())
                 if not a.address.is_link_local() and str(a.address) not in theirs
             ],
+            "passed": passed.get(name),
         }
-        for name, found in sorted(state.interfaces.items(), key=lambda item: item[0] != state.external)
+        for name in sorted(state.interfaces.keys() | passed.keys())
     ]
+    return sorted(found, key=lambda each: (each["passed"] is not None, each["name"] != state.external))
 
 
 def _uplink(kind: BridgeKind) -> str:
@@ -88,16 +95,18 @@ def _uplink(kind: BridgeKind) -> str:
     return "member" if kind is BridgeKind.PUBLIC6 else "nat"
 
 
-def _links(pot: View) -> list[View]:
+def _links(app: App, pot: Pot, view: View, known: dict[str, Bridge]) -> list[View]:
     """What a pot hangs on, each once, in the order of its interfaces."""
-    bridges = {each["name"]: each["bridge"] for each in pot["interfaces"]}
-    links: dict[str, View] = {
-        name: {"interface": name, "bridge": bridge, "addresses": []} for name, bridge in bridges.items()
+    links = {
+        each["name"]: _link(each["name"], each["bridge"], isolated(pot, known[each["bridge"]], app.config))
+        for each in view["interfaces"]
     }
-    for each in pot["addresses"]:
-        name = each["interface"]
-        link = links.setdefault(name, {"interface": name, "bridge": bridges.get(name), "addresses": []})
+    for each in view["addresses"]:
+        link = links.setdefault(each["interface"], _link(each["interface"]))
         if each["address"]:
             link["addresses"].append(f"{each['address']}/{each['prefix']}")
-    passed = [{"interface": name, "bridge": None, "addresses": []} for name in pot["passed"]]
-    return [*links.values(), *passed]
+    return [*links.values(), *map(_link, view["passed"])]
+
+
+def _link(interface: str, bridge: str | None = None, isolated: bool = False) -> View:
+    return {"interface": interface, "bridge": bridge, "addresses": [], "isolated": isolated}

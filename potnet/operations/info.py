@@ -162,6 +162,7 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
         "network": str(bridge.network) if bridge.network is not None else None,
         "gateway": str(bridge.gateway) if bridge.gateway is not None else None,
         "network6": str(bridge.network6) if bridge.network6 is not None else None,
+        "routed": bridge.routed6,
         "size": bridge.size,
         "mtu": bridge.mtu,
         "isolated": bridge.isolate or app.config.isolate,

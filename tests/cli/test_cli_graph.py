@@ -32,12 +32,16 @@ def bridge(name: str, up: bool) -> View:
         "name": name, "kind": "private", "interface": "bridge4294967", "network": "10.255.255.128/25",
         "gateway": "10.255.255.129", "network6": "fd00:1111:2222:3333::/64",
         "state": "up" if up else "down", "uplink": "nat", "vlan": "em0.30",
+        "routed": up, "mtu": 65535, "isolated": not up,
     }  # fmt: skip
 
 
 def pot(name: str, runs: bool, links: list[View], exports: int) -> View:
     return {
         "name": name, "state": "running" if runs else "stopped", "links": links,
+        "internet": runs, "bandwidth_in": None if runs else "999999999bit/s",
+        "bandwidth_out": None if runs else "8Kbit/s",
+        "passed": [each["interface"] for each in links if each["bridge"] is None and not each["addresses"]],
         "exports": [{"protocol": "udp", "pot_port": 65535, "host_port": 65000 + n} for n in range(exports)],
     }  # fmt: skip
 
@@ -54,6 +58,7 @@ def views(draw: st.DrawFn) -> View:
             "interface": "epair70000b" if bridged else where,
             "bridge": where if bridged else None,
             "addresses": addresses,
+            "isolated": bridged and draw(st.booleans()),
         }
 
     def links() -> list[View]:
@@ -69,11 +74,32 @@ def views(draw: st.DrawFn) -> View:
         "host": draw(st.sampled_from(["oven.example.org", None, "x" * 64])),
         "kind": "freebsd",
         "interfaces": [
-            {"name": name, "external": draw(st.booleans()), "addresses": draw(own)}
+            {"name": name, "external": draw(st.booleans()), "addresses": draw(own), "passed": passed}
             for name in outer
+            for passed in [draw(st.sampled_from([None, "x" * 51]))]
         ],
         "bridges": [bridge(name, draw(st.booleans())) for name in names],
         "pots": [pot(name, runs, links(), exports) for name, runs, exports in pots],
+        "policies": draw(policies([name for name, *_ in pots], names)),
+    }  # fmt: skip
+
+
+@st.composite
+def policies(draw: st.DrawFn, pots: list[str], bridges: list[str]) -> list[View]:
+    """Up to sixty between the pots and bridges that there are."""
+    ends = [(name, False) for name in pots] + [(name, True) for name in bridges]
+    if not ends:
+        return []
+    end = st.sampled_from(ends)
+    action, port = st.sampled_from(["allow", "deny"]), st.sampled_from([None, "tcp:60000-65535"])
+    facts = st.tuples(action, end, end, port)
+    return [policy(*each) for each in draw(st.lists(facts, max_size=60))]
+
+
+def policy(action: str, source: tuple[str, bool], to: tuple[str, bool], port: str | None) -> View:
+    return {
+        "action": action, "from": source[0], "from_bridge": source[1], "to": to[0], "to_bridge": to[1],
+        "port": port,
     }  # fmt: skip
 
 
@@ -114,16 +140,22 @@ def test_each_pot_is_there_on_each_bridge(view: View) -> None:
 def test_thirty_pots_fit_on_a_page() -> None:
     bridges = [bridge(name, True) for name in ("public", "stove", "grill")]
     links = [
-        {"interface": f"epair{n}b", "bridge": bridges[n % 3]["name"], "addresses": [f"10.192.0.{n}/10"]}
+        {
+            "interface": f"epair{n}b", "bridge": bridges[n % 3]["name"], "addresses": [f"10.192.0.{n}/10"],
+            "isolated": n % 3 == 0,
+        }
         for n in range(30)
     ]
     pots = [pot(f"casserole{n}", True, [links[n]], n % 3) for n in range(30)]
-    interface = {"name": "em0", "external": True, "addresses": ["192.0.2.1/24"]}
-    found = layout.picture(
-        {"host": "oven", "kind": "freebsd", "interfaces": [interface], "bridges": bridges, "pots": pots}
-    )
+    interface = {"name": "em0", "external": True, "addresses": ["192.0.2.1/24"], "passed": None}
+    rules = [policy("allow", ("casserole1", False), (f"casserole{n}", False), "tcp:5432") for n in range(30)]
+    view = {"host": "oven", "kind": "freebsd", "interfaces": [interface], "bridges": bridges, "pots": pots}
+    found = layout.picture(view | {"policies": []})
     assert found.width <= 1300
     assert found.height <= 1300
+    found = layout.picture(view | {"policies": rules})
+    assert found.width <= 1300
+    assert found.height <= 1600
 
 
 @settings(max_examples=20)
@@ -138,13 +170,15 @@ def test_what_is_drawn_is_well_formed_and_always_the_same(view: View) -> None:
     assert len(edge.findall(drawn(None, view, "mermaid"))) == len(list(drawing.edges(view)))
 
 
+HOSTILE_LINK = {"interface": "e|b", "bridge": 'st"ove]\n', "addresses": ["\\"], "isolated": True}
 HOSTILE = {
     "host": 'a"]\n<script>&amp;\\N #quot; `x`', "kind": "freebsd",
-    "interfaces": [{"name": 'em"0\\', "external": True, "addresses": ["<b>"]}],
+    "interfaces": [{"name": 'em"0\\', "external": True, "addresses": ["<b>"], "passed": "]]>"}],
     "bridges": [bridge('st"ove]\n', True)],
     "pots": [
-        pot("]]><&\x00\x1b", True, [{"interface": "e|b", "bridge": 'st"ove]\n', "addresses": ["\\"]}], 1)
+        pot("]]><&\x00\x1b", True, [HOSTILE_LINK], 1)
     ],
+    "policies": [policy("deny", ('st"ove]\n', True), ("]]><&\x00\x1b", False), "]|<")],
 }  # fmt: skip
 
 

@@ -6,8 +6,12 @@ from typing import Any
 
 from world import World
 
+from potnet.cli import drawing
+from potnet.model import NetworkType
+from potnet.operations import policies
 from potnet.operations.bridges import create_private_bridge
 from potnet.operations.graph import graph
+from potnet.operations.network_options import NetworkOptions
 from potnet.operations.start import start
 from potnet.operations.stop import stop
 
@@ -52,6 +56,37 @@ def test_all_there_is(world: World) -> None:
     assert em0["addresses"] == ["192.168.178.20/24", "2001:db8:7::20/64"]
     world.do(stop, ["wok", "ladle", "spoon"])
     assert world.do(graph) == before
+
+
+def test_what_single_pots_and_bridges_have(world: World) -> None:
+    world.host.plug("em1")
+    world.do(create_private_bridge, "floor", 4, uplink="em0.30", mtu=1400)
+    world.do(create_private_bridge, "guests", 4, ipv6="auto", routed=True, isolate=True)
+    world.create("wok", "private-bridge", bridge="floor", passed=("em1",))
+    world.create("fork", "private-bridge", bridge="guests", network=NetworkOptions(isolate=True))
+    more = ((NetworkType.PRIVATE_BRIDGE, "guests"),)
+    world.create("lid", "private-bridge", bridge="floor", more=more, network=NetworkOptions(isolate=True))
+    world.do(policies.add, "wok", "fork", "tcp:80", False)
+    world.do(policies.add, "floor", "fork", None, True)
+    before = world.do(graph)
+    world.do(start, ["wok", "fork"])
+    running = world.do(graph)
+    world.do(stop, ["wok", "fork"])
+    assert world.do(graph) == before
+    for view in (before, running):
+        interfaces = [(each["name"], each["external"], each["passed"]) for each in view["interfaces"]]
+        assert interfaces == [("em0", True, None), ("em1", False, "wok")]
+        bridges = [(each["vlan"], each["mtu"], each["routed"], each["isolated"]) for each in view["bridges"]]
+        assert bridges == [("em0.30", 1400, False, False), (None, None, True, True)]
+        apart = {pot["name"]: [link["isolated"] for link in pot["links"]] for pot in view["pots"]}
+        assert apart == {"fork": [True], "lid": [True, True], "wok": [False, False]}
+        decided = [(each["action"], each["from"], each["to"], each["port"]) for each in view["policies"]]
+        assert decided == [("allow", "wok", "fork", "tcp:80"), ("deny", "floor", "fork", None)]
+        # What is said of a whole bridge is not said again of each of its pots.
+        lines = {(edge.one, edge.other): edge.lines for edge in drawing.edges(view)}
+        assert lines["bridge floor", "pot lid"] == ("epair2b", "10.192.0.11/29", "isolated")
+        assert "isolated" not in lines["bridge guests", "pot fork"]
+        assert drawing.policy_lines(view) == ("allow wok to fork tcp:80", "deny bridge:floor to fork")
 
 
 def test_interfaces_that_the_host_has_not_are_left_out(world: World) -> None:
