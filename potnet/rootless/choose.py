@@ -11,18 +11,19 @@ from potnet.rootless.pasta import Pasta
 from potnet.rootless.shared import Shared
 from potnet.rootless.slirp4netns import Slirp4netns
 from potnet.rootless.uplink import Uplink, refuse
+from potnet.rootless.vpnkit import Vpnkit
 
 #: The best first: ports at run time, then speed.
-KINDS: tuple[type[Uplink], ...] = (Slirp4netns, Pasta, LxcUserNic, Shared)
+KINDS: tuple[type[Uplink], ...] = (Slirp4netns, Pasta, LxcUserNic, Vpnkit, Shared)
 #: Never by itself what shares the machine's own network.
-_BY_ITSELF = ("slirp4netns", "pasta", "lxc-user-nic")
+_BY_ITSELF = ("slirp4netns", "pasta", "lxc-user-nic", "vpnkit")
 
 
 def choose(options: Options, directory: Path) -> Uplink:
     """The uplink that is wanted, or the best that this machine has. Raises HostError or ConfigError."""
     if options.uplink != AUTO:
         kind = next(each for each in KINDS if each.name == options.uplink)
-        refuse(kind.name, kind.lacks, options)
+        refuse(kind, options)
         lack = kind.missing(options)
         if lack is not None:
             what, _, how = lack.partition(": ")

@@ -21,6 +21,7 @@ from potnet.errors import HostError
 from potnet.interrupts import waiting
 from potnet.rootless.options import Options
 from potnet.rootless.wire import CONTROL, LOG, PID_FILE, send
+from potnet.rootless.wire import connect as connect_in
 
 #: Seconds that a keeper has for an answer, and for its end.
 _PATIENCE = 60.0
@@ -145,9 +146,8 @@ def connect(directory: Path) -> Connection | None:
     give_up = time.monotonic() + _PATIENCE
     while alive(directory):
         sock = socket.socket(socket.AF_UNIX)
-        folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            sock.connect(f"/proc/self/fd/{folder}/{CONTROL}")
+            connect_in(sock, directory, CONTROL)
             return Connection(sock)
         except (FileNotFoundError, ConnectionRefusedError):
             # It is about to listen, or to end.
@@ -159,8 +159,6 @@ def connect(directory: Path) -> Connection | None:
                 ) from None
             with waiting():
                 time.sleep(_PAUSE)
-        finally:
-            os.close(folder)
     return None
 
 

@@ -1,13 +1,16 @@
 """Carries ports of the machine to an address: for uplinks without ports of their own.
 
 Run by its path, it takes a line of JSON for each request on standard input, answers each with one, and ends
-with its input. It imports nothing but what Python itself has.
+with its input. Arguments: the address and, where that is reached from another network namespace only, the
+file descriptor of a socket by which sockets of that are opened. It imports nothing but what Python itself
+has.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,9 +29,36 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
         sink.write_eof()
 
 
-async def _carry(target: str, port: int, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+class Ways:
+    """To an address. opener: opens a socket for each word that it is sent; None where nobody else does."""
+
+    def __init__(self, target: str, opener: socket.socket | None) -> None:
+        self._target = target
+        self._opener = opener
+
+    async def call(self, protocol: str, port: int) -> socket.socket:
+        """A connected socket. Raises OSError."""
+        way = self._socket(protocol)
+        try:
+            way.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(way, (self._target, port))
+        except BaseException:
+            way.close()
+            raise
+        return way
+
+    def _socket(self, protocol: str) -> socket.socket:
+        if self._opener is None:
+            kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+            return socket.socket(socket.AF_INET, kind)
+        self._opener.send(protocol.encode())
+        _, (number,), _, _ = socket.recv_fds(self._opener, 1, 1)
+        return socket.socket(fileno=number)
+
+
+async def _carry(ways: Ways, port: int, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
     try:
-        far, there = await asyncio.open_connection(target, port)
+        far, there = await asyncio.open_connection(sock=await ways.call("tcp", port))
     except OSError:
         back.transport.abort()
         return
@@ -50,8 +80,9 @@ class _Answers(asyncio.DatagramProtocol):
 class _Calls(asyncio.DatagramProtocol):
     """One UDP port: each caller has a socket to the host until it has been silent for a while."""
 
-    def __init__(self, target: str, port: int) -> None:
-        self._target = (target, port)
+    def __init__(self, ways: Ways, port: int) -> None:
+        self._ways = ways
+        self._port = port
         self._callers: dict[Any, asyncio.DatagramTransport] = {}
         self._timers: dict[Any, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -74,8 +105,11 @@ class _Calls(asyncio.DatagramProtocol):
             if len(self._callers) >= _CALLERS:
                 return
             answers = _Answers(lambda said: self._near.sendto(said, caller))
-            far, _ = await loop.create_datagram_endpoint(lambda: answers, remote_addr=self._target)
-            self._callers.setdefault(caller, far)
+            far, _ = await loop.create_datagram_endpoint(
+                lambda: answers, sock=await self._ways.call("udp", self._port)
+            )
+            if self._callers.setdefault(caller, far) is not far:
+                far.close()
         if caller in self._timers:
             self._timers.pop(caller).cancel()
         self._timers[caller] = loop.call_later(_SILENCE, self._forget, caller)
@@ -89,8 +123,8 @@ class _Calls(asyncio.DatagramProtocol):
 class Forwarder:
     """The ports of one host."""
 
-    def __init__(self, target: str) -> None:
-        self._target = target
+    def __init__(self, ways: Ways) -> None:
+        self._ways = ways
         self._open: dict[tuple[str, str, int], Callable[[], None]] = {}
 
     async def open(self, protocol: str, address: str, port: int) -> None:
@@ -100,12 +134,12 @@ class Forwarder:
             return
         if protocol == "tcp":
             server = await asyncio.start_server(
-                lambda near, back: _carry(self._target, port, near, back), address, port
+                lambda near, back: _carry(self._ways, port, near, back), address, port
             )
             self._open[key] = server.close
         else:
             near, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: _Calls(self._target, port), local_addr=(address, port)
+                lambda: _Calls(self._ways, port), local_addr=(address, port)
             )
             self._open[key] = near.close
 
@@ -123,9 +157,9 @@ class Forwarder:
         return {"return": None}
 
 
-async def serve(target: str) -> None:
+async def serve(target: str, opener: str = "") -> None:
     """Answer until the input ends."""
-    forwarder = Forwarder(target)
+    forwarder = Forwarder(Ways(target, socket.socket(fileno=int(opener)) if opener else None))
     requests = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
@@ -134,4 +168,4 @@ async def serve(target: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1]))
+    asyncio.run(serve(*sys.argv[1:]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +17,18 @@ _PROGRAM = str(Path(__file__).with_name("forwarder.py"))
 
 
 class Forwarding:
-    """Runs the forwarder to an address of the host. Ports come and go at run time."""
+    """Runs the forwarder to an address of the host. Ports come and go at run time.
 
-    def __init__(self, target: str) -> None:
+    opener: who opens the sockets that it calls the host by, where the machine itself does not reach it.
+    """
+
+    def __init__(self, target: str, opener: socket.socket | None = None) -> None:
+        passed = () if opener is None else (opener.fileno(),)
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", _PROGRAM, target], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-I", "-S", _PROGRAM, target, *map(str, passed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=passed,
         )
         self.pidfd = os.pidfd_open(self._process.pid)
 
@@ -67,3 +75,37 @@ class Forwarding:
         if "error" in answer:
             raise HostError(f"{port}: {answer['error']}")
         return answer["return"]
+
+
+class Forwarded:
+    """The ports of an `Uplink` that has none of its own."""
+
+    port_interface = "forwarder"
+
+    def __init__(self) -> None:
+        self._forwarding: Forwarding | None = None
+
+    def _forward_to(self, target: str, opener: socket.socket | None = None) -> None:
+        self._forwarding = Forwarding(target, opener)
+
+    def _forward_no_more(self) -> None:
+        if self._forwarding is not None:
+            self._forwarding.end()
+            self._forwarding = None
+
+    def add_port(self, *ports: Port) -> None:
+        """See `Uplink`."""
+        self._forwarder().add(*ports)
+
+    def remove_port(self, *ports: Port) -> None:
+        """See `Uplink`."""
+        self._forwarder().remove(*ports)
+
+    def list_ports(self) -> tuple[Port, ...]:
+        """See `Uplink`."""
+        return self._forwarder().ports()
+
+    def _forwarder(self) -> Forwarding:
+        if self._forwarding is None:
+            raise HostError("the forwarder of ports does not run", hint="`potnet rootless status` says more")
+        return self._forwarding

@@ -7,10 +7,13 @@ import subprocess
 from potnet.errors import HostError
 from potnet.rootless.uplink import READY, Target
 
+#: Goes into a host's namespaces as its root; `-t PID` and the kinds of them are to follow.
+ENTERING = ("nsenter", "--preserve-credentials")
+
 
 def run_inside(target: Target, *argv: str, stdin: str = "") -> str:
     """What a command prints there; raises HostError when it fails."""
-    entering = ("nsenter", "--preserve-credentials", "-U", "-m", "-n", "-t", str(target.pid))
+    entering = (*ENTERING, "-U", "-m", "-n", "-t", str(target.pid))
     try:
         done = subprocess.run(
             [*entering, *argv], input=stdin, capture_output=True, text=True, check=False, timeout=READY

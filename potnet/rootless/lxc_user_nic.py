@@ -14,10 +14,9 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 from potnet.errors import HostError
-from potnet.rootless.forwarding import Forwarding
+from potnet.rootless.forwarding import Forwarded
 from potnet.rootless.inside import run_inside
 from potnet.rootless.options import Options
-from potnet.rootless.ports import Port
 from potnet.rootless.uplink import Facts, Target, refuse, version_of
 
 _INTERFACE = "eth0"
@@ -33,11 +32,13 @@ _PROBE = str(Path(__file__).with_name("arp.py"))
 _ATTEMPTS = 50
 
 
-class LxcUserNic:
+class LxcUserNic(Forwarded):
     """See `potnet.rootless.uplink.Uplink`."""
 
     name = "lxc-user-nic"
     package = "liblxc-common"
+    largest_mtu: int | None = None
+    inward: tuple[int, ...] = (4,)
     lacks: Mapping[str, str] = {
         "mtu": "has that of its bridge",
         "cidr": "has an address of its bridge's network",
@@ -50,13 +51,13 @@ class LxcUserNic:
     }
 
     def __init__(self, options: Options, directory: Path) -> None:
-        refuse(self.name, self.lacks, options)
+        super().__init__()
+        refuse(self, options)
         self._options = options
         self._directory = directory
         self._gateway = _bridge_address(options.bridge)
         self._address: IPv4Address | None = None
         self._target = Target()
-        self._forwarding: Forwarding | None = None
 
     @classmethod
     def missing(cls, options: Options) -> str | None:
@@ -71,6 +72,11 @@ class LxcUserNic:
             name = _user()
             return f"{name} may have no interface on {options.bridge}: as root, `echo {name} veth {options.bridge} 10 >> {_QUOTA}`"  # noqa: E501
         return None
+
+    @staticmethod
+    def version() -> str | None:
+        """See `Uplink`: that of LXC."""
+        return version_of("lxc-info", "--version")
 
     @property
     def nameserver(self) -> str | None:
@@ -97,7 +103,7 @@ class LxcUserNic:
             )
         try:
             self._configure(target)
-            self._forwarding = Forwarding(str(self._address))
+            self._forward_to(str(self._address))
         except BaseException:
             self.stop()
             raise
@@ -128,9 +134,7 @@ class LxcUserNic:
 
     def stop(self) -> None:
         """See `Uplink`."""
-        if self._forwarding is not None:
-            self._forwarding.end()
-            self._forwarding = None
+        self._forward_no_more()
         if self._target.pid is not None:
             # It goes with its namespace at the latest.
             with suppress(HostError):
@@ -140,29 +144,12 @@ class LxcUserNic:
         """See `Uplink`."""
         return self._forwarding.pidfd if self._forwarding is not None else None
 
-    def add_port(self, *ports: Port) -> None:
-        """See `Uplink`."""
-        self._forwarder().add(*ports)
-
-    def remove_port(self, *ports: Port) -> None:
-        """See `Uplink`."""
-        self._forwarder().remove(*ports)
-
-    def list_ports(self) -> tuple[Port, ...]:
-        """See `Uplink`."""
-        return self._forwarder().ports()
-
-    def _forwarder(self) -> Forwarding:
-        if self._forwarding is None:
-            raise HostError("the forwarder of ports does not run", hint="`potnet rootless status` says more")
-        return self._forwarding
-
     def facts(self) -> Facts:
         """See `Uplink`."""
         return Facts(
             self.name,
             _program(),
-            version_of("lxc-info", "--version"),
+            self.version(),
             _INTERFACE,
             str(self._address) if self._address is not None else None,
             None,

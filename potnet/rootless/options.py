@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
 
 #: In the order in which `auto` tries them: ports at run time, then speed, then what needs root's help.
-UPLINKS = ("slirp4netns", "pasta", "lxc-user-nic", "host")
+UPLINKS = ("slirp4netns", "pasta", "lxc-user-nic", "vpnkit", "host")
 AUTO = "auto"
 
 

@@ -6,13 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from potnet.errors import ConfigError, HostError
+from potnet.errors import HostError
 from potnet.rootless.options import Options
 from potnet.rootless.ports import ANY, Port
-from potnet.rootless.uplink import Facts, Process, Target, installed, no_tun, refuse
+from potnet.rootless.uplink import Facts, Process, Target, installed, no_tun, refuse, version_of
 
 _INTERFACE = "tap0"
-_LARGEST_MTU = 65520
 
 
 class Pasta:
@@ -20,6 +19,9 @@ class Pasta:
 
     name = "pasta"
     package = "passt"
+    largest_mtu: int | None = 65520
+    inward: tuple[int, ...] = (4, 6)
+    port_interface = "restart"
     lacks: Mapping[str, str] = {
         "sandbox": "is always in its sandbox",
         "seccomp": "always gives up the system calls that it does not need",
@@ -27,12 +29,7 @@ class Pasta:
     }
 
     def __init__(self, options: Options, directory: Path) -> None:
-        refuse(self.name, self.lacks, options)
-        if options.mtu > _LARGEST_MTU:
-            raise ConfigError(
-                f"rootless.mtu = {options.mtu}: pasta takes {_LARGEST_MTU} at most",
-                hint="that is the default, too",
-            )
+        refuse(self, options)
         self._options = options
         self._directory = directory
         self._target = Target()
@@ -43,6 +40,11 @@ class Pasta:
     def missing(cls, options: Options) -> str | None:
         """See `Uplink`."""
         return installed("pasta", cls.package) or no_tun()
+
+    @staticmethod
+    def version() -> str | None:
+        """See `Uplink`. That of Debian 12 says that it has none."""
+        return version_of("pasta", "--version")
 
     @property
     def nameserver(self) -> str | None:
@@ -138,15 +140,15 @@ class Pasta:
         return self._ports if self._process is not None and self._process.running else ()
 
     def facts(self) -> Facts:
-        """See `Uplink`. It says no version that is one."""
+        """See `Uplink`."""
         return Facts(
             self.name,
             "pasta",
-            None,
+            self.version(),
             _INTERFACE,
             str(self._options.address),
             self._options.mtu,
-            families=(4, 6) if self._options.ipv6 else (4,),
+            families=self.inward if self._options.ipv6 else (4,),
             live_ports=False,
             pid=self._process.pid if self._process is not None else None,
         )

@@ -18,6 +18,9 @@ class Shared:
 
     name = "host"
     package = ""
+    largest_mtu: int | None = None
+    inward: tuple[int, ...] = ()
+    port_interface = "none"
     lacks: Mapping[str, str] = dict.fromkeys(
         (
             *("mtu", "cidr", "ipv6", "host_loopback", "outbound", "outbound6", "mac"),
@@ -27,10 +30,15 @@ class Shared:
     )
 
     def __init__(self, options: Options, directory: Path) -> None:
-        refuse(self.name, self.lacks, options)
+        refuse(self, options)
 
     @classmethod
     def missing(cls, options: Options) -> str | None:
+        """See `Uplink`."""
+        return None
+
+    @staticmethod
+    def version() -> str | None:
         """See `Uplink`."""
         return None
 
@@ -69,4 +77,4 @@ class Shared:
 
     def facts(self) -> Facts:
         """See `Uplink`."""
-        return Facts(self.name, None, None, None, None, None, families=(), live_ports=True)
+        return Facts(self.name, None, None, None, None, None, families=self.inward, live_ports=True)

@@ -10,16 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from potnet.errors import ConfigError, HostError
+from potnet.errors import HostError
 from potnet.rootless.options import Options
 from potnet.rootless.ports import Port
 from potnet.rootless.uplink import Facts, Process, Target, installed, no_tun, refuse, version_of
+from potnet.rootless.wire import connect
 
 _API = "slirp4netns.sock"
 #: It reads no more of a request.
 _LONGEST = 4095
-#: What it refuses.
-_LARGEST_MTU = 65521
 _INTERFACE = "tap0"
 
 
@@ -28,15 +27,13 @@ class Slirp4netns:
 
     name = "slirp4netns"
     package = "slirp4netns"
+    largest_mtu: int | None = 65521
+    inward: tuple[int, ...] = (4,)
+    port_interface = "API"
     lacks: Mapping[str, str] = {"bridge": "joins no bridge"}
 
     def __init__(self, options: Options, directory: Path) -> None:
-        refuse(self.name, self.lacks, options)
-        if options.mtu > _LARGEST_MTU:
-            raise ConfigError(
-                f"rootless.mtu = {options.mtu}: slirp4netns takes {_LARGEST_MTU} at most",
-                hint="65520 is a good one",
-            )
+        refuse(self, options)
         self._options = options
         self._directory = directory
         self._process: Process | None = None
@@ -46,6 +43,11 @@ class Slirp4netns:
     def missing(cls, options: Options) -> str | None:
         """See `Uplink`."""
         return installed("slirp4netns", cls.package) or no_tun()
+
+    @staticmethod
+    def version() -> str | None:
+        """See `Uplink`."""
+        return version_of("slirp4netns", "--version")
 
     @property
     def nameserver(self) -> str | None:
@@ -161,7 +163,7 @@ class Slirp4netns:
         try:
             with socket.socket(socket.AF_UNIX) as api:
                 api.settimeout(10)
-                _connect(api, self._directory, _API)
+                connect(api, self._directory, _API)
                 api.sendall(request)
                 api.shutdown(socket.SHUT_WR)
                 said = b""
@@ -180,7 +182,7 @@ class Slirp4netns:
         return Facts(
             self.name,
             "slirp4netns",
-            version_of("slirp4netns", "--version"),
+            self.version(),
             _INTERFACE,
             str(self._options.address),
             self._options.mtu,
@@ -193,12 +195,3 @@ def _where(target: Target) -> tuple[str, ...]:
         return (str(target.pid),)
     user = (f"--userns-path={target.user}",) if target.user else ()
     return "--netns-type=path", *user, str(target.network)
-
-
-def _connect(api: socket.socket, directory: Path, name: str) -> None:
-    """Connect to a socket in a directory, however long the path of that is (unix(7))."""
-    folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        api.connect(f"/proc/self/fd/{folder}/{name}")
-    finally:
-        os.close(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shutil
 import signal
@@ -20,6 +21,8 @@ from potnet.values import dataclass
 
 #: Seconds for a driver to say that it is ready, and to end once it is told to.
 READY, END = 30.0, 10.0
+#: A version, and how much of an answer is looked at for one.
+_NUMBER, _LONGEST_ANSWER = re.compile(r"\d+(?:\.\d+)+"), 4096
 _GUARD = str(Path(__file__).with_name("guard.py"))
 
 
@@ -54,12 +57,17 @@ class Facts:
 class Uplink(Protocol):
     """Connects the namespaces of a host with the machine's network. Failures are raised as HostError.
 
+    package: Debian's that has its program; "" for none. largest_mtu: None where it cannot be chosen.
+    inward: the families in which its ports can lead inwards. port_interface: how they are changed, in a word.
     lacks: options that it has not, each with the reason. nameserver: what names are asked at, if not what
     the machine asks.
     """
 
     name: str
     package: str
+    largest_mtu: int | None
+    inward: tuple[int, ...]
+    port_interface: str
     lacks: Mapping[str, str]
 
     def __init__(self, options: Options, directory: Path) -> None:
@@ -69,6 +77,11 @@ class Uplink(Protocol):
     @classmethod
     def missing(cls, options: Options) -> str | None:
         """What this machine lacks for it, and how to mend that; None when it can be used."""
+        ...
+
+    @staticmethod
+    def version() -> str | None:
+        """What its program says of itself; None when it says nothing of the kind."""
         ...
 
     @property
@@ -105,14 +118,25 @@ class Uplink(Protocol):
     def facts(self) -> Facts: ...
 
 
-def refuse(uplink: str, lacks: Mapping[str, str], options: Options) -> None:
+def refusals(uplink: Uplink | type[Uplink], options: Options) -> tuple[str, ...]:
+    """The options that are given and that the uplink does not have, each with the reason."""
+    given = {name: getattr(options, name) for name in options.changed()}
+    found = [
+        f"rootless.{name} = {given[name]}: {uplink.name} {uplink.lacks[name]}"
+        for name in given
+        if name in uplink.lacks
+    ]
+    largest = uplink.largest_mtu
+    if largest is not None and given.get("mtu", 0) > largest:
+        found.append(f"rootless.mtu = {options.mtu}: {uplink.name} takes {largest} at most")
+    return tuple(found)
+
+
+def refuse(uplink: Uplink | type[Uplink], options: Options) -> None:
     """Raises ConfigError when an option is given that the uplink does not have."""
-    for name in options.changed():
-        if name in lacks:
-            raise ConfigError(
-                f"rootless.{name} = {getattr(options, name)}: {uplink} {lacks[name]}",
-                hint="leave it out, or choose another rootless.uplink; potnet(8) has a table of them",
-            )
+    for refusal in refusals(uplink, options):
+        hint = "leave it out, or choose another rootless.uplink; potnet(8) has a table of them"
+        raise ConfigError(refusal, hint)
 
 
 def no_tun() -> str | None:
@@ -124,17 +148,20 @@ def no_tun() -> str | None:
 
 def installed(program: str, package: str) -> str | None:
     """Why a program cannot be used; None where it can."""
-    return None if shutil.which(program) else f"{program} is not installed: `apt-get install {package}`"
+    if shutil.which(program):
+        return None
+    how = f"`apt-get install {package}`" if package else "Debian has no package of it"
+    return f"{program} is not installed: {how}"
 
 
 def version_of(*argv: str) -> str | None:
     """The first number with a dot that a program says of itself."""
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=READY)
+        done = subprocess.run(argv, capture_output=True, check=False, timeout=READY)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    words = (done.stdout or done.stderr).split()
-    return next((word for word in words if word[:1].isdigit() and "." in word), None)
+    found = _NUMBER.search((done.stdout or done.stderr)[:_LONGEST_ANSWER].decode("ascii", "replace"))
+    return found[0] if found else None
 
 
 def _adopted(program: str) -> list[int]:

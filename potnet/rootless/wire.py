@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 PID_FILE, CONTROL = "pid", "control"
 #: Where the keeper's words go, and its driver's.
 LOG = "log"
+
+
+def connect(connection: socket.socket, directory: Path, name: str) -> None:
+    """Connect to a socket in a directory, however long the path of that is (unix(7)). Raises OSError."""
+    folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        connection.connect(f"/proc/self/fd/{folder}/{name}")
+    finally:
+        os.close(folder)
 
 
 def send(connection: socket.socket, words: dict[str, Any], fds: Sequence[int] = ()) -> None:

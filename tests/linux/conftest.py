@@ -35,10 +35,12 @@ def machine() -> Iterator[World]:
 def cook(request: pytest.FixtureRequest, machine: World) -> Iterator[User]:
     """A new user, of whom nothing is left in the end. A parameter names the uplink."""
     uplink = getattr(request, "param", "slirp4netns")
-    reason = rootless_world.obstacle(*(() if uplink == "host" else (uplink,)))
+    reason = rootless_world.obstacle(*(() if uplink in ("host", "vpnkit") else (uplink,)))
     if reason:
         pytest.skip(reason)
     user = User(machine, next(rootless_world.numbers))
+    if uplink == "vpnkit":
+        user.stand_in("vpnkit")
     user.configure(uplink=uplink)
     yield user
     user.try_potnet("rootless", "stop")

@@ -76,6 +76,15 @@ class User:
     def _append(self, path: str, line: str) -> None:
         self.world.run("sh", "-c", f"echo {line} >> {path}")
 
+    def stand_in(self, program: str) -> None:
+        """Let this user have a program of the tests' in the place of one that is not to be had."""
+        folder = f"{self.home}/bin"
+        script = f'#!/bin/sh\nexec {sys.executable} -I -S {HERE}/{program}_standin.py "$@"\n'
+        self.world.run("mkdir", "-p", folder)
+        self.world.run("tee", f"{folder}/{program}", stdin=script)
+        self.world.run("chmod", "755", f"{folder}/{program}")
+        self.environment["PATH"] = f"{folder}:{PATH}"
+
     def configure(self, **options: Any) -> None:
         """Write the [rootless] table of the configuration."""
         lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items())
@@ -117,6 +126,11 @@ class User:
         """What a server answers to a caller in a pot."""
         argv = (sys.executable, str(HERE / "talk.py"), "ask", protocol, address, str(port))
         return self.potnet("exec", pot, "--", *argv).strip()
+
+    def whole(self, address: str, port: int, count: int) -> str:
+        """What is answered to one datagram from the host itself, which is not sent in fragments."""
+        argv = (sys.executable, str(HERE / "talk.py"), "whole", address, str(port), str(count))
+        return self.potnet("rootless", "enter", "--", *argv).strip()
 
     def processes(self) -> list[str]:
         """The PIDs and command lines of all processes of users that go on."""
