@@ -1,21 +1,31 @@
 # bash(1) completion for potnet(8): the program itself says what may come next.
 _potnet()
 {
-	local IFS=$'\n' kind value word number=0 words=()
-	# readline takes --host=sim for three words.
-	for word in "${COMP_WORDS[@]:0:COMP_CWORD}"; do
-		[[ $word == = ]] || words[number++]=$word
+	local IFS=$'\n' kind value word words=() join= cut=
+	# readline takes --host=sim and 80:30080 for three words each, and only the last is to be completed.
+	for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+		case $word in
+		=) words+=("") join=1 ;;
+		[:@] | ::) words[-1]+=$word join=1 ;;
+		*)
+			[[ -n $join ]] || words+=("")
+			words[-1]+=$word join=
+			;;
+		esac
 	done
-	word=${COMP_WORDS[COMP_CWORD]}
-	[[ $word == = ]] && word=
+	[[ ${words[-1]} == "$word" ]] || cut=${words[-1]%"${words[-1]##*[:@]}"}
 	COMPREPLY=()
 	while IFS=, read -r kind value; do
 		case $kind in
-		plain) COMPREPLY+=("$value") ;;
+		plain)
+			COMPREPLY+=("${value#"$cut"}")
+			# More of the same word is to follow.
+			[[ $value != *. ]] || compopt -o nospace 2> /dev/null
+			;;
 		dir) compopt -o dirnames 2> /dev/null ;;
 		file) compopt -o default 2> /dev/null ;;
 		esac
-	done < <(COMP_WORDS="${words[*]}$IFS$word" COMP_CWORD=$number _POTNET_COMPLETE=bash_complete \
+	done < <(COMP_WORDS="${words[*]}" COMP_CWORD=$((${#words[@]} - 1)) _POTNET_COMPLETE=bash_complete \
 	    "$1" 2> /dev/null)
 }
 

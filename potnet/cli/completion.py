@@ -1,25 +1,76 @@
-"""What shells complete names from. See etc/completions, and click's documentation on shell completion."""
+"""What shells complete from. See etc/completions, and click's documentation on shell completion."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
-from potnet.cli.options import Options, opened
+from potnet.cli.options import Known, Options, opened
+
+if TYPE_CHECKING:
+    from potnet.app import App
 
 
-def stored_names(options: Options, what: Literal["pot", "bridge", "name"]) -> Sequence[str]:
-    """The names in the store that a command with these options would use.
+def known(options: Options, what: Known, line: Mapping[str, Any]) -> Sequence[str]:
+    """What a command with these options would find; line: its own options, as far as they are typed.
 
-    As in a dry run nothing is made or changed. Whatever is wrong is for the command itself to say, since the
+    As in a dry run nothing is made or changed, and a host behind --via is not asked, which may ask for a
+    password, and take its time. Whatever is wrong is for the command itself to say, since the
     user is in the middle of a line.
     """
-    from potnet.operations import names
-
-    find = {"pot": names.pot_names, "bridge": names.bridge_names, "name": names.all_names}[what]
     try:
         with opened(replace(options, dry_run=True, quiet=True, verbose=0), changes_host=False) as app:
-            return find(app)
+            far = what in _ON_HOST and (options.via or app.config.via)
+            return () if far else _FINDERS[what](app, line)
     except Exception:
         return ()
+
+
+def _pots(app: App, line: Mapping[str, Any]) -> Sequence[str]:
+    from potnet.operations.names import pot_names
+
+    return pot_names(app)
+
+
+def _bridges(app: App, line: Mapping[str, Any]) -> Sequence[str]:
+    from potnet.operations.names import bridge_names
+
+    return bridge_names(app)
+
+
+def _sides(app: App, line: Mapping[str, Any]) -> Sequence[str]:
+    from potnet.operations.names import sides
+
+    return sides(app)
+
+
+def _exports(app: App, line: Mapping[str, Any]) -> Sequence[str]:
+    """Those of the pot that are to be taken away; what is to be exported nobody knows but the user."""
+    from potnet.operations.names import exports
+
+    return exports(app, line.get("pot")) if line.get("remove") else ()
+
+
+def _interfaces(app: App, line: Mapping[str, Any]) -> Sequence[str]:
+    from potnet.operations.interfaces import free_interfaces
+
+    return free_interfaces(app)
+
+
+def _parents(app: App, line: Mapping[str, Any]) -> Sequence[str]:
+    from potnet.operations.interfaces import uplink_parents
+
+    return [f"{name}." for name in uplink_parents(app)]
+
+
+_FINDERS: dict[Known, Callable[[App, Mapping[str, Any]], Sequence[str]]] = {
+    "pot": _pots,
+    "bridge": _bridges,
+    "name": _sides,
+    "export": _exports,
+    "interface": _interfaces,
+    "uplink": _parents,
+}
+#: Those that only the host knows.
+_ON_HOST: tuple[Known, ...] = ("interface", "uplink")

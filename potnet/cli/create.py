@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import BRIDGE, Command, Options, network_options, opened
+from potnet.cli.options import BRIDGE, INTERFACE, Command, Options, network_options, opened
 from potnet.cli.output import tell
 
 NETWORK_TYPES = ["inherit", "alias", "public-bridge", "private-bridge"]
@@ -46,7 +46,7 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
 )  # fmt: skip
 @click.option("--mtu", type=int, metavar="BYTES", help="Of its bridge and all that is on it.")
 @click.option(
-    "--pass", "passed", multiple=True, metavar="IF",
+    "--pass", "passed", type=INTERFACE, multiple=True, metavar="IF",
     help="Give it this interface of the host while it runs; repeatable.",
 )  # fmt: skip
 @click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from potnet.cli.options import POT, Command, Options, opened
+from potnet.cli.options import EXPORT, POT, Command, Options, opened
 from potnet.cli.output import tell
 from potnet.cli.views import export_text
 
@@ -15,7 +15,7 @@ from potnet.cli.views import export_text
     help="The pot; without it POTNET_POT in the environment, else the only pot there is.",
 )  # fmt: skip
 @click.option(
-    "-e", "exports", multiple=True,
+    "-e", "exports", type=EXPORT, multiple=True,
     metavar="[HOST_ADDR@][tcp:|udp:|tcp+udp:]POT_PORT[-END][:HOST_PORT[-END]]",
     help="A port, or a range of ports; repeatable. Without HOST_PORT the lowest free one is taken.",
 )  # fmt: skip

@@ -52,14 +52,18 @@ class Options:
         self.given[name] = origin
 
 
-class StoredName(click.types.StringParamType):
-    """The name of a pot or bridge, which shells complete from the store; whether there is one is not asked.
+#: What can be completed. name: either a pot or a bridge; uplink: the interface of a VLAN.
+Known = Literal["pot", "bridge", "name", "interface", "uplink", "export"]
+
+
+class KnownName(click.types.StringParamType):
+    """What the store or the host knows by name, which shells complete; whether it is known is not asked.
 
     name: also what help shows in its place. leads: of several words only the first one is such a name.
     """
 
-    def __init__(self, name: Literal["pot", "bridge", "name"], leads: bool = False) -> None:
-        self.name: Literal["pot", "bridge", "name"] = name
+    def __init__(self, name: Known, leads: bool = False) -> None:
+        self.name: Known = name
         self._leads = leads
 
     def shell_complete(
@@ -68,19 +72,20 @@ class StoredName(click.types.StringParamType):
         """Names that are not on the line yet."""
         from click.shell_completion import CompletionItem
 
-        from potnet.cli.completion import stored_names
+        from potnet.cli.completion import known
 
         value = ctx.params.get(str(param.name))
         given = value if isinstance(value, tuple) else ()
         if given and self._leads:
             return []
-        found = stored_names(ctx.ensure_object(Options), self.name)
+        found = known(ctx.ensure_object(Options), self.name, ctx.params)
         return [CompletionItem(name) for name in found if name.startswith(incomplete) and name not in given]
 
 
 #: Either a pot or a bridge.
-SIDE = StoredName("name")
-POT, BRIDGE, POT_FIRST = StoredName("pot"), StoredName("bridge"), StoredName("pot", leads=True)
+SIDE = KnownName("name")
+POT, BRIDGE, POT_FIRST = KnownName("pot"), KnownName("bridge"), KnownName("pot", leads=True)
+INTERFACE, UPLINK, EXPORT = KnownName("interface"), KnownName("uplink"), KnownName("export")
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import POT, Command, Options, network_options, opened
+from potnet.cli.options import INTERFACE, POT, Command, Options, network_options, opened
 from potnet.cli.output import tell
 
 _pot = click.option("-p", "--pot", type=POT, required=True, help="The pot.")
@@ -22,7 +22,10 @@ _FILE = click.Path(path_type=Path)
     "--mac", "macs", multiple=True, metavar="MAC", help="Of its interfaces on bridges, in their order."
 )
 @click.option("--mtu", type=int, metavar="BYTES", help="Of its bridge, where it is the only pot.")
-@click.option("--pass", "passed", multiple=True, metavar="IF", help="The host's interfaces that it has.")
+@click.option(
+    "--pass", "passed", type=INTERFACE, multiple=True, metavar="IF",
+    help="The host's interfaces that it has.",
+)  # fmt: skip
 @click.option("--no-pass", is_flag=True, help="It has none of the host's interfaces any more.")
 @click.option("--hostname", help="Its host name.")
 @click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")

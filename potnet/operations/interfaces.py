@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 _INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}", re.ASCII)
+#: What is to be known of the host's interfaces before one of them is given away.
+_ALL = Query(interfaces=None, members=True, external=True)
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 #: In bytes; if_bridge(4) takes no smaller one, and an IPv4 datagram is never larger.
 SMALLEST_MTU, LARGEST_MTU = 576, 65535
@@ -167,11 +169,24 @@ def lend(app: App, pot: Pot) -> tuple[Lent, ...]:
     """The interfaces of the host that a pot gets, as they are; HostError for one that somebody else needs."""
     if not pot.passed:
         return ()
-    state = app.driver.observe(Query(interfaces=None, members=True, external=True))
-    return passing.lend(pot, _needed(app, pot), state)
+    return passing.lend(pot, _needed(app, pot.name), app.driver.observe(_ALL))
 
 
-def _needed(app: App, pot: Pot) -> dict[str, str]:
+def free_interfaces(app: App) -> tuple[str, ...]:
+    """The interfaces of the host that a pot could be given, sorted."""
+    passed = {name for pot in app.store.pots() for name in pot.passed}
+    return tuple(sorted(passing.free(_needed(app), app.driver.observe(_ALL)) - passed))
+
+
+def uplink_parents(app: App) -> tuple[str, ...]:
+    """The interfaces of the host that could carry a VLAN of a bridge, sorted."""
+    passed = {name for pot in app.store.pots() for name in pot.passed}
+    found = app.driver.observe(_ALL).interfaces.values()
+    able = {each.name for each in found if each.up and each.mac is not None and GROUP not in each.groups}
+    return tuple(sorted(able - passed))
+
+
+def _needed(app: App, pot: str | None = None) -> dict[str, str]:
     """Why interfaces are needed, as far as store and configuration say so."""
     found = {
         name: f"network.extra_interfaces names it ({behind})" for name, behind in app.config.extra_interfaces
@@ -184,7 +199,7 @@ def _needed(app: App, pot: Pot) -> dict[str, str]:
         if bridge.uplink is not None:
             found[read_uplink(bridge.uplink).parent] = f"bridge {bridge.name} has its uplink there"
     for run in app.store.runs():
-        if run.pot.name != pot.name:
+        if run.pot.name != pot:
             found |= {each.name: f"pot {run.pot.name} has it until it stops" for each in run.lent}
     return found
 

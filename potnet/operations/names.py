@@ -18,6 +18,16 @@ def bridge_names(app: App) -> tuple[str, ...]:
     return tuple(bridge.name for bridge in app.store.bridges())
 
 
-def all_names(app: App) -> tuple[str, ...]:
-    """All pots and bridges, each name once, sorted."""
-    return tuple(sorted({*pot_names(app), *bridge_names(app)}))
+def sides(app: App) -> tuple[str, ...]:
+    """All pots and bridges as `policy` takes them, sorted; with the kind where both have a name."""
+    pots, bridges = set(pot_names(app)), set(bridge_names(app))
+    shared = [f"{what}:{name}" for name in pots & bridges for what in ("bridge", "pot")]
+    return tuple(sorted([*(pots ^ bridges), *shared]))
+
+
+def exports(app: App, pot: str | None) -> tuple[str, ...]:
+    """The exports of a pot, None being the only one there is, as `export-ports` takes them."""
+    from potnet.operations.select import only_pot
+
+    found = app.store.pot(pot if pot is not None else only_pot(app))
+    return tuple(map(str, found.exports)) if found is not None else ()

@@ -33,6 +33,15 @@ def _lent(name: str, needed: Mapping[str, str], state: HostState) -> Lent:
     return _as_it_is(found)
 
 
+def free(needed: Mapping[str, str], state: HostState) -> set[str]:
+    """The interfaces that a pot could have, by name; as for `lend`."""
+    return {
+        each.name
+        for each in state.interfaces.values()
+        if not needed.get(each.name) and not _reason(each, state)
+    }
+
+
 def _as_it_is(found: Interface) -> Lent:
     link_local = any(each.address.is_link_local() for each in found.addresses) if found.up else None
     return Lent(found.name, found.mac, found.mtu, found.up, link_local)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
             "create -p casserole -N public-bridge",
             "create-private-bridge -B stove -S 4",
             "create -p kettle -N private-bridge -B stove",
+            "export-ports -p casserole -e 80:30080 -e tcp+udp:53-54:30053-30054",
         ):
             assert run(["-q", *line.split()]) == 0
     return {
@@ -75,6 +77,15 @@ LINES = [
     (["exec", "casserole", ""], []),
     (["policy", ""], ["add", "list", "remove"]),
     (["policy", "add", "--from", ""], ["casserole", "kettle", "public", "stove"]),
+    (["policy", "remove", "--to", "k"], ["kettle"]),
+    (["create", "--pass", ""], ["em1"]),
+    (["set", "-p", "kettle", "--pass", "e"], ["em1"]),
+    (["create-private-bridge", "--uplink", ""], ["em0.", "em1."]),
+    (["export-ports", "-p", "casserole", "--remove", "-e", ""], ["80:30080", "tcp+udp:53-54:30053-30054"]),
+    (["export-ports", "-p", "casserole", "--remove", "-e", "8"], ["80:30080"]),
+    (["export-ports", "-p", "kettle", "--remove", "-e", ""], []),
+    (["export-ports", "-p", "casserole", "-e", ""], []),
+    (["--via", "/nowhere/ssh", "--host", "freebsd", "create", "--pass", ""], []),
     (["list", "--b"], ["--bridges"]),
     (["-o", "j"], ["json"]),
     (["--state-dir", "/nowhere/potnet", "start", ""], []),
@@ -136,6 +147,17 @@ def test_an_option_and_its_value_are_one_word_for_fish(environment: dict[str, st
     assert in_fish(environment, ["--host=f"]) == ["--host=freebsd"]
 
 
+def test_colons_are_words_of_their_own_for_bash(environment: dict[str, str]) -> None:
+    # readline takes the place of what is behind the last of them only.
+    before = ["export-ports", "-p", "casserole", "--remove", "-e"]
+    assert in_bash(environment, [*before, "80", ":"]) == ["30080"]
+    assert in_bash(environment, [*before, "80", ":", "30"]) == ["30080"]
+    assert in_bash(environment, [*before, "tcp+udp", ":", "53-54", ":", "3"]) == ["30053-30054"]
+    assert in_bash(environment, [*before, "80", ":", "30080", "-e", "t"]) == ["tcp+udp:53-54:30053-30054"]
+    # Where the user has taken the colon out of COMP_WORDBREAKS.
+    assert in_bash(environment, [*before, "80:3"]) == ["80:30080"]
+
+
 def test_an_equals_sign_is_a_word_of_its_own_for_bash(environment: dict[str, str]) -> None:
     assert in_bash(environment, ["--host", "="]) == ["auto", "freebsd", "sim", "linux"]
     assert in_bash(environment, ["--host", "=", "f"]) == ["freebsd"]
@@ -183,6 +205,19 @@ def test_a_line_is_completed_on_a_terminal(environment: dict[str, str], shell: s
         type_until("\x15potnet destroy -B sto\t", r"destroy -B stove ")
         type_until("\x15potnet --host=fr\t", r"--host=freebsd ")
         type_until("\x15potnet show -b \t\t", r"public +stove")
+        type_until("\x15potnet export-ports -p casserole --remove -e tcp+udp:5\t", r":53-54:30053-30054 ")
+        # No blank behind what is to go on.
+        type_until("\x15potnet create-private-bridge --uplink em0\t30", r"--uplink em0\.30")
+
+
+def test_shells_look_where_the_scripts_are_installed() -> None:
+    targets = tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]
+    installed = targets["wheel"]["shared-data"]
+    assert {path.name: installed[f"etc/completions/{path.name}"] for path in SCRIPTS.iterdir()} == {
+        "_potnet": "share/zsh/site-functions/_potnet",
+        "potnet.bash": "share/bash-completion/completions/potnet",
+        "potnet.fish": "share/fish/vendor_completions.d/potnet.fish",
+    }
 
 
 def test_nothing_is_made_by_looking(environment: dict[str, str], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from potnet.operations.bridges import create_private_bridge
 from potnet.operations.check import check
 from potnet.operations.destroy import destroy_bridge, destroy_pot
 from potnet.operations.info import info
+from potnet.operations.names import sides
 from potnet.operations.network_options import NetworkOptions
 from potnet.operations.repair import repair
 from potnet.operations.settings import set_options
@@ -44,6 +45,17 @@ def add(world: World, source: str, destination: str, port: str | None = None, de
 
 
 @both_hosts
+def test_names_that_a_pot_and_a_bridge_share_are_told_apart(world: World) -> None:
+    world.do(create_private_bridge, "oven", 4)
+    world.do(create_private_bridge, "post", 4)
+    world.create("oven", "private-bridge", bridge="oven")
+    world.create("mail", "private-bridge", bridge="post")
+    assert world.do(sides) == ("bridge:oven", "mail", "post", "pot:oven")
+    for name in world.do(sides):
+        other = "mail" if "oven" in name else "pot:oven"
+        assert world.do(policies.add, name, other, "tcp:25", False)
+
+
 def test_a_port_is_opened_between_bridges_and_closed_again(world: World) -> None:
     at = kitchen(world)
     before = world.lasting()
