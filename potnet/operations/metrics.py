@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from potnet.host_state import HostState, Query
+from potnet.host_state import HostState, Query, Traffic
 from potnet.model import Bridge, Pot
+from potnet.operations.common import external_interface
 from potnet.operations.traffic import traffic
 from potnet.planning.ownership import running
 from potnet.ports import Export, port_text
@@ -27,6 +28,15 @@ _INTERFACE = {
     "transmit_packets": ("received_packets", f"Packets sent {_SEEN}."),
     "transmit_errors": ("received_errors", "Packets from the pot's network interface not delivered."),
 }
+_BY = "by an interface of the host that leads outside"
+_UPLINK = {
+    "receive_bytes": ("received_bytes", f"Bytes received {_BY}."),
+    "receive_packets": ("received_packets", f"Packets received {_BY}."),
+    "receive_errors": ("received_errors", f"Packets that were not received right {_BY}."),
+    "transmit_bytes": ("sent_bytes", f"Bytes sent {_BY}."),
+    "transmit_packets": ("sent_packets", f"Packets sent {_BY}."),
+    "transmit_errors": ("sent_errors", f"Packets that were not sent {_BY}."),
+}
 _EXPORT = {
     "connections": "Connections taken in by an exported port since its rule was loaded.",
     "packets": "Packets through an exported port, in both directions, since its rule was loaded.",
@@ -43,7 +53,8 @@ def metrics(app: App) -> list[Metric]:
     pots = app.store.pots()
     runs = {run.pot.name: run for run in app.store.runs()}
     bridges = app.store.bridges()
-    state = app.driver.observe(Query(jails=None, pot_bridges=True, traffic=True))
+    external = app.config.external_interface is None
+    state = app.driver.observe(Query(jails=None, pot_bridges=True, traffic=True, external=external))
     # What a running pot has is what it was started with.
     active = {name: run.pot for name, run in runs.items() if running(run, state)}
     return [
@@ -51,6 +62,7 @@ def metrics(app: App) -> list[Metric]:
         *_bridges(app, bridges, state),
         _metric("store_size_bytes", "gauge", "Size of the store.", [({}, app.store.size())]),
         *_interfaces(active.values(), state),
+        *_uplinks(app, bridges, state),
         *_exports(app, tuple(active.values())),
     ]
 
@@ -94,11 +106,28 @@ def _interfaces(pots: Iterable[Pot], state: HostState) -> list[Metric]:
         for a in pot.attachments
         if a.host_end in state.traffic
     ]
+    return _counters("pot", _INTERFACE, found)
+
+
+def _uplinks(app: App, bridges: Iterable[Bridge], state: HostState) -> list[Metric]:
+    """Interfaces that lead outside, each once; with its bridge the one that is there for a VLAN."""
+    leading = (external_interface(app, state), *(name for name, _ in app.config.extra_interfaces))
+    labels = {name: {"interface": name} for name in leading if name is not None}
+    labels |= {b.uplink: {"interface": b.uplink, "bridge": b.name} for b in bridges if b.uplink is not None}
+    found = [(labels[name], state.traffic[name]) for name in labels if name in state.traffic]
+    return _counters("uplink", _UPLINK, found)
+
+
+def _counters(
+    of: str, fields: Mapping[str, tuple[str, str]], found: Iterable[tuple[dict[str, str], Traffic]]
+) -> list[Metric]:
+    """A counter for each field of the traffic that was seen. of: what it is called by."""
+    seen = tuple(found)
     return [
         _metric(
-            f"pot_{name}_total", "counter", text, [(labels, getattr(seen, field)) for labels, seen in found]
+            f"{of}_{name}_total", "counter", text, [(labels, getattr(each, field)) for labels, each in seen]
         )
-        for name, (field, text) in _INTERFACE.items()
+        for name, (field, text) in fields.items()
     ]
 
 

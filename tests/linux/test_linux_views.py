@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linux_world import World
+from linux_world import OUTSIDE, PYTHON, World
 
 
 def test_the_picture_shows_what_the_kernel_has(world: World) -> None:
@@ -48,3 +48,20 @@ def test_metrics_follow_real_packets(world: World) -> None:
     assert grown["potnet_pot_receive_packets_total", "casserole"] >= 50
     # What comes back is an error of ICMP now and then.
     assert grown["potnet_pot_receive_bytes_total", "wok"] < 50 * 600
+
+
+def test_what_leads_outside_is_counted(world: World) -> None:
+    world.potnet("create", "-p", "wok", "-N", "public-bridge")
+    world.potnet("start", "wok")
+
+    def sent() -> int:
+        metrics = {metric["name"]: metric["samples"] for metric in world.facts("metrics")}
+        (sample,) = metrics["potnet_uplink_transmit_bytes_total"]
+        assert sample["labels"] == {"interface": "eth0"}
+        return int(sample["value"])
+
+    before = sent()
+    send = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+    send += f"[s.sendto(bytes(1000), ({OUTSIDE!r}, 9)) for _ in range(50)]"
+    assert world.run(*world.within("wok", *PYTHON, "-c", send)).code == 0
+    assert sent() - before >= 50 * 1042

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from world import World
 
@@ -48,7 +50,9 @@ def test_a_host_without_pots(bare_world: World) -> None:
     found = figures(bare_world)
     assert found["pots"] == {("running",): 0, ("stopped",): 0}
     assert found["store_size_bytes"][()] > 10_000
-    assert all(not samples for name, samples in found.items() if name.endswith("_total"))
+    counted = [name for name, samples in found.items() if name.endswith("_total") and samples]
+    assert all(name.startswith("uplink_") for name in counted)
+    assert [key for name in counted for key in found[name]] == [("em0",)] * 6
 
 
 def test_what_is_defined_and_what_runs(kitchen: World) -> None:
@@ -85,6 +89,37 @@ def test_traffic_is_counted_as_the_pot_sees_it(kitchen: World) -> None:
     assert kettle == [0] * 6
 
 
+def test_names_and_labels_are_as_prometheus_has_them(kitchen: World) -> None:
+    """Each family once and whole, each sample of it once, and counters called _total."""
+    found = kitchen.do(metrics)
+    names = [metric["name"] for metric in found]
+    assert len(set(names)) == len(names)
+    for metric in found:
+        assert re.fullmatch(r"potnet_[a-z_]+", metric["name"])
+        assert metric["name"].endswith("_total") == (metric["type"] == "counter")
+        labels = [tuple(sorted(sample["labels"].items())) for sample in metric["samples"]]
+        assert len(set(labels)) == len(labels)
+        assert all(re.fullmatch(r"[a-z][a-z_]*", label) and value for each in labels for label, value in each)
+
+
+def test_what_leads_outside_is_counted(kitchen: World) -> None:
+    kitchen.host.plug("em1")
+    kitchen.host.plug("em2")
+    kitchen.configure('[network.extra_interfaces]\nem1 = "198.51.100.0/24"\nem9 = "203.0.113.0/24"\n')
+    kitchen.do(create_private_bridge, "floor", 4, uplink="em2.30")
+    kitchen.create("lid", "private-bridge", bridge="floor")
+    assert [*figures(kitchen)["uplink_receive_bytes_total"]] == [("em0",), ("em1",)]
+    kitchen.do(start, ["lid"])
+    before = figures(kitchen)
+    assert [*before["uplink_receive_bytes_total"]] == [("em0",), ("em1",), ("em2.30", "floor")]
+    assert kitchen.host.connect("wok", "192.168.178.1", 80).ok
+    found = figures(kitchen)
+    for way in ("receive", "transmit"):
+        name = f"uplink_{way}_packets_total"
+        assert found[name]["em0",] == before[name]["em0",] + 1
+        assert found[name]["em1",] == before[name]["em1",]
+
+
 def test_exports_are_counted_from_wherever_they_are_used(kitchen: World) -> None:
     tcp, udp = ("wok", "tcp", "30080", "80"), ("wok", "udp", "30053", "53")
     assert figures(kitchen)["export_connections_total"] == {tcp: 0, udp: 0}
@@ -105,7 +140,7 @@ def test_the_number_of_commands_grows_with_pots_that_export_only(kitchen: World)
     kitchen.executor.commands.clear()
     kitchen.do(metrics)
     few = [command.argv[0] for command in kitchen.executor.commands]
-    assert sorted(few) == ["ifconfig", "jls", "netstat", "pfctl"]
+    assert sorted(few) == ["ifconfig", "jls", "netstat", "pfctl", "route"]
     for name in ("a", "b", "c"):
         kitchen.create(name, "public-bridge")
     kitchen.do(start, ["a", "b", "c"])
