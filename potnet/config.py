@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from potnet.installation.settings import load as load_settings
 from potnet.model import Ipv6, Stack
 from potnet.rootless.options import UPLINKS, Options
 from potnet.trust import check_trusted
+from potnet.values import dataclass
 
 #: The origin of a value that no file sets.
 DEFAULT = "default"
@@ -33,7 +34,7 @@ DEFAULT = "default"
 ROOTLESS = Options()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Config:
     """What is in force. None: taken from the host, or by whoever asks, at run time.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from urllib.parse import quote, unquote
 
@@ -53,6 +52,8 @@ def bridge_mac(bridge: str, description: str) -> str:
 
     Left alone, a bridge takes the lowest of its members' and changes as they come and go.
     """
+    import hashlib  # only a new bridge needs it; OpenSSL takes 9 ms to load
+
     digest = hashlib.sha256(f"{bridge} {description}".encode()).digest()
     return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
 
