@@ -35,7 +35,7 @@ checked: installed test-tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What needs namespaces, CNI's plugins or netavark is left out where there are none; the table says so.
+# What needs namespaces, CNI's plugins, netavark or uplinks is left out where there are none; the table says so.
 bench: installed
 	$(BIN)/python tests/bench --json build/bench.json --text build/bench.txt
 

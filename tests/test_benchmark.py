@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from rows import BEGIN, END, Row, Table, insert
+from rows import BEGIN, END, MDOC_BEGIN, MDOC_END, Comparison, Row, Table, insert, put_into
 
 BENCH = Path(__file__).with_name("bench")
 
@@ -55,3 +55,20 @@ def test_the_table_of_a_file_is_replaced_and_nothing_else() -> None:
 def test_a_part_that_there_is_not_is_refused() -> None:
     done = subprocess.run([sys.executable, BENCH, "nothing"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "no such part: nothing" in done.stderr
+
+
+def test_a_manual_page_has_the_comparisons_between_its_marks(tmp_path: Path) -> None:
+    page = tmp_path / "potnet.8"
+    page.write_text(f"before\n{MDOC_BEGIN}\nold\n{MDOC_END}\nafter\n", "utf-8")
+    rows = (("largest MTU", "1500", ""), ("out", "0.50", "9.00"))
+    table = Table(comparisons=[Comparison("Uplinks", ("", "tin", "veth"), rows)])
+    put_into(page, table)
+    shown = page.read_text("utf-8")
+    assert '.Bl -column "largest MTU" "1500" "veth"\n.It  Ta tin Ta veth\n' in shown
+    assert ".It largest MTU Ta 1500 Ta\n.It out Ta 0.50 Ta 9.00\n.El\n" in shown
+    assert shown.startswith("before\n") and shown.endswith("after\n") and "old" not in shown
+    assert json.loads(table.json())["comparisons"]["Uplinks"]["out"] == {"tin": "0.50", "veth": "9.00"}
+    assert "largest MTU" in table.text() and table.met
+    with pytest.raises(SystemExit, match="was not measured"):
+        put_into(page, Table())
+    assert page.read_text("utf-8") == shown

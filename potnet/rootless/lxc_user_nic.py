@@ -37,6 +37,7 @@ class LxcUserNic(Forwarded):
 
     name = "lxc-user-nic"
     package = "liblxc-common"
+    needs_tun = False
     largest_mtu: int | None = None
     inward: tuple[int, ...] = (4,)
     lacks: Mapping[str, str] = {

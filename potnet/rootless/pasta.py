@@ -19,6 +19,7 @@ class Pasta:
 
     name = "pasta"
     package = "passt"
+    needs_tun = True
     largest_mtu: int | None = 65520
     inward: tuple[int, ...] = (4, 6)
     port_interface = "restart"

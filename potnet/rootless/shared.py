@@ -18,6 +18,7 @@ class Shared:
 
     name = "host"
     package = ""
+    needs_tun = False
     largest_mtu: int | None = None
     inward: tuple[int, ...] = ()
     port_interface = "none"

@@ -27,6 +27,7 @@ class Slirp4netns:
 
     name = "slirp4netns"
     package = "slirp4netns"
+    needs_tun = True
     largest_mtu: int | None = 65521
     inward: tuple[int, ...] = (4,)
     port_interface = "API"

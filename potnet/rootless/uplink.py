@@ -57,14 +57,15 @@ class Facts:
 class Uplink(Protocol):
     """Connects the namespaces of a host with the machine's network. Failures are raised as HostError.
 
-    package: Debian's that has its program; "" for none. largest_mtu: None where it cannot be chosen.
-    inward: the families in which its ports can lead inwards. port_interface: how they are changed, in a word.
-    lacks: options that it has not, each with the reason. nameserver: what names are asked at, if not what
-    the machine asks.
+    package: Debian's that has its program; "" for none. needs_tun: it opens /dev/net/tun. largest_mtu: None
+    where it cannot be chosen. inward: the families in which its ports can lead inwards. port_interface: how
+    they are changed, in a word. lacks: options that it has not, each with the reason. nameserver: what names
+    are asked at, if not what the machine asks.
     """
 
     name: str
     package: str
+    needs_tun: bool
     largest_mtu: int | None
     inward: tuple[int, ...]
     port_interface: str

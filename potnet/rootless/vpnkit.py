@@ -33,6 +33,7 @@ class Vpnkit(Forwarded):
 
     name = "vpnkit"
     package = ""
+    needs_tun = True
     largest_mtu: int | None = 16424
     inward: tuple[int, ...] = (4,)
     lacks: Mapping[str, str] = {

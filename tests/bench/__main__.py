@@ -21,6 +21,7 @@ import on_a_kernel  # noqa: E402
 import rows  # noqa: E402
 import simulated  # noqa: E402
 import starting  # noqa: E402
+import uplinks  # noqa: E402
 
 PARTS = {
     "start": starting.measure,
@@ -28,6 +29,7 @@ PARTS = {
     "leases": leasing.measure,
     "simulated": simulated.measure,
     "linux": on_a_kernel.measure,
+    "uplinks": uplinks.measure,
 }
 
 
@@ -55,7 +57,7 @@ def main() -> int:
     if asked.text:
         rows.save(asked.text, table.text())
     if asked.into:
-        asked.into.write_text(rows.insert(asked.into.read_text("utf-8"), table.markdown()), "utf-8")
+        rows.put_into(asked.into, table)
     return 0 if table.met else 1
 
 

@@ -15,8 +15,9 @@ from typing import Any
 from tabulate import tabulate
 
 WIDTH = 116
-#: Where a file has the table in Markdown.
+#: Where a file has the table in Markdown, and where a manual page has the comparisons.
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
+MDOC_BEGIN, MDOC_END = '.\\" make bench: begin', '.\\" make bench: end'
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,29 @@ class Row:
         return "no"
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Several things side by side, which nothing is held to. rows: what is compared, then a cell for each."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def text(self) -> str:
+        return f"{self.title}:\n\n{tabulate(self.rows, headers=self.head, disable_numparse=True)}\n"
+
+    def mdoc(self) -> str:
+        """As a list of columns, mdoc(7); what it is about comes before it in the page."""
+        widths = " ".join(f'"{max(column, key=len)}"' for column in zip(self.head, *self.rows, strict=True))
+        made = ", ".join(f"{what} {value}" for what, value in machine().items())
+        lines = (" Ta ".join(row).rstrip() for row in (self.head, *self.rows))
+        return "\n".join((f".Bl -column {widths}", *(f".It {line}" for line in lines), ".El", f"({made}.)"))
+
+    def plain(self) -> dict[str, dict[str, str]]:
+        """By what is compared, then by the thing."""
+        return {what: dict(zip(self.head[1:], cells, strict=True)) for what, *cells in self.rows}
+
+
 @dataclass
 class Table:
     """Rows in their order. left_out: what this machine cannot do, and why; notes: what figures rest on."""
@@ -65,6 +89,7 @@ class Table:
     rows: list[Row] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
 
     @property
     def met(self) -> bool:
@@ -75,6 +100,7 @@ class Table:
         head = ("what", "measured", "beside", "ratio", "to reach", "reached")
         shown = tabulate(rows, headers=head, tablefmt="simple", disable_numparse=True)
         lines = [", ".join(f"{what} {value}" for what, value in machine().items()), "", shown, ""]
+        lines += [each.text() for each in self.comparisons]
         lines += _paragraphs("Beside what", (f"{r.what}: {r.against}" for r in self.rows if r.against))
         unreached = (f"{r.what}: {r.why}" for r in self.rows if r.verdict == "out of reach")
         lines += _paragraphs("Out of reach", unreached)
@@ -96,6 +122,7 @@ class Table:
         view: dict[str, Any] = {
             "machine": machine(),
             "rows": rows,
+            "comparisons": {each.title: each.plain() for each in self.comparisons},
             "notes": self.notes,
             "left_out": self.left_out,
         }
@@ -145,11 +172,23 @@ def _paragraphs(title: str, texts: Iterable[str]) -> list[str]:
     return [f"{title}:", *wrapped, ""]
 
 
-def insert(text: str, table: str) -> str:
+def insert(text: str, table: str, begin: str = BEGIN, end: str = END) -> str:
     """A text with the table between its marks in the place of the one that was there."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{table}\n{end}{after}"
+
+
+def put_into(file: Path, table: Table) -> None:
+    """Put into a file what it has marks for. Raises SystemExit where that was not measured."""
+    text = file.read_text("utf-8")
+    if MDOC_BEGIN in text:
+        if not table.comparisons:
+            raise SystemExit(f"{file}: what belongs there was not measured")
+        text = insert(text, "\n".join(each.mdoc() for each in table.comparisons), MDOC_BEGIN, MDOC_END)
+    else:
+        text = insert(text, table.markdown())
+    file.write_text(text, "utf-8")
 
 
 def save(path: Path, text: str) -> None:

@@ -164,6 +164,23 @@ def prepare(world: World) -> str | None:
     return None if done.code == 0 else f"users cannot have namespaces here: {done.err.strip()}"
 
 
+def lend_bridge(user: User) -> None:
+    """Give a user interfaces on a bridge of the machine's that leads outwards (lxc-usernet(5))."""
+    world = user.world
+    nat = """table ip lxc {
+        chain postrouting {
+            type nat hook postrouting priority srcnat
+            ip saddr 10.0.3.0/24 oifname eth0 masquerade
+        }
+    }"""
+    world.run("ip", "-batch", "-", stdin="link add lxcbr0 type bridge\nlink set lxcbr0 up\n")
+    world.run("ip", "addr", "replace", "10.0.3.1/24", "dev", "lxcbr0")
+    world.run("tee", "/proc/sys/net/ipv4/ip_forward", stdin="1\n")
+    world.run("sh", "-c", "nft delete table ip lxc 2> /dev/null; nft -f -", stdin=nat)
+    world.run("mkdir", "-p", "/run/lxc", "/etc/lxc")
+    world.run("tee", "/etc/lxc/lxc-usernet", stdin=f"{user.name} veth lxcbr0 2\n")
+
+
 def eventually(true: Callable[[], bool]) -> bool:
     give_up = time.monotonic() + PATIENCE
     while not true():

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from linux_world import HERE, HOST, OUTSIDE, SILENCE
-from rootless_world import User, eventually, numbers, patiently, serving
+from rootless_world import User, eventually, lend_bridge, numbers, patiently, serving
 
 HOST6, OUTSIDE6 = "2001:db8:7::20", "2001:db8:7::1"
 PASTA = pytest.mark.parametrize("cook", ["pasta"], indirect=True)
@@ -116,19 +116,7 @@ def test_what_it_does_not_have_is_refused(cook: User, options: dict[str, object]
 @pytest.fixture
 def guest(cook: User) -> User:
     """A user whom root has given interfaces on a bridge that leads outwards."""
-    world = cook.world
-    nat = """table ip lxc {
-        chain postrouting {
-            type nat hook postrouting priority srcnat
-            ip saddr 10.0.3.0/24 oifname eth0 masquerade
-        }
-    }"""
-    world.run("ip", "-batch", "-", stdin="link add lxcbr0 type bridge\nlink set lxcbr0 up\n")
-    world.run("ip", "addr", "replace", "10.0.3.1/24", "dev", "lxcbr0")
-    world.run("tee", "/proc/sys/net/ipv4/ip_forward", stdin="1\n")
-    world.run("sh", "-c", "nft delete table ip lxc 2> /dev/null; nft -f -", stdin=nat)
-    world.run("mkdir", "-p", "/run/lxc", "/etc/lxc")
-    world.run("tee", "/etc/lxc/lxc-usernet", stdin=f"{cook.name} veth lxcbr0 2\n")
+    lend_bridge(cook)
     cook.configure(uplink="lxc-user-nic", mac="02:00:00:00:00:09")
     return cook
 
