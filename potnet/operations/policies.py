@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,13 @@ from potnet.apply import apply, apply_all
 from potnet.errors import PotnetError, UsageError
 from potnet.filter_actions import EndConnections, LoadAnchor
 from potnet.host_state import Query
-from potnet.model import BridgeKind, End, Policy, Pot
+from potnet.model import Bridge, BridgeKind, End, Policy, Pot
 from potnet.operations.bridging import vnet
 from potnet.operations.common import NETWORK_LOCK, external_interface, require_bridge
 from potnet.planning import packet_filter as pf
 from potnet.planning import policy as planning
 from potnet.planning.policy import FilterChange
-from potnet.planning.vnet import host_rules
+from potnet.planning.vnet import host_rules, there_is
 from potnet.ports import Transport
 from potnet.ruleset import NoRules, Place, PotFilter, Ruleset
 
@@ -133,10 +133,14 @@ def _bridge_rules(app: App, policy: Policy) -> _Rules:
     known = vnet(app)
     names = {name for end in (policy.source, policy.destination) for name in _bridges_of(app, end)}
     bridges = [bridge for bridge in known.bridges if bridge.name in names]
+    hiding = [bridge for bridge in bridges if pf.hides6(bridge)]
+    external = _external(app, hiding)
     found: _Rules = {}
+    if external is None:
+        bridges = [bridge for bridge in bridges if bridge not in hiding]
     for bridge in bridges:
         permits = bridge.name in known.permitting
-        rules = pf.bridge_isolation(app.config, bridge, _external(app), known.networks6, permits)
+        rules = pf.bridge_isolation(app.config, bridge, external or "", known.networks6, permits)
         found[pf.bridge_anchor(app.config, bridge.name)] = rules
     return found
 
@@ -148,9 +152,14 @@ def _bridges_of(app: App, end: End) -> list[str]:
     return [attachment.bridge for attachment in pot.attachments] if pot is not None else []
 
 
-def _external(app: App) -> str:
-    state = app.driver.observe(Query(external=app.config.external_interface is None))
-    return external_interface(app, state) or ""
+def _external(app: App, bridges: Sequence[Bridge]) -> str | None:
+    """The external interface, which the rules of these bridges name; HostError if one is up without it."""
+    if not bridges:
+        return None
+    state = app.driver.observe(Query(external=app.config.external_interface is None, pot_bridges=True))
+    external = external_interface(app, state)
+    up = any(bridge.interface in state.pot_bridges for bridge in bridges)
+    return there_is(external) if up else external
 
 
 def _bring_in_force(app: App, before: _Rules, after: _Rules) -> None:
@@ -168,7 +177,7 @@ def _bring_in_force(app: App, before: _Rules, after: _Rules) -> None:
 def _mend(app: App, policy: Policy) -> None:
     """Take out of force what a change that was cut off has left there: the store knows nothing of it."""
     wanted = _state(app, policy)
-    external = _external(app)
+    external = _external(app, vnet(app).bridges) or ""
     found = app.driver.observe(Query(pot_bridges=True, anchor_parents=(app.config.filter_anchor,)))
     down = {
         pf.bridge_anchor(app.config, bridge.name)

@@ -134,10 +134,16 @@ def refuse_small_mtu(mtu: int, family: int) -> None:
         )
 
 
-def check_external(external: str | None, state: HostState) -> str:
-    """The external interface; raises HostError when there is none, or the host does not have it."""
+def there_is(external: str | None) -> str:
+    """The external interface; raises HostError when there is none."""
     if external is None:
         raise HostError("the host has no default route", hint="set network.external_interface")
+    return external
+
+
+def check_external(external: str | None, state: HostState) -> str:
+    """The external interface; raises HostError when there is none, or the host does not have it."""
+    external = there_is(external)
     if external not in state.names:
         raise HostError(
             f"the host has no interface {external}",

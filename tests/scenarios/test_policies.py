@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from world import World, both_hosts
 
-from potnet.errors import PotnetError, UsageError
+from potnet.errors import HostError, PotnetError, UsageError
 from potnet.findings import Kind
 from potnet.operations import policies
 from potnet.operations.bridges import create_private_bridge
@@ -181,6 +181,24 @@ def test_ipv6_is_filtered_likewise(world: World) -> None:
     add(world, "web", "db", "80")
     assert world.reaches("web", db, 80)
     assert not world.reaches("web", db, 443)
+    assert world.do(check, [], None) == ()
+
+
+def test_rules_that_name_the_external_interface_are_not_made_without_one(world: World) -> None:
+    for bridge in ("front", "back"):
+        world.do(create_private_bridge, bridge, 4, "auto")
+    world.create("web", "private-bridge", "dual", bridge="front")
+    world.create("db", "private-bridge", "dual", bridge="back")
+    world.do(start, ["web"])
+    world.do_there("route", "delete", "default")
+    lost = world.snapshot()
+    with pytest.raises(HostError, match="no default route"):
+        add(world, "web", "db", "80")
+    assert (world.snapshot(), world.do(policies.listed)) == (lost, [])
+    world.do(stop, ["web"])
+    add(world, "web", "db", "80")
+    world.do_there("route", "add", "default", "192.168.178.1")
+    world.do(start, ["web"])
     assert world.do(check, [], None) == ()
 
 
