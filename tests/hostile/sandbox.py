@@ -7,9 +7,11 @@ issues is looked at. The sandbox has files that nobody may change beside the sta
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
+import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +27,7 @@ from potnet.cli.main import run
 from potnet.config import Config
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
+from potnet.executors.simulated.things import HostFacts
 from potnet.rootless.client import RootlessHost
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
@@ -36,6 +39,7 @@ PROGRAMS = {
         "jail",
         "jls",
         "jexec",
+        "dnctl",
         "route",
         "netstat",
         "sysctl",
@@ -184,7 +188,18 @@ def _as_pattern(line: str, phrases: set[str]) -> str:
     return found + re.escape(line[end:])
 
 
+#: Places in which more than a word stands, or something quoted, and just what.
+_PARTS = {
+    "what": rf"(?:proto (?:tcp|udp) )?from {_PLACE} to {_PLACE}(?: port {_PLACE})?",
+    "r.target_ports": r"\d+(?::\*)?",
+    "r.limit": r"max-src-(?:conn|states) \d+",
+    "' tag \"' ~ way.tag ~ '\"' if way.tag else \"\"": r'(?: tag "potnet:[a-z0-9.:@-]+")?',
+}
+
+
 def _place(expression: str, phrases: set[str]) -> str:
+    if expression.strip() in _PARTS:
+        return _PARTS[expression.strip()]
     if "quoted" in expression:
         return f"{_QUOTED}(?:, {_QUOTED})*" if "join" in expression else _QUOTED
     words = '"' in expression or "hosts" in expression or expression.strip() in phrases
@@ -222,6 +237,8 @@ class Sandbox:
         self.work.mkdir(parents=True)
         self.executor: Callable[[Executor], Executor] = lambda inner: inner
         self.commands: list[Command] = []
+        #: What clients ask of a server.
+        self.requests: tuple[bytes, ...] = ()
         for path in (directory / "precious", directory / "a" / "b" / "precious"):
             path.write_text("precious\n")
         os.mkfifo(self.work / "fifo")
@@ -252,7 +269,8 @@ class Sandbox:
             directory: Path,
             host: RootlessHost | None,
         ) -> Executor:
-            watched = Watched(self.executor(SimulatedHost(directory / "sim")), self.commands)
+            host_itself = SimulatedHost(directory / "sim", facts=HostFacts(spare="em1"))
+            watched = Watched(self.executor(host_itself), self.commands)
             if settings.dry_run:
                 from potnet.executors.dry_run import DryRun
 
@@ -262,14 +280,30 @@ class Sandbox:
         before = Path.cwd()
         os.chdir(self.work)
         try:
-            # Nobody ever calls a server: it ends when it would begin to wait.
-            with (
-                mock.patch.object(app, "_executor", make),
-                mock.patch.object(serve, "_accepted", lambda listener: None),
-            ):
+            with mock.patch.object(app, "_executor", make), self._calling():
                 yield
         finally:
             os.chdir(before)
+
+    @contextmanager
+    def _calling(self) -> Iterator[None]:
+        """With clients of a server, which ends when it would begin to wait; each gets an answer."""
+        waiting, clients = list(self.requests), list[socket.socket]()
+
+        def accepted(listener: socket.socket) -> socket.socket | None:
+            if not waiting:
+                return None
+            client, server = socket.socketpair()
+            client.sendall(waiting.pop(0))
+            client.shutdown(socket.SHUT_WR)
+            clients.append(client)
+            return server
+
+        with mock.patch.object(serve, "_accepted", accepted):
+            yield
+        for client in clients:
+            with client:
+                assert json.loads(client.recv(1 << 20)).keys() <= {"return", "error", "entries"}
 
     def potnet(self, *arguments: str, silent: bool = False) -> Said:
         """Run one command line, and hold it to what holds of all. silent: it may say no by its code alone."""
@@ -302,7 +336,7 @@ class Sandbox:
 
 
 #: Commands whose code is an answer.
-FINDING = {"check", "repair", "ip4check", "ip6check"}
+FINDING = {"check", "doctor", "repair", "ip4check", "ip6check"}
 
 
 def hold(said: Said, arguments: Sequence[str], raw: bool = False, silent: bool = False) -> None:

@@ -23,15 +23,24 @@ from potnet.drivers.linux import names
 from potnet.drivers.linux import parse as linux
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
+from potnet.store.store import Store
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 
 LIFE = (
     "create-private-bridge -B stove -S 4",
+    "create-private-bridge -B store -S 4 -6 auto --mtu 1400 --isolate",
+    "create-private-bridge -B floor -S 4 --uplink em0.30",
     "create -p casserole -N public-bridge -S dual",
     "create -p kettle -N private-bridge -B stove",
     "create -p ladle -N alias -i 192.168.178.210",
-    "start casserole",
+    "create -p lid -N private-bridge -B store -B floor -S dual --mac 02:00:00:00:00:01 --no-internet"
+    " --bandwidth-in 10Mbit/s --bandwidth-out 500KByte/s",
+    "create -p tap -N private-bridge -B floor --pass em1 --isolate",
+    "policy add --from lid --to kettle --port tcp:80",
+    "export-ports -p lid -e 8000-8009:30000-30009 -e 192.168.178.20@tcp+udp:53:30053"
+    " --from 192.168.178.0/24 --max-connections 5",
+    "start casserole lid tap",
 )
 USUAL = (
     "list", "list -b", "info -p casserole", "show -p casserole", "start kettle", "start ladle", "check",
@@ -39,7 +48,31 @@ USUAL = (
     "create -N alias -i 192.168.178.211", "vnet-start -B stove", "vnet-stop", "destroy -p kettle",
     "stop casserole", "vnet-start",
     "set -p casserole -i auto", "run casserole", "init --apply", "repair", "graph", "dns", "create -b 14.2",
+    "graph --format svg", "metrics", "doctor", "ports", "show -a", "info -B floor", "dns --format hosts",
+    "policy add --from stove --to store", "policy add --from tap --to kettle --deny", "policy list",
+    "policy remove --from lid --to kettle --port tcp:80", "stop lid tap", "start --all",
+    "create-private-bridge -B oven -S 2 -6 auto --routed --mtu 9000 --isolate --uplink em1.7",
+    "create -p pan -N public-bridge -N private-bridge -B store --mac 02:00:00:00:00:02 --isolate",
+    "create -p pan -N private-bridge -B stove --mtu 1300 --pass em1 --bandwidth-in 8Kbit/s",
+    "set -p lid --internet --no-isolate --bandwidth-in none --bandwidth-out 1Mbit/s",
+    "set -p tap --no-pass --mac 02:00:00:00:00:03", "set -p kettle --mtu 1280 --pass em1",
+    "export-ports -p kettle -e udp:53 --loopback", "export-ports -p lid --remove -e 8000-8009",
+    "export-ports -p casserole --add -e 192.168.178.20@80-81 --from 2001:db8::/32 --max-connections 1",
+    "export-ports -p lid --clear", "serve --socket control -p casserole", "serve --socket control",
+    "attach kettle", "detach lid", "jail-conf lid", "destroy -p lid", "destroy -B floor",
+    "vnet-start -B floor",
 )  # fmt: skip
+#: What is asked of a server.
+REQUESTS = tuple(
+    json.dumps(request).encode()
+    for request in (
+        {"execute": "list_hostfwd"},
+        {"execute": "add_hostfwd", "arguments": {"proto": "tcp", "host_port": 30081, "guest_port": 80}},
+        {"execute": "add_hostfwd", "arguments": {"proto": "udp", "host_port": 30000, "guest_port": 53}},
+        {"execute": "remove_hostfwd", "arguments": {"id": 1}},
+        {"execute": "list_hostfwd"},
+    )
+)
 
 #: What stands in no text that a tool prints, but might.
 INSERTED = [text for text in NASTY if text and "\0" not in text and len(text) < 300] + [
@@ -156,14 +189,30 @@ def fuzz_freebsd(prepared: Path, figure: Callable[..., None], examples: int) -> 
     def tried(typed: list[str], seed: int) -> None:
         with tempfile.TemporaryDirectory() as directory:
             sandbox = Sandbox(Path(directory))
+            sandbox.requests = REQUESTS
             sandbox.copy_state(prepared)
             chance = random.Random(seed)
             sandbox.executor = lambda inner: Lying(inner, chance, others)
             for line in typed:
                 sandbox.potnet("--host", "sim", "--state-dir", str(sandbox.state), *line.split())
                 figure("hostile answers, FreeBSD", commands_tried=1, failures=0)
+            sound(sandbox, typed)
 
     tried()
+
+
+def sound(sandbox: Sandbox, typed: list[str]) -> None:
+    """The store is whole, and once the host says what is so again, all that was started can be stopped."""
+    sandbox.executor = lambda inner: inner
+    options = ("--host", "sim", "--state-dir", str(sandbox.state), "-q")
+    with Store.open_copy(sandbox.state, "sim") as store:
+        assert store.damage() is None, typed
+    sandbox.potnet(*options, "repair")
+    sandbox.potnet(*options, "stop", "--all")
+    sandbox.potnet(*options, "repair")
+    found = sandbox.potnet(*options, "check")
+    # A jail that was not seen when its pot was stopped is nobody's from then on.
+    assert found.code == 0 or "jail-foreign" in found.out, (typed, found)
 
 
 @contextmanager
@@ -196,6 +245,7 @@ def fuzz_linux(
     def tried(typed: list[str], seed: int) -> None:
         with tempfile.TemporaryDirectory() as directory:
             sandbox, chance = Sandbox(Path(directory)), random.Random(seed)
+            sandbox.requests = REQUESTS
             options = ("--host", "linux", "--state-dir", str(sandbox.state), "-q")
             with on_linux(sandbox, lambda: Replaying(recorded, chance)):
                 for line in (*LIFE, "export-ports -p casserole -e 80:30080"):
