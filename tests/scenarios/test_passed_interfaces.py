@@ -258,17 +258,8 @@ def test_nothing_keeps_it_from_the_internet(world: World) -> None:
 def test_a_failed_start_gives_it_back(world: World) -> None:
     world.create("web", "public-bridge", passed=("em1",))
     before, records = world.host.snapshot(), world.records()
-    world.executor.commands.clear()
-    world.do(start, ["web"])
-    changes = world.executor.changes
-    world.do(stop, ["web"])
     for after in (False, True):
-        for number in range(changes):
-            world.executor.commands.clear()
-            world.executor.fail_at, world.executor.after = number, after
-            with pytest.raises(PotnetError):
-                world.do(start, ["web"])
-            world.executor.fail_at = None
+        for number in world.failing_starts("web", after=after):
             if not after:
                 assert world.host.snapshot() == before, number
                 assert world.records() == records, number

@@ -299,16 +299,7 @@ def test_a_failed_start_takes_all_networks_back(world: World) -> None:
     bridges(world, "front", "back")
     web(world, (PRIVATE, "front"), (PRIVATE, "back"))
     before, records = world.host.snapshot(), world.records()
-    world.executor.commands.clear()
-    world.do(start, ["web"])
-    changes = world.executor.changes
-    world.do(stop, ["web"])
-    for number in range(changes):
-        world.executor.commands.clear()
-        world.executor.fail_at = number
-        with pytest.raises(PotnetError):
-            world.do(start, ["web"])
-        world.executor.fail_at = None
+    for number in world.failing_starts("web"):
         assert world.host.snapshot() == before, number
         assert world.records() == records, number
 

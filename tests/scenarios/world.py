@@ -18,11 +18,14 @@ from potnet import config as configuration
 from potnet import installation
 from potnet.app import App, with_anchors_in_force
 from potnet.config import Config
+from potnet.errors import PotnetError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
 from potnet.locks import Locks
 from potnet.model import NetworkType, Pot, Stack
 from potnet.operations.create import CreateRequest, create
+from potnet.operations.start import start
+from potnet.operations.stop import stop
 from potnet.store.store import Store
 
 #: What a command answers that fails, and one that was killed since it gave no answer.
@@ -135,6 +138,23 @@ class World:
         request = CreateRequest(name=name, network_type=NetworkType(kind), stack=Stack(stack), **more)
         with self.app() as app:
             return create(app, request)
+
+    def failing_starts(self, *names: str, after: bool = False) -> Iterator[int]:
+        """Let each command of a start fail, one in each round: the start has been refused, and nothing else.
+
+        after: the command does its work first.
+        """
+        self.executor.commands.clear()
+        self.do(start, names)
+        changes = self.executor.changes
+        self.do(stop, names)
+        for number in range(changes):
+            self.executor.commands.clear()
+            self.executor.fail_at, self.executor.after = number, after
+            with pytest.raises(PotnetError):
+                self.do(start, names)
+            self.executor.fail_at = None
+            yield number
 
     def records(self) -> dict[str, Any]:
         """Everything that the store knows."""
