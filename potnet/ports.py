@@ -70,6 +70,11 @@ class Export:
         """All ports of the host that it takes; none before they are chosen."""
         return range(self.host_port, self.host_port + self.count) if self.host_port is not None else range(0)
 
+    @property
+    def ends(self) -> list[tuple[Transport, int]]:
+        """The same by each of its protocols."""
+        return [(protocol, port) for protocol in self.protocol.each for port in self.host_ports]
+
     def takes(self, protocol: Transport, port: int, address: IPAddress | None) -> bool:
         """Whether it has a port of the host at an address; None: at any of them."""
         by = protocol in self.protocol.each

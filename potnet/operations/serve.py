@@ -119,6 +119,5 @@ def _ports(export: Export) -> Iterator[tuple[Port, int]]:
     address = export.host_address or _ANY
     if address.version != 4:
         return
-    for protocol in export.protocol.each:
-        for offset, host_port in enumerate(export.host_ports):
-            yield (protocol, address, host_port), export.pot_port + offset
+    for protocol, host_port in export.ends:
+        yield (protocol, address, host_port), export.pot_port + host_port - export.host_ports.start

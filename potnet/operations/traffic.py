@@ -45,9 +45,8 @@ def _counted(export: Export, ports: _Ports) -> list[ExportTraffic]:
     """What was counted for an export: by the first port of it, or by each."""
     return [
         each
-        for protocol in export.protocol.each
-        for port in export.host_ports
-        for each in ports.get((protocol, port), ())
+        for end in export.ends
+        for each in ports.get(end, ())
         if export.host_address in (None, each.host)
     ]
 
