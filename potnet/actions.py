@@ -96,13 +96,15 @@ class SetMtu:
 class AddMember:
     """Joins a bridge; private: it exchanges nothing with other private members.
 
-    hairpin: what it sends may come back to it, as a pot's call to its own export does.
+    hairpin: what it sends may come back to it, as a pot's call to its own export does. mac: the address that
+    is behind it, and no other is; None: whoever is there.
     """
 
     bridge: str
     member: str
     private: bool = False
     hairpin: bool = False
+    mac: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Config:
     external_address: IPAddress | None = None
     extra_interfaces: tuple[tuple[str, IPNetwork], ...] = ()
     isolate: bool = False
+    antispoof: bool = False
     dns_name: str = "dns"
     first_port: int | None = None
     last_port: int | None = None
@@ -111,6 +112,7 @@ KEYS = (
     Key("network.external_interface", "external_interface", values.read_interface),
     Key("network.external_address", "external_address", values.read_host_address),
     Key("network.isolate", "isolate", values.read_boolean),
+    Key("network.antispoof", "antispoof", values.read_boolean),
     Key("network.extra_interfaces", "extra_interfaces", values.read_extra_interfaces),
     Key("dns.name", "dns_name", values.read_dns_name),
     Key("dns.address", "dns_address", values.read_address),

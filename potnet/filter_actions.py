@@ -24,10 +24,14 @@ class LoadAnchor:
 
 @dataclass(frozen=True, slots=True)
 class RemoveEntry:
-    """Takes an entry out of a map or set of the packet filter's, on hosts whose filter has some."""
+    """Takes an entry out of a map or set of the packet filter's, on hosts whose filter has some.
+
+    members: out of one that is about members of bridges.
+    """
 
     place: str
     key: str
+    members: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,17 @@ class SwitchFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterMembers:
+    """Whether the filter looks at what comes in and goes out at the members of bridges, too.
+
+    switches: those of the host that it takes, as the host names them.
+    """
+
+    switches: tuple[str, ...]
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FilterLocal:
     """Lets the filter look at connections of the host with itself, from the time it is switched on next."""
 
@@ -105,5 +120,6 @@ FilterAction = (
     | CheckRules
     | LoadRules
     | SwitchFilter
+    | FilterMembers
     | FilterLocal
 )

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     ANCHOR_UNCALLED = "anchor-uncalled"
     FORWARDING_OFF = "forwarding-off"
     FORWARDING_LEFT = "forwarding-left"
+    MEMBERS_UNFILTERED = "members-unfiltered"
+    MEMBERS_FILTERED = "members-filtered"
     LOOPBACK_OFF = "loopback-off"
     EXTERNAL_MISSING = "external-missing"
     BRIDGE_MISSING = "bridge-missing"

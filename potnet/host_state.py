@@ -32,7 +32,8 @@ class Interface:
     """An interface of the host or of a jail.
 
     members: of a bridge, in its order; private: some of those; hairpin: those to which what they have sent
-    may come back, None where bridges know no such thing. promiscuous: it takes what is for others, too.
+    may come back, None where bridges know no such thing; open: those behind which there may be any number of
+    MAC addresses, None where bridges do not count them. promiscuous: it takes what is for others, too.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Interface:
     members: tuple[str, ...] = ()
     private: frozenset[str] = frozenset()
     hairpin: frozenset[str] | None = None
+    open: frozenset[str] | None = None
     promiscuous: bool = False
 
     def has(self, address: IPAddress) -> bool:
@@ -122,10 +124,14 @@ class ActiveRedirection:
 
 @dataclass(frozen=True, slots=True)
 class FilterEntry:
-    """An entry of a map or set that the packet filter has beside its rules, by its key as written there."""
+    """An entry of a map or set that the packet filter has beside its rules, by its key as written there.
+
+    members: of one that is about members of bridges.
+    """
 
     place: str
     key: str
+    members: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +239,8 @@ class HostState:
     which it does no more once the host forwards IPv6. jail_networks: by jail. anchors: by name.
     own_addresses: those of the ones asked for that are the host's. anchor_names: whole paths of those that
     hold rules. traffic: by interface. limited: those of the
-    pipes asked for that are as they should be. traits: of hosts of this kind, always there.
+    pipes asked for that are as they should be. unfiltered: the switches that are off and keep the filter from
+    looking at what comes in and goes out at members of bridges. traits: of hosts of this kind, always there.
     """
 
     traits: Traits = field(default_factory=Traits)
@@ -267,6 +274,7 @@ class HostState:
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     limited: frozenset[Pipes] = frozenset()
     learns_router: bool = False
+    unfiltered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +330,7 @@ class Query:
     traffic: bool = False
     pipes: tuple[Pipes, ...] = ()
     learns_router: str | None = None
+    unfiltered: bool = False
 
 
 def union(queries: Iterable[Query]) -> Query:

@@ -227,6 +227,7 @@ class Pot:
     whole: no more while it is destroyed, and not before its create is done.
     isolate: it and other such pots of its bridge do not see one another. internet: it may open connections to
     where no pots are. rate_in, rate_out: how much it may receive and send, in bits a second; None: no limit.
+    antispoof: of a pot as it was started: it sends under its own addresses only.
     """
 
     name: str
@@ -249,6 +250,7 @@ class Pot:
     internet: bool = True
     rate_in: int | None = None
     rate_out: int | None = None
+    antispoof: bool = False
 
     @property
     def ipv4(self) -> IPAddress | None:

@@ -5,7 +5,7 @@ A ruleset fills one anchor (pf.conf(5), ANCHORS) whole: loading it replaces what
 
 from __future__ import annotations
 
-from netaddr import IPAddress, IPNetwork
+from netaddr import EUI, IPAddress, IPNetwork
 
 from potnet.ports import Transport
 from potnet.values import dataclass
@@ -56,7 +56,8 @@ class Redirection:
 class Redirections:
     """A pot's exports: from outside, and by the host's address from every pot (hairpin).
 
-    bridge: the interface behind which the pot is; network, networks6: where pots may come from.
+    bridge: the interface behind which the pot is; network, networks6: where pots may come from. marked: which
+    connections came by them is told to `ConnectionLimits`, of all of them.
     """
 
     bridge: str
@@ -64,17 +65,35 @@ class Redirections:
     outlets: tuple[Outlet, ...]
     items: tuple[Redirection, ...]
     networks6: tuple[IPNetwork, ...] = ()
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pipes:
+    """How much a pot may receive and send, in bits a second; None: no limit.
+
+    unit: of its first epair, which gives the pipes their numbers. members: its ends of epairs on the host.
+    """
+
+    unit: int
+    members: tuple[str, ...]
+    rate_in: int | None = None
+    rate_out: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Those of a pot's exports of which a source can have only so many connections, by any of the outlets.
+    """What is let in of a pot's exports, by any of the outlets, where `Redirections` alone cannot tell.
 
-    They restrict what `Redirections` lets in; a filter that does both at once has nothing to do for them.
+    Of those that are limited a source can have only so many connections; others are among them only if the
+    filter looks at members of bridges, too. bridge: the interface behind which such a pot is, None elsewhere.
+    pipes: those that such a pot has. A filter that does it all at once has nothing to do for them.
     """
 
     outlets: tuple[Outlet, ...]
     items: tuple[Redirection, ...]
+    bridge: str | None = None
+    pipes: Pipes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +132,21 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Pipes:
-    """How much a pot may receive and send, in bits a second; None: no limit.
+class Identity:
+    """Whom a pot may say that it is on one of its bridges.
 
-    unit: of its first epair, which gives the pipes their numbers. members: its ends of epairs on the host.
+    member: its end of the epair on the host. addresses: its own. learns: it finds those of IPv6 by itself.
     """
 
-    unit: int
-    members: tuple[str, ...]
-    rate_in: int | None = None
-    rate_out: int | None = None
+    member: str
+    mac: str
+    addresses: tuple[IPAddress, ...] = ()
+    learns: bool = False
+
+    def of_family(self, version: int) -> tuple[IPAddress, ...]:
+        """Its addresses of a family; of IPv6 the link-local one that follows from the MAC address, too."""
+        own = tuple(each for each in self.addresses if each.version == version)
+        return (*own, EUI(self.mac).ipv6_link_local()) if version == 6 else own
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +154,15 @@ class PotFilter:
     """What a pot may open connections to, beside what holds for all.
 
     sources: its own addresses. verdicts: the first one that is about a connection decides. inside: where it
-    may go at all; empty: anywhere. pipes: those that limit what it receives and what it sends.
+    may go at all; empty: anywhere. pipes: those that limit what it receives and what it sends. identities:
+    what it may send as; empty: anything.
     """
 
-    sources: tuple[Place, ...]
+    sources: tuple[Place, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     inside: tuple[IPNetwork, ...] = ()
     pipes: Pipes | None = None
+    identities: tuple[Identity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

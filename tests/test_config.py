@@ -82,6 +82,7 @@ def test_every_key_can_be_set(file: Path) -> None:
         external_interface = "vtnet0"
         external_address = "192.168.178.20"
         isolate = true
+        antispoof = true
         [network.extra_interfaces]
         em1 = "10.0.0.0/8"
         "em1.10" = "192.168.0.0/16"
@@ -127,7 +128,7 @@ def test_every_key_can_be_set(file: Path) -> None:
         ("em1.10", IPNetwork("192.168.0.0/16")),
     )
     assert (config.external_interface, str(config.external_address)) == ("vtnet0", "192.168.178.20")
-    assert config.isolate is True
+    assert (config.isolate, config.antispoof) == (True, True)
     assert (config.dns_name, config.first_port, config.last_port) == ("resolver", 2000, 3000)
     assert (config.jails, config.cache, config.templates) == ("/pots", "/bases", "/mine")
     assert config.mirror == "https://mirror.example/releases"
@@ -313,7 +314,13 @@ def test_the_sample_shows_the_defaults(file: Path) -> None:
 def test_the_sample_has_a_good_example_for_each_key_without_a_default(file: Path) -> None:
     config = loaded(file, uncommented("# For example: "))
     unset = {key.name for key in KEYS if not getattr(config, key.attribute)}
-    off = {"network.isolate", "rootless.ipv6", "rootless.host_loopback", "rootless.copy_up"}
+    off = {
+        "network.isolate",
+        "network.antispoof",
+        "rootless.ipv6",
+        "rootless.host_loopback",
+        "rootless.copy_up",
+    }
     assert unset == off
 
 

@@ -112,6 +112,7 @@ def info_text(view: View) -> str:
     lines += [f"\tbandwidth : {', '.join(rates)}"] if rates else []
     lines += ["\tinternet : false"] if not view.get("internet", True) else []
     lines += ["\tisolated : true"] if view.get("isolated") else []
+    lines += ["\tantispoof : true"] if view.get("antispoof") else []
     lines.append(f"\tactive : {'true' if view['state'] == 'running' else 'false'}")
     return "\n".join(lines)
 

@@ -27,7 +27,7 @@ from potnet.actions import (
 )
 from potnet.drivers.base import Driver
 from potnet.executors.base import Command
-from potnet.filter_actions import LoadAnchor
+from potnet.filter_actions import FilterMembers, LoadAnchor
 from potnet.findings import Condition
 from potnet.host_state import (
     ActiveRedirection,
@@ -142,6 +142,9 @@ class Assumed:
                 return _changed(state, bridge, member=member)
             case SetForwarding(family, enabled) if state.forwarding:
                 return replace(state, forwarding={**state.forwarding, family: enabled})
+            case FilterMembers(switches, enabled) if query.unfiltered:
+                off = tuple(name for name in state.unfiltered if name not in switches)
+                return replace(state, unfiltered=off if enabled else (*off, *switches))
             case LoadAnchor(anchor, rules):
                 return _loaded(state, anchor, rules, query)
             case StartJail(jail) if query.jails is None or jail.name in query.jails:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from potnet.actions import DestroyInterface, KeepRouter, Plan, SetForwarding, Step
 from potnet.apply import apply
+from potnet.filter_actions import FilterMembers
 from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, BridgeKind, Pot
-from potnet.operations.common import FORWARDING, ROUTER, busy_units
+from potnet.operations.common import FORWARDING, MEMBERS, ROUTER, busy_units
 from potnet.planning import start as planning
 from potnet.planning import uplink
 from potnet.planning.vnet import Vnet, description
@@ -28,6 +29,8 @@ def vnet(app: App) -> Vnet:
         site6=app.store.site_prefix(),
         router_kept=app.store.remembered(ROUTER),
         permitting=app.store.permitting(),
+        members_set=tuple((app.store.remembered(MEMBERS) or "").split()),
+        guarded=app.store.guarded(True, most=2),
     )
 
 
@@ -135,7 +138,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
 
 def switches(app: App) -> dict[str, str | None]:
     """The settings of the host that potnet has changed, by the keys under which they are recorded."""
-    return {key: app.store.remembered(key) for key in (*FORWARDING.values(), ROUTER)}
+    return {key: app.store.remembered(key) for key in (*FORWARDING.values(), ROUTER, MEMBERS)}
 
 
 def remember_switches(app: App, plan: Plan, state: HostState) -> None:
@@ -150,7 +153,7 @@ def remember_switches(app: App, plan: Plan, state: HostState) -> None:
     for key in switches(app):
         if key in changed:
             app.store.remember(key, changed[key])
-        elif state.forwarding and not state.nat_loaded:
+        elif state.forwarding and not state.nat_loaded and not (key == MEMBERS and state.pot_bridges):
             app.store.forget(key)
 
 
@@ -178,4 +181,6 @@ def switched(plan: Plan) -> dict[str, str]:
                 found[FORWARDING[family]] = "0"
             case KeepRouter(interface):
                 found[ROUTER] = interface
+            case FilterMembers(switches):
+                found[MEMBERS] = " ".join(switches)
     return found

@@ -122,7 +122,7 @@ def _facts(app: App) -> Facts:
     return Facts(
         app.config, app.store.runs(), known.bridges, known.site6,
         forwarding_set=known.forwarding_set, router_kept=known.router_kept, permitting=known.permitting,
-        policies=app.store.policies(),
+        policies=app.store.policies(), members_set=known.members_set,
     )  # fmt: skip
 
 
@@ -159,6 +159,7 @@ def _host(app: App, facts: Facts) -> HostState:
             packet_filter=ipv4,
             filter_local=ipv4,
             forwarding=ipv4 or bool(facts.forwarding_set),
+            unfiltered=bool(facts.members_set) or any(run.pot.antispoof for run in facts.runs),
             listeners=exports,
             anchor_parents=(app.config.rdr_anchor, app.config.filter_anchor),
         )

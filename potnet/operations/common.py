@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: host go on to learn its routers.
 FORWARDING = {4: "forwarding4", 6: "forwarding6"}
 ROUTER = "router6"
+#: And which switches it turned on so that the filter looks at members of bridges, with blanks between them.
+MEMBERS = "members"
 #: Held while what pots share (bridges, forwarding, the NAT anchor) is looked at and changed.
 NETWORK_LOCK = "network"
 

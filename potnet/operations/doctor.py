@@ -11,6 +11,7 @@ from potnet.filter_actions import LoadAnchor
 from potnet.findings import Condition, Verdict
 from potnet.host_state import HostState, Query
 from potnet.model import Ipv6
+from potnet.operations.antispoof import in_force
 from potnet.operations.common import external_interface
 from potnet.planning import packet_filter as pf
 from potnet.planning.prepare import missing_calls
@@ -31,7 +32,17 @@ def doctor(app: App) -> tuple[Condition, ...]:
         Query(packet_filter=True, filter_local=True, external=app.config.external_interface is None)
     )
     external = external_interface(app, state)
-    return (*found, *_filter(app, state), *_outside(app, external))
+    return (*found, *_filter(app, state), *_antispoof(app), *_outside(app, external))
+
+
+def _antispoof(app: App) -> Iterator[Condition]:
+    if app.config.antispoof:
+        try:
+            in_force(app)
+        except HostError as error:
+            yield Condition("antispoof", _LIMITED, error.message, error.hint)
+        else:
+            yield Condition("antispoof", _OK, "pots on bridges are kept to their own addresses")
 
 
 def _filter(app: App, state: HostState) -> Iterator[Condition]:

@@ -84,6 +84,7 @@ def pot_view(
         "bandwidth_in": rate_text(pot.rate_in),
         "bandwidth_out": rate_text(pot.rate_out),
         "isolated": any(isolated(pot, bridge, app.config) for bridge in _bridges(pot, known)),
+        "antispoof": network.antispoof if active else app.config.antispoof and bool(pot.attachments),
         "command": list(pot.command),
         "type": "single",
         "level": 0,

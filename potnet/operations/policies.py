@@ -58,7 +58,7 @@ def _senders(app: App, policies: Iterable[Policy], but: str = "") -> list[Pot]:
 def _rules(app: App, pot: Pot, running: Running) -> Ruleset:
     """What the filter of a pot has to hold. running: beside the recorded starts."""
     policies = app.store.policies_of(*planning.ends_of(pot))
-    if not policies and pot.internet and planning.pipes_of(pot) is None:
+    if not policies and not planning.is_filtered(pot):
         return NoRules()
     known = vnet(app)
     bridges = {bridge.name: bridge for bridge in known.bridges}

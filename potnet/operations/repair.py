@@ -128,7 +128,7 @@ def _mend(app: App, drift: Drift, done: set[Action]) -> None:
     """Carry out the steps of one finding that no other one had, too."""
     steps = tuple(step for step in drift.steps if step.action not in done)
     done.update(step.action for step in steps)
-    back = drift.finding.kind is Kind.FORWARDING_LEFT
+    back = drift.finding.kind in (Kind.FORWARDING_LEFT, Kind.MEMBERS_FILTERED)
     for key, value in switched(Plan(steps)).items() if not back else ():
         # As a start does: the last bridge to go switches it off again.
         app.store.remember(key, value)

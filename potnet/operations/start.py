@@ -14,6 +14,7 @@ from potnet.errors import HostError, PotnetError
 from potnet.host_state import HostState, Query
 from potnet.interrupts import unhurried
 from potnet.model import Bridge, HookKind, Pot, Run
+from potnet.operations.antispoof import guarded
 from potnet.operations.bridging import (
     free_bridge,
     free_epairs,
@@ -150,6 +151,7 @@ def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge
     if pot.leased:
         # Rules are about the network of the configuration: it must be the one that addresses come from.
         define_public_network(app)
+    pot = guarded(app, pot)
     bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
     state = app.driver.observe(host_query(app, pot, bridges))
     if pot.exports and ignored_exports(pot) is None:

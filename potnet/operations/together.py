@@ -20,6 +20,7 @@ from potnet.errors import HostError, PotnetError
 from potnet.host_state import HostState, Query, union
 from potnet.model import Bridge, End, HookKind, Pot, Run
 from potnet.operations import clearing, starting
+from potnet.operations.antispoof import in_force
 from potnet.operations.bridging import remember_switches, vnet
 from potnet.operations.common import (
     NETWORK_LOCK,
@@ -132,6 +133,8 @@ def _may_start(app: App, pot: Pot, failed: Collection[str]) -> bool:
 
 
 def _start(app: App, pots: Sequence[Pot]) -> frozenset[str]:
+    if in_force(app):
+        pots = [replace(pot, antispoof=True) for pot in pots]
     bridges = {a.bridge: require_bridge(app, a.bridge) for pot in pots for a in pot.attachments}
     if any(pot.leased for pot in pots):
         define_public_network(app)
@@ -140,7 +143,7 @@ def _start(app: App, pots: Sequence[Pot]) -> frozenset[str]:
     usable = {name for name, bridge in bridges.items() if _is_usable(app, bridge, state)}
     free = [pot for pot in pots if _has_place(pot, usable, state)]
     others = _known(app, free)
-    starts = _planned(app, free, bridges, state, others)
+    starts = _planned(app, free, bridges, state, others) if not state.unfiltered else []
     if not starts:
         return frozenset()
     plan = side_by_side([start.plan for start in starts])
@@ -264,7 +267,7 @@ def _stop(app: App, runs: Sequence[Run]) -> frozenset[str]:
     ready = [
         run for run in known if complete(run, state) and all(a.bridge in there for a in run.pot.attachments)
     ]
-    ready = _leaving_one(ready, bridges, state)
+    ready = _leaving_one(_leaving_guarded(app, ready), bridges, state)
     around = vnet(app)
     filters = {run.pot.name: filter_changes(app, run.pot, starts=False) for run in ready}
     plans = [
@@ -278,6 +281,14 @@ def _stop(app: App, runs: Sequence[Run]) -> frozenset[str]:
                 clearing.forget(app, run)
         follow(app, _known(app, (run.pot for run in ready)))
     return frozenset(run.pot.name for run in ready)
+
+
+def _leaving_guarded(app: App, runs: Sequence[Run]) -> list[Run]:
+    """The starts without the last one for which the filter looks at members of bridges."""
+    names = {run.pot.name for run in runs if run.pot.antispoof}
+    if not names or {*app.store.guarded(True, most=len(names) + 1)} - names:
+        return list(runs)
+    return [run for run in runs if run.pot.name != max(names)]
 
 
 def _leaving_one(runs: Sequence[Run], bridges: Bridges, state: HostState) -> list[Run]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from potnet.actions import DestroyInterface, SetForwarding, Step
-from potnet.filter_actions import LoadAnchor, RemoveEntry
+from potnet.filter_actions import FilterMembers, LoadAnchor, RemoveEntry
 from potnet.findings import Finding, Kind
 from potnet.host_state import AnchorRules, FilterEntry, HostState, Interface
 from potnet.model import BRIDGE_GROUP, GROUP, Run
@@ -14,6 +14,7 @@ from potnet.planning import uplink, vnet
 from potnet.planning.drift import Drift, Facts, Unfinished, routed, rules_drift, shared_anchors
 from potnet.planning.ownership import complete, owned
 from potnet.planning.prepare import missing_calls
+from potnet.planning.start import filter_members
 from potnet.ports import endpoint
 from potnet.ruleset import NoRules, Ruleset
 
@@ -75,6 +76,7 @@ def _not_running(run: Run, state: HostState) -> Drift:
 
 def compare_shared(facts: Facts, state: HostState) -> Iterator[Drift]:
     """What all bridges with IPv4 need: the packet filter, its shared anchors, forwarding."""
+    yield from _members(facts, state)
     if not routed(facts.wanted):
         return
     if facts.external is None:
@@ -91,6 +93,24 @@ def compare_shared(facts: Facts, state: HostState) -> Iterator[Drift]:
             what = f"IPv{family} is forwarded"
             finding = Finding(Kind.FORWARDING_OFF, what, "it is not", "repair switches it on")
             yield Drift(finding, (Step(SetForwarding(family, True), None, "pots are routed"),))
+
+
+def _members(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Whether the filter looks at members of bridges, as it has to where pots are kept to their addresses."""
+    if state.unfiltered and any(run.pot.antispoof for run in facts.active):
+        finding = Finding(
+            Kind.MEMBERS_UNFILTERED, "the filter looks at what pots send, at their ends of epairs",
+            f"it does not: {', '.join(state.unfiltered)}", "repair switches it on",
+        )  # fmt: skip
+        yield Drift(finding, tuple(filter_members(state)))
+    set_on = tuple(name for name in facts.members_set if name not in state.unfiltered)
+    if set_on and not any(run.pot.antispoof for run in facts.runs):
+        finding = Finding(
+            Kind.MEMBERS_FILTERED, "the filter does not look at members of bridges",
+            f"it does, since potnet switched it on: {', '.join(set_on)}",
+            "repair switches it off, since no pot needs it",
+        )  # fmt: skip
+        yield Drift(finding, (Step(FilterMembers(set_on, False), None, "potnet had switched it on"),))
 
 
 def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
@@ -232,7 +252,7 @@ def _stray(entry: FilterEntry) -> Drift:
         Kind.RULES_LEFT, f"no entry {entry.key} in {entry.place}", "one that is no pot's and no bridge's",
         "repair takes it out",
     )  # fmt: skip
-    return Drift(finding, (Step(RemoveEntry(entry.place, entry.key)),))
+    return Drift(finding, (Step(RemoveEntry(entry.place, entry.key, entry.members)),))
 
 
 def _emptied(anchor: str, found: str, step: Step) -> Drift:

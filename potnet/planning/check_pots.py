@@ -95,6 +95,8 @@ def _attachment(
         yield Drift(finding, (*off, Step(join(run.pot, own, bridge, facts.config))))
     elif on is not None and (own.host_end in on.private) != isolated(run.pot, bridge, facts.config):
         yield _wrong_member(run, own, bridge, own.host_end not in on.private)
+    elif run.pot.antispoof and on is not None and on.open is not None and own.host_end in on.open:
+        yield _open_member(run, own, bridge, facts.config)
     elif on is not None and on.hairpin is not None and (own.host_end in on.hairpin) != bool(bridge.subnets):
         yield _wrong_hairpin(run, own, bridge, facts.config)
     if not host.up:
@@ -115,6 +117,16 @@ def _wrong_member(run: Run, own: Attachment, bridge: Bridge, private: bool) -> D
         interface=own.host_end,
     )  # fmt: skip
     return Drift(finding, (Step(SetPrivate(bridge.interface, own.host_end, private)),))
+
+
+def _open_member(run: Run, own: Attachment, bridge: Bridge, config: Config) -> Drift:
+    """What is known of a member is set as it joins."""
+    finding = Finding(
+        Kind.MEMBER_DIFFERS, f"behind {own.host_end} is {own.mac} alone", "any number of MAC addresses",
+        "repair lets it join anew", pot=run.pot.name, bridge=bridge.name, interface=own.host_end,
+    )  # fmt: skip
+    off = Step(RemoveMember(bridge.interface, own.host_end))
+    return Drift(finding, (off, Step(join(run.pot, own, bridge, config))))
 
 
 def _wrong_hairpin(run: Run, own: Attachment, bridge: Bridge, config: Config) -> Drift:

@@ -60,8 +60,8 @@ class Facts:
     external: the external interface. others: pots without a recorded start of whose names there are jails or
     anchors. pieces: pots of which a create or destroy was cut off. unfinished: other commands that were.
     written: by path. held: exports whose host port a listener has. lost: leases of pots that are not there.
-    forwarding_set: the families whose forwarding potnet has switched on. router_kept, permitting: as of
-    `Vnet`. running: as active, when that is less.
+    forwarding_set: the families whose forwarding potnet has switched on. router_kept, permitting and
+    members_set: as of `Vnet`. running: as active, when that is less.
     """
 
     config: Config
@@ -79,6 +79,7 @@ class Facts:
     forwarding_set: frozenset[int] = frozenset()
     router_kept: str | None = None
     permitting: frozenset[str] = frozenset()
+    members_set: tuple[str, ...] = ()
     policies: tuple[Policy, ...] = ()
     running: tuple[Run, ...] = ()
 
@@ -170,7 +171,7 @@ def pot_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Run], ...]:
 def _rules_of_pots(facts: Facts, runs: tuple[Run, ...]) -> tuple[tuple[str, Ruleset, Run], ...]:
     config = facts.config
     exports = [(anchor, rules, run) for run in runs for anchor, rules in facts.rules_of(run).items()]
-    limited = [run for run in runs if facts.policies or not run.pot.internet or policy.pipes_of(run.pot)]
+    limited = [run for run in runs if facts.policies or policy.is_filtered(run.pot)]
     places = _places(facts) if limited else {}
     filters = [
         (pf.filter_anchor(config, run.pot.name), _filter_of(run.pot, facts, places), run) for run in limited

@@ -15,4 +15,5 @@ def isolated(pot: Pot, bridge: Bridge, config: Config) -> bool:
 def join(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> AddMember:
     """What makes a pot a member of a bridge."""
     hairpin = bool(bridge.subnets)
-    return AddMember(bridge.interface, attachment.host_end, isolated(pot, bridge, config), hairpin)
+    mac = attachment.mac if pot.antispoof else None
+    return AddMember(bridge.interface, attachment.host_end, isolated(pot, bridge, config), hairpin, mac)

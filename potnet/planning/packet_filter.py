@@ -13,6 +13,7 @@ from potnet.config import Config
 from potnet.errors import HostError
 from potnet.host_state import PacketFilter
 from potnet.model import Bridge, BridgeKind, Pot
+from potnet.planning.policy import pipes_of
 from potnet.ports import Export
 from potnet.ruleset import (
     BridgeIsolation,
@@ -147,13 +148,22 @@ def pot_rules(
     """What the anchors of a pot have to hold."""
     items = redirections(pot)
     sides = outlets(config, external)
-    limited = tuple(item for item in items if item.max_connections is not None)
     sources6 = networks6 if any(item.address.version == 6 for item in items) else ()
-    rules: Ruleset = Redirections(bridge.interface, config.network, sides, items, sources6)
+    rules: Ruleset = Redirections(bridge.interface, config.network, sides, items, sources6, pot.antispoof)
     return {
-        limits_anchor(config, pot.name): ConnectionLimits(sides, limited) if limited else NoRules(),
+        limits_anchor(config, pot.name): connection_limits(pot, items, sides, bridge.interface),
         pot_anchor(config, pot.name): rules if items else NoRules(),
     }
+
+
+def connection_limits(
+    pot: Pot, items: tuple[Redirection, ...], sides: tuple[Outlet, ...], bridge: str
+) -> Ruleset:
+    """What lets in those of a pot's redirections that do not let in by themselves."""
+    if pot.antispoof and items:
+        return ConnectionLimits(sides, items, bridge, pipes_of(pot))
+    limited = tuple(item for item in items if item.max_connections is not None)
+    return ConnectionLimits(sides, limited) if limited else NoRules()
 
 
 def hides6(bridge: Bridge) -> bool:
@@ -200,6 +210,14 @@ def check_anchors(
             f"other pots and from the outside; {INIT_HINT}"
         )
     return tuple(notices)
+
+
+def check_members(config: Config, found: PacketFilter) -> None:
+    """Raises HostError where nothing would come of rules about members of bridges; pf would not say so."""
+    called = f"{config.filter_anchor}/*"
+    if not found.self_contained and not (found.enabled and called in found.filter_anchors):
+        lack = f'the main ruleset of pf does not name anchor "{called}"' if found.enabled else "pf is off"
+        raise HostError(f"network.antispoof would have no effect: {lack}", hint=INIT_HINT)
 
 
 def _listed(items: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from netaddr import IPNetwork
 from potnet.actions import Step
 from potnet.filter_actions import LoadAnchor
 from potnet.model import Bridge, BridgeKind, End, Policy, Pot
-from potnet.ruleset import NoRules, Pipes, Place, PotFilter, Ruleset, Verdict
+from potnet.ruleset import Identity, NoRules, Pipes, Place, PotFilter, Ruleset, Verdict
 from potnet.values import dataclass
 
 #: Where everything that is running, or up, is.
@@ -64,16 +64,31 @@ def pot_filter(
         for policy in sorted(policies, key=precedence)
         if (found := _other_bridges(own, places.get(policy.destination, ())))
     )
-    pipes = pipes_of(pot)
+    pipes, identities = pipes_of(pot), identities_of(pot)
     if pot.internet and pipes is None:
-        return PotFilter(own, verdicts) if verdicts else NoRules()
+        rules = PotFilter(own if verdicts else (), verdicts, identities=identities)
+        return rules if rules != PotFilter() else NoRules()
     everywhere = tuple(
         Place(bridges[a.bridge].interface, IPNetwork(address))
         for a in pot.attachments
         if a.bridge in bridges
         for address in a.addresses
     )
-    return PotFilter(everywhere, verdicts, () if pot.internet else inside, pipes)
+    return PotFilter(everywhere, verdicts, () if pot.internet else inside, pipes, identities)
+
+
+def identities_of(pot: Pot) -> tuple[Identity, ...]:
+    """What a pot may send as, where it was started so."""
+    return tuple(
+        Identity(a.host_end, a.mac, a.addresses, learns=not a.addresses)
+        for a in pot.attachments
+        if pot.antispoof
+    )
+
+
+def is_filtered(pot: Pot) -> bool:
+    """Whether a running pot has a filter of its own, whatever policies say."""
+    return not pot.internet or pot.antispoof or pipes_of(pot) is not None
 
 
 def pipes_of(pot: Pot) -> Pipes | None:

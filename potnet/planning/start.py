@@ -22,7 +22,7 @@ from potnet.actions import (
 )
 from potnet.config import Config
 from potnet.errors import HostError
-from potnet.filter_actions import LiftRate, LimitRate, LoadAnchor
+from potnet.filter_actions import FilterMembers, LiftRate, LimitRate, LoadAnchor
 from potnet.host_state import FileKind, HostState, Interface
 from potnet.model import GROUP, Attachment, Bridge, Lent, NetworkType, Pot, Stack
 from potnet.planning import packet_filter as pf
@@ -78,11 +78,14 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
         hidden = any(pf.hides6(b) for b in around.bridges.values())
         notices += pf.check_anchors(config, state.packet_filter, config.network, hidden)
         check_exports(pot, pot.exports, config, state)
+    if pot.antispoof:
+        pf.check_members(config, state.packet_filter)
     steps: list[Step] = []
     for bridge in around.bridges.values():
         _refuse_full(bridge, state)
         _refuse_other_mtu(bridge, state)
         steps += plan_bridge_up(bridge, around.vnet, config, state, around.external).steps
+    steps += filter_members(state)
     # Before there is a way for any packet.
     steps += [change.step for change in around.filters]
     steps += files
@@ -95,6 +98,12 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     steps += [Step(LimitRate(pipes), LiftRate(pipes), "bandwidth")] if pipes is not None else []
     steps += _redirections(pot, around, config)
     return Plan(tuple(steps), tuple(notices))
+
+
+def filter_members(state: HostState) -> list[Step]:
+    """Lets the filter look at members of bridges, of which one is up: without any there are no switches."""
+    off = state.unfiltered
+    return [Step(FilterMembers(off, True), FilterMembers(off, False), "what pots send")] if off else []
 
 
 def _check_root(pot: Pot, state: HostState) -> None:

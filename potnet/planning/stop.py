@@ -12,7 +12,7 @@ from dataclasses import replace
 from potnet.actions import DestroyInterface, Plan, RemoveAddress, Step, StopJail
 from potnet.config import Config
 from potnet.file_actions import Unmount
-from potnet.filter_actions import KillStates, LiftRate, LoadAnchor
+from potnet.filter_actions import FilterMembers, KillStates, LiftRate, LoadAnchor
 from potnet.host_state import HostState
 from potnet.model import Bridge, Run
 from potnet.planning import packet_filter as pf
@@ -22,7 +22,7 @@ from potnet.planning.ownership import cut_off, owned
 from potnet.planning.passing import take_back
 from potnet.planning.policy import FilterChange, pipes_of
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
-from potnet.ruleset import ConnectionLimits, NoRules, Redirections
+from potnet.ruleset import NoRules, Redirections, Ruleset
 
 
 def plan_stop(
@@ -52,6 +52,7 @@ def plan_stop(
         # Nothing is written into a root while something may run in it.
         steps += resolver.give_back(run, state)
     steps += _bridges(run, bridges, vnet, config, state)
+    steps += _members(run, bridges, vnet, state)
     return Plan(tuple(steps))
 
 
@@ -61,13 +62,16 @@ def _exports(run: Run, bridges: Mapping[str, Bridge], config: Config) -> list[St
         return []
     bridge = bridges.get(run.pot.home.bridge)
     held = Redirections(bridge.interface if bridge else "", config.network, (), gone)
-    limited = tuple(each for each in gone if each.max_connections is not None)
-    limits = LoadAnchor(pf.limits_anchor(config, run.pot.name), NoRules(), ConnectionLimits((), limited))
+    limits = pf.connection_limits(run.pot, gone, (), held.bridge)
     return [
         Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules(), held)),
-        *([Step(limits)] if limited else []),
+        *_emptied(pf.limits_anchor(config, run.pot.name), limits),
         Step(KillStates(gone, run.pot.leased), None, "a connection outlives the rule that let it in"),
     ]
+
+
+def _emptied(anchor: str, held: Ruleset) -> list[Step]:
+    return [Step(LoadAnchor(anchor, NoRules(), held))] if held != NoRules() else []
 
 
 def _jail(run: Run, state: HostState) -> list[Step]:
@@ -115,3 +119,14 @@ def _bridges(
             # What is planned to go is gone for the plan of the next one.
             state = replace(state, pot_bridges=state.pot_bridges - {bridge.interface})
     return steps
+
+
+def _members(run: Run, bridges: Mapping[str, Bridge], vnet: Vnet, state: HostState) -> list[Step]:
+    """Lets the filter overlook members of bridges again, with the last pot for which it did not."""
+    others = {*vnet.guarded} - {run.pot.name}
+    if not run.pot.antispoof or others or not vnet.members_set:
+        return []
+    # As with forwarding: after a reboot it is not potnet's doing.
+    there = any(bridge.interface in state.interfaces for bridge in bridges.values())
+    same_boot = there or state.nat_loaded or cut_off(run)
+    return [Step(FilterMembers(vnet.members_set, False), None, "potnet had switched it on")] * same_boot

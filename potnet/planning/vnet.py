@@ -43,7 +43,8 @@ class Vnet:
 
     bridges: all of them. forwarding_set: the families whose forwarding potnet itself switched on. site6: the
     prefix of the site's own IPv6 networks. router_kept: where it made the host go on to learn its routers.
-    permitting: the bridges to or from which a policy allows something.
+    permitting: the bridges to or from which a policy allows something. members_set: the switches that potnet
+    turned on so that the filter looks at members of bridges. guarded: pots that need it, two of them at most.
     stranded: by bridge, running pots with their epairs, which are on none when somebody has destroyed it
     under them.
     """
@@ -53,6 +54,8 @@ class Vnet:
     site6: IPNetwork | None = None
     router_kept: str | None = None
     permitting: frozenset[str] = frozenset()
+    members_set: tuple[str, ...] = ()
+    guarded: tuple[str, ...] = ()
     stranded: Mapping[str, tuple[tuple[Pot, Attachment], ...]] = field(default_factory=dict)
 
     def others_up(self, bridge: Bridge, state: HostState, family: int = 4) -> tuple[Bridge, ...]:

@@ -68,3 +68,8 @@ ALTER TABLE exported RENAME TO export;
 ALTER TABLE run ADD COLUMN leaving TEXT NOT NULL DEFAULT '[]';
 CREATE INDEX export_port ON export (protocol, host_port);
 CREATE INDEX export_range ON export (protocol, host_port) WHERE count > 1;
+
+-- Whether a pot that runs is kept to its own addresses; of one that is on no bridge it is null.
+ALTER TABLE run ADD COLUMN antispoof INTEGER DEFAULT 0 CHECK (antispoof IN (0, 1));
+CREATE INDEX run_guarded ON run (pot) WHERE antispoof;
+CREATE INDEX run_unguarded ON run (pot) WHERE NOT antispoof;

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 #: Under this key `remember` keeps the names of the anchors in use, of NAT, redirection and filter.
 ANCHORS = "anchors"
 
+_GUARDED = "SELECT pot FROM run WHERE antispoof LIMIT ?"
+_UNGUARDED = "SELECT pot FROM run WHERE NOT antispoof LIMIT ?"
 _RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving FROM run"
 
 _BRIDGES = (
@@ -184,8 +186,8 @@ class Store(Pots):
                 raise PotnetError(f"there is no pot {name}", hint="`potnet list` shows the pots")
             self.change(
                 "INSERT OR REPLACE INTO run"
-                " (pot, record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " (pot, record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving,"
+                " antispoof) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 name,
                 pot_to_json(run.pot),
                 run.jid,
@@ -197,12 +199,19 @@ class Store(Pots):
                 run.attached,
                 json.dumps([asdict(each) for each in run.lent]),
                 exports_to_json(run.leaving),
+                # Of those without a bridge of their own it is none.
+                run.pot.antispoof if run.pot.attachments else None,
             )
 
     def mark_stopping(self, names: Iterable[str]) -> None:
         """Record that the stop of these pots has begun; one that has no start recorded is no error."""
         with self.transaction():
             self.change_each("UPDATE run SET stopping = 1 WHERE pot = ?", ((name,) for name in names))
+
+    def guarded(self, antispoof: bool, most: int = -1) -> tuple[str, ...]:
+        """Pots on bridges that were started with that, or without it: `most` of them, or all if negative."""
+        found = self.rows(_GUARDED if antispoof else _UNGUARDED, most)
+        return tuple(name for (name,) in found)
 
     def remove_run(self, name: str) -> None:
         """Forget a start; one that is not recorded is no error."""

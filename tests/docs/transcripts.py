@@ -1,8 +1,8 @@
 """Sessions in the documents: what is typed there, and what the program is to answer.
 
-A session is a line ``$ potnet …`` or ``# potnet …`` (variables may stand before the program) in a fenced
-block of Markdown or a literal display of mdoc(7), with the lines up to the next prompt as its output. Those
-of one document are run in order on one fresh simulated host.
+A session is a line ``$ potnet …`` or ``# potnet …`` (variables may stand before the program), or one that
+writes a file by ``echo``, in a fenced block of Markdown or a literal display of mdoc(7), with the lines up to
+the next prompt as its output. Those of one document are run in order on one fresh simulated host.
 
 ``python tests/docs/transcripts.py FILE …`` runs them and writes their output into the documents anew.
 """
@@ -25,7 +25,7 @@ TOP = Path(__file__).resolve().parents[2]
 NOTICE = "potnet: the host is simulated"
 
 _PROMPT = re.compile(r"[$#] ")
-_TYPED = re.compile(r"[$#] ((?:[A-Z_]+=\S* )*potnet(?: .*)?)")
+_TYPED = re.compile(r"[$#] ((?:[A-Z_]+=\S* )*potnet(?: .*)?|echo .* >\S+)")
 # MAC addresses are chosen at random, and autoconfigured addresses (RFC 4291, appendix A) are made of them.
 _RANDOM = (
     (re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b"), "MAC"),

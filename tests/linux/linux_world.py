@@ -174,6 +174,7 @@ class World:
             "routes": "ip route show table all",
             "routes of IPv6": "ip -6 route show table all",
             "rules": "nft list ruleset inet",
+            "rules of members": "nft list ruleset bridge",
             # Without who was heard, which changes by itself.
             "rules of devices": "nft -t list ruleset netdev",
             "policy": "ip rule show",

@@ -184,6 +184,7 @@ def cases() -> Iterator[Case]:
     halves = tuple(doing(stop, [name]) for name in (NAME, "dns"))
     yield Case("stop with a resolver", needing(True), both, begin, halves=halves)
     yield from _ruling()
+    yield from _guarding()
     yield from _creating()
     yield from _changing()
     yield from _with_files()
@@ -240,6 +241,34 @@ def _ruling() -> Iterator[Case]:
     yield Case("policy add --deny", ruled("ragout", NAME), deny, doing(policies.remove, "ragout", NAME, "22"))
     again = doing(policies.add, NAME, "ragout", "80", False)
     yield Case("policy remove", ruled("ragout", NAME), doing(policies.remove, NAME, "ragout", "80"), again)
+
+
+def _guarding() -> Iterator[Case]:
+    """network.antispoof, of which the switches of the host are part: the first pot, and one more."""
+
+    def told(operation: Callable[..., Any]) -> Work:
+        def work(world: World) -> None:
+            world.configure("network.antispoof = true\n")
+            world.do(operation, [NAME])
+
+        return work
+
+    def given(*running: str) -> Work:
+        def work(world: World) -> None:
+            used(world)
+            world.configure("network.antispoof = true\n")
+            for name in (NAME, "ragout"):
+                world.create(name, "private-bridge", bridge="stove")
+            # Once, so that its numbers are chosen.
+            world.do(start, [NAME, "ragout"])
+            world.do(stop, [name for name in (NAME, "ragout") if name not in running])
+
+        return work
+
+    begin, end = told(start), told(stop)
+    yield Case("start with antispoof", given(), begin, end)
+    yield Case("stop with antispoof", given(NAME), end, begin)
+    yield Case("stop beside one with antispoof", given(NAME, "ragout"), end, begin)
 
 
 def once(world: World) -> None:

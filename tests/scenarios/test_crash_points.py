@@ -56,6 +56,8 @@ SAMPLE = {
     "vnet-start dual": 5,
     "policy add": 4,
     "start with policies": 9,
+    "start with antispoof": 7,
+    "stop with antispoof": 7,
 }
 
 

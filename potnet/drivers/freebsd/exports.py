@@ -2,12 +2,18 @@
 
 A rdr rule that passes lets no filter rule see the connection. One whose connections are limited therefore
 does not pass: it marks them (tag), and a filter rule in an anchor of its own lets in what is marked.
+
+So it is with all exports of a pot behind a bridge whose members are filtered, too. There pf sees a packet
+twice, at the member and at the bridge, and a state, which is good for all interfaces, would translate it at
+the member: at the bridge it would be a packet of which nothing is known. Such states are bound to their
+interface (pf.conf(5), if-bound), on the way in and on the way out to the pot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from potnet.drivers.freebsd.pipes import pipe_numbers
 from potnet.model import BRIDGE_GROUP
 from potnet.ports import Transport, port_text
 from potnet.ruleset import ConnectionLimits, Outlet, Redirection, Redirections
@@ -48,19 +54,36 @@ def redirection_rules(rules: Redirections) -> tuple[Rules, ...]:
 
 def limit_rules(rules: ConnectionLimits) -> list[dict[str, object]]:
     """The words for the template of limits."""
-    interfaces = _braced([*(o.interface for o in rules.outlets), BRIDGE_GROUP])
     return [
         {
-            "interfaces": interfaces,
+            "way": way,
             "family": _family(item),
             "protocol": item.protocol,
             "address": item.address,
             "ports": _range(item.pot_port, item.count),
             "tag": _tag(item),
-            "limit": f"{_LIMITS[item.protocol]} {item.max_connections}",
+            "options": ", ".join(options),
+            "pipes": pipes if way.startswith("out") else (),
         }
+        for pipes in [pipe_numbers(rules.pipes) if rules.pipes is not None else ()]
         for item in rules.items
+        for way, options in _admitted(item, rules)
     ]
+
+
+def _admitted(item: Redirection, rules: ConnectionLimits) -> Iterator[tuple[str, list[str]]]:
+    """The ways that connections to an export go, with the options of their states."""
+    outside = _braced([*(o.interface for o in rules.outlets), BRIDGE_GROUP])
+    bound = [] if rules.bridge is None else ["if-bound"]
+    limited = item.max_connections is not None
+    yield (
+        f"in quick on {outside}",
+        [*([f"{_LIMITS[item.protocol]} {item.max_connections}"] if limited else []), *bound],
+    )
+    if rules.bridge is not None:
+        if _by_loopback(item):
+            yield "in quick on lo0", bound
+        yield f"out quick on {rules.bridge}", bound
 
 
 def hosts(outlets: Iterable[Outlet]) -> list[str]:
@@ -77,12 +100,12 @@ def _rules(item: Redirection, rules: Redirections) -> Rules:
         address=str(item.address),
         pot_ports=_range(item.pot_port, item.count),
         target_ports=str(item.pot_port) if item.count == 1 else f"{item.pot_port}:*",
-        ways=tuple(_ways(item, rules.outlets)),
+        ways=tuple(_ways(item, rules.outlets, rules.marked)),
     )
 
 
-def _ways(item: Redirection, outlets: Sequence[Outlet]) -> Iterable[Way]:
-    tag = _tag(item) if item.max_connections is not None else ""
+def _ways(item: Redirection, outlets: Sequence[Outlet], marked: bool) -> Iterable[Way]:
+    tag = _tag(item) if marked or item.max_connections is not None else ""
     sources = _braced([str(each) for each in item.sources]) if item.sources else "any"
     # lo0 takes no part in what is for some sources only, or counted: the host itself is none of them.
     apart = bool(tag or item.sources)
@@ -94,7 +117,7 @@ def _ways(item: Redirection, outlets: Sequence[Outlet]) -> Iterable[Way]:
             _braced([*interfaces, BRIDGE_GROUP, *inside], always=True), sources, host if apart else ends, tag
         )
         if local and apart:
-            yield Way("lo0", "any", ends)
+            yield Way("lo0", "any", ends, tag if marked else "")
 
 
 def _entries(item: Redirection, outlets: Sequence[Outlet]) -> list[tuple[list[str], str]]:

@@ -8,8 +8,8 @@ from netaddr import IPAddress
 
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse, parse_pf
-from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER
-from potnet.drivers.freebsd.rules import pipe_numbers
+from potnet.drivers.freebsd.pipes import pipe_numbers
+from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER, MEMBERS
 from potnet.drivers.posix import digesting
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
@@ -75,6 +75,7 @@ class Observer:
             limited=self._limited(query.pipes),
             traffic=parse.traffic(self._out("netstat", "--libxo", "json", "-ibn")) if query.traffic else {},
             learns_router=self._learns_router(query.learns_router) if query.learns_router else False,
+            unfiltered=self._unfiltered() if query.unfiltered else (),
         )
 
     def real_path(self, path: str) -> str | None:
@@ -284,6 +285,11 @@ class Observer:
         # The setting of the host that keeps them in spite of forwarding may be the administrator's own.
         text = self._optional("ifconfig", interface) or ""
         return parse.accepts_advertisements(text) and self._sysctls((KEEP_ROUTER,)) == (0,)
+
+    def _unfiltered(self) -> tuple[str, ...]:
+        # They are not there before if_bridge(4) is loaded.
+        values = {name: self._optional("sysctl", "-n", name) or "0" for name in MEMBERS}
+        return tuple(name for name, value in values.items() if value.strip() == "0")
 
     def _port_range(self) -> tuple[int, int]:
         reserved, first = self._sysctls(_PORT_RANGE)

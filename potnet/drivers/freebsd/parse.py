@@ -55,6 +55,7 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
     description = words.get("description:")
     ether = words.get("ether")
     members = [line for line in lines if line.startswith("member:")]
+    limited = {name for name, most in zip(map(_second, members), _limits(lines), strict=False) if most == "1"}
     return Interface(
         name=header["name"],
         up="UP" in header["flags"].split(","),
@@ -65,8 +66,14 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
         addresses=tuple(_addresses(lines)),
         members=tuple(map(_second, members)),
         private=frozenset(_second(line) for line in members if _PRIVATE.search(line)),
+        open=frozenset(map(_second, members)) - limited if members else None,
         promiscuous="PROMISC" in header["flags"].split(","),
     )
+
+
+def _limits(lines: Iterable[str]) -> Iterator[str]:
+    """How many addresses there may be behind each member of a bridge, which is told on the line after it."""
+    return (_second(line) for line in lines if line.startswith("ifmaxaddr "))
 
 
 def accepts_advertisements(text: str) -> bool:

@@ -41,13 +41,15 @@ from potnet.actions import (
     TakeBack,
 )
 from potnet.drivers import posix
-from potnet.drivers.freebsd.rules import Render, network_text, pipe_numbers, rules_text
+from potnet.drivers.freebsd.pipes import pipe_numbers
+from potnet.drivers.freebsd.rules import Render, network_text, rules_text
 from potnet.executors.base import Command, Limit
 from potnet.file_actions import Fetch, RemoveDirectory, RemoveTree, Unmount, Unpack, UnpackLocal, VerifyDigest
 from potnet.filter_actions import (
     CheckRules,
     EndConnections,
     FilterLocal,
+    FilterMembers,
     LiftRate,
     LimitRate,
     LoadAnchor,
@@ -60,6 +62,9 @@ from potnet.model import BRIDGE_GROUP, GROUP, Lent
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
 #: With it a host that forwards is still a customer edge router (RFC 6204, W-3), which learns its own router.
 KEEP_ROUTER = "net.inet6.ip6.rfc6204w3"
+
+#: Both are needed: without the second, pf does not see at a member what goes to the host itself (bridge(4)).
+MEMBERS = ("net.link.bridge.pfil_member", "net.link.bridge.pfil_local_phys")
 
 
 class Renderer:
@@ -119,8 +124,11 @@ class Renderer:
 
     @_commands.register(AddMember)
     def _(self, action: AddMember) -> tuple[Command, ...]:
-        private = ("private", action.member) if action.private else ()
-        return _one("ifconfig", action.bridge, "addm", action.member, *private)
+        member = action.member
+        private = ("private", member) if action.private else ()
+        # A frame from another address is dropped, and the address is no other member's.
+        alone = ("static", member, action.mac, "ifmaxaddr", member, "1") if action.mac is not None else ()
+        return _one("ifconfig", action.bridge, "addm", member, *private, *alone)
 
     @_commands.register(SetPrivate)
     def _(self, action: SetPrivate) -> tuple[Command, ...]:
@@ -294,6 +302,10 @@ class Renderer:
     @_commands.register(SetBootVariable)
     def _(self, action: SetBootVariable) -> tuple[Command, ...]:
         return _one("sysrc", f"{action.name}={action.value}")
+
+    @_commands.register(FilterMembers)
+    def _(self, action: FilterMembers) -> tuple[Command, ...]:
+        return _one("sysctl", *(f"{name}={int(action.enabled)}" for name in action.switches))
 
     @_commands.register(FilterLocal)
     def _(self, action: FilterLocal) -> tuple[Command, ...]:

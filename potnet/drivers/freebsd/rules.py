@@ -7,14 +7,14 @@ from collections.abc import Callable
 from netaddr import IPNetwork
 
 from potnet.drivers.freebsd.exports import limit_rules, redirection_rules
-from potnet.errors import HostError
+from potnet.drivers.freebsd.pipes import pipe_numbers
 from potnet.ruleset import (
     BridgeIsolation,
     ConnectionLimits,
     ExternalIsolation,
+    Identity,
     NoRules,
     Outlet,
-    Pipes,
     PotFilter,
     Redirections,
     Ruleset,
@@ -66,21 +66,8 @@ def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[s
 
 #: Without these no neighbour is found by IPv6 (RFC 4861).
 _NEIGHBOURS6 = ("fe80::/10", "ff02::/16")
-
-
-#: dummynet(4) numbers pipes up to 65535; the low ones are left to the administrator.
-_FIRST_PIPE, _LAST_PIPE = 10000, 65535
-
-
-def pipe_numbers(pipes: Pipes) -> tuple[int, int]:
-    """The pipes for what a pot receives and for what it sends. Raises HostError when there are none."""
-    first = _FIRST_PIPE + 2 * pipes.unit
-    if first + 1 > _LAST_PIPE:
-        raise HostError(
-            f"epair{pipes.unit} has too high a number for bandwidth: dummynet has {_LAST_PIPE} pipes",
-            hint="destroy pots that are not needed, and create this one anew",
-        )
-    return first, first + 1
+#: Whence a pot looks for neighbours, and whether an address is free (RFC 4861, RFC 4862), by ICMPv6.
+_ASKING = ("fe80::/10", "::")
 
 
 def _pot_filter(rules: PotFilter) -> dict[str, object]:
@@ -112,7 +99,17 @@ def _pot_filter(rules: PotFilter) -> dict[str, object]:
         "sources": own,
         "inside": [*rules.inside, *(neighbours if rules.inside else ())],
         "pipes": pipe_numbers(rules.pipes) if rules.pipes is not None else (),
+        "identities": [_identity(each) for each in rules.identities],
     }
+
+
+def _identity(own: Identity) -> dict[str, object]:
+    """What passes at a member: by family, its own addresses; those of IPv6 may be anything it has learnt."""
+    addresses = [("inet", each) for each in own.of_family(4)]
+    if own.learns:
+        return {"member": own.member, "sources": [*addresses, ("inet6", "any")], "neighbours": ()}
+    addresses += [("inet6", each) for each in own.of_family(6)]
+    return {"member": own.member, "sources": addresses, "neighbours": _ASKING}
 
 
 def _family(network: IPNetwork) -> str:

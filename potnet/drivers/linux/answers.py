@@ -17,7 +17,7 @@ from potnet.drivers.linux.observe import TRAITS
 from potnet.drivers.linux.reader import ABSENT
 from potnet.executors.base import NOT_FOUND, CommandResult
 from potnet.file_actions import RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile
-from potnet.filter_actions import EndConnections, KillStates, LiftRate, LoadAnchor, RemoveEntry
+from potnet.filter_actions import EndConnections, FilterMembers, KillStates, LiftRate, LoadAnchor, RemoveEntry
 from potnet.ruleset import NoRules
 
 #: What tc(8) says of a queue that is not there; the last is of `ip -batch` and its like.
@@ -49,7 +49,14 @@ def succeeded(action: Action, result: CommandResult) -> bool:
             return result.code == 0 or "0 flow entries have been deleted" in result.err
         case LiftRate():
             return result.code == 0 or not parse.other_complaints(result.err, (*ABSENT, *_NO_QUEUE))
-        case RemoveEntry() | DestroyInterface() | StopJail() | RemoveAddress() | LoadAnchor(rules=NoRules()):
+        case (
+            RemoveEntry()
+            | FilterMembers(enabled=False)
+            | DestroyInterface()
+            | StopJail()
+            | RemoveAddress()
+            | LoadAnchor(rules=NoRules())
+        ):
             return result.code == 0 or only_absent(result)
         case TakeBack() | RestoreInterface():
             return result.code == 0 or only_absent(result)

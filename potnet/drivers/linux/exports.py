@@ -17,20 +17,21 @@ from potnet.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """An entry of a map or set. value: empty in a set."""
+    """An entry of a map or set. value: empty in a set. family: of the table (nft(8), ADDRESS FAMILIES)."""
 
     place: str
     key: str
     value: str = ""
+    family: str = "inet"
 
     @property
     def removal(self) -> str:
-        return f"delete element inet {GROUP} {self.place} {{ {self.key} }}"
+        return f"delete element {self.family} {GROUP} {self.place} {{ {self.key} }}"
 
     @property
     def addition(self) -> str:
         value = f" : {self.value}" if self.value else ""
-        return f"add element inet {GROUP} {self.place} {{ {self.key}{value} }}"
+        return f"add element {self.family} {GROUP} {self.place} {{ {self.key}{value} }}"
 
     @property
     def shown(self) -> str:

@@ -19,6 +19,7 @@ from potnet.ruleset import (
     BridgeIsolation,
     ConnectionLimits,
     ExternalIsolation,
+    Identity,
     NoRules,
     Outlet,
     PotFilter,
@@ -35,6 +36,8 @@ SENDERS = {4: "senders", 6: "senders6"}
 #: Without these no neighbour is found by IPv6 (RFC 4861).
 _NEIGHBOURS6 = (IPNetwork("fe80::/10"), IPNetwork("ff02::/16"))
 _FAMILY = {4: "ip", 6: "ip6"}
+#: In the table of what comes in at members of bridges, the map of those of pots with a chain.
+MEMBERS = "members"
 LOADING = ("nft", "-f", "-")
 
 
@@ -57,11 +60,8 @@ class Filter:
             case ExternalIsolation(network, outlets):
                 values = {"chain": action.anchor, "network": network, "outlets": outlets}
                 return self._template("nft-ext.j2", values)
-            case PotFilter(_, (), ()):
-                # What it may receive and send is a matter of its interfaces.
-                return ""
             case PotFilter():
-                return self._template("nft-pot.j2", _pot_filter(action.anchor, action.rules))
+                return self._pot(action.anchor, action.rules)
             case BridgeIsolation(_, _, ()):
                 # What the outside must not address is told by `TRANSLATED6`.
                 return ""
@@ -72,6 +72,18 @@ class Filter:
                 return self._redirections(action.anchor, action.rules)
             case ConnectionLimits() | NoRules():
                 return ""
+
+    def _pot(self, anchor: str, rules: PotFilter) -> str:
+        """What it may receive and send at all is a matter of its interfaces."""
+        text = self._template("nft-pot.j2", _pot_filter(anchor, rules)) if _is_routed(rules) else ""
+        if not rules.identities:
+            return text
+        values: dict[str, object] = {"chain": anchor, "identities": list(map(_identity, rules.identities))}
+        return text + self._template("nft-member.j2", values)
+
+    def members(self) -> str:
+        """The table of what comes in at members of bridges, without any pots."""
+        return self._template("nft-members.j2", {})
 
     def _redirections(self, anchor: str, rules: Redirections) -> str:
         known = [f"add element inet {GROUP} {POTS6} {{ {each} }}" for each in rules.networks6]
@@ -95,6 +107,9 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
     """The commands that take away what an anchor held and is to hold no more."""
     if isinstance(action.rules, Redirections):
         return _exported_no_more(action, action.rules.items)
+    if isinstance(action.rules, PotFilter) and isinstance(action.replaced, PotFilter):
+        gone = () if _is_routed(action.rules) else _routed_no_more(action.anchor, action.replaced)
+        return (*gone, *(() if action.rules.identities else _sent_no_more(action.anchor, action.replaced)))
     if action.rules != NoRules():
         return ()
     match action.replaced:
@@ -102,15 +117,10 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
             return _exported_no_more(action, ())
         case SourceNat(network) if network.version == 6:
             return (f"delete element inet {GROUP} {TRANSLATED6} {{ {network} }}",)
-        case PotFilter(_, (), ()):
-            return ()
-        case PotFilter(sources):
+        case PotFilter():
             return (
-                *(
-                    f"delete element inet {GROUP} {SENDERS[s.network.version]} {{ {s.network.ip} }}"
-                    for s in sources
-                ),
-                f"delete chain inet {GROUP} {action.anchor}",
+                *_routed_no_more(action.anchor, action.replaced),
+                *_sent_no_more(action.anchor, action.replaced),
             )
         case ConnectionLimits() | BridgeIsolation(_, _, ()):
             return ()
@@ -124,6 +134,30 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
             return (f"flush chain inet {GROUP} {action.anchor}",)
     # Without its NAT no pot reaches anything: the last bridge goes, and all that there is with it.
     return (f"delete table inet {GROUP}",)
+
+
+def _is_routed(rules: PotFilter) -> bool:
+    """Whether it is about what is routed."""
+    return bool(rules.verdicts or rules.inside)
+
+
+def _routed_no_more(anchor: str, held: PotFilter) -> tuple[str, ...]:
+    if not _is_routed(held):
+        return ()
+    return (
+        *(
+            f"delete element inet {GROUP} {SENDERS[s.network.version]} {{ {s.network.ip} }}"
+            for s in held.sources
+        ),
+        f"delete chain inet {GROUP} {anchor}",
+    )
+
+
+def _sent_no_more(anchor: str, held: PotFilter) -> tuple[str, ...]:
+    if not held.identities:
+        return ()
+    ends = (f'delete element bridge {GROUP} {MEMBERS} {{ "{each.member}" }}' for each in held.identities)
+    return (*ends, f"delete chain bridge {GROUP} {anchor}")
 
 
 def _exported_no_more(action: LoadAnchor, items: Sequence[Redirection]) -> tuple[str, ...]:
@@ -198,6 +232,20 @@ def _pot_filter(chain: str, rules: PotFilter) -> dict[str, object]:
     inside = [(_FAMILY[f], [each for each in near if each.version == f]) for f in families]
     own = [{"map": SENDERS[s.network.version], "address": s.network.ip} for s in rules.sources]
     return {"chain": chain, "rules": found, "inside": inside, "sources": own}
+
+
+def _identity(own: Identity) -> dict[str, object]:
+    """The values of the template; what a neighbour advertisement is about, as a number (RFC 4861, 4.4)."""
+    given6 = [each for each in own.addresses if each.version == 6]
+    return {
+        "member": own.member,
+        "mac": own.mac,
+        "ip": own.of_family(4),
+        "ip6": own.of_family(6),
+        "own6": given6,
+        "targets": [f"{int(each):#034x}" for each in given6],
+        "learns": own.learns,
+    }
 
 
 def _line(command: str) -> str:

@@ -14,6 +14,9 @@ BRIDGE_LINK_GROUP = 0x706F75
 #: For links about to be removed, all at once.
 LEAVING_LINK_GROUP = 0x706F76
 
+#: The table of what comes in at members of bridges; with it there is a filter for that.
+MEMBERS = f"bridge {GROUP}"
+
 NAMESPACES = "/run/netns"
 #: ip-netns(8) puts the files of a namespace's folder in the place of those in /etc.
 OWN_ETC = "/etc/netns"

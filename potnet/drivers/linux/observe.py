@@ -15,6 +15,7 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse, rates
 from potnet.drivers.linux.names import (
     LINK_GROUP,
+    MEMBERS,
     NAMESPACES,
     OWN_ETC,
     OWN_NAMESPACE,
@@ -99,6 +100,7 @@ class Observer(Reader):
             traffic=parse.traffic(parse.documents(self._out("ip", "-s", "-j", "link", "show")))
             if query.traffic
             else {},
+            unfiltered=self._unfiltered() if query.unfiltered else (),
             jail_networks=self._jail_networks(query.jail_networks),
             anchor_names=self._below(query.anchor_parents) if query.anchor_parents else frozenset(),
         )
@@ -156,10 +158,14 @@ class Observer(Reader):
         """The chains, maps and sets of our table, by name, without what is in maps and sets."""
         return parse.blocks(self._out("nft", "-t", "list", "ruleset", "inet"))
 
-    def table(self) -> str:
-        """Our table with all that is in it, in JSON; of no tables where there is none."""
-        shown = self._if_there("nft", "-j", "list", "table", "inet", GROUP)
-        return shown if shown is not None else '{"nftables": []}'
+    def member_chains(self) -> dict[str, tuple[str, ...]]:
+        """The same of the table of what comes in at members of bridges."""
+        return parse.blocks(self._out("nft", "-t", "list", "ruleset", "bridge"), "bridge")
+
+    def tables(self) -> tuple[str, ...]:
+        """Our tables with all that is in them, in JSON."""
+        shown = (self._if_there("nft", "-j", "list", "table", each, GROUP) for each in ("inet", "bridge"))
+        return tuple(each for each in shown if each is not None)
 
     def switched_on(self, settings: Collection[str]) -> frozenset[str]:
         """Those of these files below /proc/sys that are there and hold a 1."""
@@ -256,7 +262,8 @@ class Observer(Reader):
 
     def _below(self, parents: tuple[str, ...]) -> frozenset[str]:
         """Chains whose names are below these; most redirections of pots are not in chains."""
-        chains = (name for name, lines in self.chains().items() if lines[0].startswith("chain "))
+        found = (*self.chains().items(), *self.member_chains().items())
+        chains = (name for name, lines in found if lines[0].startswith("chain "))
         return frozenset(name for name in chains if name.rpartition("/")[0] in parents)
 
     def _external(self, routes: list[dict[str, Any]]) -> str | None:
@@ -293,6 +300,11 @@ class Observer(Reader):
         except ValueError as error:
             raise UnreadableError("cat", text) from error
         return max(privileged, 1), first - 1
+
+    def _unfiltered(self) -> tuple[str, ...]:
+        """The table of what comes in at members of bridges, where it is not there or leads nowhere."""
+        lines = self.member_chains().get("prerouting", ())
+        return () if "iifname vmap @members" in lines else (MEMBERS,)
 
     def _loaded(self, chain: str) -> bool:
         return chain in self.chains()

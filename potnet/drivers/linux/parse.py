@@ -252,10 +252,10 @@ def _character(match: re.Match[str]) -> str:
     return chr(int(match[1], 8))
 
 
-def blocks(text: str) -> dict[str, tuple[str, ...]]:
-    """The chains, maps and sets of our table, by name, from ``nft -t list ruleset inet``."""
+def blocks(text: str, family: str = "inet") -> dict[str, tuple[str, ...]]:
+    """The chains, maps and sets of our table of a family, by name, from ``nft -t list ruleset``."""
     found: dict[str, tuple[str, ...]] = {}
-    _, _, table = f"\n{text}".partition(f"\ntable inet {GROUP} {{\n")
+    _, _, table = f"\n{text}".partition(f"\ntable {family} {GROUP} {{\n")
     for block in table.partition("\n}")[0].split("\n\n"):
         lines = tuple(line.strip() for line in block.splitlines())
         head = lines[0].split() if lines else []
@@ -275,7 +275,8 @@ def entries(text: str) -> tuple[FilterEntry, ...]:
         place = each.get("map") or each.get("set")
         if place is not None and "/" not in place["name"]:
             keys = (entry[0] if "map" in each else entry for entry in place.get("elem", ()))
-            found += [FilterEntry(_text(place["name"]), _key(key, place["type"] == "ifname")) for key in keys]
+            named, members = place["type"] == "ifname", place.get("family") == "bridge"
+            found += [FilterEntry(_text(place["name"]), _key(key, named), members) for key in keys]
     return tuple(found)
 
 

@@ -14,14 +14,14 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.linux import filter as nft
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.answers import hint, succeeded
-from potnet.drivers.linux.names import uplink
+from potnet.drivers.linux.names import MEMBERS, uplink
 from potnet.drivers.linux.observe import Observer
 from potnet.drivers.linux.reader import ABSENT
 from potnet.drivers.linux.render import Ip, Renderer, batch, in_each, links_removed, written
 from potnet.drivers.linux.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.file_actions import RemoveFile, WriteFile
-from potnet.filter_actions import KillStates, LoadAnchor
+from potnet.filter_actions import FilterMembers, KillStates, LoadAnchor
 from potnet.ruleset import NoRules, Redirection
 
 #: Waits until pots have no processes, for three seconds at most.
@@ -65,7 +65,10 @@ class Performer:
         match action:
             case LoadAnchor():
                 yield from nft.opening((action,))
-                yield nft.loading(self._filter.load(action, nft.leaving(action)))
+                text = self._filter.load(action, nft.leaving(action))
+                yield from (nft.loading(text),) if text else ()
+            case FilterMembers(_, enabled):
+                yield nft.loading(self._filter.members() if enabled else f"delete table {MEMBERS}\n")
             case CreateBridge(members=(external,)):
                 yield from self._bridge_outside(action, external)
             case DestroyInterface(name) if name.startswith("bridge"):
@@ -106,7 +109,7 @@ class Performer:
                 return self._take_away
             case DestroyInterface(name) if not name.startswith("bridge"):
                 return self._take_away
-            case DestroyInterface() | CreateBridge():
+            case DestroyInterface() | CreateBridge() | FilterMembers():
                 # For the wire that a bridge may have to the outside.
                 return None
         only_lines = len(self._renderer.lines(action)) == len(self._renderer.pieces(action))

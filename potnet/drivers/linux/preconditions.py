@@ -17,7 +17,7 @@ from potnet.drivers.linux.rates import trial
 from potnet.drivers.linux.uplink import External, Uplink, arriving, external_link
 from potnet.errors import HostError
 from potnet.file_actions import MakeDirectory
-from potnet.filter_actions import LimitRate, LoadAnchor
+from potnet.filter_actions import FilterMembers, LimitRate, LoadAnchor
 from potnet.ruleset import SourceNat
 
 #: Each tool and the Debian package that has it.
@@ -39,7 +39,7 @@ look() {{ if [ -e "$1" ]; then [ -w "$1" ]; else [ -w "${{1%/*}}" ]; fi || echo 
 look {NAMESPACES}; look {OWN_ETC}
 """
 #: Makes what a bridge needs, and prints what could not be made and what was said of it. $1: with a way to the
-#: outside or not; $2: with a VLAN or not; $3: with bandwidth or not.
+#: outside or not; $2: with a VLAN or not; $3: with bandwidth or not; $4: with a filter of members or not.
 _ARRIVE = "; ".join(f"try tc tc {line}" for line in arriving("epair0b", "epair0a"))
 _LIMIT = "; ".join(f"try rates {line}" for line in trial("epair0a", "epair0b"))
 _TRY = f"""try() {{ what=$1; shift; said=$("$@" 2>&1) || {{ echo $what: $said; exit; }}; }}
@@ -47,6 +47,10 @@ try bridge ip link add bridge0 type bridge mcast_snooping 0
 try veth ip link add epair0a type veth peer name epair0b
 if [ $2 = vlan ]; then try vlan ip link add link epair0a name vlan0 type vlan id 1; fi
 if [ $3 = rates ]; then {_LIMIT}; fi
+if [ $4 = members ]; then
+  try members nft add table bridge potnet
+  try members nft "add chain bridge potnet members {{ type filter hook prerouting priority filter; }}"
+fi
 if [ $1 = outside ]; then
   [ -d /proc/sys/net/ipv6 ] || {{ echo ipv6:; exit; }}
   {_ARRIVE}
@@ -66,6 +70,10 @@ _KERNEL = {
     "tc": (
         "has not all that tc needs to lead IPv6 to the host",
         "`modprobe -a sch_ingress cls_u32 act_mirred`, or a kernel with these",
+    ),
+    "members": (
+        "filters nothing that passes bridges",
+        "a kernel with CONFIG_NF_TABLES_BRIDGE, or leave network.antispoof out",
     ),
     "nft": (
         "does not take potnet's nftables rules",
@@ -94,7 +102,7 @@ class Preconditions:
                     _check_root(jail.root)
                 case CreateBridge(members=(external,)):
                     self._check_external(external)
-        if any(isinstance(action, CreateBridge | LimitRate) for action in actions):
+        if any(isinstance(action, CreateBridge | LimitRate | FilterMembers) for action in actions):
             self._try(actions)
 
     def _look(self, actions: Sequence[Action]) -> None:
@@ -150,9 +158,10 @@ class Preconditions:
         kind = "outside" if external else "inside"
         more = "vlan" if any(isinstance(action, CreateVlan) for action in actions) else "plain"
         rates = "rates" if any(isinstance(action, LimitRate) for action in actions) else "free"
-        if {kind, more, rates} <= self._tried:
+        members = "members" if any(isinstance(action, FilterMembers) for action in actions) else "routed"
+        if {kind, more, rates, members} <= self._tried:
             return
-        argv = ("unshare", "--net", "sh", "-c", _TRY, "sh", kind, more, rates)
+        argv = ("unshare", "--net", "sh", "-c", _TRY, "sh", kind, more, rates, members)
         result = self._observer.run(*argv, stdin=rules)
         what, _, said = result.out.strip().partition(":")
         if result.code != 0:
@@ -163,7 +172,7 @@ class Preconditions:
         if what:
             lack, hint = _KERNEL[what]
             raise HostError(f"the kernel of this host {lack}{f': {said.strip()}' if said else ''}", hint=hint)
-        self._tried |= {kind, "inside", more, "plain", rates, "free"}
+        self._tried |= {kind, "inside", more, "plain", rates, "free", members, "routed"}
 
 
 def _needs_look(action: Action) -> bool:

@@ -272,7 +272,8 @@ class Renderer:
 
     @pieces.register(RemoveEntry)
     def _(self, action: RemoveEntry) -> tuple[Piece, ...]:
-        text = f"delete element inet {GROUP} {action.place} {{ {action.key} }}\n"
+        family = "bridge" if action.members else "inet"
+        text = f"delete element {family} {GROUP} {action.place} {{ {action.key} }}\n"
         return (Command(("nft", "-f", "-"), stdin=text),)
 
     @pieces.register(KillStates)

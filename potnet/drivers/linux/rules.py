@@ -22,11 +22,13 @@ from potnet.filter_actions import LoadAnchor
 from potnet.host_state import AnchorRules, FilterEntry
 from potnet.model import GROUP
 from potnet.ports import Transport
-from potnet.ruleset import NoRules, Redirection, Redirections, Ruleset, SourceNat
+from potnet.ruleset import NoRules, PotFilter, Redirection, Redirections, Ruleset, SourceNat
 
 #: Loads rules in a network namespace that ends with it, and lists them as the kernel has them there.
-_NORMAL = "nft -f - && nft -t list ruleset inet"
-_ELEMENT = re.compile(rf"add element inet {GROUP} (\S+) {{ (.*?)(?: : (.*))? }}")
+_NORMAL = "nft -f - && nft -t list ruleset"
+_ELEMENT = re.compile(rf"add element (inet|bridge) {GROUP} (\S+) {{ (.*?)(?: : (.*))? }}")
+#: Begins the names of chains in the table of what comes in at members of bridges.
+_MEMBERS = "bridge "
 _REDIRECTION = re.compile(r"(?:(\S+) \. )?(tcp|udp) \. ([0-9]+)")
 
 
@@ -41,8 +43,11 @@ class Rules:
         """What each anchor is to hold, and holds. Raises CommandError for a template that nft refuses."""
         texts = {anchor: self._filter.load(LoadAnchor(anchor, rules), ()) for anchor, rules in anchors}
         chains = {anchor for anchor, rules in anchors if _has_chain(rules)}
-        expected = self._normal("".join(texts[anchor] for anchor, _ in anchors if anchor in chains))
+        sending = any(isinstance(rules, PotFilter) and rules.identities for _, rules in anchors)
+        first = self._filter.members() if sending else ""
+        expected = self._normal(first + "".join(texts[anchor] for anchor, _ in anchors if anchor in chains))
         found = self._observer.chains() if chains else {}
+        found |= _of_members(self._observer.member_chains()) if sending else {}
         elements = {anchor: _elements(text) for anchor, text in texts.items()}
         present = self._present(elements.values())
         settings = {anchor: _settings(rules) for anchor, rules in anchors}
@@ -66,7 +71,7 @@ class Rules:
         """
         texts = (self._filter.load(LoadAnchor(anchor, rules), ()) for anchor, rules in anchors)
         known = {(each.place, each.key) for text in texts for each in _elements(text)}
-        found = parse.entries(self._observer.table())
+        found = (each for table in self._observer.tables() for each in parse.entries(table))
         return tuple(each for each in found if each.place != POTS6 and (each.place, each.key) not in known)
 
     def in_force(self, rules: Redirections) -> tuple[Redirection, ...]:
@@ -84,7 +89,7 @@ class Rules:
         if result.code != 0:
             command = Command(argv, text, changes_host=False)
             raise CommandError(command, result, "look at paths.templates in the configuration")
-        return parse.blocks(result.out)
+        return parse.blocks(result.out) | _of_members(parse.blocks(result.out, "bridge"))
 
     def _present(self, groups: Iterable[Sequence[Element]]) -> set[Element]:
         """Those of the elements that are there: asked for all at once, and apart only if one is missing."""
@@ -108,7 +113,11 @@ class Rules:
 
 def _elements(text: str) -> tuple[Element, ...]:
     matches = (_ELEMENT.fullmatch(line.strip()) for line in text.splitlines())
-    return tuple(Element(match[1], match[2], match[3] or "") for match in matches if match)
+    return tuple(Element(match[2], match[3], match[4] or "", match[1]) for match in matches if match)
+
+
+def _of_members(chains: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    return {f"{_MEMBERS}{name}": lines for name, lines in chains.items()}
 
 
 def _has_chain(rules: Ruleset) -> bool:
@@ -119,12 +128,17 @@ def _has_chain(rules: Ruleset) -> bool:
 def _blocks_of(anchor: str, rules: Ruleset, expected: Iterable[str], chains: set[str]) -> list[str]:
     """The blocks that an anchor is about: its chain and sets; of the NAT anchor all that are no other's."""
     if not isinstance(rules, SourceNat) or rules.network.version == 6:
-        return (
-            [name for name in expected if anchor in (name, name.rpartition(".")[0])]
-            if anchor in chains
-            else []
-        )
-    return [name for name in expected if name == anchor or chains.isdisjoint((name, name.rpartition(".")[0]))]
+        own = [name for name in expected if anchor in _names(name)]
+        return own if anchor in chains else []
+    # What is looked at of members is told by itself (`Query.unfiltered`).
+    others = [name for name in expected if not name.startswith(_MEMBERS)]
+    return [name for name in others if name == anchor or chains.isdisjoint(_names(name))]
+
+
+def _names(block: str) -> tuple[str, str]:
+    """The anchors of which a block may be: a set of a chain's is called as that, and a number."""
+    name = block.removeprefix(_MEMBERS)
+    return name, name.rpartition(".")[0]
 
 
 def _settings(rules: Ruleset) -> tuple[str, ...]:

@@ -80,6 +80,8 @@ class _Setting:
             elif word in ("inet", "inet6"):
                 self._address(interface, word)
                 self.world.save(interface)
+            elif word in ("static", "ifmaxaddr"):
+                self._limit(interface, word, self._argument(word), self._argument(word))
             elif word in _PARAMETERS:
                 argument = self._argument(word) if _PARAMETERS[word][0] else ""
                 _PARAMETERS[word][1](self.world, interface, argument)
@@ -114,6 +116,18 @@ class _Setting:
         if target is None or not target.vnet:
             raise ToolError("ifconfig: jail not found: No such file or directory")
         interfaces.move(self.world, interface, target.stack)
+
+    def _limit(self, bridge: Interface, word: str, member: str, value: str) -> None:
+        """Of a member of a bridge: the address behind it, or how many there may be."""
+        _bridge_only(bridge)
+        if word == "static":
+            if not _MAC.fullmatch(value):
+                raise ToolError(f"ifconfig: {value}: invalid address: Invalid argument")
+            interfaces.set_static(self.world, bridge, member, value.lower())
+        elif value.isdigit():
+            interfaces.set_most(self.world, bridge, member, int(value))
+        else:
+            raise ToolError(f"ifconfig: invalid value: {value}")
 
     def _reclaim(self) -> CommandResult:
         jail = self.world.jail(self.args[1] if len(self.args) == 2 else "")

@@ -124,5 +124,5 @@ def _bridge(world: World, bridge: Interface) -> list[str]:
             flags = "143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>"
         port = world.need(member.name).index
         lines.append(f"\tmember: {member.name} flags={flags}")
-        lines.append(f"\t        ifmaxaddr 0 port {port} priority 128 path cost 2000")
+        lines.append(f"\t        ifmaxaddr {member.most} port {port} priority 128 path cost 2000")
     return lines

@@ -21,7 +21,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class InterfaceView:
-    """An interface as a test sees it. addresses: with prefix length; members: of a bridge, in name order."""
+    """An interface as a test sees it. addresses: with prefix length; members: of a bridge, in name order.
+
+    alone: members with the address that is behind them, where no other may be.
+    """
 
     name: str
     mac: str
@@ -34,6 +37,7 @@ class InterfaceView:
     bridge: str | None
     members: tuple[str, ...]
     private: tuple[str, ...]
+    alone: tuple[str, ...] = ()
 
 
 class Inspection(ABC):
@@ -198,6 +202,7 @@ def _stack(world: World, jail: str) -> str:
 
 def _interface_view(world: World, found: Interface) -> InterfaceView:
     members = sorted(world.members(found.name), key=lambda m: m.name) if found.kind == "bridge" else []
+    static = {str(row["member"]): key for key, row in world.state.scan("static", f"{found.name}/")}
     return InterfaceView(
         found.name,
         found.mac,
@@ -210,6 +215,7 @@ def _interface_view(world: World, found: Interface) -> InterfaceView:
         found.bridge,
         tuple(m.name for m in members),
         tuple(m.name for m in members if m.private),
+        tuple(f"{m.name} {static[m.name].partition('/')[2]}" for m in members if m.most and m.name in static),
     )
 
 

@@ -254,6 +254,21 @@ def set_private(world: World, bridge: Interface, name: str, private: bool) -> No
     world.state.put("member", f"{bridge.name}/{name}", {**row, "private": private})
 
 
+def set_static(world: World, bridge: Interface, name: str, mac: str) -> None:
+    """An address that is behind a member and no other; it goes with the member (ifconfig(8), static)."""
+    if world.state.get("member", f"{bridge.name}/{name}") is None:
+        raise ToolError(f"ifconfig: BRDGSADDR {name}: No such file or directory")
+    world.state.put("static", f"{bridge.name}/{mac}", {"member": name})
+
+
+def set_most(world: World, bridge: Interface, name: str, most: int) -> None:
+    """How many addresses there may be behind a member (ifconfig(8), ifmaxaddr)."""
+    row = world.state.get("member", f"{bridge.name}/{name}")
+    if row is None:
+        raise ToolError(f"ifconfig: BRDGSIFAMAX {name}: No such file or directory")
+    world.state.put("member", f"{bridge.name}/{name}", {**row, "most": most})
+
+
 def delete_member(world: World, bridge: Interface, name: str) -> None:
     found = world.interface(name)
     if found is None or found.bridge != bridge.name:
@@ -264,6 +279,9 @@ def delete_member(world: World, bridge: Interface, name: str) -> None:
 def leave_bridge(world: World, interface: Interface) -> None:
     if interface.bridge is not None:
         world.state.delete("member", f"{interface.bridge}/{interface.name}")
+        for key, row in world.state.scan("static", f"{interface.bridge}/"):
+            if row["member"] == interface.name:
+                world.state.delete("static", key)
         interface.bridge = None
         world.save(interface)
 

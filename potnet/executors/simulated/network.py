@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 
 from potnet.executors.simulated import pfload, pfstates, routes
+from potnet.executors.simulated.membership import Members, NoConnectionError, Sent, reply
 from potnet.executors.simulated.pfmatch import Filter, Packet, Verdict
 from potnet.executors.simulated.pfrules import Rule
 from potnet.executors.simulated.pfstates import PfState, endpoint
@@ -52,10 +53,6 @@ class Refusal:
     ok: bool = False
 
 
-class _NoConnectionError(Exception):
-    """The reason why a packet gets no further."""
-
-
 def connect(
     world: World, source: str, destination: str, port: int, protocol: str = "tcp", client: str = ""
 ) -> Connection | Refusal:
@@ -63,7 +60,7 @@ def connect(
     journey = _Journey(world, protocol)
     try:
         made = journey.start(source, str(ip_address(destination)), port, client)
-    except _NoConnectionError as error:
+    except NoConnectionError as error:
         return Refusal(str(error))
     for state in journey.states:
         pfstates.add(world, state)
@@ -78,6 +75,10 @@ class _Journey:
         self.world = world
         self.protocol = protocol
         self.pf = Filter(world)
+        self.members = Members(world, self.pf)
+        self.sent: Sent | None = None
+        #: A state that a member's rules made lets the packet through on the bridge.
+        self.known = False
         self.states: list[PfState] = []
         self.redirected = False
         self.natted = False
@@ -95,7 +96,7 @@ class _Journey:
             return self._from_outside(replace(packet, source=client or self._outsider(packet.family)))
         jail = None if source == "host" else self.world.jail(source)
         if source != "host" and jail is None:
-            raise _NoConnectionError(f"there is no jail {source}")
+            raise NoConnectionError(f"there is no jail {source}")
         if jail is not None and jail.vnet:
             return self._from_jail(jail, packet)
         return self._from_host(packet, jail)
@@ -145,14 +146,15 @@ class _Journey:
         place = owner(self.world, self.origin, packet.destination)
         if place is not None and place.stack not in (HOST, OUTSIDE):
             self._passes_wire(self.origin, True)
+            self.members.pass_on(packet, self.origin, place)
             return self._arrive(packet, place)
         if place is None and self.origin.interface:
-            raise _NoConnectionError(f"nobody on the wire has {packet.destination}")
+            raise NoConnectionError(f"nobody on the wire has {packet.destination}")
         if place is None and out_there(self.world, packet.destination):
-            raise _NoConnectionError(f"nobody on the wire has {packet.destination}")
+            raise NoConnectionError(f"nobody on the wire has {packet.destination}")
         interface = self.world.interface(place.interface if place else self.world.facts.interface)
         if interface is None or not interface.up:
-            raise _NoConnectionError("the external interface is down")
+            raise NoConnectionError("the external interface is down")
         return self._host_in(packet, interface)
 
     def _from_jail(self, jail: Jail, packet: Packet) -> Connection:
@@ -160,12 +162,13 @@ class _Journey:
         if own:
             return self._served(replace(packet, source=packet.destination), jail.stack)
         if interface is None:
-            raise _NoConnectionError(f"{jail.name} has no route to {packet.destination}")
+            raise NoConnectionError(f"{jail.name} has no route to {packet.destination}")
         packet = replace(packet, source=_source(interface, packet, route.gateway if route else ""))
         self.origin = Place(jail.stack, interface.name)
         self._passes(self.origin, False)
         hop = route.gateway if route else packet.destination
         place = self._next(self.origin, hop)
+        self.known = self.members.pass_on(packet, self.origin, place)
         if place.stack == HOST:
             found = self.world.interface(place.interface)
             assert found is not None
@@ -174,19 +177,19 @@ class _Journey:
             self._passes_wire(place, False)
             return self._arrive(packet, place)
         if route is not None:
-            raise _NoConnectionError(f"the gateway {hop} is a jail, which forwards nothing")
+            raise NoConnectionError(f"the gateway {hop} is a jail, which forwards nothing")
         return self._arrive(packet, place)
 
     def _next(self, place: Place, hop: str) -> Place:
         found = owner(self.world, place, hop.partition("%")[0])
         if found is None:
-            raise _NoConnectionError(f"nobody on the wire has {hop}")
+            raise NoConnectionError(f"nobody on the wire has {hop}")
         return found
 
     def _from_host(self, packet: Packet, jail: Jail | None) -> Connection:
         interface, route, own = routes.lookup(self.world, packet.destination, HOST)
         if interface is None:
-            raise _NoConnectionError(f"the host has no route to {packet.destination}")
+            raise NoConnectionError(f"the host has no route to {packet.destination}")
         source = packet.destination if own else _source(interface, packet, route.gateway if route else "")
         if jail is not None and (jail.ip4_addr if packet.family == 4 else jail.ip6_addr):
             source = (jail.ip4_addr if packet.family == 4 else jail.ip6_addr)[0]
@@ -201,10 +204,10 @@ class _Journey:
 
     def _host_in(self, packet: Packet, interface: Interface) -> Connection:
         self._passes(Place(HOST, interface.name), True)
-        changed, rule = self.pf.translate("rdr", packet, interface)
+        changed, rule = (packet, None) if self.known else self.pf.translate("rdr", packet, interface)
         if rule is not None:
             self.redirected = True
-        if rule is None or not rule.natpass:
+        if not self.known and (rule is None or not rule.natpass):
             verdict = self._filtered("in", changed, interface, recorded=rule is None)
             keeper = verdict.rule if verdict.rule is not None and verdict.rule.state == "keep" else None
             rule = keeper or rule
@@ -212,19 +215,20 @@ class _Journey:
         if self.redirected and rule is not None:
             left, right = _end(changed, "destination"), _end(packet, "source")
             self._state(left, _end(packet, "destination"), "<-", right, interface, rule)
+            self.members.follow(changed, interface, "if-bound" in rule.limits)
         _, _, own = routes.lookup(self.world, changed.destination, HOST)
         if own:
             return self._served(changed, HOST)
         if self.redirected and self.looped and not self.pf.filter_local:
-            raise _NoConnectionError("the answer is not translated back without net.pf.filter_local")
+            raise NoConnectionError("the answer is not translated back without net.pf.filter_local")
         name = "net.inet.ip.forwarding" if packet.family == 4 else "net.inet6.ip6.forwarding"
         # What the host itself sent and pf redirected is forwarded by the input path as well.
         if self.world.sysctl(name) != "1":
-            raise _NoConnectionError(f"the host does not forward ({name})")
+            raise NoConnectionError(f"the host does not forward ({name})")
         self.hops += 1
         found, route, _ = routes.lookup(self.world, changed.destination, HOST)
         if found is None:
-            raise _NoConnectionError(f"the host has no route to {changed.destination}")
+            raise NoConnectionError(f"the host has no route to {changed.destination}")
         return self._host_out(changed, found, route.gateway if route else changed.destination)
 
     def _host_out(self, packet: Packet, interface: Interface, hop: str) -> Connection:
@@ -239,11 +243,13 @@ class _Journey:
             )
         elif keeper is not None:
             self._state(_end(changed, "source"), "", "->", _end(changed, "destination"), interface, keeper)
-        if rule is None and keeper is None and not self.pf.filter("in", _reply(changed), interface).passed:
+        if rule is None and keeper is None and not self.pf.filter("in", reply(changed), interface).passed:
             # Nothing remembers the connection, and pf looks at its answers as at any packet.
-            raise _NoConnectionError(f"pf blocks the answer in on {interface.name}")
+            raise NoConnectionError(f"pf blocks the answer in on {interface.name}")
+        bound = keeper is not None and "if-bound" in keeper.limits
+        self.sent = Sent(interface, packet, changed, rule is not None or keeper is not None, bound)
         if ip_address(changed.source).is_loopback:
-            raise _NoConnectionError("a packet from 127.0.0.0/8 does not leave the host")
+            raise NoConnectionError("a packet from 127.0.0.0/8 does not leave the host")
         self._passes(Place(HOST, interface.name), False)
         place = self._next(Place(HOST, interface.name), hop)
         return self._arrive(changed, place)
@@ -253,9 +259,9 @@ class _Journey:
     ) -> Verdict:
         verdict = self.pf.filter(direction, packet, interface)
         if not verdict.passed:
-            raise _NoConnectionError(f"pf blocks it {direction} on {interface.name}")
+            raise NoConnectionError(f"pf blocks it {direction} on {interface.name}")
         if any(self.world.state.get("pipe", f"{number:05}") is None for number in verdict.pipes):
-            raise _NoConnectionError(f"dummynet has no pipe for it {direction} on {interface.name}")
+            raise NoConnectionError(f"dummynet has no pipe for it {direction} on {interface.name}")
         if verdict.rule is not None:
             self._count(verdict.rule, packet)
         if recorded and verdict.rule is not None and verdict.rule.state == "keep":
@@ -271,7 +277,7 @@ class _Journey:
         if packet.protocol == "tcp" and rule.most("max-src-conn") is not None:
             most = min(each for each in (most, rule.most("max-src-conn")) if each is not None)
         if most is not None and pfstates.of_source(self.world, rule.listed(), packet.source) >= most:
-            raise _NoConnectionError(f"{packet.source} has {most} connections already")
+            raise NoConnectionError(f"{packet.source} has {most} connections already")
 
     def _state(
         self, left: str, translated: str, arrow: str, right: str, interface: Interface, rule: Rule
@@ -287,13 +293,13 @@ class _Journey:
     def _arrive(self, packet: Packet, place: Place) -> Connection:
         if place.stack == OUTSIDE:
             if not self._knows(place, packet.source):
-                raise _NoConnectionError(f"outside, nobody has a route back to {packet.source}")
+                raise NoConnectionError(f"outside, nobody has a route back to {packet.source}")
             return Connection(OUTSIDE, packet.destination, packet.destination_port, packet.source, self.hops)
         if place.stack == HOST:
             return self._served(packet, HOST)
         interface = self.world.interface(place.interface, place.stack)
         if interface is None or all(a.address != packet.destination for a in interface.addresses):
-            raise _NoConnectionError(f"nobody has {packet.destination}")
+            raise NoConnectionError(f"nobody has {packet.destination}")
         self._passes(place, True)
         self._answer(packet, place)
         return self._served(packet, place.stack)
@@ -308,16 +314,15 @@ class _Journey:
         """The answer must come back the way that undoes the translations."""
         interface, route, _ = routes.lookup(self.world, packet.source, place.stack)
         if interface is None:
-            raise _NoConnectionError(f"the answer finds no route back to {packet.source}")
+            raise NoConnectionError(f"the answer finds no route back to {packet.source}")
         if self.redirected and not self.natted and route is None and self._beside(packet.source, place):
-            raise _NoConnectionError(
-                "the answer goes straight to the client, from an address it did not call"
-            )
+            raise NoConnectionError("the answer goes straight to the client, from an address it did not call")
         hop = route.gateway.partition("%")[0] if route else packet.source
         if owner(self.world, Place(place.stack, interface.name), hop) is None:
-            raise _NoConnectionError(f"the answer finds nobody on the wire with {hop}")
+            raise NoConnectionError(f"the answer finds nobody on the wire with {hop}")
+        self.members.answer(packet, place, self.sent)
         if self.looped and self.redirected and not self.natted:
-            raise _NoConnectionError("the answer to the host itself is not translated back without nat")
+            raise NoConnectionError("the answer to the host itself is not translated back without nat")
 
     def _beside(self, address: str, place: Place) -> bool:
         """Whether that address is a neighbour of the place, other than the host."""
@@ -338,7 +343,7 @@ class _Journey:
         if stack != HOST:
             found = self.world.jail(stack, dying=True)
             if found is None or found.dying is not None:
-                raise _NoConnectionError("the jail is gone")
+                raise NoConnectionError("the jail is gone")
             return found.name
         for jail in self.world.jails():
             if packet.destination in (*jail.ip4_addr, *jail.ip6_addr):
@@ -349,9 +354,7 @@ class _Journey:
             same = row["port"] == packet.destination_port and row["protocol"].startswith(packet.protocol)
             if same and row["address"] in ("*", packet.destination):
                 return str(row.get("jail") or "host")
-        raise _NoConnectionError(
-            f"nothing listens on {endpoint(packet.destination, packet.destination_port)}"
-        )
+        raise NoConnectionError(f"nothing listens on {endpoint(packet.destination, packet.destination_port)}")
 
 
 def _source(interface: Interface, packet: Packet, gateway: str) -> str:
@@ -363,14 +366,8 @@ def _source(interface: Interface, packet: Packet, gateway: str) -> str:
         near = [a for a in mine if not a.link_local]
     chosen = near or mine
     if not chosen:
-        raise _NoConnectionError(f"no address on {interface.name} for {packet.destination}")
+        raise NoConnectionError(f"no address on {interface.name} for {packet.destination}")
     return chosen[0].address
-
-
-def _reply(packet: Packet) -> Packet:
-    return Packet(
-        packet.protocol, packet.destination, packet.destination_port, packet.source, packet.source_port
-    )
 
 
 def _end(packet: Packet, side: str) -> str:

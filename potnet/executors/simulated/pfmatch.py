@@ -14,7 +14,10 @@ from potnet.executors.simulated.world import World
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """The first packet of a connection. tag: what a rule has marked it with (pf.conf(5))."""
+    """The first packet of a connection. tag: what a rule has marked it with (pf.conf(5)).
+
+    answer: not the first one; of tcp it has other flags.
+    """
 
     protocol: str
     source: str
@@ -22,6 +25,7 @@ class Packet:
     destination: str
     destination_port: int
     tag: str = ""
+    answer: bool = False
 
     @property
     def family(self) -> int:
@@ -134,6 +138,8 @@ class Filter:
         if rule.family and rule.family != ("inet" if packet.family == 4 else "inet6"):
             return False
         if rule.protocol and rule.protocol != packet.protocol:
+            return False
+        if rule.flags and packet.protocol == "tcp" and packet.answer:
             return False
         if rule.tagged and (rule.tagged == self._tag) == rule.untagged:
             return False

@@ -210,12 +210,17 @@ class Parser(Tokens):
         return rule
 
     def _limits(self) -> tuple[str, ...]:
-        shown = []
+        shown: list[str] = []
+        bound: list[str] = []
         track = "source-track rule"
         while not self._accept(")"):
             name = self._next()
             if name == "source-track":
                 self._expect("rule")
+                continue
+            if name == "if-bound":
+                bound = [name]
+                self._accept(",")
                 continue
             if name not in ("max", "max-src-conn", "max-src-nodes", "max-src-states"):
                 raise PfUnknownError(f"the pf state option {name}")
@@ -226,7 +231,7 @@ class Parser(Tokens):
             self._accept(",")
         tracked = any(item.startswith("max-src") for item in shown)
         first = [item for item in shown if item.startswith("max ")]
-        return (*first, *([track] if tracked else []), *(item for item in shown if item not in first))
+        return (*first, *([track] if tracked else []), *(item for item in shown if item not in first), *bound)
 
     def _pipes(self) -> tuple[int, ...]:
         bracket = self._accept("(")

@@ -32,7 +32,8 @@ class PfState:
     def line(self) -> str:
         middle = f" ({self.translated})" if self.translated else ""
         ends = {"tcp": "ESTABLISHED:ESTABLISHED", "udp": "MULTIPLE:SINGLE"}.get(self.protocol, "0:0")
-        return f"all {self.protocol} {self.left}{middle} {self.arrow} {self.right}       {ends}\n"
+        where = self.interface if "if-bound" in self.rule else "all"
+        return f"{where} {self.protocol} {self.left}{middle} {self.arrow} {self.right}       {ends}\n"
 
 
 def endpoint(address: str, port: int) -> str:

@@ -114,11 +114,12 @@ class Jail:
 
 @dataclass(slots=True)
 class Member:
-    """A port of a bridge."""
+    """A port of a bridge. most: MAC addresses behind it; 0 for any number."""
 
     name: str
     order: int
     private: bool = False
+    most: int = 0
 
 
 @dataclass(slots=True)

@@ -1,0 +1,172 @@
+"""network.antispoof on a Linux kernel: frames that are not a pot's own do not leave its end of the epair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from itertools import count
+
+import pytest
+from linux_world import HERE, PYTHON, World, obstacle
+from rootless_world import eventually
+
+TALK = (*PYTHON, str(HERE / "talk.py"))
+#: Labels of frames that arrive.
+MARKS = count(0x1000)
+BROADCAST, ALL_NODES = "ffffffffffff", "333300000001"
+NOBODY, OTHER = "10.192.0.14", "02:00:00:00:00:99"
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a pot has: addresses and its end of the epair."""
+
+    ip: str
+    ip6: str
+    mac: str
+    end: str
+
+
+@pytest.fixture(scope="module")
+def kitchen() -> Iterator[World]:
+    """thief and web on one bridge, and a watch on what web receives."""
+    reason = obstacle()
+    if reason:
+        pytest.skip(reason)
+    with World() as made:
+        made.run("mkdir", "-p", "/run/config/potnet")
+        made.run("tee", "/run/potnet.toml", stdin="network.antispoof = true\n")
+        made.potnet(
+            "--config", "/run/potnet.toml", "create-private-bridge", "-B", "stove", "-S", "5", "-6", "auto"
+        )
+        for name in ("thief", "web"):
+            made.potnet("create", "-p", name, "-N", "private-bridge", "-B", "stove", "-S", "dual")
+        before = made.snapshot()
+        made.potnet("--config", "/run/potnet.toml", "start", "thief", "web")
+        watch = (*TALK, "watch", own(made, "web").end, "/run/heard")
+        assert made.spawn("web", *watch) == "ready"
+        yield made
+        assert made.facts("--config", "/run/potnet.toml", "check") == []
+        made.potnet("stop", "thief", "web")
+        after = made.snapshot()
+        assert {what: after[what] for what in before} == before
+
+
+def own(world: World, name: str) -> Own:
+    found = world.facts("info", "-p", name)
+    four, six = (each["address"] for each in found["addresses"])
+    (interface,) = found["interfaces"]
+    return Own(four, six, interface["mac"], interface["name"])
+
+
+def packed(address: str) -> str:
+    return ip_address(address).packed.hex()
+
+
+def bare(mac: str) -> str:
+    return mac.replace(":", "")
+
+
+def arp(source: str, ether: str, address: str, label: int) -> str:
+    """A gratuitous one (RFC 5227): a request for a number, from an address at a MAC address."""
+    return (
+        f"{BROADCAST}{bare(source)}08060001080006040001{bare(ether)}{packed(address)}000000000000{label:08x}"
+    )
+
+
+def ipv4(source: str, address: str, label: int) -> str:
+    """A datagram by udp; the label is its identification. A bridge may look at the sum (RFC 1071)."""
+    words = [0x4500, 0x1C, label, 0, 0x4011, 0xFFFF, 0xFFFF]
+    words += [int(packed(address)[:4], 16), int(packed(address)[4:], 16)]
+    total = sum(words)
+    checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+    head = f"{BROADCAST}{bare(source)}08004500001c{label:04x}00004011{checksum:04x}"
+    return f"{head}{packed(address)}ffffffff0044004300080000"
+
+
+def ipv6(source: str, address: str, label: int) -> str:
+    """A datagram by udp; the label is the flow's."""
+    return (
+        f"{ALL_NODES}{bare(source)}86dd600{label:05x}00081140{packed(address)}{packed('ff02::1')}" + "0" * 16
+    )
+
+
+def advertisement(source: str, address: str, target: str, label: int) -> str:
+    """Of a neighbour (RFC 4861, 4.4)."""
+    head = f"{ALL_NODES}{bare(source)}86dd600{label:05x}00183aff{packed(address)}{packed('ff02::1')}"
+    return f"{head}8800{label:04x}20000000{packed(target)}"
+
+
+def link_local(mac: str) -> str:
+    one, *rest = bytes.fromhex(bare(mac))
+    low = bytes([one ^ 2, *rest[:2], 0xFF, 0xFE, *rest[2:]])
+    return str(ip_address(bytes.fromhex("fe80000000000000") + low))
+
+
+def heard(world: World) -> str:
+    return world.run("cat", "/run/heard").out
+
+
+def arriving(world: World, *frames: str) -> list[str]:
+    """Those of the frames that come to web, when thief has sent them: what is sent last does."""
+    me = own(world, "thief")
+    marker = arp(me.mac, me.mac, me.ip, next(MARKS))
+    for frame in (*frames, marker):
+        sent = world.run(*world.within("thief", *TALK, "frame", me.end, frame))
+        assert sent.code == 0, sent.err
+    assert eventually(lambda: marker[24:] in heard(world))
+    return [frame for frame in frames if frame[24:120] in heard(world)]
+
+
+def test_what_a_pot_sends_as_itself_arrives(kitchen: World) -> None:
+    me = own(kitchen, "thief")
+    local = link_local(me.mac)
+    frames = [
+        arp(me.mac, me.mac, me.ip, 0x101),
+        arp(me.mac, me.mac, "0.0.0.0", 0x102),
+        ipv4(me.mac, me.ip, 0x103),
+        ipv6(me.mac, me.ip6, 0x104),
+        ipv6(me.mac, local, 0x105),
+        advertisement(me.mac, me.ip6, me.ip6, 0x106),
+        advertisement(me.mac, local, local, 0x107),
+        # Looking whether an address is free, it has none (RFC 4862).
+        advertisement(me.mac, "::", me.ip6, 0x108).replace("8800", "8700"),
+    ]
+    assert arriving(kitchen, *frames) == frames
+
+
+def test_what_it_sends_as_another_does_not(kitchen: World) -> None:
+    me, web = own(kitchen, "thief"), own(kitchen, "web")
+    frames = [
+        arp(OTHER, me.mac, me.ip, 0x201),
+        arp(me.mac, OTHER, me.ip, 0x202),
+        arp(me.mac, me.mac, web.ip, 0x203),
+        arp(me.mac, me.mac, NOBODY, 0x204),
+        arp(web.mac, web.mac, web.ip, 0x205),
+        ipv4(me.mac, web.ip, 0x206),
+        ipv4(me.mac, NOBODY, 0x207),
+        ipv4(me.mac, "0.0.0.0", 0x208),
+        ipv4(web.mac, me.ip, 0x209),
+        ipv6(me.mac, web.ip6, 0x20A),
+        ipv6(me.mac, "::", 0x20B),
+        ipv6(me.mac, link_local(web.mac), 0x20C),
+        ipv6(web.mac, me.ip6, 0x20D),
+        advertisement(me.mac, web.ip6, web.ip6, 0x20E),
+        advertisement(me.mac, me.ip6, web.ip6, 0x20F),
+        advertisement(me.mac, link_local(me.mac), web.ip6, 0x210),
+        advertisement(me.mac, "2001:db8::1", me.ip6, 0x211),
+    ]
+    assert arriving(kitchen, *frames) == []
+
+
+def test_the_host_believes_nobody_else(kitchen: World) -> None:
+    me, web = own(kitchen, "thief"), own(kitchen, "web")
+    kitchen.serve("web", 80)
+    assert kitchen.ask(None, "tcp", web.ip, 80) != "no answer"
+    arriving(kitchen, arp(me.mac, me.mac, web.ip, 0x301))
+    arriving(kitchen, advertisement(me.mac, me.ip6, web.ip6, 0x302))
+    for address in (web.ip, web.ip6):
+        assert kitchen.ask(None, "tcp", address, 80) != "no answer"
+        assert kitchen.ask("thief", "tcp", address, 80) in (me.ip, me.ip6)
+        assert web.mac in kitchen.run("ip", "neigh", "show", address).out
