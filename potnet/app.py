@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from potnet.config import Config
     from potnet.drivers.base import Driver
     from potnet.executors.base import Executor
+    from potnet.findings import Condition
     from potnet.installation import Installation
     from potnet.locks import Locks
     from potnet.rootless.client import Connection, RootlessHost
@@ -59,7 +60,7 @@ class App:
     """What operations work with. notify: tells the user one line beside the result; progress: how far it is.
 
     damaged: the store on disk is, and an empty one in memory stands for it; restoring only.
-    rootless: the host, where it is one in namespaces.
+    rootless: the host, where it is one in namespaces. outside: what the machine has of what that needs.
 
     Executor and driver are made when they are first used: what only reads the store does without them.
     """
@@ -75,6 +76,7 @@ class App:
     progress: Progress = field(default_factory=Progress)
     find_installation: Callable[[], Installation | None] = lambda: None
     rootless: RootlessHost | None = None
+    outside: Callable[[], tuple[Condition, ...]] | None = None
 
     @cached_property
     def installation(self) -> Installation | None:
@@ -204,6 +206,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             damaged=damaged,
             find_installation=lambda: _installation(config),
             rootless=host,
+            outside=partial(_outside, host) if host is not None else None,
         )
 
 
@@ -285,6 +288,17 @@ def _rootless_host(config: Config, directory: Path) -> RootlessHost:
             hint="give the uplink a network that no pot is in, such as 192.168.127.0/24",
         )
     return RootlessHost(options, directory / "host")
+
+
+def _outside(host: RootlessHost) -> tuple[Condition, ...]:
+    """What this machine has of what a rootless host needs; the host itself is not there for that."""
+    from potnet.drivers.linux.conditions import LOOK, conditions
+    from potnet.executors.base import Command
+    from potnet.executors.local import LocalExecutor
+    from potnet.rootless.conditions import uplinks
+
+    looked = LocalExecutor().run(Command(("sh", "-c", LOOK), changes_host=False))
+    return (*conditions(looked.out), *uplinks(host.options))
 
 
 def _join(settings: Settings, host: RootlessHost) -> Connection:

@@ -24,7 +24,7 @@ _OK, _LIMITED, _MISSING = Verdict.OK, Verdict.LIMITED, Verdict.MISSING
 
 def doctor(app: App) -> tuple[Condition, ...]:
     """All that the network of pots depends on; raises HostError when the host cannot be asked."""
-    found = app.driver.conditions()
+    found = _host(app)
     if any(each.verdict is _MISSING for each in found):
         # What follows would only fail for the same reasons.
         return found
@@ -43,6 +43,20 @@ def _antispoof(app: App) -> Iterator[Condition]:
             yield Condition("antispoof", _LIMITED, error.message, error.hint)
         else:
             yield Condition("antispoof", _OK, "pots on bridges are kept to their own addresses")
+
+
+def _host(app: App) -> tuple[Condition, ...]:
+    if app.outside is None:
+        return app.driver.conditions()
+    found = app.outside()
+    if any(each.verdict is _MISSING for each in found):
+        return found
+    try:
+        assert app.driver
+    except HostError as error:
+        remedy = error.hint or "see ROOTLESS HOSTS in potnet(8)"
+        return (*found, Condition("rootless host", _MISSING, error.message, remedy))
+    return (*found, Condition("rootless host", _OK, "can be made"))
 
 
 def _filter(app: App, state: HostState) -> Iterator[Condition]:

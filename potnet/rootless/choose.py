@@ -10,7 +10,7 @@ from potnet.rootless.options import AUTO, Options
 from potnet.rootless.pasta import Pasta
 from potnet.rootless.shared import Shared
 from potnet.rootless.slirp4netns import Slirp4netns
-from potnet.rootless.uplink import Uplink, refuse
+from potnet.rootless.uplink import Uplink, refusals, refuse
 from potnet.rootless.vpnkit import Vpnkit
 
 #: The best first: ports at run time, then speed.
@@ -20,7 +20,7 @@ _BY_ITSELF = ("slirp4netns", "pasta", "lxc-user-nic", "vpnkit")
 
 
 def choose(options: Options, directory: Path) -> Uplink:
-    """The uplink that is wanted, or the best that this machine has. Raises HostError or ConfigError."""
+    """The uplink that is wanted, or the best of this machine that has all options. Raises PotnetError."""
     if options.uplink != AUTO:
         kind = next(each for each in KINDS if each.name == options.uplink)
         refuse(kind, options)
@@ -31,7 +31,7 @@ def choose(options: Options, directory: Path) -> Uplink:
         return kind(options, directory)
     lacks = []
     for kind in (each for each in KINDS if each.name in _BY_ITSELF):
-        lack = kind.missing(options)
+        lack = kind.missing(options) or next(iter(refusals(kind, options)), None)
         if lack is None:
             return kind(options, directory)
         lacks.append(f"  {kind.name}: {lack}")

@@ -38,7 +38,7 @@ class RootlessHost:
     """The host of one state directory. directory: for what keeps it; its parent is there, and private."""
 
     def __init__(self, options: Options, directory: Path) -> None:
-        self._options = options
+        self.options = options
         self._directory = directory
         self._connection: Connection | None = None
 
@@ -54,7 +54,7 @@ class RootlessHost:
         while (running := self.running()) is None:
             with _only_one(self._directory) as first:
                 if first and not alive(self._directory):
-                    self._connection, commands = start(self._options, self._directory)
+                    self._connection, commands = start(self.options, self._directory)
         return running, commands
 
     def look(self, planned: bool) -> tuple[Connection, Commands]:
@@ -64,7 +64,7 @@ class RootlessHost:
         """
         commands: Commands = ()
         if self.running() is None:
-            self._connection, commands = pretend(self._options, planned)
+            self._connection, commands = pretend(self.options, planned)
         assert self._connection is not None
         return self._connection, commands
 

@@ -17,7 +17,8 @@ from potnet.errors import HostError
 from potnet.rootless.forwarding import Forwarded
 from potnet.rootless.inside import run_inside
 from potnet.rootless.options import Options
-from potnet.rootless.uplink import Facts, Target, refuse, version_of
+from potnet.rootless.uplink import Facts, Target, refuse
+from potnet.rootless.versions import version_of
 
 _INTERFACE = "eth0"
 _PLACES = (
@@ -40,6 +41,7 @@ class LxcUserNic(Forwarded):
     needs_tun = False
     largest_mtu: int | None = None
     inward: tuple[int, ...] = (4,)
+    version_words: tuple[str, ...] = ("lxc-info", "--version")
     lacks: Mapping[str, str] = {
         "mtu": "has that of its bridge",
         "cidr": "has an address of its bridge's network",
@@ -73,11 +75,6 @@ class LxcUserNic(Forwarded):
             name = _user()
             return f"{name} may have no interface on {options.bridge}: as root, `echo {name} veth {options.bridge} 10 >> {_QUOTA}`"  # noqa: E501
         return None
-
-    @staticmethod
-    def version() -> str | None:
-        """See `Uplink`: that of LXC."""
-        return version_of("lxc-info", "--version")
 
     @property
     def nameserver(self) -> str | None:
@@ -150,7 +147,7 @@ class LxcUserNic(Forwarded):
         return Facts(
             self.name,
             _program(),
-            self.version(),
+            version_of(self.version_words),
             _INTERFACE,
             str(self._address) if self._address is not None else None,
             None,

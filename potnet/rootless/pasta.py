@@ -9,7 +9,8 @@ from pathlib import Path
 from potnet.errors import HostError
 from potnet.rootless.options import Options
 from potnet.rootless.ports import ANY, Port
-from potnet.rootless.uplink import Facts, Process, Target, installed, no_tun, refuse, version_of
+from potnet.rootless.uplink import Facts, Process, Target, installed, no_tun, refuse
+from potnet.rootless.versions import version_of
 
 _INTERFACE = "tap0"
 
@@ -23,6 +24,7 @@ class Pasta:
     largest_mtu: int | None = 65520
     inward: tuple[int, ...] = (4, 6)
     port_interface = "restart"
+    version_words: tuple[str, ...] = ("pasta", "--version")
     lacks: Mapping[str, str] = {
         "sandbox": "is always in its sandbox",
         "seccomp": "always gives up the system calls that it does not need",
@@ -41,11 +43,6 @@ class Pasta:
     def missing(cls, options: Options) -> str | None:
         """See `Uplink`."""
         return installed("pasta", cls.package) or no_tun()
-
-    @staticmethod
-    def version() -> str | None:
-        """See `Uplink`. That of Debian 12 says that it has none."""
-        return version_of("pasta", "--version")
 
     @property
     def nameserver(self) -> str | None:
@@ -145,7 +142,7 @@ class Pasta:
         return Facts(
             self.name,
             "pasta",
-            self.version(),
+            version_of(self.version_words),
             _INTERFACE,
             str(self._options.address),
             self._options.mtu,

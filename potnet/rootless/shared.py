@@ -22,6 +22,7 @@ class Shared:
     largest_mtu: int | None = None
     inward: tuple[int, ...] = ()
     port_interface = "none"
+    version_words: tuple[str, ...] = ()
     lacks: Mapping[str, str] = dict.fromkeys(
         (
             *("mtu", "cidr", "ipv6", "host_loopback", "outbound", "outbound6", "mac"),
@@ -35,11 +36,6 @@ class Shared:
 
     @classmethod
     def missing(cls, options: Options) -> str | None:
-        """See `Uplink`."""
-        return None
-
-    @staticmethod
-    def version() -> str | None:
         """See `Uplink`."""
         return None
 

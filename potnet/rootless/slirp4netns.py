@@ -13,7 +13,8 @@ from typing import Any
 from potnet.errors import HostError
 from potnet.rootless.options import Options
 from potnet.rootless.ports import Port
-from potnet.rootless.uplink import Facts, Process, Target, installed, no_tun, refuse, version_of
+from potnet.rootless.uplink import Facts, Process, Target, installed, no_tun, refuse
+from potnet.rootless.versions import version_of
 from potnet.rootless.wire import connect
 
 _API = "slirp4netns.sock"
@@ -31,6 +32,7 @@ class Slirp4netns:
     largest_mtu: int | None = 65521
     inward: tuple[int, ...] = (4,)
     port_interface = "API"
+    version_words: tuple[str, ...] = ("slirp4netns", "--version")
     lacks: Mapping[str, str] = {"bridge": "joins no bridge"}
 
     def __init__(self, options: Options, directory: Path) -> None:
@@ -44,11 +46,6 @@ class Slirp4netns:
     def missing(cls, options: Options) -> str | None:
         """See `Uplink`."""
         return installed("slirp4netns", cls.package) or no_tun()
-
-    @staticmethod
-    def version() -> str | None:
-        """See `Uplink`."""
-        return version_of("slirp4netns", "--version")
 
     @property
     def nameserver(self) -> str | None:
@@ -183,7 +180,7 @@ class Slirp4netns:
         return Facts(
             self.name,
             "slirp4netns",
-            self.version(),
+            version_of(self.version_words),
             _INTERFACE,
             str(self._options.address),
             self._options.mtu,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import shutil
 import signal
@@ -21,8 +20,6 @@ from potnet.values import dataclass
 
 #: Seconds for a driver to say that it is ready, and to end once it is told to.
 READY, END = 30.0, 10.0
-#: A version, and how much of an answer is looked at for one.
-_NUMBER, _LONGEST_ANSWER = re.compile(r"\d+(?:\.\d+)+"), 4096
 _GUARD = str(Path(__file__).with_name("guard.py"))
 
 
@@ -59,8 +56,8 @@ class Uplink(Protocol):
 
     package: Debian's that has its program; "" for none. needs_tun: it opens /dev/net/tun. largest_mtu: None
     where it cannot be chosen. inward: the families in which its ports can lead inwards. port_interface: how
-    they are changed, in a word. lacks: options that it has not, each with the reason. nameserver: what names
-    are asked at, if not what the machine asks.
+    they are changed, in a word. version_words: what makes its program say its version. lacks: options that it
+    has not, each with the reason. nameserver: what names are asked at, if not what the machine asks.
     """
 
     name: str
@@ -69,6 +66,7 @@ class Uplink(Protocol):
     largest_mtu: int | None
     inward: tuple[int, ...]
     port_interface: str
+    version_words: tuple[str, ...]
     lacks: Mapping[str, str]
 
     def __init__(self, options: Options, directory: Path) -> None:
@@ -78,11 +76,6 @@ class Uplink(Protocol):
     @classmethod
     def missing(cls, options: Options) -> str | None:
         """What this machine lacks for it, and how to mend that; None when it can be used."""
-        ...
-
-    @staticmethod
-    def version() -> str | None:
-        """What its program says of itself; None when it says nothing of the kind."""
         ...
 
     @property
@@ -153,16 +146,6 @@ def installed(program: str, package: str) -> str | None:
         return None
     how = f"`apt-get install {package}`" if package else "Debian has no package of it"
     return f"{program} is not installed: {how}"
-
-
-def version_of(*argv: str) -> str | None:
-    """The first number with a dot that a program says of itself."""
-    try:
-        done = subprocess.run(argv, capture_output=True, check=False, timeout=READY)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = _NUMBER.search((done.stdout or done.stderr)[:_LONGEST_ANSWER].decode("ascii", "replace"))
-    return found[0] if found else None
 
 
 def _adopted(program: str) -> list[int]:

@@ -17,7 +17,8 @@ from potnet.rootless import vmnet
 from potnet.rootless.forwarding import Forwarded
 from potnet.rootless.inside import ENTERING, run_inside
 from potnet.rootless.options import Options
-from potnet.rootless.uplink import READY, Facts, Process, Target, installed, no_tun, refuse, version_of
+from potnet.rootless.uplink import READY, Facts, Process, Target, installed, no_tun, refuse
+from potnet.rootless.versions import version_of
 from potnet.rootless.wire import connect
 
 _INTERFACE = "eth0"
@@ -36,6 +37,7 @@ class Vpnkit(Forwarded):
     needs_tun = True
     largest_mtu: int | None = 16424
     inward: tuple[int, ...] = (4,)
+    version_words: tuple[str, ...] = ("vpnkit", "--version")
     lacks: Mapping[str, str] = {
         "ipv6": "carries IPv4 only",
         "outbound": "leaves it to the machine's routes",
@@ -60,11 +62,6 @@ class Vpnkit(Forwarded):
     def missing(cls, options: Options) -> str | None:
         """See `Uplink`."""
         return installed("vpnkit", cls.package) or no_tun()
-
-    @staticmethod
-    def version() -> str | None:
-        """See `Uplink`."""
-        return version_of("vpnkit", "--version")
 
     @property
     def nameserver(self) -> str | None:
@@ -157,7 +154,7 @@ class Vpnkit(Forwarded):
         return Facts(
             self.name,
             "vpnkit",
-            self.version(),
+            version_of(self.version_words),
             _INTERFACE,
             str(self._options.address),
             self._mtu,

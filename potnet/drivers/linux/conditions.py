@@ -15,12 +15,13 @@ _USER_NAMESPACES = "/proc/sys/user/max_user_namespaces"
 _CLONE = "/proc/sys/kernel/unprivileged_userns_clone"
 _APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 _PING = "/proc/sys/net/ipv4/ping_group_range"
+_PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 #: Prints ids, tools that are there, their versions after their names, files after their paths.
 LOOK = f"""echo uid $(id -u) $(id -un)
 for tool in {" ".join(PACKAGES)}; do command -v $tool >/dev/null && echo has $tool; done
 {"; ".join(f"echo {tool} $({tool} {option} 2>/dev/null)" for tool, option in _VERSIONS.items())}
-for file in {_USER_NAMESPACES} {_CLONE} {_APPARMOR} {_PING}; do
+for file in {_USER_NAMESPACES} {_CLONE} {_APPARMOR} {_PING} {_PORTS}; do
   [ -r $file ] && echo $file $(cat $file)
 done
 [ -c /dev/net/tun ] && echo tun there
@@ -53,6 +54,7 @@ def _judged(told: dict[str, list[str]]) -> Iterator[Condition]:
     yield _subordinate_ids(told, there)
     yield _tun(told.get("tun", []))
     yield _ping(_first(told, _PING))
+    yield _ports(_first(told, _PORTS))
 
 
 def _first(told: dict[str, list[str]], what: str) -> str:
@@ -109,3 +111,10 @@ def _ping(words: str) -> Condition:
         "ping_group_range", Verdict.LIMITED, "nobody: pots of a user cannot ping the outside",
         'sysctl -w net.ipv4.ping_group_range="0 2147483647"',
     )  # fmt: skip
+
+
+def _ports(first: str) -> Condition:
+    """From where on users other than root may have ports (ip(7)); the kernel's own default is 1024."""
+    number = int(first) if first.isascii() and first.isdigit() else 1024
+    lower = "; lower ones take `sysctl net.ipv4.ip_unprivileged_port_start=PORT`" if number > 1 else ""
+    return Condition("ports of users", Verdict.OK, f"{number} and above{lower}")
