@@ -57,6 +57,19 @@ class CreateEpair:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateTap:
+    """An Ethernet interface whose other side is a process (tap(4)), up, in our group.
+
+    owner: the only user, beside root, whose processes may open it. mtu: in bytes.
+    """
+
+    interface: str
+    description: str
+    owner: str
+    mtu: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CreateVlan:
     """An interface for a VLAN of another one (vlan(4)), up, in our group. tag: its number. mtu: in bytes."""
 
@@ -69,7 +82,7 @@ class CreateVlan:
 
 @dataclass(frozen=True, slots=True)
 class DestroyInterface:
-    """Removes a cloned interface; of an epair either end takes both."""
+    """Removes a cloned interface; of an epair either end takes both, and a tap may be open."""
 
     interface: str
 
@@ -288,6 +301,7 @@ class SetBootVariable:
 Action = (
     CreateBridge
     | CreateEpair
+    | CreateTap
     | CreateVlan
     | DestroyInterface
     | AddMember

@@ -200,8 +200,8 @@ class Traits:
     bridge_ports: how many members a bridge takes; None: no limit.
     confines: a pot that shares the host's stack is kept to its addresses and families.
     one_mtu: the members of a bridge always have its MTU.
-    to_prepare: `init` has something to do there. loopback_families: those in which the host itself can reach
-    an export.
+    to_prepare: `init` has something to do there. bhyve: it has that hypervisor. loopback_families: those in
+    which the host itself can reach an export.
     """
 
     own_programs: bool = True
@@ -210,6 +210,7 @@ class Traits:
     confines: bool = True
     one_mtu: bool = True
     to_prepare: bool = True
+    bhyve: bool = True
     loopback_families: tuple[int, ...] = (4,)
 
 
@@ -227,9 +228,11 @@ class FileKind(StrEnum):
 class HostState:
     """What `Query` asked for; what it did not ask for is empty or None.
 
-    jails: by name. names: of all the host's interfaces. interfaces: those asked for that exist.
-    own, pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that somebody has
-    removed and whose way to the outside is still there. external: the interface of the default route.
+    jails: by name. taps: those of the ones asked for that are there and in our group. users: those of the
+    ones asked for that the host has. names: of all the host's interfaces. interfaces: those asked for that
+    exist. own, pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that
+    somebody has removed and whose way to the outside is still there. external: the interface of the default
+    route.
     forwarding: by family. files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
     is missing, and the digest of what is no file, or a huge one.
     boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
@@ -245,6 +248,8 @@ class HostState:
 
     traits: Traits = field(default_factory=Traits)
     jails: Mapping[str, JailState] = field(default_factory=dict)
+    taps: frozenset[str] = frozenset()
+    users: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     own: frozenset[str] = frozenset()
@@ -295,6 +300,8 @@ class Query:
     """
 
     jails: tuple[str, ...] | None = ()
+    taps: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
     names: bool = False
     candidates: tuple[str, ...] = ()
     interfaces: tuple[str, ...] | None = ()

@@ -168,13 +168,14 @@ def network6_of(bridge: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One epair of a pot. Without any address it learns them by SLAAC (RFC 4862)."""
+    """One epair of a pot, or one tap. Without any address it learns them by SLAAC (RFC 4862)."""
 
     bridge: str
     unit: int
     mac: str
     address: IPAddress | None = None
     address6: IPAddress | None = None
+    tap: bool = False
 
     @property
     def leases(self) -> tuple[tuple[str, IPAddress], ...]:
@@ -200,11 +201,12 @@ class Attachment:
 
     @property
     def host_end(self) -> str:
-        return f"epair{self.unit}a"
+        return f"tap{self.unit}" if self.tap else f"epair{self.unit}a"
 
     @property
     def jail_end(self) -> str:
-        return f"epair{self.unit}b"
+        """The pot's side; a tap has no other one that the host sees."""
+        return f"tap{self.unit}" if self.tap else f"epair{self.unit}b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +219,10 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Pot:
-    """A jail as it is wanted.
+    """A jail as it is wanted, or a machine of somebody's on taps.
 
-    root: the jail's root directory on the host; root_made: create made it, so destroy removes it.
+    root: the jail's root directory on the host; root_made: create made it, so destroy removes it. A machine
+    has none, and what is kept of it lies where one would be.
     command: run in the jail at start in place of /bin/sh /etc/rc; empty for that default.
     network_type: of its first network. attachments: for bridge types, those of each network in the order of
     the stack's families; aliases: for alias.
@@ -228,6 +231,7 @@ class Pot:
     isolate: it and other such pots of its bridge do not see one another. internet: it may open connections to
     where no pots are. rate_in, rate_out: how much it may receive and send, in bits a second; None: no limit.
     antispoof: of a pot as it was started: it sends under its own addresses only.
+    owner: the user who may open the taps of a machine; None: it is a jail.
     """
 
     name: str
@@ -251,6 +255,16 @@ class Pot:
     rate_in: int | None = None
     rate_out: int | None = None
     antispoof: bool = False
+    owner: str | None = None
+
+    @property
+    def is_jail(self) -> bool:
+        return self.owner is None
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """The taps of a machine, by their names on the host."""
+        return tuple(a.host_end for a in self.attachments if a.tap)
 
     @property
     def ipv4(self) -> IPAddress | None:
@@ -323,12 +337,16 @@ class Lent:
     link_local: bool | None = None
 
 
+#: In the place of a JID, in the record of a machine, which has no jail: that of the host itself.
+NO_JAIL = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A start, as recorded.
 
     pot: as it was when it started; what `set` changes since holds from the next start.
-    jid: None from the moment before anything was touched until the start was complete.
+    jid: None from the moment before anything was touched until the start was complete; of a machine NO_JAIL.
     files: those that the start put into the root's etc; saved: those of them that had stood there before.
     devfs: a device file system was mounted in the root. booted: the jail's own rc was run.
     stopping: a stop has begun, so that some of it may be gone. attached: the jail is somebody else's.

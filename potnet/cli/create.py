@@ -56,6 +56,8 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--hostname", help="Default: the pot's name.")
 @click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
 @click.option("--boot/--no-boot", default=False, help="Start it when the host boots.")
+@click.option("--tap", is_flag=True, help="No jail: a tap on each bridge, for a virtual machine.")
+@click.option("--owner", metavar="USER", help="Who may open its taps; default: root alone.")
 @network_options
 @click.pass_obj
 def create(
@@ -75,6 +77,8 @@ def create(
     hostname: str | None,
     command: str | None,
     boot: bool,
+    tap: bool,
+    owner: str | None,
     **network: Any,
 ) -> None:
     """Create a pot: reserve its addresses and lay out its root.
@@ -103,6 +107,8 @@ def create(
         base=base,
         command=command,
         boot=boot,
+        tap=tap,
+        owner=owner,
         network=NetworkOptions(**network),
     )
     with opened(options, changes_host=True) as app:

@@ -30,6 +30,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--hostname", help="Its host name.")
 @click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
 @click.option("--boot/--no-boot", default=None, help="Whether it starts when the host boots.")
+@click.option("--owner", metavar="USER", help="Who may open its taps.")
 @network_options
 @click.pass_obj
 def set_options(
@@ -45,10 +46,11 @@ def set_options(
     hostname: str | None,
     command: str | None,
     boot: bool | None,
+    owner: str | None,
     **network: Any,
 ) -> None:
     """Change the settings of a pot without destroying it."""
-    single = (resolver, hostname, command, boot, mtu, *network.values())
+    single = (resolver, hostname, command, boot, owner, mtu, *network.values())
     if all(each is None for each in single) and not (addresses or macs or passed or no_pass):
         raise click.UsageError("give at least one setting to change")
     if passed and no_pass:
@@ -60,7 +62,7 @@ def set_options(
         later = settings.set_options(
             app, pot, resolver=resolver, addresses=addresses, hostname=hostname, command=command, boot=boot,
             macs=macs, mtu=mtu, passed=passed if passed or no_pass else None,
-            network=NetworkOptions(**network),
+            owner=owner, network=NetworkOptions(**network),
         )  # fmt: skip
     text = f"{pot} changed" + ("; it holds from the next start" if later else "")
     tell(options, {"name": pot, "changed": True, "from_next_start": later}, [text])

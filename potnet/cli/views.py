@@ -102,6 +102,8 @@ def info_text(view: View) -> str:
         lines.append(f"\tbridges : {' '.join(view['bridges'])}")
     if view["passed"]:
         lines.append(f"\tpassed : {' '.join(view['passed'])}")
+    if view.get("owner"):
+        lines.append(f"\towner : {view['owner']}")
     addresses = [_address(entry, view["network_type"]) for entry in view["addresses"]]
     if addresses:
         lines.append(f"\tip : {' '.join(addresses)}")
@@ -114,7 +116,21 @@ def info_text(view: View) -> str:
     lines += ["\tisolated : true"] if view.get("isolated") else []
     lines += ["\tantispoof : true"] if view.get("antispoof") else []
     lines.append(f"\tactive : {'true' if view['state'] == 'running' else 'false'}")
+    for tap in view.get("taps", ()):
+        lines += _tap_lines(tap, view["dns"])
     return "\n".join(lines)
+
+
+def _tap_lines(tap: View, resolvers: list[str]) -> list[str]:
+    """What the machine behind a tap is to be told, and the options that connect it."""
+    lines = [f"\ttap : {tap['name']} on {tap['bridge']}", f"\t\tmac : {tap['mac']}"]
+    for each in tap["addresses"]:
+        gateway = f", gateway {each['gateway']}" if each["gateway"] else ""
+        lines.append(f"\t\taddress : {each['address'] or 'auto, from router advertisements'}{gateway}")
+    lines += [f"\t\tdns : {' '.join(resolvers)}"] if resolvers else []
+    lines += [f"\t\tmtu : {tap['mtu']}"] if tap["mtu"] is not None else []
+    lines += [f"\t\t{program} : {tap[program]}" for program in ("qemu", "bhyve") if program in tap]
+    return lines
 
 
 def _address(entry: View, network_type: str) -> str:

@@ -13,6 +13,7 @@ from potnet.actions import (
     AddMember,
     CreateBridge,
     CreateEpair,
+    CreateTap,
     CreateVlan,
     DestroyInterface,
     PassInterface,
@@ -123,6 +124,8 @@ class Assumed:
             case CreateEpair(unit, text, _, _, mtu):
                 made = Interface(f"epair{unit}a", True, None, mtu or _MTU, text, _OURS)
                 return _with_interface(_with_interface(state, Interface(f"epair{unit}b"), query), made, query)
+            case CreateTap(name, text, _, mtu):
+                return _with_interface(state, Interface(name, True, None, mtu or _MTU, text, _OURS), query)
             case CreateVlan(name, _, _, text, mtu):
                 return _with_interface(state, Interface(name, True, None, mtu, text, _OURS), query)
             case SetMtu(name, mtu, None) if name in state.interfaces:
@@ -186,6 +189,7 @@ def _with_interface(state: HostState, made: Interface, query: Query) -> HostStat
         state,
         names=state.names | new if query.names or made.name in query.candidates else state.names,
         own=state.own | new if query.own and GROUP in made.groups else state.own,
+        taps=state.taps | new & {*query.taps},
         pot_bridges=state.pot_bridges | new
         if query.pot_bridges and BRIDGE_GROUP in made.groups
         else state.pot_bridges,
@@ -205,6 +209,7 @@ def _without_interface(state: HostState, name: str) -> HostState:
         state,
         names=state.names - gone,
         own=state.own - gone,
+        taps=state.taps - gone,
         pot_bridges=state.pot_bridges - gone,
         interfaces=left,
     )

@@ -37,7 +37,7 @@ class CommandError(HostError):
     @property
     def refused(self) -> bool:
         """Whether it certainly made nothing: the thing was there already, and is not ours to undo."""
-        words = ("already exists", "File exists")
+        words = ("already exists", "File exists", "TUNSETIFF): Device or resource busy")
         return self.result.code != TIMED_OUT and any(each in self.result.err for each in words)
 
     @property

@@ -28,6 +28,7 @@ from potnet.operations.common import (
     parse_address,
     public_bridges,
     require_bridge,
+    wire_kind,
 )
 from potnet.operations.foreign import held, refuse_held
 from potnet.planning.start import refuse_own
@@ -123,7 +124,10 @@ def paired(types: Sequence[NetworkType], bridges: Sequence[str]) -> Networks:
 
 
 def attach(app: App, pot: Pot, networks: Networks, values: Sequence[str]) -> Pot:
-    """The pot with an epair for each bridge that it is on, addresses leased; in the caller's transaction."""
+    """The pot with an epair, or a tap, for each bridge that it is on, addresses leased.
+
+    In the caller's transaction.
+    """
     if not pot.network_type.bridged:
         return pot
     bridges: list[Bridge] = []
@@ -131,17 +135,19 @@ def attach(app: App, pot: Pot, networks: Networks, values: Sequence[str]) -> Pot
         private = kind is NetworkType.PRIVATE_BRIDGE
         bridges += [private_bridge(app, str(name))] if private else public_bridges(app, pot.stack.families)
     given = given_addresses(values, pot, bridges)
-    busy = set(busy_units(app, "epair"))
+    wire = wire_kind(pot)
+    busy = set(busy_units(app, wire))
     attachments: list[Attachment] = []
     for each in bridges:
-        unit = app.store.free_unit("epair", busy)
+        unit = app.store.free_unit(wire, busy)
         busy.add(unit)
         found = {
             subnet.network.version: lease(app, pot.name, subnet, given.get(subnet.name, AUTO))
             for subnet in each.subnets
             if subnet.network.version in pot.stack.families
         }
-        attachments.append(Attachment(each.name, unit, app.store.new_mac(), found.get(4), found.get(6)))
+        addresses, tap = (found.get(4), found.get(6)), not pot.is_jail
+        attachments.append(Attachment(each.name, unit, app.store.new_mac(), *addresses, tap))
     return replace(pot, attachments=tuple(attachments))
 
 

@@ -12,7 +12,7 @@ from potnet.host_state import Query
 from potnet.model import Pot
 from potnet.operations.bridging import restore_switches, switches
 from potnet.operations.clearing import clear_up
-from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_pot
+from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_jail, require_pot
 from potnet.operations.hosts import follow, known_to
 from potnet.operations.select import check_needs
 from potnet.operations.start import make_network, restore_record
@@ -53,6 +53,7 @@ def attach(app: App, name: str, jail: str | None, created: bool) -> Outcome:
 
 
 def _refuse_shared(pot: Pot) -> None:
+    require_jail(pot, "there is nothing to attach")
     if not pot.network_type.bridged:
         raise PotnetError(
             f"{pot.name} is {pot.network_type}: it shares the network of the host, there is none to give",
@@ -98,7 +99,8 @@ def detach(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
     """Take the networks of pots away from jails that potnet did not make; again: nothing happens."""
     outcomes = []
     for name in names:
-        with locked_pot(app, name):
+        with locked_pot(app, name) as pot:
+            require_jail(pot, "there is nothing to detach")
             run = app.store.run(name)
             state = app.driver.observe(Query(jails=(name,)))
             if run is None:
@@ -119,6 +121,7 @@ def jail_conf(app: App, name: str, program: Sequence[str]) -> str:
     from potnet.templates import render
 
     pot = require_pot(app, name)
+    require_jail(pot, "there is nothing to put into jail.conf(5)")
     state = app.driver.observe(Query(files=tuple(path_in(pot.root, each) for each in LOOKED_AT)))
     if not app.driver.traits.own_programs:
         raise PotnetError("there is no jail.conf(5) on this kind of host", hint="--host freebsd")

@@ -11,7 +11,7 @@ from potnet.apply import apply
 from potnet.filter_actions import FilterMembers
 from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, BridgeKind, Pot
-from potnet.operations.common import FORWARDING, MEMBERS, ROUTER, busy_units
+from potnet.operations.common import FORWARDING, MEMBERS, ROUTER, busy_units, wire_kind
 from potnet.planning import start as planning
 from potnet.planning import uplink
 from potnet.planning.vnet import Vnet, description
@@ -45,8 +45,8 @@ def with_stranded(app: App, known: Vnet, missing: Sequence[Bridge]) -> Vnet:
     return replace(known, stranded={name: tuple(pots) for name, pots in stranded.items()})
 
 
-def free_epairs(app: App, pot: Pot, names: Collection[str], hidden: Collection[str]) -> Pot:
-    """The pot with epair units that nothing else on the host has; changed ones are recorded.
+def free_wires(app: App, pot: Pot, names: Collection[str], hidden: Collection[str]) -> Pot:
+    """The pot with units of epairs or taps that nothing else on the host has; changed ones are recorded.
 
     One that is there and says it is this pot's was left by a start that nobody remembers: it goes.
     hidden: names that the host has without showing them.
@@ -68,12 +68,13 @@ def free_epairs(app: App, pot: Pot, names: Collection[str], hidden: Collection[s
 def _renumbered(app: App, pot: Pot, taken: set[int], hidden: Collection[str]) -> Pot:
     if not taken:
         return pot
-    busy = set(busy_units(app, "epair", hidden))
+    kind = wire_kind(pot)
+    busy = set(busy_units(app, kind, hidden))
     with app.store.transaction():
         attachments = []
         for attachment in pot.attachments:
             if attachment.unit in taken:
-                attachment = replace(attachment, unit=app.store.free_unit("epair", busy))
+                attachment = replace(attachment, unit=app.store.free_unit(kind, busy))
                 busy.add(attachment.unit)
             attachments.append(attachment)
         pot = replace(pot, attachments=tuple(attachments))

@@ -153,6 +153,7 @@ def _host(app: App, facts: Facts) -> HostState:
     return app.driver.observe(
         Query(
             jails=None,
+            taps=tuple(tap for run in facts.runs for tap in run.pot.taps),
             interfaces=None,
             uplinks=True,
             external=app.config.external_interface is None,
@@ -206,7 +207,7 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
             jail_networks=tuple(
                 (run.pot.name, tuple(sorted({a.version for a in run.pot.leased})))
                 for run in shown.active
-                if run.pot.attachments
+                if run.pot.attachments and run.pot.is_jail
             ),
             pipes=tuple(pipes for run in shown.active if (pipes := pipes_of(run.pot)) is not None),
             files=paths,

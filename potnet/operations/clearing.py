@@ -12,6 +12,7 @@ from potnet.host_state import HostState, Query
 from potnet.interrupts import unhurried
 from potnet.model import Bridge, Run
 from potnet.operations.bridging import forget_switches, vnet
+from potnet.operations.common import look_for
 from potnet.operations.hosts import make_due
 from potnet.operations.policies import filter_changes
 from potnet.planning import resolver
@@ -58,7 +59,7 @@ def clear_up_failed(app: App, run: Run, error: BaseException) -> None:
     """Take away what there is of a start that failed; what stays is told with the error."""
     try:
         with unhurried():
-            clear_up(app, run, app.driver.observe(Query(jails=(run.pot.name,))))
+            clear_up(app, run, look_for(app, run.pot, run))
     except PotnetError as more:
         if isinstance(error, PotnetError):
             error.message += f"; {more.message}"

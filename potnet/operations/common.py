@@ -7,18 +7,19 @@ import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from netaddr import IPAddress
 
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host_state import HostState, Query
-from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, Ipv6, Pot, network6_of, valid_name
-from potnet.planning.ownership import running
+from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, Ipv6, Pot, Run, network6_of, valid_name
+from potnet.planning.ownership import presence, running
 from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App
+    from potnet.store.numbers import UnitKind
 
 #: Under these keys the store keeps that potnet switched forwarding on, by family, and where it made the
 #: host go on to learn its routers.
@@ -200,9 +201,17 @@ def _with_network6(app: App, bridge: Bridge) -> Bridge:
     return bridge
 
 
-def busy_units(app: App, kind: str, hidden: Collection[str] = ()) -> frozenset[int]:
-    """The numbers of epairs or bridges that the host has now; hidden: more names that it has."""
-    pattern = re.compile(r"epair(\d+)[ab]" if kind == "epair" else r"bridge(\d+)")
+_UNIT = {"epair": r"epair(\d+)[ab]", "tap": r"tap(\d+)", "bridge": r"bridge(\d+)"}
+
+
+def wire_kind(pot: Pot) -> Literal["epair", "tap"]:
+    """What leads from bridges to a pot."""
+    return "epair" if pot.is_jail else "tap"
+
+
+def busy_units(app: App, kind: UnitKind, hidden: Collection[str] = ()) -> frozenset[int]:
+    """The numbers of epairs, taps or bridges that the host has now; hidden: more names that it has."""
+    pattern = re.compile(_UNIT[kind])
     names = app.driver.observe(Query(names=True)).names
     return frozenset(int(match[1]) for match in map(pattern.fullmatch, {*names, *hidden}) if match)
 
@@ -214,8 +223,22 @@ def external_interface(app: App, state: HostState) -> str | None:
 
 def is_running(app: App, pot: Pot) -> bool:
     """Whether the pot runs, as the host says."""
-    state = app.driver.observe(Query(jails=(pot.name,)))
-    return running(app.store.run(pot.name), state)
+    run = app.store.run(pot.name)
+    return running(run, look_for(app, pot, run))
+
+
+def look_for(app: App, pot: Pot, run: Run | None) -> HostState:
+    """What tells whether a pot runs. run: its recorded start."""
+    return app.driver.observe(presence([run.pot if run is not None else pot]))
+
+
+def require_jail(pot: Pot, what: str) -> None:
+    """Raises PotnetError for a machine, which has no jail."""
+    if not pot.is_jail:
+        raise PotnetError(
+            f"{pot.name} has taps and no jail: {what}",
+            hint=f"`potnet info -p {pot.name}` says how its machine gets its network",
+        )
 
 
 def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
@@ -229,10 +252,13 @@ def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
     variables += _further_networks(pot)
     if pot.passed:
         variables.append(("_POT_PASSED", " ".join(pot.passed)))
+    if pot.taps:
+        variables.append(("_POT_TAP", " ".join(pot.taps)))
+        variables.append(("_POT_MAC", " ".join(a.mac for a in pot.attachments)))
     for number, alias in enumerate(pot.aliases):
         variables.append((f"_POT_IP_{number}", str(alias.address)))
         variables.append((f"_POT_NIC_{number}", alias.interface))
-    if jid is not None:
+    if jid is not None and pot.is_jail:
         variables.append(("_POT_JID", str(jid)))
     return tuple(variables)
 

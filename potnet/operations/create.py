@@ -52,6 +52,7 @@ from potnet.operations.interfaces import (
     to_change,
     with_macs,
 )
+from potnet.operations.machines import ROOT, refuse_unfit, with_owner
 from potnet.operations.network_options import UNCHANGED, NetworkOptions, check_attachments, with_options
 from potnet.operations.resolvers import parse_resolver
 from potnet.values import dataclass
@@ -68,6 +69,7 @@ class CreateRequest:
 
     more: further networks, each by its type, and its bridge if that is a private one. macs: of its interfaces
     on bridges, in their order. mtu: in bytes, of all on its bridges. passed: interfaces of the host.
+    tap: for a machine of somebody's, not a jail; owner: who may open its taps, None: root.
     """
 
     name: str | None = None
@@ -85,6 +87,8 @@ class CreateRequest:
     base: str | None = None
     command: str | None = None
     boot: bool = False
+    tap: bool = False
+    owner: str | None = None
     network: NetworkOptions = UNCHANGED
 
     @property
@@ -105,7 +109,7 @@ def create(app: App, request: CreateRequest) -> Pot:
             "a pot on this host runs the host's own programs: there is no release to unpack",
             hint="leave -b out",
         )
-    draft = with_options(_draft(app, request), request.network)
+    draft = with_options(_with_taps(app, request, _draft(app, request)), request.network)
     _check_network(app, request, draft)
     macs = check_macs(app, draft.name, request.macs)
     check_passed(app, draft)
@@ -179,6 +183,19 @@ def _draft(app: App, request: CreateRequest) -> Pot:
         passed=parse_passed(request.passed),
         aliases=aliases_of(app, request.addresses) if request.network_type is NetworkType.ALIAS else (),
     )
+
+
+def _with_taps(app: App, request: CreateRequest, draft: Pot) -> Pot:
+    """The pot, as a machine if it is to be one; raises PotnetError for what only a jail has."""
+    machine = replace(draft, owner=ROOT) if request.tap else draft
+    if request.tap and not request.network_type.bridged:
+        raise UsageError(
+            f"--tap is for bridges: -N {request.network_type} shares the host's network",
+            hint="-N public-bridge or -N private-bridge",
+        )
+    given = {"base": request.base, "path": request.path, "command": request.command, "passed": request.passed}
+    refuse_unfit(machine, **given)
+    return with_owner(app, machine, request.owner)
 
 
 def _root(app: App, name: str, path: str | None) -> str:
@@ -266,6 +283,8 @@ def _refuse_present(app: App, pot: Pot) -> None:
 
 
 def _make_root(app: App, pot: Pot, base: str | None) -> Applied:
+    if not pot.is_jail:
+        return Applied(app.driver)
     directory = pot_directory(app, pot)
     refuse_store(app, pot)
     if not pot.root_made:
@@ -350,10 +369,11 @@ def _fetch_base(app: App, name: str, base: str) -> list[Step]:
 
 def _finished(app: App, pot: Pot, mtu: int | None) -> Pot:
     """The pot, whole, with its root's links resolved, as jail(8) shows it; its bridges get its MTU."""
-    real = app.driver.real_path(pot.root)
+    real = app.driver.real_path(pot.root) if pot.is_jail else None
     pot = replace(pot, whole=True, root=real or pot.root)
-    refuse_own_directory(app, pot)
-    refuse_store(app, pot)
+    if pot.is_jail:
+        refuse_own_directory(app, pot)
+        refuse_store(app, pot)
     with app.store.transaction():
         app.store.update_pot(pot)
         for bridge in to_change(app, pot, mtu) if mtu is not None else ():

@@ -16,6 +16,7 @@ from potnet.operations.clearing import clear_up
 from potnet.operations.common import (
     NETWORK_LOCK,
     locked_pot,
+    look_for,
     overlap,
     pot_directory,
     pot_lock,
@@ -36,7 +37,7 @@ def destroy_pot(app: App, name: str) -> None:
     with locked_pot(app, name, whole=False) as pot:
         run = app.store.run(name)
         if run is not None:
-            state = app.driver.observe(Query(jails=(name,)))
+            state = look_for(app, pot, run)
             if running(run, state):
                 raise PotnetError(f"{name} is running", hint=f"`potnet stop {name}` first")
             with app.locks.hold(NETWORK_LOCK):
@@ -76,7 +77,7 @@ def part_name(pot: str, base: str) -> str:
 
 def _remove_files(app: App, pot: Pot) -> None:
     """Remove the pot's directory: the root that create made, and its hooks."""
-    if app.driver.traits.etc is not None:
+    if app.driver.traits.etc is not None and pot.is_jail:
         # What an administrator has put there stays.
         apply_all(Plan((Step(RemoveDirectory(f"{app.driver.traits.etc}/{pot.name}")),)), app.driver)
     directory = pot_directory(app, pot)

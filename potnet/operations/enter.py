@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
 from potnet.host_state import FileKind, Query
-from potnet.operations.common import is_running, require_pot
+from potnet.operations.common import is_running, require_jail, require_pot
 from potnet.operations.start import start
 from potnet.planning.jail import path_in
 
@@ -18,6 +18,7 @@ SHELL = "/bin/sh"
 
 def run(app: App, name: str) -> int:
     """Start the pot if it is stopped, open a shell in it, and return the shell's exit code."""
+    require_jail(require_pot(app, name), "nothing is run in it")
     start(app, [name])
     shell = path_in(require_pot(app, name).root, SHELL.lstrip("/"))
     own = app.driver.traits.own_programs
@@ -31,6 +32,8 @@ def run(app: App, name: str) -> int:
 
 def execute(app: App, name: str, argv: tuple[str, ...]) -> int:
     """Run a command in a running pot and return its exit code."""
-    if not is_running(app, require_pot(app, name)):
+    pot = require_pot(app, name)
+    require_jail(pot, "nothing is run in it")
+    if not is_running(app, pot):
         raise PotnetError(f"{name} is not running", hint=f"`potnet start {name}` first")
     return app.executor.attach(app.driver.enter(name, argv))

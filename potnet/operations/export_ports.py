@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from potnet.actions import Plan
 from potnet.apply import apply
 from potnet.errors import PotnetError
-from potnet.host_state import HostState, Query
+from potnet.host_state import HostState, Query, union
 from potnet.model import Pot, Run
 from potnet.operations.bridging import vnet
 from potnet.operations.change_exports import Change, means
@@ -20,7 +20,7 @@ from potnet.operations.ports import check_listeners, host_addresses, needs_range
 from potnet.operations.select import only_pot
 from potnet.planning import packet_filter as pf
 from potnet.planning.exports import check_exports, plan_exports
-from potnet.planning.ownership import running
+from potnet.planning.ownership import presence, running
 from potnet.planning.start import ignored_exports
 from potnet.planning.vnet import check_external
 from potnet.ports import Export
@@ -50,7 +50,8 @@ def export_ports(
             _tell_absent(app, pot, given)
         ignored = ignored_exports(pot)
         run = app.store.run(name)
-        state = app.driver.observe(_query(app, pot, None if ignored else after, new))
+        wanted = _query(app, pot, None if ignored else after, new)
+        state = app.driver.observe(union((presence([run.pot if run else pot]), wanted)))
         active = running(run, state)
         if ignored:
             app.notify(ignored)
@@ -104,7 +105,6 @@ def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[
     """effective: all that the pot exports then, None where that has no effect. new: what of it is new."""
     loopback = any(each.loopback for each in new)
     return Query(
-        jails=(pot.name,),
         candidates=_configured(app) if effective is not None else (),
         external=app.config.external_interface is None,
         packet_filter=loopback or any(each.max_connections is not None for each in new),

@@ -11,7 +11,7 @@ from potnet.operations.common import external_interface
 from potnet.operations.info import bridge_view, pot_view
 from potnet.operations.policies import listed
 from potnet.planning.members import isolated
-from potnet.planning.ownership import running
+from potnet.planning.ownership import presence_of_all, running
 from potnet.planning.uplink import looked_at
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def graph(app: App) -> View:
     """
     pots, runs = app.store.pots(), {run.pot.name: run for run in app.store.runs()}
     external = app.config.external_interface
-    state = app.driver.observe(Query(jails=None, pot_bridges=True, hostname=True, external=not external))
+    query = replace(presence_of_all(runs.values()), pot_bridges=True, hostname=True, external=not external)
+    state = app.driver.observe(query)
     state = _closer(app, state, pots, runs)
     bridges = sorted(app.store.bridges(), key=lambda bridge: (bridge.kind is BridgeKind.PRIVATE, bridge.name))
     known = {bridge.name: bridge for bridge in bridges}
@@ -59,7 +60,7 @@ def _closer(app: App, state: HostState, pots: tuple[Pot, ...], runs: dict[str, R
     learning = tuple(
         (pot.name, a.jail_end)
         for pot in pots
-        if running(runs.get(pot.name), state)
+        if pot.is_jail and running(runs.get(pot.name), state)
         for a in pot.attachments
         if a.address is None
     )

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, NetworkType, Pot, Run
-from potnet.operations.common import environment_of, require_bridge, require_pot
+from potnet.operations.common import environment_of, look_for, require_bridge, require_pot
 from potnet.operations.export_text import export_view
 from potnet.operations.network_options import rate_text
 from potnet.operations.taken import show_bridge
 from potnet.planning.members import isolated
-from potnet.planning.ownership import running
+from potnet.planning.ownership import presence_of_all, running
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -25,12 +25,18 @@ def info(app: App, name: str) -> View:
     """One pot, as ``info -p`` and ``list`` give it; raises PotnetError."""
     pot = require_pot(app, name)
     run = app.store.run(name)
-    state = app.driver.observe(Query(jails=(name,)))
+    state = look_for(app, pot, run)
     active = running(run, state)
-    learnt = tuple((name, a.jail_end) for a in pot.attachments if not a.addresses) if active else ()
+    learning = [a for a in pot.attachments if not a.addresses and active and pot.is_jail]
+    learnt = tuple((name, a.jail_end) for a in learning)
     if learnt:
         state = _with_learnt(app, state, learnt)
-    return pot_view(app, pot, run, state)
+    view = pot_view(app, pot, run, state)
+    if pot.is_jail:
+        return view
+    from potnet.operations.machines import taps_view
+
+    return view | taps_view(app, run.pot if run is not None and active else pot)
 
 
 def _with_learnt(app: App, state: HostState, interfaces: tuple[tuple[str, str], ...]) -> HostState:
@@ -43,8 +49,8 @@ def _with_learnt(app: App, state: HostState, interfaces: tuple[tuple[str, str], 
 
 def list_pots(app: App) -> list[View]:
     """All pots, by name; one look at the host for all of them."""
-    state = app.driver.observe(Query(jails=None))
     runs = {run.pot.name: run for run in app.store.runs()}
+    state = app.driver.observe(presence_of_all(runs.values()))
     bridges = {bridge.name: bridge for bridge in app.store.bridges()}
     return [pot_view(app, pot, runs.get(pot.name), state, bridges) for pot in app.store.pots()]
 
@@ -73,10 +79,11 @@ def pot_view(
         "mac": pot.attachments[0].mac if pot.attachments else None,
         "resolver": str(pot.resolver.kind),
         "exports": [_with_address(app, export_view(export)) for export in pot.exports],
-        "root": pot.root,
+        "root": pot.root if pot.is_jail else None,
+        "owner": pot.owner,
         "interfaces": interfaces,
         "passed": list(network.passed),
-        "jid": run.jid if active and run else None,
+        "jid": run.jid if active and run and pot.is_jail else None,
         "hostname": pot.hostname,
         "base": pot.base,
         "boot": pot.boot,
@@ -86,7 +93,7 @@ def pot_view(
         "isolated": any(isolated(pot, bridge, app.config) for bridge in _bridges(pot, known)),
         "antispoof": network.antispoof if active else app.config.antispoof and bool(pot.attachments),
         "command": list(pot.command),
-        "type": "single",
+        "type": "single" if pot.is_jail else "tap",
         "level": 0,
     }
 
@@ -177,6 +184,6 @@ def environment(app: App, name: str) -> dict[str, str]:
     """What ``info -E`` and hooks give of a pot; raises PotnetError."""
     pot = require_pot(app, name)
     run = app.store.run(name)
-    state = app.driver.observe(Query(jails=(name,)))
+    state = look_for(app, pot, run)
     active = run if running(run, state) else None
     return dict(environment_of(active.pot if active else pot, active.jid if active else None))

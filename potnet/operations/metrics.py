@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from potnet.host_state import HostState, Query, Traffic
+from potnet.host_state import HostState, Traffic
 from potnet.model import Bridge, Pot
 from potnet.operations.common import external_interface
 from potnet.operations.traffic import traffic
-from potnet.planning.ownership import running
+from potnet.planning.ownership import presence_of_all, running
 from potnet.ports import Export, port_text
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def metrics(app: App) -> list[Metric]:
     runs = {run.pot.name: run for run in app.store.runs()}
     bridges = app.store.bridges()
     external = app.config.external_interface is None
-    state = app.driver.observe(Query(jails=None, pot_bridges=True, traffic=True, external=external))
+    query = replace(presence_of_all(runs.values()), pot_bridges=True, traffic=True, external=external)
+    state = app.driver.observe(query)
     # What a running pot has is what it was started with.
     active = {name: run.pot for name, run in runs.items() if running(run, state)}
     return [

@@ -10,11 +10,10 @@ from potnet.actions import Action, Plan
 from potnet.apply import apply_all
 from potnet.errors import HostError
 from potnet.findings import Finding, Kind
-from potnet.host_state import Query
 from potnet.operations.bridging import forget_switches, switched
 from potnet.operations.check import Look, Scope, look, look_now, scope_of
 from potnet.operations.clearing import clear_up
-from potnet.operations.common import NETWORK_LOCK, Failures, pot_lock
+from potnet.operations.common import NETWORK_LOCK, Failures, look_for, pot_lock
 from potnet.operations.destroy import remove_rest
 from potnet.operations.export_ports import finish_exports
 from potnet.operations.hooks import finish_hooks
@@ -121,7 +120,7 @@ def _clear_up(app: App, name: str, kind: Kind) -> None:
         return
     run = app.store.run(name)
     if run is not None:
-        clear_up(app, run, app.driver.observe(Query(jails=(name,))))
+        clear_up(app, run, look_for(app, run.pot, run))
 
 
 def _mend(app: App, drift: Drift, done: set[Action]) -> None:

@@ -29,6 +29,7 @@ from potnet.operations.common import (
     parse_address,
     parse_command,
     require_bridge,
+    require_jail,
 )
 from potnet.operations.interfaces import (
     check_macs,
@@ -38,6 +39,7 @@ from potnet.operations.interfaces import (
     to_change,
     with_macs,
 )
+from potnet.operations.machines import refuse_unfit, with_owner
 from potnet.operations.network_options import UNCHANGED, NetworkOptions, check_attachments, with_options
 from potnet.operations.resolvers import parse_resolver
 from potnet.operations.unfinished import begin, end, unfinished
@@ -65,10 +67,12 @@ def set_options(
     mtu: int | None = None,
     passed: tuple[str, ...] | None = None,
     network: NetworkOptions = UNCHANGED,
+    owner: str | None = None,
 ) -> bool:
     """Change what is given; True when some of it holds only from the next start. Raises PotnetError."""
     with locked_pot(app, name) as before:
-        pot = before
+        pot = with_owner(app, before, owner)
+        refuse_unfit(pot, command=command, passed=passed)
         if resolver is not None:
             pot = replace(pot, resolver=parse_resolver(resolver))
             check_resolver(app, pot)
@@ -151,6 +155,7 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
     if not source.is_file() and not source.is_dir():
         raise PotnetError(f"{source} is neither a file nor a directory")
     with locked_pot(app, name) as pot:
+        require_jail(pot, "nothing is copied into its machine")
         if host_files(pot.root):
             raise PotnetError(f"the root of {name} is the host's own: nothing is copied there")
         if not app.driver.traits.own_programs:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from potnet.host_state import ActiveRedirection, Query
+from potnet.host_state import ActiveRedirection, Query, Usage
 from potnet.model import BRIDGE_GROUP, Pot
 from potnet.operations.common import (
     external_interface,
@@ -14,7 +14,7 @@ from potnet.operations.common import (
     require_pot,
 )
 from potnet.operations.traffic import traffic
-from potnet.planning.ownership import running
+from potnet.planning.ownership import presence_of_all, running
 from potnet.rootless.ports import Port, parse_ports
 from potnet.ruleset import Redirections
 
@@ -30,7 +30,7 @@ def show_pot(app: App, name: str) -> View:
 
     pot = require_pot(app, name)
     view = info(app, name)
-    usage = app.driver.usage(name, pot.root)
+    usage = app.driver.usage(name, pot.root) if pot.is_jail else Usage()
     running = view["state"] == "running"
     return view | {
         "redirections": _redirections(app, pot) if running else [],
@@ -45,8 +45,9 @@ def show_pot(app: App, name: str) -> View:
 
 def show_ports(app: App) -> list[View]:
     """The ports of the host that lead to pots, as they are in force; those of an uplink to no pot, too."""
-    active = app.driver.observe(Query(jails=None))
-    exporting = [run.pot for run in app.store.runs() if run.pot.exports and running(run, active)]
+    runs = app.store.runs()
+    active = app.driver.observe(presence_of_all(runs))
+    exporting = [run.pot for run in runs if run.pot.exports and running(run, active)]
     found = [{"pot": pot.name, **each} for pot in exporting for each in _redirections(app, pot)]
     known = {
         (each["protocol"], each["address"], each["port"] + number)

@@ -13,11 +13,11 @@ from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import HostState, Query
 from potnet.interrupts import unhurried
-from potnet.model import Bridge, HookKind, Pot, Run
+from potnet.model import NO_JAIL, Bridge, HookKind, Pot, Run
 from potnet.operations.antispoof import guarded
 from potnet.operations.bridging import (
     free_bridge,
-    free_epairs,
+    free_wires,
     look_for_bridges,
     remember_switches,
     restore_switches,
@@ -33,6 +33,7 @@ from potnet.operations.common import (
     define_public_network,
     external_interface,
     locked_pot,
+    look_for,
     require_bridge,
     require_pot,
 )
@@ -81,7 +82,7 @@ def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
 def _start(app: App, name: str, failures: Failures) -> Outcome:
     with locked_pot(app, name) as pot:
         run = app.store.run(name)
-        state = app.driver.observe(Query(jails=(name,)))
+        state = look_for(app, pot, run)
         if complete(run, state):
             return Outcome(name, False)
         refuse_foreign(pot, run, state.jails.get(name))
@@ -157,7 +158,7 @@ def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge
     if pot.exports and ignored_exports(pot) is None:
         with app.store.transaction():
             pot = with_ports(app, pot, state)
-    pot = free_epairs(app, pot, state.names, taken)
+    pot = free_wires(app, pot, state.names, taken)
     bridges = {name: free_bridge(app, bridge, state, taken) for name, bridge in bridges.items()}
     missing = [b for b in bridges.values() if not is_up(b, state)]
     if missing:
@@ -210,7 +211,8 @@ def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -
     pot = run.pot
     command = boot_command(pot, state)
     try:
-        done = replace(run, jid=_jid(app, pot.name, applied.output(StartJail)))
+        jid = _jid(app, pot.name, applied.output(StartJail)) if pot.is_jail else NO_JAIL
+        done = replace(run, jid=jid)
         if command:
             apply(Plan((Step(RunInJail(pot.name, command)),)), app.driver)
         app.store.put_run(done)

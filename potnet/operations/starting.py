@@ -21,7 +21,7 @@ RESOLV_CONF = "/etc/resolv.conf"
 
 def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
     """What has to be known of the host. bridges: those of the pot's attachments, by name."""
-    routed = bool(pot.leased)
+    routed, jail = bool(pot.leased), pot.is_jail
     exports = bool(pot.exports) and ignored_exports(pot) is None
     seen = [path_in(pot.root, name) for name in LOOKED_AT]
     etc = etc_of(pot, app.driver.traits)
@@ -35,9 +35,9 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         listeners=exports,
         port_range=exports and needs_range(app, pot.exports),
         own_addresses=host_addresses(pot.exports) if exports else (),
-        files=(pot.root, *seen, *resolver.looked_at(etc)),
-        texts=(RESOLV_CONF,) if pot.resolver.kind is ResolverKind.INHERIT else (),
-        hostname=pot.resolver.kind is ResolverKind.POT,
+        files=(pot.root, *seen, *resolver.looked_at(etc)) if jail else (),
+        texts=(RESOLV_CONF,) if jail and pot.resolver.kind is ResolverKind.INHERIT else (),
+        hostname=jail and pot.resolver.kind is ResolverKind.POT,
     )
 
 
@@ -48,7 +48,9 @@ def crowded(app: App, bridge: str) -> bool:
 
 
 def texts_for(app: App, pot: Pot, state: HostState, others: Known) -> dict[str, str]:
-    """The files for the jail's etc. others: the pots that it is to know."""
+    """The files for the jail's etc; a machine has its own. others: the pots that it is to know."""
+    if not pot.is_jail:
+        return {}
     resolv_conf = resolver_text(app, pot, state)
     texts = {} if resolv_conf is None else {"resolv.conf": resolv_conf}
     return texts | {"hosts": hosts_text(app, pot, others)}

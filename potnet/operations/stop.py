@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from potnet.actions import Plan, RunInJail, Step
 from potnet.apply import apply_all
-from potnet.host_state import HostState, Query
+from potnet.host_state import HostState
 from potnet.model import HookKind, Pot, Run
 from potnet.operations.clearing import clear_up
 from potnet.operations.common import (
@@ -16,6 +16,7 @@ from potnet.operations.common import (
     Failures,
     Outcome,
     locked_pot,
+    look_for,
     require_pot,
 )
 from potnet.operations.hooks import hook_steps
@@ -66,7 +67,7 @@ def _stopped(app: App, name: str, begun: bool) -> Outcome:
 def _stop(app: App, pot: Pot) -> Outcome:
     name = pot.name
     run = app.store.run(name)
-    state = app.driver.observe(Query(jails=(name,)))
+    state = look_for(app, pot, run)
     if run is None:
         refuse_foreign(pot, run, state.jails.get(name))
         return Outcome(name, False)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
-from potnet.host_state import Query
-from potnet.planning.ownership import cut_off, owned
+from potnet.planning.ownership import cut_off, presence_of_all, running
 from potnet.store import backups
 from potnet.store.store import Store
 from potnet.values import dataclass
@@ -94,10 +93,10 @@ def _up_otherwise(app: App, backup: Store) -> Iterator[str]:
     runs, bridges = app.store.runs(), app.store.bridges()
     if not runs and not bridges:
         return
-    state = app.driver.observe(Query(jails=None, pot_bridges=True))
+    state = app.driver.observe(replace(presence_of_all(runs), pot_bridges=True))
     for run in runs:
         # Of a start or stop that was cut off anything may be there.
-        there = cut_off(run) or owned(run, state.jails.get(run.pot.name))
+        there = cut_off(run) or running(run, state)
         if there and backup.run(run.pot.name) != run:
             yield f"pot {run.pot.name}"
     for bridge in bridges:

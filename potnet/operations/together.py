@@ -17,8 +17,8 @@ from potnet.actions import Plan, StartJail
 from potnet.apply import Applied, apply, apply_all
 from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
-from potnet.host_state import HostState, Query, union
-from potnet.model import Bridge, End, HookKind, Pot, Run
+from potnet.host_state import HostState, union
+from potnet.model import NO_JAIL, Bridge, End, HookKind, Pot, Run
 from potnet.operations import clearing, starting
 from potnet.operations.antispoof import in_force
 from potnet.operations.bridging import remember_switches, vnet
@@ -34,7 +34,7 @@ from potnet.operations.neighbours import neighbours
 from potnet.operations.policies import filter_changes
 from potnet.operations.ports import with_ports
 from potnet.operations.select import check_needs, needs
-from potnet.planning.ownership import complete, cut_off
+from potnet.planning.ownership import complete, cut_off, presence
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
 from potnet.planning.stop import plan_stop
 from potnet.planning.together import side_by_side
@@ -139,7 +139,7 @@ def _start(app: App, pots: Sequence[Pot]) -> frozenset[str]:
     if any(pot.leased for pot in pots):
         define_public_network(app)
     queries = [starting.host_query(app, pot, _own(pot, bridges)) for pot in pots]
-    state = app.driver.observe(union((*queries, Query(jails=tuple(pot.name for pot in pots)))))
+    state = app.driver.observe(union((*queries, presence(pots))))
     usable = {name for name, bridge in bridges.items() if _is_usable(app, bridge, state)}
     free = [pot for pot in pots if _has_place(pot, usable, state)]
     others = _known(app, free)
@@ -209,7 +209,7 @@ def _carry_out(app: App, starts: Sequence[_Start], plan: Plan, others: Known) ->
     applied = Applied(app.driver)
     try:
         applied = apply(plan, app.driver)
-        jids = _jids(applied)
+        jids = _jids(applied) | {each.run.pot.name: NO_JAIL for each in starts if not each.run.pot.is_jail}
         follow(app, others, told=jids)
         with app.store.transaction():
             for start in starts:
@@ -262,7 +262,7 @@ def _stop(app: App, runs: Sequence[Run]) -> frozenset[str]:
     bridges = {name: bridge for name in names if (bridge := app.store.bridge(name)) is not None}
     known = [run for run in runs if all(a.bridge in bridges for a in run.pot.attachments)]
     queries = [clearing.host_query(app, run, _own(run.pot, bridges), True) for run in known]
-    state = app.driver.observe(union((*queries, Query(jails=tuple(run.pot.name for run in known)))))
+    state = app.driver.observe(union((*queries, presence(run.pot for run in known))))
     there = {name for name, bridge in bridges.items() if bridge.interface in state.interfaces}
     ready = [
         run for run in known if complete(run, state) and all(a.bridge in there for a in run.pot.attachments)

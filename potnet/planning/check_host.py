@@ -36,9 +36,10 @@ def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
             gone = ", ".join(map(str, run.leaving))
             yield _unfinished(Unfinished("export-ports", run.pot.name, gone))
     known = {run.pot.name: run for run in facts.runs}
+    machines = {run.pot.name for run in facts.runs if not run.pot.is_jail}
     for name in sorted(facts.others | known.keys()):
         jail = state.jails.get(name)
-        if jail is None or jail.dying or owned(known.get(name), jail):
+        if jail is None or jail.dying or owned(known.get(name), jail) or name in machines:
             continue
         finding = Finding(
             Kind.JAIL_FOREIGN, "no jail of this name but potnet's own",
@@ -61,11 +62,14 @@ def _unfinished(command: Unfinished) -> Drift:
 
 
 def _not_running(run: Run, state: HostState) -> Drift:
-    jail = state.jails.get(run.pot.name)
+    jail = state.jails.get(run.pot.name) if run.pot.is_jail else None
     if run.jid is None:
         kind, expected, found = Kind.START_CUT_OFF, "a start that is complete", "one that was cut off"
     elif run.stopping:
         kind, expected, found = Kind.STOP_CUT_OFF, "a stop that is complete", "one that was cut off"
+    elif not run.pot.is_jail:
+        left = sorted(state.taps & {*run.pot.taps})
+        kind, expected, found = Kind.POT_GONE, ", ".join(run.pot.taps), ", ".join(left) or "none"
     else:
         there = jail is not None and not jail.dying
         kind, expected = Kind.POT_GONE, f"the jail with jid {run.jid}"
@@ -136,7 +140,7 @@ def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
     """What is in our group, or in our anchors, and belongs to nothing that is up."""
-    left = {name for name, found in state.interfaces.items() if _left_epair(name, found, facts, state)}
+    left = {name for name, found in state.interfaces.items() if _left_wire(name, found, facts, state)}
     ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
     bridges = {bridge.interface for bridge in facts.accounted}
     bridges |= {bridge.uplink for bridge in facts.accounted if bridge.uplink is not None}
@@ -173,7 +177,7 @@ def _severed(bridge: str) -> Drift:
     return Drift(finding, (Step(DestroyInterface(bridge), None, "nothing uses it"),))
 
 
-def _left_epair(name: str, found: Interface, facts: Facts, state: HostState) -> bool:
+def _left_wire(name: str, found: Interface, facts: Facts, state: HostState) -> bool:
     """Whether it says that it is a pot's, and no jail of that name runs that potnet did not start."""
     mark, _, pot = (found.description or "").partition(":")
     if GROUP not in found.groups or BRIDGE_GROUP in found.groups or mark != GROUP:

@@ -42,12 +42,15 @@ from potnet.planning.policy import pipes_of
 
 
 def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Pots that run: their epairs, addresses, routes, aliases, redirections and files."""
+    """Pots that run: their epairs and taps, addresses, routes, aliases, redirections and files."""
     for run in facts.active:
         yield from _aliases(run, state)
         for attachment in run.pot.attachments:
             bridge = facts.bridge(attachment.bridge)
             network = state.jail_networks.get(run.pot.name)
+            tap = state.interfaces.get(attachment.host_end) if attachment.tap else None
+            if bridge is not None and tap is not None:
+                yield from _on_host(run, attachment, bridge, tap, facts, state)
             if bridge is not None and network is not None:
                 yield from _attachment(run, attachment, bridge, network, facts, state)
         yield from compare_passed(run, state)
@@ -83,6 +86,16 @@ def _attachment(
     if host is None or inside is None:
         yield _broken_epair(run, own, bridge, host, network, facts.config)
         return
+    yield from _on_host(run, own, bridge, host, facts, state)
+    if bridge.mtu not in (None, inside.mtu):
+        yield mtu_drift(inside, int(bridge.mtu or 0), bridge, run.pot.name, inside=True)
+    yield from _inside(run, own, bridge, inside, network)
+
+
+def _on_host(
+    run: Run, own: Attachment, bridge: Bridge, host: Interface, facts: Facts, state: HostState
+) -> Iterator[Drift]:
+    """The host's end of an epair, or a tap."""
     on = next((b for b in state.interfaces.values() if own.host_end in b.members), None)
     up = bridge.interface in state.interfaces
     if up and (on is None or on.name != bridge.interface):
@@ -104,9 +117,6 @@ def _attachment(
     with_bridge = state.traits.one_mtu and on is not None and host.mtu == on.mtu
     if bridge.mtu not in (None, host.mtu) and not with_bridge:
         yield mtu_drift(host, int(bridge.mtu or 0), bridge, run.pot.name)
-    if bridge.mtu not in (None, inside.mtu):
-        yield mtu_drift(inside, int(bridge.mtu or 0), bridge, run.pot.name, inside=True)
-    yield from _inside(run, own, bridge, inside, network)
 
 
 def _wrong_member(run: Run, own: Attachment, bridge: Bridge, private: bool) -> Drift:

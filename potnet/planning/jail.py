@@ -21,7 +21,9 @@ def host_files(root: str) -> bool:
 
 
 def etc_of(pot: Pot, traits: Traits) -> str | None:
-    """The directory of a pot's own resolv.conf and hosts; None for a pot whose etc is the host's own."""
+    """The directory of a pot's own resolv.conf and hosts; None without one, or if it is the host's."""
+    if not pot.is_jail:
+        return None
     if traits.etc is not None:
         return f"{traits.etc}/{pot.name}"
     return None if host_files(pot.root) else path_in(pot.root, "etc")
@@ -44,7 +46,7 @@ def jail_of(pot: Pot, devfs: bool) -> Jail:
 
 def wants_devfs(pot: Pot, state: HostState) -> bool:
     """Whether there is a directory to mount it on."""
-    if host_files(pot.root) or not state.traits.own_programs:
+    if not pot.is_jail or host_files(pot.root) or not state.traits.own_programs:
         return False
     return state.files.get(path_in(pot.root, "dev")) is FileKind.DIRECTORY
 
@@ -53,7 +55,7 @@ def boot_command(pot: Pot, state: HostState) -> tuple[str, ...]:
     """What brings the jail to life: its rc(8), or the pot's command; empty without programs."""
     if pot.command:
         return pot.command
-    if host_files(pot.root) or not state.traits.own_programs:
+    if not pot.is_jail or host_files(pot.root) or not state.traits.own_programs:
         return ()
     has_rc = state.files.get(path_in(pot.root, "etc/rc")) is FileKind.FILE
     return ("/bin/sh", "/etc/rc") if has_rc else ()

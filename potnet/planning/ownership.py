@@ -1,10 +1,26 @@
-"""Which jails on a host are potnet's own."""
+"""Which jails on a host are potnet's own, and whether pots run."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from potnet.errors import HostError
-from potnet.host_state import HostState, JailState
+from potnet.host_state import HostState, JailState, Query
 from potnet.model import Pot, Run
+
+
+def presence(pots: Iterable[Pot]) -> Query:
+    """What tells whether pots run: their jails, or the taps of machines. pots: as they were started."""
+    known = tuple(pots)
+    return Query(
+        jails=tuple(pot.name for pot in known if pot.is_jail),
+        taps=tuple(tap for pot in known for tap in pot.taps),
+    )
+
+
+def presence_of_all(runs: Iterable[Run]) -> Query:
+    """The same for all that run, with jails that potnet knows nothing of."""
+    return Query(jails=None, taps=tuple(tap for run in runs for tap in run.pot.taps))
 
 
 def owned(run: Run | None, found: JailState | None) -> bool:
@@ -39,7 +55,9 @@ def complete(run: Run | None, state: HostState) -> bool:
 
 
 def running(run: Run | None, state: HostState) -> bool:
-    """Whether a recorded start is complete and its jail is there."""
+    """Whether a recorded start is complete and its jail is there, or all taps of a machine."""
     if run is None or run.jid is None:
         return False
+    if not run.pot.is_jail:
+        return state.taps >= {*run.pot.taps}
     return owned(run, state.jails.get(run.pot.name))

@@ -123,8 +123,12 @@ def give_back(run: Run, state: HostState) -> tuple[Step, ...]:
 
 def loopback_only(text: str) -> bool:
     """Whether a resolv.conf names only resolvers that listen on the host's loopback."""
-    servers = _NAMESERVER.findall(text)
-    return bool(servers) and all(s == "::1" or s.startswith("127.") for s in servers)
+    return bool(_NAMESERVER.search(text)) and not nameservers(text)
+
+
+def nameservers(text: str) -> tuple[str, ...]:
+    """The resolvers that a resolv.conf names, but for those on the host's loopback."""
+    return tuple(s for s in _NAMESERVER.findall(text) if s != "::1" and not s.startswith("127."))
 
 
 def notices(pot: Pot, text: str | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from potnet.actions import (
     AcceptAdvertisements,
     AddDefaultRoute,
     CreateEpair,
+    CreateTap,
     DestroyInterface,
     MoveToJail,
     Plan,
@@ -64,12 +65,8 @@ def description(pot: Pot) -> str:
 
 def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState) -> Plan:
     """All steps from a stopped pot to a running one. Raises HostError when it must not be started."""
-    _check_root(pot, state)
     notices = list(resolver.notices(pot, around.texts.get("resolv.conf")))
-    jail = jail_of(pot, wants_devfs(pot, state))
-    start_jail = [Step(StartJail(jail), StopJail(jail), "the jail")]
-    if around.attached:
-        start_jail = [Step(MoveToJail(a.jail_end, pot.name, pot.root)) for a in pot.attachments]
+    start_jail = _jail(pot, around, state) if pot.is_jail else []
     files = resolver.install_files(pot, around.texts, state)
     if not pot.network_type.bridged:
         notices += _check_shared(pot, state)
@@ -90,10 +87,10 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     steps += [change.step for change in around.filters]
     steps += files
     for attachment in pot.attachments:
-        steps += _epair(pot, attachment, around.bridges[attachment.bridge], config)
+        steps += _wire(pot, attachment, around.bridges[attachment.bridge], config)
     steps += start_jail
     steps += pass_steps(pot, around.lent)
-    steps += _network_in_jail(pot, around, state)
+    steps += _network_in_jail(pot, around, state) if pot.is_jail else []
     pipes = pipes_of(pot)
     steps += [Step(LimitRate(pipes), LiftRate(pipes), "bandwidth")] if pipes is not None else []
     steps += _redirections(pot, around, config)
@@ -104,6 +101,14 @@ def filter_members(state: HostState) -> list[Step]:
     """Lets the filter look at members of bridges, of which one is up: without any there are no switches."""
     off = state.unfiltered
     return [Step(FilterMembers(off, True), FilterMembers(off, False), "what pots send")] if off else []
+
+
+def _jail(pot: Pot, around: Surroundings, state: HostState) -> list[Step]:
+    _check_root(pot, state)
+    if around.attached:
+        return [Step(MoveToJail(a.jail_end, pot.name, pot.root)) for a in pot.attachments]
+    jail = jail_of(pot, wants_devfs(pot, state))
+    return [Step(StartJail(jail), StopJail(jail), "the jail")]
 
 
 def _check_root(pot: Pot, state: HostState) -> None:
@@ -180,13 +185,22 @@ def _refuse_other_mtu(bridge: Bridge, state: HostState) -> None:
         )
 
 
-def _epair(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> list[Step]:
-    create = CreateEpair(attachment.unit, description(pot), attachment.mac, pot.name, bridge.mtu)
-    # Either end: destroying one removes both, wherever the other is.
+def _wire(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> list[Step]:
+    create, why = make_wire(pot, attachment, bridge)
+    # Either end of an epair: destroying one removes both, wherever the other is.
     return [
-        Step(create, DestroyInterface(attachment.host_end), f"from {bridge.name} to the jail"),
+        Step(create, DestroyInterface(attachment.host_end), why),
         Step(join(pot, attachment, bridge, config)),
     ]
+
+
+def make_wire(pot: Pot, attachment: Attachment, bridge: Bridge) -> tuple[CreateEpair | CreateTap, str]:
+    """What leads from a bridge to a pot, and why."""
+    if pot.owner is not None:
+        tap = CreateTap(attachment.host_end, description(pot), pot.owner, bridge.mtu)
+        return tap, f"from {bridge.name} to who opens it"
+    epair = CreateEpair(attachment.unit, description(pot), attachment.mac, pot.name, bridge.mtu)
+    return epair, f"from {bridge.name} to the jail"
 
 
 def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[Step]:

@@ -75,8 +75,8 @@ def _emptied(anchor: str, held: Ruleset) -> list[Step]:
 
 
 def _jail(run: Run, state: HostState) -> list[Step]:
-    if run.attached:
-        # Somebody else's, who takes it away.
+    if run.attached or not run.pot.is_jail:
+        # Somebody else's, who takes it away, or none.
         return []
     jail = jail_of(run.pot, run.devfs)
     if owned(run, state.jails.get(run.pot.name)):

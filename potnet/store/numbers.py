@@ -25,12 +25,16 @@ def pot_number(name: str) -> int | None:
     return number if number is not None and number < 1 << 31 else None
 
 
+#: Epairs and taps share their numbers: those of a pot's bandwidth come of them.
+UnitKind = Literal["epair", "tap", "bridge"]
+
+
 class Numbers(Database):
     """What is free to be chosen. Nothing is taken here."""
 
-    def free_unit(self, kind: Literal["epair", "bridge"], busy: Collection[int]) -> int:
+    def free_unit(self, kind: UnitKind, busy: Collection[int]) -> int:
         """The lowest unit from 0 that neither the store nor the host (`busy`) has."""
-        pool = ranges.EPAIR if kind == "epair" else ranges.BRIDGE
+        pool = ranges.BRIDGE if kind == "bridge" else ranges.EPAIR
         unit = ranges.lowest_beside(self, pool, busy)
         if unit is None:
             raise PotnetError(f"no {kind} unit is free", hint="destroy a pot that is not needed any more")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from netaddr import IPAddress, IPNetwork
 
@@ -35,7 +36,7 @@ _Children = tuple[
 ]
 _POTS = (
     "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text, command,"
-    " boot, hooks, whole, isolate, internet, rate_in, rate_out FROM pot"
+    " boot, hooks, whole, isolate, internet, rate_in, rate_out, owner FROM pot"
 )
 
 
@@ -110,15 +111,15 @@ class Pots(Subnets, Numbers, Exports, Policies):
         return tuple(name for (name,) in found)
 
     def add_pot(self, pot: Pot) -> None:
-        """Errors: the name, root, an alias, epair unit, MAC address or host port is another pot's."""
+        """Errors: the name, root, an alias, epair or tap unit, MAC address or host port is another pot's."""
         with self.transaction():
             if self.row("SELECT 1 FROM pot WHERE name = ?", pot.name):
                 raise _exists(pot.name)
             self._check_root(pot)
             self.change(
                 "INSERT INTO pot (network_type, stack, root, root_made, hostname, base, resolver,"
-                " resolver_text, command, boot, hooks, whole, isolate, internet, rate_in, rate_out, name)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " resolver_text, command, boot, hooks, whole, isolate, internet, rate_in, rate_out, owner,"
+                " name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 *_head(pot),
                 pot.name,
             )
@@ -142,7 +143,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self.change(
                 "UPDATE pot SET network_type = ?, stack = ?, root = ?, root_made = ?, hostname = ?, base = ?,"
                 " resolver = ?, resolver_text = ?, command = ?, boot = ?, hooks = ?, whole = ?, isolate = ?,"
-                " internet = ?, rate_in = ?, rate_out = ? WHERE name = ?",
+                " internet = ?, rate_in = ?, rate_out = ?, owner = ? WHERE name = ?",
                 *_head(pot),
                 pot.name,
             )
@@ -220,7 +221,8 @@ class Pots(Subnets, Numbers, Exports, Policies):
         if not ranges.take(self, ranges.EPAIR, item.unit, item.unit):
             found = self.row("SELECT pot FROM attachment WHERE unit = ?", item.unit)
             whose = f"is used by pot {found[0]}" if found else "is out of range"
-            raise PotnetError(f"epair unit {item.unit} {whose}", hint="repeat the command to choose another")
+            what = "tap" if item.tap else "epair"
+            raise PotnetError(f"{what} unit {item.unit} {whose}", hint="repeat the command to choose another")
         found = self.row("SELECT pot FROM attachment WHERE mac = ?", item.mac)
         if found:
             raise PotnetError(f"MAC address {item.mac} is used by pot {found[0]}", hint="choose another")
@@ -277,6 +279,7 @@ def _head(pot: Pot) -> tuple[object, ...]:
         pot.internet,
         pot.rate_in,
         pot.rate_out,
+        pot.owner,
     )
 
 
@@ -299,8 +302,9 @@ def _grouped(
 
 def _pot(head: Row, children: _Children) -> Pot:
     name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks, *options = head
-    whole, isolate, internet, rate_in, rate_out = options
+    whole, isolate, internet, rate_in, rate_out, owner = options
     attachments, aliases, exports, passed = children
+    wires = attachments.get(name, ())
     return Pot(
         name=name,
         network_type=NetworkType(kind),
@@ -312,7 +316,7 @@ def _pot(head: Row, children: _Children) -> Pot:
         resolver=Resolver(ResolverKind(resolver), text),
         command=tuple(json.loads(command)),
         boot=bool(boot),
-        attachments=tuple(attachments.get(name, ())),
+        attachments=tuple(wires if owner is None else (replace(each, tap=True) for each in wires)),
         aliases=tuple(aliases.get(name, ())),
         exports=tuple(exports.get(name, ())),
         passed=tuple(passed.get(name, ())),
@@ -322,4 +326,5 @@ def _pot(head: Row, children: _Children) -> Pot:
         internet=bool(internet),
         rate_in=rate_in,
         rate_out=rate_out,
+        owner=owner,
     )

@@ -73,3 +73,7 @@ CREATE INDEX export_range ON export (protocol, host_port) WHERE count > 1;
 ALTER TABLE run ADD COLUMN antispoof INTEGER DEFAULT 0 CHECK (antispoof IN (0, 1));
 CREATE INDEX run_guarded ON run (pot) WHERE antispoof;
 CREATE INDEX run_unguarded ON run (pot) WHERE NOT antispoof;
+
+-- The user who may open the taps of a machine, which has no jail. Their numbers are those of epairs, of which a
+-- machine has none.
+ALTER TABLE pot ADD COLUMN owner TEXT;

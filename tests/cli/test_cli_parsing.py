@@ -40,6 +40,8 @@ def test_create_takes_the_letters_of_pot(stage: Any, potnet: Callable[..., Any])
         "base": "12.2",
         "command": "sleep 9",
         "boot": True,
+        "tap": False,
+        "owner": None,
         "network": NetworkOptions(),
     }
 
@@ -51,7 +53,7 @@ def test_create_leaves_open_what_was_not_given(stage: Any, potnet: Callable[...,
     assert request.pop("network_type") is NetworkType.INHERIT
     assert request.pop("addresses") == ()
     assert request.pop("more") == request.pop("macs") == request.pop("passed") == ()
-    assert request.pop("boot") is False
+    assert request.pop("boot") is request.pop("tap") is False
     assert request.pop("network") == NetworkOptions()
     assert set(request.values()) == {None}
 
@@ -138,6 +140,7 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
                     "macs": (),
                     "mtu": None,
                     "passed": None,
+                    "owner": None,
                     "network": NetworkOptions(),
                 },
             ),

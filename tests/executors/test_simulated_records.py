@@ -34,7 +34,7 @@ _SERVER = "the recorded server in the jail did not answer; the paths are tried i
 _TRAFFIC = "states of connections that were made by programs outside the vocabulary"
 #: What is not compared, and why: (session, number of the command from 1).
 OUTSIDE = {
-    **{("01", number): _KINDS for number in (66, 67, 68, 69, 70, 71)},
+    **{("01", number): _KINDS for number in (66, 67, 68)},
     ("03", 40): "potnet does not ask arp(8)",
     **{("04", number): _TRAFFIC for number in (53, 56)},
     **{("05", number): _CREATED for number in (15, 22)},

@@ -40,6 +40,16 @@ MANY_WIRES: Work = lambda world: world.create(  # noqa: E731
     passed=("em1",),
     base="12.2",
 )
+#: Creates a machine with two taps of somebody's.
+MACHINE: Work = lambda world: world.create(  # noqa: E731
+    NAME,
+    "private-bridge",
+    bridge="rack",
+    more=((NetworkType.PUBLIC_BRIDGE, None),),
+    tap=True,
+    owner="alice",
+    network=NetworkOptions(isolate=True, internet=False, bandwidth_out="1Mbit/s"),
+)
 NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
 
 
@@ -140,6 +150,20 @@ def of_many_wires(running: bool) -> Work:
     return work
 
 
+def of_taps(running: bool) -> Work:
+    """A machine with exports, on a VLAN's bridge and on the public one."""
+
+    def work(world: World) -> None:
+        wired(world)
+        MACHINE(world)
+        world.do(export_ports, NAME, ["80:30080", "443"], False)
+        world.do(start, [NAME])
+        if not running:
+            world.do(stop, [NAME])
+
+    return work
+
+
 def ruled(*running: str) -> Work:
     """Pots on bridges of their own, with policies both ways, no internet and bandwidth."""
 
@@ -177,6 +201,10 @@ def cases() -> Iterator[Case]:
     yield Case("create of many wires", wired, MANY_WIRES, doing(destroy_pot, NAME))
     yield Case("start of many wires", of_many_wires(False), begin, end)
     yield Case("stop of many wires", of_many_wires(True), end, begin)
+    yield Case("create a machine", wired, MACHINE, doing(destroy_pot, NAME))
+    yield Case("destroy a machine", of_taps(False), doing(destroy_pot, NAME), MACHINE)
+    yield Case("start a machine", of_taps(False), begin, end)
+    yield Case("stop a machine", of_taps(True), end, begin)
     yield Case("start with hooks", hooked(False), begin, end)
     yield Case("stop with hooks", hooked(True), end, begin)
     both, dns = doing(stop, [NAME, "dns"]), doing(start, ["dns"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -23,8 +23,9 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.conditions import conditions
 from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse_pf import redirected_states
-from potnet.drivers.freebsd.render import Renderer
+from potnet.drivers.freebsd.render import Renderer, is_tap
 from potnet.drivers.freebsd.rules import Render, rules_text
+from potnet.errors import HostError
 from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
 from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree, ReplaceFile, RestoreFile, Unmount
 from potnet.filter_actions import KillStates, LiftRate, LimitRate, LoadAnchor
@@ -34,7 +35,7 @@ from potnet.ruleset import NoRules, Redirections, Ruleset
 
 #: What a tool says when the thing to be taken away is not there: removing the absent is success.
 _ABSENT: dict[type, tuple[str, ...]] = {
-    DestroyInterface: ("does not exist",),
+    DestroyInterface: ("does not exist", "No such file"),
     StopJail: ("not found",),
     RemoveAddress: ("SIOCDIFADDR", "does not exist"),
     RemoveDefaultRoute: ("not in table",),
@@ -136,10 +137,28 @@ class FreeBSD:
         """See `potnet.drivers.base.Driver`."""
         return tuple(as_shell(command) for command in self._commands(action))
 
-    def _commands(self, action: Action) -> tuple[Command, ...]:
+    def _commands(self, action: Action) -> Iterable[Command]:
+        """The commands of an action; each is asked for when the one before is done."""
+        if isinstance(action, DestroyInterface) and is_tap(action.interface):
+            return self._removing_tap(action)
         if isinstance(action, KillStates):
             return self._killing(action)
         return self._renderer.commands(action)
+
+    def _removing_tap(self, action: DestroyInterface) -> Iterator[Command]:
+        """Take a tap from its owner, then from the host, unless it is open.
+
+        The kernel would wait for its end uninterruptibly, and let nobody make or destroy an interface
+        meanwhile (tun_destroy in if_tuntap.c, if_clone_destroyif in if_clone.c).
+        """
+        disown, destroy = self._renderer.commands(action)
+        yield disown
+        process = self._observer.opened_by(action.interface)
+        if process is not None:
+            # What is written to it has no effect from now on (tunwrite).
+            yield Command(("ifconfig", action.interface, "down"))
+            raise HostError(f"{action.interface} is down, and goes when process {process} ends, which has it")
+        yield destroy
 
     def _killing(self, action: KillStates) -> tuple[Command, ...]:
         """One command for all that leads to a pot; pfctl(8) takes the way in only state by state."""

@@ -47,11 +47,14 @@ class Observer:
     def observe(self, query: Query) -> HostState:
         """The facts asked for; raises HostError when a tool is missing or cannot be understood."""
         names = self._names() if query.names or query.candidates else frozenset()
+        own = self._group(GROUP) if query.own or query.taps else frozenset()
         return HostState(
             jails=self._jails(query.jails),
+            taps=own & {*query.taps},
+            users=self._users(query.users),
             names=names,
             interfaces=self._interfaces(query.interfaces, names if query.names else None),
-            own=self._group(GROUP) if query.own else frozenset(),
+            own=own if query.own else frozenset(),
             pot_bridges=self._group(BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             external=self._external() if query.external else None,
             packet_filter=self._packet_filter(query.filter_local) if query.packet_filter else PacketFilter(),
@@ -126,6 +129,11 @@ class Observer:
         found = self._optional("sysctl", "-n", name)
         return found.strip() if found is not None else None
 
+    def opened_by(self, tap: str) -> int | None:
+        """The process that has a tap open; None when none has, or it is not there."""
+        result = self._run("ifconfig", tap)
+        return parse.opened_by(result.out) if result.code == 0 else None
+
     def states(self) -> str:
         """The state table, as text for `parse_pf.redirected_states`."""
         argv = ("pfctl", "-s", "states", "-vv")
@@ -173,6 +181,9 @@ class Observer:
 
     def _names(self) -> frozenset[str]:
         return frozenset(self._out("ifconfig", "-l").split())
+
+    def _users(self, names: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(name for name in names if self._run("id", "-u", name).code == 0)
 
     def _group(self, group: str) -> frozenset[str]:
         return frozenset(self._out("ifconfig", "-g", group).split())

@@ -76,6 +76,12 @@ def _limits(lines: Iterable[str]) -> Iterator[str]:
     return (_second(line) for line in lines if line.startswith("ifmaxaddr "))
 
 
+def opened_by(text: str) -> int | None:
+    """The process that has a tap open, as ifconfig(8) shows it (SIOCGIFSTATUS in if_tuntap.c)."""
+    found = re.search(r"^\tOpened by PID (\d{1,10})$", text, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
 def accepts_advertisements(text: str) -> bool:
     """Whether ifconfig(8) shows an interface that configures itself from router advertisements."""
     return re.search(r"^\tnd6 options=\S*[<,]ACCEPT_RTADV[,>]", text, re.MULTILINE) is not None

@@ -1,7 +1,7 @@
 """Actions as FreeBSD commands: it renders and decides nothing.
 
 Each command was seen on a real FreeBSD 14 or is in its manual pages: ifconfig(8), epair(4), bridge(4),
-vlan(4), jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), find(1), mv(1).
+vlan(4), tap(4), jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), chown(8), find(1), mv(1).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from potnet.actions import (
     BringUp,
     CreateBridge,
     CreateEpair,
+    CreateTap,
     CreateVlan,
     DestroyInterface,
     Jail,
@@ -99,6 +100,16 @@ class Renderer:
         far = ("ifconfig", f"epair{action.unit}b", "ether", action.mac, *_mtu(action.mtu))
         return Command(create), Command(far)
 
+    @_commands.register(CreateTap)
+    def _(self, action: CreateTap) -> tuple[Command, ...]:
+        # tap(4): without link0 it goes down when it is closed, and what is written to it then is lost.
+        create = (
+            "ifconfig", action.interface, "create", "descr", action.description,
+            "group", GROUP, *_mtu(action.mtu), "link0", "up",
+        )  # fmt: skip
+        # The kernel asks for no more than the rights to the node (tunopen in if_tuntap.c), which are uucp's.
+        return Command(create), Command(("chown", action.owner, tap_node(action.interface)))
+
     @_commands.register(CreateVlan)
     def _(self, action: CreateVlan) -> tuple[Command, ...]:
         # ifconfig(8): parent and tag are in the name.
@@ -109,7 +120,10 @@ class Renderer:
 
     @_commands.register(DestroyInterface)
     def _(self, action: DestroyInterface) -> tuple[Command, ...]:
-        return _one("ifconfig", action.interface, "destroy")
+        destroy = Command(("ifconfig", action.interface, "destroy"))
+        if not is_tap(action.interface):
+            return (destroy,)
+        return Command(("chown", "root", tap_node(action.interface))), destroy
 
     @_commands.register(SetMac)
     def _(self, action: SetMac) -> tuple[Command, ...]:
@@ -329,6 +343,16 @@ class Renderer:
                 "inherit": jail.inherit,
             },
         )
+
+
+def is_tap(interface: str) -> bool:
+    """Whether an interface of this name is one that processes open (tap(4))."""
+    return interface.startswith("tap")
+
+
+def tap_node(interface: str) -> str:
+    """What they open."""
+    return f"/dev/{interface}"
 
 
 def _mtu(mtu: int | None) -> tuple[str, ...]:

@@ -76,6 +76,8 @@ def hint(result: CommandResult) -> str | None:
     """What an administrator can do about a failure."""
     if result.code == NOT_FOUND:
         return "install iproute2, nftables and conntrack, or look at --host and --via"
+    if "open: " in result.err or "TUNSETIFF" in result.err:
+        return "taps are made by /dev/net/tun: `modprobe tun` brings it, `potnet doctor` looks at it"
     if "Exchange full" in result.err:
         return f"a bridge takes {TRAITS.bridge_ports} members: stop a pot on it, or use another bridge"
     if "permi" in result.err.lower():

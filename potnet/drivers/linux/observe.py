@@ -63,6 +63,7 @@ TRAITS = Traits(
     confines=False,
     one_mtu=False,
     to_prepare=False,
+    bhyve=False,
     loopback_families=(4, 6),
 )
 
@@ -76,6 +77,8 @@ class Observer(Reader):
         return HostState(
             traits=TRAITS,
             jails=self._jails(query.jails),
+            taps=_in_group(links, GROUP) & {*query.taps},
+            users=frozenset(name for name in query.users if self.run("id", "-u", name).code == 0),
             names=frozenset(links),
             interfaces={name: links[name] for name in links if name in _asked(query, links)},
             own=_in_group(links, GROUP) if query.own else frozenset(),
@@ -337,7 +340,7 @@ def _links(query: Query) -> Iterable[str]:
     """The lines that show links: all of them when some are to be found by what they are."""
     if query.names or query.own or query.pot_bridges or query.members or query.interfaces is None:
         return ("addr show",)
-    wanted = dict.fromkeys((*query.interfaces, *query.candidates))
+    wanted = dict.fromkeys((*query.interfaces, *query.candidates, *query.taps))
     return (f"addr show dev {name}" for name in wanted)
 
 

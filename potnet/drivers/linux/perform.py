@@ -14,10 +14,11 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.linux import filter as nft
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.answers import hint, succeeded
+from potnet.drivers.linux.many import in_each, links_removed, written
 from potnet.drivers.linux.names import MEMBERS, uplink
 from potnet.drivers.linux.observe import Observer
 from potnet.drivers.linux.reader import ABSENT
-from potnet.drivers.linux.render import Ip, Renderer, batch, in_each, links_removed, written
+from potnet.drivers.linux.render import Ip, Renderer, batch
 from potnet.drivers.linux.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.file_actions import RemoveFile, WriteFile

@@ -6,7 +6,7 @@ sysctl(8) is not on every machine. What nftables does is in `filter`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import singledispatchmethod
 
 from netaddr import IPAddress
@@ -19,6 +19,7 @@ from potnet.actions import (
     BringUp,
     CreateBridge,
     CreateEpair,
+    CreateTap,
     CreateVlan,
     DestroyInterface,
     KeepRouter,
@@ -42,7 +43,6 @@ from potnet.drivers import posix
 from potnet.drivers.linux import rates
 from potnet.drivers.linux.names import (
     BRIDGE_LINK_GROUP,
-    LEAVING_LINK_GROUP,
     LINK_GROUP,
     NAMESPACES,
     bridge_mac,
@@ -61,26 +61,6 @@ from potnet.values import dataclass
 Render = Callable[[str, dict[str, object]], str]
 #: Attaching a name to the host's own namespace needs the PID of a process there: its own will do.
 _ATTACH = 'exec ip netns attach "$1" $$'
-#: Writes files: of each the number of its lines and its path, then the lines. The last has no end.
-_WRITE = """{ path = $0; sub(/^[0-9]+ /, "", path)
-  for (left = $1; left > 0; left--) {
-    if ((getline line) < 1) exit 1
-    printf("%s%s", line, (left > 1 ? "\\n" : "")) > path
-  }
-  if (close(path)) exit 1 }"""
-#: Carries out lines for ip(8) in many namespaces, two at a time, and prints those where it failed. Arguments:
-#: a namespace, its lines, the next one. With two processors it takes 0.6 of the time of one after the other.
-_INSIDE = f"""every_second() {{
-  skip=$1; shift
-  while [ $# -gt 0 ]; do
-    [ $skip = 1 ] || nsenter --net={NAMESPACES}/$1 ip -batch - <<EOF || {{ echo $1; return 1; }}
-$2
-EOF
-    skip=$((1 - skip)); shift 2
-  done
-}}
-every_second 0 "$@" & every_second 1 "$@"; code=$?
-wait $! && exit $code"""
 #: The host's own namespace is named by a process in it, which is this shell as long as something comes after.
 _TAKE_BACK = 'nsenter --net="$1" ip link set dev "$2" netns $$; exit $?'
 #: FreeBSD's name of the loopback interface, which plans use.
@@ -130,15 +110,21 @@ class Renderer:
         return _ip(
             f"link add name {host}{mtu} group {LINK_GROUP} type veth"
             f" peer name {far} address {action.mac}{mtu} netns {action.jail}",
-            f'link set dev {host} alias "{action.description}" addrgenmode none up',
+            f"link set dev {host} {_quietly_up(action.description)}",
         )
+
+    @pieces.register(CreateTap)
+    def _(self, action: CreateTap) -> tuple[Piece, ...]:
+        made = f"tuntap add dev {action.interface} mode tap user {action.owner}"
+        own = f"{_mtu(action.mtu)} group {LINK_GROUP}"
+        return _ip(made, f"link set dev {action.interface}{own} {_quietly_up(action.description)}")
 
     @pieces.register(CreateVlan)
     def _(self, action: CreateVlan) -> tuple[Piece, ...]:
         name, own = action.interface, f"{_mtu(action.mtu)} group {LINK_GROUP}"
         return _ip(
             f"link add link {action.parent} name {name}{own} type vlan id {action.tag}",
-            f'link set dev {name} alias "{action.description}" addrgenmode none up',
+            f"link set dev {name} {_quietly_up(action.description)}",
         )
 
     @pieces.register(DestroyInterface)
@@ -331,29 +317,6 @@ def batch(piece: Ip, force: bool = False) -> Command:
     return Command((*enter, "ip", *go_on, "-batch", "-"), stdin="".join(f"{line}\n" for line in piece.lines))
 
 
-def in_each(pieces: Sequence[Ip]) -> Command:
-    """The command that carries out lines in several namespaces, and prints the names of those that failed."""
-    words = [word for piece in pieces for word in (str(piece.namespace), "\n".join(piece.lines))]
-    return Command(("sh", "-c", _INSIDE, "sh", *words))
-
-
-def links_removed(names: Sequence[str]) -> tuple[str, ...]:
-    """The lines that remove links: many at once, since the kernel waits for its readers after each."""
-    if len(names) < 2:
-        return tuple(f"link del dev {name}" for name in names)
-    grouped = (f"link set dev {name} group {LEAVING_LINK_GROUP}" for name in names)
-    return (*grouped, f"link del group {LEAVING_LINK_GROUP}")
-
-
-def written(files: Sequence[tuple[str, str]]) -> Command:
-    """The command that writes files, given as path and text."""
-    blocks = []
-    for path, text in files:
-        lines = text.split("\n")
-        blocks.append("\n".join((f"{len(lines)} {path}", *lines, "")))
-    return Command(("awk", _WRITE), stdin="".join(blocks))
-
-
 def _ip(*lines: str, namespace: str | None = None) -> tuple[Piece, ...]:
     return (Ip(lines, namespace),) if lines else ()
 
@@ -369,6 +332,11 @@ def _restored(lent: Lent, called: str) -> tuple[Piece, ...]:
     # A link that is moved has the mode of a new one again.
     quiet = " addrgenmode none" if lent.link_local is False else ""
     return _ip(*name, f"link set dev {lent.name}{mac}{_mtu(lent.mtu)}{quiet}{' up' if lent.up else ''}")
+
+
+def _quietly_up(description: str) -> str:
+    """Words for a link of the host that has no addresses, not even a link-local one."""
+    return f'alias "{description}" addrgenmode none up'
 
 
 def _mtu(mtu: int | None) -> str:

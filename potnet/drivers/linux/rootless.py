@@ -8,7 +8,7 @@ from typing import cast
 
 from netaddr import IPAddress
 
-from potnet.actions import Action, CreateBridge, CreateEpair
+from potnet.actions import Action, CreateBridge, CreateEpair, CreateTap
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.driver import Linux
@@ -76,7 +76,9 @@ class RootlessLinux(Linux):
 
     def check(self, actions: Sequence[Action]) -> None:
         """See `potnet.drivers.base.Driver`."""
-        if self._shared and any(isinstance(action, (CreateBridge, CreateEpair)) for action in actions):
+        if self._shared and any(
+            isinstance(action, (CreateBridge, CreateEpair, CreateTap)) for action in actions
+        ):
             raise _only_root()
         super().check(actions)
 

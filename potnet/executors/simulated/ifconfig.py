@@ -241,6 +241,15 @@ def _down(_: World, interface: Interface, __: str) -> None:
     interface.up = False
 
 
+def _link0(on: bool) -> Callable[[World, Interface, str], None]:
+    def setter(_: World, interface: Interface, __: str) -> None:
+        if interface.kind != "tap":
+            raise unknown(f"link0 of {interface.name}")
+        interface.link0 = on
+
+    return setter
+
+
 def _nd6(flag: str, on: bool) -> Callable[[World, Interface, str], None]:
     def setter(world: World, interface: Interface, _: str) -> None:
         interface.nd6 = [f for f in interface.nd6 if f != flag] + ([flag] if on else [])
@@ -259,6 +268,8 @@ def _nothing(_: World, interface: Interface, __: str) -> None:
 _PARAMETERS: dict[str, tuple[bool, Callable[[World, Interface, str], None]]] = {
     "up": (False, _up),
     "down": (False, _down),
+    "link0": (False, _link0(True)),
+    "-link0": (False, _link0(False)),
     "descr": (True, _descr),
     "description": (True, _descr),
     "-descr": (False, _descr),

@@ -15,6 +15,7 @@ _FLAGS = {
     0x40: "RUNNING",
     0x100: "PROMISC",
     0x800: "SIMPLEX",
+    0x1000: "LINK0",
     0x8000: "MULTICAST",
     0x1000000: "LOWER_UP",
 }
@@ -31,11 +32,13 @@ _OPTIONS = {
     "bridge": "0",
     "epair": "8<VLAN_MTU>",
     "vlan": "80000<LINKSTATE>",
+    "tap": "80000<LINKSTATE>",
 }
 _MEDIA = {
     "ether": "Ethernet autoselect (10Gbase-T <full-duplex>)",
     "epair": "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)",
     "vlan": "Ethernet autoselect (10Gbase-T <full-duplex>)",
+    "tap": "Ethernet 1000baseT <full-duplex>",
 }
 
 
@@ -44,7 +47,9 @@ def flag_bits(interface: Interface) -> int:
     bits = 0x8008 if interface.kind == "loop" else 0x8802
     if interface.up:
         bits |= 0x1
-    if interface.up or interface.kind == "epair":
+    if interface.kind == "tap":
+        bits |= (0x40 if interface.opened else 0) | (0x1000 if interface.link0 else 0)
+    elif interface.up or interface.kind == "epair":
         bits |= 0x1000040
     if interface.bridge is not None:
         bits |= 0x100
@@ -72,10 +77,13 @@ def show(world: World, interface: Interface, view: View, cidr: bool = False) -> 
         parent, _, tag = interface.origin.rpartition(".")
         lines.append(f"\tvlan: {tag} vlanproto: 802.1q vlanpcp: 0 parent interface: {parent}")
     if interface.kind in _MEDIA:
-        lines += [f"\tmedia: {_MEDIA[interface.kind]}", "\tstatus: active"]
+        idle = interface.kind == "tap" and interface.opened is None
+        lines += [f"\tmedia: {_MEDIA[interface.kind]}", f"\tstatus: {'no carrier' if idle else 'active'}"]
     if view.family(6):
         bits = sum(bit for bit, name in _ND6_FLAGS.items() if name in interface.nd6)
         lines.append(f"\tnd6 options={_named(bits, _ND6_FLAGS)}")
+    if interface.opened is not None:
+        lines.append(f"\tOpened by PID {interface.opened}")
     return "\n".join(lines) + "\n"
 
 

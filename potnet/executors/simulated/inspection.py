@@ -13,7 +13,8 @@ from potnet.executors.simulated import pfload, pfstates
 from potnet.executors.simulated.interfaces import plug
 from potnet.executors.simulated.pfstates import PfState
 from potnet.executors.simulated.routes import table
-from potnet.executors.simulated.things import Address, Interface, Jail
+from potnet.executors.simulated.things import Address, Interface, Jail, Route
+from potnet.executors.simulated.wires import GUEST, GUEST_INTERFACE, guest_stack
 from potnet.executors.simulated.world import View, World
 
 _T = TypeVar("_T")
@@ -24,6 +25,7 @@ class InterfaceView:
     """An interface as a test sees it. addresses: with prefix length; members: of a bridge, in name order.
 
     alone: members with the address that is behind them, where no other may be.
+    owner: of a tap's node.
     """
 
     name: str
@@ -38,6 +40,7 @@ class InterfaceView:
     members: tuple[str, ...]
     private: tuple[str, ...]
     alone: tuple[str, ...] = ()
+    owner: str = ""
 
 
 class Inspection(ABC):
@@ -177,6 +180,43 @@ class Inspection(ABC):
         """On the wire of another interface than the external one, or on a VLAN (em0.30); with its prefix."""
         self._write(lambda world: world.state.put("machine", f"{wire}/{address}", {"address": address}))
 
+    def open_tap(
+        self, tap: str, name: str, *addresses: str, gateways: tuple[str, ...] = (), user: str = "root"
+    ) -> str:
+        """A machine, by this name, opens a tap; its addresses have prefixes. Returns the errno, if any."""
+
+        def work(world: World) -> str:
+            found = world.interface(tap)
+            if found is None or found.kind != "tap":
+                return "ENOENT"
+            if user not in ("root", found.owner):
+                return "EACCES"
+            if found.opened is not None:
+                return "EBUSY"
+            found.opened = 1000 + world.state.next_number("pid")
+            world.save(found)
+            _plug_in(world, tap, addresses, gateways)
+            world.state.put("guest", name, {"stack": guest_stack(tap)})
+            return ""
+
+        return self._write(work)
+
+    def close_tap(self, tap: str) -> None:
+        """Its machine ends."""
+
+        def work(world: World) -> None:
+            found, stack = world.need(tap), guest_stack(tap)
+            found.opened, found.up = None, found.up and found.link0
+            world.save(found)
+            world.detach(world.need(GUEST_INTERFACE, stack))
+            for family in (4, 6):
+                world.drop_route("default", family, stack)
+            for name, row in world.state.scan("guest"):
+                if row["stack"] == stack:
+                    world.state.delete("guest", name)
+
+        self._write(work)
+
     def linger(self, looks: int) -> None:
         """The next removal of a jail leaves it dying for so many further looks (jls, ifconfig)."""
         self._write(lambda world: world.state.put("test", "linger", {"looks": looks}))
@@ -200,6 +240,19 @@ def _stack(world: World, jail: str) -> str:
     return found.stack
 
 
+def _plug_in(world: World, tap: str, addresses: tuple[str, ...], gateways: tuple[str, ...]) -> None:
+    """What the machine behind a tap has of it."""
+    stack = guest_stack(tap)
+    guest = world.attach(GUEST_INTERFACE, stack, GUEST)
+    guest.up = True
+    for text in addresses:
+        address, _, prefix = text.partition("/")
+        (guest.inet6 if ":" in address else guest.inet).append(Address(address, int(prefix)))
+    world.save(guest)
+    for gateway in gateways:
+        world.save_route(Route("default", gateway, GUEST_INTERFACE), 6 if ":" in gateway else 4, stack)
+
+
 def _interface_view(world: World, found: Interface) -> InterfaceView:
     members = sorted(world.members(found.name), key=lambda m: m.name) if found.kind == "bridge" else []
     static = {str(row["member"]): key for key, row in world.state.scan("static", f"{found.name}/")}
@@ -216,6 +269,7 @@ def _interface_view(world: World, found: Interface) -> InterfaceView:
         tuple(m.name for m in members),
         tuple(m.name for m in members if m.private),
         tuple(f"{m.name} {static[m.name].partition('/')[2]}" for m in members if m.most and m.name in static),
+        found.owner,
     )
 
 

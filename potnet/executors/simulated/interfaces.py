@@ -1,6 +1,6 @@
 """Making, destroying, moving interfaces; bridges and members.
 
-Sources: ifconfig(8), epair(4), if_bridge(4), vlan(4).
+Sources: ifconfig(8), epair(4), if_bridge(4), vlan(4), tap(4) and if_tuntap.c.
 """
 
 from __future__ import annotations
@@ -9,23 +9,25 @@ import re
 from dataclasses import asdict, replace
 from itertools import chain, count
 
+from potnet.executors.base import TIMED_OUT
 from potnet.executors.simulated.addresses import drop_routes_of, linklocal
 from potnet.executors.simulated.things import HOST, Interface, Member
 from potnet.executors.simulated.world import ToolError, World, unknown
 
-_CLONED = re.compile(r"(bridge|epair)(\d*)([ab]?)")
+_CLONED = re.compile(r"(bridge|epair|tap)(\d*)([ab]?)")
 _VLAN = re.compile(r"(?P<parent>.+)\.(?P<tag>\d+)")
 _ND6_ETHERNET = ["PERFORMNUD", "IFDISABLED", "AUTO_LINKLOCAL"]
 _ND6 = {
     "bridge": ["PERFORMNUD", "IFDISABLED"],
     "epair": _ND6_ETHERNET,
     "vlan": _ND6_ETHERNET,
+    "tap": _ND6_ETHERNET,
     "ether": _ND6_ETHERNET,
 }
 
 
 #: What ifconfig(8) makes, and is in a group of its kind.
-_CLONES = ("bridge", "epair", "vlan")
+_CLONES = ("bridge", "epair", "vlan", "tap")
 
 
 def plug(world: World, name: str, mac: str) -> Interface:
@@ -39,7 +41,7 @@ def plug(world: World, name: str, mac: str) -> Interface:
 
 
 def create(world: World, name: str) -> tuple[Interface, str]:
-    """A new bridge or epair. Returns the interface to configure and what ifconfig prints of its name."""
+    """A new bridge, epair or tap. Returns the interface to configure and what ifconfig prints of its name."""
     match = _CLONED.fullmatch(name)
     if world.interface(name) is not None or world.state.get("renamed", name) is not None:
         raise ToolError(f"ifconfig: interface {name} already exists")
@@ -47,15 +49,16 @@ def create(world: World, name: str) -> tuple[Interface, str]:
     parent = world.interface(vlan["parent"]) if vlan is not None else None
     if vlan is not None and parent is not None and parent.kind in ("ether", "epair"):
         return _create_vlan(world, name, parent, int(vlan["tag"])), ""
-    if match is None or (match[3] and (match[1] == "bridge" or not match[2])):
+    if match is None or (match[3] and (match[1] != "epair" or not match[2])):
         raise ToolError(f"ifconfig: SIOCIFCREATE2 ({name}): Invalid argument")
     if match[3]:
         raise ToolError(f"ifconfig: interface {name} already exists")
     unit = match[2] or _free_unit(world, match[1])
     if match[1] == "epair":
         return _create_epair(world, unit), f"epair{unit}a\n"
-    made = world.attach(f"bridge{unit}", HOST, "bridge")
+    made = world.attach(f"{match[1]}{unit}", HOST, match[1])
     made.mac = made.hwaddr = world.made_mac(made.name)
+    made.owner = "uucp" if made.kind == "tap" else ""
     _dress(world, made)
     return made, "" if match[2] else f"{made.name}\n"
 
@@ -85,7 +88,7 @@ def _free_unit(world: World, kind: str) -> str:
 
 def _taken(world: World, kind: str, unit: str) -> bool:
     """Whether a unit is in use, wherever its interfaces are and whatever they are called, or its name."""
-    names = [f"bridge{unit}"] if kind == "bridge" else [f"epair{unit}{end}" for end in "ab"]
+    names = [f"epair{unit}{end}" for end in "ab"] if kind == "epair" else [f"{kind}{unit}"]
     if kind == "epair" and world.epair_ends(unit) is not None:
         return True
     return any(world.interface(name) or world.state.get("renamed", name) for name in names)
@@ -120,7 +123,10 @@ def destroy(world: World, interface: Interface) -> None:
                 _remove(world, found)
         world.state.delete("epair", unit)
         return
-    if interface.kind not in ("bridge", "vlan"):
+    if interface.opened is not None:
+        # It waits for the process that has it, and cannot be killed.
+        raise ToolError("no answer within 60 seconds (potnet.command_wait), killed", TIMED_OUT)
+    if interface.kind not in ("bridge", "vlan", "tap"):
         raise ToolError("ifconfig: SIOCIFDESTROY: Invalid argument")
     for member in world.members(interface.name):
         leave_bridge(world, world.need(member.name))

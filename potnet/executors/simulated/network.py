@@ -16,10 +16,12 @@ from potnet.executors.simulated.pfrules import Rule
 from potnet.executors.simulated.pfstates import PfState, endpoint
 from potnet.executors.simulated.things import HOST, Interface, Jail
 from potnet.executors.simulated.wires import (
+    GUEST,
     OUTSIDE,
     Place,
     machines,
     neighbours,
+    other_side,
     out_there,
     owner,
     wire_of,
@@ -56,7 +58,7 @@ class Refusal:
 def connect(
     world: World, source: str, destination: str, port: int, protocol: str = "tcp", client: str = ""
 ) -> Connection | Refusal:
-    """source: "outside", "host" or a jail. client: the outside machine's address, if it matters."""
+    """source: "outside", "host", a jail or what has opened a tap. client: the outside machine's address."""
     journey = _Journey(world, protocol)
     try:
         made = journey.start(source, str(ip_address(destination)), port, client)
@@ -94,11 +96,14 @@ class _Journey:
         if source == OUTSIDE:
             self.origin = Place(OUTSIDE, wire_of(self.world, client) if client else "")
             return self._from_outside(replace(packet, source=client or self._outsider(packet.family)))
+        guest = self.world.state.get("guest", source)
+        if guest is not None:
+            return self._from_stack(source, guest["stack"], packet)
         jail = None if source == "host" else self.world.jail(source)
         if source != "host" and jail is None:
             raise NoConnectionError(f"there is no jail {source}")
         if jail is not None and jail.vnet:
-            return self._from_jail(jail, packet)
+            return self._from_stack(jail.name, jail.stack, packet)
         return self._from_host(packet, jail)
 
     def count(self) -> None:
@@ -122,7 +127,8 @@ class _Journey:
         """Note an interface, and of an epair its other end."""
         self.passed.append((place.stack, place.interface, inward))
         found = self.world.interface(place.interface, place.stack)
-        other = self.world.peer(found) if found is not None and found.kind == "epair" else None
+        paired = found is not None and found.kind in ("epair", "tap", GUEST)
+        other = other_side(self.world, found) if found is not None and paired else None
         if other is not None:
             self.passed.append((other.vnet, other.name, not inward))
 
@@ -157,14 +163,15 @@ class _Journey:
             raise NoConnectionError("the external interface is down")
         return self._host_in(packet, interface)
 
-    def _from_jail(self, jail: Jail, packet: Packet) -> Connection:
-        interface, route, own = routes.lookup(self.world, packet.destination, jail.stack)
+    def _from_stack(self, name: str, stack: str, packet: Packet) -> Connection:
+        """From a jail with a stack of its own, or from the machine behind a tap."""
+        interface, route, own = routes.lookup(self.world, packet.destination, stack)
         if own:
-            return self._served(replace(packet, source=packet.destination), jail.stack)
+            return self._served(replace(packet, source=packet.destination), stack)
         if interface is None:
-            raise NoConnectionError(f"{jail.name} has no route to {packet.destination}")
+            raise NoConnectionError(f"{name} has no route to {packet.destination}")
         packet = replace(packet, source=_source(interface, packet, route.gateway if route else ""))
-        self.origin = Place(jail.stack, interface.name)
+        self.origin = Place(stack, interface.name)
         self._passes(self.origin, False)
         hop = route.gateway if route else packet.destination
         place = self._next(self.origin, hop)
@@ -340,6 +347,9 @@ class _Journey:
         return Connection(name, packet.destination, packet.destination_port, packet.source, self.hops)
 
     def _server(self, packet: Packet, stack: str) -> str:
+        if stack.startswith(GUEST):
+            rows = self.world.state.scan("guest")
+            return next(name for name, row in rows if row["stack"] == stack)
         if stack != HOST:
             found = self.world.jail(stack, dying=True)
             if found is None or found.dying is not None:

@@ -43,7 +43,8 @@ class Interface:
     vnet: the stack that it is in; order: its place in that stack's list; bridge: whose member it is;
     hwaddr: the address it was made with, which comes back when it changes stacks (ifconfig(8), vnet);
     made_as: the name it was made with, if that is another, whose unit stays taken;
-    received, sent: packets and bytes.
+    received, sent: packets and bytes. Of a tap (tap(4)) link0: it stays up when it is closed; owner: that of
+    its node; opened: the process that has it open.
     """
 
     name: str
@@ -65,6 +66,9 @@ class Interface:
     made_as: str = ""
     received: list[int] = field(default_factory=lambda: [0, 0])
     sent: list[int] = field(default_factory=lambda: [0, 0])
+    link0: bool = False
+    owner: str = ""
+    opened: int | None = None
 
     @property
     def key(self) -> str:

@@ -287,9 +287,34 @@ def uname(argv: list[str], name: str, release: str) -> CommandResult:
     return CommandResult(0, " ".join(value for key, value in values.items() if key in wanted) + "\n")
 
 
-def root_id(argv: list[str]) -> CommandResult:
-    """id [-u | -g] [-n] of root, who runs everything here."""
+#: Some that each FreeBSD has, and one of this host's.
+USERS = {"root": 0, "daemon": 1, "operator": 2, "uucp": 66, "www": 80, "nobody": 65534, "alice": 1001}
+
+
+def chown(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """chown USER /dev/tapN."""
+    world.state.changing()
     match argv[1:]:
+        case [user, path] if path.startswith("/dev/") and not user.startswith("-"):
+            if user not in USERS:
+                raise ToolError(f"chown: {user}: illegal user name")
+            found = world.interface(path.removeprefix("/dev/"))
+            if found is None or found.kind != "tap":
+                raise ToolError(f"chown: {path}: No such file or directory")
+            found.owner = user
+            world.save(found)
+            return CommandResult()
+        case rest:
+            raise unknown(f"chown {' '.join(rest)}")
+
+
+def root_id(argv: list[str]) -> CommandResult:
+    """id [-u | -g] [-n] of root, who runs everything here, or id -u USER."""
+    match argv[1:]:
+        case ["-u", user]:
+            if user not in USERS:
+                raise ToolError(f"id: {user}: no such user")
+            return CommandResult(0, f"{USERS[user]}\n")
         case []:
             return CommandResult(0, "uid=0(root) gid=0(wheel) groups=0(wheel),5(operator)\n")
         case ["-u" | "-g"]:
@@ -323,5 +348,5 @@ def _plain(world: World, argv: list[str], _: Stdin) -> CommandResult:
 TOOLS: dict[str, FileTool] = {
     "sysrc": sysrc, "mount": mount, "umount": umount, "kldload": kldload, "dnctl": dnctl, "kldstat": kldstat,
     "service": service, "rctl": rctl, "env": hook, "hostname": _plain, "id": _plain, "uname": _plain,
-    "freebsd-version": _plain, "sleep": _plain, "true": _plain, "false": _plain,
+    "chown": chown, "freebsd-version": _plain, "sleep": _plain, "true": _plain, "false": _plain,
 }  # fmt: skip

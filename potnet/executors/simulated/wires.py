@@ -12,6 +12,8 @@ from potnet.executors.simulated.world import World
 
 #: Stands for the machines on the external interface's wire; with the name of another, or of a VLAN, on that.
 OUTSIDE = "outside"
+#: The kind of the interface that a machine behind a tap has, and what it calls that.
+GUEST, GUEST_INTERFACE = "guest", "vtnet0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ def neighbours(world: World, place: Place) -> Iterator[Place]:
     interface = world.interface(place.interface, place.stack)
     if interface is None or not interface.up:
         return
-    if interface.kind == "epair":
-        other = world.peer(interface)
+    if interface.kind in ("epair", GUEST):
+        other = other_side(world, interface)
         if other is None or not other.up:
             return
         if other.bridge is None:
@@ -57,6 +59,20 @@ def neighbours(world: World, place: Place) -> Iterator[Place]:
     elif carries(world, interface):
         yield Place(OUTSIDE, interface.origin)
         yield from _through(world, interface)
+
+
+def guest_stack(tap: str) -> str:
+    """The stack of what is behind a tap."""
+    return f"{GUEST} {tap}"
+
+
+def other_side(world: World, interface: Interface) -> Interface | None:
+    """The other end of an epair; of a tap what the machine has that has opened it, and the reverse."""
+    if interface.kind == "tap":
+        return world.interface(GUEST_INTERFACE, guest_stack(interface.origin))
+    if interface.kind == GUEST:
+        return world.interface(world.current_name(interface.vnet.removeprefix(f"{GUEST} ")))
+    return world.peer(interface)
 
 
 def carries(world: World, interface: Interface) -> bool:
@@ -110,8 +126,8 @@ def _far_end(world: World, name: str) -> Iterator[Place]:
         yield Place(OUTSIDE)
     elif carries(world, port):
         yield Place(OUTSIDE, port.origin)
-    elif port.kind == "epair":
-        other = world.peer(port)
+    elif port.kind in ("epair", "tap"):
+        other = other_side(world, port)
         if other is not None and other.up:
             yield Place(other.vnet, other.name)
 
