@@ -15,9 +15,7 @@ from potnet.cli.output import tell
 @click.option("--routed", is_flag=True, help="The outside reaches its IPv6 addresses, without NAT.")
 @click.option("--mtu", type=int, metavar="BYTES", help="Of the bridge and all that is on it.")
 @click.option("--isolate", is_flag=True, help="Its pots do not see one another.")
-@click.option(
-    "--uplink", type=UPLINK, metavar="IF.VLAN", help="Make it part of this VLAN, such as em0.30."
-)
+@click.option("--uplink", type=UPLINK, metavar="IF.VLAN", help="Make it part of this VLAN, such as em0.30.")
 @click.pass_obj
 def create_private_bridge(
     options: Options,

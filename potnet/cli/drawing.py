@@ -135,6 +135,7 @@ def pot_lines(pot: View) -> tuple[str, ...]:
     rates = [f"{way} {pot[f'bandwidth_{way}']}" for way in ("in", "out") if pot[f"bandwidth_{way}"]]
     return (
         *_exports_lines(pot),
+        *((f"a machine of {pot['owner']}'s",) if pot["owner"] else ()),
         *(() if pot["internet"] else ("no internet",)),
         *([", ".join(rates)] if rates else []),
         *((f"passed {' '.join(pot['passed'])}",) if pot["passed"] else ()),

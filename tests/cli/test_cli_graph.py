@@ -39,8 +39,8 @@ def bridge(name: str, up: bool) -> View:
 def pot(name: str, runs: bool, links: list[View], exports: int) -> View:
     return {
         "name": name, "state": "running" if runs else "stopped", "links": links,
-        "internet": runs, "bandwidth_in": None if runs else "999999999bit/s",
-        "bandwidth_out": None if runs else "8Kbit/s",
+        "internet": runs, "owner": None if runs else "alice",
+        "bandwidth_in": None if runs else "999999999bit/s", "bandwidth_out": None if runs else "8Kbit/s",
         "passed": [each["interface"] for each in links if each["bridge"] is None and not each["addresses"]],
         "exports": [{"protocol": "udp", "pot_port": 65535, "host_port": 65000 + n} for n in range(exports)],
     }  # fmt: skip
@@ -141,7 +141,9 @@ def test_thirty_pots_fit_on_a_page() -> None:
     bridges = [bridge(name, True) for name in ("public", "stove", "grill")]
     links = [
         {
-            "interface": f"epair{n}b", "bridge": bridges[n % 3]["name"], "addresses": [f"10.192.0.{n}/10"],
+            "interface": f"epair{n}b",
+            "bridge": bridges[n % 3]["name"],
+            "addresses": [f"10.192.0.{n}/10"],
             "isolated": n % 3 == 0,
         }
         for n in range(30)

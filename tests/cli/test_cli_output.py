@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from netaddr import IPAddress, IPNetwork
 
+from potnet.cli import views
 from potnet.findings import Finding, Kind
 from potnet.model import Bridge, BridgeKind
 from potnet.ports import Export, Transport
@@ -389,3 +390,24 @@ def test_what_repair_says(stage: Any, potnet: Callable[..., Any]) -> None:
     stage.answers["repair"] = SimpleNamespace(mended=(), left=())
     assert potnet("repair") == (0, "nothing to do: the host is as it should be\n", "")
     assert potnet("repair", "c", "-B", "stove").code == 2
+
+
+def test_info_tells_what_a_machine_needs() -> None:
+    learning = {"family": 6, "address": None, "gateway": None}
+    view = POT | {
+        "type": "tap", "owner": "alice", "dns": ["192.0.2.53", "2001:db8::53"],
+        "taps": [
+            {
+                "name": "tap0", "bridge": "public6", "mac": "02:00:00:00:00:01", "mtu": 1400,
+                "addresses": [learning], "qemu": "-netdev …",
+            }
+        ],
+    }  # fmt: skip
+    assert views.info_text(view).splitlines()[-6:] == [
+        "\ttap : tap0 on public6",
+        "\t\tmac : 02:00:00:00:00:01",
+        "\t\taddress : auto, from router advertisements",
+        "\t\tdns : 192.0.2.53 2001:db8::53",
+        "\t\tmtu : 1400",
+        "\t\tqemu : -netdev …",
+    ]

@@ -49,6 +49,7 @@ SAMPLE = {
     "create public-bridge dual": 5,
     "start public-bridge dual": 6,
     "start of many wires": 40,
+    "start a machine": 30,
     "stop private-bridge ipv4": 5,
     "destroy alias dual": 4,
     "export-ports public-bridge running": 4,

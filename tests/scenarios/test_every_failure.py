@@ -75,7 +75,13 @@ def test_every_command(case: Case, bench: Bench, figure: Callable[..., None]) ->
     fail(case, bench, 1, figure)
 
 
-SAMPLE = {"create private-bridge ipv4": 4, "start public-bridge dual": 9, "vnet-stop ipv4": 2, "set-hook": 3}
+SAMPLE = {
+    "create private-bridge ipv4": 4,
+    "start public-bridge dual": 9,
+    "stop a machine": 7,
+    "vnet-stop ipv4": 2,
+    "set-hook": 3,
+}
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.name in SAMPLE], ids=lambda case: case.name)
