@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.errors import HostError
-from potnet.host_state import Query
+from potnet.host_state import HostState
 from potnet.model import Pot
-from potnet.planning.ownership import owned
+from potnet.planning.ownership import presence, there
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -39,10 +39,8 @@ def guarded(app: App, pot: Pot) -> Pot:
 
 
 def _running(app: App, names: Iterable[str], starting: str) -> list[str]:
-    """Those of the names that are of pots on bridges whose jails are there."""
-    wanted = [name for name in names if name != starting]
-    if not wanted:
-        return []
-    jails = app.driver.observe(Query(jails=tuple(wanted))).jails
-    runs = ((name, app.store.run(name)) for name in wanted)
-    return [name for name, run in runs if run and run.pot.attachments and owned(run, jails.get(name))]
+    """Those of the names that are of pots on bridges whose jails, or taps, are there."""
+    found = (app.store.run(name) for name in names if name != starting)
+    runs = [run for run in found if run is not None and run.pot.attachments]
+    state = app.driver.observe(presence(run.pot for run in runs)) if runs else HostState()
+    return [run.pot.name for run in runs if there(run, state)]

@@ -54,6 +54,13 @@ def complete(run: Run | None, state: HostState) -> bool:
     return run is not None and running(run, state) and not cut_off(run)
 
 
+def there(run: Run, state: HostState) -> bool:
+    """Whether the jail of a recorded start is there, or a tap of a machine, be it complete or not."""
+    if not run.pot.is_jail:
+        return not state.taps.isdisjoint(run.pot.taps)
+    return owned(run, state.jails.get(run.pot.name))
+
+
 def running(run: Run | None, state: HostState) -> bool:
     """Whether a recorded start is complete and its jail is there, or all taps of a machine."""
     if run is None or run.jid is None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from linux_world import HERE, SILENCE, World
+from linux_world import HERE, PYTHON, SILENCE, World
 from rootless_world import eventually
 
-GUEST = (sys.executable, str(HERE / "guest.py"))
-TALK = (sys.executable, str(HERE / "talk.py"))
+GUEST = (*PYTHON, str(HERE / "guest.py"))
+TALK = (*PYTHON, str(HERE / "talk.py"))
 #: Any two users.
 NOBODY, DAEMON = 65534, 1
 
