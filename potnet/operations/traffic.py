@@ -44,10 +44,7 @@ def _of(pot: Pot, ports: _Ports) -> dict[Export, Totals]:
 def _counted(export: Export, ports: _Ports) -> list[ExportTraffic]:
     """What was counted for an export: by the first port of it, or by each."""
     return [
-        each
-        for end in export.ends
-        for each in ports.get(end, ())
-        if export.host_address in (None, each.host)
+        each for end in export.ends for each in ports.get(end, ()) if export.host_address in (None, each.host)
     ]
 
 

@@ -49,7 +49,7 @@ PROGRAMS = {
         "sockstat",
     ),
     *("hostname", "mount", "umount", "rctl", "fetch", "sha256", "tar", "tee", "chmod", "chflags", "mv", "cp"),
-    *("rm", "mkdir", "find", "env", "stat", "test", "cat", "du", "realpath", "sh"),
+    *("rm", "mkdir", "find", "env", "stat", "test", "cat", "du", "realpath", "sh", "id", "chown"),
     *("awk", "ip", "nft", "ss", "uname", "kill", "nsenter", "conntrack", "unshare", "tc"),
 }
 
@@ -119,7 +119,7 @@ def check(command: Command) -> None:
 def _scripts() -> frozenset[str]:
     """The shell scripts in potnet's source: constants, all of them."""
     found = set()
-    for name in ("perform", "render", "preconditions", "observe"):
+    for name in ("many", "perform", "render", "preconditions", "observe"):
         module = __import__(f"potnet.drivers.linux.{name}", fromlist=["x"])
         found |= {value for value in vars(module).values() if isinstance(value, str) and " " in value}
     return frozenset(found)
@@ -145,6 +145,8 @@ _IP = tuple(
         rf"link add name {_LINK} (?:mtu \d+ )?group \d+ type veth"
         rf" peer name {_LINK} address [0-9a-f:]{{17}} (?:mtu \d+|netns [A-Za-z0-9_-]+)",
         rf'link set dev {_LINK} alias "potnet[A-Za-z0-9_: .-]*"(?: addrgenmode none)?(?: up)?',
+        rf"tuntap add dev {_LINK} mode tap user [A-Za-z_][A-Za-z0-9_.-]*",
+        rf'link set dev {_LINK} (?:mtu \d+ )?group \d+ alias "potnet:[A-Za-z0-9_-]+" addrgenmode none up',
         rf"link set dev {_LINK} alias potnet-root:[A-Za-z0-9_.~%/-]+(?: netns [A-Za-z0-9_-]+)?",
         rf"link set dev {_LINK} [a-z0-9_ :]+",
         rf"link set dev {_LINK} master {_LINK}(?: up)?",
@@ -192,7 +194,8 @@ def _as_pattern(line: str, phrases: set[str]) -> str:
 _PARTS = {
     "what": rf"(?:proto (?:tcp|udp) )?from {_PLACE} to {_PLACE}(?: port {_PLACE})?",
     "r.target_ports": r"\d+(?::\*)?",
-    "r.limit": r"max-src-(?:conn|states) \d+",
+    "r.options": r"(?:if-bound|max-src-(?:conn|states) \d+)(?:, (?:if-bound|max-src-(?:conn|states) \d+))*",
+    "r.way": rf"(?:in|out) quick on {_PLACE}",
     "' tag \"' ~ way.tag ~ '\"' if way.tag else \"\"": r'(?: tag "potnet:[a-z0-9.:@-]+")?',
 }
 

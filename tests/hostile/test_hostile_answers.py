@@ -37,10 +37,11 @@ LIFE = (
     "create -p lid -N private-bridge -B store -B floor -S dual --mac 02:00:00:00:00:01 --no-internet"
     " --bandwidth-in 10Mbit/s --bandwidth-out 500KByte/s",
     "create -p tap -N private-bridge -B floor --pass em1 --isolate",
+    "create -p vm1 -N private-bridge -B stove --tap --owner daemon --isolate",
     "policy add --from lid --to kettle --port tcp:80",
     "export-ports -p lid -e 8000-8009:30000-30009 -e 192.168.178.20@tcp+udp:53:30053"
     " --from 192.168.178.0/24 --max-connections 5",
-    "start casserole lid tap",
+    "start casserole lid tap vm1",
 )
 USUAL = (
     "list", "list -b", "info -p casserole", "show -p casserole", "start kettle", "start ladle", "check",
@@ -50,7 +51,8 @@ USUAL = (
     "set -p casserole -i auto", "run casserole", "init --apply", "repair", "graph", "dns", "create -b 14.2",
     "graph --format svg", "metrics", "doctor", "ports", "show -a", "info -B floor", "dns --format hosts",
     "policy add --from stove --to store", "policy add --from tap --to kettle --deny", "policy list",
-    "policy remove --from lid --to kettle --port tcp:80", "stop lid tap", "start --all",
+    "policy remove --from lid --to kettle --port tcp:80", "stop lid tap vm1", "start --all",
+    "info -p vm1", "set -p vm1 --owner root", "destroy -p vm1",
     "create-private-bridge -B oven -S 2 -6 auto --routed --mtu 9000 --isolate --uplink em1.7",
     "create -p pan -N public-bridge -N private-bridge -B store --mac 02:00:00:00:00:02 --isolate",
     "create -p pan -N private-bridge -B stove --mtu 1300 --pass em1 --bandwidth-in 8Kbit/s",

@@ -166,9 +166,7 @@ def _answers(world: World) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_the_same_requests_have_the_same_result(
-    machine: World, sides: tuple[Potnet, RootlessKit]
-) -> None:
+def test_the_same_requests_have_the_same_result(machine: World, sides: tuple[Potnet, RootlessKit]) -> None:
     machine.serve(None, 4010, "grill", only_tcp=True)
     potnet, reference = sides
     found = results(machine, potnet)

@@ -547,3 +547,27 @@ def test_a_pot_says_that_it_has_no_owner(world: World) -> None:
     assert (view["owner"], view["type"]) == (None, "single")
     assert "taps" not in view
     assert replace(world.records()["pots"][0], owner=None).is_jail
+
+
+def test_a_guest_is_kept_to_its_own_addresses_where_antispoof_says_so(world: World) -> None:
+    world.configure("network.antispoof = true\n")
+    machine(world)
+    world.create("web", "private-bridge", bridge="lab")
+    world.do(start, ["vm1", "web"])
+    told = tap(world)
+    bridge = next(bridge for bridge in world.records()["bridges"] if bridge.name == "lab").interface
+    # The address behind the tap is the guest's, not the tap's own.
+    assert f"{told['name']} {told['mac']}" in world.host.interface(bridge).alone
+    open_tap(world)
+    assert world.reaches("web", address(world, "vm1"), 80)
+    assert world.reaches("vm1", address(world, "web"), 80)
+    assert world.do(check, [], None) == ()
+    # One that takes another's address.
+    world.host.close_tap(told["name"])
+    world.host.open_tap(told["name"], "vm1", "10.192.0.13/29")
+    assert not world.reaches("vm1", address(world, "web"), 80)
+    # It counts among those for which it holds, or not.
+    world.do(stop, ["web"])
+    world.configure("")
+    world.do(start, ["web"])
+    assert {run.pot.name: run.pot.antispoof for run in world.records()["runs"]} == {"vm1": True, "web": True}
