@@ -185,3 +185,20 @@ def test_a_tap_of_somebody_elses_keeps_its_name(world: World) -> None:
     world.potnet("stop", "vm1")
     assert "user daemon" in world.run("ip", "-d", "link", "show", "dev", "tap0").out
     assert world.run("ip", "link", "show", "dev", "tap1").code == 0
+
+
+def test_a_guest_cannot_take_the_address_of_another_where_antispoof_says_so(world: World) -> None:
+    world.run("mkdir", "-p", "/run/config/potnet")
+    world.run("tee", "/run/config/potnet/potnet.toml", stdin="network.antispoof = true\n")
+    it = machine(world, "vm1", "-N", "public-bridge")
+    world.potnet("create", "-p", "web", "-N", "public-bridge")
+    world.potnet("start", "web")
+    assert opened(world, it) == "ready"
+    assert answers(world, "web", it["address"])
+    assert world.potnet("check") == ""
+    # Another guest has no address of its own but a pot's that is stopped.
+    world.potnet("create", "-p", "absent", "-N", "public-bridge")
+    thief = machine(world, "vm2", "-N", "public-bridge")
+    assert opened(world, thief | {"address": world.address("absent")}) == "ready"
+    assert world.run(*world.within("web", *GUEST, "echo", world.address("absent"))).out.strip() == "no answer"
+    assert answers(world, "web", it["address"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from linux_world import HERE, HOST, OUTSIDE, SILENCE, Answer, World
+from linux_world import HERE, HOST, OUTSIDE, PYTHON, SILENCE, Answer, World
 from rootless_world import User, eventually, numbers, patiently, serving
 
 
@@ -321,3 +321,23 @@ def test_root_may_have_one_too(machine: World) -> None:
 def test_an_ordinary_host_has_no_keeper(machine: World) -> None:
     refused = machine.try_potnet("rootless", "status")
     assert (refused.code, "this host is not a rootless one" in refused.err) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_tap_of_a_rootless_host_is_opened_inside(cook: User) -> None:
+    cook.potnet("create", "-p", "vm1", "--tap", "-N", "public-bridge")
+    refused = cook.try_potnet("create", "-p", "vm2", "--tap", "-N", "public-bridge", "--owner", "nobody")
+    assert refused.code == 1 and "rootless enter" in refused.err
+    cook.potnet("export-ports", "-p", "vm1", "-e", "udp:53:30053")
+    cook.potnet("start", "vm1")
+    tap = cook.facts("info", "-p", "vm1")["taps"][0]
+    address = tap["addresses"][0]["address"].split("/")[0]
+    inside = ("rootless", "enter", "--", *PYTHON, str(HERE / "guest.py"))
+    script = f"exec potnet {' '.join(inside)} 0 {tap['name']} {tap['mac']} {address} >$HOME/said 2>&1 &"
+    assert cook.run("sh", "-c", script.replace("exec potnet", f"exec {sys.executable} -m potnet")).code == 0
+    assert eventually(lambda: cook.world.run("cat", f"{cook.home}/said").out.startswith("ready"))
+    assert cook.run(sys.executable, "-m", "potnet", *inside, "echo", address).out.strip() == address
+    assert patiently(cook.world.ask, "outside", "udp", HOST, 30053) != SILENCE
+    assert cook.potnet("check") == ""
+    cook.potnet("stop", "vm1")
+    assert eventually(lambda: cook.world.run("cat", f"{cook.home}/said").out == "ready\ngone\n")
