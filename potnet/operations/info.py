@@ -34,7 +34,7 @@ def info(app: App, name: str) -> View:
     view = pot_view(app, pot, run, state)
     if pot.is_jail:
         return view
-    from potnet.operations.machines import taps_view
+    from potnet.operations.taps import taps_view
 
     return view | taps_view(app, run.pot if run is not None and active else pot)
 
