@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import INTERFACE, POT, Command, Options, network_options, opened
+from potnet.cli.options import BRIDGE, INTERFACE, POT, Command, Options, network_options, opened
 from potnet.cli.output import tell
 
 _pot = click.option("-p", "--pot", type=POT, required=True, help="The pot.")
@@ -15,13 +15,14 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command("set", cls=Command)
-@_pot
+@click.option("-p", "--pot", type=POT, help="The pot.")
+@click.option("-B", "--bridge", type=BRIDGE, help="A bridge in its place: --mtu, --isolate.")
 @click.option("-d", "--dns", "resolver", metavar="RESOLVER", help="inherit, off, pot or custom:FILE.")
 @click.option("-i", "--ip", "addresses", multiple=True, metavar="auto|[IF|]ADDR", help="Its address.")
 @click.option(
     "--mac", "macs", multiple=True, metavar="MAC", help="Of its interfaces on bridges, in their order."
 )
-@click.option("--mtu", type=int, metavar="BYTES", help="Of its bridge, where it is the only pot.")
+@click.option("--mtu", type=int, metavar="BYTES", help="Of its bridge, where it is alone; or of BRIDGE.")
 @click.option(
     "--pass", "passed", type=INTERFACE, multiple=True, metavar="IF",
     help="The host's interfaces that it has.",
@@ -36,7 +37,8 @@ _FILE = click.Path(path_type=Path)
 def set_options(
     options: Options,
     /,
-    pot: str,
+    pot: str | None,
+    bridge: str | None,
     resolver: str | None,
     addresses: tuple[str, ...],
     macs: tuple[str, ...],
@@ -49,12 +51,22 @@ def set_options(
     owner: str | None,
     **network: Any,
 ) -> None:
-    """Change the settings of a pot without destroying it."""
+    """Change the settings of a pot, or of a bridge for all its pots, without destroying it."""
+    if (pot is None) == (bridge is None):
+        raise click.UsageError("give either -p POT or -B BRIDGE")
     single = (resolver, hostname, command, boot, owner, mtu, *network.values())
     if all(each is None for each in single) and not (addresses or macs or passed or no_pass):
         raise click.UsageError("give at least one setting to change")
     if passed and no_pass:
         raise click.UsageError("--pass and --no-pass exclude each other")
+    if bridge is not None:
+        isolate = network.pop("isolate")
+        of_pots = (resolver, hostname, command, boot, owner, *network.values())
+        if any(each is not None for each in of_pots) or addresses or macs or passed or no_pass:
+            raise click.UsageError("of a bridge --mtu and --isolate can be set, the rest is of pots")
+        _set_bridge(options, bridge, mtu, isolate)
+        return
+    assert pot is not None
     from potnet.operations import settings
     from potnet.operations.network_options import NetworkOptions
 
@@ -66,6 +78,15 @@ def set_options(
         )  # fmt: skip
     text = f"{pot} changed" + ("; it holds from the next start" if later else "")
     tell(options, {"name": pot, "changed": True, "from_next_start": later}, [text])
+
+
+def _set_bridge(options: Options, name: str, mtu: int | None, isolate: bool | None) -> None:
+    from potnet.operations import bridges
+
+    with opened(options, changes_host=True) as app:
+        up = bridges.set_bridge(app, name, mtu=mtu, isolate=isolate)
+    text = f"{name} changed" + (f"; `potnet repair -B {name}` gives it to what is up" if up else "")
+    tell(options, {"name": name, "changed": True, "from_next_start": up}, [text])
 
 
 @click.command("set-hook", cls=Command)

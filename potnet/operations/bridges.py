@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netaddr import IPAddress, IPNetwork
 
 from potnet.config_values import Refusal, read_prefix6
 from potnet.errors import PotnetError, UsageError
+from potnet.host_state import Query
 from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, network6_of
 from potnet.operations.addresses import AUTO
-from potnet.operations.common import busy_units, check_name, define_public_network
+from potnet.operations.common import (
+    NETWORK_LOCK,
+    busy_units,
+    check_name,
+    define_public_network,
+    require_bridge,
+)
 from potnet.operations.foreign import held
-from potnet.operations.interfaces import check_mtu, check_uplink
+from potnet.operations.interfaces import check_bridge_mtu, check_mtu, check_uplink
 from potnet.planning.packet_filter import nat6_anchor
 from potnet.planning.vnet import refuse_small_mtu
 
@@ -77,6 +85,22 @@ def create_private_bridge(
         _check_anchor(app, bridge)
         app.store.add_bridge(bridge)
     return bridge
+
+
+def set_bridge(app: App, name: str, *, mtu: int | None = None, isolate: bool | None = None) -> bool:
+    """Change what is given of a bridge, for all pots on it; whether it is up, and has it only by a repair.
+
+    mtu: in bytes. isolate: whether its pots see one another. Raises PotnetError.
+    """
+    with app.locks.hold(NETWORK_LOCK):
+        bridge = require_bridge(app, name)
+        if mtu is not None:
+            check_bridge_mtu(app, bridge, mtu)
+            bridge = replace(bridge, mtu=mtu)
+        if isolate is not None:
+            bridge = replace(bridge, isolate=isolate)
+        app.store.update_bridge(bridge)
+        return bridge.interface in app.driver.observe(Query(pot_bridges=True)).pot_bridges
 
 
 def _prefix6(text: str | None) -> IPNetwork:

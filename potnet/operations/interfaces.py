@@ -66,8 +66,9 @@ def with_macs(pot: Pot, macs: Sequence[str]) -> Pot:
     """The pot whose interfaces have these MAC addresses, in their order; the others keep theirs."""
     if len(macs) > len(pot.attachments):
         number = len(pot.attachments)
+        times = "once" if len(macs) == 1 else f"{len(macs)} times"
         raise UsageError(
-            f"--mac is given {len(macs)} times, and the pot has {number or 'no'} interface"
+            f"--mac is given {times}, and the pot has {number or 'no'} interface"
             f"{'' if number == 1 else 's'} on bridges",
             hint="each is for one interface, in their order",
         )
@@ -80,6 +81,17 @@ def check_mtu(mtu: int) -> int:
     if not SMALLEST_MTU <= mtu <= LARGEST_MTU:
         raise UsageError(f"--mtu {mtu}: no MTU", hint=f"it is {SMALLEST_MTU} to {LARGEST_MTU} bytes")
     return mtu
+
+
+def check_bridge_mtu(app: App, bridge: Bridge, mtu: int) -> None:
+    """Raises PotnetError when a bridge and all that is on it cannot have an MTU, on the host as it is now."""
+    ipv6 = bridge.network6 is not None or bridge.kind is BridgeKind.PUBLIC6
+    refuse_small_mtu(check_mtu(mtu), 6 if ipv6 else 4)
+    if bridge.kind is BridgeKind.PUBLIC6:
+        _check_member(app, bridge, mtu)
+    if bridge.uplink is not None:
+        vlan = read_uplink(bridge.uplink)
+        check_parent(vlan, mtu, app.driver.observe(Query(interfaces=(vlan.parent,))))
 
 
 def to_change(app: App, pot: Pot, mtu: int) -> tuple[Bridge, ...]:
@@ -103,7 +115,7 @@ def to_change(app: App, pot: Pot, mtu: int) -> tuple[Bridge, ...]:
             raise PotnetError(
                 f"all on bridge {bridge.name} have the MTU {bridge.mtu or USUAL_MTU}, "
                 f"such as {', '.join(others[:3])}",
-                hint="leave --mtu out, or use another bridge: `potnet create-private-bridge --mtu`",
+                hint=f"`potnet set -B {bridge.name} --mtu {mtu}` gives it to all of them",
             )
         changed.append(replace(bridge, mtu=mtu))
     return tuple(changed)

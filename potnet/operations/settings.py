@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
 from potnet.file_actions import UnpackLocal
 from potnet.host_state import FileKind, Query
-from potnet.model import NetworkType, Pot, Subnet
+from potnet.model import Bridge, NetworkType, Pot, Subnet
 from potnet.operations.addresses import (
     AUTO,
     aliases_of,
@@ -101,7 +102,20 @@ def set_options(
             bridges = to_change(app, pot, check_mtu(mtu)) if mtu is not None else ()
             for bridge in bridges:
                 app.store.update_bridge(bridge)
+        _tell_pinned(app, bridges)
         return active and (replace(pot, boot=before.boot) != before or bool(bridges))
+
+
+def _tell_pinned(app: App, bridges: Sequence[Bridge]) -> None:
+    """Say which bridges with another MTU do not come up anew with the next start."""
+    pinned = [bridge for bridge in bridges if bridge.pinned]
+    up = app.driver.observe(Query(pot_bridges=True)).pot_bridges if pinned else ()
+    for bridge in pinned:
+        if bridge.interface in up:
+            app.notify(
+                f"bridge {bridge.name} stays up with the MTU that it has: "
+                f"`potnet repair -B {bridge.name}` gives it the other one"
+            )
 
 
 def _with_address(app: App, pot: Pot, values: tuple[str, ...], active: bool) -> Pot:

@@ -23,7 +23,7 @@ OPERATIONS = {
     "stop": ("stop",),
     "enter": ("run", "execute"),
     "export_ports": ("export_ports",),
-    "bridges": ("create_private_bridge",),
+    "bridges": ("create_private_bridge", "set_bridge"),
     "policies": ("add", "remove", "listed"),
     "vnet": ("vnet_start", "vnet_stop"),
     "settings": ("set_options", "copy_in"),

@@ -289,6 +289,15 @@ DONE = [
         "set -p c --boot", "set_options", False,
         "c changed\n", {"name": "c", "changed": True, "from_next_start": False},
     ),
+    (
+        "set -B stove --mtu 1400", "set_bridge", True,
+        "stove changed; `potnet repair -B stove` gives it to what is up\n",
+        {"name": "stove", "changed": True, "from_next_start": True},
+    ),
+    (
+        "set -B stove --isolate", "set_bridge", False,
+        "stove changed\n", {"name": "stove", "changed": True, "from_next_start": False},
+    ),
     ("set-hook -p c -s a -t b", "set_hook", None, "c has its prestart and prestop set\n", None),
     ("copy-in -p c -s a -d /b", "copy_in", None, "a copied to /b in c\n", {"name": "c", "changed": True}),
     (

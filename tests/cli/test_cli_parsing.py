@@ -212,6 +212,7 @@ def test_start_at_boot(stage: Any, potnet: Callable[..., Any]) -> None:
         "policy add --from a", "policy add --to a", "policy list --from a", "policy list --deny",
         "policy remove --from a --to b --deny",
         "create-private-bridge -B b", "create-private-bridge -B b -S x", "set", "set -p a", "set-hook -p a",
+        "set -B b", "set -p a -B b --mtu 1400", "set -B b --mtu 1400 --boot", "set -B b --no-internet",
         "copy-in -p a -s b", "show -p a -b b", "show -a -p a", "info", "info -E", "info -p a -B b",
         "info -E -B b", "create -N bridge", "create -S ipv5", "create -t multi", "create extra", "crate",
         "list -o xml", "--host plan9 list", "", "--nothing", "create --nothing",

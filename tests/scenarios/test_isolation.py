@@ -10,7 +10,7 @@ from world import World, both_hosts
 from potnet.errors import PotnetError
 from potnet.findings import Kind
 from potnet.model import Pot
-from potnet.operations.bridges import create_private_bridge
+from potnet.operations.bridges import create_private_bridge, set_bridge
 from potnet.operations.check import check
 from potnet.operations.info import bridge_info, info
 from potnet.operations.network_options import NetworkOptions
@@ -62,6 +62,19 @@ def test_a_bridge_isolates_all_its_pots(world: World) -> None:
     assert not world.reaches("one", two, 80)
     assert world.do(bridge_info, "stove")["isolated"]
     assert world.do(check, [], None) == ()
+
+
+@both_hosts
+def test_a_bridge_can_be_made_to_isolate_and_back(world: World) -> None:
+    world.do(create_private_bridge, "stove", 5)
+    assert not world.do(set_bridge, "stove", isolate=True)
+    pot(world, "one", "stove")
+    two = pot(world, "two", "stove")
+    assert not world.reaches("one", two, 80)
+    assert world.do(set_bridge, "stove", isolate=False)
+    assert [found.kind for found in world.do(check, [], None)] == [Kind.MEMBER_DIFFERS] * 2
+    world.do(repair, [], "stove")
+    assert world.reaches("one", two, 80)
 
 
 @both_hosts

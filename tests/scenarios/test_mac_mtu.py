@@ -18,7 +18,7 @@ from potnet.cli.main import cli
 from potnet.errors import PotnetError, UsageError
 from potnet.findings import Finding
 from potnet.model import NetworkType
-from potnet.operations.bridges import create_private_bridge
+from potnet.operations.bridges import create_private_bridge, set_bridge
 from potnet.operations.check import check
 from potnet.operations.info import bridge_info, info
 from potnet.operations.interfaces import parse_mac
@@ -188,6 +188,59 @@ def test_alone_on_its_bridge_a_pot_may_change_the_mtu(world: World) -> None:
     world.do(start, ["web"])
     assert world.do(check, [], None) == ()
     assert world.host.interface("bridge0").mtu == 1300
+
+
+def test_a_bridge_that_stays_up_is_told_of(world: World) -> None:
+    world.do(create_private_bridge, "stove", 4)
+    world.do(vnet_start, "stove")
+    world.create("web", "private-bridge", bridge="stove")
+    world.do(set_options, "web", **CHANGES, mtu=1400)
+    assert world.notices[-1].startswith("bridge stove stays up with the MTU that it has: `potnet repair")
+    with pytest.raises(PotnetError, match="has the MTU 1500"):
+        world.do(start, ["web"])
+    world.do(repair, [], "stove")
+    world.do(start, ["web"])
+    assert world.do(check, [], None) == ()
+
+
+@both_hosts
+def test_a_bridge_with_several_pots_gets_another_mtu(world: World) -> None:
+    world.do(create_private_bridge, "stove", 4)
+    for name in ("one", "two"):
+        world.create(name, "private-bridge", bridge="stove")
+    assert not world.do(set_bridge, "stove", mtu=1400)
+    world.do(start, ["one", "two"])
+    assert world.do(check, [], None) == ()
+    assert world.do(set_bridge, "stove", mtu=1300)
+    found = {interface for kind, interface in kinds(world.do(check, [], None)) if kind == "mtu-differs"}
+    assert found >= {"bridge0", "epair0b", "epair1b"}
+    # What joins would take the MTU that the bridge has; a repair gives it to all, and none of them stops.
+    world.create("three", "private-bridge", bridge="stove")
+    with pytest.raises(PotnetError, match="has the MTU 1400"):
+        world.do(start, ["three"])
+    world.do(repair, [], "stove")
+    world.do(start, ["three"])
+    assert world.do(check, [], None) == ()
+    assert world.do(info, "one")["interfaces"][0]["mtu"] == 1300
+    world.do(stop, ["one", "two", "three"])
+    assert not world.do(set_bridge, "stove", mtu=1500)
+
+
+def test_what_a_bridge_cannot_have_is_refused(world: World) -> None:
+    world.do(create_private_bridge, "six", 4, "auto")
+    world.do(create_private_bridge, "floor", 4, uplink="em0.30")
+    world.create("web", "public-bridge", "dual")
+    for name, mtu, words in (
+        ("six", 1279, "too small for IPv6"),
+        ("public6", 1400, "em0, which is on it, has 1500"),
+        ("floor", 9000, "em0 has the MTU 1500"),
+        ("floor", 100, "no MTU"),
+        ("oven", 1400, "there is no bridge 'oven'"),
+    ):
+        before = world.records()
+        with pytest.raises(PotnetError, match=words):
+            world.do(set_bridge, name, mtu=mtu)
+        assert world.records() == before
 
 
 @both_hosts
