@@ -106,6 +106,8 @@ class LinuxWorld(World):
                 if f":{served} " not in there:
                     self.machine.serve(pot, served)
         name = None if source == "host" else source
+        # Whom it could not find a moment ago it would look for again a second later, which is too late.
+        self.machine.run(*self.machine.within(name, "ip", "neigh", "flush", "all"))
         return self.machine.ask(name, "tcp", address, port) != linux_world.SILENCE
 
     def redirections(self, pot: str) -> list[tuple[str, int]]:
