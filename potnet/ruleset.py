@@ -5,6 +5,9 @@ A ruleset fills one anchor (pf.conf(5), ANCHORS) whole: loading it replaces what
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 from netaddr import EUI, IPAddress, IPNetwork
 
 from potnet.ports import Transport
@@ -115,10 +118,14 @@ class BridgeIsolation:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Addresses behind a bridge, which is named by its interface."""
+    """Addresses behind a bridge, which is named by its interface.
+
+    public: that is the public one, whose pots reach nobody through the host.
+    """
 
     bridge: str
     network: IPNetwork
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +143,23 @@ class Identity:
     """Whom a pot may say that it is on one of its bridges.
 
     member: its end of the epair on the host. addresses: its own. learns: it finds those of IPv6 by itself.
+    gateways: the addresses of the bridge. verdicts: on connections to others there, which it then opens by
+    none of the link's addresses either; the first one that is about a connection decides.
     """
 
     member: str
     mac: str
     addresses: tuple[IPAddress, ...] = ()
     learns: bool = False
+    gateways: tuple[IPAddress, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    def pairs(self) -> Iterator[tuple[Verdict, IPAddress, Place]]:
+        """Each verdict with each of the pot's addresses and each place of the same family."""
+        for verdict in self.verdicts:
+            for place, source in product(verdict.places, self.addresses):
+                if source.version == place.network.version:
+                    yield verdict, source, place
 
     def of_family(self, version: int) -> tuple[IPAddress, ...]:
         """Its addresses of a family; of IPv6 the link-local one that follows from the MAC address, too."""

@@ -13,6 +13,7 @@ from potnet.errors import PotnetError, UsageError
 from potnet.filter_actions import EndConnections, LoadAnchor
 from potnet.host_state import Query
 from potnet.model import Bridge, BridgeKind, End, Policy, Pot
+from potnet.operations.antispoof import in_force
 from potnet.operations.bridging import vnet
 from potnet.operations.common import NETWORK_LOCK, external_interface, require_bridge
 from potnet.planning import packet_filter as pf
@@ -20,7 +21,7 @@ from potnet.planning import policy as planning
 from potnet.planning.policy import FilterChange
 from potnet.planning.vnet import host_rules, there_is
 from potnet.ports import Transport
-from potnet.ruleset import NoRules, Place, PotFilter, Ruleset
+from potnet.ruleset import Identity, NoRules, Place, PotFilter, Ruleset, Verdict
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -36,6 +37,8 @@ def filter_changes(app: App, pot: Pot, starts: bool) -> tuple[FilterChange, ...]
     """What becomes of the filters of a pot that starts or stops, and of those that run and name it."""
     off: Running = {pot.name: None}
     on: Running = {pot.name: pot}
+    if starts and not pot.antispoof:
+        _refuse_open(app, pot)
     changes = [FilterChange(pf.filter_anchor(app.config, pot.name), NoRules(), _rules(app, pot, on))]
     for other in _senders(app, app.store.policies_towards(End(pot.name)), but=pot.name):
         anchor = pf.filter_anchor(app.config, other.name)
@@ -44,6 +47,20 @@ def filter_changes(app: App, pot: Pot, starts: bool) -> tuple[FilterChange, ...]
     if not starts:
         changes = [FilterChange(each.anchor, each.after, each.before) for each in changes]
     return tuple(changes)
+
+
+def _refuse_open(app: App, pot: Pot) -> None:
+    """Raises PotnetError where a policy denies a pot, or others to it, what nobody looks at on its bridge."""
+    ends = planning.ends_of(pot)
+    for policy in (*app.store.policies_of(*ends), *app.store.policies_towards(*ends)):
+        sides = [{*_bridges_of(app, end)} for end in _ends(policy)]
+        shared = sides[0] & sides[1] & {*pot.bridges}
+        if shared and not policy.allow:
+            raise PotnetError(
+                f"a policy is about bridge {', '.join(sorted(shared))}, and without network.antispoof has no "
+                f"effect there: {shown(policy)}",
+                hint="set network.antispoof = true, or `potnet policy remove` it",
+            )
 
 
 def _senders(app: App, policies: Iterable[Policy], but: str = "") -> list[Pot]:
@@ -205,7 +222,10 @@ def _held(app: App, pot: Pot | None) -> Ruleset:
     """What tells a filter where the rules of a pot are, whatever they say."""
     if pot is None:
         return NoRules()
-    return PotFilter(_places(app, End(pot.name), {}), (), (app.config.network,))
+    places = _places(app, End(pot.name), {})
+    denied = (Verdict(False, places),)
+    identities = tuple(Identity(a.host_end, a.mac, verdicts=denied) for a in pot.attachments if pot.antispoof)
+    return PotFilter(places, (), (app.config.network,), identities=identities)
 
 
 def _end_connections(app: App, policy: Policy) -> None:
@@ -295,32 +315,71 @@ def _end(app: App, text: str) -> End:
 
 def _check(app: App, policy: Policy) -> None:
     """Raises PotnetError for a policy that no rule could ever put in force."""
-    for end in (policy.source, policy.destination):
-        _check_end(app, end)
+    source, destination = policy.source, policy.destination
+    for end in (source, destination):
+        _check_leased(app, end)
     _check_overlap(app, policy)
-    sides = [set(_bridges_of(app, end)) for end in (policy.source, policy.destination)]
-    if sides[0] & sides[1]:
-        both = ", ".join(sorted(sides[0] & sides[1]))
-        raise PotnetError(
-            f"{policy.source.name} and {policy.destination.name} meet on bridge {both}, where no filter "
-            "looks at what pots send each other",
-            hint="--isolate keeps pots of one bridge apart; policies are about pots of different bridges",
-        )
+    shared = sorted({*_bridges_of(app, source)} & {*_bridges_of(app, destination)})
+    if not shared:
+        for end in (source, destination):
+            _check_private(app, end)
+        return
+    if source == destination and not source.bridge:
+        raise PotnetError(f"{source.name} reaches itself, whatever policies say")
+    _check_near(app, policy, shared)
 
 
-def _check_end(app: App, end: End) -> None:
+def _check_leased(app: App, end: End) -> None:
     pot = None if end.bridge else app.store.pot(end.name)
     if pot is not None and not pot.leased:
         raise PotnetError(
             f"{end.name} has no address from the store that a rule could be about",
-            hint="policies are for pots on private bridges, and for such bridges",
+            hint="policies are for pots on bridges with addresses from the store, and for such bridges",
         )
+    if end.bridge and not require_bridge(app, end.name).subnets:
+        raise PotnetError(
+            f"the pots of {end.name} learn their addresses: there are none that a rule could be about",
+            hint="network.ipv6 can be nat or routed",
+        )
+
+
+def _check_private(app: App, end: End) -> None:
     if all(require_bridge(app, name).kind is not BridgeKind.PRIVATE for name in _bridges_of(app, end)):
         raise PotnetError(
             f"{end.name} is {'' if end.bridge else 'on '}the public bridge, whose pots look for all others "
             "beside them, not behind the host",
-            hint="a port that is exported they all reach; policies are for pots on private bridges",
+            hint="a port that is exported they all reach; policies are for pots on private bridges, "
+            "or on one bridge",
         )
+
+
+def _check_near(app: App, policy: Policy, bridges: Sequence[str]) -> None:
+    """A bridge that both sides are on needs a filter of what passes it, and has to let something pass."""
+    source, destination = policy.source.name, policy.destination.name
+    both = ", ".join(bridges)
+    if not in_force(app):
+        raise PotnetError(
+            f"{source} and {destination} meet on bridge {both}, where a filter looks at what pots send only "
+            "with network.antispoof",
+            hint="set network.antispoof = true, and start all pots anew; --isolate keeps pots apart without",
+        )
+    apart = [name for name in bridges if all(_is_isolated(app, end, name) for end in _ends(policy))]
+    if apart == list(bridges):
+        raise PotnetError(
+            f"{source} and {destination} are isolated on bridge {both}: nothing passes between them, "
+            "whatever policies say",
+            hint=f"`potnet set -p {source} --no-isolate`, or leave the policy out",
+        )
+
+
+def _ends(policy: Policy) -> tuple[End, End]:
+    return policy.source, policy.destination
+
+
+def _is_isolated(app: App, end: End, name: str) -> bool:
+    """Whether all that is meant on a bridge is kept apart from others there that are."""
+    bridge, pot = require_bridge(app, name), None if end.bridge else app.store.pot(end.name)
+    return bridge.isolate or app.config.isolate or (pot is not None and pot.isolate)
 
 
 def _check_overlap(app: App, policy: Policy) -> None:

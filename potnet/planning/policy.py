@@ -8,7 +8,7 @@ from netaddr import IPNetwork
 
 from potnet.actions import Step
 from potnet.filter_actions import LoadAnchor
-from potnet.model import Bridge, BridgeKind, End, Policy, Pot
+from potnet.model import Attachment, Bridge, BridgeKind, End, Policy, Pot
 from potnet.ruleset import Identity, NoRules, Pipes, Place, PotFilter, Ruleset, Verdict
 from potnet.values import dataclass
 
@@ -30,21 +30,22 @@ def ends_of(pot: Pot) -> tuple[End, ...]:
 
 
 def places_of_pot(pot: Pot, bridges: Mapping[str, Bridge]) -> tuple[Place, ...]:
-    """The addresses of a pot on private bridges.
-
-    On the public one it takes those of all bridges for its neighbours', and the host sees no packet to them.
-    """
+    """The addresses of a pot on bridges."""
     return tuple(
-        Place(bridges[a.bridge].interface, IPNetwork(address))
+        Place(bridges[a.bridge].interface, IPNetwork(address), _is_public(bridges[a.bridge]))
         for a in pot.attachments
-        if a.bridge in bridges and bridges[a.bridge].kind is BridgeKind.PRIVATE
+        if a.bridge in bridges
         for address in a.addresses
     )
 
 
 def places_of_bridge(bridge: Bridge) -> tuple[Place, ...]:
-    """The networks of a private bridge."""
-    return tuple(Place(bridge.interface, subnet.network) for subnet in bridge.subnets)
+    """The networks of a bridge."""
+    return tuple(Place(bridge.interface, subnet.network, _is_public(bridge)) for subnet in bridge.subnets)
+
+
+def _is_public(bridge: Bridge) -> bool:
+    return bridge.kind is not BridgeKind.PRIVATE
 
 
 def pot_filter(
@@ -58,32 +59,54 @@ def pot_filter(
 
     policies: those of `ends_of` it. inside: all networks of pots, where one without internet may go.
     """
-    own = places_of_pot(pot, bridges)
-    verdicts = tuple(
-        Verdict(policy.allow, tuple(found), policy.protocol, policy.ports)
-        for policy in sorted(policies, key=precedence)
-        if (found := _other_bridges(own, places.get(policy.destination, ())))
-    )
-    pipes, identities = pipes_of(pot), identities_of(pot)
+    everywhere = places_of_pot(pot, bridges)
+    own = tuple(place for place in everywhere if not place.public)
+    ruling = [(each, places.get(each.destination, ())) for each in sorted(policies, key=precedence)]
+    verdicts = _verdicts((policy, _other_bridges(own, found)) for policy, found in ruling)
+    pipes, identities = pipes_of(pot), identities_of(pot, bridges, ruling)
     if pot.internet and pipes is None:
         rules = PotFilter(own if verdicts else (), verdicts, identities=identities)
         return rules if rules != PotFilter() else NoRules()
-    everywhere = tuple(
-        Place(bridges[a.bridge].interface, IPNetwork(address))
-        for a in pot.attachments
-        if a.bridge in bridges
-        for address in a.addresses
-    )
     return PotFilter(everywhere, verdicts, () if pot.internet else inside, pipes, identities)
 
 
-def identities_of(pot: Pot) -> tuple[Identity, ...]:
-    """What a pot may send as, where it was started so."""
+def _verdicts(ruling: Iterable[tuple[Policy, Iterable[Place]]]) -> tuple[Verdict, ...]:
+    """What policies say of places, as far as there are any."""
+    found = ((policy, tuple(places)) for policy, places in ruling)
+    return tuple(Verdict(each.allow, places, each.protocol, each.ports) for each, places in found if places)
+
+
+def identities_of(
+    pot: Pot, bridges: Mapping[str, Bridge], ruling: Sequence[tuple[Policy, Sequence[Place]]]
+) -> tuple[Identity, ...]:
+    """What a pot may send as, and to whom on its own bridges, where it was started so."""
+    known = [(a, bridges[a.bridge]) for a in pot.attachments if a.bridge in bridges and pot.antispoof]
     return tuple(
-        Identity(a.host_end, a.mac, a.addresses, learns=not a.addresses)
-        for a in pot.attachments
-        if pot.antispoof
+        Identity(
+            own.host_end,
+            own.mac,
+            own.addresses,
+            not own.addresses,
+            tuple(subnet.gateway for subnet in bridge.subnets),
+            _near(own, bridge, ruling),
+        )
+        for own, bridge in known
     )
+
+
+def _near(
+    own: Attachment, bridge: Bridge, ruling: Sequence[tuple[Policy, Sequence[Place]]]
+) -> tuple[Verdict, ...]:
+    """What policies say of others on a bridge, from the first on; nothing where none denies anything."""
+    mine = {IPNetwork(address) for address in own.addresses}
+    families = {network.version for network in mine}
+
+    def is_other(place: Place) -> bool:
+        network = place.network
+        return place.bridge == bridge.interface and network not in mine and network.version in families
+
+    verdicts = _verdicts((policy, filter(is_other, found)) for policy, found in ruling)
+    return verdicts if any(not each.allow for each in verdicts) else ()
 
 
 def is_filtered(pot: Pot) -> bool:
@@ -100,9 +123,9 @@ def pipes_of(pot: Pot) -> Pipes | None:
 
 
 def _other_bridges(sources: Sequence[Place], places: Sequence[Place]) -> list[Place]:
-    """What is reached through the host: of one bridge it sees nothing."""
+    """What is reached through the host: pots of private bridges, from others of those."""
     own = {place.bridge for place in sources}
-    return [place for place in places if place.bridge not in own]
+    return [place for place in places if place.bridge not in own and not place.public] if own else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,58 @@ def test_what_it_sends_as_another_does_not(kitchen: World) -> None:
     assert arriving(kitchen, *frames) == []
 
 
+@pytest.mark.parametrize(("protocol", "port"), [("tcp", 90), ("udp", 91)])
+def test_a_policy_closes_one_way_on_a_bridge(kitchen: World, protocol: str, port: int) -> None:
+    config = ("--config", "/run/potnet.toml")
+    me, web = own(kitchen, "thief"), own(kitchen, "web")
+    for name in ("thief", "web"):
+        kitchen.serve(name, port)
+    there, back = [(web.ip, me.ip), (web.ip6, me.ip6)], [(me.ip, web.ip), (me.ip6, web.ip6)]
+    kitchen.potnet(*config, "policy", "add", "--from", "thief", "--to", "web", "--deny")
+    for address, caller in back:
+        assert kitchen.ask("web", protocol, address, port) == caller
+    for address, _ in there:
+        assert kitchen.ask("thief", protocol, address, port) == "no answer"
+    # Once more: what was answered is no way in.
+    assert kitchen.ask("web", protocol, me.ip, port) == web.ip
+    assert kitchen.ask("thief", protocol, web.ip, port) == "no answer"
+    ping = [kitchen.run(*kitchen.within(*each)).out.strip() for each in pings(me, web)]
+    assert ping == [me.ip6, "no answer"]
+    kitchen.potnet(*config, "policy", "add", "--from", "thief", "--to", "web", "--port", f"{protocol}:{port}")
+    for address, caller in there:
+        assert kitchen.ask("thief", protocol, address, port) == caller
+    other = "udp" if protocol == "tcp" else "tcp"
+    assert kitchen.ask("thief", other, web.ip, port) == "no answer"
+    kitchen.potnet(
+        *config, "policy", "remove", "--from", "thief", "--to", "web", "--port", f"{protocol}:{port}"
+    )
+    assert kitchen.ask("thief", protocol, web.ip, port) == "no answer"
+    assert kitchen.facts(*config, "check") == []
+    kitchen.potnet(*config, "policy", "remove", "--from", "thief", "--to", "web")
+    for address, caller in there:
+        assert kitchen.ask("thief", protocol, address, port) == caller
+
+
+def pings(me: Own, web: Own) -> tuple[tuple[str, ...], ...]:
+    """Commands for both ways, each with the namespace before it."""
+    return ("web", *TALK, "ping", me.ip6), ("thief", *TALK, "ping", web.ip6)
+
+
+def test_addresses_of_the_link_are_no_way_around_a_policy(kitchen: World) -> None:
+    config = ("--config", "/run/potnet.toml")
+    me, web = own(kitchen, "thief"), own(kitchen, "web")
+    kitchen.potnet(*config, "policy", "add", "--from", "thief", "--to", "web", "--port", "22", "--deny")
+    frames = [
+        ipv6(me.mac, link_local(me.mac), 0x401),
+        ipv6(me.mac, me.ip6, 0x402).replace(packed("ff02::1"), packed(link_local(web.mac))),
+    ]
+    assert arriving(kitchen, *frames) == []
+    found = advertisement(me.mac, link_local(me.mac), link_local(me.mac), 0x403)
+    assert arriving(kitchen, found) == [found]
+    kitchen.potnet(*config, "policy", "remove", "--from", "thief", "--to", "web", "--port", "22")
+    assert arriving(kitchen, *frames) == frames
+
+
 def test_the_host_believes_nobody_else(kitchen: World) -> None:
     me, web = own(kitchen, "thief"), own(kitchen, "web")
     kitchen.serve("web", 80)

@@ -298,6 +298,26 @@ def _guarding() -> Iterator[Case]:
     yield Case("stop with antispoof", given(NAME), end, begin)
     yield Case("stop beside one with antispoof", given(NAME, "ragout"), end, begin)
 
+    def ruling(operation: Callable[..., Any], *more: Any) -> Work:
+        def work(world: World) -> None:
+            world.configure("network.antispoof = true\n")
+            world.do(operation, NAME, "ragout", "22", *more)
+
+        return work
+
+    def ruled_near(*running: str) -> Work:
+        def work(world: World) -> None:
+            given(*running)(world)
+            ruling(policies.add, True)(world)
+
+        return work
+
+    deny, allow = ruling(policies.add, True), ruling(policies.remove)
+    yield Case("policy add on one bridge", given(NAME, "ragout"), deny, allow)
+    yield Case("policy remove on one bridge", ruled_near(NAME, "ragout"), allow, deny)
+    yield Case("start with a policy on one bridge", ruled_near("ragout"), begin, end)
+    yield Case("stop with a policy on one bridge", ruled_near(NAME, "ragout"), end, begin)
+
 
 def once(world: World) -> None:
     """Create a pot without a name, unless that is done."""

@@ -59,6 +59,7 @@ SAMPLE = {
     "start with policies": 9,
     "start with antispoof": 7,
     "stop with antispoof": 7,
+    "policy add on one bridge": 4,
 }
 
 

@@ -105,11 +105,48 @@ def _pot_filter(rules: PotFilter) -> dict[str, object]:
 
 def _identity(own: Identity) -> dict[str, object]:
     """What passes at a member: by family, its own addresses; those of IPv6 may be anything it has learnt."""
-    addresses = [("inet", each) for each in own.of_family(4)]
+    given6 = [each for each in own.addresses if each.version == 6]
+    sources: list[tuple[str, object]] = [("inet", each) for each in own.of_family(4)]
     if own.learns:
-        return {"member": own.member, "sources": [*addresses, ("inet6", "any")], "neighbours": ()}
-    addresses += [("inet6", each) for each in own.of_family(6)]
-    return {"member": own.member, "sources": addresses, "neighbours": _ASKING}
+        sources += [("inet6", "any")]
+    else:
+        sources += [("inet6", each) for each in (given6 if own.verdicts else own.of_family(6))]
+    return {
+        "member": own.member,
+        "sources": sources,
+        "neighbours": () if own.learns else _ASKING,
+        "rules": _near(own),
+        "answers": _answers(own),
+        "near": [
+            (_family(IPNetwork(each)), each, [g for g in own.gateways if g.version == each.version])
+            for each in (own.addresses if own.verdicts else ())
+        ],
+    }
+
+
+def _near(own: Identity) -> list[dict[str, object]]:
+    """What a pot may send to others of its bridge, a rule for each pair of places of one family."""
+    return [
+        {
+            "allow": verdict.allow,
+            "family": _family(place.network),
+            "protocol": verdict.protocol,
+            "source": source,
+            "destination": network_text(place.network),
+            "ports": _ports(verdict.ports),
+        }
+        for verdict, source, place in own.pairs()
+    ]
+
+
+def _answers(own: Identity) -> list[tuple[str, str, str]]:
+    """Whose connections a pot may answer though it may not open any there: family, opener, pot."""
+    pairs = (
+        (_family(place.network), network_text(place.network), str(source))
+        for verdict, source, place in own.pairs()
+        if not verdict.allow
+    )
+    return list(dict.fromkeys(pairs))
 
 
 def _family(network: IPNetwork) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from netaddr import IPNetwork
+from netaddr import IPAddress, IPNetwork
 
 from potnet.drivers.linux.exports import elements, guards, guards_removed
 from potnet.drivers.linux.names import BRIDGE_LINK_GROUP
@@ -22,11 +22,13 @@ from potnet.ruleset import (
     Identity,
     NoRules,
     Outlet,
+    Place,
     PotFilter,
     Redirection,
     Redirections,
     Ruleset,
     SourceNat,
+    Verdict,
 )
 
 #: All pots' networks of IPv6 that are in sight, and those that are translated.
@@ -36,8 +38,9 @@ SENDERS = {4: "senders", 6: "senders6"}
 #: Without these no neighbour is found by IPv6 (RFC 4861).
 _NEIGHBOURS6 = (IPNetwork("fe80::/10"), IPNetwork("ff02::/16"))
 _FAMILY = {4: "ip", 6: "ip6"}
-#: In the table of what comes in at members of bridges, the map of those of pots with a chain.
-MEMBERS = "members"
+#: In the table of what passes members of bridges, the maps of pots' ends: where they send, and where they
+#: receive.
+MEMBERS, RECEIVERS = "members", "receivers"
 LOADING = ("nft", "-f", "-")
 
 
@@ -79,6 +82,7 @@ class Filter:
         if not rules.identities:
             return text
         values: dict[str, object] = {"chain": anchor, "identities": list(map(_identity, rules.identities))}
+        values["near"] = _is_near(rules)
         return text + self._template("nft-member.j2", values)
 
     def members(self) -> str:
@@ -109,7 +113,9 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
         return _exported_no_more(action, action.rules.items)
     if isinstance(action.rules, PotFilter) and isinstance(action.replaced, PotFilter):
         gone = () if _is_routed(action.rules) else _routed_no_more(action.anchor, action.replaced)
-        return (*gone, *(() if action.rules.identities else _sent_no_more(action.anchor, action.replaced)))
+        if not action.rules.identities:
+            return (*gone, *_sent_no_more(action.anchor, action.replaced))
+        return (*gone, *_near_no_more(action.anchor, action.replaced, action.rules))
     if action.rules != NoRules():
         return ()
     match action.replaced:
@@ -157,7 +163,24 @@ def _sent_no_more(anchor: str, held: PotFilter) -> tuple[str, ...]:
     if not held.identities:
         return ()
     ends = (f'delete element bridge {GROUP} {MEMBERS} {{ "{each.member}" }}' for each in held.identities)
-    return (*ends, f"delete chain bridge {GROUP} {anchor}")
+    return (*ends, f"delete chain bridge {GROUP} {anchor}", *_near_no_more(anchor, held, PotFilter()))
+
+
+def _is_near(rules: PotFilter) -> bool:
+    """Whether it is about others of the pot's bridges."""
+    return any(each.verdicts for each in rules.identities)
+
+
+def _near_no_more(anchor: str, held: PotFilter, rules: PotFilter) -> tuple[str, ...]:
+    """What is not to be there any more; the chain of what a pot sends makes use of it until it is emptied."""
+    kept = {each.member for each in rules.identities if each.verdicts}
+    gone = [each.member for each in held.identities if each.verdicts and each.member not in kept]
+    ends = (f'delete element bridge {GROUP} {RECEIVERS} {{ "{each}" }}' for each in gone)
+    if kept or not gone:
+        return tuple(ends)
+    emptied = (f"flush chain bridge {GROUP} {anchor}",) if rules.identities else ()
+    sets = (f"delete set bridge {GROUP} {anchor}.{version}" for version in (4, 6))
+    return (*emptied, *ends, f"delete chain bridge {GROUP} {anchor}.in", *sets)
 
 
 def _exported_no_more(action: LoadAnchor, items: Sequence[Redirection]) -> tuple[str, ...]:
@@ -219,8 +242,8 @@ def _pot_filter(chain: str, rules: PotFilter) -> dict[str, object]:
             "family": _FAMILY[place.network.version],
             "protocol": verdict.protocol,
             "source": source.network.ip,
-            "destination": place.network.ip if place.network.size == 1 else place.network,
-            "ports": "-".join(map(str, dict.fromkeys(verdict.ports or ()))),
+            "destination": _shown(place.network),
+            "ports": _ports(verdict.ports),
         }
         for verdict in rules.verdicts
         for place in verdict.places
@@ -241,11 +264,37 @@ def _identity(own: Identity) -> dict[str, object]:
         "member": own.member,
         "mac": own.mac,
         "ip": own.of_family(4),
-        "ip6": own.of_family(6),
+        "ip6": given6 if own.verdicts else own.of_family(6),
         "own6": given6,
         "targets": [f"{int(each):#034x}" for each in given6],
         "learns": own.learns,
+        "gateways": [(_FAMILY[each.version], each) for each in own.gateways],
+        "rules": [_near(*each) for each in own.pairs()],
+        "answers": dict.fromkeys(
+            (_FAMILY[source.version], _shown(place.network), source)
+            for verdict, source, place in own.pairs()
+            if not verdict.allow
+        ),
     }
+
+
+def _near(verdict: Verdict, source: IPAddress, place: Place) -> dict[str, object]:
+    return {
+        "allow": verdict.allow,
+        "family": _FAMILY[source.version],
+        "protocol": verdict.protocol,
+        "source": source,
+        "destination": _shown(place.network),
+        "ports": _ports(verdict.ports),
+    }
+
+
+def _shown(network: IPNetwork) -> object:
+    return network.ip if network.size == 1 else network
+
+
+def _ports(ports: tuple[int, int] | None) -> str:
+    return "-".join(map(str, dict.fromkeys(ports or ())))
 
 
 def _line(command: str) -> str:

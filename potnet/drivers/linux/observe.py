@@ -266,7 +266,9 @@ class Observer(Reader):
     def _below(self, parents: tuple[str, ...]) -> frozenset[str]:
         """Chains whose names are below these; most redirections of pots are not in chains."""
         found = (*self.chains().items(), *self.member_chains().items())
-        chains = (name for name, lines in found if lines[0].startswith("chain "))
+        # Of the chains of a pot that only others lead to, the name has one dot more.
+        own = ((name, lines) for name, lines in found if not name.endswith(".in"))
+        chains = (name for name, lines in own if lines[0].startswith("chain "))
         return frozenset(name for name in chains if name.rpartition("/")[0] in parents)
 
     def _external(self, routes: list[dict[str, Any]]) -> str | None:
@@ -306,8 +308,10 @@ class Observer(Reader):
 
     def _unfiltered(self) -> tuple[str, ...]:
         """The table of what comes in at members of bridges, where it is not there or leads nowhere."""
-        lines = self.member_chains().get("prerouting", ())
-        return () if "iifname vmap @members" in lines else (MEMBERS,)
+        chains = self.member_chains()
+        ways = {"prerouting": "iifname vmap @members", "forward": "oifname vmap @receivers"}
+        there = all(line in chains.get(name, ()) for name, line in ways.items())
+        return () if there else (MEMBERS,)
 
     def _loaded(self, chain: str) -> bool:
         return chain in self.chains()

@@ -139,6 +139,9 @@ class Filter:
             return False
         if rule.protocol and rule.protocol != packet.protocol:
             return False
+        if rule.icmp:
+            # No packet here is anything but an echo.
+            return False
         if rule.flags and packet.protocol == "tcp" and packet.answer:
             return False
         if rule.tagged and (rule.tagged == self._tag) == rule.untagged:

@@ -184,6 +184,8 @@ class Parser(Tokens):
                 rule = replace(rule, state=word)
                 if word == "keep" and self._accept("("):
                     rule = replace(rule, limits=self._limits())
+            elif word in ("icmp-type", "icmp6-type"):
+                rule = replace(rule, icmp=f"{word} {self._name()}")
             elif word == "flags":
                 rule = replace(rule, flags=self._name())
             elif word == "label":

@@ -75,6 +75,7 @@ class Rule:
     source_port: Ports | None = None
     destination: Host = field(default_factory=Host)
     destination_port: Ports | None = None
+    icmp: str = ""
     flags: str = ""
     state: str = ""
     limits: tuple[str, ...] = ()
@@ -125,7 +126,8 @@ class Rule:
                 low, high = self.target_port.low, self.target_port.high
                 words += ["port", str(low) if low == high else f"{low}:{'*' if high is None else high}"]
             return words
-        words = ["flags", self.flags] if self.flags else []
+        words = [self.icmp] if self.icmp else []
+        words += ["flags", self.flags] if self.flags else []
         words += {"keep": ["keep state"], "no": ["no state"]}.get(self.state, [])
         words += [f"({', '.join(self.limits)})"] if self.limits else []
         words += [f'label "{self.label}"'] if self.label else []
