@@ -12,15 +12,13 @@ from enum import StrEnum
 
 from netaddr import IPAddress, IPNetwork
 
+from potnet.names import PUBLIC as PUBLIC
+from potnet.names import PUBLIC6 as PUBLIC6
 from potnet.ports import Export, Transport
 from potnet.values import dataclass
 
 #: pf refuses an anchor path much above this, and a name must fit beside ``pot-filter/``.
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,50}")
-
-#: The bridges that every host may have; private ones cannot take these names.
-PUBLIC = "public"
-PUBLIC6 = "public6"
 
 #: Group of everything potnet makes; ifconfig(8) group names must not end in a digit.
 GROUP = "potnet"

@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Protocol
 
 from potnet.errors import PotnetError
+from potnet.names import PUBLIC
 from potnet.spans import Span, gaps
 
 if TYPE_CHECKING:
@@ -86,11 +87,7 @@ class Site:
     @cached_property
     def shared(self) -> str | None:
         """What the store, if there is one, calls the network of all pots."""
-        if self.store is None:
-            return None
-        from potnet.model import PUBLIC
-
-        return PUBLIC
+        return PUBLIC if self.store is not None else None
 
     @cached_property
     def network(self) -> Network:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from potnet.model import PUBLIC
+from potnet.names import PUBLIC
 from potnet.operations.site import Asked, Site, address_of, span_of
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ def show_bridge(asked: Asked, name: str) -> View:
         network, gateway = site.subnet(name)
         inner = []
         entries = _ends_of(name, network, gateway)
-        held = (each for each in _pots(site, network) if _lies_in(each[0], [network]))
-        entries |= {key: _entry(*key, pot, "pot") for key, pot in held}
+        # Of ten thousand pots few are on one bridge: to ask `_lies_in` of each took 15 ms.
+        version, (first, last) = network.version, span_of(network)
+        held = [each for each in _pots(site, network) if first <= each[0][1] <= last]
+        entries |= {key: _entry(*key, pot, "pot") for key, pot in held if key[0] == version}
     free = network.num_addresses - len(entries) - sum(each.num_addresses for each in inner)
     pots = sum(entry["kind"] == "pot" for entry in entries.values())
     entries |= _other_family(site, name)
