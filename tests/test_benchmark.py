@@ -39,6 +39,26 @@ def test_a_figure_is_compared_with_its_bound(measured: Row, verdict: str) -> Non
     assert verdict in table.text()
 
 
+def test_a_reason_is_told_once_for_all_its_rows() -> None:
+    far = [Row("part", what, 20, "ms", 1.5, 10, held=3.0, why="it is far") for what in ("a", "b")]
+    table = Table([*far, row(16, floor=10, held=2.0, why="so is this")])
+    assert "- Out of reach: a; b: it is far.\n- Out of reach: thing: so is this." in table.markdown()
+    assert "- a; b: it is far\n- thing: so is this\n" in table.text()
+
+
+def test_the_portions_of_a_command_are_measured(tmp_path: Path) -> None:
+    state = str(tmp_path)
+    env = {"POTNET_HOST": "sim", "POTNET_STATE_DIR": state, "HOME": state, "PATH": "/bin:/usr/bin"}
+    env["PYTHONPATH"] = str(BENCH.parents[1])
+    words = ("create", "-p", "web", "-N", "public-bridge")
+    argv = (sys.executable, BENCH / "portions.py", *words)
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    # The simulated host starts no processes.
+    assert found["host"] == [] and found["commits"]
+    assert 0 < found["imports"] + sum(found["commits"]) < found["all"]
+
+
 def test_what_is_left_out_is_told() -> None:
     table = Table(left_out=["netavark: netavark is not installed."])
     assert "netavark is not installed" in table.text() and table.met

@@ -16,9 +16,10 @@ from statistics import median
 
 import by_hand
 import engines
-from measure import INSTALLED, MISLEADING, POTNET, process, work
+from measure import INSTALLED, MISLEADING, POTNET, answered, process, work
 from rows import Row
 
+PORTIONS = str(Path(__file__).with_name("portions.py"))
 #: One pot is started and stopped so often; all of them so often.
 ROUNDS, TIMES = 11, 3
 #: The first and the last pots whose cost is compared, and how often they start.
@@ -27,14 +28,9 @@ SAMPLE, SAMPLE_TIMES = 20, 5
 FEW = 10
 BY_HAND = "one ip -batch and one nft -f for a pot"
 LINUX = "linux"
-#: What a whole command is held to, of Python's start with click and the same by hand.
-MULTIPLE = 4.0
-PROFILE = (
-    "of such a command a quarter is the start of Python with click, a half the import of potnet, netaddr, "
-    "Jinja2 and SQLite, a fifth its 11 commands of the host (7 that look, 4 that change it), and the rest "
-    f"its own work with 4 durable commits; held to {MULTIPLE:g} times Python's start with click and the same "
-    "by hand"
-)
+#: What whole commands are held to where their bounds are out of reach: a multiple of the least that any in
+#: Python can take, which is its start with click and the same by hand.
+MULTIPLES = {"start": 3.0, "stop": 2.2, "stop --all": 3.5}
 
 
 def main(pots: int) -> None:
@@ -61,10 +57,13 @@ def _one(others: list[engines.Engine]) -> list[Row]:
     click = work(sys.executable, "-c", "import click")
     start, stop = work(*POTNET, "start", "pot0001"), work(*POTNET, "stop", "pot0001")
     taken: dict[str, list[float]] = {}
+    parts = {"start": Portions(), "stop": Portions()}
     for _ in range(ROUNDS):
         _keep(taken, "click", click())
         _keep(taken, "start", start())
         _keep(taken, "stop", stop())
+        for verb, portions in parts.items():
+            portions.look(verb, "pot0001")
         _keep(taken, "hand", by_hand.start(1))
         _keep(taken, "hand away", by_hand.stop(1))
         for engine in others:
@@ -76,21 +75,49 @@ def _one(others: list[engines.Engine]) -> list[Row]:
     t = {what: median(times) for what, times in taken.items()}
     floor = {"start": t["hand"] + t["click"], "stop": t["hand away"] + t["click"]}
     both = "python -c 'import click', then one ip -batch and one nft -f"
-    rows = [
-        _single("start of one pot", t["start"], 1.5, t["hand"], BY_HAND, floor["start"]),
-        _single("start of one pot, with Python", t["start"], 1.5, floor["start"], both, floor["start"]),
-        _single("stop of one pot, with Python", t["stop"], 1.5, floor["stop"], both, floor["stop"]),
+    why = {verb: portions.reason(verb, t["click"]) for verb, portions in parts.items()}
+
+    def single(what: str, verb: str, bound: float, beside: float, against: str) -> Row:
+        held = MULTIPLES[verb] * floor[verb] / beside
+        return Row(LINUX, what, t[verb], "ms", bound, beside, against, held=held, why=why[verb])
+
+    return [
+        single("start of one pot", "start", 1.5, t["hand"], BY_HAND),
+        single("start of one pot, with Python", "start", 1.5, floor["start"], both),
+        *(single(f"start of one pot, {e.name}", "start", 1.0, t[e.name], e.how) for e in others),
+        single("stop of one pot, with Python", "stop", 1.5, floor["stop"], both),
     ]
-    rows += [
-        _single(f"start of one pot, {e.name}", t["start"], 1.0, t[e.name], e.how, floor["start"])
-        for e in others
-    ]
-    return rows
 
 
-def _single(what: str, took: float, bound: float, floor: float, against: str, least: float) -> Row:
-    """A row about a whole command, which is held to a multiple of the least that any in Python can take."""
-    return Row(LINUX, what, took, "ms", bound, floor, against, held=MULTIPLE * least / floor, why=PROFILE)
+class Portions:
+    """What parts the time of a command has, measured several times."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, list[float]] = {}
+        self._counts = 0, 0
+
+    def look(self, *words: str) -> None:
+        """Run the command once."""
+        found = json.loads(answered(sys.executable, PORTIONS, *words)[1])
+        host, commits = found["host"], found["commits"]
+        parts = {"all": found["all"], "imports": found["imports"], "host": sum(host), "commits": sum(commits)}
+        parts["longest"] = max(host)
+        parts["own"] = parts["all"] - parts["imports"] - parts["host"] - parts["commits"]
+        self._counts = len(host), len(commits)
+        for what, took in parts.items():
+            _keep(self._taken, what, took)
+
+    def reason(self, verb: str, click: float) -> str:
+        """Why a command takes as long as it does. click: what it takes Python to start with that, in ms."""
+        t = {what: median(times) for what, times in self._taken.items()}
+        commands, commits = self._counts
+        return (
+            f"of the {t['all'] + click:.0f} ms of such a {verb}, {click:.0f} are Python's own start with "
+            f"click, {t['imports']:.0f} the import of potnet, netaddr, SQLite and, for a start, Jinja2, "
+            f"{t['host']:.0f} its {commands} commands of the host ({t['longest']:.0f} the longest of them), "
+            f"{t['commits']:.0f} its {commits} durable commits, and {t['own']:.0f} the rest; held to "
+            f"{MULTIPLES[verb]:g} times Python's start with click and the same by hand"
+        )
 
 
 def _keep(taken: dict[str, list[float]], what: str, milliseconds: float) -> None:
@@ -99,12 +126,17 @@ def _keep(taken: dict[str, list[float]], what: str, milliseconds: float) -> None
 
 def _several(pots: int, others: list[engines.Engine]) -> list[Row]:
     taken: dict[str, list[float]] = {}
+    click, portions = work(sys.executable, "-c", "import click"), Portions()
     for _ in range(TIMES):
+        _keep(taken, "click", click())
         _keep(taken, "hand", by_hand.start_all(pots))
         _keep(taken, "hand away", by_hand.stop_all(pots))
         _settle()
         _keep(taken, "start", process(*POTNET, "start", "--all"))
         _keep(taken, "stop", process(*POTNET, "stop", "--all"))
+        _settle()
+        process(*POTNET, "start", "--all")
+        portions.look("stop", "--all")
         _settle()
     for engine in others:
         for number in range(FEW):
@@ -115,8 +147,12 @@ def _several(pots: int, others: list[engines.Engine]) -> list[Row]:
     start, stop = f"start --all of {pots} pots", f"stop --all of {pots} pots"
     rows = [
         Row(LINUX, start, t["start"], "ms", 1.3, t["hand"], "one ip -batch and one nft -f for all of them"),
-        Row(LINUX, stop, t["stop"], "ms", 1.5, t["hand away"], "ip link del group, ip -batch of netns del"),
-    ]
+        Row(
+            LINUX, stop, t["stop"], "ms", 1.5, t["hand away"], "ip link del group, ip -batch of netns del",
+            held=MULTIPLES["stop --all"] * (t["click"] + t["hand away"]) / t["hand away"],
+            why=portions.reason("stop --all", t["click"]),
+        ),
+    ]  # fmt: skip
     each = t["start"] / pots
     rows += [
         Row(LINUX, f"{start}, each, {engine.name}", each, "ms", 0.2, t[engine.name], engine.how)

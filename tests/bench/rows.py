@@ -102,8 +102,7 @@ class Table:
         lines = [", ".join(f"{what} {value}" for what, value in machine().items()), "", shown, ""]
         lines += [each.text() for each in self.comparisons]
         lines += _paragraphs("Beside what", (f"{r.what}: {r.against}" for r in self.rows if r.against))
-        unreached = (f"{r.what}: {r.why}" for r in self.rows if r.verdict == "out of reach")
-        lines += _paragraphs("Out of reach", unreached)
+        lines += _paragraphs("Out of reach", self._reasons())
         lines += _paragraphs("Notes", self.notes)
         lines += _paragraphs("Left out", self.left_out)
         return "\n".join(lines)
@@ -112,10 +111,17 @@ class Table:
         """The rows, and why those that are out of reach are."""
         lines = ["| What | Measured | Beside | Ratio | To reach | Reached |", "|---|---|---|---|---|---|"]
         lines += [f"| {' | '.join(_cells(row))} |" for row in self.rows]
-        unreached = dict.fromkeys(f"{r.what}: {r.why}" for r in self.rows if r.verdict == "out of reach")
-        lines += ["", *(f"- Out of reach: {text}." for text in unreached)]
+        lines += ["", *(f"- Out of reach: {text}." for text in self._reasons())]
         made = ", ".join(f"{what} {value}" for what, value in machine().items())
         return "\n".join([f"Measured with `make bench` ({made}):", "", *lines])
+
+    def _reasons(self) -> list[str]:
+        """Why rows are out of reach, each reason once."""
+        rows = [row for row in self.rows if row.verdict == "out of reach"]
+        return [
+            f"{'; '.join(row.what for row in rows if row.why == why)}: {why}"
+            for why in dict.fromkeys(row.why for row in rows)
+        ]
 
     def json(self) -> str:
         rows = [asdict(row) | {"value": row.value, "verdict": row.verdict} for row in self.rows]
