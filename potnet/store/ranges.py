@@ -80,29 +80,39 @@ def take(store: Database, pool: str, first: int, last: int) -> bool:
         return False
     start, end = found
     if start < key(first):
-        store.change(
-            "UPDATE free_range SET last = ? WHERE pool = ? AND first = ?", key(first - 1), pool, start
-        )
+        _end(store, pool, start, first - 1)
+        if key(last) < end:
+            add(store, pool, last + 1, number(end))
+    elif key(last) < end:
+        _begin(store, pool, start, last + 1)
     else:
         store.change("DELETE FROM free_range WHERE pool = ? AND first = ?", pool, start)
-    if key(last) < end:
-        add(store, pool, last + 1, number(end))
     return True
 
 
 def give(store: Database, pool: str, first: int, last: int) -> None:
     """Make first to last free again and join them with their neighbours. None of them may be free."""
     before = _below(store, pool, key(first))
+    joins = before is not None and number(before[1]) == first - 1
     after = store.row("SELECT last FROM free_range WHERE pool = ? AND first = ?", pool, key(last + 1))
-    if after:
-        store.change("DELETE FROM free_range WHERE pool = ? AND first = ?", pool, key(last + 1))
-        last = number(after[0])
-    if before and number(before[1]) == first - 1:
-        store.change(
-            "UPDATE free_range SET last = ? WHERE pool = ? AND first = ?", key(last), pool, before[0]
-        )
+    if before is not None and joins:
+        if after:
+            store.change("DELETE FROM free_range WHERE pool = ? AND first = ?", pool, key(last + 1))
+        _end(store, pool, before[0], number(after[0]) if after else last)
+    elif after:
+        _begin(store, pool, key(last + 1), first)
     else:
         add(store, pool, first, last)
+
+
+def _begin(store: Database, pool: str, start: bytes, first: int) -> None:
+    """Let the range that begins at `start` begin at another number."""
+    store.change("UPDATE free_range SET first = ? WHERE pool = ? AND first = ?", key(first), pool, start)
+
+
+def _end(store: Database, pool: str, start: bytes, last: int) -> None:
+    """Let the range that begins at `start` end at another number."""
+    store.change("UPDATE free_range SET last = ? WHERE pool = ? AND first = ?", key(last), pool, start)
 
 
 def drop(store: Database, pool: str) -> None:
