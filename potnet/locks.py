@@ -10,8 +10,8 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from potnet.errors import HostError
@@ -36,12 +36,12 @@ class Locks:
         self.patience = patience
 
     @contextmanager
-    def hold(self, name: str, wait: bool = True) -> Iterator[None]:
+    def hold(self, name: str) -> Iterator[None]:
         """Hold a lock while the block runs; raises HostError that says which process has it.
 
-        wait: for as long as `patience`; who has one of that kind already must not wait for another.
+        Who has one of that kind already must not wait for another: see `hold_free`.
         """
-        with self.share(), self._locked(lambda: (name,), fcntl.LOCK_EX, wait):
+        with self.share(), self._alone(name):
             yield
 
     @contextmanager
@@ -49,6 +49,17 @@ class Locks:
         """Hold the first free one of some locks, which are chosen anew at each look; errors as `hold`."""
         with self.share(), self._locked(choose, fcntl.LOCK_EX) as name:
             yield name
+
+    @contextmanager
+    def hold_free(self, names: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        """Hold those of some locks that nobody has while the block runs, and wait for no other."""
+        with self.share(), ExitStack() as held:
+            free = []
+            for name in names:
+                with suppress(HostError):
+                    held.enter_context(self._alone(name, wait=False))
+                    free.append(name)
+            yield tuple(free)
 
     @contextmanager
     def share(self) -> Iterator[None]:
@@ -75,6 +86,9 @@ class Locks:
         if self._directory is None or not self._directory.is_dir():
             return frozenset()
         return frozenset(path.name for path in self._directory.iterdir() if _is_held(path))
+
+    def _alone(self, name: str, wait: bool = True) -> AbstractContextManager[str]:
+        return self._locked(lambda: (name,), fcntl.LOCK_EX, wait)
 
     @contextmanager
     def _locked(self, choose: Callable[[], Sequence[str]], how: int, wait: bool = True) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from netaddr import EUI, IPAddress, IPNetwork
+from netaddr import IPAddress, IPNetwork
 
 from potnet.ports import Transport
 from potnet.values import dataclass
@@ -164,7 +164,11 @@ class Identity:
     def of_family(self, version: int) -> tuple[IPAddress, ...]:
         """Its addresses of a family; of IPv6 the link-local one that follows from the MAC address, too."""
         own = tuple(each for each in self.addresses if each.version == version)
-        return (*own, EUI(self.mac).ipv6_link_local()) if version == 6 else own
+        if version == 4:
+            return own
+        from netaddr import EUI  # it brings along all of netaddr: 14 ms
+
+        return (*own, EUI(self.mac).ipv6_link_local())
 
 
 @dataclass(frozen=True, slots=True)

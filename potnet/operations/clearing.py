@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from netaddr import IPAddress
 
 from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import HostState, Query
 from potnet.interrupts import unhurried
-from potnet.model import Bridge, Run
+from potnet.model import Bridge, Pot, Run
 from potnet.operations.bridging import forget_switches, vnet
 from potnet.operations.common import look_for
 from potnet.operations.hosts import make_due
@@ -49,7 +51,7 @@ def clear_up(app: App, run: Run, jails: HostState, idle: bool = False) -> bool:
         error.left_behind = failures
         raise error
     with app.store.transaction():
-        forget(app, run)
+        forget(app, (run,), app.store.pots_named([run.pot.name]))
         forget_switches(app, plan)
     _tell_lost(app, run)
     return bool(plan.steps)
@@ -106,12 +108,18 @@ def _observe(app: App, run: Run, bridges: dict[str, Bridge], jail_there: bool) -
     return state
 
 
-def forget(app: App, run: Run) -> None:
-    """Strike a start off, and give back what `set` replaced while the pot ran; the caller's transaction."""
-    app.store.remove_run(run.pot.name)
-    pot = app.store.pot(run.pot.name)
-    if pot is not None:
-        kept = [pair for a in pot.attachments for pair in a.leases]
-        if {pair for a in run.pot.attachments for pair in a.leases} - {*kept}:
+def forget(app: App, runs: Sequence[Run], pots: Mapping[str, Pot]) -> None:
+    """Strike starts off, and give back what `set` replaced while the pots ran; the caller's transaction.
+
+    pots: as they are now, those that there are, by name.
+    """
+    app.store.remove_run(*(run.pot.name for run in runs))
+    found = [(run, pots[run.pot.name]) for run in runs if run.pot.name in pots]
+    for run, pot in found:
+        if _leases(run.pot) - _leases(pot):
             make_due(app, run.pot)
-        app.store.release_pot(pot.name, keep=kept)
+    app.store.release_pots({pot.name: _leases(pot) for _, pot in found})
+
+
+def _leases(pot: Pot) -> frozenset[tuple[str, IPAddress]]:
+    return frozenset(pair for a in pot.attachments for pair in a.leases)

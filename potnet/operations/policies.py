@@ -35,6 +35,8 @@ Running = Mapping[str, Pot | None]
 
 def filter_changes(app: App, pot: Pot, starts: bool) -> tuple[FilterChange, ...]:
     """What becomes of the filters of a pot that starts or stops, and of those that run and name it."""
+    if not app.store.has_policies() and not planning.is_filtered(pot):
+        return ()
     off: Running = {pot.name: None}
     on: Running = {pot.name: pot}
     if starts and not pot.antispoof:

@@ -64,7 +64,8 @@ def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
 
     All are tried, then the failures are raised together; a pot that failed is as it was before.
     """
-    needed = cache(lambda name: needs(app, require_pot(app, name)))
+    pots = app.store.pots_named(names)
+    needed = cache(lambda name: needs(app, pots[name] if name in pots else require_pot(app, name)))
     order = in_order(names, needed)
     outcomes, failures = [], Failures("start")
     first = bring_up_bridges(app, order) if len(order) > 1 else ()

@@ -40,25 +40,26 @@ def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
     """
     outcomes, failures = [], Failures("stop")
     users: dict[str, list[str]] = {name: [] for name in names}
+    pots = app.store.pots_named(names)
     for user in names:
-        for name in needs(app, require_pot(app, user)):
+        for name in needs(app, pots[user] if user in pots else require_pot(app, user)):
             users.get(name, []).append(user)
     order = in_order(names, lambda name: users[name])
     with app.progress.of(len(order), "stopped") as tell:
         for group in groups(order, lambda name: users[name]):
             begun = stop_together(app, group) if len(group) > 1 else frozenset()
+            done = begun - {*app.store.runs_named(sorted(begun))}
             for name in group:
                 with failures.collect(name):
-                    outcomes.append(_stopped(app, name, name in begun))
+                    stopped = Outcome(name, True) if name in done else _stopped(app, name, name in begun)
+                    outcomes.append(stopped)
                 tell(len(outcomes))
     failures.throw([f"{outcome.name} is stopped" for outcome in outcomes], app.notify)
     return tuple(outcomes)
 
 
 def _stopped(app: App, name: str, begun: bool) -> Outcome:
-    """Stop a pot, unless that is done. begun: its stop was, with that of others."""
-    if begun and app.store.run(name) is None:
-        return Outcome(name, True)
+    """Stop a pot. begun: its stop was, with that of others."""
     with locked_pot(app, name) as pot:
         outcome = _stop(app, pot)
         return replace(outcome, changed=outcome.changed or begun)

@@ -1,15 +1,15 @@
 """Many pots at once: one look at the host for all, their plans as one, one record.
 
-So are those started and stopped that need nothing else: they are on bridges that are there before and after,
-in jails of potnet's own, without hooks and without programs to wait for. The others, and all of them when
-anything goes wrong, are left to be started or stopped one by one, so that errors, and what is undone, are
-those of a single pot.
+So are those started and stopped that need nothing else: in jails of potnet's own, without hooks and without
+programs to wait for, and started on bridges that are there. The others, and all of them when anything goes
+wrong, are left to be started or stopped one by one, so that errors, and what is undone, are those of a single
+pot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from potnet.host_state import HostState, union
 from potnet.model import NO_JAIL, Bridge, End, HookKind, Pot, Run
 from potnet.operations import clearing, starting
 from potnet.operations.antispoof import in_force
-from potnet.operations.bridging import remember_switches, vnet
+from potnet.operations.bridging import forget_switches, remember_switches, vnet
 from potnet.operations.common import (
     NETWORK_LOCK,
     define_public_network,
@@ -44,9 +44,9 @@ from potnet.values import dataclass
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: How many are begun, and undone, at once. A start of 500 on Linux took 4.3 s so, and 6.0 s by the hundred;
-#: each holds two files open, of which a process may often have 1,024.
-LARGEST = 250
+#: How many are begun, and undone, at once. A start of 500 on Linux took 4.3 s by 250, and 6.0 s by 100; each
+#: holds a file open, of which a process may often have 1,024.
+LARGEST = 500
 
 Bridges = Mapping[str, Bridge]
 
@@ -75,9 +75,9 @@ def bring_up_bridges(app: App, names: Sequence[str]) -> frozenset[str]:
     """Those of the names, in their order, that are the first on a bridge of theirs, or on none."""
     seen: set[str] = set()
     found = set()
+    pots = app.store.pots_named(names)
     for name in names:
-        pot = app.store.pot(name)
-        bridges = {a.bridge for a in pot.attachments} if pot is not None else set()
+        bridges = {a.bridge for a in pots[name].attachments} if name in pots else set()
         if not bridges or not bridges <= seen:
             found.add(name)
         seen |= bridges
@@ -95,10 +95,11 @@ class _Start:
 
 def start_together(app: App, names: Sequence[str], failed: Collection[str]) -> frozenset[str]:
     """Start those of the pots that can be, and return their names. failed: pots that could not be started."""
-    with _held(app, names) as pots:
-        ready = [pot for pot in pots if _may_start(app, pot, failed)]
+    with suppress(PotnetError), _held(app, names) as pots:
+        runs = app.store.runs_named([pot.name for pot in pots])
+        ready = [pot for pot in pots if pot.name not in runs and _may_start(app, pot, failed)]
         if len(ready) > 1:
-            with suppress(PotnetError), app.locks.hold(NETWORK_LOCK):
+            with app.locks.hold(NETWORK_LOCK):
                 return _start(app, ready)
     return frozenset()
 
@@ -106,22 +107,19 @@ def start_together(app: App, names: Sequence[str], failed: Collection[str]) -> f
 @contextmanager
 def _held(app: App, names: Sequence[str]) -> Iterator[list[Pot]]:
     """The pots of these names at which no other command is at work, nor will be."""
-    with ExitStack() as held:
-        pots = []
-        for name in names:
-            with suppress(HostError):
-                held.enter_context(app.locks.hold(pot_lock(name), wait=False))
-                pot = app.store.pot(name)
-                if pot is None:
-                    app.locks.discard(pot_lock(name))
-                pots += [pot] if pot is not None else []
-        yield pots
+    with app.locks.hold_free(map(pot_lock, names)) as held:
+        mine = [name for name in names if pot_lock(name) in held]
+        pots = app.store.pots_named(mine)
+        for name in mine:
+            if name not in pots:
+                app.locks.discard(pot_lock(name))
+        yield [pots[name] for name in mine if name in pots]
 
 
 def _may_start(app: App, pot: Pot, failed: Collection[str]) -> bool:
     # What is passed is looked for just before.
     hooked = bool({HookKind.PRESTART, HookKind.POSTSTART} & {*pot.hooks}) or bool(pot.passed)
-    if hooked or not pot.network_type.bridged or app.store.run(pot.name) is not None:
+    if hooked or not pot.network_type.bridged:
         return False
     if app.store.policies_towards(End(pot.name)):
         # Others are told of it, who may start with it.
@@ -243,42 +241,41 @@ def _jids(applied: Applied) -> dict[str, int]:
 
 def stop_together(app: App, names: Sequence[str]) -> frozenset[str]:
     """Stop those of the pots that can be, and return their names; what is still recorded then is not done."""
-    with _held(app, names) as pots:
-        runs = [run for pot in pots if (run := app.store.run(pot.name)) is not None and _may_stop(app, run)]
-        if len(runs) > 1:
-            with suppress(PotnetError), app.locks.hold(NETWORK_LOCK):
-                return _stop(app, runs)
+    with suppress(PotnetError), _held(app, names) as pots:
+        runs = app.store.runs_named([pot.name for pot in pots])
+        named = {policy.destination for policy in app.store.policies()}
+        ready = [runs[pot.name] for pot in pots if pot.name in runs and _may_stop(runs[pot.name], named)]
+        if len(ready) > 1:
+            with app.locks.hold(NETWORK_LOCK):
+                return _stop(app, ready, {pot.name: pot for pot in pots})
     return frozenset()
 
 
-def _may_stop(app: App, run: Run) -> bool:
+def _may_stop(run: Run, named: Collection[End]) -> bool:
+    """named: whom policies lead to; others are told when one of them stops."""
     hooked = {HookKind.PRESTOP, HookKind.POSTSTOP} & {*run.pot.hooks}
     alone = hooked or run.booted or run.attached or cut_off(run) or run.lent
-    return not alone and run.pot.network_type.bridged and not app.store.policies_towards(End(run.pot.name))
+    return not alone and run.pot.network_type.bridged and End(run.pot.name) not in named
 
 
-def _stop(app: App, runs: Sequence[Run]) -> frozenset[str]:
+def _stop(app: App, runs: Sequence[Run], pots: Mapping[str, Pot]) -> frozenset[str]:
     names = dict.fromkeys(a.bridge for run in runs for a in run.pot.attachments)
     bridges = {name: bridge for name in names if (bridge := app.store.bridge(name)) is not None}
     known = [run for run in runs if all(a.bridge in bridges for a in run.pot.attachments)]
     queries = [clearing.host_query(app, run, _own(run.pot, bridges), True) for run in known]
-    state = app.driver.observe(union((*queries, presence(run.pot for run in known))))
+    look = replace(presence(run.pot for run in known), pot_bridges=True)
+    state = app.driver.observe(union((*queries, look)))
     there = {name for name, bridge in bridges.items() if bridge.interface in state.interfaces}
     ready = [
         run for run in known if complete(run, state) and all(a.bridge in there for a in run.pot.attachments)
     ]
-    ready = _leaving_one(_leaving_guarded(app, ready), bridges, state)
-    around = vnet(app)
-    filters = {run.pot.name: filter_changes(app, run.pot, starts=False) for run in ready}
-    plans = [
-        plan_stop(run, _own(run.pot, bridges), around, app.config, state, filters=filters[run.pot.name])
-        for run in ready
-    ]
+    ready = _leaving_guarded(app, ready)
+    plan = side_by_side(list(_stops(app, ready, bridges, state)))
     app.store.mark_stopping([run.pot.name for run in ready])
-    if not apply_all(side_by_side(plans), app.driver):
+    if not apply_all(plan, app.driver):
         with app.store.transaction():
-            for run in ready:
-                clearing.forget(app, run)
+            clearing.forget(app, ready, pots)
+            forget_switches(app, plan)
         follow(app, _known(app, (run.pot for run in ready)))
     return frozenset(run.pot.name for run in ready)
 
@@ -291,13 +288,27 @@ def _leaving_guarded(app: App, runs: Sequence[Run]) -> list[Run]:
     return [run for run in runs if run.pot.name != max(names)]
 
 
-def _leaving_one(runs: Sequence[Run], bridges: Bridges, state: HostState) -> list[Run]:
-    """The starts without the last one on each bridge that would go with them."""
+def _stops(app: App, runs: Sequence[Run], bridges: Bridges, state: HostState) -> Iterator[Plan]:
+    """The plan of each; a bridge that is left without pots goes with the last one on it."""
     ends = {a.host_end for run in runs for a in run.pot.attachments}
     going = {name for name, bridge in bridges.items() if is_last_pot(bridge, ends, state)}
-    left = list(runs)
-    for run in reversed(runs):
-        if going & {a.bridge for a in run.pot.attachments}:
-            left.remove(run)
-            going -= {a.bridge for a in run.pot.attachments}
-    return left
+    last = {a.bridge: run for run in runs for a in run.pot.attachments if a.bridge in going}
+    around = vnet(app)
+    for run in runs:
+        own = _own(run.pot, bridges)
+        emptied = [bridge.interface for name, bridge in own.items() if last.get(name) is run]
+        if emptied:
+            state = _without(state, emptied, ends - {a.host_end for a in run.pot.attachments})
+        filters = filter_changes(app, run.pot, starts=False)
+        yield plan_stop(run, own, around, app.config, state, filters=filters)
+        state = replace(state, pot_bridges=state.pot_bridges - {*emptied}) if emptied else state
+
+
+def _without(state: HostState, bridges: Collection[str], gone: Collection[str]) -> HostState:
+    """The host when these epairs have gone from these bridges."""
+    found = {name: state.interfaces[name] for name in bridges}
+    left = {
+        name: replace(bridge, members=tuple(m for m in bridge.members if m not in gone))
+        for name, bridge in found.items()
+    }
+    return replace(state, interfaces={**state.interfaces, **left})

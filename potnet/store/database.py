@@ -6,7 +6,7 @@ Every sqlite3 error leaves here as a `StoreError` with a hint, so that no caller
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -36,6 +36,9 @@ _DAMAGES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 #: What sqlite3 raises, for a value that no column can hold and for text that is none, too.
 FAILURES = (sqlite3.Error, UnicodeError, OverflowError)
+
+#: Values in one query; SQLite before 3.32 takes 999.
+_AT_ONCE = 500
 
 Row = tuple[Any, ...]
 
@@ -92,6 +95,14 @@ class Database:
             return self._connection.execute(sql, values).fetchall()
         except FAILURES as error:
             raise trouble(self._place, error) from error
+
+    def rows_of(self, sql: str, names: Sequence[str], then: str = "") -> list[Row]:
+        """All rows of a query that ends with ``IN``, or goes on so, for as many names as there are."""
+        found: list[Row] = []
+        for first in range(0, len(names), _AT_ONCE):
+            some = names[first : first + _AT_ONCE]
+            found += self.rows(f"{sql} ({', '.join('?' * len(some))}) {then}", *some)
+        return found
 
     def row(self, sql: str, *values: object) -> Row | None:
         """The first row of a query, or None."""

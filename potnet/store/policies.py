@@ -25,6 +25,10 @@ class Policies(Database):
         order = "source, source_bridge, destination, destination_bridge, protocol, first_port, last_port"
         return tuple(_policy(row) for row in self.rows(f"{_POLICIES} ORDER BY {order}"))
 
+    def has_policies(self) -> bool:
+        """Whether there is any."""
+        return self.row("SELECT 1 FROM policy LIMIT 1") is not None
+
     def policies_of(self, *ends: End) -> tuple[Policy, ...]:
         """Those that say what one of these may do."""
         return self._where(_FROM, ends)

@@ -6,7 +6,7 @@ It records what is wanted and what was made. Whether a pot runs is asked of the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -173,6 +173,11 @@ class Store(Pots):
         found = self.rows(f"{_RUNS} ORDER BY pot")
         return tuple(_run(row) for row in found)
 
+    def runs_named(self, names: Sequence[str]) -> dict[str, Run]:
+        """The recorded starts of those of these pots that have one, by name."""
+        runs = map(_run, self.rows_of(f"{_RUNS} WHERE pot IN", names))
+        return {run.pot.name: run for run in runs}
+
     def run(self, name: str) -> Run | None:
         """The recorded start of a pot."""
         found = self.row(f"{_RUNS} WHERE pot = ?", name)
@@ -213,10 +218,10 @@ class Store(Pots):
         found = self.rows(_GUARDED if antispoof else _UNGUARDED, most)
         return tuple(name for (name,) in found)
 
-    def remove_run(self, name: str) -> None:
-        """Forget a start; one that is not recorded is no error."""
+    def remove_run(self, *names: str) -> None:
+        """Forget the starts of pots; one that is not recorded is no error."""
         with self.transaction():
-            self.change("DELETE FROM run WHERE pot = ?", name)
+            self.change_each("DELETE FROM run WHERE pot = ?", ((name,) for name in names))
 
     def size(self) -> int:
         """How large it is, in bytes, without what is still in its log."""

@@ -12,6 +12,8 @@ from world import HANG, Faulty, World, both_hosts
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
 from potnet.locks import Locks
+from potnet.model import NetworkType
+from potnet.operations.bridges import create_private_bridge
 from potnet.operations.common import pot_lock
 from potnet.operations.export_ports import export_ports
 from potnet.operations.start import start
@@ -73,6 +75,40 @@ def test_all_of_a_bridge_that_stays_can_go_at_once(world: World) -> None:
     world.do(stop, NAMES)
     assert world.lasting() == before
     assert world.jails() == ["ragout"]
+
+
+def on_several_bridges(world: World) -> list[str]:
+    """Pots on the public bridge and two private ones, of which some are on two."""
+    for name in ("front", "back"):
+        world.do(create_private_bridge, name, 4, None)
+    private = NetworkType.PRIVATE_BRIDGE
+    world.create("casserole", "public-bridge", more=((private, "front"),))
+    world.create("lid", "private-bridge", bridge="front", more=((private, "back"),))
+    world.create("pan", "private-bridge", bridge="back")
+    world.create("wok", "public-bridge")
+    world.do(export_ports, "wok", ["80:30080"], False)
+    return NAMES
+
+
+@both_hosts
+def test_several_bridges_go_with_the_last_pots_on_them(world: World) -> None:
+    names = on_several_bridges(world)
+    before, records = world.snapshot(), world.records()
+    for order in (names, names[::-1]):
+        world.do(start, names)
+        world.do(stop, order)
+        assert (world.snapshot(), world.records()) == (before, records)
+
+
+@both_hosts
+def test_a_bridge_stays_for_a_pot_that_is_not_stopped(world: World) -> None:
+    on_several_bridges(world)
+    world.do(start, ["pan"])
+    before = world.lasting()
+    world.do(start, NAMES)
+    world.do(stop, ["casserole", "lid", "wok"])
+    assert world.lasting() == before
+    assert world.jails() == ["pan"]
 
 
 @both_hosts

@@ -181,6 +181,41 @@ def test_pots_takes_as_many_statements_for_many(store: Store) -> None:
     assert len(set(counts)) == 1
 
 
+def test_many_are_read_as_each_is_by_itself(store: Store) -> None:
+    """More than go into one query, in another order, one of them twice, and one that is not there."""
+    names = [f"pot{number}" for number in range(1_200)]
+    with store.transaction():
+        for number, name in enumerate(names):
+            address = store.reserve("public", name)
+            ends = (
+                Attachment("b", 2 * number + 1, mac=_mac(2 * number + 1), address=address),
+                Attachment("a", 2 * number, mac=_mac(2 * number)),
+            )
+            pot = Pot(name, NetworkType.PUBLIC_BRIDGE, Stack.IPV4, f"/jails/{name}", attachments=ends)
+            store.add_pot(pot)
+            if number % 2:
+                store.put_run(Run(pot, number))
+    asked = [*reversed(names), names[0], "nobody"]
+    assert store.pots_named(asked) == {name: store.pot(name) for name in names}
+    assert store.runs_named(asked) == {name: store.run(name) for name in names[1::2]}
+    assert store.pots_named([]) == store.runs_named([]) == {}
+    kept = {name: [] if number % 3 else _pairs(store, name) for number, name in enumerate(names)}
+    store.release_pots(kept)
+    assert [lease.pot for lease in store.leases("public")] == names[::3]
+    store.remove_run(*names[1::4])
+    assert {run.pot.name for run in store.runs()} == {*names[3::4]}
+
+
+def _mac(number: int) -> str:
+    return f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
+
+
+def _pairs(store: Store, name: str) -> list[tuple[str, IPAddress]]:
+    pot = store.pot(name)
+    assert pot is not None
+    return [("public", a.address) for a in pot.attachments if a.address is not None]
+
+
 def test_bridges(store: Store) -> None:
     stove = Bridge(
         "stove", BridgeKind.PRIVATE, 1, IPNetwork("10.192.0.16/29"), IPAddress("10.192.0.17"), 4, pinned=True

@@ -44,6 +44,14 @@ CALLS: dict[str, Callable[[Store], object]] = {
         s.put_run(Run(POT, 1)),
         s.run("pot1"),
     ),
+    "pots_named": lambda s: (
+        s.add_pot(POT),
+        s.pots_named(["pot1", "pan"]),
+        s.put_run(Run(POT, 1)),
+        s.runs_named(["pot1", "pan"]),
+        s.remove_run("pot1", "pan"),
+        s.release_pots({"pot1": (), "pan": ()}),
+    ),
     "remove_pot": lambda s: (s.add_pot(POT), s.remove_pot("pot1")),
     "bridged_names": lambda s: s.bridged_names("public"),
     "bridge": lambda s: (

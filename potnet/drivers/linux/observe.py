@@ -73,10 +73,12 @@ class Observer(Reader):
 
     def observe(self, query: Query) -> HostState:
         """The facts asked for; raises HostError when a tool is missing or cannot be understood."""
-        links, routes = self._shown(query)
+        shown = self._shown(query)
+        found, routes = parse.links_and_routes(shown)
+        links = parse.interfaces(found)
         return HostState(
             traits=TRAITS,
-            jails=self._jails(query.jails),
+            jails=self._jails(query.jails, shown if _namespaces(query) else None),
             taps=_in_group(links, GROUP) & {*query.taps},
             users=frozenset(name for name in query.users if self.run("id", "-u", name).code == 0),
             names=frozenset(links),
@@ -179,24 +181,24 @@ class Observer(Reader):
         """Whether the kernel would carry out a transaction of nft(8)'s; nothing is changed."""
         return self.run("nft", "-c", "-f", "-", stdin=transaction).code == 0
 
-    def _shown(self, query: Query) -> tuple[dict[str, Interface], list[dict[str, Any]]]:
-        """The links and the IPv4 routes that the query is about."""
+    def _shown(self, query: Query) -> parse.Documents:
+        """The links, the IPv4 routes and the namespaces that the query is about."""
         # Without -d the text beside a link's name is not told with its addresses.
         argv = ("ip", "-d", "-j", "-force", "-batch", "-")
-        lines = "".join(f"{line}\n" for line in (*_links(query), *_routes(query)))
+        lines = "".join(f"{line}\n" for line in (*_links(query), *_routes(query), *_namespaces(query)))
         if not lines:
-            return {}, []
+            return []
         result = self.run(*argv, stdin=lines)
         if parse.other_complaints(result.err, ("does not exist", "Cannot find device")):
             raise CommandError(Command(argv, lines, changes_host=False), result)
-        links, routes = parse.links_and_routes(parse.documents(result.out))
-        return parse.interfaces(links), routes
+        return parse.documents(result.out)
 
     def _listeners(self, owners: bool) -> tuple[Listener, ...]:
         # Whose they are, ss(8) looks up in all open files of all processes.
         return parse.listeners(self._out("ss", "-H", "-lntup" if owners else "-lntu"))
 
-    def _jails(self, names: tuple[str, ...] | None) -> dict[str, JailState]:
+    def _jails(self, names: tuple[str, ...] | None, shown: parse.Documents | None) -> dict[str, JailState]:
+        """shown: all links and namespaces, if they have been looked at."""
         if names is None:
             # Asked for its time, too, find looks at what is mounted there, and not only into the directory.
             argv = ("find", NAMESPACES, "-mindepth", "1", "-maxdepth", "1", "-printf", r"%Ts %i %f\n")
@@ -207,7 +209,7 @@ class Observer(Reader):
             return {}
         found = self._inodes(names)
         own = found.pop(OWN_NAMESPACE, None)
-        roots = self._roots([name for name in found if found[name] != own])
+        roots = self._roots([name for name in found if found[name] != own], shown)
         return {name: JailState(inode, name, roots.get(name)) for name, inode in found.items()}
 
     def _inodes(self, names: tuple[str, ...]) -> dict[str, int]:
@@ -215,20 +217,21 @@ class Observer(Reader):
         found = parse.inodes(self._stat("-L", "-c", "%i %n", OWN_NAMESPACE, *paths))
         return {path.removeprefix(f"{NAMESPACES}/"): inode for path, inode in found.items()}
 
-    def _led_into(self) -> frozenset[str]:
+    def _led_into(self, shown: parse.Documents | None) -> frozenset[str]:
         """The names of namespaces that an epair of ours leads into."""
-        lines = f"netns list\nlink show group {LINK_GROUP}\n"
-        shown = parse.documents(self.run("ip", "-d", "-j", "-force", "-batch", "-", stdin=lines).out)
-        return parse.led_into(shown)
+        if shown is None:
+            lines = f"netns list\nlink show group {LINK_GROUP}\n"
+            shown = parse.documents(self.run("ip", "-d", "-j", "-force", "-batch", "-", stdin=lines).out)
+        return parse.led_into(shown, str(LINK_GROUP))
 
-    def _roots(self, names: Sequence[str]) -> dict[str, str | None]:
+    def _roots(self, names: Sequence[str], shown: parse.Documents | None) -> dict[str, str | None]:
         """The roots of namespaces: None where only an epair says that it is ours, its own path for others."""
         if len(names) == 1:
             # One look into it is faster than one at all links.
             mark = self._mark(names[0])
             if mark is not None:
                 return {names[0]: mark}
-        ours = self._led_into() if names else frozenset()
+        ours = self._led_into(shown) if names else frozenset()
         return {name: None if name in ours else self._mark(name) or f"{NAMESPACES}/{name}" for name in names}
 
     def _mark(self, name: str) -> str | None:
@@ -342,10 +345,19 @@ class Observer(Reader):
 
 def _links(query: Query) -> Iterable[str]:
     """The lines that show links: all of them when some are to be found by what they are."""
-    if query.names or query.own or query.pot_bridges or query.members or query.interfaces is None:
+    if _all_links(query):
         return ("addr show",)
-    wanted = dict.fromkeys((*query.interfaces, *query.candidates, *query.taps))
+    wanted = dict.fromkeys((*(query.interfaces or ()), *query.candidates, *query.taps))
     return (f"addr show dev {name}" for name in wanted)
+
+
+def _all_links(query: Query) -> bool:
+    return query.names or query.own or query.pot_bridges or query.members or query.interfaces is None
+
+
+def _namespaces(query: Query) -> tuple[str, ...]:
+    """The lines that show where links lead, for jails that are not looked into one by one."""
+    return ("netns list",) if _all_links(query) and len(query.jails or ()) > 1 else ()
 
 
 def _routes(query: Query) -> Iterable[str]:

@@ -91,8 +91,8 @@ Documents = list[dict[str, Any]]
 
 
 def links_and_routes(found: Documents) -> tuple[Documents, Documents]:
-    """What one batch shows of both; only a route has a destination."""
-    return [each for each in found if "dst" not in each], [each for each in found if "dst" in each]
+    """What one batch shows of both, maybe among namespaces; only a route has a destination."""
+    return [each for each in found if "ifname" in each], [each for each in found if "dst" in each]
 
 
 def default(routes: Documents) -> Documents:
@@ -101,9 +101,9 @@ def default(routes: Documents) -> Documents:
 
 
 @reads("ip")
-def led_into(found: Documents) -> frozenset[str]:
-    """The names of those of the namespaces where the other end of one of the links is."""
-    ends = {each["link_netnsid"] for each in found if "link_netnsid" in each}
+def led_into(found: Documents, group: str) -> frozenset[str]:
+    """The names of those of the namespaces where the other end of one of the links of a group is."""
+    ends = {each["link_netnsid"] for each in found if "link_netnsid" in each and each.get("group") == group}
     return frozenset(_text(each["name"]) for each in found if "name" in each and each.get("id") in ends)
 
 
