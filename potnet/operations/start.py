@@ -44,7 +44,7 @@ from potnet.operations.policies import filter_changes
 from potnet.operations.ports import with_ports
 from potnet.operations.select import check_needs, in_order, needs
 from potnet.operations.starting import host_query, run_of, texts_for
-from potnet.operations.together import bring_up_bridges, groups, start_together
+from potnet.operations.together import STARTED, bring_up_bridges, groups, start_together
 from potnet.planning.jail import boot_command
 from potnet.planning.ownership import complete, owned, refuse_foreign
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
@@ -70,7 +70,7 @@ def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
     outcomes, failures = [], Failures("start")
     first = bring_up_bridges(app, order) if len(order) > 1 else ()
     with app.progress.of(len(order), "started") as tell:
-        for group in groups(order, needed, alone=first):
+        for group in groups(order, STARTED, needed, alone=first):
             started = start_together(app, group, failures.names) if len(group) > 1 else ()
             for name in group:
                 with failures.collect(name):

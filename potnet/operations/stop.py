@@ -22,7 +22,7 @@ from potnet.operations.common import (
 from potnet.operations.hooks import hook_steps
 from potnet.operations.hosts import follow, known_to
 from potnet.operations.select import in_order, needs
-from potnet.operations.together import groups, stop_together
+from potnet.operations.together import STOPPED, groups, stop_together
 from potnet.planning.ownership import refuse_foreign, running
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
             users.get(name, []).append(user)
     order = in_order(names, lambda name: users[name])
     with app.progress.of(len(order), "stopped") as tell:
-        for group in groups(order, lambda name: users[name]):
+        for group in groups(order, STOPPED, lambda name: users[name]):
             begun = stop_together(app, group) if len(group) > 1 else frozenset()
             done = begun - {*app.store.runs_named(sorted(begun))}
             for name in group:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import time
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -167,6 +169,24 @@ def test_a_failure_in_the_stop_of_many_is_told_or_mended(world: World) -> None:
         else:
             assert {outcome.changed for outcome in outcomes} == {True}
         assert world.snapshot() == before
+
+
+def test_there_are_as_many_at_once_as_files_may_be_open(world: World) -> None:
+    """Each is held by a lock, which is an open file."""
+    names = [f"pot{number}" for number in range(40)]
+    for name in names:
+        world.create(name, "public-bridge")
+    before = world.snapshot()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    busy = len(list(Path("/dev/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2 * (busy + 10), limits[1]), limits[1]))
+    try:
+        world.do(start, names)
+        assert len(world.jails()) == len(names)
+        world.do(stop, names)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert world.snapshot() == before
 
 
 @both_hosts
