@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 #: How many pots start together, and how many run with exports.
 POTS, EXPORTING, PORTS = 500, 1_000, 5
 ROUNDS = 11
-PATIENCE = 300.0
+PATIENCE = 900.0
 #: potnet in a world, where PYTHONPATH leads to the checkout.
 THERE = ("env", *(word for name in MISLEADING for word in ("-u", name)), *POTNET) if INSTALLED else POTNET
 
