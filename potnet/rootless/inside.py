@@ -5,10 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from potnet.errors import HostError
-from potnet.rootless.uplink import READY, Target
-
-#: Goes into a host's namespaces as its root; `-t PID` and the kinds of them are to follow.
-ENTERING = ("nsenter", "--preserve-credentials")
+from potnet.rootless.uplink import ENTERING, READY, Target
 
 
 def run_inside(target: Target, *argv: str, stdin: str = "") -> str:

@@ -87,8 +87,11 @@ class Pasta:
     def _begin(self, ports: tuple[Port, ...]) -> None:
         """Start a driver with these ports. One that did not come up stays, for whoever watches it."""
         ready, say_ready = os.pipe()
-        where = ("-P", f"/proc/self/fd/{say_ready}", *_where(self._target))
-        self._process = Process((*self._options_given(ports), *where), self._directory, (say_ready,))
+        namespace = os.open(self._target.network_path, os.O_RDONLY | os.O_CLOEXEC)
+        files = (say_ready, namespace)
+        where = ("-P", f"/proc/self/fd/{say_ready}", *self._user(), "--netns", f"/proc/self/fd/{namespace}")
+        argv = (*self._options_given(ports), *where)
+        self._process = Process(argv, self._directory, files, host=self._target.pid)
         self._ports = ports
         try:
             self._process.start()
@@ -96,6 +99,12 @@ class Pasta:
             self._process.wait_ready(ready)
         finally:
             os.close(ready)
+            os.close(namespace)
+
+    def _user(self) -> tuple[str, ...]:
+        """With the init of a host it is in the user namespace already."""
+        target = self._target
+        return ("--userns", target.user) if target.user and target.pid is None else ("--netns-only",)
 
     def stop(self) -> None:
         """See `Uplink`."""
@@ -150,13 +159,6 @@ class Pasta:
             live_ports=False,
             pid=self._process.pid if self._process is not None else None,
         )
-
-
-def _where(target: Target) -> tuple[str, ...]:
-    if target.pid is not None:
-        return (str(target.pid),)
-    user = ("--userns", target.user) if target.user else ()
-    return *user, "--netns", str(target.network)
 
 
 def _ranges(ports: Sequence[Port]) -> list[str]:

@@ -82,6 +82,12 @@ class Slirp4netns:
 
     def start(self, target: Target) -> None:
         """See `Uplink`."""
+        if target.user is not None and self._options.sandbox:
+            # Its issue 317: it ends with "setegid(0)".
+            raise HostError(
+                "slirp4netns has no sandbox for a user namespace that is given by its path",
+                hint="set rootless.sandbox = false",
+            )
         with suppress(FileNotFoundError):
             (self._directory / _API).unlink()
         ready, say_ready = os.pipe()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -20,6 +21,8 @@ from potnet.values import dataclass
 
 #: Seconds for a driver to say that it is ready, and to end once it is told to.
 READY, END = 30.0, 10.0
+#: Goes into a host's namespaces as its root; kinds of them and `-t PID` are to follow.
+ENTERING = ("nsenter", "--preserve-credentials")
 _GUARD = str(Path(__file__).with_name("guard.py"))
 
 
@@ -30,6 +33,10 @@ class Target:
     pid: int | None = None
     network: str | None = None
     user: str | None = None
+
+    @property
+    def network_path(self) -> str:
+        return self.network or f"/proc/{self.pid}/ns/net"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +155,10 @@ def installed(program: str, package: str) -> str | None:
     return f"{program} is not installed: {how}"
 
 
-def _adopted(program: str) -> list[int]:
-    """The drivers whose guard was killed: this process is the parent of what its children leave."""
+def _adopted(program: str, parent: int) -> list[int]:
+    """The drivers whose guard was killed: an init, as the keeper, is the parent of what others leave."""
     try:
-        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii").split()
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
         words = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in children}
     except OSError:
         return []
@@ -171,22 +178,25 @@ def _last_words(log: Path) -> str:
 class Process:
     """A driver's process. log: what it says goes there. fds: what else it has of ours.
 
-    guarded: it ends with the keeper, without a descriptor of its own for that.
+    guarded: it ends with the keeper, without a descriptor of its own for that. host: the PID of the init in
+    whose PID namespace it runs, and ends, whoever else was killed; in its user namespace, too, therefore.
     """
 
     argv: Sequence[str]
     directory: Path
     fds: Collection[int] = ()
     guarded: bool = True
+    host: int | None = None
     child: subprocess.Popen[bytes] | None = None
     pidfd: int | None = None
 
     def start(self) -> None:
         """Raises HostError when there is no such program."""
+        where = (*ENTERING, "-U", "-p", "-t", str(self.host)) if self.host is not None else ()
         guard = (sys.executable, "-I", "-S", _GUARD) if self.guarded else ()
         try:
             self.child = subprocess.Popen(
-                [*guard, *self.argv],
+                [*where, *guard, *self.argv],
                 stdin=subprocess.PIPE if self.guarded else subprocess.DEVNULL,
                 stdout=2,
                 cwd=self.directory,
@@ -230,9 +240,14 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.child.kill()
         self.child.wait()
-        for orphan in _adopted(self.argv[0]) if self.guarded else ():
-            os.kill(orphan, signal.SIGKILL)
-            os.waitpid(orphan, 0)
+        for orphan in _adopted(self.argv[0], self.host or os.getpid()) if self.guarded else ():
+            with suppress(ProcessLookupError):
+                ended = os.pidfd_open(orphan)
+                signal.pidfd_send_signal(ended, signal.SIGKILL)
+                select.select([ended], [], [], END)
+                os.close(ended)
+            with suppress(ChildProcessError):
+                os.waitpid(orphan, 0)
         if self.pidfd is not None:
             os.close(self.pidfd)
         self.child = self.pidfd = None

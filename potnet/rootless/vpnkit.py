@@ -15,9 +15,9 @@ from pathlib import Path
 
 from potnet.rootless import vmnet
 from potnet.rootless.forwarding import Forwarded
-from potnet.rootless.inside import ENTERING, run_inside
+from potnet.rootless.inside import run_inside
 from potnet.rootless.options import Options
-from potnet.rootless.uplink import READY, Facts, Process, Target, installed, no_tun, refuse
+from potnet.rootless.uplink import ENTERING, READY, Facts, Process, Target, installed, no_tun, refuse
 from potnet.rootless.versions import version_of
 from potnet.rootless.wire import connect
 
@@ -89,7 +89,7 @@ class Vpnkit(Forwarded):
         """See `Uplink`."""
         with suppress(FileNotFoundError):
             (self._directory / _SOCKET).unlink()
-        self._driver = Process(self._options_given(), self._directory)
+        self._driver = Process(self._options_given(), self._directory, host=target.pid)
         try:
             self._driver.start()
             with self._connect() as wire:

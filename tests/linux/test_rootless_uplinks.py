@@ -75,6 +75,17 @@ def test_a_killed_driver_comes_back(cook: User) -> None:
     assert eventually(lambda: not cook.processes())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("cook", ["slirp4netns", "pasta", "vpnkit"], indirect=True)
+def test_no_driver_is_left_when_its_keeper_and_its_guard_are_killed_at_once(cook: User) -> None:
+    cook.potnet("rootless", "start")
+    init = str(cook.facts("rootless", "status")["init"])
+    words = ("potnet.rootless.keeper", "guard.py", "nsenter")
+    gone = [each.split()[0] for each in cook.processes() if any(word in each for word in words)]
+    cook.world.run("kill", "-9", *(each for each in gone if each != init))
+    assert eventually(lambda: not cook.processes()), cook.processes()
+
+
 @PASTA
 @pytest.mark.slow
 @pytest.mark.parametrize("mtu", [1500, 65520])
@@ -194,3 +205,47 @@ def test_the_network_of_the_machine_is_shared_and_has_no_bridges(cook: User) -> 
     assert "the uplink host has the network of the machine" in refused.err
     cook.potnet("rootless", "stop")
     assert cook.world.snapshot() == before
+
+
+#: Connects namespaces that are given by their paths, and then disconnects them.
+BY_PATH = """
+import subprocess, sys
+from pathlib import Path
+from potnet.rootless.choose import choose
+from potnet.rootless.options import Options
+from potnet.rootless.ports import Port
+from potnet.rootless.uplink import Target
+uplink, pid = sys.argv[1:]
+def show(*words):
+    inside = ("nsenter", "--preserve-credentials", "-U", "-n", "-t", pid, "ip", "-br")
+    print(subprocess.run([*inside, *words], capture_output=True, text=True).stdout)
+driver = choose(Options(uplink=uplink, sandbox=uplink != "slirp4netns"), Path.cwd())
+driver.start(Target(network=f"/proc/{pid}/ns/net", user=f"/proc/{pid}/ns/user"))
+driver.add_port(Port("tcp", 4000))
+show("addr", "show", "dev", "tap0")
+print(driver.list_ports())
+driver.stop()
+show("link")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cook", ["slirp4netns", "pasta"], indirect=True)
+def test_namespaces_may_be_given_by_their_paths(cook: User, request: pytest.FixtureRequest) -> None:
+    cook.run("sh", "-c", "setsid unshare -Urn sleep 3600 > /dev/null 2>&1 < /dev/null &")
+    assert eventually(lambda: any(each.endswith(" sleep 3600 ") for each in cook.processes()))
+    pid = str(cook.pid(" sleep 3600 "))
+    assert eventually(lambda: "sleep" in cook.world.run("cat", f"/proc/{pid}/comm").out)
+    done = cook.run(sys.executable, "-c", BY_PATH, request.node.callspec.params["cook"], pid)
+    cook.world.run("kill", pid)
+    assert done.code == 0, done.err
+    address, _, rest = done.out.partition("(Port(protocol='tcp', number=4000, ")
+    assert "10.0.2.100/24" in address
+    assert "lo " in rest and "tap0" not in rest
+
+
+@pytest.mark.slow
+def test_no_sandbox_for_a_path_is_told(cook: User) -> None:
+    script = BY_PATH.replace("sandbox=uplink", "sandbox=True or uplink")
+    done = cook.run(sys.executable, "-c", script, "slirp4netns", "1")
+    assert "slirp4netns has no sandbox for a user namespace that is given by its path" in done.err
