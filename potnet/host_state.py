@@ -201,7 +201,8 @@ class Traits:
     confines: a pot that shares the host's stack is kept to its addresses and families.
     one_mtu: the members of a bridge always have its MTU.
     to_prepare: `init` has something to do there. bhyve: it has that hypervisor. loopback_families: those in
-    which the host itself can reach an export.
+    which the host itself can reach an export. ports_by_address: one port may lead to different pots at
+    different addresses of the host.
     """
 
     own_programs: bool = True
@@ -212,6 +213,7 @@ class Traits:
     to_prepare: bool = True
     bhyve: bool = True
     loopback_families: tuple[int, ...] = (4,)
+    ports_by_address: bool = True
 
 
 class FileKind(StrEnum):

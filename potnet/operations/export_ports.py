@@ -16,7 +16,7 @@ from potnet.operations.change_exports import Change, means
 from potnet.operations.change_exports import changed as changed_exports
 from potnet.operations.common import define_public_network, locked_pot, require_bridge
 from potnet.operations.export_text import parse_exports
-from potnet.operations.ports import check_listeners, host_addresses, needs_range, with_ports
+from potnet.operations.ports import check_addresses, check_listeners, host_addresses, needs_range, with_ports
 from potnet.operations.select import only_pot
 from potnet.planning import packet_filter as pf
 from potnet.planning.exports import check_exports, plan_exports
@@ -62,6 +62,7 @@ def export_ports(
         with app.store.transaction():
             changed = replace(pot, exports=after)
             app.store.update_pot(changed)
+            check_addresses(app, changed)
             if active and run is not None and not ignored:
                 changed = with_ports(app, changed, state, held)
                 plan, begun = _in_force(app, run, changed.exports, state)

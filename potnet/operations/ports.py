@@ -37,6 +37,25 @@ def _owner(app: App, wanted: Listener) -> str:
     return next(found, wanted.owner)
 
 
+def check_addresses(app: App, pot: Pot) -> None:
+    """Raises PotnetError when a host port leads elsewhere at another address, and the host cannot tell those.
+
+    The exports of the pot are in the store.
+    """
+    if app.driver.traits.ports_by_address:
+        return
+    for export in pot.exports if any(each.host_address for each in pot.exports) else ():
+        for owner, other in app.store.exporters(export.protocol, export.host_ports):
+            clash = replace(other, host_address=None).clash(export)
+            if clash and (owner, _shift(other)) != (pot.name, _shift(export)):
+                where, pot_port = endpoint(*clash, other.host_address), clash[1] - _shift(other)
+                raise PotnetError(
+                    f"host port {where} leads to port {pot_port} of pot {owner}, and on this host a port leads to "
+                    "the same one at all addresses",
+                    hint="choose another host port",
+                )
+
+
 def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = ()) -> Pot:
     """The pot with a host port for each export, recorded; within a transaction of the caller's.
 
@@ -44,13 +63,15 @@ def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = 
     held: exports that are in force, whatever listens on their ports.
     """
     check_listeners(app, (export for export in pot.exports if export not in held), state)
+    check_addresses(app, pot)
     exports: list[Export] = []
     for export in pot.exports:
         busy = _busy(state, export)
         if export.host_port is None or (export.chosen and not busy.isdisjoint(export.host_ports)):
             first, last = _range(app, state)
             taken = busy.union(*(each.host_ports for each in exports if _side_by_side(each, export)))
-            port = app.store.free_port(export.protocol, first, last, taken, export.count, export.host_address)
+            at = export.host_address if app.driver.traits.ports_by_address else None
+            port = app.store.free_port(export.protocol, first, last, taken, export.count, at)
             export = replace(export, host_port=port, chosen=True)
         exports.append(export)
     changed = replace(pot, exports=tuple(exports))
@@ -63,6 +84,11 @@ def _side_by_side(one: Export, other: Export) -> bool:
     """Whether two exports could not have one port."""
     shared = {*one.protocol.each} & {*other.protocol.each}
     return bool(shared) and same_host(one.host_address, other.host_address)
+
+
+def _shift(export: Export) -> int:
+    """What a host port is above the port of the pot that it leads to."""
+    return (export.host_port or 0) - export.pot_port
 
 
 def host_addresses(exports: Iterable[Export]) -> tuple[IPAddress, ...]:

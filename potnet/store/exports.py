@@ -61,6 +61,10 @@ class Exports(Database):
         taken = self._taken(protocol, host_port, host_port)
         return next(((pot, each) for pot, each in taken if each.takes(protocol, host_port, address)), None)
 
+    def exporters(self, protocol: Transport, ports: range) -> tuple[tuple[str, Export], ...]:
+        """The pots that have one of these host ports at whatever address, each with the export."""
+        return tuple(self._taken(protocol, ports[0], ports[-1])) if ports else ()
+
     def free_port(
         self,
         protocol: Transport,

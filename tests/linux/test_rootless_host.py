@@ -341,3 +341,34 @@ def test_a_tap_of_a_rootless_host_is_opened_inside(cook: User) -> None:
     assert cook.potnet("check") == ""
     cook.potnet("stop", "vm1")
     assert eventually(lambda: cook.world.run("cat", f"{cook.home}/said").out == "ready\ngone\n")
+
+
+def test_a_port_leads_to_one_pot_whatever_address_is_called(cook: User) -> None:
+    serving(cook, "80:30080")
+    cook.world.run("ip", "addr", "replace", "192.0.2.3/24", "dev", "eth0")
+    cook.potnet("export-ports", "-p", "casserole", "-e", f"{HOST}@80:30090", "-e", "192.0.2.3@80:30090")
+    for address in (HOST, "192.0.2.3"):
+        assert patiently(cook.world.ask, "outside", "tcp", address, 30090) != SILENCE
+    cook.potnet("export-ports", "-p", "casserole", "-e", f"{HOST}@80:30090")
+    cook.potnet("create", "-p", "kettle", "-N", "public-bridge")
+    before = cook.facts("rootless", "status")["ports"]
+    for start in (False, True):
+        if start:
+            cook.potnet("start", "kettle")
+        refused = cook.try_potnet("export-ports", "-p", "kettle", "-e", "192.0.2.3@81:30090")
+        assert refused.code == 1
+        assert "host port tcp 30090 on 192.0.2.1 leads to port 80 of pot casserole" in refused.err
+        assert cook.facts("info", "-p", "kettle")["exports"] == []
+    same_pot = cook.try_potnet(
+        "export-ports", "-p", "casserole", "-e", f"{HOST}@80:30090", "-e", "192.0.2.3@81:30090"
+    )
+    assert "of pot casserole, and on this host" in same_pot.err
+    # One that is chosen is not the same one, either.
+    cook.potnet("export-ports", "-p", "casserole", "-e", f"{HOST}@80")
+    cook.potnet("export-ports", "-p", "kettle", "-e", "192.0.2.3@80")
+    chosen = [cook.facts("info", "-p", pot)["exports"][0]["host_port"] for pot in ("casserole", "kettle")]
+    assert chosen[0] != chosen[1]
+    assert cook.facts("rootless", "status")["ports"] != before
+    assert patiently(cook.world.ask, "outside", "tcp", HOST, chosen[0]) != SILENCE
+    assert cook.potnet("check") == ""
+    cook.world.run("ip", "addr", "del", "192.0.2.3/24", "dev", "eth0")

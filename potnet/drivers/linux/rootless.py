@@ -16,7 +16,7 @@ from potnet.drivers.linux.render import Render
 from potnet.errors import HostError
 from potnet.executors.base import Command, Executor, as_shell
 from potnet.filter_actions import LoadAnchor
-from potnet.host_state import ActiveRedirection, AnchorRules, HostState, Listener, Query
+from potnet.host_state import ActiveRedirection, AnchorRules, HostState, Listener, Query, Traits
 from potnet.rootless.ports import ANY, Port, inside, mapped, parse_ports
 from potnet.ruleset import Redirections
 
@@ -37,6 +37,11 @@ class RootlessLinux(Linux):
         self._executor = executor
         self._shared = shared
 
+    @property
+    def traits(self) -> Traits:
+        """See `potnet.drivers.base.Driver`: inside nobody sees which address of the machine was called."""
+        return replace(super().traits, ports_by_address=False)
+
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`. Listeners are the machine's, whose ports exports take."""
         anchors, all_rules = (
@@ -45,7 +50,7 @@ class RootlessLinux(Linux):
         )
         try:
             own = replace(query, listeners=False, own_addresses=(), anchors=anchors, all_rules=all_rules)
-            state = super().observe(own)
+            state = replace(super().observe(own), traits=self.traits)
         except CommandError as error:
             if self._shared and "not permitted" in error.message:
                 raise _only_root() from error
