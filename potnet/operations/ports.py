@@ -50,8 +50,8 @@ def check_addresses(app: App, pot: Pot) -> None:
             if clash and (owner, _shift(other)) != (pot.name, _shift(export)):
                 where, pot_port = endpoint(*clash, other.host_address), clash[1] - _shift(other)
                 raise PotnetError(
-                    f"host port {where} leads to port {pot_port} of pot {owner}, and on this host a port leads to "
-                    "the same one at all addresses",
+                    f"host port {where} leads to port {pot_port} of pot {owner}, and on this host a port "
+                    "leads to the same one at all addresses",
                     hint="choose another host port",
                 )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from potnet.errors import HostError
 from potnet.rootless.forwarding import Forwarded
-from potnet.rootless.inside import run_inside
+from potnet.rootless.inside import flags, run_inside
 from potnet.rootless.options import Options
 from potnet.rootless.uplink import Facts, Target, refuse
 from potnet.rootless.versions import version_of
@@ -60,7 +60,6 @@ class LxcUserNic(Forwarded):
         self._directory = directory
         self._gateway = _bridge_address(options.bridge)
         self._address: IPv4Address | None = None
-        self._target = Target()
 
     @classmethod
     def missing(cls, options: Options) -> str | None:
@@ -90,8 +89,15 @@ class LxcUserNic(Forwarded):
         return "create", "/", "potnet", target, "veth", self._options.bridge, _INTERFACE
 
     def start(self, target: Target) -> None:
-        """See `Uplink`."""
-        self._target = target
+        """See `Uplink`. The interface stays as it is when only the forwarder has ended."""
+        if flags(target, _INTERFACE) is None:
+            self._make(target)
+            self._address = None
+        if self._address is None:
+            self._configure(target)
+        self._forward_to(str(self._address))
+
+    def _make(self, target: Target) -> None:
         argv = (_program() or "lxc-user-nic", *self._create(str(target.pid)))
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -99,12 +105,6 @@ class LxcUserNic(Forwarded):
             raise HostError(
                 f"lxc-user-nic: {said or 'no reason given'}", hint=f"see {_QUOTA}, and lxc-usernet(5)"
             )
-        try:
-            self._configure(target)
-            self._forward_to(str(self._address))
-        except BaseException:
-            self.stop()
-            raise
 
     def _configure(self, target: Target) -> None:
         """Give the interface an address that nobody on the bridge has."""
@@ -113,13 +113,13 @@ class LxcUserNic(Forwarded):
         lines = [f"link set dev {_INTERFACE} {words}" for words in (*given, "up")]
         run_inside(target, "ip", "-batch", "-", stdin="\n".join(lines))
         found = run_inside(target, sys.executable, "-I", "-S", _PROBE, _INTERFACE, *self._candidates())
-        self._address = IPv4Address(found.strip())
-        prefix = self._gateway.network.prefixlen
+        address, prefix = IPv4Address(found.strip()), self._gateway.network.prefixlen
         lines = [
-            f"addr add {self._address}/{prefix} dev {_INTERFACE}",
-            f"route add default via {self._gateway.ip}",
+            f"addr replace {address}/{prefix} dev {_INTERFACE}",
+            f"route replace default via {self._gateway.ip}",
         ]
         run_inside(target, "ip", "-batch", "-", stdin="\n".join(lines))
+        self._address = address
 
     def _candidates(self) -> list[str]:
         """Addresses to try: those of one user mostly are not those of another."""
@@ -131,12 +131,8 @@ class LxcUserNic(Forwarded):
         return [str(network[number]) for number in numbers if network[number] != self._gateway.ip]
 
     def stop(self) -> None:
-        """See `Uplink`."""
+        """See `Uplink`. The interface goes with its namespace."""
         self._forward_no_more()
-        if self._target.pid is not None:
-            # It goes with its namespace at the latest.
-            with suppress(HostError):
-                run_inside(self._target, "ip", "link", "del", "dev", _INTERFACE)
 
     def ended(self) -> int | None:
         """See `Uplink`."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from potnet.errors import HostError
+from potnet.rootless.inside import tap
 from potnet.rootless.options import Options
 from potnet.rootless.ports import Port
 from potnet.rootless.uplink import Facts, Process, Target, installed, no_tun, refuse
@@ -82,6 +83,10 @@ class Slirp4netns:
 
     def start(self, target: Target) -> None:
         """See `Uplink`."""
+        with tap(target, _INTERFACE):
+            self._begin(target)
+
+    def _begin(self, target: Target) -> None:
         if target.user is not None and self._options.sandbox:
             # Its issue 317: it ends with "setegid(0)".
             raise HostError(

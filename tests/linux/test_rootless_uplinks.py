@@ -76,6 +76,29 @@ def test_a_killed_driver_comes_back(cook: User) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("cook", ["slirp4netns", "pasta"], indirect=True)
+def test_the_wire_of_public_ipv6_outlives_the_driver(cook6: User, request: pytest.FixtureRequest) -> None:
+    uplink = request.node.callspec.params["cook"]
+    cook6.configure(uplink=uplink, ipv6=True)
+    cook6.potnet("create", "-p", "casserole", "-N", "public-bridge", "-S", "dual")
+    cook6.potnet("start", "casserole")
+    assert cook6.potnet("check") == ""
+    before = cook6.potnet("rootless", "enter", "--", "ip", "-br", "link", "show", "dev", "tap0").split()
+    driver = {"slirp4netns": "slirp4netns --configure", "pasta": " pasta -f "}[uplink]
+    gone = max(int(each.split()[0]) for each in cook6.processes() if driver in each)
+    cook6.world.run("kill", "-9", str(gone))
+    assert eventually(lambda: str(gone) not in [each.split()[0] for each in cook6.processes()])
+    assert eventually(lambda: cook6.facts("rootless", "status")["state"] == "running")
+    after = cook6.potnet("rootless", "enter", "--", "ip", "-br", "link", "show", "dev", "tap0").split()
+    # The same interface, MAC address included.
+    assert after[:3] == before[:3]
+    assert cook6.potnet("check") == ""
+    # For pasta that is another driver; the other has ports as it runs.
+    cook6.potnet("export-ports", "-p", "casserole", "-e", "80:30080")
+    assert cook6.potnet("check") == ""
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("cook", ["slirp4netns", "pasta", "vpnkit"], indirect=True)
 def test_no_driver_is_left_when_its_keeper_and_its_guard_are_killed_at_once(cook: User) -> None:
     cook.potnet("rootless", "start")
@@ -148,9 +171,10 @@ def test_a_bridge_of_the_machine_carries_both_ways(guest: User) -> None:
     assert "02:00:00:00:00:09" in shown
     resolver = guest.potnet("rootless", "enter", "--", "cat", "/etc/resolv.conf")
     assert resolver == "nameserver 10.0.3.1\n"
-    # The forwarder ends, and comes back.
+    # The forwarder ends, and comes back; the interface is what it was.
     guest.world.run("kill", "-9", str(guest.pid("forwarder.py")))
     assert eventually(lambda: guest.world.ask("outside", "tcp", HOST, 30080) not in (SILENCE, ""))
+    assert guest.potnet("rootless", "enter", "--", "ip", "link", "show", "dev", "eth0") == shown
     guest.potnet("rootless", "stop")
     assert eventually(lambda: guest.world.run("ip", "link", "show", "master", "lxcbr0").out == "")
 
