@@ -42,7 +42,7 @@ aliases = st.lists(st.builds(Alias, words, addresses), max_size=4, unique=True)
 exports = st.lists(
     st.builds(Export, st.sampled_from(Transport), ports, st.none() | ports, st.booleans(), st.booleans()),
     max_size=5,
-    unique_by=lambda e: (e.protocol, e.host_port if e.host_port else object()),
+    unique_by=lambda e: e.host_port or object(),
 )
 pots = st.builds(
     Pot,
