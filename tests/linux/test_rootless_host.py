@@ -343,6 +343,7 @@ def test_a_tap_of_a_rootless_host_is_opened_inside(cook: User) -> None:
     assert eventually(lambda: cook.world.run("cat", f"{cook.home}/said").out == "ready\ngone\n")
 
 
+@pytest.mark.slow
 def test_a_port_leads_to_one_pot_whatever_address_is_called(cook: User) -> None:
     serving(cook, "80:30080")
     cook.world.run("ip", "addr", "replace", "192.0.2.3/24", "dev", "eth0")
