@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from potnet.actions import CreateBridge
 from potnet.errors import HostError
-from potnet.filter_actions import LoadAnchor
+from potnet.filter_actions import FilterMembers, LoadAnchor
 from potnet.findings import Condition, Verdict
 from potnet.host_state import HostState, Query
 from potnet.model import Ipv6
@@ -36,13 +36,15 @@ def doctor(app: App) -> tuple[Condition, ...]:
 
 
 def _antispoof(app: App) -> Iterator[Condition]:
-    if app.config.antispoof:
-        try:
-            in_force(app)
-        except HostError as error:
-            yield Condition("antispoof", _LIMITED, error.message, error.hint)
-        else:
-            yield Condition("antispoof", _OK, "pots on bridges are kept to their own addresses")
+    if not app.config.antispoof:
+        return
+    try:
+        app.driver.check([FilterMembers((), True)])
+        in_force(app)
+    except HostError as error:
+        yield Condition("antispoof", _LIMITED, error.message, error.hint)
+    else:
+        yield Condition("antispoof", _OK, "pots on bridges are kept to their own addresses")
 
 
 def _host(app: App) -> tuple[Condition, ...]:

@@ -231,13 +231,13 @@ def _held(app: App, pot: Pot | None) -> Ruleset:
 
 
 def _end_connections(app: App, policy: Policy) -> None:
-    """What is not allowed any more ends; the rules themselves only look at new connections."""
+    """What is not allowed any more ends, where rules only look at new connections: between bridges."""
     running: Running = {}
     ends = (_places(app, end, running) for end in (policy.source, policy.destination))
     pairs = [
         (source.network, destination.network)
         for source, destination in product(*ends)
-        if source.network.version == destination.network.version
+        if source.network.version == destination.network.version and source.bridge != destination.bridge
     ]
     failures = apply_all(Plan(tuple(Step(EndConnections(*pair)) for pair in pairs)), app.driver)
     for failure in failures:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from linux_world import World
 
@@ -71,6 +73,20 @@ def test_a_kernel_without_something(
     assert "\nhint: " in refused.err
     assert world.snapshot() == before
     world.potnet("start", pot)
+
+
+def test_a_kernel_that_cannot_keep_pots_to_their_addresses(world: World) -> None:
+    before = pots(world)
+    world.run("tee", "/run/potnet.toml", stdin="network.antispoof = true\n")
+    path = stub(world, "nft", "table bridge", "Error: Operation not supported")
+    asked = ("--config", "/run/potnet.toml", "-o", "json")
+    refused = world.try_potnet(*asked, "start", "wok", PATH=path)
+    assert (refused.code, "filters nothing that passes bridges" in refused.err) == (1, True)
+    assert world.snapshot() == before
+    told = {each["subject"]: each for each in json.loads(world.try_potnet(*asked, "doctor", PATH=path).out)}
+    assert told["antispoof"]["verdict"] == "limited"
+    assert "filters nothing that passes bridges" in told["antispoof"]["found"]
+    world.potnet("start", "wok")
 
 
 def test_a_kernel_without_ipv6(world: World) -> None:

@@ -174,16 +174,23 @@ def bridge_of(world: World) -> str:
     return str(next(b for b in world.records()["bridges"] if b.name == "stove").interface)
 
 
+def antispoof(world: World) -> str:
+    """What doctor says of it."""
+    return str(next(each.verdict for each in world.do(doctor) if each.subject == "antispoof"))
+
+
 @both_hosts
 def test_it_holds_for_all_pots_or_for_none(world: World) -> None:
     kitchen(world, guarded=False)
     world.configure(ON)
     before = len(world.executor.changed)
+    assert antispoof(world) == "limited"
     with pytest.raises(HostError, match=r"started without it: .*far.*thief.*web"):
         world.do(start, ["away"])
     assert len(world.executor.changed) == before
     world.do(stop, ["thief", "web", "far"])
     world.do(start, ["thief", "web"])
+    assert antispoof(world) == "ok"
     # As long as one runs with it, all do.
     world.configure('network.ipv6 = "nat"\n')
     world.do(start, ["away", "far"])
