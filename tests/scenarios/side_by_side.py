@@ -21,10 +21,14 @@ from potnet.config import Config
 from potnet.errors import PotnetError
 from potnet.executors.base import Executor
 from potnet.executors.local import LocalExecutor
+from potnet.model import NetworkType
+from potnet.operations import policies
 from potnet.operations.bridges import create_private_bridge
 from potnet.operations.check import check
 from potnet.operations.destroy import destroy_bridge, destroy_pot
 from potnet.operations.export_ports import export_ports
+from potnet.operations.network_options import NetworkOptions
+from potnet.operations.settings import set_options
 from potnet.operations.start import start
 from potnet.operations.stop import stop
 from potnet.operations.vnet import vnet_start, vnet_stop
@@ -40,6 +44,21 @@ REFUSALS = (
     "is in use",
     "is full",
     "is still used by pot",
+    "there is no pot or bridge",
+    # Of options that do not go together, or do not with what is there.
+    "carries IPv4 only",
+    "does not exist",
+    "has no address from the store",
+    "has IPv6 by SLAAC",
+    "is for pots on bridges",
+    "meet on bridge",
+    "on the public bridge",
+    "a policy says the opposite",
+    "have the MTU",
+    "has the MTU",
+    "gives it to the bridge",
+    "cannot have the MTU",
+    "is too small for IPv6",
 )
 BRIDGES = ("stove", "grill")
 
@@ -72,16 +91,29 @@ def command(world: World, chance: random.Random) -> tuple[Callable[..., Any], tu
     name, bridge = f"pan{number}", chance.choice(BRIDGES)
     kind = chance.choice(("inherit", "alias", "public-bridge", "public-bridge", "private-bridge"))
     stack = chance.choice(("ipv4", "ipv4", "ipv6", "dual"))
-    ports = chance.choice((["80"], ["80:30080"], ["80", "udp:53"], []))
+    ports = chance.choice((["80"], ["80:30080"], ["80", "udp:53"], ["8000-8003", "tcp+udp:53:30053"], []))
+    other = f"pan{chance.randrange(8)}"
+    options = NetworkOptions(
+        isolate=chance.choice((None, True, False)),
+        internet=chance.choice((None, True, False)),
+        bandwidth_in=chance.choice((None, "10Mbit/s", "none")),
+        bandwidth_out=chance.choice((None, "1Mbit/s")),
+    )
     return chance.choice(
         (
             *(2 * [(create, (world, name, kind, stack, number, bridge))]),
+            (create, (world, name, kind, stack, number, bridge, options)),
+            (change, (world, name, options)),
+            (world.do, (policies.add, name, other, chance.choice((None, "80")), chance.random() < 0.3)),
+            (world.do, (policies.add, chance.choice(BRIDGES), name, "udp:53", False)),
+            (world.do, (policies.remove, name, other, chance.choice((None, "80")))),
             (world.create, (None, "public-bridge")),
             *(3 * [(world.do, (start, [name]))]),
             *(2 * [(world.do, (stop, [name]))]),
             (world.do, (export_ports, name, ports, False)),
             (world.do, (destroy_pot, name)),
             (world.do, (create_private_bridge, bridge, 6)),
+            (world.do, (create_private_bridge, bridge, 6, "auto")),
             (world.do, (destroy_bridge, bridge)),
             (world.do, (vnet_start, bridge)),
             (world.do, (vnet_stop, bridge)),
@@ -89,9 +121,29 @@ def command(world: World, chance: random.Random) -> tuple[Callable[..., Any], tu
     )
 
 
-def create(world: World, name: str, kind: str, stack: str, number: int, bridge: str) -> None:
-    """A pot with what its kind needs; each has aliases of its own."""
+def change(world: World, name: str, options: NetworkOptions) -> None:
+    """What a pot may do on its network."""
+    nothing: dict[str, Any] = {
+        "resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None,
+    }  # fmt: skip
+    world.do(set_options, name, **nothing, network=options)
+
+
+def create(
+    world: World,
+    name: str,
+    kind: str,
+    stack: str,
+    number: int,
+    bridge: str,
+    options: NetworkOptions | None = None,
+) -> None:
+    """A pot with what its kind needs, and with options on both bridges; each has aliases of its own."""
     more: dict[str, Any] = {}
+    if options is not None and kind.endswith("bridge"):
+        stack, more["network"] = "ipv4", options
+        behind = next(each for each in BRIDGES if each != bridge or kind == "public-bridge")
+        more["more"] = ((NetworkType.PRIVATE_BRIDGE, behind),)
     if kind == "alias":
         last = 200 + number
         own = {"ipv4": f"{world.prefix}{last}", "ipv6": f"{world.external}|2001:db8:7::{last}"}
