@@ -6,9 +6,11 @@ issues is looked at. The sandbox has files that nobody may change beside the sta
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
+import pkgutil
 import re
 import shutil
 import socket
@@ -25,6 +27,7 @@ from potnet import app, templates
 from potnet.cli import serve
 from potnet.cli.main import run
 from potnet.config import Config
+from potnet.drivers import linux
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
 from potnet.executors.simulated.things import HostFacts
@@ -119,8 +122,8 @@ def check(command: Command) -> None:
 def _scripts() -> frozenset[str]:
     """The shell scripts in potnet's source: constants, all of them."""
     found = set()
-    for name in ("many", "perform", "render", "preconditions", "observe"):
-        module = __import__(f"potnet.drivers.linux.{name}", fromlist=["x"])
+    for each in pkgutil.iter_modules(linux.__path__):
+        module = importlib.import_module(f"{linux.__name__}.{each.name}")
         found |= {value for value in vars(module).values() if isinstance(value, str) and " " in value}
     return frozenset(found)
 
@@ -151,7 +154,7 @@ _IP = tuple(
         rf"link set dev {_LINK} [a-z0-9_ :]+",
         rf"link set dev {_LINK} master {_LINK}(?: up)?",
         rf"link del (?:dev {_LINK}|group \d+)",
-        r"addr show|route show(?: default)?|netns list|link show group \d+",
+        r"addr show|route show(?: default)?|route get [0-9a-f.:]+|netns list|link show group \d+",
         rf"(?:addr|address) (?:add|del|show) (?:{_ADDRESS} )?dev {_LINK}(?: nodad)?(?: preferred_lft 0)?",
         rf"route (?:add|replace|del) [a-z0-9.:/ ]+(?: dev {_LINK})?",
         r"(?:-6 )?neigh [a-z0-9.:/ ]+",

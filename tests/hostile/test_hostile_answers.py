@@ -256,6 +256,8 @@ def fuzz_linux(
                 for line in typed:
                     sandbox.potnet(*options, *line.split())
                     figure("hostile answers, Linux", commands_tried=1, failures=0)
+            with Store.open_copy(sandbox.state, "linux") as store:
+                assert store.damage() is None, typed
 
     tried()
 

@@ -138,6 +138,23 @@ def test_a_pot_without_internet(world: World) -> None:
 
 
 @both_hosts
+def test_a_pot_without_internet_has_none_by_ipv6_either(world: World) -> None:
+    world.do(create_private_bridge, "stove", 4, "2001:db8:77::/64")
+    world.create("inner", "private-bridge", "ipv6", bridge="stove", network=OFFLINE)
+    world.create("mail", "private-bridge", "ipv6", bridge="stove")
+    world.do(start, ["inner", "mail"])
+    outside, host, gateway = "2001:db8:7::1", "2001:db8:7::20", "2001:db8:77::1"
+    inner, mail = "2001:db8:77::2", "2001:db8:77::3"
+    world.listen(2222, "sshd")
+    # A kernel tells IPv6 of a new link a moment later.
+    open_ = [("mail", outside, 80), ("inner", gateway, 2222), ("inner", mail, 80), ("host", inner, 80)]
+    assert all(any(world.reaches(*each) for _ in range(60)) for each in open_)
+    assert not world.reaches("inner", outside, 80)
+    assert not world.reaches("inner", host, 2222)
+    assert world.do(check, [], None) == ()
+
+
+@both_hosts
 def test_rules_that_somebody_took_away_come_back(world: World) -> None:
     at = kitchen(world)
     add(world, "web", "db", "80"), add(world, "web", "mail", deny=True)

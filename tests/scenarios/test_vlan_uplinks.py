@@ -15,7 +15,7 @@ from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.findings import Finding
 from potnet.model import Bridge
-from potnet.operations.bridges import create_private_bridge
+from potnet.operations.bridges import create_private_bridge, set_bridge
 from potnet.operations.check import check
 from potnet.operations.destroy import destroy_bridge, destroy_pot
 from potnet.operations.graph import graph
@@ -214,6 +214,26 @@ def test_the_uplink_has_the_mtu_of_the_bridge(world: World, mtu: int | None) -> 
         assert f" mtu {mtu or 1500} " in world.machine.run("ip", "link", "show", name).out
     else:
         assert {world.host.interface(each).mtu for each in (name, "bridge0", "epair0a")} == {mtu or 1500}
+
+
+@both_hosts
+def test_the_uplink_gets_another_mtu_with_its_bridge(world: World) -> None:
+    bridge(world)
+    machine(world)
+    world.create("web", "private-bridge", bridge="stove")
+    world.do(start, ["web"])
+    assert world.do(set_bridge, "stove", mtu=1400)
+    world.do(repair, [], "stove")
+    assert world.do(check, [], None) == ()
+    name = f"{world.external}.30"
+    if isinstance(world, LinuxWorld):
+        assert " mtu 1400 " in world.machine.run("ip", "link", "show", name).out
+    else:
+        assert world.host.interface(name).mtu == 1400
+    assert world.reaches("web", MACHINE, 80)
+    world.do(stop, ["web"])
+    world.do(start, ["web"])
+    assert world.do(check, [], None) == ()
 
 
 @both_hosts
