@@ -273,3 +273,47 @@ def test_no_sandbox_for_a_path_is_told(cook: User) -> None:
     script = BY_PATH.replace("sandbox=uplink", "sandbox=True or uplink")
     done = cook.run(sys.executable, "-c", script, "slirp4netns", "1")
     assert "slirp4netns has no sandbox for a user namespace that is given by its path" in done.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cook", ["slirp4netns", "pasta"], indirect=True)
+def test_connections_leave_from_the_address_that_is_asked_for(
+    cook: User, request: pytest.FixtureRequest
+) -> None:
+    uplink, own = request.node.callspec.params["cook"], "192.0.2.4"
+    cook.world.run("ip", "addr", "replace", f"{own}/24", "dev", "eth0")
+    port = {"slirp4netns": 7006, "pasta": 7007}[uplink]
+    cook.world.serve("outside", port)
+    cook.configure(uplink=uplink, outbound=own)
+    serving(cook, "80:30080")
+    for protocol in ("tcp", "udp"):
+        assert patiently(cook.ask, "casserole", protocol, OUTSIDE, port) == own
+    cook.world.run("ip", "addr", "del", f"{own}/24", "dev", "eth0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shut", [True, False])
+def test_slirp4netns_shuts_itself_off_where_it_is_told_to(cook: User, shut: bool) -> None:
+    cook.configure(uplink="slirp4netns", sandbox=shut, seccomp=shut)
+    cook.potnet("rootless", "start")
+    status = cook.facts("rootless", "status")
+    seccomp = cook.world.run("grep", "^Seccomp:", f"/proc/{status['pid']}/status").out.split()[1]
+    assert seccomp == ("2" if shut else "0")
+    mounts = [
+        cook.world.run("readlink", f"/proc/{pid}/ns/mnt").out for pid in (status["pid"], status["keeper"])
+    ]
+    assert (mounts[0] != mounts[1]) == shut
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cook", ["slirp4netns", "pasta"], indirect=True)
+def test_a_driver_that_is_killed_while_it_carries_much(cook: User) -> None:
+    serving(cook, "80:30080", "81:30081")
+    talk = (sys.executable, str(HERE / "talk.py"))
+    cook.spawn("exec", "casserole", "--", *talk, "sink", "81")
+    pouring = cook.world.within("outside", *talk, "pour", HOST, "30081", "2000000000")
+    driver = cook.facts("rootless", "status")["pid"]
+    script = f'"$@" > /dev/null 2>&1 & kill -9 {driver}; wait'
+    cook.world.run("sh", "-c", script, "sh", *pouring)
+    assert patiently(cook.world.ask, "outside", "tcp", HOST, 30080) not in (SILENCE, "")
+    assert cook.potnet("check") == ""
