@@ -282,7 +282,7 @@ def test_a_command_takes_about_as_long_with_many_jails(host: SimulatedHost, run:
     def seconds(unit: int) -> float:
         run(f"mkdir -p /jails/j{unit}")
         text = f'j{unit} {{ path = "/jails/j{unit}"; persist; vnet; vnet.interface = "epair{unit}b"; }}'
-        began = time.perf_counter()
+        began = time.process_time()
         run(f"ifconfig epair{unit} create group potnet up")
         run(f"ifconfig bridge1 addm epair{unit}a")
         run(f"jail -i -f - -c j{unit}", stdin=text)
@@ -291,7 +291,7 @@ def test_a_command_takes_about_as_long_with_many_jails(host: SimulatedHost, run:
             f"pfctl -a pot-rdr/j{unit} -f -",
             stdin="rdr on em0 proto tcp from any to any port 1 -> 10.0.0.2\n",
         )
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     run("ifconfig bridge1 create up")
     times = [seconds(unit) for unit in range(1, 121)]
