@@ -101,4 +101,6 @@ def _add_left_over(error: BaseException, left: tuple[str, ...]) -> None:
         error.message += lines
         error.left_behind = left
         return
-    raise Interruption(lines, left) from error
+    if isinstance(error, KeyboardInterrupt):
+        raise Interruption(lines, left) from error
+    raise RuntimeError(f"{type(error).__name__}: {error}{lines}") from error

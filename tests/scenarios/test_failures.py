@@ -169,6 +169,26 @@ def test_what_an_undo_could_not_take_away_is_listed_and_stop_removes_it(world: W
     assert world.snapshot() == before
 
 
+def test_a_fault_of_ours_is_not_taken_for_an_interrupt(world: World) -> None:
+    prepare(world, "public-bridge", "ipv4")
+
+    class Broken(Faulty):
+        """Breaks at the jail, and fails at taking the epair away."""
+
+        def run(self, command):  # type: ignore[no-untyped-def]
+            if command.argv[0] == "jail" and "-c" in command.argv:
+                raise ZeroDivisionError("division by zero")
+            if command.argv[-1] == "destroy":
+                self.fail_at = self.changes
+            return super().run(command)
+
+    world.executor = Broken(world.host)
+    with pytest.raises(RuntimeError, match=r"(?s)ZeroDivisionError.*left behind: ifconfig epair0a"):
+        world.do(start, ["casserole"])
+    world.executor = Faulty(world.host)
+    world.do(stop, ["casserole"])
+
+
 def test_an_interrupt_during_start_undoes_it(world: World) -> None:
     prepare(world, "public-bridge", "dual")
     before, records = world.snapshot(), world.records()
