@@ -30,7 +30,7 @@ BY_HAND = "one ip -batch and one nft -f for a pot"
 LINUX = "linux"
 #: What whole commands are held to where their bounds are out of reach: a multiple of the least that any in
 #: Python can take, which is its start with click and the same by hand.
-MULTIPLES = {"start": 3.0, "stop": 2.2, "stop --all": 3.5}
+MULTIPLES = {"start": 3.0, "stop": 2.2, "stop --all": 2.5}
 
 
 def main(pots: int) -> None:
@@ -111,9 +111,10 @@ class Portions:
         """Why a command takes as long as it does. click: what it takes Python to start with that, in ms."""
         t = {what: median(times) for what, times in self._taken.items()}
         commands, commits = self._counts
+        libraries = "netaddr, Jinja2 and SQLite" if verb == "start" else "netaddr and SQLite"
         return (
             f"of the {t['all'] + click:.0f} ms of such a {verb}, {click:.0f} are Python's own start with "
-            f"click, {t['imports']:.0f} the import of potnet, netaddr, SQLite and, for a start, Jinja2, "
+            f"click, {t['imports']:.0f} the import of potnet, {libraries}, "
             f"{t['host']:.0f} its {commands} commands of the host ({t['longest']:.0f} the longest of them), "
             f"{t['commits']:.0f} its {commits} durable commits, and {t['own']:.0f} the rest; held to "
             f"{MULTIPLES[verb]:g} times Python's start with click and the same by hand"
