@@ -263,7 +263,7 @@ def fuzz_linux(
 
 
 def test_a_sample_of_answers_of_freebsd(prepared: Path, figure: Callable[..., None]) -> None:
-    fuzz_freebsd(prepared, figure, 10)
+    fuzz_freebsd(prepared, figure, 5)
 
 
 @pytest.mark.slow

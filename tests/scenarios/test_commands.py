@@ -15,9 +15,7 @@ def test_pots_without_options_are_as_before() -> None:
     assert commands.freebsd().splitlines() == before("freebsd").splitlines(), commands.__doc__
 
 
-@pytest.mark.parametrize(
-    "only", ["public-bridge, ipv4", "private-bridge, dual", pytest.param(None, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("only", ["public-bridge, ipv4", pytest.param(None, marks=pytest.mark.slow)])
 def test_pots_on_linux_without_options_are_as_before(only: str | None) -> None:
     if reason := linux_world.obstacle():
         pytest.skip(reason)
