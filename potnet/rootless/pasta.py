@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from potnet.errors import HostError
-from potnet.rootless.inside import tap
 from potnet.rootless.options import Options
 from potnet.rootless.ports import ANY, Port
 from potnet.rootless.uplink import Facts, Process, Target, installed, no_tun, refuse
@@ -95,10 +94,10 @@ class Pasta:
         self._process = Process(argv, self._directory, files, host=self._target.pid)
         self._ports = ports
         try:
-            with tap(self._target, _INTERFACE):
-                self._process.start()
-                os.close(say_ready)
-                self._process.wait_ready(ready)
+            # It makes its tap itself: in one that is there already, it carries IPv6 inwards at times only.
+            self._process.start()
+            os.close(say_ready)
+            self._process.wait_ready(ready)
         finally:
             os.close(ready)
             os.close(namespace)
