@@ -82,9 +82,21 @@ class CreateVlan:
 
 @dataclass(frozen=True, slots=True)
 class DestroyInterface:
-    """Removes a cloned interface; of an epair either end takes both, and a tap may be open."""
+    """Removes a cloned interface; of an epair either end takes both, and a tap may be open.
+
+    owner: of a tap, the user who may open it until then, if that is known.
+    """
 
     interface: str
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetOwner:
+    """Says anew who, beside root, may open a tap; who has it open keeps it."""
+
+    interface: str
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +314,7 @@ Action = (
     CreateBridge
     | CreateEpair
     | CreateTap
+    | SetOwner
     | CreateVlan
     | DestroyInterface
     | AddMember

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     MEMBER_FOREIGN = "member-foreign"
     MAC_DIFFERS = "mac-differs"
     MTU_DIFFERS = "mtu-differs"
+    OWNER_DIFFERS = "owner-differs"
     RATE_DIFFERS = "rate-differs"
     ADDRESS_MISSING = "address-missing"
     ROUTE_MISSING = "route-missing"

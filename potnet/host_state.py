@@ -202,7 +202,7 @@ class Traits:
     one_mtu: the members of a bridge always have its MTU.
     to_prepare: `init` has something to do there. bhyve: it has that hypervisor. loopback_families: those in
     which the host itself can reach an export. ports_by_address: one port may lead to different pots at
-    different addresses of the host.
+    different addresses of the host. owners_change: another user can be given a tap that is there.
     """
 
     own_programs: bool = True
@@ -214,6 +214,7 @@ class Traits:
     bhyve: bool = True
     loopback_families: tuple[int, ...] = (4,)
     ports_by_address: bool = True
+    owners_change: bool = True
 
 
 class FileKind(StrEnum):
@@ -230,7 +231,8 @@ class FileKind(StrEnum):
 class HostState:
     """What `Query` asked for; what it did not ask for is empty or None.
 
-    jails: by name. taps: those of the ones asked for that are there and in our group. users: those of the
+    jails: by name. taps: those of the ones asked for that are there and in our group. misowned: taps that are
+    others' than they should be, by name, and whose; None: anybody's. users: those of the
     ones asked for that the host has. names: of all the host's interfaces. interfaces: those asked for that
     exist. own, pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that
     somebody has removed and whose way to the outside is still there. external: the interface of the default
@@ -251,6 +253,7 @@ class HostState:
     traits: Traits = field(default_factory=Traits)
     jails: Mapping[str, JailState] = field(default_factory=dict)
     taps: frozenset[str] = frozenset()
+    misowned: Mapping[str, str | None] = field(default_factory=dict)
     users: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
@@ -288,7 +291,8 @@ class HostState:
 class Query:
     """What to look at: the fewest commands that answer it are run.
 
-    jails: names, or None for all. interfaces: details of these (their absence is no error), or None for all.
+    jails, users: names, or None for all. interfaces: details of these (their absence is no error), or None
+    for all. tap_owners: taps, each with who should own it.
     loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses.
     directories: paths that are to be directories, links followed; they are told in `files`.
     own_addresses: those that may be the host's.
@@ -303,7 +307,8 @@ class Query:
 
     jails: tuple[str, ...] | None = ()
     taps: tuple[str, ...] = ()
-    users: tuple[str, ...] = ()
+    tap_owners: tuple[tuple[str, str], ...] = ()
+    users: tuple[str, ...] | None = ()
     names: bool = False
     candidates: tuple[str, ...] = ()
     interfaces: tuple[str, ...] | None = ()

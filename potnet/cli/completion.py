@@ -64,6 +64,12 @@ def _parents(app: App, line: Mapping[str, Any]) -> Sequence[str]:
     return [f"{name}." for name in uplink_parents(app)]
 
 
+def _users(app: App, line: Mapping[str, Any]) -> Sequence[str]:
+    from potnet.operations.names import users
+
+    return users(app)
+
+
 _FINDERS: dict[Known, Callable[[App, Mapping[str, Any]], Sequence[str]]] = {
     "pot": _pots,
     "bridge": _bridges,
@@ -71,6 +77,7 @@ _FINDERS: dict[Known, Callable[[App, Mapping[str, Any]], Sequence[str]]] = {
     "export": _exports,
     "interface": _interfaces,
     "uplink": _parents,
+    "user": _users,
 }
 #: Those that only the host knows.
-_ON_HOST: tuple[Known, ...] = ("interface", "uplink")
+_ON_HOST: tuple[Known, ...] = ("interface", "uplink", "user")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import BRIDGE, INTERFACE, Command, Options, network_options, opened
+from potnet.cli.options import BRIDGE, INTERFACE, USER, Command, Options, network_options, opened
 from potnet.cli.output import tell
 
 NETWORK_TYPES = ["inherit", "alias", "public-bridge", "private-bridge"]
@@ -57,7 +57,7 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
 @click.option("--boot/--no-boot", default=False, help="Start it when the host boots.")
 @click.option("--tap", is_flag=True, help="No jail: a tap on each bridge, for a virtual machine.")
-@click.option("--owner", metavar="USER", help="Who may open its taps; default: root alone.")
+@click.option("--owner", type=USER, metavar="USER", help="Who may open its taps; default: root alone.")
 @network_options
 @click.pass_obj
 def create(

@@ -53,7 +53,7 @@ class Options:
 
 
 #: What can be completed. name: either a pot or a bridge; uplink: the interface of a VLAN.
-Known = Literal["pot", "bridge", "name", "interface", "uplink", "export"]
+Known = Literal["pot", "bridge", "name", "interface", "uplink", "export", "user"]
 
 
 class KnownName(click.types.StringParamType):
@@ -86,6 +86,7 @@ class KnownName(click.types.StringParamType):
 SIDE = KnownName("name")
 POT, BRIDGE, POT_FIRST = KnownName("pot"), KnownName("bridge"), KnownName("pot", leads=True)
 INTERFACE, UPLINK, EXPORT = KnownName("interface"), KnownName("uplink"), KnownName("export")
+USER = KnownName("user")
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:

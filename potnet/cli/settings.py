@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import BRIDGE, INTERFACE, POT, Command, Options, network_options, opened
+from potnet.cli.options import BRIDGE, INTERFACE, POT, USER, Command, Options, network_options, opened
 from potnet.cli.output import tell
 
 _pot = click.option("-p", "--pot", type=POT, required=True, help="The pot.")
@@ -31,7 +31,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--hostname", help="Its host name.")
 @click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
 @click.option("--boot/--no-boot", default=None, help="Whether it starts when the host boots.")
-@click.option("--owner", metavar="USER", help="Who may open its taps.")
+@click.option("--owner", type=USER, metavar="USER", help="Who may open its taps.")
 @network_options
 @click.pass_obj
 def set_options(

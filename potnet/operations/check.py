@@ -19,6 +19,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.hosts import folder_for, texts_due
 from potnet.operations.init import INIT
+from potnet.operations.machines import ROOT
 from potnet.operations.starting import RESOLV_CONF, resolver_text
 from potnet.operations.unfinished import unfinished
 from potnet.planning.check_bridges import compare_bridges
@@ -154,6 +155,7 @@ def _host(app: App, facts: Facts) -> HostState:
         Query(
             jails=None,
             taps=tuple(tap for run in facts.runs for tap in run.pot.taps),
+            tap_owners=tuple((tap, run.pot.owner or ROOT) for run in facts.runs for tap in run.pot.taps),
             interfaces=None,
             uplinks=True,
             external=app.config.external_interface is None,

@@ -25,6 +25,16 @@ def sides(app: App) -> tuple[str, ...]:
     return tuple(sorted([*(pots ^ bridges), *shared]))
 
 
+def users(app: App) -> tuple[str, ...]:
+    """Those who may own taps, sorted."""
+    from potnet.host_state import Query
+    from potnet.operations.machines import ROOT
+
+    if app.rootless is not None:
+        return (ROOT,)
+    return tuple(sorted(app.driver.observe(Query(users=None)).users))
+
+
 def exports(app: App, pot: str | None) -> tuple[str, ...]:
     """The exports of a pot, None being the only one there is, as `export-ports` takes them."""
     from potnet.operations.select import only_pot

@@ -18,6 +18,7 @@ from potnet.actions import (
     RemoveMember,
     SetAddress,
     SetMac,
+    SetOwner,
     SetPrivate,
     Step,
 )
@@ -51,6 +52,7 @@ def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
             tap = state.interfaces.get(attachment.host_end) if attachment.tap else None
             if bridge is not None and tap is not None:
                 yield from _on_host(run, attachment, bridge, tap, facts, state)
+                yield from _owner(run, attachment.host_end, bridge, state)
             if bridge is not None and network is not None:
                 yield from _attachment(run, attachment, bridge, network, facts, state)
         yield from compare_passed(run, state)
@@ -61,6 +63,18 @@ def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
         yield from rules_drift(anchor, rules, state, run.pot.name, home)
     for run in facts.active:
         yield from _files(run, facts, state)
+
+
+def _owner(run: Run, tap: str, bridge: Bridge, state: HostState) -> Iterator[Drift]:
+    if tap not in state.misowned or run.pot.owner is None:
+        return
+    change = state.traits.owners_change
+    finding = Finding(
+        Kind.OWNER_DIFFERS, f"{run.pot.owner} may open {tap}", f"{state.misowned[tap] or 'everybody'} may",
+        "repair sets it" if change else f"stop {run.pot.name} and start it", pot=run.pot.name,
+        bridge=bridge.name, interface=tap, repairable=change,
+    )  # fmt: skip
+    yield Drift(finding, (Step(SetOwner(tap, run.pot.owner)),) if change else ())
 
 
 def _aliases(run: Run, state: HostState) -> Iterator[Drift]:

@@ -189,7 +189,7 @@ def _wire(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> l
     create, why = make_wire(pot, attachment, bridge)
     # Either end of an epair: destroying one removes both, wherever the other is.
     return [
-        Step(create, DestroyInterface(attachment.host_end), why),
+        Step(create, DestroyInterface(attachment.host_end, pot.owner), why),
         Step(join(pot, attachment, bridge, config)),
     ]
 

@@ -93,7 +93,8 @@ def _jail(run: Run, state: HostState) -> list[Step]:
 
 
 def _epairs(run: Run, state: HostState) -> list[Step]:
-    return [Step(DestroyInterface(a.host_end)) for a in run.pot.attachments if a.host_end in state.own]
+    ends = (a.host_end for a in run.pot.attachments if a.host_end in state.own)
+    return [Step(DestroyInterface(end, run.pot.owner)) for end in ends]
 
 
 def _bridges(

@@ -11,13 +11,17 @@ from collections.abc import Sequence
 
 from potnet.errors import HostError
 
-_NUMBER = re.compile(rb"\d+(?:\.\d+)+")
+#: A word of a version: 1.2.0, 2023_03_09.7c7625d, 0.0~git20230309.7c7625d-1, v0.5.0.
+_VERSION = re.compile(rb"(?<![\w.-])v?(\d[\w~+-]*(?:\.[\w~+-]+)+)")
 #: Bytes that are read of an answer, and seconds for it.
 _LONGEST, _PATIENCE = 4096, 5.0
 
 
 def version_of(words: Sequence[str]) -> str | None:
-    """The first number with a dot that a program says; None for any other answer, and for no words."""
+    """The first number with a dot on the first line of what a program says, to the end of its word.
+
+    None for any other answer, and for no words.
+    """
     try:
         return ask_version(words)
     except HostError:
@@ -46,8 +50,9 @@ def ask_version(words: Sequence[str]) -> str | None:
     if code != 0:
         last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise HostError(f"{' '.join(words)} fails: {last or f'exit code {code}'}")
-    found = _NUMBER.search(said)
-    return found[0].decode("ascii") if found else None
+    # What follows may have the versions of other things, such as the licence.
+    found = _VERSION.search(said.partition(b"\n")[0])
+    return found[1].decode("ascii") if found else None
 
 
 def _read(process: subprocess.Popen[bytes]) -> bytes:

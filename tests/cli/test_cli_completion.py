@@ -80,6 +80,8 @@ LINES = [
     (["policy", "remove", "--to", "k"], ["kettle"]),
     (["create", "--pass", ""], ["em1"]),
     (["set", "-p", "kettle", "--pass", "e"], ["em1"]),
+    (["create", "--tap", "--owner", "a"], ["alice"]),
+    (["set", "-p", "kettle", "--owner", "n"], ["nobody"]),
     (["create-private-bridge", "--uplink", ""], ["em0.", "em1."]),
     (["export-ports", "-p", "casserole", "--remove", "-e", ""], ["80:30080", "tcp+udp:53-54:30053-30054"]),
     (["export-ports", "-p", "casserole", "--remove", "-e", "8"], ["80:30080"]),

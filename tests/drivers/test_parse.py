@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
 from potnet.drivers.freebsd import parse, parse_pf
+from potnet.drivers.linux import parse as linux_parse
 from potnet.errors import PotnetError
 from potnet.host_state import ExportTraffic, FileKind, Traffic
 from potnet.ports import Transport
@@ -184,6 +185,30 @@ def test_kinds_of_files() -> None:
         "/j/etc": FileKind.DIRECTORY,
         "/j/etc/resolv.conf": FileKind.LINK,
         "/j/etc/hosts": FileKind.OTHER,
+    }
+
+
+def test_who_may_open_taps() -> None:
+    assert parse.file_owners("alice\t/dev/tap0\n1234\t/dev/tap1\n") == {
+        "/dev/tap0": "alice",
+        "/dev/tap1": "1234",
+    }
+    assert parse.file_owners("") == {}
+    with pytest.raises(PotnetError, match="cannot read what stat printed"):
+        parse.file_owners("alice /dev/tap0\n")
+    links = [
+        {"ifname": name, "linkinfo": {"info_kind": "tun", "info_data": {"type": kind} | user}}
+        for name, kind, user in (
+            ("tap0", "tap", {"user": "alice"}),
+            ("tap1", "tap", {"user": 1234}),
+            ("tap2", "tap", {}),
+            ("tun0", "tun", {"user": "alice"}),
+        )
+    ]
+    assert linux_parse.tap_owners([*links, {"ifname": "lo"}]) == {
+        "tap0": "alice",
+        "tap1": "1234",
+        "tap2": None,
     }
 
 

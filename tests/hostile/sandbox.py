@@ -52,7 +52,7 @@ PROGRAMS = {
         "sockstat",
     ),
     *("hostname", "mount", "umount", "rctl", "fetch", "sha256", "tar", "tee", "chmod", "chflags", "mv", "cp"),
-    *("rm", "mkdir", "find", "env", "stat", "test", "cat", "du", "realpath", "sh", "id", "chown"),
+    *("rm", "mkdir", "find", "env", "stat", "test", "cat", "du", "realpath", "sh", "id", "chown", "getent"),
     *("awk", "ip", "nft", "ss", "uname", "kill", "nsenter", "conntrack", "unshare", "tc"),
 }
 

@@ -46,8 +46,8 @@ def test_the_session_without_root_runs_as_documented() -> None:
     _, _, packages, own = sessions()
     for package in ("iproute2", "nftables", "conntrack", "curl", "python3-venv", "slirp4netns", "uidmap"):
         assert package in packages.split()
-    installing, trying = own.split("export PATH=~/potnet/bin:$PATH POTNET_HOST=linux\n")
-    assert installing == "python3 -m venv ~/potnet && ~/potnet/bin/pip install -q .\n"
+    installing, trying = own.split("export PATH=~/potnet-venv/bin:$PATH POTNET_HOST=linux\n")
+    assert installing == "python3 -m venv ~/potnet-venv && ~/potnet-venv/bin/pip install -q .\n"
     with World() as world:
         reason = rootless_world.prepare(world)
         if reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,6 +133,27 @@ def test_root_alone_opens_a_tap_of_nobody_in_particular(world: World) -> None:
     assert opened(world, it, NOBODY) == "EPERM"
     assert opened(world, it, 0) == "ready"
     assert answers(world, None, it["address"])
+
+
+SET_OWNER = """import fcntl, struct, sys
+tap = open("/dev/net/tun", "r+b", buffering=0)
+fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH22x", sys.argv[1].encode(), 0x1002))
+fcntl.ioctl(tap, 0x400454CC, int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(("number", "words"), [(DAEMON, "daemon may"), (61234, "61234 may")])
+def test_another_who_may_open_a_tap_is_noticed(world: World, number: int, words: str) -> None:
+    it = machine(world, "vm1", "-N", "public-bridge")
+    assert world.potnet("check") == ""
+    changed = world.run(*PYTHON, "-c", SET_OWNER, it["tap"], str(number))
+    assert changed.code == 0, changed.err
+    done = world.try_potnet("-o", "json", "check")
+    (found,) = json.loads(done.out)
+    assert (found["kind"], found["found"], found["repairable"]) == ("owner-differs", words, False)
+    world.potnet("stop", "vm1")
+    world.potnet("start", "vm1")
+    assert world.potnet("check") == ""
 
 
 def test_what_limits_a_pot_limits_a_guest(world: World) -> None:

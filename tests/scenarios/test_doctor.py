@@ -74,11 +74,13 @@ def test_an_interface_that_learns_and_listens(world: World) -> None:
         ({"kern.osreldate": "1302001"}, ["release"]),
         ({"kern.osreldate": None}, ["release"]),
         ({"kern.features.vimage": None}, []),
+        ({"net.link.tap.user_open": None}, []),
         ({"security.jail.jailed": "1"}, ["place"]),
     ],
 )
 def test_another_freebsd(values: dict[str, str | None], missing: list[str]) -> None:
     usual = {"kern.osreldate": "1400507", "kern.features.vimage": "1", "security.jail.jailed": "0"}
+    usual |= {"net.link.tap.user_open": "0"}
     found = freebsd.conditions((usual | values).get)
     assert [each.subject for each in found if each.verdict is Verdict.MISSING] == missing
     assert sum(each.verdict is not Verdict.OK for each in found) == 1
@@ -132,4 +134,4 @@ def test_another_linux(said: str, subject: str, remedy: str) -> None:
 @given(st.text(st.characters(codec="utf-8")) | st.lists(st.sampled_from(sorted(WHOLE))).map("\n".join))
 def test_whatever_tools_print_is_judged(said: str) -> None:
     assert {"user namespaces", "ping_group_range"} <= {each.subject for each in linux.conditions(said)}
-    assert len(freebsd.conditions(lambda _: said)) == 3
+    assert len(freebsd.conditions(lambda _: said)) == 4

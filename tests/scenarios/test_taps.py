@@ -13,6 +13,7 @@ from world import FAILURE, World, both_hosts
 
 from potnet.drivers.freebsd import parse
 from potnet.errors import HostError, PotnetError, UsageError
+from potnet.executors.base import Command
 from potnet.findings import Kind
 from potnet.model import HookKind, NetworkType
 from potnet.operations import policies
@@ -170,6 +171,48 @@ def test_the_mtu_of_the_bridge_is_that_of_the_tap_and_told(world: World) -> None
 
 
 # Who may open it
+
+
+def test_of_a_tap_of_root_s_nothing_is_taken_away(world: World) -> None:
+    machine(world)
+    world.do(start, ["vm1"])
+    world.executor.commands.clear()
+    world.do(stop, ["vm1"])
+    assert "ifconfig tap0 destroy" in world.executor.changed
+    assert [line for line in world.executor.changed if line.startswith("chown")] == []
+
+
+@pytest.mark.parametrize("owner", ["alice", None])
+def test_another_who_may_open_a_tap_is_noticed_and_mended(world: World, owner: str | None) -> None:
+    machine(world, more=((NetworkType.PUBLIC_BRIDGE, None),), owner=owner)
+    world.do(start, ["vm1"])
+    world.host.run(Command(("chown", "nobody", "/dev/tap1")))
+    (found,) = world.do(check, [], None)
+    assert (found.kind, found.interface, found.repairable) == (Kind.OWNER_DIFFERS, "tap1", True)
+    assert (found.expected, found.found) == (f"{owner or 'root'} may open tap1", "nobody may")
+    world.do(repair, [], None)
+    assert world.host.interface("tap1").owner == (owner or "root")
+    assert world.do(check, [], None) == ()
+
+
+def test_an_owner_by_another_name_is_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from potnet.executors.simulated import tools
+
+    machine(world)
+    world.do(start, ["vm1"])
+    monkeypatch.setitem(tools.USERS, "toor", 0)
+    world.host.run(Command(("chown", "toor", "/dev/tap0")))
+    assert world.do(check, [], None) == ()
+
+
+def test_one_who_is_no_user_any_more_is_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from potnet.executors.simulated import tools
+
+    machine(world)
+    world.do(start, ["vm1"])
+    world.host.run(Command(("chown", "alice", "/dev/tap0")))
+    monkeypatch.delitem(tools.USERS, "alice")
+    assert [each.found for each in world.do(check, [], None)] == ["alice may"]
 
 
 def test_only_the_owner_opens_the_tap(world: World) -> None:

@@ -15,6 +15,7 @@ def conditions(sysctl: Callable[[str], str | None]) -> tuple[Condition, ...]:
     return (
         _release(sysctl("kern.osreldate") or ""),
         _vimage(sysctl("kern.features.vimage")),
+        _taps(sysctl("net.link.tap.user_open")),
         _place(sysctl("security.jail.jailed")),
     )
 
@@ -34,6 +35,13 @@ def _vimage(value: str | None) -> Condition:
         "VIMAGE", Verdict.LIMITED, "the kernel has none: pots on bridges cannot start",
         "boot a GENERIC kernel, or build one with `options VIMAGE`",
     )  # fmt: skip
+
+
+def _taps(value: str | None) -> Condition:
+    """Whether tap(4) is there; the variable is as soon as its module is, whatever its value."""
+    if value is not None:
+        return Condition("taps", Verdict.OK, "can be made")
+    return Condition("taps", Verdict.LIMITED, "the kernel has no tap(4)", "kldload if_tuntap")
 
 
 def _place(value: str | None) -> Condition:

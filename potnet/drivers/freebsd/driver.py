@@ -146,13 +146,13 @@ class FreeBSD:
         return self._renderer.commands(action)
 
     def _removing_tap(self, action: DestroyInterface) -> Iterator[Command]:
-        """Take a tap from its owner, then from the host, unless it is open.
+        """Take a tap from its owner, if that is not root, then from the host, unless it is open.
 
         The kernel would wait for its end uninterruptibly, and let nobody make or destroy an interface
         meanwhile (tun_destroy in if_tuntap.c, if_clone_destroyif in if_clone.c).
         """
-        disown, destroy = self._renderer.commands(action)
-        yield disown
+        *disown, destroy = self._renderer.commands(action)
+        yield from disown
         process = self._observer.opened_by(action.interface)
         if process is not None:
             # What is written to it has no effect from now on (tunwrite).

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from netaddr import IPAddress
 
+from potnet.drivers import owners
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import parse, parse_pf
 from potnet.drivers.freebsd.pipes import pipe_numbers
-from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER, MEMBERS
+from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER, MEMBERS, tap_node
 from potnet.drivers.posix import digesting
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
@@ -51,7 +52,8 @@ class Observer:
         return HostState(
             jails=self._jails(query.jails),
             taps=own & {*query.taps},
-            users=self._users(query.users),
+            misowned=owners.misowned(self._run, self._tap_owners(query.tap_owners), query.tap_owners),
+            users=owners.users(self._run, query.users),
             names=names,
             interfaces=self._interfaces(query.interfaces, names if query.names else None),
             own=own if query.own else frozenset(),
@@ -182,8 +184,11 @@ class Observer:
     def _names(self) -> frozenset[str]:
         return frozenset(self._out("ifconfig", "-l").split())
 
-    def _users(self, names: tuple[str, ...]) -> frozenset[str]:
-        return frozenset(name for name in names if self._run("id", "-u", name).code == 0)
+    def _tap_owners(self, wanted: tuple[tuple[str, str], ...]) -> dict[str, str | None]:
+        nodes = {tap_node(tap): tap for tap, _ in wanted}
+        shown = self._stat("%Su%t%N", tuple(nodes)) if nodes else ""
+        found = parse.file_owners(shown)
+        return {tap: found[node] for node, tap in nodes.items() if node in found}
 
     def _group(self, group: str) -> frozenset[str]:
         return frozenset(self._out("ifconfig", "-g", group).split())
@@ -337,13 +342,16 @@ class Observer:
     def _files(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         if not paths:
             return {}
-        argv = ("stat", "-f", "%HT%t%N", *paths)
+        found = parse.file_kinds(self._stat("%HT%t%N", paths))
+        return {path: found.get(path, FileKind.ABSENT) for path in paths}
+
+    def _stat(self, form: str, paths: tuple[str, ...]) -> str:
+        """What stat(1) says of those paths that are there: its code is 1 as soon as one is not."""
+        argv = ("stat", "-f", form, *paths)
         result = self._run(*argv)
-        # Its code is 1 as soon as one path is absent, which is an answer too.
         if not all(any(words in line for words in _NO_FILE) for line in result.err.splitlines()):
             raise CommandError(Command(argv, changes_host=False), result)
-        found = parse.file_kinds(result.out)
-        return {path: found.get(path, FileKind.ABSENT) for path in paths}
+        return result.out
 
 
 def _as_wanted(pipes: Pipes, shown: Mapping[int, float]) -> bool:

@@ -211,6 +211,15 @@ def file_kinds(text: str) -> dict[str, FileKind]:
     return kinds
 
 
+@reads("stat")
+def file_owners(text: str) -> dict[str, str | None]:
+    """What ``stat -f %Su%t%N`` says of each path that exists; a user without a name is a number."""
+    lines = [line.partition("\t") for line in text.splitlines()]
+    if not all(user and path for user, _, path in lines):
+        raise UnreadableError("stat", text)
+    return {path: user for user, _, path in lines}
+
+
 @reads("sha256")
 def digests(text: str) -> dict[str, str]:
     """What sha256(1) prints of files: ``SHA256 (PATH) = DIGEST``."""

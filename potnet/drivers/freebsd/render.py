@@ -35,6 +35,7 @@ from potnet.actions import (
     SetForwarding,
     SetMac,
     SetMtu,
+    SetOwner,
     SetPrivate,
     SolicitRouter,
     StartJail,
@@ -108,7 +109,7 @@ class Renderer:
             "group", GROUP, *_mtu(action.mtu), "link0", "up",
         )  # fmt: skip
         # The kernel asks for no more than the rights to the node (tunopen in if_tuntap.c), which are uucp's.
-        return Command(create), Command(("chown", action.owner, tap_node(action.interface)))
+        return Command(create), _owned(action.interface, action.owner)
 
     @_commands.register(CreateVlan)
     def _(self, action: CreateVlan) -> tuple[Command, ...]:
@@ -121,9 +122,13 @@ class Renderer:
     @_commands.register(DestroyInterface)
     def _(self, action: DestroyInterface) -> tuple[Command, ...]:
         destroy = Command(("ifconfig", action.interface, "destroy"))
-        if not is_tap(action.interface):
+        if not is_tap(action.interface) or action.owner == "root":
             return (destroy,)
-        return Command(("chown", "root", tap_node(action.interface))), destroy
+        return _owned(action.interface, "root"), destroy
+
+    @_commands.register(SetOwner)
+    def _(self, action: SetOwner) -> tuple[Command, ...]:
+        return (_owned(action.interface, action.owner),)
 
     @_commands.register(SetMac)
     def _(self, action: SetMac) -> tuple[Command, ...]:
@@ -348,6 +353,10 @@ class Renderer:
 def is_tap(interface: str) -> bool:
     """Whether an interface of this name is one that processes open (tap(4))."""
     return interface.startswith("tap")
+
+
+def _owned(tap: str, user: str) -> Command:
+    return Command(("chown", user, tap_node(tap)))
 
 
 def tap_node(interface: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from netaddr import IPAddress
 
+from potnet.drivers import owners
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import parse, rates
 from potnet.drivers.linux.names import (
@@ -65,6 +66,7 @@ TRAITS = Traits(
     to_prepare=False,
     bhyve=False,
     loopback_families=(4, 6),
+    owners_change=False,
 )
 
 
@@ -80,7 +82,10 @@ class Observer(Reader):
             traits=TRAITS,
             jails=self._jails(query.jails, shown if _namespaces(query) else None),
             taps=_in_group(links, GROUP) & {*query.taps},
-            users=frozenset(name for name in query.users if self.run("id", "-u", name).code == 0),
+            misowned=owners.misowned(self.run, parse.tap_owners(found), query.tap_owners)
+            if query.tap_owners
+            else {},
+            users=owners.users(self.run, query.users),
             names=frozenset(links),
             interfaces={name: links[name] for name in links if name in _asked(query, links)},
             own=_in_group(links, GROUP) if query.own else frozenset(),
@@ -347,8 +352,8 @@ def _links(query: Query) -> Iterable[str]:
     """The lines that show links: all of them when some are to be found by what they are."""
     if _all_links(query):
         return ("addr show",)
-    wanted = dict.fromkeys((*(query.interfaces or ()), *query.candidates, *query.taps))
-    return (f"addr show dev {name}" for name in wanted)
+    named = (*(query.interfaces or ()), *query.candidates, *query.taps, *dict(query.tap_owners))
+    return (f"addr show dev {name}" for name in dict.fromkeys(named))
 
 
 def _all_links(query: Query) -> bool:

@@ -158,6 +158,14 @@ def _groups(link: Mapping[str, Any]) -> frozenset[str]:
 
 
 @reads("ip")
+def tap_owners(links: Documents) -> dict[str, str | None]:
+    """Taps among links, each with its owner: a name, or the number of who has none; None: anybody."""
+    told = {link["ifname"]: link.get("linkinfo", {}).get("info_data", {}) for link in links}
+    taps = {name: data.get("user") for name, data in told.items() if data.get("type") == "tap"}
+    return {name: None if user is None else str(user) for name, user in taps.items()}
+
+
+@reads("ip")
 def network(found: list[dict[str, Any]]) -> JailNetwork:
     """A pot's own stack: links, and the default routes among them. Plans know loopback by FreeBSD's name."""
     links = interfaces([each for each in found if "ifname" in each])

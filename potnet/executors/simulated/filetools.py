@@ -228,7 +228,9 @@ def chmod(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """stat -f '%HT%t%N' PATH …, which does not follow links."""
+    """stat -f '%HT%t%N' PATH …, which does not follow links, or '%Su%t%N' of nodes of taps."""
+    if argv[1:3] == ["-f", "%Su%t%N"] and len(argv) > 3:
+        return _show_owner(world, argv[3:])
     if argv[1:3] != ["-f", "%HT%t%N"] or len(argv) < 4:
         raise unknown(f"stat {' '.join(argv[1:])}")
     out, err = "", ""
@@ -238,6 +240,17 @@ def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
             err += f"stat: {path}: stat: No such file or directory\n"
         else:
             out += f"{_TYPES.get(stat.S_IFMT(found.st_mode), '???')}\t{path}\n"
+    return CommandResult(1 if err else 0, out, err)
+
+
+def _show_owner(world: World, nodes: list[str]) -> CommandResult:
+    out, err = "", ""
+    for path in nodes:
+        found = world.interface(path.removeprefix("/dev/"))
+        if found is None or found.kind != "tap":
+            err += f"stat: {path}: stat: No such file or directory\n"
+        else:
+            out += f"{found.owner}\t{path}\n"
     return CommandResult(1 if err else 0, out, err)
 
 

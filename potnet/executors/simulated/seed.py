@@ -90,6 +90,7 @@ def seed_state(world: World, bare: bool) -> None:
         "kern.osrelease": facts.release,
         "kern.hostname": facts.hostname,
         "kern.features.vimage": "1",
+        "net.link.tap.user_open": "0",
         "kern.racct.enable": "0",
         "security.jail.jailed": "0",
     }.items():

@@ -324,6 +324,13 @@ def root_id(argv: list[str]) -> CommandResult:
     raise unknown(" ".join(argv))
 
 
+def getent(_: World, argv: list[str], __: Stdin) -> CommandResult:
+    """getent passwd, as far as anybody reads of it: names and numbers."""
+    if argv[1:] != ["passwd"]:
+        raise unknown(" ".join(argv))
+    return CommandResult(0, "".join(f"{name}:*:{uid}:{uid}::/:/bin/sh\n" for name, uid in USERS.items()))
+
+
 def _plain(world: World, argv: list[str], _: Stdin) -> CommandResult:
     match argv:
         case ["hostname", *_]:
@@ -348,5 +355,6 @@ def _plain(world: World, argv: list[str], _: Stdin) -> CommandResult:
 TOOLS: dict[str, FileTool] = {
     "sysrc": sysrc, "mount": mount, "umount": umount, "kldload": kldload, "dnctl": dnctl, "kldstat": kldstat,
     "service": service, "rctl": rctl, "env": hook, "hostname": _plain, "id": _plain, "uname": _plain,
-    "chown": chown, "freebsd-version": _plain, "sleep": _plain, "true": _plain, "false": _plain,
+    "chown": chown, "getent": getent, "freebsd-version": _plain, "sleep": _plain, "true": _plain,
+    "false": _plain,
 }  # fmt: skip
