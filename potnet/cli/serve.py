@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from potnet.errors import PotnetError, UsageError, printable
 from potnet.interrupts import waiting
 
 if TYPE_CHECKING:
+    from potnet.hostfwd import Request
     from potnet.operations.serve import Numbers
 
 #: Seconds that a client may take over its request, so that nobody keeps the others waiting.
@@ -44,15 +45,23 @@ def serve(options: Options, path: Path, name: str | None) -> None:
     with opened(options, changes_host=True) as app:
         if name is not None:
             require_pot(app, name)
+        rootless = app.rootless is not None
     # Other commands end before there is anything to collect.
     gc.enable()
     numbers = Numbers()
+
+    def here(request: Request) -> bytes:
+        return _reply(options, numbers, request, name)
+
+    def apart(request: Request) -> bytes:
+        return _apart(here, request, numbers)
+
     with _listening(path) as listener:
         if not options.quiet:
             click.echo(f"listening on {printable(str(path))}", err=True)
         while (client := _accepted(listener)) is not None:
             with client:
-                _serve(options, client, numbers, name)
+                _serve(client, apart if rootless else here)
 
 
 def _accepted(listener: socket.socket) -> socket.socket | None:
@@ -101,28 +110,64 @@ def _clear(path: Path) -> None:
     raise PotnetError(f"somebody listens on {path} already", hint="end that one, or choose another path")
 
 
-def _serve(options: Options, client: socket.socket, numbers: Numbers, name: str | None) -> None:
-    """One request and its answer; what goes wrong is told here and, in the protocol's words, there."""
+def _serve(client: socket.socket, reply: Callable[[Request], bytes]) -> None:
+    """One request and its answer."""
     from potnet.hostfwd import BadRequestError, parse, refused
-    from potnet.operations.serve import answer, failure
 
     try:
         request = parse(_received(client))
-        try:
-            with opened(options, changes_host=True) as app:
-                reply = answer(app, numbers, request, name)
-        except PotnetError as error:
-            click.echo(f"potnet: {printable(error.message)}", err=True)
-            reply = failure(request)
     except BadRequestError as error:
-        reply = refused(error)
+        answer = refused(error)
     except OSError:
         return
+    else:
+        answer = reply(request)
     try:
-        client.sendall(reply)
+        client.sendall(answer)
     except OSError:
         # It did not wait for the answer; what it asked for is done.
         return
+
+
+def _reply(options: Options, numbers: Numbers, request: Request, name: str | None) -> bytes:
+    """Carry a request out; what goes wrong is told here and, in the protocol's words, there."""
+    from potnet.hostfwd import BadRequestError, refused
+    from potnet.operations.serve import answer, failure
+
+    try:
+        with opened(options, changes_host=True) as app:
+            return answer(app, numbers, request, name)
+    except BadRequestError as error:
+        return refused(error)
+    except PotnetError as error:
+        click.echo(f"potnet: {printable(error.message)}", err=True)
+        return failure(request)
+
+
+def _apart(reply: Callable[[Request], bytes], request: Request, numbers: Numbers) -> bytes:
+    """Carry a request out in a process of its own: none comes back from a rootless host that it went into."""
+    import pickle
+
+    from potnet.operations.serve import failure
+
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            said = pickle.dumps((reply(request), numbers))
+            with open(into, "wb") as pipe:  # noqa: PTH123
+                pipe.write(said)
+        finally:
+            os._exit(0)
+    os.close(into)
+    with open(out, "rb") as pipe:  # noqa: PTH123
+        said = pipe.read()
+    os.waitpid(child, 0)
+    if not said:
+        return failure(request)
+    answer, known = pickle.loads(said)
+    numbers.become(known)
+    return bytes(answer)
 
 
 def _received(client: socket.socket) -> bytes:

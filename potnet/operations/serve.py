@@ -41,6 +41,10 @@ class Numbers:
         """A port that comes back after it was gone is another one."""
         self._ids.pop(port, None)
 
+    def become(self, other: Numbers) -> None:
+        """Know what another one has come to know in its process."""
+        self._ids, self._last = other._ids, other._last
+
     def keep(self, ports: Iterator[Port]) -> None:
         """Forget all others."""
         there = set(ports)

@@ -93,8 +93,7 @@ class Slirp4netns:
                 "slirp4netns has no sandbox for a user namespace that is given by its path",
                 hint="set rootless.sandbox = false",
             )
-        with suppress(FileNotFoundError):
-            (self._directory / _API).unlink()
+        self._forget_api()
         ready, say_ready = os.pipe()
         let_exit, self._exit = os.pipe()
         argv = (
@@ -122,6 +121,12 @@ class Slirp4netns:
             os.close(self._exit)
             self._process.end()
             self._process = None
+            self._forget_api()
+
+    def _forget_api(self) -> None:
+        """The driver leaves its socket behind."""
+        with suppress(FileNotFoundError):
+            (self._directory / _API).unlink()
 
     def ended(self) -> int | None:
         """See `Uplink`."""

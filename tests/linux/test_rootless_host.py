@@ -33,6 +33,8 @@ def test_stop_ends_everything(cook: User) -> None:
     assert cook.potnet("rootless", "stop") == "the rootless host has ended\n"
     assert cook.processes() == []
     assert cook.world.snapshot() == before
+    left = cook.run("ls", f"{cook.home}/.local/state/potnet/rootless/host").out
+    assert left.split() == ["lock", "log"]
     assert cook.potnet("rootless", "status") == "stopped\n"
     assert cook.potnet("rootless", "stop") == "the rootless host does not run\n"
     assert {each["state"] for each in cook.facts("list")} == {"stopped"}
