@@ -98,6 +98,16 @@ def advertisement(source: str, address: str, target: str, label: int) -> str:
     return f"{head}8800{label:04x}20000000{packed(target)}"
 
 
+def of_router(kind: int, source: str, label: int) -> str:
+    """A router's ICMPv6 (RFC 4861, 4.2 and 4.5), as far as a filter looks."""
+    return advertisement(source, link_local(source), "::", label).replace("8800", f"{kind:02x}00")
+
+
+def tagged(frame: str, *tags: str) -> str:
+    """A frame with tags of VLANs (IEEE 802.1Q) behind its addresses."""
+    return frame[:24] + "".join(tags) + frame[24:]
+
+
 def link_local(mac: str) -> str:
     one, *rest = bytes.fromhex(bare(mac))
     low = bytes([one ^ 2, *rest[:2], 0xFF, 0xFE, *rest[2:]])
@@ -158,6 +168,33 @@ def test_what_it_sends_as_another_does_not(kitchen: World) -> None:
         advertisement(me.mac, "2001:db8::1", me.ip6, 0x211),
     ]
     assert arriving(kitchen, *frames) == []
+
+
+def test_a_pot_is_no_router(kitchen: World) -> None:
+    me = own(kitchen, "thief")
+    frames = [of_router(134, me.mac, 0x501), of_router(137, me.mac, 0x502)]
+    assert arriving(kitchen, *frames) == []
+    asking = of_router(133, me.mac, 0x503)
+    assert arriving(kitchen, asking) == [asking]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [("81000000",), ("81000005",), ("88a80000",), ("81000000", "81000000"), ("88a80000", "81000000")],
+    ids=["priority", "vlan", "service", "two", "both"],
+)
+def test_tags_hide_nothing(kitchen: World, tags: tuple[str, ...]) -> None:
+    """Who receives a tag of VLAN 0 takes the frame as one without."""
+    me, web = own(kitchen, "thief"), own(kitchen, "web")
+    kitchen.run("ip", "neigh", "flush", "all")
+    frames = [arp(me.mac, me.mac, web.ip, 0x601), ipv4(me.mac, web.ip, 0x602), ipv6(me.mac, web.ip6, 0x603)]
+    labels = [frame[24:] for frame in frames]
+    assert arriving(kitchen, *(tagged(frame, *tags) for frame in frames)) == []
+    assert not [each for each in labels if each in heard(kitchen)]
+    gateway = str(ip_address(int(ip_address(me.ip)) - 1))
+    claim = arp(me.mac, me.mac, web.ip, 0)[:-20] + "0" * 12 + packed(gateway)
+    assert arriving(kitchen, tagged(claim, *tags)) == []
+    assert me.mac not in kitchen.run("ip", "neigh", "show", web.ip).out
 
 
 @pytest.mark.parametrize(("protocol", "port"), [("tcp", 90), ("udp", 91)])

@@ -257,7 +257,9 @@ def test_slaac_is_left_to_itself(world: World) -> None:
     before = world.without_folders(world.snapshot())
     world.do(start, ["six"])
     own = next(pot for pot in world.records()["pots"]).attachments[1]
-    assert world.host.anchor("pot-filter/.six")[-3:] == [
+    assert world.host.anchor("pot-filter/.six")[-5:] == [
+        f"block drop in quick on {own.host_end} inet6 proto ipv6-icmp all icmp6-type routeradv",
+        f"block drop in quick on {own.host_end} inet6 proto ipv6-icmp all icmp6-type redir",
         f"pass in quick on {own.host_end} inet6 all no state",
         f"block drop in quick on {own.host_end} all",
         f"pass out quick on {own.host_end} all no state",
