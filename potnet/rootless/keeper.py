@@ -162,9 +162,10 @@ class Keeper:
         assert self._host is not None
         try:
             self._uplink.start(Target(self._host.pid))
-        except PotnetError as error:
-            _log(f"{self._uplink.name}: {error.message}")
-            self._why_down = error.message
+        except (PotnetError, OSError) as error:
+            # The host may be about to end: nothing of it can be opened then.
+            _log(f"{self._uplink.name}: {error}")
+            self._why_down = str(error)
             self._next_try = time.monotonic() + self._pause
             self._pause = min(2 * self._pause, _LATE)
             return

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -158,11 +158,26 @@ def installed(program: str, package: str) -> str | None:
 def _adopted(program: str, parent: int) -> list[int]:
     """The drivers whose guard was killed: an init, as the keeper, is the parent of what others leave."""
     try:
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
-        words = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in children}
+        words = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in _children(parent)}
     except OSError:
         return []
     return [pid for pid, each in words.items() if each[0] == os.fsencode(program)]
+
+
+def _children(parent: int) -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()]
+    except OSError:
+        return []
+
+
+def _depth(pid: int) -> int:
+    """How many PID namespaces a process is in, from that of /proc on."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
+    except OSError:
+        return 0
+    return next((len(line.split()) - 1 for line in status.splitlines() if line.startswith("NSpid:")), 0)
 
 
 def _last_words(log: Path) -> str:
@@ -240,7 +255,7 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.child.kill()
         self.child.wait()
-        for orphan in _adopted(self.argv[0], self.host or os.getpid()) if self.guarded else ():
+        for orphan in self._orphans() if self.guarded else ():
             with suppress(ProcessLookupError):
                 ended = os.pidfd_open(orphan)
                 signal.pidfd_send_signal(ended, signal.SIGKILL)
@@ -251,3 +266,13 @@ class Process:
         if self.pidfd is not None:
             os.close(self.pidfd)
         self.child = self.pidfd = None
+
+    def _orphans(self) -> Iterator[int]:
+        """What a killed process has left: its guard, whose end leaves the driver.
+
+        The init of a host, which is not told of such a guard, does not end before it was waited for here.
+        """
+        here = os.getpid()
+        if self.host is not None:
+            yield from (pid for pid in _children(here) if pid != self.host and _depth(pid) > _depth(here))
+        yield from _adopted(self.argv[0], self.host or here)

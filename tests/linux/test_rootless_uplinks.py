@@ -75,6 +75,18 @@ def test_a_killed_driver_comes_back(cook: User) -> None:
     assert eventually(lambda: not cook.processes())
 
 
+@PASTA
+def test_a_host_ends_after_its_driver_was_killed(cook: User) -> None:
+    cook.potnet("rootless", "start")
+    facts = cook.facts("rootless", "status")
+    cook.world.run("kill", "-9", str(facts["pid"]))
+    assert eventually(lambda: cook.facts("rootless", "status")["pid"] not in (None, facts["pid"]))
+    # The kernel lets an init end when all that was in its namespace has been waited for.
+    cook.world.run("kill", str(facts["keeper"]))
+    assert eventually(lambda: not cook.processes()), cook.processes()
+    assert cook.potnet("rootless", "status") == "stopped\n"
+
+
 @pytest.mark.slow
 def test_the_wire_of_public_ipv6_outlives_the_driver(cook6: User) -> None:
     cook6.configure(uplink="slirp4netns", ipv6=True)
