@@ -44,16 +44,15 @@ class Policies(Database):
         return tuple(_policy(row) for rows in found for row in rows)
 
     def permitting(self) -> frozenset[str]:
-        """The bridges to or from which a policy allows something."""
+        """The bridges between which a policy allows something."""
         found = self.rows(
-            "SELECT source FROM policy WHERE allow AND source_bridge"
-            " UNION SELECT destination FROM policy WHERE allow AND destination_bridge"
-            " UNION SELECT bridge FROM policy JOIN attachment ON pot = source"
-            " WHERE allow AND NOT source_bridge"
-            " UNION SELECT bridge FROM policy JOIN attachment ON pot = destination"
-            " WHERE allow AND NOT destination_bridge"
+            "SELECT CASE WHEN source_bridge THEN source ELSE s.bridge END AS one,"
+            " CASE WHEN destination_bridge THEN destination ELSE d.bridge END AS other FROM policy"
+            " LEFT JOIN attachment s ON s.pot = source AND NOT source_bridge"
+            " LEFT JOIN attachment d ON d.pot = destination AND NOT destination_bridge"
+            " WHERE allow AND one <> other"
         )
-        return frozenset(name for (name,) in found)
+        return frozenset(name for pair in found for name in pair)
 
     def add_policy(self, policy: Policy) -> bool:
         """Whether it is new; one that says so already is no error. Error: one says the opposite."""

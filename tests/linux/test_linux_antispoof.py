@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -168,6 +169,16 @@ def test_what_it_sends_as_another_does_not(kitchen: World) -> None:
         advertisement(me.mac, "2001:db8::1", me.ip6, 0x211),
     ]
     assert arriving(kitchen, *frames) == []
+
+
+@pytest.mark.parametrize("chain", ["prerouting", "forward"])
+def test_what_lets_all_pass_before_is_noticed(kitchen: World, chain: str) -> None:
+    config = ("--config", "/run/potnet.toml")
+    assert kitchen.run("nft", f"insert rule bridge potnet {chain} accept").code == 0
+    found = json.loads(kitchen.try_potnet(*config, "-o", "json", "check").out)
+    assert [each["kind"] for each in found] == ["members-unfiltered"]
+    kitchen.potnet(*config, "repair")
+    assert kitchen.facts(*config, "check") == []
 
 
 def test_a_pot_is_no_router(kitchen: World) -> None:

@@ -190,6 +190,14 @@ def test_what_would_have_no_effect_is_refused(world: World) -> None:
     assert add(world, "one", "web")
 
 
+def test_what_is_allowed_within_a_bridge_opens_it_to_no_other(world: World) -> None:
+    kitchen(world)
+    before = len(world.executor.changed)
+    add(world, "web", "db", "80", deny=False)
+    assert not [line for line in world.executor.changed[before:] if "pot-filter/stove" in line]
+    assert not [rule for rule in world.host.anchor("pot-filter/stove") if "tagged" in rule]
+
+
 def test_connections_that_are_open_end(world: World) -> None:
     """Rules at a pot's end keep no state of what it opens, so that the next packet meets them."""
     kitchen(world)

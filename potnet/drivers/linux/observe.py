@@ -315,10 +315,10 @@ class Observer(Reader):
         return max(privileged, 1), first - 1
 
     def _unfiltered(self) -> tuple[str, ...]:
-        """The table of what comes in at members of bridges, where it is not there or leads nowhere."""
+        """The table of what comes in at members of bridges, where it is not there or leads elsewhere."""
         chains = self.member_chains()
         ways = {"prerouting": "iifname vmap @members", "forward": "oifname vmap @receivers"}
-        there = all(line in chains.get(name, ()) for name, line in ways.items())
+        there = all(chains.get(name, ())[2:-1] == (line,) for name, line in ways.items())
         return () if there else (MEMBERS,)
 
     def _loaded(self, chain: str) -> bool:
