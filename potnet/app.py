@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from potnet import config_files, installation
-from potnet.errors import ConfigError, HostError, PotnetError, printable
+from potnet.errors import ConfigError, printable
+from potnet.place import REAL, host_kind, is_rootless, prefix, require_root, require_system, state_dir
 from potnet.progress import Progress
 from potnet.store import FILE_NAME
 from potnet.trust import check_trusted, real_root
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from potnet.store.store import Store
 
 SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (--host freebsd for a real one)"
-#: The kinds of hosts that are real, and what uname(1) calls their system.
-REAL = {"freebsd": "FreeBSD", "linux": "Linux"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +139,10 @@ def open_records(settings: Settings) -> Iterator[Records]:
     found = _installation(config)
     if found is None and config is None:
         config = _load_config(settings)
-    kind = _host_kind(settings, config)
-    via = _prefix(settings, config, kind)
-    rootless = _is_rootless(settings, kind, via)
-    directory = settings.state_dir or _state_dir(config, kind, via, rootless)
+    kind = host_kind(settings.host, config)
+    via = prefix(settings.via, config, kind)
+    rootless = is_rootless(settings.rootless, kind, via)
+    directory = settings.state_dir or state_dir(config, kind, via, rootless)
     # A log without its store is a matter for the store.
     if not any((directory / name).exists() for name in (FILE_NAME, f"{FILE_NAME}-wal")):
         yield Records(config, None, found)
@@ -176,18 +174,18 @@ def open_app(settings: Settings) -> Iterator[App]:
     from potnet.locks import Locks
 
     config = _load_config(settings)
-    kind = _host_kind(settings, config)
-    via = _prefix(settings, config, kind)
-    rootless = _is_rootless(settings, kind, via)
+    kind = host_kind(settings.host, config)
+    via = prefix(settings.via, config, kind)
+    rootless = is_rootless(settings.rootless, kind, via)
     if kind in REAL and via is None:
-        _require_system(REAL[kind])
+        require_system(kind)
         if settings.changes_host and not settings.dry_run and not rootless:
-            _require_root()
+            require_root()
     progress = _progress(settings)
     notify = _silent if settings.quiet else _beside(progress)
     if kind == "sim" and settings.changes_host:
         notify(SIMULATED_NOTICE)
-    directory = settings.state_dir or _state_dir(config, kind, via, rootless)
+    directory = settings.state_dir or state_dir(config, kind, via, rootless)
     host = _rootless_host(config, directory) if rootless else None
     if kind == "linux" and config.origin.get("paths.jails", DEFAULT) == DEFAULT:
         # Beside the store, which root of a user namespace may write to, too.
@@ -232,47 +230,6 @@ def with_anchors_in_force(config: Config, store: Store) -> Config:
     return replace(config, nat_anchor=nat, rdr_anchor=rdr, filter_anchor=filters)
 
 
-def _host_kind(settings: Settings, config: Config | None) -> str:
-    wanted = settings.host or (config.host if config is not None else "auto")
-    if wanted != "auto":
-        return wanted
-    return "freebsd" if platform.system() == "FreeBSD" else "sim"
-
-
-def _prefix(settings: Settings, config: Config | None, kind: str) -> str | None:
-    """The prefix of all commands; an empty one is a mistake that would hit this machine."""
-    via = settings.via if settings.via is not None or config is None else config.via
-    if via is not None and not via.strip():
-        raise ConfigError("--via is empty", hint='give a prefix such as "ssh root@host", or leave it out')
-    if via is not None and kind not in REAL:
-        raise ConfigError("--via reaches a real host only", hint="add --host freebsd")
-    return via
-
-
-def _require_system(wanted: str) -> None:
-    if platform.system() != wanted:
-        raise HostError(
-            f"this machine runs {platform.system()}, not {wanted}",
-            hint='reach a FreeBSD host with --via "ssh root@host", or try --host sim',
-        )
-
-
-def _require_root() -> None:
-    if os.geteuid() != 0:
-        raise PotnetError(
-            "this changes the host's network, which only root may do", hint="run it as root, or see -n"
-        )
-
-
-def _is_rootless(settings: Settings, kind: str, via: str | None) -> bool:
-    """Whether the host is one in namespaces of the caller's own, as whoever is not root has it."""
-    if settings.rootless and (kind != "linux" or via is not None):
-        raise ConfigError(
-            "--rootless is for a Linux host on this machine", hint="add --host linux, and leave --via out"
-        )
-    return kind == "linux" and via is None and (settings.rootless or os.geteuid() != 0)
-
-
 def _rootless_host(config: Config, directory: Path) -> RootlessHost:
     from dataclasses import fields
     from ipaddress import IPv4Network
@@ -314,26 +271,6 @@ def _join(settings: Settings, host: RootlessHost) -> Connection:
             _stderr(f"+ {' '.join(command)}")
     connection.join()
     return connection
-
-
-def _state_dir(config: Config | None, kind: str, via: str | None, rootless: bool = False) -> Path:
-    """Where the store of a host is: each host behind a prefix has its own."""
-    if config is not None and config.state_dir:
-        base = Path(config.state_dir)
-    elif platform.system() == "FreeBSD" and kind == "freebsd" and (via is None or os.geteuid() == 0):
-        base = Path("/var/db/potnet")
-    elif kind == "linux" and via is None and not rootless and real_root():
-        base = Path("/var/lib/potnet-linux")
-    else:
-        home = os.environ.get("XDG_STATE_HOME", "")
-        # A relative path there is to be ignored (XDG Base Directory Specification).
-        base = Path(home if home.startswith("/") else Path("~/.local/state").expanduser()) / "potnet"
-        base /= "rootless" if rootless else kind
-    if not via:
-        return base
-    from urllib.parse import quote
-
-    return base / "via" / quote(via, safe="")
 
 
 def _executor(

@@ -21,7 +21,7 @@ LAYERS = (
     ("rootless",),
     ("actions", "templates", "config", "executors.base"),
     ("drivers.base",),
-    ("planning", "apply", "drivers", "executors", "store", "locks"),
+    ("planning", "apply", "drivers", "executors", "store", "locks", "place"),
     ("app",),
     ("operations",),
     ("cli",),

@@ -59,6 +59,7 @@ REFUSALS = (
     "gives it to the bridge",
     "cannot have the MTU",
     "is too small for IPv6",
+    "whatever policies say",
 )
 BRIDGES = ("stove", "grill")
 

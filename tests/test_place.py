@@ -1,4 +1,4 @@
-"""Where the store of a Linux host is: root of a user namespace is not root of the machine."""
+"""Which host a command is about, and where its store is: root of a user namespace is not root."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 
 import pytest
 
-from potnet import app
+from potnet import app, place
 from potnet import config as configuration
 from potnet.errors import ConfigError
 
 
 @pytest.mark.parametrize("real", [True, False])
 def test_the_store_of_a_linux_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, real: bool) -> None:
-    monkeypatch.setattr(app, "real_root", lambda: real)
+    monkeypatch.setattr(place, "real_root", lambda: real)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     expected = Path("/var/lib/potnet-linux") if real else tmp_path / "potnet" / "linux"
-    assert app._state_dir(configuration.load(None), "linux", None) == expected
+    assert place.state_dir(configuration.load(None), "linux", None) == expected
 
 
 def test_the_store_of_a_rootless_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     expected = tmp_path / "potnet" / "rootless"
-    assert app._state_dir(configuration.load(None), "linux", None, rootless=True) == expected
+    assert place.state_dir(configuration.load(None), "linux", None, rootless=True) == expected
 
 
 @pytest.mark.parametrize(
@@ -41,17 +41,17 @@ def test_the_store_of_a_rootless_host(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_who_is_not_root_has_a_rootless_host(
     monkeypatch: pytest.MonkeyPatch, user: int, settings: dict[str, Any], rootless: bool
 ) -> None:
-    monkeypatch.setattr(app.os, "geteuid", lambda: user)
-    monkeypatch.setattr(app.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(place.os, "geteuid", lambda: user)
+    monkeypatch.setattr(place.platform, "system", lambda: "Linux")
     given = app.Settings(**settings)
-    kind = app._host_kind(given, None)
-    assert app._is_rootless(given, kind, app._prefix(given, None, kind)) is rootless
+    kind = place.host_kind(given.host, None)
+    assert place.is_rootless(given.rootless, kind, place.prefix(given.via, None, kind)) is rootless
 
 
 @pytest.mark.parametrize("more", [{"host": "sim"}, {"host": "freebsd"}, {"host": "linux", "via": "doas"}])
 def test_other_hosts_are_never_rootless(more: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="--rootless is for a Linux host on this machine"):
-        app._is_rootless(app.Settings(rootless=True), more["host"], more.get("via"))
+        place.is_rootless(True, more["host"], more.get("via"))
 
 
 def test_the_uplink_has_a_network_of_its_own(tmp_path: Path) -> None:
@@ -61,6 +61,6 @@ def test_the_uplink_has_a_network_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_tour_never_rewires_a_linux_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app.platform, "system", lambda: "Linux")
-    assert app._host_kind(app.Settings(), configuration.load(None)) == "sim"
-    assert app._host_kind(app.Settings(host="linux"), configuration.load(None)) == "linux"
+    monkeypatch.setattr(place.platform, "system", lambda: "Linux")
+    assert place.host_kind(None, configuration.load(None)) == "sim"
+    assert place.host_kind("linux", configuration.load(None)) == "linux"
