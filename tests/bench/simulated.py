@@ -109,8 +109,7 @@ def _many(table: Table, place: Path) -> None:
 
 def _memory(env: dict[str, str], *words: str) -> float:
     """The most memory that a command had, in MB."""
-    # A process begins with what the one had that it is forked from: this one may have measured a million leases.
-    done = subprocess.run(
-        [sys.executable, "-c", _USAGE, *POTNET, *words], env=env, capture_output=True, check=True
-    )
+    # A process begins with what the one had that it is forked from, and this one has measured a lot before.
+    small = (sys.executable, "-c", _USAGE)
+    done = subprocess.run([*small, *POTNET, *words], env=env, capture_output=True, check=True)
     return int(done.stdout) * (1 if sys.platform == "darwin" else 1024) / 1e6
