@@ -221,7 +221,7 @@ def sound(sandbox: Sandbox, typed: list[str]) -> None:
 def on_linux(sandbox: Sandbox, make: Callable[[], Executor]) -> Iterator[None]:
     """With a Linux host that is nothing but answers."""
     sandbox.executor = lambda _: make()
-    with mock.patch.object(app, "_require_system"), mock.patch.object(app, "_require_root"):
+    with mock.patch.object(app, "require_system"), mock.patch.object(app, "require_root"):
         yield
 
 
