@@ -133,22 +133,26 @@ def _on_host(
         yield mtu_drift(host, int(bridge.mtu or 0), bridge, run.pot.name)
 
 
-def _wrong_member(run: Run, own: Attachment, bridge: Bridge, private: bool) -> Drift:
-    words = "not private", "private"
-    finding = Finding(
-        Kind.MEMBER_DIFFERS, f"{own.host_end} is {words[private]} on {bridge.interface}",
-        f"it is {words[not private]}", "repair sets it", pot=run.pot.name, bridge=bridge.name,
+def _member_finding(
+    run: Run, own: Attachment, bridge: Bridge, expected: str, found: str, remedy: str = "repair sets it"
+) -> Finding:
+    return Finding(
+        Kind.MEMBER_DIFFERS, expected, found, remedy, pot=run.pot.name, bridge=bridge.name,
         interface=own.host_end,
     )  # fmt: skip
+
+
+def _wrong_member(run: Run, own: Attachment, bridge: Bridge, private: bool) -> Drift:
+    words = "not private", "private"
+    expected = f"{own.host_end} is {words[private]} on {bridge.interface}"
+    finding = _member_finding(run, own, bridge, expected, f"it is {words[not private]}")
     return Drift(finding, (Step(SetPrivate(bridge.interface, own.host_end, private)),))
 
 
 def _open_member(run: Run, own: Attachment, bridge: Bridge, config: Config) -> Drift:
     """What is known of a member is set as it joins."""
-    finding = Finding(
-        Kind.MEMBER_DIFFERS, f"behind {own.host_end} is {own.mac} alone", "any number of MAC addresses",
-        "repair lets it join anew", pot=run.pot.name, bridge=bridge.name, interface=own.host_end,
-    )  # fmt: skip
+    expected, remedy = f"behind {own.host_end} is {own.mac} alone", "repair lets it join anew"
+    finding = _member_finding(run, own, bridge, expected, "any number of MAC addresses", remedy)
     off = Step(RemoveMember(bridge.interface, own.host_end))
     return Drift(finding, (off, Step(join(run.pot, own, bridge, config))))
 
@@ -156,11 +160,8 @@ def _open_member(run: Run, own: Attachment, bridge: Bridge, config: Config) -> D
 def _wrong_hairpin(run: Run, own: Attachment, bridge: Bridge, config: Config) -> Drift:
     """Without it a pot does not reach its own exports; without addresses on the bridge there are none."""
     words = "sends no frame back to where it came from", "sends frames back to where they came from"
-    finding = Finding(
-        Kind.MEMBER_DIFFERS, f"{bridge.interface} {words[bool(bridge.subnets)]} at {own.host_end}",
-        f"it {words[not bridge.subnets]}", "repair sets it", pot=run.pot.name, bridge=bridge.name,
-        interface=own.host_end,
-    )  # fmt: skip
+    expected = f"{bridge.interface} {words[bool(bridge.subnets)]} at {own.host_end}"
+    finding = _member_finding(run, own, bridge, expected, f"it {words[not bridge.subnets]}")
     return Drift(finding, (Step(join(run.pot, own, bridge, config)),))
 
 

@@ -216,9 +216,7 @@ HOMES = dict.fromkeys(("web", "db", "log"), "stove")
 def test_who_reaches_whom_is_what_a_naive_model_says(
     tmp_path_factory: pytest.TempPathFactory, chosen: Chosen, restarted: set[str]
 ) -> None:
-    world = World(tmp_path_factory.mktemp("near"))
-    kitchen(world, running=False)
-    compare(world, HOMES, 2, chosen, restarted)
+    compare_near(World(tmp_path_factory.mktemp("near")), chosen, restarted)
 
 
 @pytest.mark.slow
@@ -227,6 +225,9 @@ def test_who_reaches_whom_is_what_a_naive_model_says(
 def test_who_reaches_whom_in_many_kitchens(
     tmp_path_factory: pytest.TempPathFactory, chosen: Chosen, restarted: set[str]
 ) -> None:
-    world = World(tmp_path_factory.mktemp("near"))
+    compare_near(World(tmp_path_factory.mktemp("near")), chosen, restarted)
+
+
+def compare_near(world: World, chosen: Chosen, restarted: set[str]) -> None:
     kitchen(world, running=False)
     compare(world, HOMES, 2, chosen, restarted)
