@@ -12,8 +12,7 @@ from enum import StrEnum
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.names import PUBLIC as PUBLIC
-from potnet.names import PUBLIC6 as PUBLIC6
+from potnet.names import PUBLIC, PUBLIC6
 from potnet.ports import Export, Transport
 from potnet.values import dataclass
 

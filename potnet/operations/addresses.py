@@ -11,17 +11,8 @@ from netaddr import IPAddress
 
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import Query
-from potnet.model import (
-    PUBLIC,
-    Alias,
-    Attachment,
-    Bridge,
-    BridgeKind,
-    NetworkType,
-    Pot,
-    ResolverKind,
-    Subnet,
-)
+from potnet.model import Alias, Attachment, Bridge, BridgeKind, NetworkType, Pot, ResolverKind, Subnet
+from potnet.names import PUBLIC
 from potnet.operations.common import (
     busy_units,
     external_interface,

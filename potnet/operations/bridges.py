@@ -10,7 +10,8 @@ from netaddr import IPAddress, IPNetwork
 from potnet.config_values import Refusal, read_prefix6
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import Query
-from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, network6_of
+from potnet.model import Bridge, BridgeKind, network6_of
+from potnet.names import PUBLIC, PUBLIC6
 from potnet.operations.addresses import AUTO
 from potnet.operations.common import (
     NETWORK_LOCK,

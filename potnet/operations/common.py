@@ -13,7 +13,8 @@ from netaddr import IPAddress
 
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host_state import HostState, Query
-from potnet.model import PUBLIC, PUBLIC6, Bridge, BridgeKind, Ipv6, Pot, Run, network6_of, valid_name
+from potnet.model import Bridge, BridgeKind, Ipv6, Pot, Run, network6_of, valid_name
+from potnet.names import PUBLIC, PUBLIC6
 from potnet.planning.ownership import presence, running
 from potnet.values import dataclass
 

@@ -10,7 +10,8 @@ from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree
 from potnet.host_state import FileKind, Query
-from potnet.model import PUBLIC, PUBLIC6, End, Pot, ResolverKind
+from potnet.model import End, Pot, ResolverKind
+from potnet.names import PUBLIC, PUBLIC6
 from potnet.operations.bridging import forget_switches
 from potnet.operations.clearing import clear_up
 from potnet.operations.common import (

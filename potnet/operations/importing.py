@@ -16,7 +16,8 @@ from potnet.actions import Plan
 from potnet.apply import apply
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import FileKind, HostState, Query
-from potnet.model import PUBLIC, Attachment, Bridge, BridgeKind, NetworkType, Pot, Run, Subnet
+from potnet.model import Attachment, Bridge, BridgeKind, NetworkType, Pot, Run, Subnet
+from potnet.names import PUBLIC
 from potnet.operations.addresses import aliases_of, check_aliases, check_resolver, private_bridge
 from potnet.operations.bridges import RESERVED
 from potnet.operations.common import (

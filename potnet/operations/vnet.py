@@ -10,7 +10,8 @@ from potnet.actions import Plan
 from potnet.apply import apply
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import Query
-from potnet.model import PUBLIC, PUBLIC6, Bridge, Pot
+from potnet.model import Bridge, Pot
+from potnet.names import PUBLIC, PUBLIC6
 from potnet.operations.bridging import (
     forget_switches,
     free_bridge,

@@ -13,7 +13,8 @@ from test_life import KINDS, prepare
 from world import World
 
 from potnet.executors.base import Command
-from potnet.model import PUBLIC, HookKind, NetworkType
+from potnet.model import HookKind, NetworkType
+from potnet.names import PUBLIC
 from potnet.operations import policies
 from potnet.operations.attach import attach, detach
 from potnet.operations.bridges import create_private_bridge
