@@ -13,7 +13,8 @@ from potnet.store.database import Database, Row, connect
 
 #: Script N leads from schema version N to N + 1. By importlib.resources it took 8 ms to read them.
 SCRIPTS: tuple[str, ...] = tuple(
-    Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("schema.sql", "schema-2.sql")
+    Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for name in ("schema.sql", "schema-2.sql", "schema-3.sql")
 )
 
 

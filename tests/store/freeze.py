@@ -38,6 +38,13 @@ set-hook -p pot2 -s hook -T hook
 start casserole spoon kettle ladle pot1
 set -p casserole -i 10.192.0.77
 vnet-start -B stove
+create-private-bridge -B oven -S 6 -6 auto --mtu 1400 --isolate
+create -p roast -N private-bridge -B oven -N public-bridge -S dual --mac 02:00:00:00:00:10
+export-ports -p roast -e 192.168.178.20@tcp+udp:90-99:30090-30099 --from 192.0.2.0/24 --max-connections 5
+create -p guest --tap --owner alice -N private-bridge -B oven --isolate
+create -p grill -N public-bridge -i auto --no-internet --bandwidth-in 4Mbit/s --bandwidth-out 8Mbit/s
+policy add --from roast --to stove --port tcp:80
+start roast
 """
 
 
