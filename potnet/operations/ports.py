@@ -16,6 +16,9 @@ from potnet.ports import Export, endpoint, same_host
 if TYPE_CHECKING:
     from potnet.app import App
 
+#: Ports below this one belong to services (RFC 6335): potnet chooses none unless the configuration says so.
+LOWEST = 1024
+
 
 def check_listeners(app: App, exports: Iterable[Export], state: HostState) -> None:
     """Raises PotnetError when a given host port is one that the host itself listens on."""
@@ -112,5 +115,17 @@ def _busy(state: HostState, export: Export) -> frozenset[int]:
 
 
 def _range(app: App, state: HostState) -> tuple[int, int]:
-    host = state.port_range or (1024, 9999)
-    return app.config.first_port or host[0], app.config.last_port or host[1]
+    """The first and last port to choose from; raises PotnetError when there are none between the two."""
+    config, host = app.config, state.port_range or (LOWEST, 9999)
+    first, last = config.first_port or max(host[0], LOWEST), config.last_port or host[1]
+    if first > last:
+        above, below = (
+            f"{value}{'' if given else ', by default'}"
+            for value, given in ((first, config.first_port), (last, config.last_port))
+        )
+        raise PotnetError(
+            f"no host port can be chosen: the first one is {above}, and the last one {below}; "
+            f"the host uses ports from {host[1] + 1} on for its own connections",
+            hint="set ports.first and ports.last in the configuration",
+        )
+    return first, last

@@ -92,7 +92,7 @@ class Exports(Database):
         ports = f"no {protocol} port" if count == 1 else f"no {count} {protocol} ports in a row"
         raise PotnetError(
             f"{ports} from {first} to {last} {'is' if count == 1 else 'are'} free on the host",
-            hint="name a host port, or stop exporting one that is not needed any more",
+            hint="set ports.first and ports.last in the configuration to a larger range",
         )
 
     def drop_exports(self, pot: str) -> None:

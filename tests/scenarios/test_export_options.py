@@ -246,6 +246,29 @@ def test_the_host_itself_is_asked_for_no_source(world: World) -> None:
     assert world.do(check, [], None) == ()
 
 
+@both_hosts
+@pytest.mark.parametrize("guarded", [False, True], ids=["open", "guarded"])
+@pytest.mark.parametrize("limit", [None, 2])
+def test_loopback_is_for_the_host_beside_the_sources(world: World, guarded: bool, limit: int | None) -> None:
+    world.configure(f"network.antispoof = {str(guarded).lower()}\n")
+    if world.kind == "sim":
+        world.do(init, True, True)
+    world.create("casserole", "public-bridge")
+    world.create("ragout", "public-bridge")
+    world.do(start, ["casserole", "ragout"])
+    export(world, "casserole", "80:30080", sources=["198.51.100.0/24"], loopback=True, max_connections=limit)
+    for _ in range(4):
+        # The host is no source: neither kept out, nor counted.
+        assert world.reaches("host", "127.0.0.1", 30080)
+        assert world.reaches("host", world.address, 30080)
+    assert not world.reaches("outside", world.address, 30080)
+    assert not world.reaches("ragout", world.address, 30080)
+    assert world.do(check, [], None) == ()
+    export(world, "casserole", "80:30080", sources=["198.51.100.0/24"], max_connections=limit)
+    assert not world.reaches("host", "127.0.0.1", 30080)
+    assert not world.reaches("host", world.address, 30080)
+
+
 def test_the_limit_of_a_source_is_its_own(world: World) -> None:
     for name in ("casserole", "ragout", "kettle"):
         world.create(name, "public-bridge")

@@ -118,6 +118,23 @@ def test_of_several_policies_the_exact_one_decides(world: World) -> None:
 
 
 @both_hosts
+@pytest.mark.parametrize("first", ["deny", "allow"])
+@pytest.mark.parametrize(
+    ("denied", "allowed"), [(("front", "db"), ("web", "back")), (("web", "back"), ("front", "db"))]
+)
+def test_of_policies_that_are_as_exact_a_denial_decides(
+    world: World, first: str, denied: tuple[str, str], allowed: tuple[str, str]
+) -> None:
+    at = kitchen(world)
+    for action in (first, *({"deny", "allow"} - {first})):
+        add(world, *(denied if action == "deny" else allowed), "80", deny=action == "deny")
+    assert not world.reaches("web", at["db"], 80)
+    assert [each["action"] for each in world.do(policies.listed)] == ["deny", "allow"]
+    assert world.do(policies.remove, *denied, "80")
+    assert world.reaches("web", at["db"], 80)
+
+
+@both_hosts
 def test_a_pot_without_internet(world: World) -> None:
     world.create("inner", "public-bridge", network=OFFLINE)
     world.create("mail", "public-bridge")
