@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from potnet import config_files, installation
-from potnet.errors import ConfigError, printable
+from potnet.errors import ConfigError, StoreError, printable
 from potnet.place import REAL, host_kind, is_rootless, prefix, require_root, require_system, state_dir
 from potnet.progress import Progress
+from potnet.search_path import installation_path
 from potnet.store import FILE_NAME
 from potnet.trust import check_trusted, real_root
 from potnet.values import dataclass
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from potnet.rootless.client import Connection, RootlessHost
     from potnet.store.store import Store
 
+#: Under this key the store keeps the prefix of pot's installation.
+POT_PREFIX = "pot prefix"
 SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (--host freebsd for a real one)"
 
 
@@ -133,49 +136,82 @@ def open_records(settings: Settings) -> Iterator[Records]:
 
     config is None where no file sets anything and pot's own configuration is the one to ask.
     """
-    config = None
-    if config_files.in_force(settings.config_file) is not None:
-        config = _load_config(settings)
-    found = _installation(config)
-    if found is None and config is None:
-        config = _load_config(settings)
+    config = _load_config(settings)
     kind = host_kind(settings.host, config)
     via = prefix(settings.via, config, kind)
     rootless = is_rootless(settings.rootless, kind, via)
     directory = settings.state_dir or state_dir(config, kind, via, rootless)
     # A log without its store is a matter for the store.
     if not any((directory / name).exists() for name in (FILE_NAME, f"{FILE_NAME}-wal")):
-        yield Records(config, None, found)
+        yield _records(config, None)
         return
     from potnet.store.store import Store
 
     with Store.open(directory, kind) as store, store.blamed():
-        yield Records(config, store, found)
+        yield _records(config, store)
 
 
-def _load_config(settings: Settings) -> Config:
+def _records(config: Config | None, store: Store | None) -> Records:
+    found = _installation(config, store)
+    if found is None and config is None:
+        from potnet import config as configuration
+
+        config = configuration.without_file(None)
+    return Records(config, store, found)
+
+
+def _load_config(settings: Settings) -> Config | None:
+    """What the configuration file says; None where there is none."""
+    if config_files.in_force(settings.config_file) is None:
+        return None
     from potnet import config as configuration
 
-    return configuration.load_in_force(settings.config_file)
+    return configuration.load_file(settings.config_file)
 
 
-def _installation(config: Config | None) -> Installation | None:
-    prefix = config.pot_prefix if config is not None else None
-    found = installation.find(prefix, os.environ.get("PATH", ""))
+def _installation(config: Config | None, store: Store | None, remembers: bool = False) -> Installation | None:
+    """What pot has on this machine. remembers: the store keeps where it was found."""
+    given = config.pot_prefix if config is not None else None
+    known = store.remembered(POT_PREFIX) if store is not None else None
+    found = installation.locate(given, known, installation_path(), str(config_files.to_write()))
     for path in found.settings.files if found is not None else ():
         check_trusted(Path(path))
+    if remembers and store is not None:
+        _remember(store, known, found)
     return found
+
+
+def _remember(store: Store, known: str | None, found: Installation | None) -> None:
+    if found is not None and found.prefix != known:
+        store.remember(POT_PREFIX, found.prefix)
+    if found is None and known is not None:
+        store.forget(POT_PREFIX)
+
+
+def config_in_force(settings: Settings) -> Config:
+    """The configuration of the file that is named, of the system's, or of pot's. Nothing is made."""
+    from potnet import config as configuration
+
+    config = _load_config(settings)
+    if config is not None:
+        return config
+    try:
+        with open_records(settings) as records:
+            return configuration.without_file(records.installation)
+    except StoreError:
+        # Only root can read it, and the rest is for everybody.
+        return configuration.without_file(_installation(None, None))
 
 
 @contextmanager
 def open_app(settings: Settings) -> Iterator[App]:
     """The application for one command. Raises ConfigError, StoreError or HostError."""
-    from potnet.config import DEFAULT
+    from potnet import config as configuration
     from potnet.locks import Locks
 
-    config = _load_config(settings)
-    kind = host_kind(settings.host, config)
-    via = prefix(settings.via, config, kind)
+    given = _load_config(settings)
+    kind = host_kind(settings.host, given)
+    via = prefix(settings.via, given, kind)
     rootless = is_rootless(settings.rootless, kind, via)
     if kind in REAL and via is None:
         require_system(kind)
@@ -185,13 +221,12 @@ def open_app(settings: Settings) -> Iterator[App]:
     notify = _silent if settings.quiet else _beside(progress)
     if kind == "sim" and settings.changes_host:
         notify(SIMULATED_NOTICE)
-    directory = settings.state_dir or state_dir(config, kind, via, rootless)
-    host = _rootless_host(config, directory) if rootless else None
-    if kind == "linux" and config.origin.get("paths.jails", DEFAULT) == DEFAULT:
-        # Beside the store, which root of a user namespace may write to, too.
-        config = replace(config, jails=str(directory.absolute() / "jails"))
+    directory = settings.state_dir or state_dir(given, kind, via, rootless)
     store, damaged = _store(settings, directory, kind)
     with store, store.blamed():
+        find = partial(_installation, given, store, settings.changes_host and not settings.dry_run)
+        config = _placed(given or configuration.without_file(find()), kind, directory)
+        host = _rootless_host(config, directory) if rootless else None
         yield App(
             config=with_anchors_in_force(config, store),
             store=store,
@@ -202,10 +237,19 @@ def open_app(settings: Settings) -> Iterator[App]:
             make_executor=lambda: _executor(settings, config, kind, via, directory, host),
             dry_run=settings.dry_run,
             damaged=damaged,
-            find_installation=lambda: _installation(config),
+            find_installation=find,
             rootless=host,
             outside=partial(_outside, host) if host is not None else None,
         )
+
+
+def _placed(config: Config, kind: str, directory: Path) -> Config:
+    """The configuration with roots on Linux beside the store, which root of a user namespace may write to."""
+    from potnet.config import DEFAULT
+
+    if kind != "linux" or config.origin.get("paths.jails", DEFAULT) != DEFAULT:
+        return config
+    return replace(config, jails=str(directory.absolute() / "jails"))
 
 
 def _store(settings: Settings, directory: Path, kind: str) -> tuple[Store, bool]:

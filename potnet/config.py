@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet import config_files, installation
+from potnet import config_files
 from potnet import config_values as values
 from potnet.config_pot import Given, given, notes
 from potnet.errors import ConfigError
+from potnet.installation import Installation
 from potnet.installation.settings import Settings, looks_like_pot
 from potnet.installation.settings import load as load_settings
 from potnet.model import Ipv6, Stack
@@ -122,7 +123,7 @@ KEYS = (
     Key("paths.cache", "cache", values.read_path),
     Key("paths.templates", "templates", values.read_path),
     Key("releases.mirror", "mirror", values.read_mirror),
-    Key("pot.prefix", "pot_prefix", values.read_path),
+    Key("pot.prefix", "pot_prefix", values.read_pot_prefix),
     Key("rootless.uplink", "rootless_uplink", values.one_of("auto", *UPLINKS)),
     Key("rootless.mtu", "rootless_mtu", values.read_mtu),
     Key("rootless.cidr", "rootless_cidr", values.read_uplink_network),
@@ -144,16 +145,17 @@ _BY_NAME = {key.name: key for key in KEYS}
 _TABLES = sorted({key.name.split(".")[0] for key in KEYS})
 
 
-def load_in_force(named: Path | None = None) -> Config:
-    """The file named on the command line, else the system's, else pot's where pot is installed.
-
-    Without any the defaults.
-    """
+def load_file(named: Path | None = None) -> Config | None:
+    """The file named on the command line, else the system's; None where there is neither."""
     path = config_files.in_force(named)
-    if path is not None:
-        check_trusted(path)
-        return load(path, explicit=named is not None)
-    installed = installation.find(None, os.environ.get("PATH", ""))
+    if path is None:
+        return None
+    check_trusted(path)
+    return load(path, explicit=named is not None)
+
+
+def without_file(installed: Installation | None) -> Config:
+    """What is in force where there is no file: what pot is configured to, where it is installed."""
     return _of_pot(installed.settings) if installed is not None else load(None)
 
 

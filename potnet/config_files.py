@@ -26,3 +26,8 @@ def in_force(named: Path | None) -> Path | None:
     if named is not None:
         return named
     return next((path for path in system_paths() if os.path.lexists(path)), None)
+
+
+def to_write() -> Path:
+    """Where a key can be set: the file in force, else the system's."""
+    return in_force(None) or system_paths()[-1]

@@ -191,6 +191,11 @@ def read_path(value: Any) -> str:
     return str(os.path.normpath("/" + value.lstrip("/")))
 
 
+def read_pot_prefix(value: Any) -> str:
+    """A path, or nothing for a host without pot."""
+    return "" if value == "" else read_path(value)
+
+
 def read_directories(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise Refusal("is not a list", 'write a list of paths, such as ["/var/lib/kitchen"]')

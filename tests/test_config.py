@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
 from potnet import config_files
-from potnet.config import DEFAULT, KEYS, Config, describe, load, load_in_force
+from potnet.config import DEFAULT, KEYS, Config, describe, load, load_file
 from potnet.config_files import system_paths
 from potnet.errors import ConfigError
 from potnet.model import Stack
@@ -30,6 +30,12 @@ def file(tmp_path: Path) -> Path:
 def loaded(file: Path, text: str) -> Config:
     file.write_text(text, encoding="utf-8")
     return load(file, explicit=True)
+
+
+def _loaded(named: Path | None = None) -> Config:
+    found = load_file(named)
+    assert found is not None
+    return found
 
 
 def refused(file: Path, text: str) -> ConfigError:
@@ -337,9 +343,9 @@ def test_the_named_file_wins_over_the_system_one(file: Path, monkeypatch: pytest
     system = file.with_name("system.toml")
     system.write_text('[dns]\nname = "system"\n', encoding="utf-8")
     monkeypatch.setattr(config_files, "system_paths", lambda: (file.with_name("absent"), system))
-    assert load_in_force().dns_name == "system"
+    assert _loaded().dns_name == "system"
     file.write_text('[dns]\nname = "named"\n', encoding="utf-8")
-    assert load_in_force(file).dns_name == "named"
+    assert _loaded(file).dns_name == "named"
 
 
 scalars = (

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "potnet"
 
 #: From the bottom up. A part imports itself and what is below its line, never its line or above.
 LAYERS = (
-    ("errors", "interrupts", "lean", "names", "progress", "values"),
+    ("errors", "interrupts", "lean", "names", "progress", "search_path", "values"),
     ("ports",),
     ("model",),
     ("spans",),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import Command, Options
+from potnet.cli.options import Command, Options, app_settings
 from potnet.cli.output import emit, table
 
 
@@ -15,8 +15,9 @@ from potnet.cli.output import emit, table
 def config(options: Options) -> None:
     """Print every value of the configuration and its origin; `-` is taken from the host."""
     from potnet import config as configuration
+    from potnet.app import config_in_force
 
-    in_force = configuration.load_in_force(options.config)
+    in_force = config_in_force(app_settings(options, changes_host=False))
     options.output = options.output or in_force.output
     emit(options, [_overridden(row, options) for row in configuration.describe(in_force)], _text)
 

@@ -164,7 +164,7 @@ def opened(options: Options, *, changes_host: bool, restores: bool = False) -> I
     """
     from potnet.app import open_app
 
-    with open_app(_settings(options, changes_host, restores)) as app:
+    with open_app(app_settings(options, changes_host, restores)) as app:
         options.output = options.output or app.config.output
         yield app
 
@@ -174,12 +174,13 @@ def asked(options: Options) -> Iterator[Records]:
     """The records, for a question that is answered from files alone."""
     from potnet.app import open_records
 
-    with open_records(_settings(options, changes_host=False)) as records:
+    with open_records(app_settings(options, changes_host=False)) as records:
         options.output = options.output or (records.config.output if records.config else None)
         yield records
 
 
-def _settings(options: Options, changes_host: bool, restores: bool = False) -> Settings:
+def app_settings(options: Options, changes_host: bool, restores: bool = False) -> Settings:
+    """What the options ask for, as the application takes it."""
     from potnet.app import Settings
 
     return Settings(

@@ -13,9 +13,7 @@ from typing import IO, Any
 
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Limit
 from potnet.interrupts import waiting
-
-#: FreeBSD's tools are in these; cron and rc(8) give less.
-_PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
+from potnet.search_path import SYSTEM
 
 #: Seconds for each limit, where nobody configures them.
 LIMITS: Mapping[Limit, float] = {Limit.BRIEF: 60, Limit.LONG: 3600}
@@ -35,7 +33,7 @@ def _environment(command: Command) -> dict[str, str]:
         names += [*_FOR_HOST, *_FOR_FETCH, *(name.lower() for name in _FOR_FETCH)]
     kept = {name: os.environ[name] for name in names if name in os.environ}
     own = [part for part in os.environ.get("PATH", "").split(":") if part]
-    path = ":".join(dict.fromkeys([*own, *_PATH.split(":")]))
+    path = ":".join(dict.fromkeys([*own, *SYSTEM]))
     return {**kept, "PATH": path}
 
 

@@ -4,6 +4,6 @@ They are read fresh each time, never written, and never trusted to be what they 
 addresses; imports stay light, since pot's scripts ask for addresses one process at a time.
 """
 
-from potnet.installation.installation import Installation, Pot, PotBridge, PotFile, find
+from potnet.installation.installation import Installation, Pot, PotBridge, PotFile, find, locate
 
-__all__ = ["Installation", "Pot", "PotBridge", "PotFile", "find"]
+__all__ = ["Installation", "Pot", "PotBridge", "PotFile", "find", "locate"]

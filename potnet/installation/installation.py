@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
@@ -48,8 +48,8 @@ class PotFile(NamedTuple):
         return self.values.get(key, [""])[-1].strip(' \t"')
 
 
-def find(prefix: str | None, path: str) -> Installation | None:
-    """The installation at `prefix`, or the one whose ``pot`` is found first in `path`, if there is one.
+def find(prefix: str | None, path: Iterable[str]) -> Installation | None:
+    """The installation at `prefix`, or that of the first ``pot`` in the directories `path` that has one.
 
     Raises ConfigError when a prefix is given and nothing of pot is there.
     """
@@ -65,14 +65,42 @@ def find(prefix: str | None, path: str) -> Installation | None:
     return None
 
 
-def _prefixes(path: str) -> Iterator[str]:
-    """Where the configuration of the ``pot`` in PATH may be: beside it, or beside what it is a link to."""
-    for folder in path.split(os.pathsep):
-        program = f"{folder or '.'}/pot"
+def locate(given: str | None, remembered: str | None, path: Iterable[str], file: str) -> Installation | None:
+    """The installation at the prefix that is configured, else the one that was found before, else by `path`.
+
+    given: empty where pot is not installed. file: where pot.prefix can be set. Raises ConfigError when the
+    one that was found before is not there, or no longer the only one: its pots may still hold addresses.
+    """
+    if given == "":
+        return None
+    found = find(given, path)
+    if given is not None or remembered is None or (found is not None and _same(found.prefix, remembered)):
+        return found
+    kept = load(f"{remembered}/etc/pot")
+    if kept is None:
+        raise ConfigError(
+            f"pot's {remembered}/etc/pot/pot.conf is not found, and its pots may hold addresses",
+            hint=f'set pot.prefix in {file} to the prefix of pot, or to "" if pot is uninstalled',
+        )
+    if found is not None:
+        raise ConfigError(
+            f"pot is installed twice: in {remembered} and in {found.prefix}",
+            hint=f"set pot.prefix in {file} to the prefix of the pot in use",
+        )
+    return Installation(remembered, kept)
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _prefixes(path: Iterable[str]) -> Iterator[str]:
+    """Where the configuration of a ``pot`` may be: beside it, or beside what it is a link to."""
+    for folder in path:
+        program = f"{folder}/pot"
         if folder.startswith("/") and os.access(program, os.X_OK) and not os.path.isdir(program):  # noqa: PTH112
             for found in (program, os.path.realpath(program)):
                 yield os.path.dirname(os.path.dirname(os.path.normpath(found)))  # noqa: PTH120
-            return
 
 
 class Installation:

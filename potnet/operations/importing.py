@@ -71,7 +71,7 @@ def import_pots(app: App, names: Sequence[str], all_: bool) -> Result:
     if found is None:
         raise PotnetError(
             "there is no installation of pot on this machine",
-            hint="its prefix is pot.prefix in the configuration, or that of the pot found in PATH",
+            hint="its prefix is pot.prefix in the configuration, or that of the program pot that is found",
         )
     files = _chosen(found, names, all_)
     problems = _Problems()

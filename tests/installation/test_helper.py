@@ -306,8 +306,8 @@ def test_which_installation(tmp_path: Path, call: Call) -> None:
     assert call("etc-hosts", str(elsewhere)).out == "10.192.0.10 casserole4\n"
     assert call("etc-hosts", f"{other}:{made.prefix}/bin").out == "10.192.0.10 casserole4\n"
     (other / "pot").chmod(0o755)
-    # As a shell would, the first executable is taken; nothing of pot is beside it.
-    assert call("etc-hosts", f"{other}:{made.prefix}/bin").out == ""
+    # A script of that name without pot's configuration beside it hides no installation.
+    assert call("etc-hosts", f"{other}:{made.prefix}/bin").out == "10.192.0.10 casserole4\n"
     assert call("etc-hosts", "relative:").out == ""
     file = tmp_path / "potnet.toml"
     file.write_text(f'[pot]\nprefix = "{made.prefix}"\n')

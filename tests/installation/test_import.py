@@ -230,10 +230,10 @@ def test_a_file_that_is_wrong_is_told_with_its_line(
 
 
 def test_pots_that_are_not_there(tmp_path: Path, call: Call) -> None:
+    assert "no installation of pot" in call("--host sim import pot --all").err
     made = mixed(tmp_path)
     assert "has no pot 'nobody'" in call("--host sim import pot nobody", made.path).err
     assert "several datasets" in call("--host sim import pot layers", made.path).err
-    assert "no installation of pot" in call("--host sim import pot --all").err
     assert call("--host sim import pot", made.path).code == 2
     assert call("--host sim import pot --all web", made.path).code == 2
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from made_up import Call, MadeUp
 
-from potnet.config import load, load_in_force
+from potnet.app import Settings, config_in_force
+from potnet.config import load
 from potnet.errors import ConfigError
 
 EVERY_KEY = (
@@ -73,10 +74,10 @@ def test_the_installed_one_is_in_force_where_there_is_no_other(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PATH", made.path)
     monkeypatch.setattr("potnet.config_files.system_paths", lambda: (tmp_path / "potnet.toml",))
-    assert str(load_in_force().network) == "10.0.0.0/8"
-    assert load_in_force().external_interface == "em0"
+    assert str(config_in_force(Settings()).network) == "10.0.0.0/8"
+    assert config_in_force(Settings()).external_interface == "em0"
     (tmp_path / "potnet.toml").write_text("")
-    assert str(load_in_force().network) == "10.192.0.0/10"
+    assert str(config_in_force(Settings()).network) == "10.192.0.0/10"
 
 
 @pytest.mark.parametrize(

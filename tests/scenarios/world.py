@@ -117,7 +117,7 @@ class World:
                 notify=self.notices.append,
                 locks=Locks(self.directory / "state" / "locks", self.config.lock_wait),
                 make_executor=lambda: self.executor,
-                find_installation=lambda: installation.find(None, str(self.directory / "usr/bin")),
+                find_installation=lambda: installation.find(None, [str(self.directory / "usr/bin")]),
             )
 
     def do(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
