@@ -30,6 +30,8 @@ def run(ctx: click.Context, name: str | None, pot: str | None) -> None:
 def execute(ctx: click.Context, pot: str | None, words: tuple[str, ...]) -> None:
     """Run a command in a running pot and exit with its code."""
     name, command = (pot, words) if pot is not None else (words[0] if words else None, words[1:])
+    if pot is None and command and command[0].startswith("-") and command[0] != "--":
+        raise click.UsageError(f"option {command[0]} must stand before the pot")
     if command[:1] == ("--",):
         command = command[1:]
     if name is None or not command:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from potnet import __version__, interrupts
-from potnet.cli.options import Options, global_options
+from potnet.cli.options import Once, Options, global_options
 from potnet.errors import PotnetError, UsageError, printable
 
 INTERRUPTED = 130
@@ -62,7 +62,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Once, click.Group):
     """A group that imports a command's module only when that command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

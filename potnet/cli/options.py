@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from potnet.app import App, Records, Settings
 
 
+#: The origin of a value from the command line.
+TYPED = "command line"
+
 #: What --host takes.
 KINDS = ("auto", "freebsd", "sim", "linux")
 
@@ -47,7 +50,7 @@ class Options:
         return self.output == "json"
 
     def take(self, name: str, value: Any, origin: str) -> None:
-        """Keep one value; of several -v each counts, of anything else the last one holds."""
+        """Keep one value; each -v counts."""
         setattr(self, name, self.verbose + value if name == "verbose" else value)
         self.given[name] = origin
 
@@ -91,10 +94,38 @@ USER = KnownName("user")
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     source = ctx.get_parameter_source(param.name or "")
+    options = ctx.ensure_object(Options)
     if source is ParameterSource.COMMANDLINE:
-        ctx.ensure_object(Options).take(str(param.name), value, "command line")
+        if options.given.get(str(param.name)) == TYPED:
+            _refuse_second(ctx, param)
+        options.take(str(param.name), value, TYPED)
     elif source is ParameterSource.ENVIRONMENT:
-        ctx.ensure_object(Options).take(str(param.name), value, f"environment, {param.envvar}")
+        options.take(str(param.name), value, f"environment, {param.envvar}")
+
+
+class Once(click.Command):
+    """A command whose options are given once, unless they are repeatable or flags without an opposite.
+
+    click itself keeps the last value and drops the others.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does. Errors: UsageError for a second value; --help is answered first."""
+        _, _, given = self.make_parser(ctx).parse_args(list(args))
+        rest = super().parse_args(ctx, args)
+        for number, param in enumerate(given):
+            if param in given[:number] and not ctx.resilient_parsing:
+                _refuse_second(ctx, param)
+        return rest
+
+
+def _refuse_second(ctx: click.Context, param: click.Parameter) -> None:
+    if not isinstance(param, click.Option) or param.multiple or param.count:
+        return
+    if param.is_flag and not param.secondary_opts:
+        return
+    names = ", ".join((*param.opts, *param.secondary_opts))
+    raise click.UsageError(f"option {names} can be given only once", ctx)
 
 
 def global_options(*, after_command: bool) -> list[click.Parameter]:
@@ -123,8 +154,8 @@ def global_options(*, after_command: bool) -> list[click.Parameter]:
     ]
 
 
-class Command(click.Command):
-    """A command that takes the global options too, but for those whose letter or word it has itself."""
+class Command(Once):
+    """A command that takes the global options too, except those whose letter or word it has itself."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("epilog", "The options of potnet itself (potnet --help) may also stand here.")
@@ -137,6 +168,12 @@ class Command(click.Command):
     def get_short_help_str(self, limit: int = 0) -> str:
         """The whole first line; click wraps it where the terminal ends."""
         return (self.help or "").strip().split("\n", 1)[0].rstrip(".")
+
+
+class Commands(Command, click.Group):
+    """A command that consists of commands, which take the global options as well."""
+
+    command_class = Command
 
 
 def network_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,38 +7,90 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import Commands, Options, opened
 from potnet.cli.output import emit, tell
 
-_ACTIONS = ("status", "start", "stop", "enter", "open", "close")
+
+@click.group(cls=Commands)
+def rootless() -> None:
+    """Start, inspect, enter or stop the host of pots without root, or open ports to it."""
 
 
-@click.command(cls=Command, context_settings={"allow_interspersed_args": False})
-@click.argument("action", type=click.Choice(_ACTIONS))
-@click.argument("words", nargs=-1, metavar="[-- COMMAND [ARGUMENT]...] [PROTOCOL:[ADDRESS:]PORT]...")
-@click.pass_context
-def rootless(ctx: click.Context, action: str, words: tuple[str, ...]) -> None:
-    """Start, look at, enter or end the host of pots without root, or open ports to it.
-
-    enter takes a command, open and close take ports, such as tcp:30080.
-    """
-    options: Options = ctx.obj
-    if bool(words) != (action in ("open", "close")) and action != "enter":
-        raise click.UsageError(f"{action} takes {'ports' if not words else 'no arguments'}")
-    if action == "status":
-        _status(options)
-    elif action == "enter":
-        ctx.exit(_enter(options, words))
-    else:
-        _change(options, action, words)
-
-
-def _status(options: Options) -> None:
+@rootless.command()
+@click.pass_obj
+def status(options: Options) -> None:
+    """Print whether the host runs, with which uplink and users."""
     from potnet.operations import rootless as operation
 
     with opened(options, changes_host=False) as app:
         view = operation.status(app)
     emit(options, view, _text)
+
+
+@rootless.command()
+@click.pass_obj
+def start(options: Options) -> None:
+    """Start the host, as every command that changes something does."""
+    from potnet.operations import rootless as operation
+
+    with opened(options, changes_host=True) as app:
+        changed = operation.start(app)
+    _tell(options, changed, "runs" if changed else "runs already")
+
+
+@rootless.command()
+@click.pass_obj
+def stop(options: Options) -> None:
+    """Stop the pots, then the host with every process in it."""
+    from potnet.operations import rootless as operation
+
+    with opened(options, changes_host=True) as app:
+        changed = operation.stop(app)
+    _tell(options, changed, "has ended" if changed else "does not run")
+
+
+@rootless.command(context_settings={"allow_interspersed_args": False})
+@click.argument("words", nargs=-1, metavar="[-- COMMAND [ARGUMENT]...]")
+@click.pass_context
+def enter(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Run a command, or a shell, in the host as its root, and exit with its code."""
+    from potnet.operations import rootless as operation
+
+    options: Options = ctx.obj
+    with opened(options, changes_host=True) as app:
+        code = operation.enter(app, words, os.environ.get("SHELL", "/bin/sh"))
+    ctx.exit(code)
+
+
+_ports = click.argument("ports", nargs=-1, required=True, metavar="PROTOCOL:[ADDRESS:]PORT...")
+
+
+@rootless.command("open")
+@_ports
+@click.pass_obj
+def open_(options: Options, ports: tuple[str, ...]) -> None:
+    """Let ports of the machine, such as tcp:8080, lead to the same ports of the host."""
+    _change_ports(options, "open", ports)
+
+
+@rootless.command()
+@_ports
+@click.pass_obj
+def close(options: Options, ports: tuple[str, ...]) -> None:
+    """Close ports that open opened."""
+    _change_ports(options, "close", ports)
+
+
+def _change_ports(options: Options, action: str, ports: tuple[str, ...]) -> None:
+    from potnet.operations import rootless as operation
+
+    with opened(options, changes_host=True) as app:
+        operation.change_ports(app, action, ports)
+    _tell(options, True, f"{action}: {' '.join(ports)}")
+
+
+def _tell(options: Options, changed: bool, done: str) -> None:
+    tell(options, {"changed": changed}, [f"the rootless host {done}"])
 
 
 def _text(view: dict[str, Any]) -> str:
@@ -63,27 +115,3 @@ def _mapping(inside: int, outside: int, count: int) -> str:
     if count == 1:
         return f"{inside} is {outside}"
     return f"{inside} to {inside + count - 1} are {outside} to {outside + count - 1}"
-
-
-def _enter(options: Options, words: tuple[str, ...]) -> int:
-    from potnet.operations import rootless as operation
-
-    with opened(options, changes_host=True) as app:
-        command = words[1:] if words[:1] == ("--",) else words
-        return operation.enter(app, command, os.environ.get("SHELL", "/bin/sh"))
-
-
-def _change(options: Options, action: str, words: tuple[str, ...]) -> None:
-    from potnet.operations import rootless as operation
-
-    with opened(options, changes_host=True) as app:
-        if action == "start":
-            changed = operation.start(app)
-        elif action == "stop":
-            changed = operation.stop(app)
-        else:
-            operation.change_ports(app, action, words)
-            changed = True
-    done = {"start": "runs", "stop": "has ended"}.get(action, f"{action}: {' '.join(words)}")
-    already = {"start": "runs already", "stop": "does not run"}.get(action, "")
-    tell(options, {"changed": changed}, [f"the rootless host {done if changed else already}"])

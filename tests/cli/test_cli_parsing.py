@@ -205,7 +205,7 @@ def test_start_at_boot(stage: Any, potnet: Callable[..., Any]) -> None:
     "line",
     [
         "destroy", "destroy -p a -B b", "start", "start a --all", "start --all --boot-only", "stop", "run",
-        "run a -p b", "exec", "exec a", "exec a --", "exec -p a", "export-ports",
+        "run a -p b", "exec", "exec a", "exec a --", "exec -p a", "exec a -n -- ls", "export-ports",
         "export-ports -e 80 --clear", "export-ports --add", "export-ports -e 80 --add --remove",
         "export-ports --clear --from ::1", "export-ports -e 80 --remove --loopback",
         "export-ports -e 80 --max-connections x",

@@ -69,6 +69,21 @@ def test_start_and_stop(
     assert (stage.call[0], stage.settings[0].rootless, stage.settings[0].changes_host) == (action, True, True)
 
 
+@pytest.mark.parametrize("action", ["start", "stop", "enter", "open", "close"])
+@pytest.mark.parametrize("line", ["-n rootless {}", "rootless -n {}", "rootless {} --dry-run"])
+def test_dry_run(stage: Any, potnet: Callable[..., Any], action: str, line: str) -> None:
+    stage.answers |= {"start": True, "stop": True, "enter": 0}
+    ports = ["tcp:80"] if action in ("open", "close") else []
+    assert potnet(*line.format(action).split(), *ports) == (0, "", "")
+    assert stage.settings[0].dry_run
+
+
+def test_what_enter_runs_has_its_own_options(stage: Any, potnet: Callable[..., Any]) -> None:
+    stage.answers["enter"] = 0
+    potnet("rootless", "enter", "-n", "ip", "-o", "link")
+    assert stage.call[1][0] == ("ip", "-o", "link")
+
+
 def test_enter_ends_with_the_code_of_its_command(stage: Any, potnet: Callable[..., Any]) -> None:
     stage.answers["enter"] = 3
     assert potnet("rootless", "enter", "--", "ip", "-br", "link").code == 3
