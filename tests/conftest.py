@@ -33,9 +33,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No POTNET_… variable and no configuration or store of whoever runs the tests."""
+    """No variable, configuration, store, language, time zone or umask of whoever runs the tests."""
     home = tmp_path_factory.mktemp("home")
+    umask = os.umask(0o022)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("LC_ALL", "C.UTF-8")
+        for name in ("TZ", "COLUMNS", "LINES", "NO_COLOR", "LANGUAGE"):
+            patch.delenv(name, raising=False)
         for name in [name for name in os.environ if name.startswith("POTNET_")]:
             patch.delenv(name)
         for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"):
@@ -45,6 +50,7 @@ def _neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         # An empty file of one's own hides the system's.
         own.touch()
         yield
+    os.umask(umask)
 
 
 #: By item, what its tests counted; those of several tests are added up.

@@ -39,6 +39,8 @@ MOUNTS = (
     "mkdir -p /run/netns /run/upper /run/work /run/state",
     "mount -t overlay overlay -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work /etc",
     "mkdir -p /etc/netns",
+    # The machine's own files of namespaces stay out of sight.
+    "mount -t tmpfs tmpfs /etc/netns",
 )
 WIRE = """\
 link set dev lo up
@@ -62,6 +64,22 @@ addr add 192.0.2.1/24 dev eth0
 addr add 2001:db8:7::20/64 dev eth0 nodad
 route add default via 192.0.2.9
 """
+#: What a new namespace may inherit from the machine, with the value of a kernel without settings.
+INHERITED = {
+    "net/ipv4/ip_forward": "0",
+    "net/ipv4/ip_unprivileged_port_start": "1024",
+    "net/ipv4/ip_local_port_range": "32768\t60999",
+    "net/ipv4/conf/all/rp_filter": "0",
+    "net/ipv4/conf/default/rp_filter": "0",
+    "net/ipv4/conf/all/route_localnet": "0",
+    "net/ipv4/conf/default/route_localnet": "0",
+    "net/ipv6/conf/all/forwarding": "0",
+    "net/ipv6/conf/all/disable_ipv6": "0",
+    "net/ipv6/conf/default/disable_ipv6": "0",
+    # There where a module is loaded, as container engines do.
+    "net/bridge/bridge-nf-call-iptables": "0",
+    "net/bridge/bridge-nf-call-ip6tables": "0",
+}
 #: The host takes no address from what a test's router advertises: its state is compared.
 QUIET = ("/proc/sys/net/ipv6/conf/eth0/accept_ra", "/proc/sys/net/ipv6/conf/all/accept_ra")
 
@@ -70,6 +88,9 @@ def prepare() -> None:
     """Make the world; raises CalledProcessError with what could not be done."""
     for line in MOUNTS:
         subprocess.run(line.split(), check=True, capture_output=True, text=True)
+    for name, value in INHERITED.items():
+        if Path("/proc/sys", name).exists():
+            Path("/proc/sys", name).write_text(f"{value}\n", "ascii")
     Path("/etc/resolv.conf").unlink(missing_ok=True)
     Path("/etc/resolv.conf").write_text("nameserver 192.0.2.9\n", "utf-8")
     host, outside = ["ip"], ["ip", "-n", "outside"]

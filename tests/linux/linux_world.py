@@ -179,7 +179,8 @@ class World:
             "rules of devices": "nft -t list ruleset netdev",
             "policy": "ip rule show",
             "namespaces": "ls /run/netns",
-            "files": f"find /etc/netns {jails} -printf %p,%y,%m,%s\\n",
+            # The size of a directory depends on its file system and on what was in it once.
+            "files": f"find /etc/netns {jails} -type d -printf %p,%y,%m\\n -o -printf %p,%y,%m,%s\\n",
             "sysctls": f"grep -rs . {NET}/ipv4/ip_forward {NET}/ipv4/conf {NET}/ipv6/conf",
         }
         seen = self._ask("several", commands={what: text.split() for what, text in commands.items()})
