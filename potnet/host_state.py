@@ -236,7 +236,7 @@ class HostState:
     ones asked for that the host has. names: of all the host's interfaces. interfaces: those asked for that
     exist. own, pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that
     somebody has removed and whose way to the outside is still there. external: the interface of the default
-    route.
+    route; external_beside: further ones, where that route has several.
     forwarding: by family. files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
     is missing, and the digest of what is no file, or a huge one.
     boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
@@ -261,6 +261,7 @@ class HostState:
     pot_bridges: frozenset[str] = frozenset()
     severed: frozenset[str] = frozenset()
     external: str | None = None
+    external_beside: tuple[str, ...] = ()
     packet_filter: PacketFilter = field(default_factory=PacketFilter)
     forwarding: Mapping[int, bool] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()

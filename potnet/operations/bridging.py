@@ -129,6 +129,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
         names=more.names,
         own=more.own,
         external=state.external or more.external,
+        external_beside=state.external_beside or more.external_beside,
         routes=more.routes,
         forwarding=more.forwarding,
         pot_bridges=more.pot_bridges,

@@ -32,7 +32,7 @@ def doctor(app: App) -> tuple[Condition, ...]:
         Query(packet_filter=True, filter_local=True, external=app.config.external_interface is None)
     )
     external = external_interface(app, state)
-    return (*found, *_filter(app, state), *_antispoof(app), *_outside(app, external))
+    return (*found, *_filter(app, state), *_antispoof(app), *_outside(app, external, state))
 
 
 def _antispoof(app: App) -> Iterator[Condition]:
@@ -83,7 +83,7 @@ def _filter(app: App, state: HostState) -> Iterator[Condition]:
         yield Condition("loopback exports", _LIMITED, lack, "potnet init --loopback --apply")
 
 
-def _outside(app: App, external: str | None) -> Iterator[Condition]:
+def _outside(app: App, external: str | None, state: HostState) -> Iterator[Condition]:
     if external is None:
         lack = "none: the host has no default route"
         remedy = "give the host its default route, or set network.external_interface"
@@ -94,7 +94,11 @@ def _outside(app: App, external: str | None) -> Iterator[Condition]:
         lack = f"the host has no {external}"
         yield Condition("external interface", _MISSING, lack, "look at network.external_interface")
         return
-    yield Condition("external interface", _OK, external)
+    others = pf.untranslated(app.config, external, state)
+    if others:
+        yield Condition("external interface", _LIMITED, others[0], "see network.extra_interfaces")
+    else:
+        yield Condition("external interface", _OK, external)
     yield _kernel(app, external)
     if app.config.ipv6 is not Ipv6.SLAAC:
         return

@@ -94,7 +94,9 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
     if external is not None:
         # Whoever says vnet-start wants it to work: what flushed the anchors does not say so.
         more = plan_reload(bridge, known, app.config, external, _pots_on(app, bridge), up)
-        plan = Plan((*plan.steps, *more))
+        plan = Plan((*plan.steps, *more), plan.notices)
+    for notice in plan.notices:
+        app.notify(notice)
     remembered = switches(app)
     with app.store.transaction():
         remember_switches(app, plan, state)

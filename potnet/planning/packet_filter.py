@@ -11,7 +11,7 @@ from netaddr import IPNetwork
 
 from potnet.config import Config
 from potnet.errors import HostError
-from potnet.host_state import PacketFilter
+from potnet.host_state import HostState, PacketFilter
 from potnet.model import Bridge, BridgeKind, Pot
 from potnet.planning.policy import pipes_of
 from potnet.ports import Export
@@ -34,6 +34,18 @@ def outlets(config: Config, external: str) -> tuple[Outlet, ...]:
     """The host's external interfaces, the main one first."""
     main = Outlet(external, config.external_address)
     return (main, *(Outlet(name, None, network) for name, network in config.extra_interfaces))
+
+
+def untranslated(config: Config, external: str, state: HostState) -> tuple[str, ...]:
+    """A notice where the default route leads by further interfaces, at which nothing is translated."""
+    known = {external, *dict(config.extra_interfaces)}
+    others = [name for name in state.external_beside if name not in known]
+    if not others:
+        return ()
+    return (
+        f"the default route of the host leads by {external} and {', '.join(others)}: NAT and exports apply "
+        f'to {external} only; set {others[0]} = "0.0.0.0/0" in [network.extra_interfaces] for both',
+    )
 
 
 def nat_anchor(config: Config) -> str:

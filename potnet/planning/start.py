@@ -81,7 +81,9 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     for bridge in around.bridges.values():
         _refuse_full(bridge, state)
         _refuse_other_mtu(bridge, state)
-        steps += plan_bridge_up(bridge, around.vnet, config, state, around.external).steps
+        up = plan_bridge_up(bridge, around.vnet, config, state, around.external)
+        steps += up.steps
+        notices += up.notices
     steps += filter_members(state)
     # Before there is a way for any packet.
     steps += [change.step for change in around.filters]

@@ -173,7 +173,7 @@ def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ext
             address = SetAddress(bridge.interface, subnet.gateway, subnet.network.prefixlen)
             undo = None if new else RemoveAddress(bridge.interface, subnet.gateway)
             steps.append(Step(address, undo, "its address is the pots' gateway"))
-    return Plan((*steps, *_rejoin(bridge, vnet, config, state)))
+    return Plan((*steps, *_rejoin(bridge, vnet, config, state)), pf.untranslated(config, external, state))
 
 
 def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> list[Step]:

@@ -13,7 +13,7 @@ from netaddr import IPAddress
 
 from potnet.drivers import owners
 from potnet.drivers.base import CommandError
-from potnet.drivers.linux import parse, rates
+from potnet.drivers.linux import default_route, parse, rates
 from potnet.drivers.linux.names import (
     LINK_GROUP,
     MEMBERS,
@@ -78,6 +78,7 @@ class Observer(Reader):
         shown = self._shown(query)
         found, routes = parse.links_and_routes(shown)
         links = parse.interfaces(found)
+        leading = self._leading_out(routes) if query.external else ()
         return HostState(
             traits=TRAITS,
             jails=self._jails(query.jails, shown if _namespaces(query) else None),
@@ -91,7 +92,8 @@ class Observer(Reader):
             own=_in_group(links, GROUP) if query.own else frozenset(),
             pot_bridges=_in_group(links, BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             severed=_severed(links) if query.own or query.interfaces is None else frozenset(),
-            external=self._external(routes) if query.external else None,
+            external=leading[0] if leading else None,
+            external_beside=leading[1:],
             packet_filter=PacketFilter(enabled=True, filter_local=True, self_contained=True),
             forwarding=self._forwarding() if query.forwarding else {},
             routes=(*parse.routes(routes if query.routes else [], 4), *self._routes6(query.routes6)),
@@ -279,12 +281,21 @@ class Observer(Reader):
         chains = (name for name, lines in own if lines[0].startswith("chain "))
         return frozenset(name for name in chains if name.rpartition("/")[0] in parents)
 
-    def _external(self, routes: list[dict[str, Any]]) -> str | None:
-        """The interface of the default route: that of IPv4, or else that of IPv6."""
-        found = parse.external(parse.default(routes))
-        if found is None:
-            found = parse.external(parse.documents(self._out("ip", "-j", "-6", "route", "show", "default")))
-        return found
+    def _leading_out(self, routes: parse.Documents) -> tuple[str, ...]:
+        """The interfaces of the default route: that of IPv4, or else that of IPv6; first the one to use."""
+        found = self._of_default(default_route.default(routes))
+        return found or self._of_tables("-4") or self._of_tables("-6")
+
+    def _of_tables(self, family: str) -> tuple[str, ...]:
+        """The same for one family, where the main table of IPv4 has no default route."""
+        lines = "rule show\nroute show table all default\n"
+        result = self.run("ip", family, "-j", "-force", "-batch", "-", stdin=lines)
+        return self._of_default(default_route.of_first_table(parse.documents(result.out)))
+
+    def _of_default(self, routes: parse.Documents) -> tuple[str, ...]:
+        numbered = default_route.by_number_only(routes)
+        nexthops = parse.documents(self._out("ip", "-j", "nexthop", "show")) if numbered else []
+        return default_route.leading_out(routes, nexthops)
 
     def _forwarding(self) -> dict[int, bool]:
         values = {family: self._optional("cat", path) for family, path in FORWARDING.items()}

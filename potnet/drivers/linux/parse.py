@@ -17,7 +17,7 @@ from potnet.drivers.linux.names import (
     is_wire,
     marked_uplink,
 )
-from potnet.drivers.reading import INTERFACE, UnreadableError, bound_address, reads
+from potnet.drivers.reading import UnreadableError, bound_address, reads
 from potnet.host_state import (
     ExportTraffic,
     FileKind,
@@ -75,12 +75,12 @@ def interfaces(links: list[dict[str, Any]]) -> dict[str, Interface]:
     ports: dict[str, list[dict[str, Any]]] = {}
     for link in links:
         if "master" in link:
-            ports.setdefault(_text(link["master"]), []).append(link)
+            ports.setdefault(text_of(link["master"]), []).append(link)
     found = (_interface(link, ports.get(link["ifname"], [])) for link in links)
     return {interface.name: interface for interface in found}
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """A value that is a string in what ip(8) prints."""
     if not isinstance(value, str):
         raise TypeError(value)
@@ -95,31 +95,17 @@ def links_and_routes(found: Documents) -> tuple[Documents, Documents]:
     return [each for each in found if "ifname" in each], [each for each in found if "dst" in each]
 
 
-def default(routes: Documents) -> Documents:
-    """Those of the routes that lead anywhere."""
-    return [route for route in routes if route["dst"] == "default"]
-
-
 @reads("ip")
 def led_into(found: Documents, group: str) -> frozenset[str]:
     """The names of those of the namespaces where the other end of one of the links of a group is."""
     ends = {each["link_netnsid"] for each in found if "link_netnsid" in each and each.get("group") == group}
-    return frozenset(_text(each["name"]) for each in found if "name" in each and each.get("id") in ends)
-
-
-@reads("ip")
-def external(routes: list[dict[str, Any]]) -> str | None:
-    """The interface of the first of these routes that has one; for rules and lines of ip(8), as it is."""
-    name = next((_text(route["dev"]) for route in routes if "dev" in route), None)
-    if name is not None and not INTERFACE.fullmatch(name):
-        raise ValueError(name)
-    return name
+    return frozenset(text_of(each["name"]) for each in found if "name" in each and each.get("id") in ends)
 
 
 def _member(link: dict[str, Any]) -> str:
     """A member's name; a wire to an external interface stands for that interface."""
-    lead = marked_uplink(_text(link.get("ifalias", "")))
-    return lead[0] if lead else _text(link["ifname"])
+    lead = marked_uplink(text_of(link.get("ifalias", "")))
+    return lead[0] if lead else text_of(link["ifname"])
 
 
 def _has_flag(port: dict[str, Any], name: str) -> bool:
@@ -134,14 +120,14 @@ def _is_learned(address: Mapping[str, Any]) -> bool:
 
 def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
     return Interface(
-        name=_text(link["ifname"]),
+        name=text_of(link["ifname"]),
         up="UP" in link["flags"],
-        mac=_text(link.get("address", "")) if link.get("link_type") == "ether" else None,
+        mac=text_of(link.get("address", "")) if link.get("link_type") == "ether" else None,
         mtu=int(link["mtu"]),
-        description=_text(link["ifalias"]) if "ifalias" in link else None,
+        description=text_of(link["ifalias"]) if "ifalias" in link else None,
         groups=_groups(link),
         addresses=tuple(
-            InterfaceAddress(IPAddress(_text(each["local"])), int(each["prefixlen"]), _is_learned(each))
+            InterfaceAddress(IPAddress(text_of(each["local"])), int(each["prefixlen"]), _is_learned(each))
             for each in link.get("addr_info", [])
             if "local" in each
         ),
@@ -170,7 +156,7 @@ def network(found: list[dict[str, Any]]) -> JailNetwork:
     """A pot's own stack: links, and the default routes among them. Plans know loopback by FreeBSD's name."""
     links = interfaces([each for each in found if "ifname" in each])
     gateways = [
-        IPAddress(_text(each["gateway"]))
+        IPAddress(text_of(each["gateway"]))
         for each in found
         if each.get("dst") == "default" and "gateway" in each
     ]
@@ -180,19 +166,20 @@ def network(found: list[dict[str, Any]]) -> JailNetwork:
 
 @reads("ip")
 def routes(found: list[dict[str, Any]], family: int) -> tuple[Route, ...]:
-    """Routes of a family that lead to an interface."""
+    """Routes of a family that lead to an interface; one to several interfaces is told for each."""
     default = "0.0.0.0/0" if family == 4 else "::/0"
     return tuple(
-        Route(IPNetwork(default if each["dst"] == "default" else _text(each["dst"])), _text(each["dev"]))
+        Route(IPNetwork(default if each["dst"] == "default" else text_of(each["dst"])), text_of(hop["dev"]))
         for each in found
-        if "dev" in each
+        for hop in (each, *each.get("nexthops", ()))
+        if "dev" in hop
     )
 
 
 @reads("ip")
 def traffic(links: list[dict[str, Any]]) -> dict[str, Traffic]:
     """The counters of each link."""
-    counters = ((_text(link["ifname"]), link["stats64"]) for link in links)
+    counters = ((text_of(link["ifname"]), link["stats64"]) for link in links)
     return {name: _traffic(counter["rx"], counter["tx"]) for name, counter in counters}
 
 
@@ -284,7 +271,7 @@ def entries(text: str) -> tuple[FilterEntry, ...]:
         if place is not None and "/" not in place["name"]:
             keys = (entry[0] if "map" in each else entry for entry in place.get("elem", ()))
             named, members = place["type"] == "ifname", place.get("family") == "bridge"
-            found += [FilterEntry(_text(place["name"]), _key(key, named), members) for key in keys]
+            found += [FilterEntry(text_of(place["name"]), _key(key, named), members) for key in keys]
     return tuple(found)
 
 
