@@ -216,7 +216,7 @@ class _Journey:
             self.redirected = True
         if not self.known and (rule is None or not rule.natpass):
             verdict = self._filtered("in", changed, interface, recorded=rule is None)
-            keeper = verdict.rule if verdict.rule is not None and verdict.rule.state == "keep" else None
+            keeper = verdict.rule if verdict.rule is not None and verdict.rule.keeps else None
             rule = keeper or rule
             changed = replace(changed, tag=verdict.tag)
         if self.redirected and rule is not None:
@@ -241,7 +241,7 @@ class _Journey:
     def _host_out(self, packet: Packet, interface: Interface, hop: str) -> Connection:
         changed, rule = self.pf.translate("nat", packet, interface)
         verdict = self._filtered("out", changed, interface, recorded=False)
-        keeper = verdict.rule if verdict.rule is not None and verdict.rule.state == "keep" else None
+        keeper = verdict.rule if verdict.rule is not None and verdict.rule.keeps else None
         if rule is not None:
             self.natted = True
             translated = _end(packet, "source")
@@ -271,7 +271,7 @@ class _Journey:
             raise NoConnectionError(f"dummynet has no pipe for it {direction} on {interface.name}")
         if verdict.rule is not None:
             self._count(verdict.rule, packet)
-        if recorded and verdict.rule is not None and verdict.rule.state == "keep":
+        if recorded and verdict.rule is not None and verdict.rule.keeps:
             ends = (_end(packet, "destination"), "<-", _end(packet, "source"))
             if direction == "out":
                 ends = (ends[2], "->", ends[0])

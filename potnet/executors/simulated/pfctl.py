@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated import pfload, pfstates
-from potnet.executors.simulated.pfrules import Ruleset
+from potnet.executors.simulated import pfload, pfskip, pfstates
+from potnet.executors.simulated.pfoptions import LIMITS, TIMEOUTS
+from potnet.executors.simulated.pfrules import Rule, Ruleset
 from potnet.executors.simulated.world import ToolError, World, unknown
 
 _ALTQ = "No ALTQ support in kernel\nALTQ related functions disabled\n"
@@ -23,6 +24,7 @@ usage: pfctl [-AdeghMmNnOPqRrvz] [-a anchor] [-D macro=value] [-F modifier]
 _SHOW = {
     "n": "nat", "nat": "nat", "r": "rules", "rules": "rules", "A": "Anchors", "Anchors": "Anchors",
     "info": "info", "i": "info", "states": "states", "labels": "labels", "Running": "Running",
+    "Interfaces": "Interfaces", "I": "Interfaces", "timeouts": "timeouts", "memory": "memory",
 }  # fmt: skip
 #: The longest path of an anchor and of one of its components (MAXPATHLEN of pf's tables and rulesets).
 _COMPONENT = 63
@@ -40,12 +42,16 @@ class _Options:
     kills: list[str] = field(default_factory=list)
     verbose: int = 0
     numeric: bool = False
+    interface: str = ""
+    macros: list[str] = field(default_factory=list)
     enable: bool | None = None
 
 
 def pfctl(world: World, argv: list[str], stdin: str) -> CommandResult:
     """pfctl [-a anchor] [-nPqv] -f FILE | -s WHAT | -F WHAT | -k … -k … | -t TABLE -T show | -e | -d."""
     options = _parse(argv[1:])
+    if not (world.state.get("pf", "status") or {}).get("module", True) and not options.test:
+        raise ToolError("pfctl: /dev/pf: No such file or directory")
     if options.show:
         return _show(world, options)
     if options.table and options.table_command:
@@ -66,7 +72,7 @@ def _parse(args: list[str]) -> _Options:
     import getopt
 
     try:
-        found, rest = getopt.getopt(args, "a:def:F:k:nPqs:t:T:v")
+        found, rest = getopt.getopt(args, "a:dD:ef:F:i:k:nPqs:t:T:v")
     except getopt.GetoptError as error:
         raise unknown(f"the pfctl option: {error}") from None
     if rest:
@@ -78,6 +84,10 @@ def _parse(args: list[str]) -> _Options:
                 options.anchor = value
             case "-f":
                 options.file = value
+            case "-D":
+                options.macros.append(value)
+            case "-i":
+                options.interface = value
             case "-t":
                 options.table = value
             case "-T" if value in ("show", "kill"):
@@ -115,6 +125,11 @@ def _show(world: World, options: _Options) -> CommandResult:
         case "Running":
             on = (world.state.get("pf", "status") or {})["enabled"]
             return CommandResult(0 if on else 1, "Enabled\n" if on else "Disabled\n")
+        case "Interfaces":
+            shown = pfskip.listing(world.state, options.interface, marks=bool(options.verbose))
+            return CommandResult(0, shown, note)
+        case "timeouts" | "memory":
+            return CommandResult(0, _settings(world, options.show), note)
     if options.anchor.endswith("/*"):
         # So it was recorded: nothing, not the rules below.
         return CommandResult(0, "", note)
@@ -125,15 +140,37 @@ def _show(world: World, options: _Options) -> CommandResult:
         )
     if options.show == "labels":
         return CommandResult(0, "".join(f"{r.label} 0 0 0 0 0 0 0 0\n" for r in found.rules if r.label), note)
-    out = ""
-    for rule in found.translation() if options.show == "nat" else found.filters():
-        out += rule.listed(options.numeric) + "\n"
-        if options.verbose:
-            packets, octets, made = pfload.counters(world, options.anchor, rule)
-            out += f"  [ Evaluations: {made:<8}  Packets: {packets:<8}  Bytes: {octets:<10}  "
-            out += f"States: {made:<6}]\n"
-            out += f"  [ Inserted: uid 0 pid 100 State Creations: {made:<6}]\n"
-    return CommandResult(0, out, note)
+    rules = found.translation() if options.show == "nat" else [*found.scrubs(), *found.filters()]
+    return CommandResult(0, "".join(_shown(world, options, options.anchor, rule) for rule in rules), note)
+
+
+def _shown(world: World, options: _Options, path: str, rule: Rule, depth: int = 0) -> str:
+    """A rule, and of an anchor without a name what is in it."""
+    named = not rule.anchor.startswith("_")
+    out = f"{'  ' * depth}{rule.listed(options.numeric)}{'' if named else ' {'}\n"
+    if options.verbose:
+        packets, octets, made = pfload.counters(world, path, rule)
+        out += f"  [ Evaluations: {made:<8}  Packets: {packets:<8}  Bytes: {octets:<10}  "
+        out += f"States: {made:<6}]\n"
+        out += f"  [ Inserted: uid 0 pid 100 State Creations: {made:<6}]\n"
+    if named:
+        return out
+    below = f"{path}/{rule.anchor}" if path else rule.anchor
+    inner = pfload.ruleset(world, below) or Ruleset()
+    out += "".join(_shown(world, options, below, each, depth + 1) for each in inner.filters())
+    return f"{out}{'  ' * depth}}}\n"
+
+
+def _settings(world: World, what: str) -> str:
+    """pfctl -s timeouts and -s memory."""
+    found = (world.state.get("pf", "status") or {}).get("settings", {})
+    if what == "memory":
+        return "".join(f"{name:<13} hard limit {found.get(name, most):>8}\n" for name, most in LIMITS.items())
+    known = {**TIMEOUTS, **found}
+    if "states" in found and not {"adaptive.start", "adaptive.end"} & {*found}:
+        known |= {"adaptive.start": found["states"] // 10 * 6, "adaptive.end": found["states"] // 10 * 12}
+    units = {"adaptive.start": " states", "adaptive.end": " states"}
+    return "".join(f"{name:<20} {known[name]:>10}{units.get(name, 's')}\n" for name in TIMEOUTS)
 
 
 def _table(world: World, options: _Options) -> CommandResult:
@@ -201,18 +238,41 @@ def _load(world: World, options: _Options, stdin: str) -> CommandResult:
             raise ToolError("\n".join(lines)) from None
     if any(len(part) >= _COMPONENT for part in options.anchor.split("/")) or len(options.anchor) > _COMPONENT:
         raise ToolError("pfctl: pfctl_rules: strlcpy")
+    macros = {name: value.strip('"') for name, _, value in (each.partition("=") for each in options.macros)}
     if options.test:
-        found = pfload.parse(world, options.anchor, text, test=True, name=name)
-        return CommandResult(0, _parsed(found, options) if options.verbose else "")
+        found = pfload.parse(world, options.anchor, text, test=True, name=name, macros=macros)
+        return _parsed(world, found, options) if options.verbose else CommandResult()
     world.state.changing()
-    pfload.load(world, options.anchor, text, name=name)
+    pfload.load(world, options.anchor, text, name=name, macros=macros)
     return CommandResult()
 
 
-def _parsed(found: Ruleset, options: _Options) -> str:
-    """What -v tells of rules that are read: tables as they are met, then each ruleset as it is listed."""
-    rules = (*found.translation(), *found.filters())
-    return "".join(f"{line}\n" for line in (*found.definitions, *(r.listed(options.numeric) for r in rules)))
+def _parsed(world: World, found: Ruleset, options: _Options) -> CommandResult:
+    """What -v tells of rules that are read: definitions as they are met, then each kind of rules."""
+    out = "".join(f"{line}\n" for line in found.definitions) + _read(found, options.numeric)
+    err = ""
+    for anchor, file in found.loads:
+        err += f"\nLoading anchor {anchor} from {file}\n"
+        text = pfload.read(world, file)
+        if text is None:
+            return CommandResult(1, out, f"{err}pfctl: {file}: No such file or directory\n")
+        inner = pfload.parse(world, "", text, test=True, name=file)
+        out += "".join(f"{line}\n" for line in inner.definitions) + _read(inner, options.numeric)
+    return CommandResult(0, out, err)
+
+
+def _read(found: Ruleset, numeric: bool, depth: int = 0) -> str:
+    """Rules before they are loaded, of anchors in braces too: an anchor is named by the end of its path."""
+    out = ""
+    for rule in (*found.scrubs(), *found.translation(), *found.filters()):
+        slash = rule.anchor.rfind("/")
+        line = replace(rule, anchor=rule.anchor[max(slash, 0) :]).listed(numeric)
+        inner = found.inline.get(rule.anchor)
+        out += f"{'  ' * depth}{line}"
+        if inner is not None and inner.rules:
+            out += f" {{\n{_read(inner, numeric, depth + 1)}{'  ' * depth}}}"
+        out += "\n"
+    return out
 
 
 def _flush(world: World, options: _Options) -> CommandResult:
@@ -230,7 +290,15 @@ def _flush(world: World, options: _Options) -> CommandResult:
             lines = ["Ethernet rules cleared", "rules cleared", "nat cleared"]
             lines.append("pfctl: Anchor or Ruleset does not exist.")
             return CommandResult(0, "", "\n".join(lines) + "\n")
-        case "Sources" | "info" | "Tables" | "osfp" | "Reset" | "all" | "queue" | "ethernet":
+        case "all":
+            states = pfstates.flush(world)
+            tables = len((pfload.ruleset(world, "") or Ruleset()).tables)
+            pfload.unload(world)
+            lines = ["Ethernet rules cleared", "rules cleared", "nat cleared", f"{tables} tables deleted."]
+            lines += [f"{states} states cleared", "source tracking entries cleared", "pf: statistics cleared"]
+            lines.append("pf: interface flags reset")
+            return CommandResult(0, "", "\n".join(lines) + "\n")
+        case "Sources" | "info" | "Tables" | "osfp" | "Reset" | "queue" | "ethernet":
             raise unknown(f"pfctl -F {options.flush}")
     raise ToolError(f"pfctl: Unknown flush modifier '{options.flush}'\n{_USAGE}")
 

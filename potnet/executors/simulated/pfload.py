@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 
+from potnet.executors.simulated import pfskip
 from potnet.executors.simulated.pfparse import Parser
 from potnet.executors.simulated.pfrules import Rule, Ruleset, ruleset_from
 from potnet.executors.simulated.pftokens import PfUnknownError
@@ -12,39 +14,84 @@ from potnet.executors.simulated.world import ToolError, World, unknown
 _REFUSED = "pfctl: Syntax error in config file: pf rules not loaded"
 
 
-def parse(world: World, anchor: str, text: str, test: bool = False, name: str = "stdin") -> Ruleset:
-    """The rules of a text, or a ToolError with pfctl's words. test: as with -n, without the closing line."""
+def parse(
+    world: World,
+    anchor: str,
+    text: str,
+    test: bool = False,
+    name: str = "stdin",
+    macros: Mapping[str, str] | None = None,
+) -> Ruleset:
+    """The rules of a text, or a ToolError with pfctl's words. test: as with -n, without the closing line.
 
-    def lookup(interface: str) -> list[str] | None:
-        return [
-            str(ip_address(address.address))
-            for found in world.named(interface)
-            for address in found.addresses
-            if not address.link_local
-        ]
-
-    parser = Parser(text, lookup, main=not anchor)
+    macros: of the command line, which a text cannot change.
+    """
+    parser = Parser(text, lambda named: _addresses(world, named), not anchor, lambda path: read(world, path))
+    parser.given = macros or {}
+    parser.macros |= parser.given
     try:
         result = parser.parse()
     except PfUnknownError as error:
         raise unknown(str(error)) from None
     if parser.errors:
+        if not (test or anchor):
+            pfskip.name_skipped(world.state, result.skip)
         lines = [e.replace("stdin:", f"{name}:", 1) if e.startswith("stdin:") else e for e in parser.errors]
         raise ToolError("\n".join([*lines, *([] if test else [_REFUSED])]))
     return result
 
 
-def load(world: World, anchor: str, text: str, name: str = "stdin") -> None:
-    """Replace a ruleset in one piece; an empty anchor is none."""
-    result = parse(world, anchor, text, name=name)
-    _forget_counters(world, anchor)
-    if anchor and not result.rules and not result.tables:
-        world.state.delete("anchor", anchor)
-        return
-    world.state.put("anchor", anchor, result.row())
+def _addresses(world: World, named: str) -> list[str]:
+    """Of an interface, the members of a group or, for ``self``, all; with ``:network`` the networks."""
+    name, _, modifier = named.partition(":")
+    found = world.interfaces() if name == "self" else world.named(name)
+    return [
+        str(each.network) if modifier == "network" else str(ip_address(each.address))
+        for interface in found
+        for each in interface.addresses
+        if not each.link_local
+    ]
+
+
+def read(world: World, path: str) -> str | None:
+    """A file that rules name."""
+    try:
+        return world.tree.read(path).decode("utf-8", "surrogateescape")
+    except OSError:
+        return None
+
+
+def load(
+    world: World, anchor: str, text: str, name: str = "stdin", macros: Mapping[str, str] | None = None
+) -> None:
+    """Replace a ruleset in one piece, and those that it loads; an empty anchor is none."""
+    before = pfskip.marked(world.state)
+    result = parse(world, anchor, text, name=name, macros=macros)
+    others = [(path, parse(world, "", _needed(world, file), name=file)) for path, file in result.loads]
+    for path, found in ((anchor, result), *others):
+        _put(world, path, found)
     if not anchor:
+        pfskip.name_skipped(world.state, result.skip)
+        pfskip.loaded(world.state, before, result.skip)
         status = world.state.get("pf", "status") or {}
-        world.state.put("pf", "status", {**status, "skip": result.skip})
+        world.state.put("pf", "status", {**status, "settings": result.settings})
+
+
+def _needed(world: World, file: str) -> str:
+    text = read(world, file)
+    if text is None:
+        raise ToolError(f"pfctl: {file}: No such file or directory\npfctl: load anchors")
+    return text
+
+
+def _put(world: World, anchor: str, found: Ruleset) -> None:
+    _forget_counters(world, anchor)
+    for name, inner in found.inline.items():
+        _put(world, f"{anchor}/{name}" if anchor else name, inner)
+    if anchor and not found.rules and not found.tables:
+        world.state.delete("anchor", anchor)
+    else:
+        world.state.put("anchor", anchor, found.row())
 
 
 def ruleset(world: World, anchor: str) -> Ruleset | None:
@@ -87,6 +134,12 @@ def counters(world: World, anchor: str, rule: Rule) -> tuple[int, int, int]:
 def _forget_counters(world: World, anchor: str) -> None:
     for key in world.state.keys("counters", f"{anchor}\n"):
         world.state.delete("counters", key)
+
+
+def unload(world: World) -> None:
+    """All that pf holds goes with its module, and with `pfctl -F all` (no anchors go with that)."""
+    world.state.put("anchor", "", Ruleset().row())
+    pfskip.put(world.state, frozenset())
 
 
 def children(world: World, parent: str) -> list[str]:

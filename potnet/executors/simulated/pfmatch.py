@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from potnet.executors.simulated import pfload
+from potnet.executors.simulated import pfload, pfskip
 from potnet.executors.simulated.pfrules import Host, Rule, Ruleset
 from potnet.executors.simulated.things import Interface
 from potnet.executors.simulated.world import World
@@ -53,22 +53,23 @@ class Filter:
         status = world.state.get("pf", "status") or {}
         self.enabled = bool(status["enabled"])
         self.filter_local = bool(status["filter_local"])
-        self._skip = set(status["skip"])
+        self._skip = pfskip.marked(world.state)
         self._main = pfload.ruleset(world, "") or Ruleset()
         #: The rules that translated something, with the anchors that they are in.
         self.used: list[tuple[str, Rule]] = []
         self._tag = ""
+        self._decided: Rule | None = None
+        self._pipes: tuple[int, ...] = ()
 
     def looks_at(self, interface: Interface) -> bool:
-        return self.enabled and not self._skip & {interface.name, *interface.groups}
+        # A mark on a group is one on each of its members.
+        return self.enabled and interface.name not in self._skip
 
     def translate(self, kind: str, packet: Packet, interface: Interface) -> tuple[Packet, Rule | None]:
         """The packet after nat (on the way out) or rdr (on the way in), and the rule that changed it."""
         if not self.looks_at(interface):
             return packet, None
-        for path, rule, ruleset in self._translations(kind):
-            if not self._matches(rule, ruleset, packet, interface):
-                continue
+        for path, rule in self._translations(kind, packet, interface):
             if rule.no or rule.target is None:
                 return packet, None
             address = self._target(rule.target, packet.family)
@@ -82,53 +83,75 @@ class Filter:
             return replace(packet, destination=address, destination_port=port, tag=tag), rule
         return packet, None
 
-    def _translations(self, kind: str) -> Iterator[tuple[str, Rule, Ruleset]]:
-        for rule in self._main.rules:
-            if rule.action == kind:
-                yield "", rule, self._main
-            elif rule.action == f"{kind}-anchor":
-                for path, ruleset in self._below(rule.anchor):
-                    yield from ((path, inner, ruleset) for inner in ruleset.rules if inner.action == kind)
+    def _translations(self, kind: str, packet: Packet, interface: Interface) -> Iterator[tuple[str, Rule]]:
+        """Those of a kind that match, in their order; binat comes before nat, and behind rdr."""
+        for each in ("binat", kind) if kind == "nat" else (kind, "binat"):
+            yield from self._of_kind(each, kind, ("", self._main), packet, interface)
 
-    def _below(self, anchor: str) -> Iterator[tuple[str, Ruleset]]:
-        """The rulesets that an anchor rule enters: its own or, with ``/*``, those right below."""
-        paths = [anchor]
-        if anchor.endswith("*"):
-            paths = pfload.children(self._world, anchor[:-1].rstrip("/"))
-        for path in paths:
-            found = pfload.ruleset(self._world, path)
+    def _of_kind(
+        self, action: str, kind: str, place: tuple[str, Ruleset], packet: Packet, interface: Interface
+    ) -> Iterator[tuple[str, Rule]]:
+        path, ruleset = place
+        for rule in ruleset.rules:
+            if rule.action == action:
+                rule = rule if action == kind else _one_way(rule, kind)
+                if self._matches(rule, ruleset, packet, interface):
+                    yield path, rule
+            elif rule.action == f"{action}-anchor" and self._matches(rule, ruleset, packet, interface):
+                for below in self._below(path, rule.anchor):
+                    yield from self._of_kind(action, kind, below, packet, interface)
+
+    def _below(self, path: str, anchor: str) -> Iterator[tuple[str, Ruleset]]:
+        """The rulesets that an anchor rule enters: its own or, with ``/*``, those right below.
+
+        A name is that of an anchor below the one that holds the rule, unless it begins with a slash.
+        """
+        whole = anchor[1:] if anchor.startswith("/") else f"{path}/{anchor}" if path else anchor
+        paths = [whole]
+        if whole.endswith("*"):
+            paths = pfload.children(self._world, whole[:-1].rstrip("/"))
+        for each in paths:
+            found = pfload.ruleset(self._world, each)
             if found is not None:
-                yield path, found
+                yield each, found
 
     def filter(self, direction: str, packet: Packet, interface: Interface) -> Verdict:
         """Without any matching rule a packet passes."""
         if not self.looks_at(interface):
             return Verdict(True, tag=packet.tag)
-        decided: Rule | None = None
-        pipes: tuple[int, ...] = ()
-        self._tag = packet.tag
-        for rule in self._filters(self._main, direction, packet, interface):
-            self._tag = rule.tag or self._tag
-            if rule.action == "match":
-                pipes = rule.pipes or pipes
-                continue
-            decided = rule
-            if rule.quick:
-                break
+        self._decided, self._pipes, self._tag = None, (), packet.tag
+        self._evaluate("", self._main, direction, packet, interface)
+        decided = self._decided
         passed = decided is None or decided.action == "pass"
-        return Verdict(passed, decided, self._tag, (decided.pipes if decided else ()) or pipes)
+        return Verdict(passed, decided, self._tag, (decided.pipes if decided else ()) or self._pipes)
 
-    def _filters(
-        self, ruleset: Ruleset, direction: str, packet: Packet, interface: Interface
-    ) -> Iterator[Rule]:
+    def _evaluate(
+        self, path: str, ruleset: Ruleset, direction: str, packet: Packet, interface: Interface
+    ) -> tuple[bool, bool]:
+        """Whether a rule has decided, and whether none is looked at any more."""
+        hit = False
         for rule in ruleset.filters():
             if rule.direction not in ("", direction) or not self._matches(rule, ruleset, packet, interface):
                 continue
             if rule.action == "anchor":
-                for _, inner in self._below(rule.anchor):
-                    yield from self._filters(inner, direction, packet, interface)
-            else:
-                yield rule
+                inside = False
+                for below, inner in self._below(path, rule.anchor):
+                    decided, done = self._evaluate(below, inner, direction, packet, interface)
+                    inside = inside or decided
+                    if done:
+                        return True, True
+                hit = hit or inside
+                if rule.quick and inside:
+                    return True, True
+                continue
+            self._tag = rule.tag or self._tag
+            if rule.action == "match":
+                self._pipes = rule.pipes or self._pipes
+                continue
+            self._decided, hit = rule, True
+            if rule.quick:
+                return True, True
+        return hit, False
 
     def _matches(self, rule: Rule, ruleset: Ruleset, packet: Packet, interface: Interface) -> bool:
         if rule.interface:
@@ -139,8 +162,8 @@ class Filter:
             return False
         if rule.protocol and rule.protocol != packet.protocol:
             return False
-        if rule.icmp:
-            # No packet here is anything but an echo.
+        if rule.icmp or rule.owner or rule.chance:
+            # No packet here is anything but an echo, of no user, and none is left to chance.
             return False
         if rule.flags and packet.protocol == "tcp" and packet.answer:
             return False
@@ -157,6 +180,8 @@ class Filter:
     def _at(self, host: Host, ruleset: Ruleset, text: str) -> bool:
         if host.kind == "any":
             return not host.negated
+        if host.kind == "none":
+            return host.negated
         address = ip_address(text)
         if host.kind == "prefix":
             found = address in ip_network(host.text)
@@ -183,6 +208,14 @@ class Filter:
                 if address.family == family and not address.link_local:
                     return address.address
         return None
+
+
+def _one_way(rule: Rule, kind: str) -> Rule:
+    """A binat rule as the nat or rdr rule that it is for one of the two directions."""
+    if kind == "nat":
+        return replace(rule, action="nat")
+    target = rule.target if rule.target is not None else Host()
+    return replace(rule, action="rdr", source=rule.destination, destination=target, target=rule.source)
 
 
 def _port(rule: Rule, packet: Packet) -> int:

@@ -1,146 +1,202 @@
 """A parser of the part of pf.conf(5) that network set-ups of jails are made of.
 
-One statement a line; lists in braces expand as pfctl's do: interfaces outermost, then protocols, then
-addresses. What pf itself refuses is refused in pfctl's words; what is pf's but not known here, in ours.
+Lists in braces expand as pfctl's do: interfaces outermost, then protocols, then addresses. What pf itself
+refuses is refused in pfctl's words; what is pf's but not known here, in ours.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import product
 
-from potnet.executors.simulated.pfrules import ANCHORS, Host, Ports, Rule, Ruleset
-from potnet.executors.simulated.pftokens import PfError, PfUnknownError, Tokens, numeric, port_number, prefix
+from potnet.executors.simulated.pfconditions import Conditions, Draft, Lookup, family_of
+from potnet.executors.simulated.pflex import Lexer
+from potnet.executors.simulated.pfrules import ANCHORS, Ports, Rule, Ruleset
+from potnet.executors.simulated.pftokens import PfError, PfUnknownError, port_number, prefix
 
-_PROTOCOLS = ("tcp", "udp", "icmp", "icmp6", "ipv6-icmp", "sctp")
-_ORDER = "Rules must be in order: options, ethernet, normalization, queueing, translation, filtering"
-
-
-@dataclass(slots=True)
-class Draft:
-    """A rule before expansion: where a list may stand there is one."""
-
-    rule: Rule
-    interfaces: list[tuple[str, bool]] = field(default_factory=lambda: [("", False)])
-    protocols: list[str] = field(default_factory=lambda: [""])
-    sources: list[Host] = field(default_factory=lambda: [Host()])
-    source_ports: list[Ports | None] = field(default_factory=lambda: [None])
-    destinations: list[Host] = field(default_factory=lambda: [Host()])
-    destination_ports: list[Ports | None] = field(default_factory=lambda: [None])
+_RETURNS = ("return", "drop", "return-rst", "return-icmp", "return-icmp6")
 
 
-#: The addresses of an interface or group of that name now, or None if there is none.
-Lookup = Callable[[str], list[str] | None]
+#: The text of a file, or None if there is none.
+Reader = Callable[[str], str | None]
 
 
-class Parser(Tokens):
+class Parser(Conditions):
     """The statements of one text. lookup: for a bare interface name used as an address."""
 
-    def __init__(self, text: str, lookup: Lookup, main: bool) -> None:
-        super().__init__()
-        self._lookup = lookup
-        self._main = main
+    def __init__(self, text: str, lookup: Lookup, main: bool, read: Reader = lambda path: None) -> None:
+        super().__init__(lookup, main)
         self._text = text
-        self.result = Ruleset()
+        self._read = read
+        self._files = ["stdin"]
+        self._bodies = 0
         self.errors: list[str] = []
-        self._stage = 0
 
     def parse(self) -> Ruleset:
         """Read on past a bad line, as pfctl does; the errors are in `errors`."""
-        begun = ""
-        pieces = self._text.split("\n")
-        for number, piece in enumerate(pieces, 1):
-            line, begun = begun + piece, ""
-            if line.endswith("\\") and number < len(pieces):
-                begun = line[:-1] + " "
-                continue
-            try:
-                if self.begin(line):
-                    self._statement()
-            except PfError as error:
-                self.errors += [error.before] if error.before else []
-                self.errors.append(f"stdin:{number}: {error.text}")
+        self._parse(self._text)
         return self.result
 
-    def _order(self, stage: int) -> None:
-        if stage < self._stage:
-            raise PfError(_ORDER)
-        self._stage = stage
+    def _parse(self, text: str) -> None:
+        for statement in Lexer(text, self.macros).statements():
+            try:
+                if statement.error is not None:
+                    raise statement.error
+                self.begin(statement.words)
+                self._statement()
+            except PfError as error:
+                self.errors += [error.before] if error.before else []
+                self.errors.append(f"{self._files[-1]}:{statement.number}: {error.text}")
+
+    def _file(self, path: str) -> str | None:
+        return self._read(path)
 
     # Statements
 
     def _statement(self) -> None:
         word = self._next()
+        if word in ("set", "table", "load", "altq", "queue", "include"):
+            simple = {"set": self._set, "table": self._table, "load": self._load, "include": self._include}
+            simple.get(word, self._queue)()
+        elif re.fullmatch(r"[A-Za-z_]\w*", word) and self._peek() == "=":
+            self._only_main("macros in pf rules")
+            self._macro(word)
+        elif word == "ether":
+            raise PfUnknownError(f"the pf statement {word}")
+        else:
+            self._rule(word)
+        if self._tokens:
+            raise PfError
+
+    def _rule(self, word: str) -> None:
         if word == "no":
             word = self._next()
-            if word not in ("nat", "rdr"):
+            if word not in ("nat", "rdr", "binat"):
                 raise PfError
             self._translation(Rule(word, no=True))
-        elif word in ("nat", "rdr"):
+        elif word in ("nat", "rdr", "binat"):
+            if word == "binat":
+                self._only_main(f"the pf statement {word}")
             self._translation(Rule(word))
         elif word in ANCHORS:
             self._anchor(word)
         elif word in ("block", "pass", "match"):
             self._filter(word)
-        elif word == "table":
-            self._table()
-        elif word == "set":
-            self._set()
-        elif re.fullmatch(r"[A-Za-z_]\w*", word) and self._peek() == "=":
-            raise PfUnknownError("macros in pf rules")
-        elif word in ("scrub", "binat", "altq", "queue", "ether", "antispoof", "include", "load"):
-            raise PfUnknownError(f"the pf statement {word}")
+        elif word == "scrub":
+            self._only_main(f"the pf statement {word}")
+            self._scrub()
+        elif word == "antispoof":
+            self._antispoof()
         else:
             raise PfError
-        if self._tokens:
-            raise PfError
 
-    def _set(self) -> None:
-        option = self._next()
-        if option != "skip":
-            raise PfUnknownError(f"the pf option {option}")
-        self._order(0)
-        self._expect("on")
-        names = self._listed(self._name)
+    def _only_main(self, what: str) -> None:
+        """What is written into anchors by programs is told as soon as it goes beyond what they need."""
         if not self._main:
-            raise PfUnknownError("options inside an anchor")
-        self.result.skip += names
+            raise PfUnknownError(what)
 
-    def _table(self) -> None:
-        self._expect("<")
-        name = self._name()
-        self._expect(">")
-        flags = []
-        while self._peek() in ("const", "persist"):
-            flags.append(self._next())
-        entries = []
-        if self._accept("{"):
-            while not self._accept("}"):
-                negated = self._accept("!")
-                entries.append(("!" if negated else "") + prefix(self._name()).text)
-                self._accept(",")
-        self.result.tables[name] = entries
-        listed = f" {{ {' '.join(entries)} }}" if entries else ""
-        self.result.definitions.append(" ".join([f"table <{name}>", *sorted(flags)]) + listed)
+    def _include(self) -> None:
+        path = self._name()
+        text = self._file(path)
+        if text is None or len(self._files) > 15:
+            raise PfError(f"failed to include file {path}")
+        rest, self._tokens = self._tokens, []
+        self._files.append(path)
+        self._parse(text if text.endswith("\n") else f"{text}\n")
+        self._files.pop()
+        self._tokens = rest
+
+    def _scrub(self) -> None:
+        direction = self._next() if self._peek() in ("in", "out") else ""
+        draft = self._conditions(Draft(Rule("scrub", direction=direction, log=self._accept("log"))))
+        found = []
+        while self._tokens:
+            word = self._next()
+            if word in ("no-df", "random-id"):
+                found.append(word)
+            elif word in ("min-ttl", "max-mss"):
+                found.append(f"{word} {self._number()}")
+            elif word == "fragment":
+                self._expect("reassemble")
+            elif word == "reassemble":
+                self._expect("tcp")
+                found.append("reassemble tcp")
+            else:
+                raise PfError
+        draft.rule = replace(draft.rule, scrub=" ".join([*found, "fragment reassemble"]))
+        self._expand(draft, stage=2)
+
+    def _antispoof(self) -> None:
+        log, quick = self._accept("log"), self._accept("quick")
+        self._expect("for")
+        names = self._listed(self._name)
+        family = self._next() if self._peek() in ("inet", "inet6") else ""
+        self._order(5)
+        block = Rule("block", drop="drop", direction="in", log=log, quick=quick)
+        for name in names:
+            for sources, outside in ((f"{name}:network", name), (name, "")):
+                for text in self._lookup(sources) or ():
+                    source = prefix(text)
+                    rule = replace(block, interface=outside, outside=bool(outside), source=source)
+                    own = family_of(rule) or ""
+                    if family in ("", own) and not (outside == "" and name.startswith("lo")):
+                        self.result.rules.append(replace(rule, family=own))
+
+    def _body(self, name: str) -> str:
+        """The rules in braces behind an anchor, which fill it; without a name it has one of pf's own."""
+        self._bodies += 1
+        name = name or f"_{self._bodies}"
+        self._expect("{")
+        self._expect("\n")
+        rest: list[str] = []
+        depth = 1
+        while depth:
+            word = self._next()
+            depth += {"{": 1, "}": -1}.get(word, 0)
+            rest.append(word)
+        outer, outside, stage = self.result, self._tokens, self._stage
+        self.result = Ruleset()
+        for words in _lines(rest[:-1]):
+            self.begin(words)
+            self._rule(self._next())
+            if self._tokens:
+                raise PfError
+        outer.inline[name] = self.result
+        self.result, self._tokens, self._stage = outer, outside, stage
+        return name
 
     def _anchor(self, word: str) -> None:
-        rule = Rule(word, anchor=self._name())
+        unnamed = word == "anchor" and self._peek() in ("in", "out", "on", "quick", "inet", "inet6", "{", "")
+        rule = Rule(word, anchor="" if unnamed else self._name())
+        if rule.anchor.startswith("_") or "/_" in rule.anchor:
+            raise PfError("anchor names beginning with '_' are reserved for internal use")
         if word == "anchor" and self._peek() in ("in", "out"):
             rule = replace(rule, direction=self._next())
         if word == "anchor":
             rule = replace(rule, quick=self._accept("quick"))
         draft = self._conditions(Draft(rule))
-        if word == "anchor" and self._accept("label"):
-            draft.rule = replace(draft.rule, label=self._name())
+        if word == "anchor":
+            draft.rule = self._options(draft.rule, draft)
+            if draft.rule.state or draft.rule.limits:
+                raise PfError("cannot specify state handling on anchors")
+            if self._peek() == "{":
+                draft.rule = replace(draft.rule, anchor=self._body(draft.rule.anchor))
+            elif not draft.rule.anchor:
+                raise PfError("anchors without explicit rules must specify a name")
+        elif self._accept("rtable"):
+            draft.rule = replace(draft.rule, table=str(self._number()))
+        if word == "binat-anchor":
+            draft.interfaces = draft.interfaces[:1]
+            draft = replace(draft, interfaces=[("", False)])
         self._expand(draft, stage=5 if word == "anchor" else 4)
 
     def _translation(self, rule: Rule) -> None:
         natpass = self._accept("pass")
         if natpass and rule.no:
             raise PfError
-        rule = replace(rule, natpass=natpass, log=self._accept("log"))
+        rule = self._log(replace(rule, natpass=natpass))
         draft = self._conditions(Draft(rule))
         if self._accept("tag"):
             draft.rule = replace(draft.rule, tag=self._name())
@@ -150,8 +206,20 @@ class Parser(Tokens):
             if len(hosts) != 1 or hosts[0].negated or hosts[0].kind in ("any", "table"):
                 raise PfUnknownError("address pools in pf rules")
             port = self._target_port(draft) if self._accept("port") else None
-            draft.rule = replace(draft.rule, target=hosts[0], target_port=port)
+            pool = "static-port" if rule.action == "nat" and self._accept("static-port") else ""
+            if rule.action == "nat" and hosts[0].kind == "dynamic" and ":0" not in hosts[0].text:
+                pool = f"round-robin {pool}".strip()
+            draft.rule = replace(draft.rule, target=hosts[0], target_port=port, pool=pool)
         self._expand(draft, stage=4)
+
+    def _log(self, rule: Rule) -> Rule:
+        if not self._accept("log"):
+            return rule
+        words = []
+        if self._accept("("):
+            while not self._accept(")"):
+                words.append(self._next())
+        return replace(rule, log=True, log_to=" ".join(words).replace(" ,", ","))
 
     def _target_port(self, draft: Draft) -> Ports:
         text = self._name()
@@ -165,24 +233,25 @@ class Parser(Tokens):
     def _filter(self, word: str) -> None:
         drop = ""
         if word == "block":
-            drop = self._next() if self._peek() in ("return", "drop") else "drop"
+            drop = self._next() if self._peek() in _RETURNS else self.chosen["block-policy"]
         direction = self._next() if self._peek() in ("in", "out") else ""
-        rule = Rule(
-            word, drop=drop, direction=direction, log=self._accept("log"), quick=self._accept("quick")
-        )
+        rule = self._log(Rule(word, drop=drop, direction=direction))
+        rule = replace(rule, quick=self._accept("quick"))
         draft = self._conditions(Draft(rule, protocols=[""]))
         rule = self._options(draft.rule, draft)
-        if word == "pass" and rule.state != "no":
+        if word == "pass" and not rule.state:
             rule = replace(rule, state="keep")
+        if rule.keeps and self.chosen["state-policy"] == "if-bound" and "if-bound" not in rule.limits:
+            rule = replace(rule, limits=(*rule.limits, "if-bound"))
         draft.rule = rule
         self._expand(draft, stage=5)
 
     def _options(self, rule: Rule, draft: Draft) -> Rule:
-        while self._tokens:
+        while self._tokens and self._peek() != "{":
             word = self._next()
-            if word in ("keep", "no") and self._accept("state"):
+            if word in ("keep", "no", "modulate", "synproxy") and self._accept("state"):
                 rule = replace(rule, state=word)
-                if word == "keep" and self._accept("("):
+                if word != "no" and self._accept("("):
                     rule = replace(rule, limits=self._limits())
             elif word in ("icmp-type", "icmp6-type"):
                 rule = replace(rule, icmp=f"{word} {self._name()}")
@@ -196,20 +265,25 @@ class Parser(Tokens):
                 rule = replace(rule, tagged=self._name(), untagged=word == "!")
             elif word == "dnpipe":
                 rule = replace(rule, pipes=self._pipes())
-            elif word in (
-                "modulate",
-                "synproxy",
-                "route-to",
-                "reply-to",
-                "queue",
-                "user",
-                "group",
-                "tos",
-            ):
+            elif word in ("user", "group"):
+                rule = replace(rule, owner=f"{word} = {self._owner()}")
+            elif word == "probability":
+                rule = replace(rule, chance=self._name())
+            elif word == "rtable":
+                rule = replace(rule, table=str(self._number()))
+            elif word in ("route-to", "reply-to", "queue", "tos", "allow-opts", "divert-to"):
                 raise PfUnknownError(f"the pf rule option {word}")
             else:
                 raise PfError
         return rule
+
+    def _owner(self) -> int:
+        """A user or a group by its number, as pf shows it."""
+        word = self._name()
+        numbers = {"root": 0, "wheel": 0}
+        if word not in numbers and not word.isdigit():
+            raise PfUnknownError(f"the user {word}")
+        return numbers.get(word, int(word) if word.isdigit() else 0)
 
     def _limits(self) -> tuple[str, ...]:
         shown: list[str] = []
@@ -250,87 +324,6 @@ class Parser(Tokens):
             raise PfError
         return int(word)
 
-    # Conditions
-
-    def _conditions(self, draft: Draft) -> Draft:
-        if self._accept("on"):
-            draft.interfaces = self._listed(self._interface)
-        if self._peek() in ("inet", "inet6"):
-            draft.rule = replace(draft.rule, family=self._next())
-        if self._accept("proto"):
-            draft.protocols = self._listed(self._protocol)
-        if self._accept("all"):
-            return draft
-        if self._accept("from"):
-            draft.sources = [Host()] if self._peek() == "port" else self._hosts()
-            draft.source_ports = self._ports()
-        if self._accept("to"):
-            draft.destinations = [Host()] if self._peek() == "port" else self._hosts()
-            draft.destination_ports = self._ports()
-        ported = draft.source_ports != [None] or draft.destination_ports != [None]
-        if ported and not set(draft.protocols) <= {"tcp", "udp", "sctp"}:
-            raise PfError("port only applies to tcp/udp/sctp")
-        return draft
-
-    def _interface(self) -> tuple[str, bool]:
-        negated = self._accept("!")
-        return self._name(), negated
-
-    def _protocol(self) -> str:
-        word = self._name()
-        if word not in _PROTOCOLS:
-            raise PfError(f"unknown protocol {word}")
-        return {"icmp6": "ipv6-icmp"}.get(word, word)
-
-    def _hosts(self) -> list[Host]:
-        return [host for hosts in self._listed(self._host) for host in hosts]
-
-    def _host(self) -> list[Host]:
-        negated = self._accept("!")
-        if self._accept("<"):
-            found = [Host("table", self._name())]
-            self._expect(">")
-        elif self._accept("("):
-            found = [Host("dynamic", self._dynamic())]
-            self._expect(")")
-        elif self._peek() == "any":
-            self._next()
-            found = [Host()]
-        else:
-            found = self._address(self._name())
-        return [replace(host, negated=negated) for host in found]
-
-    def _dynamic(self) -> str:
-        text = self._name()
-        if not re.fullmatch(r"[A-Za-z][\w.-]{0,15}(:(0|network|broadcast|peer))*", text):
-            raise PfError
-        return text
-
-    def _address(self, text: str) -> list[Host]:
-        if text == "self" or (text.endswith((":network", ":0", ":broadcast")) and not numeric(text)):
-            raise PfUnknownError(f"the pf address {text}")
-        if numeric(text):
-            return [prefix(text)]
-        found = self._lookup(text)
-        if not found:
-            raise PfError("could not parse host specification", f"no IP address found for {text}")
-        return [Host("prefix", address) for address in found]
-
-    def _ports(self) -> list[Ports | None]:
-        if not self._accept("port"):
-            return [None]
-        return [*self._listed(self._port_item)]
-
-    def _port_item(self) -> Ports:
-        if self._peek() in ("<", ">", "!"):
-            raise PfUnknownError("port operators other than = and :")
-        self._accept("=")
-        low, colon, high = self._name().partition(":")
-        found = Ports(port_number(low), port_number(high) if colon else port_number(low))
-        if found.high is not None and found.high < found.low:
-            raise PfUnknownError("a port range that runs backwards")
-        return found
-
     # Expansion
 
     def _expand(self, draft: Draft, stage: int) -> None:
@@ -357,7 +350,7 @@ class Parser(Tokens):
                 destination=destination,
                 destination_port=dport,
             )
-            family = _family(rule)
+            family = family_of(rule)
             if family is None:
                 continue
             rules.append(_finished(replace(rule, family=family)))
@@ -367,16 +360,20 @@ class Parser(Tokens):
 
 
 def _finished(rule: Rule) -> Rule:
-    if rule.action == "pass" and rule.state == "keep" and not rule.flags and rule.protocol in ("", "tcp"):
+    if rule.action == "pass" and rule.keeps and not rule.flags and rule.protocol in ("", "tcp"):
         return replace(rule, flags="S/SA")
     return rule
 
 
-def _family(rule: Rule) -> str | None:
-    """inet, inet6 or none said; None when the families of a rule contradict each other."""
-    named = {host.family for host in (rule.source, rule.destination, rule.target) if host and host.family}
-    if rule.family:
-        named.add(4 if rule.family == "inet" else 6)
-    if len(named) > 1:
-        return None
-    return {4: "inet", 6: "inet6"}[named.pop()] if named else ""
+def _lines(words: list[str]) -> Iterator[list[str]]:
+    """The statements of what stands in braces, of which each ends with a line of its own."""
+    line: list[str] = []
+    depth = 0
+    for word in (*words, "\n"):
+        depth += {"{": 1, "}": -1}.get(word, 0)
+        if word == "\n" and depth == 0:
+            if line:
+                yield line
+            line = []
+        else:
+            line.append(word)

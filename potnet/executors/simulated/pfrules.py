@@ -16,13 +16,16 @@ SERVICES = {
     443: "https",
     993: "imaps",
 }
-TRANSLATION = ("nat", "rdr")
-ANCHORS = ("nat-anchor", "rdr-anchor", "anchor")
+TRANSLATION = ("nat", "rdr", "binat")
+ANCHORS = ("nat-anchor", "rdr-anchor", "binat-anchor", "anchor")
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """An address. kind: any, prefix, dynamic ``(em0)`` or table; text: without the marks around it."""
+    """An address. kind: any, prefix, dynamic ``(em0)``, table or none; text: without the marks around it.
+
+    none: words that stand for no address that a packet has here, like no-route.
+    """
 
     kind: str = "any"
     text: str = "any"
@@ -42,23 +45,42 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """low to high, both included; high None on a target means ``low:*``."""
+    """low to high, both included; high None on a target means ``low:*``.
+
+    sign: an operator of pf.conf(5) between the word port and one number, or between two.
+    """
 
     low: int
     high: int | None
+    sign: str = ""
 
     def shown(self, numeric: bool) -> str:
+        if self.sign in ("><", "<>"):
+            return f"{self.low} {self.sign} {self.high}"
+        if self.sign:
+            return f"{self.sign} {self.low}"
         if self.low == self.high:
             return f"= {self.low if numeric else SERVICES.get(self.low, self.low)}"
         return f"{self.low}:{self.high}"
 
     def __contains__(self, port: object) -> bool:
-        return isinstance(port, int) and self.high is not None and self.low <= port <= self.high
+        if not isinstance(port, int) or self.high is None:
+            return False
+        compared = {
+            "<": port < self.low, "<=": port <= self.low, ">": port > self.low, ">=": port >= self.low,
+            "!=": port != self.low, "><": self.low < port < self.high,
+            "<>": port < self.low or port > self.high,
+        }  # fmt: skip
+        return compared.get(self.sign, self.low <= port <= self.high)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule after expansion: at most one interface, family, protocol, address and port of each kind."""
+    """One rule after expansion: at most one interface, family, protocol, address and port of each kind.
+
+    log_to: in brackets after log. owner: a condition about a socket's user or group. chance: how often the
+    rule matches. table: of routes. scrub: what is done to packets. pool: how targets are chosen.
+    """
 
     action: str
     no: bool = False
@@ -87,6 +109,12 @@ class Rule:
     target: Host | None = None
     target_port: Ports | None = None
     anchor: str = ""
+    log_to: str = ""
+    owner: str = ""
+    chance: str = ""
+    table: str = ""
+    scrub: str = ""
+    pool: str = ""
 
     def listed(self, numeric: bool = False) -> str:
         """The line of ``pfctl -s nat`` or ``-s rules``."""
@@ -95,13 +123,16 @@ class Rule:
 
     def _head(self) -> list[str]:
         if self.action in ANCHORS:
-            words = [self.action, f'"{self.anchor}"']
+            # One that is written in braces, without a name, has one of pf's own, which is not shown.
+            words = [self.action] if self.anchor.startswith("_") else [self.action, f'"{self.anchor}"']
         else:
             words = (["no"] if self.no else []) + [self.action]
         words += ["pass"] if self.natpass else []
         words += [self.drop] if self.drop else []
         words += [self.direction] if self.direction else []
-        words += (["log"] if self.log else []) + (["quick"] if self.quick else [])
+        words += ["log"] if self.log else []
+        words += [f"({self.log_to})"] if self.log_to else []
+        words += ["quick"] if self.quick else []
         words += ["on", ("! " if self.outside else "") + self.interface] if self.interface else []
         words += [self.family] if self.family else []
         words += ["proto", self.protocol] if self.protocol else []
@@ -125,17 +156,26 @@ class Rule:
             if self.target_port is not None:
                 low, high = self.target_port.low, self.target_port.high
                 words += ["port", str(low) if low == high else f"{low}:{'*' if high is None else high}"]
-            return words
-        words = [self.icmp] if self.icmp else []
+            return words + ([self.pool] if self.pool else [])
+        words = [self.owner] if self.owner else []
+        words += [self.icmp] if self.icmp else []
         words += ["flags", self.flags] if self.flags else []
-        words += {"keep": ["keep state"], "no": ["no state"]}.get(self.state, [])
+        words += [f"{self.state} state"] if self.state else []
         words += [f"({', '.join(self.limits)})"] if self.limits else []
+        words += [f"probability {self.chance}"] if self.chance else []
+        words += [self.scrub] if self.scrub else []
         words += [f'label "{self.label}"'] if self.label else []
         words += ["tag", self.tag] if self.tag else []
         words += [f"dnpipe({', '.join(map(str, self.pipes))})"] if self.pipes else []
         words += ["!"] if self.untagged else []
         words += ["tagged", self.tagged] if self.tagged else []
+        words += [f"rtable {self.table}"] if self.table else []
         return words
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it makes a state."""
+        return self.state not in ("", "no")
 
     def most(self, option: str) -> int | None:
         """The number that a state option limits something to."""
@@ -156,20 +196,30 @@ def rule_from(row: dict[str, Any]) -> Rule:
 
 @dataclass(slots=True)
 class Ruleset:
-    """What one load puts into one anchor (or the main ruleset). definitions: tables, as -v prints them."""
+    """What one load puts into one anchor (or the main ruleset).
+
+    skip: the names of `set skip`. definitions: macros, options and tables, as -v prints them. settings:
+    timeouts and limits that are set. inline: what is written in braces for anchors. loads: anchors and files.
+    """
 
     rules: list[Rule] = field(default_factory=list)
     tables: dict[str, list[str]] = field(default_factory=dict)
     skip: list[str] = field(default_factory=list)
     definitions: list[str] = field(default_factory=list)
+    settings: dict[str, int] = field(default_factory=dict)
+    inline: dict[str, Ruleset] = field(default_factory=dict)
+    loads: list[tuple[str, str]] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
         return {"rules": [rule.row() for rule in self.rules], "tables": self.tables, "skip": self.skip}
 
     def translation(self) -> list[Rule]:
-        """As ``pfctl -s nat`` orders them: nat before rdr, each in its own order."""
-        kinds = (("nat", "nat-anchor"), ("rdr", "rdr-anchor"))
+        """As ``pfctl -s nat`` orders them: nat, rdr, binat, each in its own order."""
+        kinds = (("nat", "nat-anchor"), ("rdr", "rdr-anchor"), ("binat", "binat-anchor"))
         return [rule for kind in kinds for rule in self.rules if rule.action in kind]
+
+    def scrubs(self) -> list[Rule]:
+        return [rule for rule in self.rules if rule.action == "scrub"]
 
     def filters(self) -> list[Rule]:
         return [rule for rule in self.rules if rule.action in ("block", "pass", "match", "anchor")]

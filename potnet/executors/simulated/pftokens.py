@@ -1,4 +1,4 @@
-"""The words of pf.conf(5): splitting a line, and numbers, ports and addresses as pfctl reads them."""
+"""The words of pf.conf(5): taking them one by one, and numbers, ports and addresses as pfctl reads them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TypeVar
 from potnet.executors.simulated.pfrules import SERVICES, Host
 
 _T = TypeVar("_T")
-_TOKEN = re.compile(r"""[ \t\r]+|\#.*|(->|[{}(),<>!=]|"[^"]*"|(?:(?!->)[^\s{}(),<>!="\#])+)""")
 _NUMBERS = {name: port for port, name in SERVICES.items()}
 
 
@@ -28,15 +27,14 @@ class PfUnknownError(Exception):
 
 
 class Tokens:
-    """The words of one line, taken from the left."""
+    """The words of one statement, taken from the left."""
 
     def __init__(self) -> None:
         self._tokens: list[str] = []
 
-    def begin(self, line: str) -> bool:
-        """Start on a line. False for one without words."""
-        self._tokens = split(line)[::-1]
-        return bool(self._tokens)
+    def begin(self, words: list[str]) -> None:
+        """Start on a statement."""
+        self._tokens = words[::-1]
 
     def _peek(self) -> str:
         return self._tokens[-1] if self._tokens else ""
@@ -60,31 +58,27 @@ class Tokens:
         word = self._next()
         if word.startswith('"'):
             return word[1:-1]
-        if word in "->{}(),<>!=":
+        if word in "->{}(),<>!=\n" or not re.match(r"[A-Za-z0-9:_]", word):
             raise PfError
         return word
 
     def _listed(self, item: Callable[[], _T]) -> list[_T]:
+        """One item, or in braces several, over any number of lines."""
         if not self._accept("{"):
             return [item()]
+        self._skip_ends()
         found = [item()]
+        self._skip_ends()
         while not self._accept("}"):
             self._accept(",")
+            self._skip_ends()
             found.append(item())
+            self._skip_ends()
         return found
 
-
-def split(line: str) -> list[str]:
-    found = []
-    position = 0
-    while position < len(line):
-        match = _TOKEN.match(line, position)
-        if match is None:
-            raise PfError
-        if match[1]:
-            found.append(match[1])
-        position = match.end()
-    return found
+    def _skip_ends(self) -> None:
+        while self._accept("\n"):
+            pass
 
 
 def numeric(text: str) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated import pfload
-from potnet.executors.simulated.filetools import FileTool, Stdin, why
+from potnet.executors.simulated.filetools import FileTool, Stdin
+from potnet.executors.simulated.rcconf import content, rc_files, rc_values, sysrc
 from potnet.executors.simulated.seed import RC_DEFAULTS
 from potnet.executors.simulated.things import HOST
 from potnet.executors.simulated.world import ToolError, View, World, unknown
@@ -39,63 +41,6 @@ def sysctl(world: World, argv: list[str], view: View) -> CommandResult:
             world.set_sysctl(name, value, stack)
             out += f"{old} -> {value}\n" if names_off else f"{name}: {old} -> {value}\n"
     return CommandResult(1 if err else 0, out, err)
-
-
-def _rc_values(text: str) -> dict[str, str]:
-    found = {}
-    for line in text.splitlines():
-        match = re.fullmatch(r"\s*([A-Za-z_]\w*)=(\"[^\"]*\"|'[^']*'|\S*)\s*(?:#.*)?", line)
-        if match:
-            found[match[1]] = match[2].strip("\"'")
-    return found
-
-
-def sysrc(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """sysrc [-f FILE] -n NAME | [-c] NAME=VALUE."""
-    args, path, flags = argv[1:], "/etc/rc.conf", set[str]()
-    while args and args[0].startswith("-"):
-        option = args.pop(0)
-        if option == "-f" and args:
-            path = args.pop(0)
-        elif option in ("-n", "-c"):
-            flags.add(option)
-        else:
-            raise unknown(f"the sysrc option {option}")
-    if len(args) != 1:
-        raise unknown(f"sysrc {' '.join(argv[1:])}")
-    text = _content(world, path)
-    values = {**(RC_DEFAULTS if path == "/etc/rc.conf" else {}), **_rc_values(text)}
-    name, equals, value = args[0].partition("=")
-    if not equals:
-        if name not in values:
-            raise ToolError(f"sysrc: unknown variable '{name}'")
-        return CommandResult(0, f"{values[name]}\n" if "-n" in flags else f"{name}: {values[name]}\n")
-    if "-c" in flags:
-        return CommandResult(0 if values.get(name) == value else 1)
-    world.state.changing()
-    _set_variable(world, path, text, name, value)
-    new = value if "-n" in flags else f"{name}: {values.get(name, '')} -> {value}"
-    return CommandResult(0, f"{new}\n")
-
-
-def _content(world: World, path: str) -> str:
-    if world.tree.stat(path) is None:
-        return ""
-    return world.tree.read(path).decode("utf-8", "surrogateescape")
-
-
-def _set_variable(world: World, path: str, text: str, name: str, value: str) -> None:
-    lines, done = [], False
-    for line in text.splitlines():
-        if re.match(rf"\s*{re.escape(name)}=", line):
-            line, done = f'{name}="{value}"', True
-        lines.append(line)
-    if not done:
-        lines.append(f'{name}="{value}"')
-    try:
-        world.tree.write(path, ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape"))
-    except OSError as error:
-        raise ToolError(f"sysrc: {path}: {why(error)}") from None
 
 
 def sockstat(world: World, argv: list[str], view: View) -> CommandResult:
@@ -167,7 +112,34 @@ def kldload(world: World, argv: list[str], _: Stdin) -> CommandResult:
     for module in argv[2:]:
         if module not in _MODULES:
             raise ToolError(f"kldload: can't load {module}: No such file or directory")
+        if module == "pf":
+            _set_module(world, True)
     return CommandResult()
+
+
+def kldunload(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    """kldunload pf: pf forgets all."""
+    if argv[1:] != ["pf"]:
+        raise unknown(f"kldunload {' '.join(argv[1:])}")
+    world.state.changing()
+    if not _has_module(world):
+        raise ToolError("kldunload: can't find file pf")
+    pfload.unload(world)
+    for anchor in world.state.keys("anchor"):
+        if anchor:
+            world.state.delete("anchor", anchor)
+    _set_module(world, False)
+    return CommandResult()
+
+
+def _has_module(world: World) -> bool:
+    return bool((world.state.get("pf", "status") or {}).get("module", True))
+
+
+def _set_module(world: World, there: bool) -> None:
+    if _has_module(world) != there:
+        status = world.state.get("pf", "status") or {}
+        world.state.put("pf", "status", {**status, "module": there, "enabled": False})
 
 
 _RATE = re.compile(r"(\d+)(bit/s|Kbit/s|Mbit/s|Gbit/s)")
@@ -209,10 +181,11 @@ def _pipe(number: int, rate: int) -> str:
     return f"{number:05}: {shown}    0 ms burst 0 \n{queue}\n{end}\n"
 
 
-def kldstat(_: World, argv: list[str], __: Stdin) -> CommandResult:
+def kldstat(world: World, argv: list[str], _: Stdin) -> CommandResult:
     match argv[1:]:
         case ["-q", ("-m" | "-n"), module]:
-            return CommandResult(0 if module in _MODULES else 1)
+            there = module in _MODULES and (module != "pf" or _has_module(world))
+            return CommandResult(0 if there else 1)
         case rest:
             raise unknown(f"kldstat {' '.join(rest)}")
 
@@ -225,14 +198,21 @@ def service(world: World, argv: list[str], _: Stdin) -> CommandResult:
             pass
         case rest:
             raise unknown(f"service {' '.join(rest)}")
-    values = {**RC_DEFAULTS, **_rc_values(_content(world, "/etc/rc.conf"))}
+    values = dict(RC_DEFAULTS)
+    for each in rc_files(world, "pf"):
+        values |= rc_values(content(world, each))
     if values["pf_enable"].lower() not in ("yes", "true", "on", "1"):
         hint = f"Set pf_enable to YES in /etc/rc.conf or use 'one{verb}' instead of '{verb}'."
         raise ToolError(f"Cannot '{verb}' pf. {hint}")
     path = values["pf_rules"]
     if world.tree.stat(path) is None:
         raise ToolError(f"/etc/rc.d/pf: WARNING: {path} is not readable.")
-    pfload.load(world, "", _content(world, path), name=path)
+    if verb == "start":
+        pfload.unload(world)
+    words = values["pf_flags"].split()
+    given = (w for flag, w in pairwise(words) if flag == "-D")
+    macros = {name: value for name, _, value in (each.partition("=") for each in given)}
+    pfload.load(world, "", content(world, path), name=path, macros=macros)
     if verb == "reload":
         return CommandResult(0, "Reloading pf rules.\n")
     status = world.state.get("pf", "status") or {}
@@ -354,6 +334,7 @@ def _plain(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 TOOLS: dict[str, FileTool] = {
     "sysrc": sysrc, "mount": mount, "umount": umount, "kldload": kldload, "dnctl": dnctl, "kldstat": kldstat,
+    "kldunload": kldunload,
     "service": service, "rctl": rctl, "env": hook, "hostname": _plain, "id": _plain, "uname": _plain,
     "chown": chown, "getent": getent, "freebsd-version": _plain, "sleep": _plain, "true": _plain,
     "false": _plain,

@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 
 from potnet.executors.base import CommandResult
+from potnet.executors.simulated import pfskip
 from potnet.executors.simulated.files import Tree
 from potnet.executors.simulated.state import State
 from potnet.executors.simulated.things import HOST, HostFacts, Interface, Jail, Member, Route, interface_from
@@ -106,6 +107,8 @@ class World:
             self.state.delete("group", f"{interface.vnet}/{gone}/{interface.name}")
         for new in set(groups) - set(interface.groups):
             self.state.put("group", f"{interface.vnet}/{new}/{interface.name}", {})
+        if interface.vnet == HOST:
+            pfskip.joined(self.state, set(groups) - set(interface.groups))
         interface.groups = groups
 
     def group(self, group: str, vnet: str = HOST) -> list[Interface]:
