@@ -310,7 +310,7 @@ def _join(settings: Settings, host: RootlessHost) -> Connection:
     connection, commands = host.ensure() if changes and not settings.dry_run else host.look(planned=changes)
     for command in commands if changes else ():
         if settings.dry_run:
-            _stdout(" ".join(command))
+            _stdout(printable(" ".join(command)))
         elif settings.verbose:
             _stderr(f"+ {' '.join(command)}")
     connection.join()
@@ -337,7 +337,7 @@ def _executor(
         from potnet.executors.local import LocalExecutor
 
         limits = {Limit.BRIEF: config.command_wait, Limit.LONG: config.long_wait}
-        executor = LocalExecutor(inherit=via is not None, limits=limits)
+        executor = LocalExecutor(prefixed=via is not None, limits=limits)
     if host is not None:
         from potnet.executors.rootless import RootlessExecutor
 

@@ -17,7 +17,7 @@ LAYERS = (
     ("model",),
     ("spans",),
     ("hostfwd", "installation", "ruleset", "config_values", "config_files", "trust"),
-    ("host_state", "findings", "config_pot", "file_actions", "filter_actions"),
+    ("environment", "host_state", "findings", "config_pot", "file_actions", "filter_actions"),
     ("rootless",),
     ("actions", "templates", "config", "executors.base"),
     ("drivers.base",),

@@ -8,6 +8,7 @@ import click
 
 from potnet.cli.options import POT, Command, Options, opened
 from potnet.cli.output import tell
+from potnet.cli.terminal import say
 
 
 @click.command(cls=Command)
@@ -47,7 +48,7 @@ def jail_conf(options: Options, name: str) -> None:
     from potnet.operations import attach as operation
 
     with opened(options, changes_host=False) as app:
-        click.echo(operation.jail_conf(app, name, _program(options)))
+        say(operation.jail_conf(app, name, _program(options)))
 
 
 def _program(options: Options) -> list[str]:

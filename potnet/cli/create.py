@@ -8,6 +8,7 @@ import click
 
 from potnet.cli.options import BRIDGE, INTERFACE, USER, Command, Options, network_options, opened
 from potnet.cli.output import tell
+from potnet.cli.terminal import say
 
 NETWORK_TYPES = ["inherit", "alias", "public-bridge", "private-bridge"]
 STACKS = ["ipv4", "ipv6", "dual"]
@@ -114,6 +115,6 @@ def create(
     with opened(options, changes_host=True) as app:
         created = operation.create(app, request)
     if pot is None and not options.json and not options.dry_run:
-        click.echo(created.name)
+        say(created.name)
     else:
         tell(options, {"name": created.name, "changed": True}, [f"{created.name} created"])

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from potnet.cli.options import BRIDGE, Command, Options, asked
+from potnet.cli.terminal import say
 
 _address = click.option("-H", "--host", "address", metavar="ADDRESS", required=True, help="The address.")
 
@@ -25,7 +26,7 @@ def next_(options: Options, bridge: str | None) -> None:
 
     with asked(options) as records:
         address = helper.next_address(records, bridge)
-        click.echo(f"{address} available" if options.verbose else address)
+        say(f"{address} available" if options.verbose else str(address))
 
 
 @click.command(cls=Command)
@@ -49,7 +50,7 @@ def new_net(options: Options, size: int) -> None:
 
     with asked(options) as records:
         network, gateway = helper.new_network(records, size)
-        click.echo(f"net={network}\ngateway={gateway}")
+        say(f"net={network}\ngateway={gateway}")
 
 
 @click.command("config-check", cls=Command)
@@ -61,7 +62,7 @@ def config_check(options: Options) -> int:
     with asked(options) as records:
         complaints = helper.check_configuration(records)
     for text, _ in complaints:
-        click.echo(f"potnet: {text}", err=True)
+        say(f"potnet: {text}", err=True)
     return int(any(fatal for _, fatal in complaints))
 
 
@@ -75,7 +76,7 @@ def etc_hosts(options: Options, bridge: str | None) -> None:
     with asked(options) as records:
         lines = [f"{address} {name}" for address, name in helper.hosts(records, bridge)]
     if lines:
-        click.echo("\n".join(lines))
+        say("\n".join(lines))
 
 
 def _check(address: str, families: tuple[int, ...]) -> int:

@@ -12,7 +12,8 @@ import click
 
 from potnet import __version__, interrupts
 from potnet.cli.options import Once, Options, global_options
-from potnet.errors import PotnetError, UsageError, printable
+from potnet.cli.terminal import say
+from potnet.errors import PotnetError, UsageError
 
 INTERRUPTED = 130
 
@@ -137,9 +138,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _report(message: str, hint: str | None, code: int) -> int:
-    click.echo(f"potnet: {printable(message)}", err=True)
+    say(f"potnet: {message}", err=True)
     if hint:
-        click.echo(f"hint: {printable(hint)}", err=True)
+        say(f"hint: {hint}", err=True)
     return code
 
 
@@ -156,7 +157,7 @@ def _internal_error(error: Exception, verbose: bool) -> int:
     if verbose:
         import traceback
 
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)).rstrip(), err=True)
     what = " ".join(str(error).split()) or "no message"
     report = "the traceback above" if verbose else "what the same command prints with -v before its name"
     hint = f"this is a bug in potnet; please report it with {report}"

@@ -7,10 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import click
-
 from potnet.cli.options import Options
-from potnet.errors import printable
+from potnet.cli.terminal import say
 
 #: All but what is certainly harmless to a terminal, so that long texts are read fast.
 _ODD = re.compile(r"[^\x20-\x7e\n]")
@@ -18,9 +16,9 @@ _ODD = re.compile(r"[^\x20-\x7e\n]")
 
 def emit(options: Options, view: Any, text: Callable[[Any], str]) -> None:
     """Print a view: as it is in JSON, else as `text` has it. An empty text prints nothing."""
-    shown = as_json(view) if options.json else printable(text(view))
+    shown = as_json(view) if options.json else text(view)
     if shown:
-        click.echo(shown)
+        say(shown)
 
 
 def tell(options: Options, view: Any, text: Iterable[str], failed: Iterable[str] = ()) -> None:
@@ -29,14 +27,14 @@ def tell(options: Options, view: Any, text: Iterable[str], failed: Iterable[str]
     failed: what the exit status 1 is about; said on standard error where there is no result.
     """
     if options.json and not options.dry_run:
-        click.echo(as_json(view))
+        say(as_json(view))
         return
     silent = options.dry_run or options.quiet
     if not silent:
         for line in text:
-            click.echo(printable(line))
+            say(line)
     for line in failed:
-        click.echo(printable(line), err=silent)
+        say(line, err=silent)
 
 
 def as_json(view: Any) -> str:

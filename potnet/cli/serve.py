@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from potnet.cli.options import POT, Command, Options, opened
-from potnet.errors import PotnetError, UsageError, printable
+from potnet.cli.terminal import say
+from potnet.errors import PotnetError, UsageError
 from potnet.interrupts import waiting
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def serve(options: Options, path: Path, name: str | None) -> None:
 
     with _listening(path) as listener:
         if not options.quiet:
-            click.echo(f"listening on {printable(str(path))}", err=True)
+            say(f"listening on {path}", err=True)
         while (client := _accepted(listener)) is not None:
             with client:
                 _serve(client, apart if rootless else here)
@@ -140,7 +141,7 @@ def _reply(options: Options, numbers: Numbers, request: Request, name: str | Non
     except BadRequestError as error:
         return refused(error)
     except PotnetError as error:
-        click.echo(f"potnet: {printable(error.message)}", err=True)
+        say(f"potnet: {error.message}", err=True)
         return failure(request)
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from potnet.errors import printable
 from potnet.values import dataclass
 
 
@@ -36,6 +37,8 @@ class Command:
     timeout: when it is given up, or the seconds until then; None waits for ever (a shell).
     quiet: its output goes nowhere, since programs that it leaves running would hold on to it: one waits
     for the command and not for them.
+    inside: it runs programs of a jail's, which learn little of the caller and have no terminal, unless it is
+    attached to that.
     """
 
     argv: tuple[str, ...]
@@ -43,6 +46,7 @@ class Command:
     changes_host: bool = True
     timeout: Limit | float | None = Limit.BRIEF
     quiet: bool = False
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,36 @@ class Executor(Protocol):
 
 
 def as_shell(command: Command) -> str:
-    """A command as it would be typed, with what is fed to it as a here-document."""
-    line = shlex.join(command.argv)
+    """A command as it would be typed, with what is fed to it as a here-document.
+
+    Nothing in it is obeyed by a terminal: what is not printable is told to sh(1) by its octal code.
+    """
+    line = " ".join(map(_quoted, command.argv))
     if command.stdin is None:
         return line
     if not isinstance(command.stdin, str):
-        return f"{line} < {shlex.quote(str(command.stdin))}"
+        return f"{line} < {_quoted(str(command.stdin))}"
     if not command.stdin:
         return f"{line} < /dev/null"
+    if printable(command.stdin) != command.stdin:
+        return f"printf %s {_quoted(command.stdin)} | {line}"
     marker = "EOF"
     while marker in command.stdin.split("\n"):
         marker += "_"
     end = "" if command.stdin.endswith("\n") else "\n"
     return f"{line} <<'{marker}'\n{command.stdin}{end}{marker}"
+
+
+def _quoted(word: str) -> str:
+    """A word for sh(1), with dollar-single-quotes where it is not printable."""
+    if printable(word) == word:
+        return shlex.quote(word)
+    return f"$'{''.join(map(_coded, word))}'"
+
+
+def _coded(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))

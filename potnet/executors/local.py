@@ -11,16 +11,16 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from potnet import environment
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Limit
 from potnet.interrupts import waiting
-from potnet.search_path import SYSTEM
 
 #: Seconds for each limit, where nobody configures them.
 LIMITS: Mapping[Limit, float] = {Limit.BRIEF: 60, Limit.LONG: 3600}
 #: Seconds for what was killed to be gone; it is not while the kernel itself hangs in it.
 _DEATH = 5.0
 
-#: What a command may know of the caller; a jail is told the first line only.
+#: Variables of the caller that a command gets; a program of a jail gets the first line only.
 _FOR_ALL = ("HOME", "LOGNAME", "SHELL", "TERM", "USER")
 _FOR_HOST = ("TMPDIR", "XDG_RUNTIME_DIR")
 _FOR_FETCH = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "SSL_CA_CERT_FILE", "SSL_CA_CERT_PATH")
@@ -28,13 +28,9 @@ _FOR_FETCH = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "SSL_CA_CERT
 
 def _environment(command: Command) -> dict[str, str]:
     """A clean environment: nothing changes the form of what tools print, nothing leaks into a jail."""
-    names = [*_FOR_ALL]
-    if command.argv[0] != "jexec":
-        names += [*_FOR_HOST, *_FOR_FETCH, *(name.lower() for name in _FOR_FETCH)]
-    kept = {name: os.environ[name] for name in names if name in os.environ}
-    own = [part for part in os.environ.get("PATH", "").split(":") if part]
-    path = ":".join(dict.fromkeys([*own, *SYSTEM]))
-    return {**kept, "PATH": path}
+    if command.inside:
+        return environment.chosen(*_FOR_ALL)
+    return environment.chosen(*_FOR_ALL, *_FOR_HOST, *_FOR_FETCH, *(name.lower() for name in _FOR_FETCH))
 
 
 def _streams(command: Command, text: str | None, file: IO[bytes] | None) -> dict[str, Any]:
@@ -72,20 +68,29 @@ class _Process(subprocess.Popen[bytes]):
 class LocalExecutor:
     """Starts each command as a process of its own; files that it makes are readable by all (umask 022).
 
-    inherit: commands get the caller's whole environment, as what leads to another machine (ssh) wants it.
+    A command has a session of its own, without a controlling terminal: a program of a jail could push
+    characters into the terminal, which the caller's shell would read (TIOCSTI, tty(4)).
+
+    prefixed: commands begin with what leads to another machine (ssh). It gets the caller's environment, and
+    stays in the session of the caller, whom it may ask for a password, unless programs of a jail run.
     limits: seconds for each.
     """
 
-    def __init__(self, inherit: bool = False, limits: Mapping[Limit, float] = LIMITS) -> None:
+    def __init__(self, prefixed: bool = False, limits: Mapping[Limit, float] = LIMITS) -> None:
         self._limits = limits
-        # What asks for a password at the terminal has to stay in the terminal's own group.
-        self._process_group = None if inherit else 0
-        self._environment = (lambda command: dict(os.environ)) if inherit else _environment
+        self._prefixed = prefixed
+
+    def _has_session(self, command: Command) -> bool:
+        return not self._prefixed or command.quiet or command.inside
+
+    def _environment(self, command: Command) -> dict[str, str]:
+        return environment.inherited() if self._prefixed else _environment(command)
 
     def run(self, command: Command) -> CommandResult:
         """See `Executor`. A missing program is code 127, a time-out code 124.
 
-        What took too long is killed with all that it started and that stayed in its process group.
+        What took too long is killed with all that it started and that stayed in its process group, which is
+        that of its session.
         """
         with waiting():
             pass  # a signal that came before this command is heeded before it
@@ -109,7 +114,7 @@ class LocalExecutor:
             **_streams(command, text, file),
             env=self._environment(command),
             umask=0o022,
-            process_group=self._process_group,
+            start_new_session=self._has_session(command),
         )
         try:
             data = None if text is None else text.encode("utf-8", "surrogateescape")
@@ -117,30 +122,13 @@ class LocalExecutor:
             with nullcontext() if _brief(command) else waiting():
                 out, err = process.communicate(data, timeout=self._seconds(command))
         except BaseException:
-            self._kill(process)
+            _kill(process, whole=self._has_session(command))
             raise
         return CommandResult(_code(process.returncode), _text(out or b""), _text(err or b""))
 
     def _seconds(self, command: Command) -> float | None:
         limit = command.timeout
         return self._limits[limit] if isinstance(limit, Limit) else limit
-
-    def _kill(self, process: _Process) -> None:
-        """Kill a process with its group, if it has one of its own, and wait for its end, but not for ever."""
-        with suppress(ProcessLookupError):
-            if self._process_group is None:
-                process.kill()
-            else:
-                os.killpg(process.pid, signal.SIGKILL)
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
-        try:
-            process.wait(_DEATH)
-        except subprocess.TimeoutExpired:
-            # Nobody asks for it any more.
-            process.returncode = -signal.SIGKILL
 
     def attach(self, command: Command) -> int:
         """See `Executor`. An interrupt from the terminal is for the command, not for potnet."""
@@ -156,6 +144,24 @@ class LocalExecutor:
             return NOT_FOUND
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def _kill(process: _Process, whole: bool) -> None:
+    """Kill a process and wait for its end, but not for ever. whole: it leads a group, which dies with it."""
+    with suppress(ProcessLookupError):
+        if whole:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
+    try:
+        process.wait(_DEATH)
+    except subprocess.TimeoutExpired:
+        # Nobody asks for it any more.
+        process.returncode = -signal.SIGKILL
 
 
 def _brief(command: Command) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from potnet.environment import inherited
 from potnet.errors import HostError
 from potnet.interrupts import waiting
 from potnet.rootless.options import Options
@@ -238,7 +239,6 @@ def _launch(log: int) -> Connection:
     """Start a keeper, which waits for its settings."""
     near, far = socket.socketpair()
     path = ":".join(filter(None, (_TOP, os.environ.get("PYTHONPATH"))))
-    tools = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     with far:
         process = subprocess.Popen(
             [sys.executable, "-m", "potnet.rootless.keeper"],
@@ -246,7 +246,7 @@ def _launch(log: int) -> Connection:
             stdout=log,
             stderr=log,
             cwd="/",
-            env={**os.environ, "PYTHONPATH": path, "PATH": tools},
+            env={**inherited(), "PYTHONPATH": path},
             start_new_session=True,
         )
     # It goes on without this process, which does not wait for it.

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn, Protocol
 
+from potnet.environment import tools_path
 from potnet.errors import ConfigError, HostError
 from potnet.rootless.options import Options
 from potnet.rootless.ports import Port
@@ -149,7 +150,7 @@ def no_tun() -> str | None:
 
 def installed(program: str, package: str) -> str | None:
     """Why a program cannot be used; None where it can."""
-    if shutil.which(program):
+    if shutil.which(program, path=tools_path()):
         return None
     how = f"`apt-get install {package}`" if package else "Debian has no package of it"
     return f"{program} is not installed: {how}"

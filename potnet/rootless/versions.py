@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 
+from potnet.environment import inherited
 from potnet.errors import HostError
 
 #: A word of a version: 1.2.0, 2023_03_09.7c7625d, 0.0~git20230309.7c7625d-1, v0.5.0.
@@ -34,7 +35,7 @@ def ask_version(words: Sequence[str]) -> str | None:
         return None
     nothing, both = subprocess.DEVNULL, subprocess.STDOUT
     try:
-        process = subprocess.Popen(words, stdin=nothing, stdout=subprocess.PIPE, stderr=both)
+        process = subprocess.Popen(words, stdin=nothing, stdout=subprocess.PIPE, stderr=both, env=inherited())
     except FileNotFoundError:
         return None
     except OSError as error:

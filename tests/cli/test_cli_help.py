@@ -54,7 +54,7 @@ def test_nothing_heavy_is_imported_for_the_version() -> None:
     assert "click" in modules
     assert not HEAVY & modules
     own = {name for name in modules if name.startswith("potnet.cli.")}
-    assert own == {"potnet.cli.main", "potnet.cli.options"}
+    assert own == {"potnet.cli.main", "potnet.cli.options", "potnet.cli.terminal"}
 
 
 def test_nothing_heavy_is_imported_by_the_commands_themselves() -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pty
 import signal
+import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from potnet import interrupts
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, Limit
 from potnet.executors.local import LocalExecutor
 from potnet.executors.remote import RemoteExecutor
@@ -99,13 +105,146 @@ def test_the_environment_of_tools_is_clean(monkeypatch: pytest.MonkeyPatch) -> N
     assert not [line for line in shown if line.endswith("=x")]
     (path,) = [line for line in shown if line.startswith("PATH=")]
     assert "" not in path.removeprefix("PATH=").split(":")
-    assert "SECRET=x" in LocalExecutor(inherit=True).run(Command(("env",))).out
+    assert "SECRET=x" in LocalExecutor(prefixed=True).run(Command(("env",))).out
 
 
 def test_a_prefix_quotes_for_the_shell_at_the_far_end() -> None:
-    far = RemoteExecutor("sh -c 'eval \"$*\"' sh", LocalExecutor(inherit=True))
+    far = RemoteExecutor("sh -c 'eval \"$*\"' sh", LocalExecutor(prefixed=True))
     words = ("printf", "%s|", "a b", "$(id)", "it's", "{};(", "")
     assert far.run(Command(words)).out == "a b|$(id)|it's|{};(||"
     begin = time.monotonic()
     assert far.run(Command(("sh", "-c", "sleep 40 & exit 4"), quiet=True)).code == 4
     assert time.monotonic() - begin < QUICK
+
+
+def test_root_takes_programs_from_the_systems_directories_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("true", "potnet-tool"):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\necho mine\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:.:/usr/bin")
+    monkeypatch.chdir(tmp_path)
+    for root in (True, False):
+        monkeypatch.setattr("potnet.environment.real_root", lambda root=root: root)
+        for local in (LOCAL, LocalExecutor(prefixed=True)):
+            assert local.run(Command(("true",))).out == ""
+            other = local.run(Command(("potnet-tool",)))
+            assert (other.code, other.out) == ((NOT_FOUND, "") if root else (0, "mine\n"))
+    monkeypatch.setenv("PATH", ".")
+    assert LOCAL.run(Command(("potnet-tool",))).code == NOT_FOUND
+
+
+HOSTILE = (
+    *("LD_PRELOAD", "LD_LIBRARY_PATH", "IFS", "ENV", "BASH_ENV", "PYTHONPATH", "PYTHONSTARTUP", "PERL5LIB"),
+    *("LC_ALL", "LANG", "LANGUAGE", "TZ", "IFCONFIG_FORMAT", "LIBXO_OPTIONS", "SHELLOPTS", "BASH_FUNC_ls%%"),
+)
+
+
+@pytest.mark.parametrize("prefixed", [False, True])
+@pytest.mark.parametrize("inside", [False, True])
+def test_hostile_variables_reach_no_tool(
+    monkeypatch: pytest.MonkeyPatch, prefixed: bool, inside: bool
+) -> None:
+    for name in HOSTILE:
+        monkeypatch.setenv(name, "/nonexistent")
+    local = LocalExecutor(prefixed=prefixed)
+    shown = local.run(Command((sys.executable, "-I", "-c", ENVIRONMENT), inside=inside)).out
+    assert set(HOSTILE).isdisjoint(json.loads(shown))
+
+
+ENVIRONMENT = "import json, os; print(json.dumps({**os.environ}))"
+
+
+def test_a_jail_learns_no_proxy_and_a_download_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "http://user:secret@proxy"
+    for name in ("HTTP_PROXY", "https_proxy", "NO_PROXY", "SSL_CA_CERT_FILE", "TMPDIR", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(name, secret)
+    tool, jail = (LOCAL.run(Command(("env",), inside=inside)).out for inside in (False, True))
+    assert tool.count(secret) == 6
+    assert secret not in jail
+
+
+TERMINAL = """
+import os
+try:
+    os.open("/dev/tty", os.O_RDWR)
+    print("a terminal")
+except OSError:
+    print("no terminal")
+"""
+
+
+def on_a_terminal(tell: Callable[[], str]) -> str:
+    """What a function answers in a process whose controlling terminal is a new one."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        try:
+            os.write(1, tell().encode())
+        finally:
+            os._exit(0)
+    said = b""
+    with suppress(OSError):
+        while more := os.read(terminal, 4096):
+            said += more
+    os.waitpid(pid, 0)
+    os.close(terminal)
+    return said.decode().strip()
+
+
+@pytest.mark.parametrize(
+    ("prefixed", "kind", "expected"),
+    [
+        (False, {}, "no terminal"),
+        (False, {"inside": True}, "no terminal"),
+        (True, {"inside": True}, "no terminal"),
+        # What asks for a password.
+        (True, {}, "a terminal"),
+    ],
+)
+def test_what_runs_unattended_has_no_terminal(prefixed: bool, kind: dict[str, bool], expected: str) -> None:
+    command = Command((sys.executable, "-I", "-c", TERMINAL), **kind)
+    local = LocalExecutor(prefixed=prefixed)
+    assert on_a_terminal(lambda: local.run(command).out) == expected
+
+
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_a_quiet_command_has_no_terminal(tmp_path: Path, prefixed: bool) -> None:
+    """Programs of a jail, and hooks, say nothing: they write down what they find."""
+    script = f"{TERMINAL.replace('print(', 'tell(')}"
+    argv = (sys.executable, "-I", "-c", f"tell = open({str(tmp_path / 'said')!r}, 'w').write\n{script}")
+    local = LocalExecutor(prefixed=prefixed)
+    on_a_terminal(lambda: local.run(Command(argv, quiet=True)).out)
+    assert (tmp_path / "said").read_text() == "no terminal"
+
+
+def test_what_is_attached_has_the_terminal() -> None:
+    command = Command((sys.executable, "-I", "-c", TERMINAL), inside=True)
+    assert on_a_terminal(lambda: str(LOCAL.attach(command))).split("\r\n") == ["a terminal", "0"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_an_interrupt_kills_all_that_a_command_has_started(
+    tmp_path: Path, number: signal.Signals, prefixed: bool
+) -> None:
+    pids = tmp_path / "pids"
+    script = f"trap '' TERM INT; (sh -c 'echo $$ >> {pids}; sleep 50; :') & echo $$ >> {pids}; sleep 50; :"
+    child = os.fork()
+    if child == 0:
+        interrupts.install()
+        with suppress(KeyboardInterrupt):
+            local = LocalExecutor(prefixed=prefixed)
+            local.run(Command(("sh", "-c", script), timeout=Limit.LONG, quiet=True))
+        os._exit(0)
+    begin = time.monotonic()
+    while not pids.exists() or len(pids.read_text().split()) < 2:
+        assert time.monotonic() - begin < QUICK
+        time.sleep(0.01)
+    os.kill(child, number)
+    os.waitpid(child, 0)
+    processes = [int(line) for line in pids.read_text().split()]
+    while [process for process in processes if alive(process)]:
+        assert time.monotonic() - begin < QUICK
+        time.sleep(0.01)

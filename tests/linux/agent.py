@@ -195,12 +195,18 @@ def timed(argv: list[str], mark: str) -> dict[str, Any]:
 
 
 def command(
-    argv: list[str], stdin: str | None, file: str | None, timeout: str | float | None, quiet: bool
+    argv: list[str],
+    stdin: str | None,
+    file: str | None,
+    timeout: str | float | None,
+    quiet: bool,
+    inside: bool,
 ) -> dict[str, Any]:
     """Run a command as potnet would run it here."""
     source = Path(file) if file is not None else stdin
     limit = Limit(timeout) if isinstance(timeout, str) else timeout
-    return asdict(LocalExecutor().run(Command(tuple(argv), source, timeout=limit, quiet=quiet)))
+    asked = Command(tuple(argv), source, timeout=limit, quiet=quiet, inside=inside)
+    return asdict(LocalExecutor().run(asked))
 
 
 def enter(name: str | None) -> None:

@@ -155,7 +155,7 @@ class World:
         stdin, file = command.stdin, None
         if isinstance(stdin, Path):
             stdin, file = None, str(stdin)
-        more = {"timeout": command.timeout, "quiet": command.quiet}
+        more = {"timeout": command.timeout, "quiet": command.quiet, "inside": command.inside}
         return CommandResult(**self._ask("command", argv=command.argv, stdin=stdin, file=file, **more))
 
     def address(self, pot: str) -> str:

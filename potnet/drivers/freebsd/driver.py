@@ -95,7 +95,7 @@ class FreeBSD:
 
     def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
         """See `potnet.drivers.base.Driver`."""
-        return Command(("jexec", jail, *argv), timeout=None)
+        return Command(("jexec", jail, *argv), timeout=None, inside=True)
 
     def conditions(self) -> tuple[Condition, ...]:
         """See `potnet.drivers.base.Driver`."""

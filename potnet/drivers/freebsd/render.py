@@ -215,7 +215,7 @@ class Renderer:
 
     @_commands.register(SolicitRouter)
     def _(self, action: SolicitRouter) -> tuple[Command, ...]:
-        return (Command(("jexec", action.jail, "/sbin/rtsol", action.interface), quiet=True),)
+        return (_inside(action.jail, ("/sbin/rtsol", action.interface), Limit.BRIEF),)
 
     @_commands.register(AddDefaultRoute)
     def _(self, action: AddDefaultRoute) -> tuple[Command, ...]:
@@ -257,16 +257,15 @@ class Renderer:
     @_commands.register(StartJail)
     def _(self, action: StartJail) -> tuple[Command, ...]:
         # -i prints the new jail's JID, which saves asking for it.
-        return (Command(("jail", "-i", "-f", "-", "-c", action.jail.name), stdin=self.jail(action.jail)),)
+        return (self._jail(action.jail, "-i", "-f", "-", "-c"),)
 
     @_commands.register(StopJail)
     def _(self, action: StopJail) -> tuple[Command, ...]:
-        return (Command(("jail", "-f", "-", "-r", action.jail.name), stdin=self.jail(action.jail)),)
+        return (self._jail(action.jail, "-f", "-", "-r"),)
 
     @_commands.register(RunInJail)
     def _(self, action: RunInJail) -> tuple[Command, ...]:
-        limit = action.patience or Limit.LONG
-        return (Command(("jexec", action.jail, *action.argv), timeout=limit, quiet=True),)
+        return (_inside(action.jail, action.argv, action.patience or Limit.LONG),)
 
     @_commands.register(Unmount)
     def _(self, action: Unmount) -> tuple[Command, ...]:
@@ -330,6 +329,10 @@ class Renderer:
     def _(self, action: FilterLocal) -> tuple[Command, ...]:
         return _one("sysctl", "net.pf.filter_local=1")
 
+    def _jail(self, jail: Jail, *flags: str) -> Command:
+        # A template of the administrator's may have exec.* of jail(8), which run programs of the jail.
+        return Command(("jail", *flags, jail.name), stdin=self.jail(jail), inside=True)
+
     def jail(self, jail: Jail) -> str:
         """The jail.conf(5) text of a jail."""
         aliases = {
@@ -375,6 +378,10 @@ def _restored(lent: Lent, called: str) -> tuple[Command, ...]:
     up = ("up",) if lent.up else ()
     inet6 = ("inet6", "-ifdisabled") if lent.link_local else ()
     return (*name, Command(("ifconfig", lent.name, *mac, *_mtu(lent.mtu), *inet6, *up)))
+
+
+def _inside(jail: str, argv: tuple[str, ...], limit: Limit | float) -> Command:
+    return Command(("jexec", jail, *argv), timeout=limit, quiet=True, inside=True)
 
 
 def _one(*argv: str) -> tuple[Command, ...]:

@@ -81,7 +81,7 @@ class Linux:
 
     def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
         """See `potnet.drivers.base.Driver`."""
-        return Command(("ip", "netns", "exec", jail, *argv), timeout=None)
+        return Command(("ip", "netns", "exec", jail, *argv), timeout=None, inside=True)
 
     def conditions(self) -> tuple[Condition, ...]:
         """See `potnet.drivers.base.Driver`."""

@@ -298,8 +298,8 @@ class Renderer:
 
     @pieces.register(RunInJail)
     def _(self, action: RunInJail) -> tuple[Piece, ...]:
-        enter = ("ip", "netns", "exec", action.jail)
-        return (Command((*enter, *action.argv), timeout=action.patience or Limit.LONG, quiet=True),)
+        argv = ("ip", "netns", "exec", action.jail, *action.argv)
+        return (Command(argv, timeout=action.patience or Limit.LONG, quiet=True, inside=True),)
 
     @pieces.register(RemoveDirectory)
     def _(self, action: RemoveDirectory) -> tuple[Piece, ...]:

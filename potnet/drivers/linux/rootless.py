@@ -77,7 +77,7 @@ class RootlessLinux(Linux):
         """See `potnet.drivers.base.Driver`: what is in the machine's network already cannot enter it."""
         if not self._shared:
             return super().enter(jail, argv)
-        return Command(("unshare", "--mount", "sh", "-c", _OWN_FILES, jail, *argv), timeout=None)
+        return Command(("unshare", "--mount", "sh", "-c", _OWN_FILES, jail, *argv), timeout=None, inside=True)
 
     def check(self, actions: Sequence[Action]) -> None:
         """See `potnet.drivers.base.Driver`."""
