@@ -15,7 +15,7 @@ LAYERS = (
     ("errors", "interrupts", "lean", "names", "progress", "search_path", "values"),
     ("ports",),
     ("model",),
-    ("spans",),
+    ("clients", "spans"),
     ("hostfwd", "installation", "ruleset", "config_values", "config_files", "trust"),
     ("environment", "host_state", "findings", "config_pot", "file_actions", "filter_actions"),
     ("rootless",),

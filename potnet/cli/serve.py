@@ -15,14 +15,10 @@ import click
 from potnet.cli.options import POT, Command, Options, opened
 from potnet.cli.terminal import say
 from potnet.errors import PotnetError, UsageError
-from potnet.interrupts import waiting
 
 if TYPE_CHECKING:
     from potnet.hostfwd import Request
     from potnet.operations.serve import Numbers
-
-#: Seconds that a client may take over its request, so that nobody keeps the others waiting.
-PATIENCE = 5.0
 
 
 @click.command(cls=Command)
@@ -38,6 +34,8 @@ def serve(options: Options, path: Path, name: str | None) -> None:
     add_hostfwd, list_hostfwd and remove_hostfwd are export-ports --add, show and export-ports --remove. The
     socket is its user's own.
     """
+    from potnet.clients import Clients
+    from potnet.hostfwd import LONGEST, is_whole
     from potnet.operations.common import require_pot
     from potnet.operations.serve import Numbers
 
@@ -60,18 +58,8 @@ def serve(options: Options, path: Path, name: str | None) -> None:
     with _listening(path) as listener:
         if not options.quiet:
             say(f"listening on {path}", err=True)
-        while (client := _accepted(listener)) is not None:
-            with client:
-                _serve(client, apart if rootless else here)
-
-
-def _accepted(listener: socket.socket) -> socket.socket | None:
-    """The next client; None when a signal came while there was none."""
-    try:
-        with waiting():
-            return listener.accept()[0]
-    except KeyboardInterrupt:
-        return None
+        carry_out = apart if rootless else here
+        Clients(listener, is_whole, LONGEST, lambda text: _answer(text, carry_out)).serve()
 
 
 @contextmanager
@@ -111,23 +99,15 @@ def _clear(path: Path) -> None:
     raise PotnetError(f"somebody listens on {path} already", hint="end that one, or choose another path")
 
 
-def _serve(client: socket.socket, reply: Callable[[Request], bytes]) -> None:
-    """One request and its answer."""
+def _answer(text: bytes, reply: Callable[[Request], bytes]) -> bytes:
+    """The answer to one request."""
     from potnet.hostfwd import BadRequestError, parse, refused
 
     try:
-        request = parse(_received(client))
+        request = parse(text)
     except BadRequestError as error:
-        answer = refused(error)
-    except OSError:
-        return
-    else:
-        answer = reply(request)
-    try:
-        client.sendall(answer)
-    except OSError:
-        # It did not wait for the answer; what it asked for is done.
-        return
+        return refused(error)
+    return reply(request)
 
 
 def _reply(options: Options, numbers: Numbers, request: Request, name: str | None) -> bytes:
@@ -169,15 +149,3 @@ def _apart(reply: Callable[[Request], bytes], request: Request, numbers: Numbers
     answer, known = pickle.loads(said)
     numbers.become(known)
     return bytes(answer)
-
-
-def _received(client: socket.socket) -> bytes:
-    """All until the client closes its side for writing, as it should, or has asked something."""
-    from potnet.hostfwd import LONGEST, is_whole
-
-    client.settimeout(PATIENCE)
-    text = b""
-    with waiting():
-        while len(text) < LONGEST and not is_whole(text) and (part := client.recv(LONGEST)):
-            text += part
-    return text

@@ -30,11 +30,13 @@ from potnet.rootless.options import Options
 from potnet.rootless.ports import Port, parse_ports
 from potnet.rootless.standin import StandIn
 from potnet.rootless.uplink import Target, Uplink
-from potnet.rootless.wire import CONTROL, PID_FILE, send
+from potnet.rootless.wire import CONTROL, PID_FILE, listen, send
 
 #: Seconds between attempts to start a driver that has ended, at first and at most.
 _SOON, _LATE = 0.5, 30.0
 _LONGEST = 1 << 20
+#: Seconds until who does not read its answer is left; connections at a time.
+_READING, _MOST_CONNECTIONS = 2.0, 256
 
 
 class Keeper:
@@ -71,7 +73,7 @@ class Keeper:
         """Make the host. Raises PotnetError, with nothing left."""
         if self._directory is not None:
             self._lock = self._claim(self._directory)
-            self._listener = _listen(self._directory)
+            self._listener = listen(self._directory)
         network = self._options.uplink != "host"
         layout = Layout(network, self._options.copy_up, self._uplink.nameserver)
         try:
@@ -188,13 +190,20 @@ class Keeper:
 
     def _accept(self) -> None:
         assert self._listener is not None
-        connection, _ = self._listener.accept()
-        if _peer(connection) in (0, os.getuid()):
+        try:
+            connection, _ = self._listener.accept()
+        except OSError as error:
+            # Who called has gone, or there is no file left for it: the others go on.
+            _log(f"a connection was not taken: {error}")
+            return
+        if _peer(connection) in (0, os.getuid()) and len(self._connections) < _MOST_CONNECTIONS:
             self._add(connection)
         else:
             connection.close()
 
     def _add(self, connection: socket.socket) -> None:
+        # Nobody else waits for one that does not read its answer.
+        connection.settimeout(_READING)
         self._connections[connection] = b""
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(connection))
 
@@ -203,17 +212,22 @@ class Keeper:
         with suppress(OSError):
             data = connection.recv(1 << 16)
         if not data or len(self._connections[connection]) > _LONGEST:
-            self._selector.unregister(connection)
-            del self._connections[connection]
-            connection.close()
-            # A host for one look goes with who looked.
-            self._going &= self._directory is not None
+            self._leave(connection)
             return
         *lines, rest = (self._connections[connection] + data).split(b"\n")
         self._connections[connection] = rest
-        for line in lines:
-            with suppress(OSError):
+        try:
+            for line in lines:
                 self._answer(connection, line)
+        except OSError:
+            self._leave(connection)
+
+    def _leave(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+        del self._connections[connection]
+        connection.close()
+        # A host for one look goes with who looked.
+        self._going &= self._directory is not None
 
     def _answer(self, connection: socket.socket, line: bytes) -> None:
         verbs: dict[str, Callable[..., Any]] = {
@@ -239,10 +253,12 @@ class Keeper:
             answer = {"error": {"desc": error.message, "hint": error.hint}}
         except (OSError, KeyError, TypeError, ValueError) as error:
             answer = {"error": {"desc": f"{type(error).__name__}: {error}", "hint": None}}
-        send(connection, answer, list(fds.values()))
+        try:
+            send(connection, answer, list(fds.values()))
+        finally:
+            for each in fds.values():
+                os.close(each)
         _shorten_log()
-        for each in fds.values():
-            os.close(each)
 
     def _facts(self) -> dict[str, Any]:
         assert self._host is not None
@@ -335,21 +351,6 @@ def _output(*argv: str) -> str:
     if done.returncode != 0:
         raise HostError(f"{argv[0]}: {done.stderr.strip()}")
     return done.stdout
-
-
-def _listen(directory: Path) -> socket.socket:
-    path = directory / CONTROL
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        # The path of a socket has 107 bytes at most; that of the directory is not ours to choose.
-        listener.bind(f"/proc/self/fd/{folder}/{CONTROL}")
-        path.chmod(0o600)
-        listener.listen(16)
-    finally:
-        os.close(folder)
-    return listener
 
 
 def _peer(connection: socket.socket) -> int:

@@ -23,6 +23,21 @@ def connect(connection: socket.socket, directory: Path, name: str) -> None:
         os.close(folder)
 
 
+def listen(directory: Path) -> socket.socket:
+    path = directory / CONTROL
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # The path of a socket has 107 bytes at most; that of the directory is not ours to choose.
+        listener.bind(f"/proc/self/fd/{folder}/{CONTROL}")
+        path.chmod(0o600)
+        listener.listen(16)
+    finally:
+        os.close(folder)
+    return listener
+
+
 def send(connection: socket.socket, words: dict[str, Any], fds: Sequence[int] = ()) -> None:
     """Send one request or answer, with open files. Raises OSError."""
     data = json.dumps(words).encode() + b"\n"

@@ -257,7 +257,7 @@ def test_what_the_driver_does_not_have_is_refused(cook: User, options: dict[str,
     cook.configure(uplink="slirp4netns", **options)
     refused = cook.try_potnet("rootless", "start")
     assert (refused.code, words in refused.err) == (1, True), refused.err
-    assert cook.processes() == []
+    assert eventually(lambda: not cook.processes()), cook.processes()
 
 
 @pytest.mark.slow
@@ -375,3 +375,36 @@ def test_a_port_leads_to_one_pot_whatever_address_is_called(cook: User) -> None:
     assert patiently(cook.world.ask, "outside", "tcp", HOST, chosen[0]) != SILENCE
     assert cook.potnet("check") == ""
     cook.world.run("ip", "addr", "del", "192.0.2.3/24", "dev", "eth0")
+
+
+#: Asks a keeper again and again and reads no answer; then connects without a word, as often as it is let.
+DEAF = """
+import socket, sys
+def connected():
+    made = socket.socket(socket.AF_UNIX)
+    made.settimeout(1)
+    made.connect(sys.argv[1])
+    return made
+deaf, idle = connected(), []
+try:
+    for _ in range(20000):
+        deaf.sendall(b'{"verb": "listeners"}\\n')
+except OSError:
+    print("left alone")
+try:
+    for _ in range(600):
+        idle.append(connected())
+except OSError:
+    pass
+print("many", flush=True)
+"""
+
+
+def test_who_reads_no_answer_of_the_keepers_stops_nobody(cook: User) -> None:
+    cook.potnet("rootless", "start")
+    control = f"{cook.home}/.local/state/potnet/rootless/host/control"
+    assert cook.run("test", "-S", control).code == 0, cook.run("find", cook.home, "-type", "s").out
+    done = cook.run("timeout", "60", sys.executable, "-I", "-S", "-c", DEAF, control)
+    assert done.out.splitlines() == ["left alone", "many"], done
+    assert cook.facts("rootless", "status")["state"] == "running"
+    cook.potnet("rootless", "stop")

@@ -9,14 +9,17 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from world import World, both_hosts
 
+from potnet import clients
 from potnet.errors import PotnetError
 from potnet.hostfwd import BadRequestError, Entry, listed, parse
 from potnet.operations.destroy import destroy_pot
@@ -177,3 +180,81 @@ def test_what_is_not_a_socket_stays(tmp_path: Path) -> None:
     with serving(tmp_path) as (process, path):
         assert process.wait(60) == 1
     assert path.read_text() == "kept"
+
+
+def connected(path: Path) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(str(path))
+    client.settimeout(60)
+    return client
+
+
+def trickle(client: socket.socket, given_up: threading.Event) -> None:
+    """Send a byte of a request again and again, until the other side has had enough."""
+    with suppress(OSError):
+        while True:
+            client.sendall(b" ")
+            time.sleep(0.2)
+    given_up.set()
+
+
+def test_who_takes_its_time_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with serving(tmp_path) as (_, path), connected(path) as slow:
+        given_up = threading.Event()
+        threading.Thread(target=trickle, args=(slow, given_up), daemon=True).start()
+        with connected(path), connected(path) as begun:
+            begun.sendall(b'{"execute": ')
+            before = time.monotonic()
+            assert ask(path, request("list_hostfwd")) == listed([])
+            # A machine that does much else takes its time over any request.
+            assert time.monotonic() - before < clients.PATIENCE or not given_up.is_set()
+        # The deadline is for the whole request, however often something comes of it.
+        assert given_up.wait(60)
+
+
+def test_many_who_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
+    with serving(tmp_path) as (process, path), ExitStack() as idle:
+        for _ in range(3 * clients.MOST):
+            idle.enter_context(connected(path))
+        assert ask(path, request("list_hostfwd")) == listed([])
+        assert process.poll() is None
+
+
+def test_who_reads_no_answer_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with serving(tmp_path, "-p", "casserole") as (process, path):
+        # More than a socket holds that nobody reads.
+        assert ask(path, adding(30080)) == b'{"return":{"id":1}}'
+        with ExitStack() as deaf:
+            for _ in range(20):
+                deaf.enter_context(connected(path)).sendall(request("list_hostfwd"))
+            entry = Entry(1, "tcp", "0.0.0.0", 30080, "10.192.0.3", 80)
+            assert ask(path, request("list_hostfwd")) == listed([entry])
+        assert process.poll() is None
+
+
+@pytest.mark.parametrize("text", [b"x" * 100_000, b"{" * 4095, b'{"execute": "' + b"a" * 1_000_000 + b'"}'])
+def test_a_request_without_end_is_refused(tmp_path: Path, text: bytes) -> None:
+    with serving(tmp_path) as (process, path):
+        with suppress(OSError):
+            ask(path, text)
+        assert ask(path, request("list_hostfwd")) == listed([])
+        assert process.poll() is None
+
+
+def test_an_answer_that_is_not_taken_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(clients, "PATIENCE", 1.0)
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        # More than a socket holds that nobody reads.
+        server = clients.Clients(listener, lambda text: text.endswith(b"\n"), 9, lambda text: text * 200_000)
+        threading.Thread(target=server.serve, daemon=True).start()
+        with connected(path) as deaf:
+            deaf.sendall(b"deaf\n")
+            assert len(ask(path, b"other\n")) == 1_200_000
+            time.sleep(3 * clients.PATIENCE)
+            received = 0
+            while part := deaf.recv(1 << 20):
+                received += len(part)
+            assert 0 < received < 1_000_000
