@@ -176,11 +176,13 @@ class PassInterface:
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """Takes a passed interface out of a jail, where it may be called otherwise, and leaves it as it was."""
+    """Takes a passed interface out of a jail, if the jail has it, and leaves it as it was.
+
+    The jail may call it otherwise. It gets its own name before it is the host's again.
+    """
 
     lent: Lent
     jail: str
-    called: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,14 @@ class StartJail:
 
 
 @dataclass(frozen=True, slots=True)
+class EndProcesses:
+    """Ends all that runs in a jail, which stays. jid: None: it is looked up."""
+
+    jail: str
+    jid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StopJail:
     """Removes a jail with the configuration that it was started with, so that aliases and mounts go too."""
 
@@ -337,6 +347,7 @@ Action = (
     | SetForwarding
     | KeepRouter
     | StartJail
+    | EndProcesses
     | StopJail
     | RunInJail
     | RunHook
@@ -348,11 +359,23 @@ Action = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An action, what undoes it, and why it is there in a few words."""
+    """An action, what undoes it, and why it is there in a few words.
+
+    undo: an action, or steps in their order. after: actions of the same plan, or undo, that must not have
+    failed; else this one is left out, and that is reported.
+    """
 
     action: Action
-    undo: Action | None = None
+    undo: Action | tuple[Step, ...] | None = None
     why: str = ""
+    after: tuple[Action, ...] = ()
+
+    @property
+    def undoing(self) -> tuple[Step, ...]:
+        """The steps that undo this one."""
+        if isinstance(self.undo, tuple):
+            return self.undo
+        return (Step(self.undo),) if self.undo is not None else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,11 @@ class Applied:
     def roll_back(self) -> tuple[str, ...]:
         """Undo all steps in reverse order and return what could not be undone, a line each."""
         steps, self.steps, self.outputs = self.steps[::-1], [], []
+        undoing: dict[Action, Step] = {}
+        for each in (each for step in steps for each in step.undoing):
+            undoing.setdefault(each.action, each)
         with unhurried():
-            return _perform_all(self.driver, [step.undo for step in steps if step.undo])
+            return _perform_all(self.driver, tuple(undoing.values()))
 
     def take_back(self, error: BaseException) -> None:
         """Undo all steps after an error, which then says what is left; raises Interruption for a signal's."""
@@ -73,24 +76,37 @@ def apply_all(plan: Plan, driver: Driver) -> tuple[str, ...]:
 
     Raises HostError, with nothing changed, when the host lacks a tool.
     """
-    actions = [step.action for step in plan.steps]
-    driver.check(actions)
-    return _perform_all(driver, actions)
+    driver.check([step.action for step in plan.steps])
+    return _perform_all(driver, plan.steps)
 
 
-def _perform_all(driver: Driver, actions: Sequence[Action]) -> tuple[str, ...]:
-    return tuple(line for batch in driver.batches(actions) for line in _perform(driver, batch))
+def _perform_all(driver: Driver, steps: Sequence[Step]) -> tuple[str, ...]:
+    """Carry out the steps; one whose precondition failed is left out."""
+    after = {step.action: step.after for step in steps}
+    failed: dict[Action, str] = {}
+    for batch in driver.batches(tuple(step.action for step in steps)):
+        kept = [action for action in batch if not failed.keys().isdisjoint(after[action])]
+        failed |= {action: _left_out(driver, action) for action in kept}
+        failed |= _perform(driver, tuple(action for action in batch if action not in kept))
+    return tuple(failed.values())
 
 
-def _perform(driver: Driver, batch: tuple[Action, ...]) -> list[str]:
+def _left_out(driver: Driver, action: Action) -> str:
+    commands = "; ".join(each.partition(" <<")[0] for each in driver.describe(action))
+    return f"not tried after that failure: {commands}"
+
+
+def _perform(driver: Driver, batch: tuple[Action, ...]) -> dict[Action, str]:
+    """The actions that failed, with what is told of each."""
     try:
-        driver.perform(batch)
+        if batch:
+            driver.perform(batch)
     except PotnetError as error:
         if len(batch) == 1:
-            return [error.message]
+            return {batch[0]: error.message}
         # One by one, so that what failed keeps none of the others from being done.
-        return [line for action in batch for line in _perform(driver, (action,))]
-    return []
+        return {action: line for each in batch for action, line in _perform(driver, (each,)).items()}
+    return {}
 
 
 def _add_left_over(error: BaseException, left: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from netaddr import IPAddress, IPNetwork
 
+from potnet.model import Lent
 from potnet.ports import Transport
 from potnet.ruleset import NoRules, Pipes, Ruleset
 from potnet.values import dataclass
@@ -34,6 +35,7 @@ class Interface:
     members: of a bridge, in its order; private: some of those; hairpin: those to which what they have sent
     may come back, None where bridges know no such thing; open: those behind which there may be any number of
     MAC addresses, None where bridges do not count them. promiscuous: it takes what is for others, too.
+    index: the kernel's number of it, if that was asked for.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Interface:
     hairpin: frozenset[str] | None = None
     open: frozenset[str] | None = None
     promiscuous: bool = False
+    index: int | None = None
 
     def has(self, address: IPAddress) -> bool:
         return any(a.address == address for a in self.addresses)
@@ -56,6 +59,19 @@ class Interface:
         """Whether it has the address as one host's, as jail(8) sets it, and not with a network."""
         alone = 32 if address.version == 4 else 128
         return any(a.address == address and a.prefix == alone for a in self.addresses)
+
+
+def called_in(lent: Lent, interfaces: Iterable[Interface]) -> str | None:
+    """The name of a passed interface among those of a jail, which may have renamed it; None: it is not there.
+
+    A jail can change names and MAC addresses, and not the index.
+    """
+    found = list(interfaces)
+    if lent.index is not None and any(each.index is not None for each in found):
+        return next((each.name for each in found if each.index == lent.index), None)
+    if any(each.name == lent.name for each in found):
+        return lent.name
+    return next((each.name for each in found if each.mac == lent.mac is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +262,9 @@ class HostState:
     which it does no more once the host forwards IPv6. jail_networks: by jail. anchors: by name.
     own_addresses: those of the ones asked for that are the host's. anchor_names: whole paths of those that
     hold rules. traffic: by interface. limited: those of the
-    pipes asked for that are as they should be. unfiltered: the switches that are off and keep the filter from
+    pipes asked for that are as they should be. indexes: of the host's interfaces, by name, where the kernel
+    keeps them as interfaces move. doubled: names that several interfaces of the host have, told when all
+    interfaces are. unfiltered: the switches that are off and keep the filter from
     looking at what comes in and goes out at members of bridges. traits: of hosts of this kind, always there.
     """
 
@@ -286,6 +304,8 @@ class HostState:
     limited: frozenset[Pipes] = frozenset()
     learns_router: bool = False
     unfiltered: tuple[str, ...] = ()
+    indexes: Mapping[str, int] = field(default_factory=dict)
+    doubled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +366,7 @@ class Query:
     pipes: tuple[Pipes, ...] = ()
     learns_router: str | None = None
     unfiltered: bool = False
+    indexes: bool = False
 
 
 def union(queries: Iterable[Query]) -> Query:

@@ -325,6 +325,7 @@ class Lent:
     """An interface of the host as it was when a jail got it, and is to be afterwards.
 
     mtu: in bytes. link_local: it had an IPv6 address of that kind; None when it was down.
+    index: the kernel's number of it, which stays and which no jail can change; None where it is not known.
     """
 
     name: str
@@ -332,6 +333,7 @@ class Lent:
     mtu: int
     up: bool
     link_local: bool | None = None
+    index: int | None = None
 
 
 #: In the place of a JID, in the record of a machine, which has no jail: that of the host itself.

@@ -28,13 +28,14 @@ def attach(options: Options, name: str, jail: str | None, created: bool) -> None
 
 @click.command(cls=Command)
 @click.argument("names", nargs=-1, required=True, type=POT, metavar="POT...")
+@click.option("--ending", is_flag=True, help="The jail is about to be removed; detach again after that.")
 @click.pass_obj
-def detach(options: Options, names: tuple[str, ...]) -> None:
+def detach(options: Options, names: tuple[str, ...], ending: bool) -> None:
     """Take the networks of pots away from jails that something else has made, or had made."""
     from potnet.operations import attach as operation
 
     with opened(options, changes_host=True) as app:
-        outcomes = operation.detach(app, names)
+        outcomes = operation.detach(app, names, ending)
     results = [{"name": each.name, "changed": each.changed} for each in outcomes]
     words = ("is not attached", "detached")
     tell(options, results, [f"{each['name']} {words[bool(each['changed'])]}" for each in results])

@@ -16,7 +16,7 @@ from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_
 from potnet.operations.hosts import follow, known_to
 from potnet.operations.select import check_needs
 from potnet.operations.start import make_network, restore_record
-from potnet.operations.stop import detach_locked
+from potnet.operations.stop import SHUTDOWN, detach_locked
 from potnet.planning.jail import LOOKED_AT, boot_command, jail_of, path_in, wants_devfs
 from potnet.planning.ownership import owned, running
 
@@ -95,8 +95,11 @@ def _attach(app: App, pot: Pot, created: bool) -> None:
         raise
 
 
-def detach(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
-    """Take the networks of pots away from jails that potnet did not make; again: nothing happens."""
+def detach(app: App, names: Sequence[str], ending: bool = False) -> tuple[Outcome, ...]:
+    """Take the networks of pots away from jails that potnet did not make; again: nothing happens.
+
+    ending: the jails are about to go, and what else there is of the pots goes with a detach after that.
+    """
     outcomes = []
     for name in names:
         with locked_pot(app, name) as pot:
@@ -106,7 +109,7 @@ def detach(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
             if run is None:
                 outcomes.append(Outcome(name, False))
             elif run.attached:
-                outcomes.append(detach_locked(app, run, state))
+                outcomes.append(detach_locked(app, run, state, ending))
             elif owned(run, state.jails.get(name)):
                 raise PotnetError(f"potnet started {name} itself", hint=f"`potnet stop {name}`")
             else:
@@ -127,6 +130,8 @@ def jail_conf(app: App, name: str, program: Sequence[str]) -> str:
         raise PotnetError("there is no jail.conf(5) on this kind of host", hint="--host freebsd")
     jail = jail_of(pot, wants_devfs(pot, state))
     command = boot_command(pot, state)
+    # What ends the jail's programs comes from outside where they need the network until then.
+    inside = ("jexec", "-l", jail.name) if pot.network_type.bridged else ()
     values = {
         "name": jail.name,
         "hostname": jail.hostname,
@@ -141,8 +146,9 @@ def jail_conf(app: App, name: str, program: Sequence[str]) -> str:
         "inherit": jail.inherit,
         "devfs": jail.devfs,
         "start": shlex.join(command),
-        "stop": "/bin/sh /etc/rc.shutdown" if command and not pot.command else "",
+        "stop": shlex.join((*inside, *SHUTDOWN)) if command and not pot.command else "",
         "attach": shlex.join((*program, "attach", name, "--created")),
         "detach": shlex.join((*program, "detach", name)),
+        "leave": shlex.join((*program, "detach", "--ending", name)),
     }
     return render(app.config.templates, "jail-conf.j2", values).rstrip("\n")

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 
-def clear_up(app: App, run: Run, jails: HostState, idle: bool = False) -> bool:
+def clear_up(app: App, run: Run, jails: HostState, idle: bool = False, keep: bool = False) -> bool:
     """Take away what a start made, as far as it is there; whether there was anything.
 
-    jails: a state in which the pot's jail was looked for. idle: nothing runs in it yet. Raises HostError that
-    lists what is left; the start stays recorded then, so that a second stop finishes.
+    jails: a state in which the pot's jail was looked for. idle: nothing runs in it yet. keep: the start stays
+    recorded. Raises HostError that lists what is left; the start stays recorded then, so that a second stop
+    finishes.
     """
     found = jails.jails.get(run.pot.name)
     bridges = {b.name: b for a in run.pot.attachments if (b := app.store.bridge(a.bridge))}
@@ -51,7 +52,8 @@ def clear_up(app: App, run: Run, jails: HostState, idle: bool = False) -> bool:
         error.left_behind = failures
         raise error
     with app.store.transaction():
-        forget(app, (run,), app.store.pots_named([run.pot.name]))
+        if not keep:
+            forget(app, (run,), app.store.pots_named([run.pot.name]))
         forget_switches(app, plan)
     _tell_lost(app, run)
     return bool(plan.steps)
@@ -89,7 +91,6 @@ def host_query(app: App, run: Run, bridges: Mapping[str, Bridge], jail_there: bo
     return Query(
         own=bool(pot.attachments),
         interfaces=(*(b.interface for b in bridges.values()), *aliased, *(each.name for each in run.lent)),
-        jail_networks=((pot.name, ()),) if run.lent and jail_there else (),
         members=True,
         files=tuple(f"{etc}/{name}" for name in names),
         mounts=run.devfs and not jail_there,

@@ -181,7 +181,7 @@ def lend(app: App, pot: Pot) -> tuple[Lent, ...]:
     """The interfaces of the host that a pot gets, as they are; HostError for one that somebody else needs."""
     if not pot.passed:
         return ()
-    return passing.lend(pot, _needed(app, pot.name), app.driver.observe(_ALL))
+    return passing.lend(pot, _needed(app, pot.name), app.driver.observe(replace(_ALL, indexes=True)))
 
 
 def free_interfaces(app: App) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from potnet.operations.hooks import hook_steps
 from potnet.operations.hosts import follow, known_to
 from potnet.operations.select import in_order, needs
 from potnet.operations.together import STOPPED, groups, stop_together
-from potnet.planning.ownership import refuse_foreign, running
+from potnet.planning.ownership import owned, refuse_foreign, running
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -89,18 +89,22 @@ def _stop(app: App, pot: Pot) -> Outcome:
     return Outcome(name, was_running or cleared)
 
 
-def detach_locked(app: App, run: Run, state: HostState) -> Outcome:
-    """Take the network of a pot away from a jail that potnet did not make; the jail stays."""
+def detach_locked(app: App, run: Run, state: HostState, ending: bool = False) -> Outcome:
+    """Take the network of a pot away from a jail that potnet did not make; the jail stays.
+
+    ending: it is about to go; as long as it is there the pot is recorded, with the files that come back then.
+    """
     name = run.pot.name
     there = running(run, state)
-    if there and run.files:
+    keep = ending and owned(run, state.jails.get(name))
+    if there and run.files and not keep:
         app.notify(f"{', '.join(run.files)} stay in {name} as they are: its jail runs")
     if there:
         # Recorded first: cut off from here on, the network is there in part.
         run = replace(run, stopping=True)
         app.store.put_run(run)
     with app.locks.hold(NETWORK_LOCK):
-        cleared = clear_up(app, run, state)
+        cleared = clear_up(app, run, state, keep=keep)
         follow(app, known_to(app, run.pot))
     return Outcome(name, there or cleared)
 

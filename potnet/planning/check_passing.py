@@ -8,17 +8,17 @@ from dataclasses import replace
 from potnet.actions import PassInterface, Step
 from potnet.errors import HostError
 from potnet.findings import Finding, Kind
-from potnet.host_state import HostState
+from potnet.host_state import HostState, called_in
 from potnet.model import Lent, Run
 from potnet.planning.drift import Drift
-from potnet.planning.passing import called_in, lend
+from potnet.planning.passing import lend
 
 
 def compare_passed(run: Run, state: HostState) -> Iterator[Drift]:
     """Passed interfaces that the jail has not; it may call them as it likes, and set them up itself."""
     network = state.jail_networks.get(run.pot.name)
     for lent in run.lent if network is not None else ():
-        if network is not None and called_in(lent, network) is None:
+        if network is not None and called_in(lent, network.interfaces.values()) is None:
             yield _not_there(run, lent, state)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from potnet.actions import PassInterface, RestoreInterface, Step, TakeBack
+from potnet.actions import PassInterface, RestoreInterface, Step
 from potnet.errors import HostError
-from potnet.host_state import HostState, Interface, JailNetwork
+from potnet.host_state import HostState, Interface
 from potnet.model import GROUP, Lent, Pot, Run
 
 
@@ -26,11 +26,13 @@ def _lent(name: str, needed: Mapping[str, str], state: HostState) -> Lent:
             hint="`ifconfig -l` lists those that it has now",
         )
     reason = needed.get(name) or _reason(found, state)
+    if name in state.doubled:
+        reason = "another interface has the same name"
     if reason is not None:
         raise HostError(
             f"{name} cannot be passed to a pot: {reason}", hint="choose an interface that is free"
         )
-    return _as_it_is(found)
+    return _as_it_is(found, state.indexes.get(name))
 
 
 def free(needed: Mapping[str, str], state: HostState) -> set[str]:
@@ -38,13 +40,13 @@ def free(needed: Mapping[str, str], state: HostState) -> set[str]:
     return {
         each.name
         for each in state.interfaces.values()
-        if not needed.get(each.name) and not _reason(each, state)
+        if not needed.get(each.name) and not _reason(each, state) and each.name not in state.doubled
     }
 
 
-def _as_it_is(found: Interface) -> Lent:
+def _as_it_is(found: Interface, index: int | None) -> Lent:
     link_local = any(each.address.is_link_local() for each in found.addresses) if found.up else None
-    return Lent(found.name, found.mac, found.mtu, found.up, link_local)
+    return Lent(found.name, found.mac, found.mtu, found.up, link_local, index)
 
 
 def _reason(found: Interface, state: HostState) -> str | None:
@@ -64,32 +66,15 @@ def _reason(found: Interface, state: HostState) -> str | None:
 
 
 def pass_steps(pot: Pot, lent: tuple[Lent, ...]) -> list[Step]:
-    """What gives interfaces to a jail that is there."""
+    """What gives interfaces to a jail that is there; the way out of the jail undoes it."""
+    return [Step(PassInterface(each.name, pot.name), None, "the pot's while it runs") for each in lent]
+
+
+def restore(run: Run, state: HostState) -> list[Step]:
+    """What leaves interfaces as they were before that have come home without being taken back."""
+    found = [(lent, state.interfaces[lent.name]) for lent in run.lent if lent.name in state.interfaces]
     return [
-        Step(
-            PassInterface(each.name, pot.name), TakeBack(each, pot.name, each.name), "the pot's while it runs"
-        )
-        for each in lent
+        Step(RestoreInterface(lent), None, "as it was")
+        for lent, now in found
+        if _as_it_is(now, lent.index) != lent and _reason(now, state) is None
     ]
-
-
-def take_back(run: Run, state: HostState) -> list[Step]:
-    """What brings interfaces back from a jail, if it is there, and leaves them as they were before."""
-    network = state.jail_networks.get(run.pot.name)
-    steps = []
-    for lent in run.lent:
-        called = called_in(lent, network) if network is not None else None
-        found = state.interfaces.get(lent.name)
-        if called is not None:
-            steps.append(Step(TakeBack(lent, run.pot.name, called), None, "the host's again"))
-        elif found is not None and _as_it_is(found) != lent and _reason(found, state) is None:
-            steps.append(Step(RestoreInterface(lent), None, "as it was"))
-    return steps
-
-
-def called_in(lent: Lent, network: JailNetwork) -> str | None:
-    """What a jail calls an interface that it has, which it may have renamed; None when it has it no more."""
-    if lent.name in network.interfaces:
-        return lent.name
-    same = (each.name for each in network.interfaces.values() if each.mac == lent.mac is not None)
-    return next(same, None)

@@ -19,7 +19,6 @@ from potnet.actions import (
     SolicitRouter,
     StartJail,
     Step,
-    StopJail,
 )
 from potnet.config import Config
 from potnet.errors import HostError
@@ -30,6 +29,7 @@ from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
 from potnet.planning.exports import check_exports
 from potnet.planning.jail import jail_of, path_in, wants_devfs
+from potnet.planning.leaving import way_out
 from potnet.planning.members import join
 from potnet.planning.passing import pass_steps
 from potnet.planning.policy import FilterChange, pipes_of
@@ -107,10 +107,11 @@ def filter_members(state: HostState) -> list[Step]:
 
 def _jail(pot: Pot, around: Surroundings, state: HostState) -> list[Step]:
     _check_root(pot, state)
-    if around.attached:
-        return [Step(MoveToJail(a.jail_end, pot.name, pot.root)) for a in pot.attachments]
-    jail = jail_of(pot, wants_devfs(pot, state))
-    return [Step(StartJail(jail), StopJail(jail), "the jail")]
+    jail = None if around.attached else jail_of(pot, wants_devfs(pot, state))
+    out = way_out(pot, [a.host_end for a in pot.attachments], around.lent, jail)
+    if jail is not None:
+        return [Step(StartJail(jail), out, "the jail")]
+    return [Step(MoveToJail(a.jail_end, pot.name, pot.root), out) for a in pot.attachments]
 
 
 def _check_root(pot: Pot, state: HostState) -> None:
@@ -189,7 +190,6 @@ def _refuse_other_mtu(bridge: Bridge, state: HostState) -> None:
 
 def _wire(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> list[Step]:
     create, why = make_wire(pot, attachment, bridge)
-    # Either end of an epair: destroying one removes both, wherever the other is.
     return [
         Step(create, DestroyInterface(attachment.host_end, pot.owner), why),
         Step(join(pot, attachment, bridge, config)),

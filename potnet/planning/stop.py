@@ -1,4 +1,4 @@
-"""Stopping a pot: what its start made goes, in the reverse order; what else is there stays.
+"""Stopping a pot: what its start made goes, and what else is there stays.
 
 The same plan clears up after a start that was cut off, or a host that was rebooted: it takes away what it
 finds, and nothing that it does not.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from potnet.actions import DestroyInterface, Plan, RemoveAddress, Step, StopJail
+from potnet.actions import Plan, RemoveAddress, Step
 from potnet.config import Config
 from potnet.file_actions import Unmount
 from potnet.filter_actions import FilterMembers, KillStates, LiftRate, LoadAnchor
@@ -18,8 +18,9 @@ from potnet.model import Bridge, Run
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
 from potnet.planning.jail import jail_of, path_in
+from potnet.planning.leaving import way_out
 from potnet.planning.ownership import cut_off, owned
-from potnet.planning.passing import take_back
+from potnet.planning.passing import restore
 from potnet.planning.policy import FilterChange, pipes_of
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
 from potnet.ruleset import NoRules, Redirections, Ruleset
@@ -41,9 +42,8 @@ def plan_stop(
     """
     steps = [
         *_exports(run, bridges, config),
-        *take_back(run, state),
-        *_jail(run, state),
-        *_epairs(run, state),
+        *_way_out(run, state),
+        *restore(run, state),
     ]
     steps += [change.step for change in filters]
     pipes = pipes_of(run.pot)
@@ -74,27 +74,28 @@ def _emptied(anchor: str, held: Ruleset) -> list[Step]:
     return [Step(LoadAnchor(anchor, NoRules(), held))] if held != NoRules() else []
 
 
-def _jail(run: Run, state: HostState) -> list[Step]:
+def _way_out(run: Run, state: HostState) -> list[Step]:
+    ends = [a.host_end for a in run.pot.attachments if a.host_end in state.own]
+    found = state.jails.get(run.pot.name)
+    if found is None or not owned(run, found):
+        return [*way_out(run.pot, ends, (), None), *_left_by_jail(run, state)]
+    # An attached jail is somebody else's, who takes it away.
+    jail = None if run.attached else jail_of(run.pot, run.devfs)
+    return list(way_out(run.pot, ends, run.lent, jail, found.jid))
+
+
+def _left_by_jail(run: Run, state: HostState) -> list[Step]:
+    """Takes away what jail(8) does only if it removes the jail itself: aliases and mounts."""
     if run.attached or not run.pot.is_jail:
-        # Somebody else's, who takes it away, or none.
         return []
-    jail = jail_of(run.pot, run.devfs)
-    if owned(run, state.jails.get(run.pot.name)):
-        return [Step(StopJail(jail))]
-    # The jail is gone, but jail(8) takes aliases and mounts away only if it removes the jail itself.
     left = [
         Step(RemoveAddress(interface, address), None, "left by a jail that is gone")
-        for interface, address in jail.aliases
+        for interface, address in jail_of(run.pot, run.devfs).aliases
         if interface in state.interfaces and state.interfaces[interface].has_alone(address)
     ]
     devfs = path_in(run.pot.root, "dev")
     mounted = run.devfs and devfs in state.mounts
     return [*left, *([Step(Unmount(devfs), None, "left by a jail that is gone")] if mounted else [])]
-
-
-def _epairs(run: Run, state: HostState) -> list[Step]:
-    ends = (a.host_end for a in run.pot.attachments if a.host_end in state.own)
-    return [Step(DestroyInterface(end, run.pot.owner)) for end in ends]
 
 
 def _bridges(

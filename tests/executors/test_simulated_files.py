@@ -86,7 +86,7 @@ def test_stat_tells_the_types(host: SimulatedHost, run: Run) -> None:
     result = host.run(Command(argv))
     wanted = "Regular File\t/etc/hosts\nDirectory\t/etc\nSymbolic Link\t/tmp/link\nFifo File\t/tmp/pipe\n"
     assert (result.code, result.out) == (1, wanted)
-    assert result.err == "stat: /nosuch: stat: No such file or directory\n"
+    assert result.err == "stat: /nosuch: No such file or directory\n"
 
 
 def test_mv_h_replaces_a_link_to_a_directory(host: SimulatedHost, run: Run) -> None:
@@ -291,7 +291,7 @@ def test_a_root_that_goes_while_its_jail_runs(tmp_path: Path, mapped: bool) -> N
     assert host.attach(Command(("jexec", "a", "/bin/sh"))) == 1
     assert run("ifconfig", "-j", "a", "-l") == (0, "lo0\n", "")
     assert run("du", "-sh", path) == (1, "", f"du: {path}: {gone}")
-    assert run("stat", "-f", "%HT%t%N", path) == (1, "", f"stat: {path}: stat: {gone}")
+    assert run("stat", "-f", "%HT%t%N", path) == (1, "", f"stat: {path}: {gone}")
     find = ("find", "-P", f"{path}/etc", "-mindepth", "1", "-maxdepth", "1", "-name", "x")
     assert run(*find) == (1, "", f"find: {path}/etc: {gone}")
     assert f"{path}/dev" in run("mount")[1] and run("mount", "-p")[0] == 0

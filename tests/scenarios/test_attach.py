@@ -141,6 +141,23 @@ def test_after_the_jail_is_gone_detach_clears_up(exported: World) -> None:
     assert world.host.run(Command(("ifconfig", "-g", "potnet"), changes_host=False)).out == ""
 
 
+def test_before_the_jail_goes_the_network_does_and_its_files_come_back_after_that(exported: World) -> None:
+    """As exec.prestop and exec.poststop call it."""
+    world = exported
+    before = world.snapshot()
+    _make(world)
+    world.do(attach, "web", None, created=True)
+    for _ in range(2):
+        world.do(detach, ["web"], ending=True)
+        assert world.host.interfaces() == ["em0", "lo0"]
+        assert world.host.interfaces("web") == ["lo0"]
+    assert world.notices == []
+    _remove(world)
+    world.do(detach, ["web"])
+    assert world.snapshot() == before
+    assert world.records()["runs"] == ()
+
+
 def test_a_failure_anywhere_leaves_the_jail_and_nothing_else(exported: World) -> None:
     world = exported
     _make(world)
@@ -193,6 +210,8 @@ def test_the_fragment_is_jail_conf_and_calls_potnet(exported: World) -> None:
     call = "/usr/local/bin/potnet --state-dir '/var/db/a b'"
     assert found["exec.created"] == [f"{call} attach web --created"]
     assert found["exec.prestart"] == found["exec.poststop"] == [f"{call} detach web"]
+    # What the jail has renamed leaves it before it is removed.
+    assert found["exec.prestop"] == [f"{call} detach --ending web"]
     assert "vnet" in found
     assert "vnet.interface" not in found
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import count, groupby
 
 from potnet.actions import (
     Action,
     DestroyInterface,
+    EndProcesses,
     RemoveAddress,
     RemoveDefaultRoute,
     RestoreInterface,
@@ -23,15 +24,27 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.conditions import conditions
 from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse_pf import redirected_states
-from potnet.drivers.freebsd.render import Renderer, is_tap
+from potnet.drivers.freebsd.render import Renderer, ending, is_tap, renamed_in, taking_back
 from potnet.drivers.freebsd.rules import Render, rules_text
 from potnet.errors import HostError
-from potnet.executors.base import NOT_FOUND, Command, CommandResult, Executor, as_shell
+from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor, as_shell
 from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree, ReplaceFile, RestoreFile, Unmount
 from potnet.filter_actions import KillStates, LiftRate, LimitRate, LoadAnchor
 from potnet.findings import Condition
-from potnet.host_state import ActiveRedirection, AnchorRules, ExportTraffic, HostState, Query, Traits, Usage
+from potnet.host_state import (
+    ActiveRedirection,
+    AnchorRules,
+    ExportTraffic,
+    HostState,
+    Query,
+    Traits,
+    Usage,
+    called_in,
+)
 from potnet.ruleset import NoRules, Redirections, Ruleset
+
+#: How often processes that go on making others are killed.
+_KILLS = 10
 
 #: What a tool says when the thing to be taken away is not there: removing the absent is success.
 _ABSENT: dict[type, tuple[str, ...]] = {
@@ -39,7 +52,6 @@ _ABSENT: dict[type, tuple[str, ...]] = {
     StopJail: ("not found",),
     RemoveAddress: ("SIOCDIFADDR", "does not exist"),
     RemoveDefaultRoute: ("not in table",),
-    TakeBack: ("does not exist", "jail not found"),
     RestoreInterface: ("does not exist",),
     Unmount: ("not a file system root directory",),
     RemoveTree: ("No such file",),
@@ -107,13 +119,16 @@ class FreeBSD:
     def batches(self, actions: Sequence[Action]) -> tuple[tuple[Action, ...], ...]:
         """See `potnet.drivers.base.Driver`: files of one directory leave it together, all else goes alone."""
         found: list[tuple[Action, ...]] = []
-        for directory, group in groupby(actions, _emptied):
+        for together, group in groupby(actions, _together):
             run = tuple(group)
-            found += [run] if directory is not None else [(action,) for action in run]
+            found += [run] if together is not None else [(action,) for action in run]
         return tuple(found)
 
     def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
         """See `potnet.drivers.base.Driver`."""
+        if isinstance(batch[0], EndProcesses):
+            self._end_processes([action for action in batch if isinstance(action, EndProcesses)])
+            return ("",) * len(batch)
         removals = [action for action in batch if isinstance(action, RemoveFile)]
         if len(removals) > 1:
             command = posix.removal((removals[0].directory,), [removal.name for removal in removals])
@@ -143,6 +158,10 @@ class FreeBSD:
             return self._removing_tap(action)
         if isinstance(action, KillStates):
             return self._killing(action)
+        if isinstance(action, TakeBack):
+            return self._taking_back(action)
+        if isinstance(action, EndProcesses):
+            return (ending(self._jids([action]), "TERM"),)
         return self._renderer.commands(action)
 
     def _removing_tap(self, action: DestroyInterface) -> Iterator[Command]:
@@ -160,6 +179,50 @@ class FreeBSD:
             raise HostError(f"{action.interface} is down, and goes when process {process} ends, which has it")
         yield destroy
 
+    def _end_processes(self, actions: Sequence[EndProcesses]) -> None:
+        """As jail(8) does: they are asked to end, and ended after ten seconds."""
+        jids = self._jids(actions)
+        left = self._observer.processes(jids) if jids else frozenset()
+        for signal, seconds in (("TERM", 10), *(("KILL", 1),) * _KILLS):
+            if not left:
+                return
+            # 1: they have just ended by themselves.
+            self._expect(ending(jids, signal), (0, 1))
+            waiting = Command(("pwait", "-t", str(seconds), *sorted(left)))
+            ended = self._expect(waiting, (0, TIMED_OUT)).code == 0
+            left = self._observer.processes(jids) - (left if ended else frozenset())
+        names = ", ".join(each.jail for each in actions)
+        raise HostError(f"processes of {names} do not end: {', '.join(sorted(left)[:10])}")
+
+    def _jids(self, actions: Sequence[EndProcesses]) -> list[int]:
+        found = [each.jid if each.jid is not None else self._observer.jid(each.jail) for each in actions]
+        return [jid for jid in found if jid is not None]
+
+    def _expect(self, command: Command, codes: Collection[int]) -> CommandResult:
+        result = self._executor.run(command)
+        if result.code not in codes:
+            raise CommandError(command, result)
+        return result
+
+    def _taking_back(self, action: TakeBack) -> Iterator[Command]:
+        """Take a passed interface from a jail, whatever the jail calls it now."""
+        lent, jail = action.lent, action.jail
+        found = self._observer.links(jail)
+        called = called_in(lent, found)
+        if called is None:
+            return
+        if self._observer.has(lent.name):
+            raise HostError(
+                f"{lent.name} stays in {jail}, which calls it {called!r}: the host has another {lent.name}",
+                hint=f"give the other one a name of its own: `ifconfig {lent.name} name NAME`",
+            )
+        names = {each.name for each in found}
+        if called != lent.name in names:
+            # One that the jail has made, and given this name.
+            free = next(name for name in (f"other{number}" for number in count()) if name not in names)
+            yield renamed_in(jail, lent.name, free)
+        yield from taking_back(action, called)
+
     def _killing(self, action: KillStates) -> tuple[Command, ...]:
         """One command for all that leads to a pot; pfctl(8) takes the way in only state by state."""
         whole = action.whole_pot
@@ -171,8 +234,10 @@ class FreeBSD:
         return (*towards, *(Command(("pfctl", "-k", "id", "-k", key)) for key in keys))
 
 
-def _emptied(action: Action) -> str | None:
-    """The directory that an action takes a file from."""
+def _together(action: Action) -> str | None:
+    """What neighbours have in common that go in one command: the directory that they take files from."""
+    if isinstance(action, EndProcesses):
+        return ""
     return action.directory if isinstance(action, RemoveFile) else None
 
 

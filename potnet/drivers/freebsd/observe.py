@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from netaddr import IPAddress
 
@@ -47,15 +47,18 @@ class Observer:
 
     def observe(self, query: Query) -> HostState:
         """The facts asked for; raises HostError when a tool is missing or cannot be understood."""
-        names = self._names() if query.names or query.candidates else frozenset()
+        # A look at a tap's node would make the tap (net.link.tap.devfs_cloning, tap(4)).
+        names = self._names() if query.names or query.candidates or query.tap_owners else frozenset()
+        interfaces = self._interfaces(query.interfaces, names if query.names else None)
         own = self._group(GROUP) if query.own or query.taps else frozenset()
         return HostState(
             jails=self._jails(query.jails),
             taps=own & {*query.taps},
-            misowned=owners.misowned(self._run, self._tap_owners(query.tap_owners), query.tap_owners),
+            misowned=owners.misowned(self._run, self._tap_owners(query.tap_owners, names), query.tap_owners),
             users=owners.users(self._run, query.users),
-            names=names,
-            interfaces=self._interfaces(query.interfaces, names if query.names else None),
+            names=names if query.names or query.candidates else frozenset(),
+            interfaces={each.name: each for each in reversed(interfaces)},
+            doubled=parse.doubled(interfaces) if query.interfaces is None else frozenset(),
             own=own if query.own else frozenset(),
             pot_bridges=self._group(BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             external=self._external() if query.external else None,
@@ -81,6 +84,7 @@ class Observer:
             traffic=parse.traffic(self._out("netstat", "--libxo", "json", "-ibn")) if query.traffic else {},
             learns_router=self._learns_router(query.learns_router) if query.learns_router else False,
             unfiltered=self._unfiltered() if query.unfiltered else (),
+            indexes=self._indexes() if query.indexes else {},
         )
 
     def real_path(self, path: str) -> str | None:
@@ -136,6 +140,34 @@ class Observer:
         result = self._run("ifconfig", tap)
         return parse.opened_by(result.out) if result.code == 0 else None
 
+    def links(self, jail: str) -> tuple[Interface, ...]:
+        """The interfaces of a jail, with their indexes; none where the jail is not there."""
+        argv = ("netstat", "-j", jail, "-bin", "--libxo", "json")
+        result = self._run(*argv)
+        if result.code != 0 and "not found" not in result.err:
+            raise CommandError(Command(argv, changes_host=False), result)
+        return parse.links(result.out) if result.code == 0 else ()
+
+    def has(self, interface: str) -> bool:
+        """Whether the host has an interface of this name."""
+        return bool(self._interface(interface))
+
+    def _indexes(self) -> dict[str, int]:
+        found = parse.links(self._out("netstat", "-bin", "--libxo", "json"))
+        return {each.name: each.index for each in reversed(found) if each.index is not None}
+
+    def jid(self, jail: str) -> int | None:
+        """The JID of a jail; None when it is not there."""
+        return next((each.jid for each in self._jail(jail) if not each.dying), None)
+
+    def processes(self, jids: Collection[int]) -> frozenset[str]:
+        """The PIDs of all that runs in these jails. By JIDs: pgrep(1) knows jails called none and any."""
+        argv = ("pgrep", "-j", ",".join(map(str, jids)))
+        result = self._run(*argv)
+        if result.code > 1:
+            raise CommandError(Command(argv, changes_host=False), result)
+        return frozenset(result.out.split())
+
     def states(self) -> str:
         """The state table, as text for `parse_pf.redirected_states`."""
         argv = ("pfctl", "-s", "states", "-vv")
@@ -184,8 +216,10 @@ class Observer:
     def _names(self) -> frozenset[str]:
         return frozenset(self._out("ifconfig", "-l").split())
 
-    def _tap_owners(self, wanted: tuple[tuple[str, str], ...]) -> dict[str, str | None]:
-        nodes = {tap_node(tap): tap for tap, _ in wanted}
+    def _tap_owners(
+        self, wanted: tuple[tuple[str, str], ...], names: frozenset[str]
+    ) -> dict[str, str | None]:
+        nodes = {tap_node(tap): tap for tap, _ in wanted if tap in names}
         shown = self._stat("%Su%t%N", tuple(nodes)) if nodes else ""
         found = parse.file_owners(shown)
         return {tap: found[node] for node, tap in nodes.items() if node in found}
@@ -195,13 +229,11 @@ class Observer:
 
     def _interfaces(
         self, wanted: tuple[str, ...] | None, names: frozenset[str] | None
-    ) -> dict[str, Interface]:
+    ) -> tuple[Interface, ...]:
         if wanted is None:
-            found = list(parse.interfaces(self._out("ifconfig", "-a")))
-        else:
-            there = (name for name in wanted if names is None or name in names)
-            found = [interface for name in there for interface in self._interface(name)]
-        return {interface.name: interface for interface in found}
+            return parse.interfaces(self._out("ifconfig", "-a"))
+        there = (name for name in wanted if names is None or name in names)
+        return tuple(interface for name in there for interface in self._interface(name))
 
     def _interface(self, name: str) -> tuple[Interface, ...]:
         argv = ("ifconfig", name)

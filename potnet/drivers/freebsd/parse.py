@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from netaddr import AddrFormatError, IPAddress, IPNetwork
@@ -176,6 +177,32 @@ def traffic(text: str) -> dict[str, Traffic]:
         for entry in entries
         if str(entry["network"]).startswith("<Link#")
     }
+
+
+@reads("netstat")
+def links(text: str) -> tuple[Interface, ...]:
+    """The interfaces of ``netstat -bin --libxo json``: name, MTU, MAC address and index.
+
+    A jail may give its own any name. libxo escapes what would end a string, and not all control characters.
+    """
+    entries = json.loads(text, strict=False)["statistics"]["interface"]
+    found = ((entry, re.fullmatch(r"<Link#(\d+)>", str(entry["network"]))) for entry in entries)
+    return tuple(
+        Interface(str(entry["name"]), mac=_mac(entry), mtu=int(entry["mtu"]), index=int(match[1]))
+        for entry, match in found
+        if match
+    )
+
+
+def _mac(entry: dict[str, object]) -> str | None:
+    """Of the link layer's entry; an interface that has none is called by its name there."""
+    text = str(entry["address"])
+    return text if re.fullmatch(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", text) else None
+
+
+def doubled(found: Iterable[Interface]) -> frozenset[str]:
+    """The names that several of these have."""
+    return frozenset(name for name, number in Counter(each.name for each in found).items() if number > 1)
 
 
 def _destination(text: str, gateway: str) -> IPNetwork:

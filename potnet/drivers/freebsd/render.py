@@ -6,6 +6,7 @@ vlan(4), tap(4), jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), chown(8),
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import singledispatchmethod
 from pathlib import Path
 
@@ -170,15 +171,9 @@ class Renderer:
     def _(self, action: PassInterface) -> tuple[Command, ...]:
         return _one("ifconfig", action.interface, "vnet", action.jail)
 
-    @_commands.register(TakeBack)
-    def _(self, action: TakeBack) -> tuple[Command, ...]:
-        # At once, while jail -r would leave it to the end of the last of its sockets.
-        back = Command(("ifconfig", action.called, "-vnet", action.jail))
-        return (back, *_restored(action.lent, action.called))
-
     @_commands.register(RestoreInterface)
     def _(self, action: RestoreInterface) -> tuple[Command, ...]:
-        return _restored(action.lent, action.lent.name)
+        return _restored(action.lent)
 
     @_commands.register(AddAlias)
     def _(self, action: AddAlias) -> tuple[Command, ...]:
@@ -371,13 +366,44 @@ def _mtu(mtu: int | None) -> tuple[str, ...]:
     return ("mtu", str(mtu)) if mtu is not None else ()
 
 
-def _restored(lent: Lent, called: str) -> tuple[Command, ...]:
-    """An interface that comes from a jail is down and without addresses; it keeps name and MTU."""
-    name = (Command(("ifconfig", called, "name", lent.name)),) if called != lent.name else ()
+def taking_back(action: TakeBack, called: str) -> tuple[Command, ...]:
+    """A passed interface that a jail calls so leaves it under its own name.
+
+    Under another one it could be a second em0 to the host, and pf would lose the first.
+    """
+    name, jail = action.lent.name, ("-j", action.jail)
+    renaming = (_named(called, name, *jail),) if called != name else ()
+    # At once, while jail -r would leave it to the end of the last of its sockets.
+    back = Command(("ifconfig", name, "-vnet", action.jail))
+    return (*renaming, back, *_restored(action.lent))
+
+
+def renamed_in(jail: str, interface: str, name: str) -> Command:
+    """An interface of a jail gets another name."""
+    return _named(interface, name, "-j", jail)
+
+
+def _named(interface: str, name: str, *where: str) -> Command:
+    # A name may begin with a dash.
+    return Command(
+        ("ifconfig", *where, *(("--",) if interface.startswith("-") else ()), interface, "name", name)
+    )
+
+
+def ending(jids: Collection[int], signal: str) -> Command:
+    """A signal to all that runs in jails. By JIDs: pkill(1) knows jails called none and any."""
+    return Command(("pkill", f"-{signal}", "-j", ",".join(map(str, jids))))
+
+
+def _restored(lent: Lent) -> tuple[Command, ...]:
+    """An interface that comes from a jail is down and without addresses; it keeps its MTU and MAC address."""
     mac = ("ether", lent.mac) if lent.mac is not None else ()
     up = ("up",) if lent.up else ()
-    inet6 = ("inet6", "-ifdisabled") if lent.link_local else ()
-    return (*name, Command(("ifconfig", lent.name, *mac, *_mtu(lent.mtu), *inet6, *up)))
+    commands = (Command(("ifconfig", lent.name, *mac, *_mtu(lent.mtu), *up)),)
+    # An address family has to be the first word behind the interface.
+    return (
+        (*commands, Command(("ifconfig", lent.name, "inet6", "-ifdisabled"))) if lent.link_local else commands
+    )
 
 
 def _inside(jail: str, argv: tuple[str, ...], limit: Limit | float) -> Command:

@@ -6,6 +6,7 @@ from potnet.actions import (
     Action,
     CreateBridge,
     DestroyInterface,
+    EndProcesses,
     RemoveAddress,
     RestoreInterface,
     RunInJail,
@@ -39,7 +40,7 @@ def succeeded(action: Action, result: CommandResult) -> bool:
         case RemoveFile() | ReplaceFile() | RestoreFile() | RemoveDirectory():
             # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
             return not parse.other_complaints(result.err, ABSENT)
-        case StopJail() if "No such process" in result.err:
+        case EndProcesses() if "No such process" in result.err:
             # It ended by itself, before it was told to.
             return True
         case CreateBridge() if "/disable_ipv6: No such file" in result.err:

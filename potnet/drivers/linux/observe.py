@@ -256,15 +256,18 @@ class Observer(Reader):
         return found
 
     def _jail_networks(self, jails: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, JailNetwork]:
-        found = {}
-        for jail, families in jails:
-            argv = (*entering(jail), "ip", "-d", "-j", "-batch", "-")
-            shown = self._if_there(*argv, stdin="addr show\nroute show default\n")
-            if shown is not None:
-                if 6 in families:
-                    shown += self._out(*entering(jail), "ip", "-6", "-j", "route", "show", "default")
-                found[jail] = parse.network(parse.documents(shown))
-        return found
+        found = {jail: self.network(jail, families) for jail, families in jails}
+        return {jail: network for jail, network in found.items() if network is not None}
+
+    def network(self, jail: str, families: tuple[int, ...] = ()) -> JailNetwork | None:
+        """The network of a pot; None when it is not there. families: of its default routes."""
+        argv = (*entering(jail), "ip", "-d", "-j", "-batch", "-")
+        shown = self._if_there(*argv, stdin="addr show\nroute show default\n")
+        if shown is None:
+            return None
+        if 6 in families:
+            shown += self._out(*entering(jail), "ip", "-6", "-j", "route", "show", "default")
+        return parse.network(parse.documents(shown))
 
     def _limited(self, wanted: tuple[Pipes, ...]) -> frozenset[Pipes]:
         queues = parse.documents(self._optional("tc", "-j", "qdisc", "show") or "")

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import count, groupby
 from typing import NoReturn
 
-from potnet.actions import Action, CreateBridge, DestroyInterface, RemoveAddress, StartJail, StopJail
+from potnet.actions import (
+    Action,
+    CreateBridge,
+    DestroyInterface,
+    EndProcesses,
+    RemoveAddress,
+    StartJail,
+    StopJail,
+    TakeBack,
+)
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux import filter as nft
@@ -18,11 +27,12 @@ from potnet.drivers.linux.many import in_each, links_removed, written
 from potnet.drivers.linux.names import MEMBERS, uplink
 from potnet.drivers.linux.observe import Observer
 from potnet.drivers.linux.reader import ABSENT
-from potnet.drivers.linux.render import Ip, Renderer, batch
+from potnet.drivers.linux.render import Ip, Piece, Renderer, batch, taking_back
 from potnet.drivers.linux.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.file_actions import RemoveFile, WriteFile
 from potnet.filter_actions import FilterMembers, KillStates, LoadAnchor
+from potnet.host_state import called_in
 from potnet.ruleset import NoRules, Redirection
 
 #: Waits until pots have no processes, for three seconds at most.
@@ -78,12 +88,25 @@ class Performer:
                 for each in redirections:
                     for one in self._connected(each):
                         yield from self._pieces(KillStates((one,)))
+            case TakeBack():
+                yield from _commands(self._taking_back(action))
             case _:
                 yield from self._pieces(action)
 
     def _pieces(self, action: Action) -> Iterator[Command]:
-        for piece in self._renderer.pieces(action):
-            yield batch(piece) if isinstance(piece, Ip) else piece
+        yield from _commands(self._renderer.pieces(action))
+
+    def _taking_back(self, action: TakeBack) -> tuple[Piece, ...]:
+        """Take a passed link from a pot, whatever the pot calls it now."""
+        network = self._observer.network(action.jail)
+        links = network.interfaces.values() if network is not None else ()
+        called = called_in(action.lent, links)
+        if called is None:
+            return ()
+        names = {each.name for each in links}
+        numbered = (f"other{number}" for number in count())
+        free = next(name for name in numbered if name not in names) if action.lent.name in names else ""
+        return taking_back(action, called, free)
 
     def _connected(self, redirection: Redirection) -> Iterator[Redirection]:
         """A redirection port by port: of several ports those by which there are connections."""
@@ -106,8 +129,10 @@ class Performer:
                 return self._remove
             case KillStates(whole_pot=addresses) if addresses:
                 return self._kill_states
-            case StopJail() | RemoveAddress():
+            case EndProcesses() | StopJail() | RemoveAddress():
                 return self._take_away
+            case TakeBack():
+                return None
             case DestroyInterface(name) if not name.startswith("bridge"):
                 return self._take_away
             case DestroyInterface() | CreateBridge() | FilterMembers():
@@ -199,15 +224,16 @@ class Performer:
 
     def _take_away(self, actions: Batch) -> None:
         """Ends the processes of pots that go, then removes namespaces, addresses and links."""
-        self._end_processes([action for action in actions if isinstance(action, StopJail)])
+        self._end_processes([action for action in actions if isinstance(action, EndProcesses)])
         links = [action.interface for action in actions if isinstance(action, DestroyInterface)]
-        others = [action for action in actions if not isinstance(action, DestroyInterface)]
+        others = [each for each in actions if isinstance(each, (StopJail, RemoveAddress))]
         lines = [line for action in others for piece in self._renderer.lines(action) for line in piece.lines]
         # Links first: those that a namespace takes along with it, the kernel removes one by one.
-        self._run(actions[0], batch(Ip((*links_removed(links), *lines)), force=True))
+        if links or lines:
+            self._run(actions[-1], batch(Ip((*links_removed(links), *lines)), force=True))
 
-    def _end_processes(self, stops: Sequence[StopJail]) -> None:
-        names = tuple(stop.jail.name for stop in stops if stop.jail.vnet_interfaces)
+    def _end_processes(self, stops: Sequence[EndProcesses]) -> None:
+        names = tuple(stop.jail for stop in stops)
         for signal in ("TERM", "KILL"):
             found = self._observer.processes(names) if names else {}
             if not found:
@@ -298,3 +324,8 @@ class Performer:
         before, after = part(action.interface, self._observer.link(uplink(action.interface)[0]) or {})
         yield from before
         yield batch(Ip((f"link del dev {action.interface}", *after)), force=True)
+
+
+def _commands(pieces: Iterable[Piece]) -> Iterator[Command]:
+    for piece in pieces:
+        yield batch(piece) if isinstance(piece, Ip) else piece

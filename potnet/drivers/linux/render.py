@@ -62,7 +62,15 @@ Render = Callable[[str, dict[str, object]], str]
 #: Attaching a name to the host's own namespace needs the PID of a process there: its own will do.
 _ATTACH = 'exec ip netns attach "$1" $$'
 #: The host's own namespace is named by a process in it, which is this shell as long as something comes after.
-_TAKE_BACK = 'nsenter --net="$1" ip link set dev "$2" netns $$; exit $?'
+#: A pot may have named the link as one of the host, so it gets its own name first; a link that is up may keep
+#: its name. One that the pot has given that name gets another.
+_TAKE_BACK = """in_pot() { nsenter --net="$pot" ip link set dev "$@"; }
+pot=$1
+if [ "$2" != "$3" ]; then
+  [ -z "$4" ] || { in_pot "$3" down && in_pot "$3" name "$4"; } || exit 1
+  in_pot "$2" down && in_pot "$2" name "$3" || exit 1
+fi
+in_pot "$3" netns $$; exit $?"""
 #: FreeBSD's name of the loopback interface, which plans use.
 _LOOPBACK = {"lo0": "lo"}
 
@@ -168,14 +176,9 @@ class Renderer:
     def _(self, action: PassInterface) -> tuple[Piece, ...]:
         return _ip(f"link set dev {action.interface} netns {action.jail}")
 
-    @pieces.register(TakeBack)
-    def _(self, action: TakeBack) -> tuple[Piece, ...]:
-        back = Command(("sh", "-c", _TAKE_BACK, "sh", f"{NAMESPACES}/{action.jail}", action.called))
-        return (back, *_restored(action.lent, action.called))
-
     @pieces.register(RestoreInterface)
     def _(self, action: RestoreInterface) -> tuple[Piece, ...]:
-        return _restored(action.lent, action.lent.name)
+        return _restored(action.lent)
 
     @pieces.register(AddAlias)
     def _(self, action: AddAlias) -> tuple[Piece, ...]:
@@ -325,13 +328,21 @@ def _one(*argv: str) -> tuple[Piece, ...]:
     return (Command(argv),)
 
 
-def _restored(lent: Lent, called: str) -> tuple[Piece, ...]:
+def taking_back(action: TakeBack, called: str, free: str) -> tuple[Piece, ...]:
+    """A passed link that a pot calls so leaves it under its own name.
+
+    free: the name for another link of the pot's that has this name; empty where none has.
+    """
+    argv = ("sh", "-c", _TAKE_BACK, "sh", f"{NAMESPACES}/{action.jail}", called, action.lent.name, free)
+    return (Command(argv), *_restored(action.lent))
+
+
+def _restored(lent: Lent) -> tuple[Piece, ...]:
     """A link that comes from another namespace is down and without addresses."""
-    name = (f"link set dev {called} name {lent.name}",) if called != lent.name else ()
     mac = f" address {lent.mac}" if lent.mac is not None else ""
     # A link that is moved has the mode of a new one again.
     quiet = " addrgenmode none" if lent.link_local is False else ""
-    return _ip(*name, f"link set dev {lent.name}{mac}{_mtu(lent.mtu)}{quiet}{' up' if lent.up else ''}")
+    return _ip(f"link set dev {lent.name}{mac}{_mtu(lent.mtu)}{quiet}{' up' if lent.up else ''}")
 
 
 def _quietly_up(description: str) -> str:

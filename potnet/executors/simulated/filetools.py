@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from potnet.executors.base import CommandResult
+from potnet.executors.simulated import interfaces
+from potnet.executors.simulated.things import Interface
 from potnet.executors.simulated.world import ToolError, World, unknown
 
 Stdin = str | Path | None
@@ -237,7 +240,7 @@ def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
     for path in argv[3:]:
         found = world.tree.lstat(path)
         if found is None:
-            err += f"stat: {path}: stat: No such file or directory\n"
+            err += f"stat: {path}: No such file or directory\n"
         else:
             out += f"{_TYPES.get(stat.S_IFMT(found.st_mode), '???')}\t{path}\n"
     return CommandResult(1 if err else 0, out, err)
@@ -246,12 +249,22 @@ def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
 def _show_owner(world: World, nodes: list[str]) -> CommandResult:
     out, err = "", ""
     for path in nodes:
-        found = world.interface(path.removeprefix("/dev/"))
-        if found is None or found.kind != "tap":
-            err += f"stat: {path}: stat: No such file or directory\n"
+        found = tap_behind(world, path)
+        if found is None:
+            err += f"stat: {path}: No such file or directory\n"
         else:
             out += f"{found.owner}\t{path}\n"
     return CommandResult(1 if err else 0, out, err)
+
+
+def tap_behind(world: World, node: str) -> Interface | None:
+    """The tap of a node; a look at the node makes one (net.link.tap.devfs_cloning, tap(4))."""
+    name = node.removeprefix("/dev/")
+    if world.interface(name) is None and re.fullmatch(r"tap\d+", name):
+        world.state.look()
+        interfaces.create(world, name)
+    found = world.interface(name)
+    return found if found is not None and found.kind == "tap" else None
 
 
 def du(world: World, argv: list[str], _: Stdin) -> CommandResult:

@@ -14,6 +14,7 @@ from potnet.executors.simulated.slaac import advertise
 from potnet.executors.simulated.things import HOST, Address, Interface
 from potnet.executors.simulated.world import ToolError, View, World, unknown
 
+_FAMILIES = {"inet", "inet6"}
 _MAC = re.compile(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}")
 
 
@@ -32,12 +33,21 @@ def ifconfig(world: World, argv: list[str], view: View) -> CommandResult:
             out = "".join(show(world, i, view, cidr) for i in world.interfaces(view.vnet))
         case ["-g", group]:
             return CommandResult(0, "".join(f"{i.name}\n" for i in world.group(group, view.vnet)))
-        case [name] if not name.startswith("-"):
-            out = show(world, world.need(name, view.vnet), view, cidr)
+        case ["--", name, *rest]:
+            return _one(world, name, rest, view, cidr)
         case [name, *rest] if not name.startswith("-"):
-            return _Setting(world, name, rest, view).apply()
+            return _one(world, name, rest, view, cidr)
         case _:
             raise unknown(f"ifconfig {' '.join(args)}")
+    advertise(world, view.vnet)
+    return CommandResult(0, out)
+
+
+def _one(world: World, name: str, rest: list[str], view: View, cidr: bool) -> CommandResult:
+    if rest:
+        return _Setting(world, name, rest, view).apply()
+    world.need(name, view.vnet)
+    out = "".join(show(world, each, view, cidr) for each in world.same(name, view.vnet))
     advertise(world, view.vnet)
     return CommandResult(0, out)
 
@@ -60,12 +70,21 @@ class _Setting:
     created: bool = False
     out: str = ""
     err: list[str] = field(default_factory=list)
+    given: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.given = tuple(self.args)
 
     def apply(self) -> CommandResult:
         self.world.state.changing()
         if self.args[0] == "-vnet":
             return self._reclaim()
-        interface: Interface | None = self._start()
+        later = self.args[1:]
+        if self.args[0] in _FAMILIES and _FAMILIES & {*later}:
+            raise ToolError(f"ifconfig: {next(word for word in later if word in _FAMILIES)}: bad value")
+        started = self._start()
+        mac, first = started.mac, True
+        interface: Interface | None = started
         while interface is not None and self.args:
             word = self.args.pop(0)
             if word == "destroy":
@@ -77,7 +96,8 @@ class _Setting:
             elif word == "name":
                 interfaces.rename(self.world, interface, self._argument("name"))
                 self.out = f"{interface.name}\n"
-            elif word in ("inet", "inet6"):
+            elif word in _FAMILIES:
+                self._check_first(interface, word, first, mac)
                 self._address(interface, word)
                 self.world.save(interface)
             elif word in ("static", "ifmaxaddr"):
@@ -90,19 +110,30 @@ class _Setting:
                 interface = self.world.need(interface.name, interface.vnet)
             else:
                 raise unknown(f"the ifconfig parameter {word}")
+            first = False
         if self.args:
             raise unknown(f"ifconfig parameters after that: {' '.join(self.args)}")
         return CommandResult(0, self.out, "".join(f"{line}\n" for line in self.err))
+
+    def _check_first(self, interface: Interface, family: str, first: bool, mac: str) -> None:
+        """A family has to be the first word; a MAC address is set at the end, or not at all."""
+        if first or self.created:
+            return
+        if "ether" in self.given:
+            interface.mac = mac
+            self.world.save(interface)
+            raise ToolError("ifconfig: can't set link-level netmask or broadcast")
+        raise ToolError(f"ifconfig: {family}: bad value")
 
     def _start(self) -> Interface:
         if self.args[0] not in ("create", "plumb"):
             if self.view.jail is not None and not self.view.jail.vnet:
                 raise ToolError("ifconfig: ioctl (SIOCAIFADDR): permission denied")
             return self.world.need(self.name, self.view.vnet)
-        if self.view.vnet != HOST or self.view.jail is not None:
-            raise unknown("ifconfig create inside a jail")
+        if self.view.jail is not None and not self.view.jail.vnet:
+            raise unknown("ifconfig create inside a jail with the host's network")
         self.args.pop(0)
-        made, self.out = interfaces.create(self.world, self.name)
+        made, self.out = interfaces.create(self.world, self.name, self.view.vnet)
         self.created = True
         return made
 
@@ -112,10 +143,13 @@ class _Setting:
         return self.args.pop(0)
 
     def _vnet(self, interface: Interface) -> None:
-        target = self.world.jail(self._argument("vnet"))
-        if target is None or not target.vnet:
-            raise ToolError("ifconfig: jail not found: No such file or directory")
-        interfaces.move(self.world, interface, target.stack)
+        name = self._argument("vnet")
+        target = self.world.jail(name)
+        if target is None or self.view.vnet != HOST:
+            raise ToolError(f'ifconfig: jail "{name}" not found')
+        if not target.vnet:
+            raise ToolError("ifconfig: SIOCSIFVNET: File exists")
+        interfaces.give(self.world, interface, target.stack)
 
     def _limit(self, bridge: Interface, word: str, member: str, value: str) -> None:
         """Of a member of a bridge: the address behind it, or how many there may be."""
@@ -130,11 +164,14 @@ class _Setting:
             raise ToolError(f"ifconfig: invalid value: {value}")
 
     def _reclaim(self) -> CommandResult:
-        jail = self.world.jail(self.args[1] if len(self.args) == 2 else "")
-        found = self.world.interface(self.name, jail.stack) if jail is not None and jail.vnet else None
+        name = self.args[1] if len(self.args) == 2 else ""
+        jail = self.world.jail(name)
+        if jail is None or self.view.vnet != HOST:
+            raise ToolError(f'ifconfig: jail "{name}" not found')
+        found = self.world.interface(self.name, jail.stack) if jail.vnet else None
         if found is None:
-            raise ToolError(f"ifconfig: interface {self.name} does not exist")
-        interfaces.move(self.world, found, HOST)
+            raise ToolError(f"ifconfig: SIOCSIFRVNET({jail.jid}, {self.name}): Device not configured")
+        interfaces.come_back(self.world, found)
         return CommandResult()
 
     def _address(self, interface: Interface, family: str) -> None:

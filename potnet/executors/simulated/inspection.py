@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from potnet.executors.simulated import pfload, pfstates
+from potnet.executors.simulated import pfload, pfstates, processes
 from potnet.executors.simulated.interfaces import plug
 from potnet.executors.simulated.pfstates import PfState
 from potnet.executors.simulated.routes import table
@@ -134,7 +134,7 @@ class Inspection(ABC):
             stacks = ["", *(jail.stack for jail in jails if jail.vnet)]
             return {
                 "interfaces": {
-                    f"{stack}/{found.name}": _interface_view(world, found)
+                    found.key: _interface_view(world, found)
                     for stack in stacks
                     for found in world.interfaces(stack)
                 },
@@ -171,6 +171,26 @@ class Inspection(ABC):
             world.state.put("listen", f"{stack}/{kind}/{port:05}/{address}", row)
 
         self._write(work)
+
+    def begin(self, jail: str, stubborn: bool = False, children: int = 0) -> int:
+        """A process begins in a jail. stubborn: SIGTERM does not end it. children: as often it forks."""
+
+        def work(world: World) -> int:
+            found = world.jail(jail)
+            if found is None:
+                raise KeyError(jail)
+            return processes.begin(world, found.jid, stubborn, children)
+
+        return self._write(work)
+
+    def processes(self, jail: str) -> list[int]:
+        """The PIDs of what runs in a jail."""
+
+        def work(world: World) -> list[int]:
+            found = world.jail(jail)
+            return processes.running(world, found.jid) if found is not None else []
+
+        return self._read(work)
 
     def plug(self, name: str) -> None:
         """Another physical interface, on a wire of its own."""

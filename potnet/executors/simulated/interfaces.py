@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, replace
-from itertools import chain, count
 
 from potnet.executors.base import TIMED_OUT
 from potnet.executors.simulated.addresses import drop_routes_of, linklocal
-from potnet.executors.simulated.things import HOST, Interface, Member
+from potnet.executors.simulated.things import HOST, Interface, Member, name_key
 from potnet.executors.simulated.world import ToolError, World, unknown
 
 _CLONED = re.compile(r"(bridge|epair|tap)(\d*)([ab]?)")
@@ -40,23 +39,23 @@ def plug(world: World, name: str, mac: str) -> Interface:
     return made
 
 
-def create(world: World, name: str) -> tuple[Interface, str]:
+def create(world: World, name: str, vnet: str = HOST) -> tuple[Interface, str]:
     """A new bridge, epair or tap. Returns the interface to configure and what ifconfig prints of its name."""
     match = _CLONED.fullmatch(name)
-    if world.interface(name) is not None or world.state.get("renamed", name) is not None:
+    if world.interface(name, vnet) is not None or world.made(name, vnet) is not None:
         raise ToolError(f"ifconfig: interface {name} already exists")
     vlan = _VLAN.fullmatch(name)
-    parent = world.interface(vlan["parent"]) if vlan is not None else None
+    parent = world.interface(vlan["parent"], vnet) if vlan is not None else None
     if vlan is not None and parent is not None and parent.kind in ("ether", "epair"):
         return _create_vlan(world, name, parent, int(vlan["tag"])), ""
     if match is None or (match[3] and (match[1] != "epair" or not match[2])):
         raise ToolError(f"ifconfig: SIOCIFCREATE2 ({name}): Invalid argument")
     if match[3]:
         raise ToolError(f"ifconfig: interface {name} already exists")
-    unit = match[2] or _free_unit(world, match[1])
+    unit = match[2] or _free_unit(world, match[1], vnet)
     if match[1] == "epair":
-        return _create_epair(world, unit), f"epair{unit}a\n"
-    made = world.attach(f"{match[1]}{unit}", HOST, match[1])
+        return _create_epair(world, unit, vnet), f"epair{unit}a\n"
+    made = world.attach(f"{match[1]}{unit}", vnet, match[1])
     made.mac = made.hwaddr = world.made_mac(made.name)
     made.owner = "uucp" if made.kind == "tap" else ""
     _dress(world, made)
@@ -67,7 +66,7 @@ def _create_vlan(world: World, name: str, parent: Interface, tag: int) -> Interf
     """It has its parent's address and MTU (vlan(4)); 0 and 4095 are no tags of networks (IEEE 802.1Q)."""
     if not 0 < tag < 4095:
         raise ToolError(f"ifconfig: SIOCIFCREATE2 ({name}): Invalid argument")
-    made = world.attach(name, HOST, "vlan")
+    made = world.attach(name, parent.vnet, "vlan")
     made.mac = made.hwaddr = parent.mac
     made.mtu = parent.mtu
     _dress(world, made)
@@ -76,34 +75,33 @@ def _create_vlan(world: World, name: str, parent: Interface, tag: int) -> Interf
 
 def parent_of(world: World, interface: Interface) -> Interface | None:
     """The interface that carries a VLAN."""
-    return world.interface(interface.origin.rpartition(".")[0])
+    return world.interface(interface.origin.rpartition(".")[0], interface.home)
 
 
-def _free_unit(world: World, kind: str) -> str:
+def _free_unit(world: World, kind: str, vnet: str) -> str:
     unit = 0
-    while _taken(world, kind, str(unit)):
+    while _taken(world, kind, str(unit), vnet):
         unit += 1
     return str(unit)
 
 
-def _taken(world: World, kind: str, unit: str) -> bool:
-    """Whether a unit is in use, wherever its interfaces are and whatever they are called, or its name."""
+def _taken(world: World, kind: str, unit: str, vnet: str) -> bool:
+    """Whether a unit is in use, wherever its interfaces are and whatever they are called, or its name.
+
+    Each network stack has units of its own.
+    """
     names = [f"epair{unit}{end}" for end in "ab"] if kind == "epair" else [f"{kind}{unit}"]
-    if kind == "epair" and world.epair_ends(unit) is not None:
-        return True
-    return any(world.interface(name) or world.state.get("renamed", name) for name in names)
+    return any(world.interface(name, vnet) or world.made(name, vnet) for name in names)
 
 
-def _create_epair(world: World, unit: str) -> Interface:
-    if _taken(world, "epair", unit):
+def _create_epair(world: World, unit: str, vnet: str) -> Interface:
+    if _taken(world, "epair", unit, vnet):
         raise ToolError(f"ifconfig: interface epair{unit} already exists")
-    world.state.put("epair", unit, {"a": HOST, "b": HOST})
-    ends = []
-    for end in "ab":
-        made = world.attach(f"epair{unit}{end}", HOST, "epair")
-        made.mac = made.hwaddr = world.made_mac(f"epair{unit}", end)
+    ends = [world.attach(f"epair{unit}{end}", vnet, "epair") for end in "ab"]
+    for end, made, other in zip("ab", ends, reversed(ends), strict=True):
+        made.mac = made.hwaddr = world.made_mac(f"{vnet}epair{unit}", end)
+        made.peer = other.index
         _dress(world, made)
-        ends.append(made)
     return ends[0]
 
 
@@ -116,19 +114,16 @@ def _dress(world: World, interface: Interface) -> None:
 def destroy(world: World, interface: Interface) -> None:
     """Either end of an epair takes both, wherever the other is; a bridge lets its members go."""
     if interface.kind == "epair":
-        unit = interface.origin[5:-1]
-        for end in "ab":
-            found = world.epair_end(unit, end)
-            if found is not None:
-                _remove(world, found)
-        world.state.delete("epair", unit)
+        other = world.peer(interface)
+        for end in (interface, *([other] if other is not None else [])):
+            _remove(world, end)
         return
     if interface.opened is not None:
         # It waits for the process that has it, and cannot be killed.
         raise ToolError("no answer within 60 seconds (potnet.command_wait), killed", TIMED_OUT)
     if interface.kind not in ("bridge", "vlan", "tap"):
         raise ToolError("ifconfig: SIOCIFDESTROY: Invalid argument")
-    for member in world.members(interface.name):
+    for member in world.members(interface.name) if interface.vnet == HOST else []:
         leave_bridge(world, world.need(member.name))
     _remove(world, interface)
 
@@ -136,8 +131,10 @@ def destroy(world: World, interface: Interface) -> None:
 def _remove(world: World, interface: Interface) -> None:
     leave_bridge(world, interface)
     drop_routes_of(world, interface)
-    world.state.delete("renamed", interface.origin)
-    world.detach(interface)
+    # What has changed a place since it was read is read again.
+    found = world.at(interface.index)
+    assert found is not None
+    world.detach(found)
 
 
 def rename(world: World, interface: Interface, name: str) -> None:
@@ -149,8 +146,6 @@ def rename(world: World, interface: Interface, name: str) -> None:
         raise ToolError(f"{refusal} Invalid argument")
     if interface.kind not in _ND6:
         raise unknown(f"a new name for {interface.name}")
-    if "/" in name:
-        raise unknown(f"the interface name {name}")
     if name == interface.name:
         return
     if world.interface(name, interface.vnet) is not None:
@@ -160,12 +155,10 @@ def rename(world: World, interface: Interface, name: str) -> None:
 
 def _call(world: World, interface: Interface, name: str) -> None:
     """Everything that knows an interface by its name follows."""
-    old, origin, groups = interface.name, interface.origin, interface.groups
+    old, groups = interface.name, interface.groups
     ports = world.members(old) if interface.kind == "bridge" and interface.vnet == HOST else []
     routes = [route for route in world.routes(interface.vnet) if route.interface == old]
-    world.set_groups(interface, [])
-    world.state.delete("interface", interface.key)
-    interface.name, interface.made_as = name, "" if name == origin else origin
+    world.replace(interface, name, interface.vnet)
     world.set_groups(interface, groups)
     world.save(interface)
     for port in ports:
@@ -183,48 +176,37 @@ def _call(world: World, interface: Interface, name: str) -> None:
         gateway = route.gateway.replace(f"%{old}", f"%{name}")
         family = 6 if ":" in gateway else 4
         world.save_route(replace(route, interface=name, gateway=gateway), family, interface.vnet)
-    if name == origin:
-        world.state.delete("renamed", origin)
-    else:
-        world.state.put("renamed", origin, {"name": name})
 
 
-def move(world: World, interface: Interface, vnet: str) -> None:
-    """Into another stack: off its bridge, down, without addresses, groups other than its kind's, routes.
-
-    Going back to the host it has the hardware address that it was made with.
-    """
-    if interface.vnet == vnet:
-        return
+def give(world: World, interface: Interface, vnet: str) -> None:
+    """To a jail, which must have none of that name."""
     if world.interface(interface.name, vnet) is not None:
         raise ToolError("ifconfig: SIOCSIFVNET: File exists")
+    _move(world, interface, vnet)
+
+
+def come_back(world: World, interface: Interface) -> None:
+    """To the host, with the name that it has by then, even if the host has one of that name.
+
+    At that moment pf loses the first: rules that name it match nothing, and it has no addresses in them.
+    """
+    if world.interface(interface.name) is not None:
+        world.state.put("pf-lost", name_key(interface.name), {})
+    _move(world, interface, HOST)
+
+
+def _move(world: World, interface: Interface, vnet: str) -> None:
+    """Into another stack: off its bridge, down, without addresses, groups other than its kind's, routes."""
     leave_bridge(world, interface)
     drop_routes_of(world, interface)
-    world.set_groups(interface, [])
-    world.state.delete("interface", interface.key)
-    if interface.kind == "epair":
-        unit, end = interface.origin[5:-1], interface.origin[-1]
-        world.state.put("epair", unit, {**(world.epair_ends(unit) or {}), end: vnet})
     interface.nd6 = list(_ND6.get(interface.kind, interface.nd6))
     interface.inet, interface.inet6 = [], []
     interface.up = interface.kind == "loop"
     interface.advertised = 0
-    if vnet == HOST:
-        interface.mac = interface.hwaddr
-    interface.vnet = vnet
     interface.order = world.state.next_number("order")
+    world.replace(interface, interface.name, vnet)
     world.set_groups(interface, [interface.kind] if interface.kind in _CLONES else [])
     world.save(interface)
-
-
-def come_back(world: World, interface: Interface) -> None:
-    """To the host at the end of its jail, under a free name if the host has something of that name."""
-    names = chain([interface.name, interface.origin], (f"{interface.kind}_{n}" for n in count()))
-    theirs = {other.name for other in world.interfaces(interface.vnet)} - {interface.name}
-    name = next(name for name in names if world.interface(name) is None and name not in theirs)
-    if name != interface.name:
-        _call(world, interface, name)
-    move(world, interface, HOST)
 
 
 def add_member(world: World, bridge: Interface, name: str) -> None:

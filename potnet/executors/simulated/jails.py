@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated import addresses, interfaces, jailconf
+from potnet.executors.simulated import addresses, interfaces, jailconf, processes
 from potnet.executors.simulated.seed import make_loopback
 from potnet.executors.simulated.things import Address, Interface, Jail
 from potnet.executors.simulated.world import ToolError, World, unknown
@@ -131,7 +131,7 @@ def _create(call: _Call, given: jailconf.Parameters, created: str = "") -> Jail:
                         f"ifconfig: interface {wanted} does not exist\n"
                         f"{call.prefix}/sbin/ifconfig {wanted} vnet {name}: failed"
                     )
-                interfaces.move(world, found, made.stack)
+                interfaces.give(world, found, made.stack)
     except ToolError as failure:
         for step in reversed(call.undo):
             step()
@@ -270,7 +270,8 @@ def _record(world: World, given: jailconf.Parameters, name: str) -> Jail:
 
 
 def _dissolve(world: World, target: Jail) -> None:
-    """Remove a jail; one that still has sockets stays as dying."""
+    """Remove a jail, and all that runs in it; one that still has sockets stays as dying."""
+    processes.end_all(world, target.jid)
     world.state.delete("jail-name", target.name)
     linger = world.state.get("test", "linger")
     if linger is None:
@@ -283,7 +284,7 @@ def _dissolve(world: World, target: Jail) -> None:
 
 
 def _finish(world: World, target: Jail) -> None:
-    """The stack goes: its interfaces come back to the host, its loopback, routes and sysctls are no more."""
+    """The stack goes with all that was made in it, and the interfaces of the host come back."""
     world.state.delete("jail", f"{target.jid:09}")
     world.state.delete("dying", f"{target.jid:09}")
     if _owns_name(world, target):
@@ -292,11 +293,13 @@ def _finish(world: World, target: Jail) -> None:
         world.state.delete("listen", key)
     if not target.vnet:
         return
-    for interface in world.interfaces(target.stack):
-        if interface.name == "lo0":
-            world.detach(interface)
-        else:
+    theirs = world.interfaces(target.stack)
+    for interface in theirs:
+        if interface.home != target.stack:
             interfaces.come_back(world, interface)
+    for interface in theirs:
+        if interface.home == target.stack and world.at(interface.index) is not None:
+            world.detach(interface)
     for kind in ("route", "sysctl"):
         for key in world.state.keys(kind, f"{target.stack}/"):
             world.state.delete(kind, key)

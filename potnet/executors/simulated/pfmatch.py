@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from potnet.executors.simulated import pfload, pfskip
 from potnet.executors.simulated.pfrules import Host, Rule, Ruleset
-from potnet.executors.simulated.things import Interface
+from potnet.executors.simulated.things import Interface, name_key
 from potnet.executors.simulated.world import World
 
 
@@ -155,7 +155,7 @@ class Filter:
 
     def _matches(self, rule: Rule, ruleset: Ruleset, packet: Packet, interface: Interface) -> bool:
         if rule.interface:
-            named = rule.interface in (interface.name, *interface.groups)
+            named = rule.interface in (*self._names(interface.name), *interface.groups)
             if named == rule.outside:
                 return False
         if rule.family and rule.family != ("inet" if packet.family == 4 else "inet6"):
@@ -191,10 +191,18 @@ class Filter:
             found = _in_table(ruleset.tables.get(host.text, self._main.tables.get(host.text, [])), text)
         return found != host.negated
 
+    def _names(self, name: str) -> tuple[str, ...]:
+        """An interface's name, but for one that pf has lost to another of the same name."""
+        return () if self._world.state.get("pf-lost", name_key(name)) else (name,)
+
+    def _known(self, name: str) -> list[Interface]:
+        """What pf knows by a name, or of the group of that name."""
+        return [each for each in self._world.named(name) if each.name != name or self._names(name)]
+
     def _dynamic(self, text: str) -> list[IPv4Network | IPv6Network]:
         """The addresses behind ``(em0)``, the networks behind ``(em0:network)``; of a group those of all."""
         name, *modifiers = text.split(":")
-        found = [a for interface in self._world.named(name) for a in interface.addresses]
+        found = [a for interface in self._known(name) for a in interface.addresses]
         if "network" in modifiers:
             return [address.network for address in found]
         return [ip_network(address.address) for address in found]
@@ -203,7 +211,7 @@ class Filter:
         if host.kind == "prefix":
             return host.text
         name = host.text.partition(":")[0]
-        for interface in self._world.named(name):
+        for interface in self._known(name):
             for address in interface.addresses:
                 if address.family == family and not address.link_local:
                     return address.address

@@ -7,7 +7,7 @@ marks of groups that it does not name, and those of their members; marks of inte
 from __future__ import annotations
 
 from potnet.executors.simulated.state import State
-from potnet.executors.simulated.things import HOST
+from potnet.executors.simulated.things import HOST, group_key
 
 ALL = "all"
 
@@ -23,7 +23,7 @@ def put(state: State, names: frozenset[str]) -> None:
 
 
 def members(state: State, group: str) -> frozenset[str]:
-    return frozenset(key.rsplit("/", 1)[1] for key in state.keys("group", f"{HOST}/{group}/"))
+    return frozenset(str(row["name"]) for _, row in state.scan("group", group_key(HOST, group)))
 
 
 def name_skipped(state: State, names: list[str]) -> None:
@@ -48,9 +48,9 @@ def joined(state: State, groups: set[str]) -> None:
 def listing(state: State, only: str, marks: bool) -> str:
     """pfctl -s Interfaces, narrowed to an interface or a group with its members."""
     skipped = marked(state)
-    keys = state.keys("group", f"{HOST}/")
-    names = {ALL, *skipped, *(key.split("/")[-2] for key in keys), *(key.split("/")[-1] for key in keys)}
-    names |= {key.rsplit("/", 1)[1] for key in state.keys("interface", f"{HOST}/")}
+    grouped = [row for _, row in state.scan("group", f"{HOST}/")]
+    names = {ALL, *skipped, *(str(row[what]) for row in grouped for what in ("group", "name"))}
+    names |= {str(row["name"]) for _, row in state.scan("interface", f"{HOST}/")}
     if only:
         names &= {only, *members(state, only)}
     return "".join(f"{name}{' (skip)' if marks and name in skipped else ''}\n" for name in sorted(names))

@@ -71,15 +71,18 @@ def _connected(interface: Interface, loopback: Interface | None, family: int) ->
 
 
 def netstat(world: World, argv: list[str], view: View) -> CommandResult:
-    """netstat [--libxo json] -rn -f inet|inet6 | -rn, which lists both | --libxo json -ibn."""
-    match argv[1:]:
+    """netstat [--libxo json] -rn -f inet|inet6 | -rn, which lists both | [-j JAIL] --libxo json -ibn."""
+    args = argv[1:]
+    if args[:1] == ["-j"] and len(args) > 1:
+        view, args = jail_view(world, args[1], "netstat: Jail not found"), args[2:]
+    match args:
         case ["-rn" | "-nr"]:
             tables = (_as_text(table(world, family, view), family) for family in (4, 6))
             out = "Routing tables\n" + "".join(tables)
         case ["-rn" | "-nr", "-f", ("inet" | "inet6") as name]:
             family = 4 if name == "inet" else 6
             out = "Routing tables\n" + _as_text(table(world, family, view), family)
-        case ["--libxo", "json", "-ibn"]:
+        case ["--libxo", "json", "-ibn"] | ["-bin", "--libxo", "json"]:
             out = _counters(world, view)
         case ["--libxo", "json", "-rn", "-f", ("inet" | "inet6") as name]:
             family = 4 if name == "inet" else 6
@@ -115,21 +118,29 @@ def _as_json(lines: list[Line], family: int) -> str:
     return f'{{"statistics": {{"route-information": {{"route-table": {{"rt-family": [{table_text}]}}}}}}}}\n'
 
 
+def _escaped(name: str) -> str:
+    """As libxo does: the end of a string, lines, and no other control characters."""
+    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
+        name = name.replace(character, escaped)
+    return name
+
+
 def _counters(world: World, view: View) -> str:
     """Of each interface an entry for the link layer and one for each address, which here has no traffic."""
     entries = []
     for each in world.interfaces(view.vnet):
         bits = flag_bits(each)
-        head = f'"name":"{each.name}","flags":"{bits:#x}"'
+        name = _escaped(each.name)
+        head = f'"name":"{name}","flags":"{bits:#x}"'
         (packets_in, bytes_in), (packets_out, bytes_out) = each.received, each.sent
         entries.append(
-            f'{{{head},"mtu":{each.mtu},"network":"<Link#{each.index}>","address":"{each.mac or each.name}",'
+            f'{{{head},"mtu":{each.mtu},"network":"<Link#{each.index}>","address":"{each.mac or name}",'
             f'"received-packets":{packets_in},"received-errors":0,"dropped-packets":0,'
             f'"received-bytes":{bytes_in},"sent-packets":{packets_out},"send-errors":0,'
             f'"sent-bytes":{bytes_out},"collisions":0}}'
         )
         for a in each.addresses:
-            scoped = f"%{each.name}" if a.link_local else ""
+            scoped = f"%{name}" if a.link_local else ""
             network = f"{a.network.network_address}{scoped}/{a.prefix}"
             entries.append(
                 f'{{{head},"network":"{network}","address":"{a.address}{scoped}","received-packets":0,'

@@ -10,6 +10,20 @@ from typing import Any
 HOST = ""
 
 
+#: What no name has.
+TWIN = "\0"
+
+
+def name_key(name: str) -> str:
+    """A name of any bytes as a part of a key."""
+    return name.encode("unicode_escape").decode("ascii")
+
+
+def group_key(vnet: str, group: str) -> str:
+    """What the keys of the members of a group begin with."""
+    return f"{vnet}/{name_key(group)}{TWIN}"
+
+
 @dataclass(slots=True)
 class Address:
     """On an interface. since: when it was put there, in seconds; None once past its DAD (RFC 4862)."""
@@ -40,9 +54,10 @@ class Address:
 class Interface:
     """A network interface.
 
-    vnet: the stack that it is in; order: its place in that stack's list; bridge: whose member it is;
-    hwaddr: the address it was made with, which comes back when it changes stacks (ifconfig(8), vnet);
-    made_as: the name it was made with, if that is another, whose unit stays taken;
+    vnet: the stack that it is in; home: the one that it was made in, which it goes back to; order: its place
+    in its stack's list; bridge: whose member it is; hwaddr: the address it was made with;
+    made_as: the name it was made with, if that is another, whose unit stays taken; peer: the index of the
+    other end of an epair; twin: the stack has an earlier one of the same name;
     received, sent: packets and bytes. Of a tap (tap(4)) link0: it stays up when it is closed; owner: that of
     its node; opened: the process that has it open.
     """
@@ -64,6 +79,9 @@ class Interface:
     bridge: str | None = None
     advertised: int = 0
     made_as: str = ""
+    home: str = HOST
+    peer: int = 0
+    twin: bool = False
     received: list[int] = field(default_factory=lambda: [0, 0])
     sent: list[int] = field(default_factory=lambda: [0, 0])
     link0: bool = False
@@ -71,8 +89,13 @@ class Interface:
     opened: int | None = None
 
     @property
+    def place(self) -> str:
+        """What tells it from the others of its stack."""
+        return f"{name_key(self.name)}{TWIN}{self.index:06}" if self.twin else name_key(self.name)
+
+    @property
     def key(self) -> str:
-        return f"{self.vnet}/{self.name}"
+        return f"{self.vnet}/{self.place}"
 
     @property
     def origin(self) -> str:

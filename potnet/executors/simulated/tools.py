@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated import pfload
-from potnet.executors.simulated.filetools import FileTool, Stdin
+from potnet.executors.simulated.filetools import FileTool, Stdin, tap_behind
 from potnet.executors.simulated.rcconf import content, rc_files, rc_values, sysrc
 from potnet.executors.simulated.seed import RC_DEFAULTS
 from potnet.executors.simulated.things import HOST
@@ -278,8 +278,8 @@ def chown(world: World, argv: list[str], _: Stdin) -> CommandResult:
         case [user, path] if path.startswith("/dev/") and not user.startswith("-"):
             if user not in USERS:
                 raise ToolError(f"chown: {user}: illegal user name")
-            found = world.interface(path.removeprefix("/dev/"))
-            if found is None or found.kind != "tap":
+            found = tap_behind(world, path)
+            if found is None:
                 raise ToolError(f"chown: {path}: No such file or directory")
             found.owner = user
             world.save(found)

@@ -28,7 +28,7 @@ def neighbours(world: World, place: Place) -> Iterator[Place]:
     """The places that a frame sent there reaches."""
     outer = world.interface(world.facts.interface)
     if place.stack == OUTSIDE and place.interface:
-        found = _carrier(world, place.interface)
+        found = world.made(place.interface)
         if found is not None and carries(world, found):
             yield Place(found.vnet, found.name)
             yield from _through(world, found)
@@ -71,7 +71,7 @@ def other_side(world: World, interface: Interface) -> Interface | None:
     if interface.kind == "tap":
         return world.interface(GUEST_INTERFACE, guest_stack(interface.origin))
     if interface.kind == GUEST:
-        return world.interface(world.current_name(interface.vnet.removeprefix(f"{GUEST} ")))
+        return world.made(interface.vnet.removeprefix(f"{GUEST} "))
     return world.peer(interface)
 
 
@@ -79,13 +79,6 @@ def carries(world: World, interface: Interface) -> bool:
     """Whether there is a wire at an interface, or a VLAN of its parent's, and both are up."""
     parent = parent_of(world, interface) if interface.kind == "vlan" else interface
     return interface.kind in ("ether", "vlan") and interface.up and parent is not None and parent.up
-
-
-def _carrier(world: World, wire: str) -> Interface | None:
-    """The interface at a wire, in whatever stack it is."""
-    stacks = [HOST, *(jail.stack for jail in world.jails() if jail.vnet)]
-    found = (world.interface(world.current_name(wire), stack) for stack in stacks)
-    return next((interface for interface in found if interface is not None), None)
 
 
 def machines(world: World, wire: str) -> list[IPv4Interface | IPv6Interface]:

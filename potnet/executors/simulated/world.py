@@ -10,7 +10,18 @@ from potnet.executors.base import CommandResult
 from potnet.executors.simulated import pfskip
 from potnet.executors.simulated.files import Tree
 from potnet.executors.simulated.state import State
-from potnet.executors.simulated.things import HOST, HostFacts, Interface, Jail, Member, Route, interface_from
+from potnet.executors.simulated.things import (
+    HOST,
+    TWIN,
+    HostFacts,
+    Interface,
+    Jail,
+    Member,
+    Route,
+    group_key,
+    interface_from,
+    name_key,
+)
 
 
 class ToolError(Exception):
@@ -67,7 +78,27 @@ class World:
     # Interfaces
 
     def interface(self, name: str, vnet: str = HOST) -> Interface | None:
-        row = self.state.get("interface", f"{vnet}/{name}")
+        """The first of that name."""
+        return self._at_key(f"{vnet}/{name_key(name)}")
+
+    def same(self, name: str, vnet: str = HOST) -> list[Interface]:
+        """All of that name: what comes back from a jail keeps its name, whoever has it by then."""
+        first = self.interface(name, vnet)
+        rows = self.state.scan("interface", f"{vnet}/{name_key(name)}{TWIN}")
+        return [*([first] if first else []), *(interface_from(row) for _, row in rows)]
+
+    def made(self, origin: str, home: str = HOST) -> Interface | None:
+        """What was made by that name, wherever it is and whatever it is called now."""
+        row = self.state.get("made", f"{home}/{origin}")
+        return None if row is None else self.at(int(row["index"]))
+
+    def at(self, index: int) -> Interface | None:
+        """The interface with an index, in whatever stack."""
+        row = self.state.get("at", f"{index:06}")
+        return None if row is None else self._at_key(str(row["key"]))
+
+    def _at_key(self, key: str) -> Interface | None:
+        row = self.state.get("interface", key)
         return None if row is None else interface_from(row)
 
     def need(self, name: str, vnet: str = HOST) -> Interface:
@@ -85,15 +116,44 @@ class World:
 
     def attach(self, name: str, vnet: str, kind: str) -> Interface:
         """A new interface with the lowest free index (if_index of ifnet(9))."""
-        made = Interface(name, vnet, self._free_index(), self.state.next_number("order"), kind)
-        self.save(made)
+        index, order = self._free_index(), self.state.next_number("order")
+        made = Interface(name, vnet, index, order, kind, home=vnet)
+        self._place(made)
+        self.state.put("made", f"{vnet}/{name}", {"index": index})
         return made
 
     def detach(self, interface: Interface) -> None:
-        self.state.delete("interface", interface.key)
+        self.set_groups(interface, [])
+        self._displace(interface)
+        self.state.delete("at", f"{interface.index:06}")
+        self.state.delete("made", f"{interface.home}/{interface.origin}")
         self.state.put("free-index", f"{interface.index:06}", {})
-        for group in interface.groups:
-            self.state.delete("group", f"{interface.vnet}/{group}/{interface.name}")
+
+    def replace(self, interface: Interface, name: str, vnet: str) -> None:
+        """Give an interface another name or stack; it is in no group then."""
+        self.set_groups(interface, [])
+        self._displace(interface)
+        origin = interface.origin
+        interface.name, interface.made_as, interface.vnet = name, "" if name == origin else origin, vnet
+        interface.twin = self.interface(name, vnet) is not None
+        self._place(interface)
+
+    def _place(self, interface: Interface) -> None:
+        self.save(interface)
+        self.state.put("at", f"{interface.index:06}", {"key": interface.key})
+
+    def _displace(self, interface: Interface) -> None:
+        """The next one of the same name, if there is any, is the first then."""
+        self.state.delete("interface", interface.key)
+        others = self.same(interface.name, interface.vnet)
+        if others and not interface.twin:
+            groups = others[0].groups
+            self.set_groups(others[0], [])
+            self.state.delete("interface", others[0].key)
+            others[0].twin = False
+            self._place(others[0])
+            self.set_groups(others[0], groups)
+            self.save(others[0])
 
     def _free_index(self) -> int:
         key = self.state.first("free-index")
@@ -104,17 +164,21 @@ class World:
 
     def set_groups(self, interface: Interface, groups: list[str]) -> None:
         for gone in set(interface.groups) - set(groups):
-            self.state.delete("group", f"{interface.vnet}/{gone}/{interface.name}")
+            self.state.delete("group", self._group_key(interface, gone))
         for new in set(groups) - set(interface.groups):
-            self.state.put("group", f"{interface.vnet}/{new}/{interface.name}", {})
+            row = {"key": interface.key, "name": interface.name, "group": new}
+            self.state.put("group", self._group_key(interface, new), row)
         if interface.vnet == HOST:
             pfskip.joined(self.state, set(groups) - set(interface.groups))
         interface.groups = groups
 
+    def _group_key(self, interface: Interface, group: str) -> str:
+        return group_key(interface.vnet, group) + interface.place
+
     def group(self, group: str, vnet: str = HOST) -> list[Interface]:
         """The interfaces of a group in the order they were attached."""
-        names = [key.rsplit("/", 1)[1] for key in self.state.keys("group", f"{vnet}/{group}/")]
-        found = [i for i in (self.interface(name, vnet) for name in names) if i is not None]
+        rows = self.state.scan("group", group_key(vnet, group))
+        found = [i for i in (self._at_key(str(row["key"])) for _, row in rows) if i is not None]
         return sorted(found, key=lambda i: i.order)
 
     def named(self, name: str, vnet: str = HOST) -> list[Interface]:
@@ -127,26 +191,9 @@ class World:
         rows = self.state.scan("member", f"{bridge}/")
         return sorted((Member(**row) for _, row in rows), key=lambda m: -m.order)
 
-    def epair_ends(self, unit: str) -> dict[str, str] | None:
-        """Where the ends of an epair are: {"a": vnet, "b": vnet}."""
-        return self.state.get("epair", unit)
-
-    def epair_end(self, unit: str, end: str) -> Interface | None:
-        """One end of an epair, in whatever stack and under whatever name."""
-        where = (self.epair_ends(unit) or {}).get(end)
-        if where is None:
-            return None
-        origin = f"epair{unit}{end}"
-        return self.interface(self.current_name(origin), where)
-
-    def current_name(self, origin: str) -> str:
-        """The name that a cloned interface has now."""
-        row = self.state.get("renamed", origin)
-        return origin if row is None else str(row["name"])
-
     def peer(self, interface: Interface) -> Interface | None:
         """The other end of an epair."""
-        return self.epair_end(interface.origin[5:-1], {"a": "b", "b": "a"}[interface.origin[-1]])
+        return self.at(interface.peer)
 
     def made_mac(self, name: str, end: str = "") -> str:
         """A locally administered address that is the same for the same name."""
