@@ -11,7 +11,7 @@ from potnet.cli.output import tell
 from potnet.cli.terminal import say
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet attach web", "potnet attach web --created"))
 @click.argument("name", type=POT, metavar="POT")
 @click.option("--jail", metavar="JAIL", help="The jail, which has to have the name of the pot.")
 @click.option("--created", is_flag=True, help="Nothing runs in it yet: write its etc files, too.")
@@ -26,7 +26,7 @@ def attach(options: Options, name: str, jail: str | None, created: bool) -> None
     tell(options, {"name": name, "changed": outcome.changed}, [f"{name} {done}"])
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet detach web",))
 @click.argument("names", nargs=-1, required=True, type=POT, metavar="POT...")
 @click.option("--ending", is_flag=True, help="The jail is about to be removed; detach again after that.")
 @click.pass_obj
@@ -41,7 +41,7 @@ def detach(options: Options, names: tuple[str, ...], ending: bool) -> None:
     tell(options, results, [f"{each['name']} {words[bool(each['changed'])]}" for each in results])
 
 
-@click.command("jail-conf", cls=Command)
+@click.command("jail-conf", cls=Command, examples=("potnet jail-conf web > /etc/jail.conf.d/web.conf",))
 @click.argument("name", type=POT, metavar="POT")
 @click.pass_obj
 def jail_conf(options: Options, name: str) -> None:

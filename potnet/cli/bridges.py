@@ -8,7 +8,14 @@ from potnet.cli.options import UPLINK, Command, Options, opened
 from potnet.cli.output import tell
 
 
-@click.command("create-private-bridge", cls=Command)
+@click.command(
+    "create-private-bridge",
+    cls=Command,
+    examples=(
+        "potnet create-private-bridge -B stove -S 4",
+        "potnet create-private-bridge -B stove -S 4 -6 auto --isolate",
+    ),
+)
 @click.option("-B", "--bridge", "name", metavar="BRIDGE", required=True, help="Its name.")
 @click.option("-S", "--size", type=int, metavar="N", required=True, help="How many pots it must hold.")
 @click.option("-6", "--ipv6", metavar="auto|PREFIX", help="Give it an IPv6 network, too.")

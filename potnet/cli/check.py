@@ -27,7 +27,7 @@ def _one_choice(pots: tuple[str, ...], bridge: str | None) -> None:
         raise click.UsageError("name pots, or a bridge with -B, and not both")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet check", "potnet check web"))
 @_names
 @_pots
 @_bridge
@@ -47,7 +47,7 @@ def check(options: Options, names: tuple[str, ...], pots: tuple[str, ...], bridg
     return DRIFT if findings else 0
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet repair", "potnet repair -B stove"))
 @_names
 @_pots
 @_bridge

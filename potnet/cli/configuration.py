@@ -10,7 +10,7 @@ from potnet.cli.options import Command, Options, app_settings
 from potnet.cli.output import emit, table
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet config", "potnet config -o json"))
 @click.pass_obj
 def config(options: Options) -> None:
     """Print every value of the configuration and its origin; `-` is taken from the host."""

@@ -22,7 +22,13 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=(
+        "potnet create -p web -N public-bridge -i auto",
+        "potnet create -p db -N private-bridge -B stove -i auto -S dual",
+    ),
+)
 @click.option("-p", "--pot", metavar="POT", help="Its name; without it the lowest free of pot1, pot2, …")
 @click.option(
     "-t", "--type", "layout", type=click.Choice(["single", "multi"]), default="single", callback=_layout,

@@ -8,7 +8,7 @@ from potnet.cli.options import BRIDGE, POT, Command, Options, opened
 from potnet.cli.output import tell
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet destroy -p web", "potnet destroy -B stove"))
 @click.option("-p", "--pot", type=POT, help="Destroy this pot, which must be stopped.")
 @click.option("-B", "--bridge", type=BRIDGE, help="Destroy this private bridge, which must be unused.")
 @click.pass_obj

@@ -8,7 +8,9 @@ from potnet.cli.options import BRIDGE, Command, Options, opened
 from potnet.cli.output import emit
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command, examples=("potnet dns -B stove", "potnet dns --format hosts --domain pots.example.org")
+)
 @click.option("-B", "--bridge", type=BRIDGE, help="The pots of this bridge only.")
 @click.option(
     "--format", "form", type=click.Choice(["unbound", "hosts"]), default="unbound", show_default=True,

@@ -12,7 +12,7 @@ from potnet.cli.options import Command, Options, opened
 from potnet.cli.output import emit
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet doctor",))
 @click.pass_obj
 def doctor(options: Options) -> int:
     """Tell what this host has of what pots need, and what mends the rest.

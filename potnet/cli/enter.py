@@ -7,7 +7,7 @@ import click
 from potnet.cli.options import POT, POT_FIRST, Command, Options, opened
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet run web",))
 @click.argument("name", required=False, type=POT, metavar="[POT]")
 @click.option("-p", "--pot", type=POT, help="The pot.")
 @click.pass_context
@@ -23,7 +23,12 @@ def run(ctx: click.Context, name: str | None, pot: str | None) -> None:
     ctx.exit(code)
 
 
-@click.command("exec", cls=Command, context_settings={"allow_interspersed_args": False})
+@click.command(
+    "exec",
+    cls=Command,
+    examples=("potnet exec web -- ifconfig",),
+    context_settings={"allow_interspersed_args": False},
+)
 @click.option("-p", "--pot", type=POT, help="The pot, in place of the first argument.")
 @click.argument("words", nargs=-1, type=POT_FIRST, metavar="POT -- COMMAND [ARGUMENT]...")
 @click.pass_context

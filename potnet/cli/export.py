@@ -9,7 +9,14 @@ from potnet.cli.output import tell
 from potnet.cli.views import export_text
 
 
-@click.command("export-ports", cls=Command)
+@click.command(
+    "export-ports",
+    cls=Command,
+    examples=(
+        "potnet export-ports -p web -e 80:30080 -e udp:53",
+        "potnet export-ports -p web --add -e 443 --from 192.0.2.0/24",
+    ),
+)
 @click.option(
     "-p", "--pot", type=POT, envvar="POTNET_POT",
     help="The pot; without it POTNET_POT in the environment, else the only pot there is.",

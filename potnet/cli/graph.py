@@ -10,7 +10,9 @@ from potnet.cli.options import Command, Options, opened
 from potnet.cli.output import emit
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command, examples=("potnet graph --format svg > host.svg", "potnet graph | dot -T png > host.png")
+)
 @click.option(
     "--format", "form", type=click.Choice(["dot", "svg", "mermaid"]), default="dot", show_default=True,
     help="For dot(1), as a picture, or for Mermaid.",

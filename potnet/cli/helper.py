@@ -17,7 +17,7 @@ def _bridge(help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return click.option("-b", "--bridge-name", "bridge", type=BRIDGE, help=help_)
 
 
-@click.command("next", cls=Command)
+@click.command("next", cls=Command, examples=("potnet next", "potnet next -b stove"))
 @_bridge("Of this private bridge.")
 @click.pass_obj
 def next_(options: Options, bridge: str | None) -> None:
@@ -29,7 +29,7 @@ def next_(options: Options, bridge: str | None) -> None:
         say(f"{address} available" if options.verbose else str(address))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet validate -H 10.192.0.10",))
 @_address
 @_bridge("For a pot on this private bridge.")
 @click.pass_obj
@@ -41,7 +41,7 @@ def validate(options: Options, address: str, bridge: str | None) -> None:
         helper.validate(records, address, bridge)
 
 
-@click.command("new-net", cls=Command)
+@click.command("new-net", cls=Command, examples=("potnet new-net -s 4",))
 @click.option("-s", "size", type=int, metavar="N", required=True, help="How many pots it has to hold.")
 @click.pass_obj
 def new_net(options: Options, size: int) -> None:
@@ -53,7 +53,7 @@ def new_net(options: Options, size: int) -> None:
         say(f"net={network}\ngateway={gateway}")
 
 
-@click.command("config-check", cls=Command)
+@click.command("config-check", cls=Command, examples=("potnet config-check",))
 @click.pass_obj
 def config_check(options: Options) -> int:
     """Tell by the exit code whether gateway and netmask fit the network."""
@@ -66,7 +66,7 @@ def config_check(options: Options) -> int:
     return int(any(fatal for _, fatal in complaints))
 
 
-@click.command("etc-hosts", cls=Command)
+@click.command("etc-hosts", cls=Command, examples=("potnet etc-hosts", "potnet etc-hosts -b stove"))
 @_bridge("The pots of this private bridge, not those of the public one.")
 @click.pass_obj
 def etc_hosts(options: Options, bridge: str | None) -> None:
@@ -85,21 +85,21 @@ def _check(address: str, families: tuple[int, ...]) -> int:
     return int(helper.family_of(str(helper.parse(address))) not in families)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet ip4check -H 192.0.2.1",))
 @_address
 def ip4check(address: str) -> int:
     """Tell by the exit code whether this is an IPv4 address."""
     return _check(address, (4,))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet ip6check -H 2001:db8::1",))
 @_address
 def ip6check(address: str) -> int:
     """Tell by the exit code whether this is an IPv6 address."""
     return _check(address, (6,))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet ipcheck -H 192.0.2.1",))
 @_address
 def ipcheck(address: str) -> int:
     """Tell by the exit code whether this is an address."""

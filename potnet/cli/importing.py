@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from potnet.operations.importing import Imported, Result
 
 
-@click.command("import", cls=Command)
+@click.command("import", cls=Command, examples=("potnet import pot web --dry-run", "potnet import pot --all"))
 @click.argument("source", type=click.Choice(["pot"]))
 @click.argument("names", nargs=-1, metavar="[POT]...")
 @click.option("--all", "all_", is_flag=True, help="Every pot and every bridge.")

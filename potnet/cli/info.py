@@ -9,7 +9,7 @@ from potnet.cli.options import BRIDGE, POT, Command, Options, opened
 from potnet.cli.output import emit
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet info -p web", "potnet info -B stove"))
 @click.option("-p", "--pot", type=POT, help="A pot.")
 @click.option("-B", "--bridge", type=BRIDGE, help="A bridge.")
 @click.option("-E", "--environment", is_flag=True, help="Print the pot's facts as shell variables.")

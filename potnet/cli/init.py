@@ -8,7 +8,7 @@ from potnet.cli.options import Command, Options, opened
 from potnet.cli.output import tell
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet init --dry-run", "potnet init --apply"))
 @click.option("--apply", is_flag=True, help="Load the new rules too, rather than print the command for it.")
 @click.option("--loopback", is_flag=True, help="Prepare the host for export-ports --loopback too.")
 @click.pass_obj

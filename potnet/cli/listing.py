@@ -9,7 +9,7 @@ from potnet.cli.options import Command, Options, opened
 from potnet.cli.output import emit
 
 
-@click.command("list", cls=Command)
+@click.command("list", cls=Command, examples=("potnet list", "potnet list --bridges -o json"))
 @click.option("-b", "--bridges", is_flag=True, help="List the bridges instead of the pots.")
 @click.pass_obj
 def listing(options: Options, bridges: bool) -> None:

@@ -11,56 +11,14 @@ from typing import Any, NoReturn
 import click
 
 from potnet import __version__, interrupts
+from potnet.cli.command_table import COMMANDS, GROUPS
 from potnet.cli.options import Once, Options, global_options
 from potnet.cli.terminal import say
 from potnet.errors import PotnetError, UsageError
 
 INTERRUPTED = 130
-
-#: Each command: the module and the function that are it, in the order of a pot's life.
-COMMANDS = {
-    "init": "init:init",
-    "create": "create:create",
-    "destroy": "destroy:destroy",
-    "start": "start:start",
-    "stop": "start:stop",
-    "run": "enter:run",
-    "exec": "enter:execute",
-    "list": "listing:listing",
-    "info": "info:info",
-    "show": "show:show",
-    "graph": "graph:graph",
-    "metrics": "metrics:metrics",
-    "dns": "dns:dns",
-    "export-ports": "export:export_ports",
-    "ports": "ports:ports",
-    "rootless": "rootless:rootless",
-    "policy": "policy:policy",
-    "set": "settings:set_options",
-    "set-hook": "settings:set_hook",
-    "copy-in": "settings:copy_in",
-    "create-private-bridge": "bridges:create_private_bridge",
-    "vnet-start": "vnet:vnet_start",
-    "vnet-stop": "vnet:vnet_stop",
-    "store": "store:store",
-    "check": "check:check",
-    "repair": "check:repair",
-    "serve": "serve:serve",
-    "doctor": "doctor:doctor",
-    "config": "configuration:config",
-    "import": "importing:import_",
-    "jail-conf": "attach:jail_conf",
-    "attach": "attach:attach",
-    "detach": "attach:detach",
-    "next": "helper:next_",
-    "validate": "helper:validate",
-    "new-net": "helper:new_net",
-    "ip4check": "helper:ip4check",
-    "ip6check": "helper:ip6check",
-    "ipcheck": "helper:ipcheck",
-    "config-check": "helper:config_check",
-    "etc-hosts": "helper:etc_hosts",
-}
+#: A script whose command is an empty word has to notice, though the help is printed.
+WRONG_USAGE = 2
 
 
 class LazyGroup(Once, click.Group):
@@ -81,25 +39,55 @@ class LazyGroup(Once, click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            import difflib  # only a mistake pays for it
-
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            raise click.UsageError(
-                f"there is no command {args[0]!r}" + (f"; did you mean {near[0]}?" if near else ""), ctx
-            )
+            raise UnknownCommandError(args[0], ctx)
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands in their groups, each with the first line of its help."""
+        width = max(map(len, COMMANDS))
+        for title, names in GROUPS.items():
+            commands = ((name, self.get_command(ctx, name)) for name in names)
+            rows = [
+                (name.ljust(width), command.get_short_help_str()) for name, command in commands if command
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+class UnknownCommandError(click.UsageError):
+    """A word that is not a command; hint: the command that was probably meant."""
+
+    def __init__(self, word: str, ctx: click.Context) -> None:
+        super().__init__(f"unknown command {word!r}", ctx)
+        self.hint = self._hint(word)
+
+    @staticmethod
+    def _hint(word: str) -> str:
+        import difflib  # only a mistake pays for it
+
+        from potnet.cli.command_table import IN_TWO_STEPS, OTHER_WORDS
+
+        if word in IN_TWO_STEPS:
+            return IN_TWO_STEPS[word]
+        near = OTHER_WORDS.get(word) or next(iter(difflib.get_close_matches(word, COMMANDS, n=1)), None)
+        return f"did you mean `potnet {near}`?" if near else "`potnet --help` lists the commands"
 
 
 @click.group(
     cls=LazyGroup,
     params=global_options(after_command=False),
-    no_args_is_help=False,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Each option may also be given in the environment: POTNET_CONFIG, POTNET_HOST and so on.",
 )
 @click.version_option(__version__, prog_name="potnet", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> int:
     """Give FreeBSD jails their network: addresses, bridges, pf and the jails themselves."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+        return WRONG_USAGE
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -145,6 +133,8 @@ def _report(message: str, hint: str | None, code: int) -> int:
 
 
 def _usage_hint(error: click.ClickException) -> str | None:
+    if isinstance(error, UnknownCommandError):
+        return error.hint
     ctx = getattr(error, "ctx", None)
     return f"see {ctx.command_path} --help" if ctx else None
 

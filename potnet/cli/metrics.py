@@ -11,7 +11,7 @@ from potnet.cli.options import Command, Options, opened
 from potnet.cli.output import emit
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet metrics",))
 @click.pass_obj
 def metrics(options: Options) -> None:
     """Print figures of pots, bridges and exports for Prometheus."""

@@ -155,15 +155,27 @@ def global_options(*, after_command: bool) -> list[click.Parameter]:
 
 
 class Command(Once):
-    """A command that takes the global options too, except those whose letter or word it has itself."""
+    """A command that takes the global options too, except those whose letter or word it has itself.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("epilog", "The options of potnet itself (potnet --help) may also stand here.")
+    examples: command lines that its help ends with.
+    """
+
+    def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.examples = examples
         taken = {name for param in self.params for name in param.opts}
         self.params.extend(
             option for option in global_options(after_command=True) if taken.isdisjoint(option.opts)
         )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples, and where the global options are explained."""
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"{' ' * formatter.current_indent}{example}\n")
+        formatter.write_paragraph()
+        formatter.write_text("Global options are accepted here too; see `potnet --help`.")
 
     def get_short_help_str(self, limit: int = 0) -> str:
         """The whole first line; click wraps it where the terminal ends."""

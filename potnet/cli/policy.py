@@ -10,7 +10,9 @@ from potnet.cli.options import SIDE, Command, Options, opened
 from potnet.cli.output import emit, table, tell
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command, examples=("potnet policy add --from web --to db --port tcp:5432", "potnet policy list")
+)
 @click.argument("action", type=click.Choice(["add", "list", "remove"]))
 @click.option("--from", "source", type=SIDE, help="The pot that connects, or all pots of a bridge.")
 @click.option("--to", "destination", type=SIDE, help="The pot that is connected to, or all of a bridge.")

@@ -10,7 +10,7 @@ from potnet.cli.options import Command, Options, opened
 from potnet.cli.output import emit, table
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet ports",))
 @click.pass_obj
 def ports(options: Options) -> None:
     """List the ports of the host that lead to pots, as they are in force."""

@@ -11,12 +11,12 @@ from potnet.cli.options import Commands, Options, opened
 from potnet.cli.output import emit, tell
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, examples=("potnet rootless start", "potnet rootless status"))
 def rootless() -> None:
     """Start, inspect, enter or stop the host of pots without root, or open ports to it."""
 
 
-@rootless.command()
+@rootless.command(examples=("potnet rootless status",))
 @click.pass_obj
 def status(options: Options) -> None:
     """Print whether the host runs, with which uplink and users."""
@@ -27,7 +27,7 @@ def status(options: Options) -> None:
     emit(options, view, _text)
 
 
-@rootless.command()
+@rootless.command(examples=("potnet rootless start",))
 @click.pass_obj
 def start(options: Options) -> None:
     """Start the host, as every command that changes something does."""
@@ -38,7 +38,7 @@ def start(options: Options) -> None:
     _tell(options, changed, "runs" if changed else "runs already")
 
 
-@rootless.command()
+@rootless.command(examples=("potnet rootless stop",))
 @click.pass_obj
 def stop(options: Options) -> None:
     """Stop the pots, then the host with every process in it."""
@@ -49,7 +49,9 @@ def stop(options: Options) -> None:
     _tell(options, changed, "has ended" if changed else "does not run")
 
 
-@rootless.command(context_settings={"allow_interspersed_args": False})
+@rootless.command(
+    examples=("potnet rootless enter -- ip address",), context_settings={"allow_interspersed_args": False}
+)
 @click.argument("words", nargs=-1, metavar="[-- COMMAND [ARGUMENT]...]")
 @click.pass_context
 def enter(ctx: click.Context, words: tuple[str, ...]) -> None:
@@ -65,7 +67,7 @@ def enter(ctx: click.Context, words: tuple[str, ...]) -> None:
 _ports = click.argument("ports", nargs=-1, required=True, metavar="PROTOCOL:[ADDRESS:]PORT...")
 
 
-@rootless.command("open")
+@rootless.command("open", examples=("potnet rootless open tcp:8080",))
 @_ports
 @click.pass_obj
 def open_(options: Options, ports: tuple[str, ...]) -> None:
@@ -73,7 +75,7 @@ def open_(options: Options, ports: tuple[str, ...]) -> None:
     _change_ports(options, "open", ports)
 
 
-@rootless.command()
+@rootless.command(examples=("potnet rootless close tcp:8080",))
 @_ports
 @click.pass_obj
 def close(options: Options, ports: tuple[str, ...]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from potnet.operations.serve import Numbers
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet serve --socket /var/run/potnet.sock -p web",))
 @click.option(
     "--socket", "path", type=click.Path(path_type=Path), metavar="PATH", required=True,
     help="Where to listen.",

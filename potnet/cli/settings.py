@@ -14,7 +14,11 @@ _pot = click.option("-p", "--pot", type=POT, required=True, help="The pot.")
 _FILE = click.Path(path_type=Path)
 
 
-@click.command("set", cls=Command)
+@click.command(
+    "set",
+    cls=Command,
+    examples=("potnet set -p web --hostname www.example.org --boot", "potnet set -B stove --mtu 1400"),
+)
 @click.option("-p", "--pot", type=POT, help="The pot.")
 @click.option("-B", "--bridge", type=BRIDGE, help="A bridge in its place: --mtu, --isolate.")
 @click.option("-d", "--dns", "resolver", metavar="RESOLVER", help="inherit, off, pot or custom:FILE.")
@@ -89,7 +93,7 @@ def _set_bridge(options: Options, name: str, mtu: int | None, isolate: bool | No
     tell(options, {"name": name, "changed": True, "from_next_start": up}, [text])
 
 
-@click.command("set-hook", cls=Command)
+@click.command("set-hook", cls=Command, examples=("potnet set-hook -p web -s ./before-start",))
 @_pot
 @click.option("-s", "--prestart", type=_FILE, metavar="FILE", help="Run on the host before a start.")
 @click.option("-S", "--poststart", type=_FILE, metavar="FILE", help="Run on the host after a start.")
@@ -112,7 +116,9 @@ def set_hook(options: Options, /, pot: str, **files: Path | None) -> None:
     tell(options, {"name": pot, "changed": True}, [f"{pot} has its {' and '.join(given)} set"])
 
 
-@click.command("copy-in", cls=Command)
+@click.command(
+    "copy-in", cls=Command, examples=("potnet copy-in -p web -s ./index.html -d /usr/local/www/index.html",)
+)
 @_pot
 @click.option("-s", "--source", type=_FILE, metavar="SOURCE", required=True, help="A file or folder here.")
 @click.option("-d", "--destination", metavar="PATH", required=True, help="Where in the pot's root it goes.")

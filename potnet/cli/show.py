@@ -9,7 +9,7 @@ from potnet.cli.options import BRIDGE, POT, Command, Options, asked, opened
 from potnet.cli.output import emit
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet show", "potnet show -b stove"))
 @click.option(
     "-b", "--bridge", "--bridge-name", "bridge", type=BRIDGE,
     help="The addresses taken on this private bridge.",

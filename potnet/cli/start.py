@@ -23,7 +23,7 @@ def _one_choice(names: tuple[str, ...], *others: bool) -> None:
         raise click.UsageError("name pots, or give --all or its like, and not both")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet start web db", "potnet start --all --dry-run"))
 @_names
 @_pots
 @click.option("--all", "all_", is_flag=True, help="Every pot.")
@@ -43,7 +43,7 @@ def start(
     _tell(options, outcomes, "started", "is already running")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("potnet stop web", "potnet stop --all"))
 @_names
 @_pots
 @click.option("--all", "all_", is_flag=True, help="Every pot.")

@@ -10,7 +10,10 @@ from potnet.cli.options import Command, Options, opened
 from potnet.cli.output import tell
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=("potnet store backup /var/backups/potnet.db", "potnet store restore /var/backups/potnet.db"),
+)
 @click.argument("action", type=click.Choice(["backup", "restore"]))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-f", "--force", is_flag=True, help="Replace FILE; restore even what does not fit what runs.")

@@ -10,7 +10,7 @@ from potnet.cli.output import tell
 _bridge = click.option("-B", "--bridge", type=BRIDGE, help="A private bridge; default: the public one.")
 
 
-@click.command("vnet-start", cls=Command)
+@click.command("vnet-start", cls=Command, examples=("potnet vnet-start", "potnet vnet-start -B stove"))
 @_bridge
 @click.pass_obj
 def vnet_start(options: Options, bridge: str | None) -> None:
@@ -22,7 +22,7 @@ def vnet_start(options: Options, bridge: str | None) -> None:
     _tell(options, bridge, changed, "is up" if changed else "is already up")
 
 
-@click.command("vnet-stop", cls=Command)
+@click.command("vnet-stop", cls=Command, examples=("potnet vnet-stop -B stove",))
 @_bridge
 @click.pass_obj
 def vnet_stop(options: Options, bridge: str | None) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from potnet import __version__
-from potnet.cli.main import COMMANDS
+from potnet.cli.command_table import COMMANDS, GROUPS, IN_TWO_STEPS, OTHER_WORDS
+from potnet.cli.main import cli
+from potnet.cli.options import Options
 
 #: What no command may import before it is called.
 HEAVY = {"netaddr", "jinja2", "sqlite3", "toml", "tabulate", "potnet.config", "potnet.model"}
@@ -29,7 +34,81 @@ def test_help_is_everywhere(potnet: Callable[..., Any], command: str, flag: str)
 def test_help_lists_every_command(potnet: Callable[..., Any]) -> None:
     out = potnet("-h").out
     assert all(f"\n  {command} " in out for command in COMMANDS)
-    assert "..." not in out.split("Commands:")[1]
+    assert "..." not in out.split("Pots:")[1]
+    assert [out.index(f"\n{group}:\n") for group in GROUPS] == sorted(out.index(f"\n{g}:\n") for g in GROUPS)
+
+
+def test_the_name_alone_prints_the_help(potnet: Callable[..., Any]) -> None:
+    alone = potnet()
+    assert (alone.code, alone.out, alone.err) == (2, potnet("--help").out, "")
+
+
+def commands_below(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """A command with its words, and every command below it."""
+    yield words, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from commands_below(below, (*words, name))
+
+
+def test_every_help_ends_with_examples_that_can_be_typed(potnet: Callable[..., Any]) -> None:
+    for words, command in commands_below(cli, ("potnet",)):
+        if command is cli:
+            continue
+        out = potnet(*words[1:], "--help").out
+        assert 1 <= len(command.examples) <= 2, words
+        assert "\nExamples:\n" in out, words
+        for example in command.examples:
+            assert f"\n  {example}\n" in out
+            typed = shlex.split(re.split(r" [>|] ", example)[0])
+            assert tuple(typed[: len(words)]) == words
+            if not isinstance(command, click.Group):
+                command.make_context(words[-1], typed[len(words) :], obj=Options()).close()
+
+
+@pytest.mark.parametrize("word", [*OTHER_WORDS, *IN_TWO_STEPS, "strat"])
+def test_a_word_of_another_tool_gets_the_command_that_does_it(potnet: Callable[..., Any], word: str) -> None:
+    result = potnet(word, "web")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"potnet: unknown command {word!r}\nhint: ")
+    named = re.search(r"`potnet (\S+?)[ `]", result.err)
+    assert named is not None
+    assert named[1] in (*COMMANDS, "--version")
+
+
+def test_a_word_that_nobody_has_gets_the_list(potnet: Callable[..., Any]) -> None:
+    assert (
+        potnet("xyzzy").err == "potnet: unknown command 'xyzzy'\nhint: `potnet --help` lists the commands\n"
+    )
+
+
+def test_help_opens_the_page_that_is_installed(tmp_path: Path) -> None:
+    pages = tmp_path / "share" / "man" / "man8"
+    pages.mkdir(parents=True)
+    (pages / "potnet-start.8").write_text(".Dd today\n")
+    viewer = tmp_path / "man"
+    viewer.write_text('#!/bin/sh\necho "viewer: $@"\n')
+    viewer.chmod(0o755)
+    script = (
+        "import sys; sys.prefix = sys.argv[1]\nfrom potnet.cli import manual, main\n"
+        "manual.SYSTEM = (sys.argv[1],)\nsys.exit(main.run(['help', *sys.argv[2:]]))"
+    )
+
+    def said(*words: str) -> str:
+        argv = [sys.executable, "-c", script, str(tmp_path), *words]
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+    assert said("start") == f"viewer: {pages / 'potnet-start.8'}\n"
+    assert said("stop").startswith("Usage: potnet stop ")
+    assert said().startswith("Usage: potnet [OPTIONS]")
+
+
+def test_help_refuses_a_topic_without_a_page(potnet: Callable[..., Any]) -> None:
+    for topic in ("nothing", "../../etc", ""):
+        assert potnet("help", topic).code in ((0,) if topic == "" else (2,))
 
 
 def test_help_is_asked_for_without_the_host(stage: Any, potnet: Callable[..., Any]) -> None:
@@ -54,7 +133,8 @@ def test_nothing_heavy_is_imported_for_the_version() -> None:
     assert "click" in modules
     assert not HEAVY & modules
     own = {name for name in modules if name.startswith("potnet.cli.")}
-    assert own == {"potnet.cli.main", "potnet.cli.options", "potnet.cli.terminal"}
+    light = ("main", "options", "command_table", "terminal")
+    assert own == {f"potnet.cli.{name}" for name in light}
 
 
 def test_nothing_heavy_is_imported_by_the_commands_themselves() -> None:

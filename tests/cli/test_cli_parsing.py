@@ -214,8 +214,8 @@ def test_start_at_boot(stage: Any, potnet: Callable[..., Any]) -> None:
         "create-private-bridge -B b", "create-private-bridge -B b -S x", "set", "set -p a", "set-hook -p a",
         "set -B b", "set -p a -B b --mtu 1400", "set -B b --mtu 1400 --boot", "set -B b --no-internet",
         "copy-in -p a -s b", "show -p a -b b", "show -a -p a", "info", "info -E", "info -p a -B b",
-        "info -E -B b", "create -N bridge", "create -S ipv5", "create -t multi", "create extra", "crate",
-        "list -o xml", "--host plan9 list", "", "--nothing", "create --nothing",
+        "info -E -B b", "create -N bridge", "create -S ipv5", "create -t multi", "create extra",
+        "list -o xml", "--host plan9 list", "--nothing", "create --nothing",
     ],
 )  # fmt: skip
 def test_wrong_usage(stage: Any, potnet: Callable[..., Any], line: str) -> None:
@@ -233,7 +233,7 @@ def test_multi_is_refused_with_the_reason(potnet: Callable[..., Any]) -> None:
 
 
 def test_a_misspelt_command_is_guessed(potnet: Callable[..., Any]) -> None:
-    assert "did you mean create?" in potnet("crate").err
+    assert "did you mean `potnet create`?" in potnet("crate").err
 
 
 GLOBAL = [

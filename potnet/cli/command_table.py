@@ -1,0 +1,105 @@
+"""The commands of potnet in their groups, and the words that other tools have for them."""
+
+from __future__ import annotations
+
+#: The groups of `potnet --help`. Each command has its module below `potnet.cli` and its function there.
+GROUPS: dict[str, dict[str, str]] = {
+    "Pots": {
+        "create": "create:create",
+        "destroy": "destroy:destroy",
+        "start": "start:start",
+        "stop": "start:stop",
+        "run": "enter:run",
+        "exec": "enter:execute",
+        "set": "settings:set_options",
+        "set-hook": "settings:set_hook",
+        "copy-in": "settings:copy_in",
+    },
+    "Networks": {
+        "create-private-bridge": "bridges:create_private_bridge",
+        "vnet-start": "vnet:vnet_start",
+        "vnet-stop": "vnet:vnet_stop",
+        "dns": "dns:dns",
+    },
+    "Exports and policy": {
+        "export-ports": "export:export_ports",
+        "ports": "ports:ports",
+        "policy": "policy:policy",
+        "serve": "serve:serve",
+    },
+    "Inspect": {
+        "list": "listing:listing",
+        "info": "info:info",
+        "show": "show:show",
+        "graph": "graph:graph",
+        "metrics": "metrics:metrics",
+        "config": "configuration:config",
+        "help": "manual:help_",
+    },
+    "Host": {
+        "init": "init:init",
+        "doctor": "doctor:doctor",
+        "check": "check:check",
+        "repair": "check:repair",
+        "store": "store:store",
+        "rootless": "rootless:rootless",
+        "jail-conf": "attach:jail_conf",
+        "attach": "attach:attach",
+        "detach": "attach:detach",
+    },
+    "pot: its import, and the calls of its helper": {
+        "import": "importing:import_",
+        "next": "helper:next_",
+        "validate": "helper:validate",
+        "new-net": "helper:new_net",
+        "ip4check": "helper:ip4check",
+        "ip6check": "helper:ip6check",
+        "ipcheck": "helper:ipcheck",
+        "config-check": "helper:config_check",
+        "etc-hosts": "helper:etc_hosts",
+    },
+}
+
+#: Every command with its place, in the order of the groups.
+COMMANDS: dict[str, str] = {name: place for group in GROUPS.values() for name, place in group.items()}
+
+#: The words that other tools have for what potnet does, each with the command that does it here.
+OTHER_WORDS = {
+    "add": "create",
+    "clone": "create",
+    "connect": "set",
+    "console": "run",
+    "cp": "copy-in",
+    "delete": "destroy",
+    "disable": "set --no-boot",
+    "disconnect": "set",
+    "down": "stop",
+    "enable": "set --boot",
+    "enter": "run",
+    "expose": "export-ports",
+    "inspect": "info",
+    "jls": "list",
+    "kill": "stop",
+    "login": "run",
+    "ls": "list",
+    "network": "create-private-bridge",
+    "port": "export-ports",
+    "ps": "list",
+    "publish": "export-ports",
+    "rdr": "export-ports",
+    "remove": "destroy",
+    "rm": "destroy",
+    "shell": "run",
+    "status": "list",
+    "top": "metrics",
+    "unset": "set",
+    "up": "start",
+    "update": "set",
+    "version": "--version",
+}
+
+#: Words of other tools for what takes two commands here, with the hint that names them.
+IN_TWO_STEPS = {
+    "restart": "use `potnet stop POT`, then `potnet start POT`",
+    "rename": "create a pot of the new name with `potnet create`; a pot keeps its name",
+}
