@@ -85,7 +85,7 @@ class UnknownCommandError(click.UsageError):
 def cli(ctx: click.Context) -> int:
     """Give FreeBSD jails their network: addresses, bridges, pf and the jails themselves."""
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        say(ctx.get_help())
         return WRONG_USAGE
     return 0
 

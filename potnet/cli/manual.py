@@ -10,6 +10,7 @@ import click
 
 from potnet.cli.command_table import COMMANDS
 from potnet.cli.options import Command
+from potnet.cli.terminal import say
 from potnet.search_path import SYSTEM
 
 #: The manual sections that have pages of potnet, in the order in which they are searched.
@@ -29,14 +30,14 @@ def help_(ctx: click.Context, topic: str | None) -> None:
             os.execv(man, ["man", str(page)])
     parent = ctx.find_root()
     if topic is None:
-        click.echo(parent.get_help())
+        say(parent.get_help())
     elif topic in COMMANDS:
         group = parent.command
         assert isinstance(group, click.Group)
         command = group.get_command(parent, topic)
         assert command is not None
         with click.Context(command, info_name=topic, parent=parent) as own:
-            click.echo(command.get_help(own))
+            say(command.get_help(own))
     else:
         raise click.UsageError(f"no manual page of potnet for {topic!r}", ctx)
 
