@@ -16,6 +16,7 @@ class Kind(StrEnum):
     STOP_CUT_OFF = "stop-cut-off"
     POT_GONE = "pot-gone"
     JAIL_FOREIGN = "jail-foreign"
+    JAIL_UNREADABLE = "jail-unreadable"
     FILTER_DISABLED = "filter-disabled"
     ANCHOR_UNCALLED = "anchor-uncalled"
     FORWARDING_OFF = "forwarding-off"

@@ -259,7 +259,8 @@ class HostState:
     nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
     may join a bridge. mounts: where something is mounted. base_digest: the SHA-256 of the release's base.txz,
     None when the mirror does not say. learns_router: an interface takes default routes from advertisements,
-    which it does no more once the host forwards IPv6. jail_networks: by jail. anchors: by name.
+    which it does no more once the host forwards IPv6. jail_networks: by jail. unreadable: why
+    nothing is known of a jail's network, by jail. anchors: by name.
     own_addresses: those of the ones asked for that are the host's. anchor_names: whole paths of those that
     hold rules. traffic: by interface. limited: those of the
     pipes asked for that are as they should be. indexes: of the host's interfaces, by name, where the kernel
@@ -297,6 +298,7 @@ class HostState:
     mounts: tuple[str, ...] = ()
     base_digest: str | None = None
     jail_networks: Mapping[str, JailNetwork] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
     anchors: Mapping[str, AnchorRules] = field(default_factory=dict)
     anchor_names: frozenset[str] = frozenset()
     stray: tuple[FilterEntry, ...] = ()

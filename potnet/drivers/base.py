@@ -28,7 +28,7 @@ class CommandError(HostError):
         begun: Collection[int] | None = None,
     ) -> None:
         said = result.err.strip() or result.out.strip() or f"exit code {result.code}"
-        words = "; ".join(line.strip() for line in said.splitlines()[:3])
+        words = "; ".join(line.strip() for line in said.split("\n")[:3])
         super().__init__(f"{shlex.join(command.argv)}: {words}", hint)
         self.command = command
         self.result = result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from potnet.drivers.reading import lines_of
 from potnet.executors.base import CommandResult
 
 Run = Callable[..., CommandResult]
@@ -12,7 +13,7 @@ Run = Callable[..., CommandResult]
 def users(run: Run, names: tuple[str, ...] | None) -> frozenset[str]:
     """Those of these names that are users; None: all users that the host lists."""
     if names is None:
-        return frozenset(line.partition(":")[0] for line in run("getent", "passwd").out.splitlines())
+        return frozenset(line.partition(":")[0] for line in lines_of(run("getent", "passwd").out))
     return frozenset(name for name in names if _number(run, name) is not None)
 
 

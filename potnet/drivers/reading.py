@@ -24,6 +24,12 @@ _Arguments = ParamSpec("_Arguments")
 _Facts = TypeVar("_Facts")
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of what a tool printed: only a newline ends one, where `str.splitlines` knows ten others."""
+    lines = text.split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 class UnreadableError(HostError):
     """A tool printed what it never prints."""
 
@@ -48,6 +54,14 @@ def reads(tool: str) -> Callable[[Callable[_Arguments, _Facts]], Callable[_Argum
         return read
 
     return decorate
+
+
+def address(text: str, tool: str) -> IPAddress:
+    """An address that `tool` printed."""
+    try:
+        return IPAddress(text)
+    except (AddrFormatError, ValueError) as error:
+        raise UnreadableError(tool, text) from error
 
 
 def bound_address(text: str) -> IPAddress | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from potnet.findings import Finding, Kind
 from potnet.host_state import HostState, Query
-from potnet.model import ResolverKind, Run
+from potnet.model import ResolverKind, Run, valid_name
 from potnet.operations.bridging import vnet
 from potnet.operations.common import (
     NETWORK_LOCK,
@@ -184,7 +184,7 @@ def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
             held.append((*exporter, listener))
     return replace(
         facts,
-        others=frozenset(name for name in names - known if app.store.has_pot(name)),
+        others=frozenset(name for name in names - known if valid_name(name) and app.store.has_pot(name)),
         pieces=app.store.pieces(),
         unfinished=unfinished(app),
         held=tuple(held),
@@ -218,7 +218,9 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
             hostname=ResolverKind.POT in resolvers,
         )
     )
-    told = ("anchors", "stray", "limited", "jail_networks", "files", "digests", "texts", "hostname")
+    told = (
+        "anchors", "stray", "limited", "jail_networks", "unreadable", "files", "digests", "texts", "hostname",
+    )  # fmt: skip
     return replace(state, **{name: getattr(more, name) for name in told})
 
 

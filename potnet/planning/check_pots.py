@@ -45,6 +45,7 @@ from potnet.planning.policy import pipes_of
 def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
     """Pots that run: their epairs and taps, addresses, routes, aliases, redirections and files."""
     for run in facts.active:
+        yield from _unreadable(run, state)
         yield from _aliases(run, state)
         for attachment in run.pot.attachments:
             bridge = facts.bridge(attachment.bridge)
@@ -63,6 +64,17 @@ def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
         yield from rules_drift(anchor, rules, state, run.pot.name, home)
     for run in facts.active:
         yield from _files(run, facts, state)
+
+
+def _unreadable(run: Run, state: HostState) -> Iterator[Drift]:
+    why = state.unreadable.get(run.pot.name)
+    if why is not None:
+        name = run.pot.name
+        finding = Finding(
+            Kind.JAIL_UNREADABLE, f"the network of {name}", why, "potnet compares all else",
+            pot=name, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
 
 
 def _owner(run: Run, tap: str, bridge: Bridge, state: HostState) -> Iterator[Drift]:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
-from potnet.drivers.freebsd import parse, parse_pf
+from potnet.drivers.freebsd import parse, parse_ifconfig, parse_netstat, parse_pf
 from potnet.drivers.linux import parse as linux_parse
 from potnet.errors import PotnetError
-from potnet.host_state import ExportTraffic, FileKind, Traffic
+from potnet.host_state import ExportTraffic, FileKind, JailState, Traffic
 from potnet.ports import Transport
 from potnet.ruleset import Redirection
 
@@ -35,7 +35,7 @@ def test_every_recorded_interface_is_read() -> None:
     ]
     assert len(texts) > 15
     for text in texts:
-        (found,) = parse.interfaces(text)
+        found = parse_ifconfig.interface(text)
         assert text.startswith(f"{found.name}: ")
         assert found.up == ("<UP," in text)
         assert len(found.addresses) == text.count("\tinet ") + text.count("\tinet6 ")
@@ -44,8 +44,10 @@ def test_every_recorded_interface_is_read() -> None:
 
 def test_a_listing_of_all_interfaces_in_both_address_formats() -> None:
     (plain,) = recorded("ifconfig", "-a")
-    found = {interface.name: interface for interface in parse.interfaces(plain)}
-    assert list(found) == ["vtnet0", "lo0", "bridge10", "epair7a", "epair7b"]
+    names = ("vtnet0", "lo0", "bridge10", "epair7a", "epair7b")
+    found = parse_ifconfig.interfaces(plain, names)
+    assert found is not None
+    assert {*found} == {*names}
     assert found["bridge10"].members == ("epair7a",)
     assert found["bridge10"].groups == {"bridge", "potnet"}
     assert found["bridge10"].addresses[0].prefix == 24
@@ -56,9 +58,10 @@ def test_a_listing_of_all_interfaces_in_both_address_formats() -> None:
 
 def test_jails_with_blanks_in_their_path() -> None:
     line = "jid=7 name=web path=/jails/my web dying=1/m nodying\n"
-    (jail,) = parse.jails(line)
-    assert (jail.jid, jail.name, jail.path, jail.dying) == (7, "web", "/jails/my web dying=1/m", False)
-    assert parse.jails("jid=7 name=web path=/j dying\n")[0].dying
+    assert parse.jail(line) == JailState(7, "web", "/jails/my web dying=1/m")
+    assert parse.jail("jid=7 name=web path=/j\u2028\x85k dying\n") == JailState(
+        7, "web", "/j\u2028\x85k", True
+    )
 
 
 def test_anchors_of_the_main_ruleset() -> None:
@@ -69,7 +72,7 @@ def test_anchors_of_the_main_ruleset() -> None:
 
 def test_routes_of_a_real_host() -> None:
     (text,) = recorded("netstat", "--libxo", "json", "-rn", "-f", "inet")
-    routes = {str(route.destination): route.interface for route in parse.routes(text)}
+    routes = {str(route.destination): route.interface for route in parse_netstat.routes(text)}
     assert routes["0.0.0.0/0"] == "vtnet0"
     assert routes["10.192.0.0/10"] == "bridge10"
     assert routes["127.0.0.1/32"] == "lo0"
@@ -109,7 +112,7 @@ def test_counters_of_interfaces() -> None:
     }  # fmt: skip
     address = {"name": "epair12345a", "network": "10.0.2.0/24", "received-packets": 9, "sent-packets": 9}
     text = json.dumps({"statistics": {"interface": [link, address]}})
-    assert parse.traffic(text) == {
+    assert parse_netstat.traffic(text) == {
         "epair12345a": Traffic(
             received_bytes=3, received_packets=1, received_errors=2,
             sent_bytes=6, sent_packets=4, sent_errors=5,
@@ -213,8 +216,11 @@ def test_who_may_open_taps() -> None:
 
 
 def test_mount_points() -> None:
-    texts = list(recorded("mount"))
-    assert parse.mount_points(texts[0])[:2] == ("/", "/dev")
+    """A device may hold " on ", and a path what ends a line elsewhere."""
+    entries = [{"special": "a on /b (", "node": node} for node in ("/", "/d on /e", "/j\xe2\x80\xa8\tk")]
+    text = json.dumps({"mount": {"mounted": entries}}, ensure_ascii=False)
+    assert parse.mount_points(text) == ("/", "/d on /e", "/j\xe2\x80\xa8\tk", "/j\u2028\tk")
+    assert parse.mount_points('{"mount": {}}') == ()
 
 
 def test_the_digest_of_a_release() -> None:
@@ -224,15 +230,20 @@ def test_the_digest_of_a_release() -> None:
 
 
 READERS: list[Callable[[str], object]] = [
-    parse.interfaces,
+    parse_ifconfig.interface,
+    lambda text: parse_ifconfig.interfaces(text, ("em0",)),
+    parse_netstat.interfaces,
+    parse_netstat.names,
+    parse_netstat.gateways,
     parse.jails,
+    parse.jail,
     parse_pf.anchors,
     parse_pf.redirections,
     parse_pf.export_traffic,
-    parse.traffic,
+    parse_netstat.traffic,
     lambda text: parse_pf.redirected_states(text, [Redirection(Transport.TCP, 1, IPAddress("10.0.0.1"), 1)]),
     parse.listeners,
-    parse.routes,
+    parse_netstat.routes,
     parse.default_interface,
     parse.file_kinds,
     parse.mount_points,
@@ -284,7 +295,7 @@ def test_text_that_no_tool_prints_is_an_answer_or_a_clear_error(
 
 def test_a_network_of_a_route_is_never_guessed() -> None:
     with pytest.raises(PotnetError):
-        parse.routes(
+        parse_netstat.routes(
             json.dumps(
                 {
                     "statistics": {
@@ -292,9 +303,10 @@ def test_a_network_of_a_route_is_never_guessed() -> None:
                             "route-table": {
                                 "rt-family": [
                                     {
+                                        "address-family": "Internet",
                                         "rt-entry": [
                                             {"destination": "x", "gateway": "y", "interface-name": "z"}
-                                        ]
+                                        ],
                                     }
                                 ]
                             }

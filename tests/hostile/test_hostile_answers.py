@@ -18,6 +18,8 @@ from sandbox import NASTY, Sandbox
 
 from potnet import app
 from potnet.drivers.freebsd import parse as freebsd
+from potnet.drivers.freebsd import parse_ifconfig as freebsd_ifconfig
+from potnet.drivers.freebsd import parse_netstat as freebsd_netstat
 from potnet.drivers.freebsd import parse_pf as freebsd_pf
 from potnet.drivers.linux import names
 from potnet.drivers.linux import parse as linux
@@ -287,15 +289,17 @@ def test_thousands_of_answers_of_linux(
 #: Each reader with the recorded programs whose answers it is for.
 READERS: dict[str, tuple[tuple[Callable[[str], object], tuple[str, ...]], ...]] = {
     "freebsd": (
-        (freebsd.interfaces, ("ifconfig",)),
+        (freebsd_ifconfig.interface, ("ifconfig",)),
         (freebsd.jails, ("jls",)),
+        (freebsd.jail, ("jls",)),
+        (freebsd_netstat.interfaces, ("netstat",)),
         (freebsd_pf.anchors, ("pfctl",)),
         (freebsd_pf.redirections, ("pfctl",)),
         (freebsd.listeners, ("sockstat",)),
-        (freebsd.routes, ("netstat",)),
+        (freebsd_netstat.routes, ("netstat",)),
         (freebsd.default_interface, ("route",)),
-        (freebsd.gateway, ("route",)),
-        (freebsd.traffic, ("netstat",)),
+        (freebsd_netstat.gateways, ("netstat",)),
+        (freebsd_netstat.traffic, ("netstat",)),
         (freebsd_pf.export_traffic, ("pfctl",)),
         (freebsd_pf.loaded_rules, ("pfctl",)),
         (freebsd.file_kinds, ("stat",)),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import FAILURE, World, both_hosts
 
-from potnet.drivers.freebsd import parse
+from potnet.drivers.freebsd import parse_ifconfig
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.executors.base import Command
 from potnet.findings import Kind
@@ -453,8 +453,8 @@ def test_a_failed_start_does_not_wait_for_who_has_opened_the_tap_meanwhile(world
 @given(st.text(max_size=300), st.integers(0, 10**9))
 def test_who_has_a_tap_is_read_from_its_own_line_only(noise: str, process: int) -> None:
     lines = "".join(f"\tx{line}\n" for line in noise.splitlines())
-    assert parse.opened_by(lines) is None
-    assert parse.opened_by(f"{lines}\tOpened by PID {process}\n{lines}") == process
+    assert parse_ifconfig.opened_by(lines) is None
+    assert parse_ifconfig.opened_by(f"{lines}\tOpened by PID {process}\n{lines}") == process
 
 
 # Other hands

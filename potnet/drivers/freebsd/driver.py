@@ -26,6 +26,7 @@ from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse_pf import redirected_states
 from potnet.drivers.freebsd.render import Renderer, ending, is_tap, renamed_in, taking_back
 from potnet.drivers.freebsd.rules import Render, rules_text
+from potnet.drivers.reading import lines_of
 from potnet.errors import HostError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor, as_shell
 from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree, ReplaceFile, RestoreFile, Unmount
@@ -253,7 +254,7 @@ def _succeeded(action: Action, result: CommandResult) -> bool:
         return True
     if isinstance(action, (RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile)):
         # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
-        return all("No such file" in line for line in result.err.splitlines())
+        return all("No such file" in line for line in lines_of(result.err))
     if isinstance(action, SolicitRouter):
         # Without an answer the interface is configured by the next unsolicited advertisement.
         return True

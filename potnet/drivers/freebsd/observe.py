@@ -8,11 +8,12 @@ from netaddr import IPAddress
 
 from potnet.drivers import owners
 from potnet.drivers.base import CommandError
-from potnet.drivers.freebsd import parse, parse_pf
+from potnet.drivers.freebsd import parse, parse_ifconfig, parse_netstat, parse_pf
+from potnet.drivers.freebsd.links import Links
 from potnet.drivers.freebsd.pipes import pipe_numbers
 from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER, MEMBERS, tap_node
 from potnet.drivers.posix import digesting
-from potnet.drivers.reading import UnreadableError
+from potnet.drivers.reading import UnreadableError, lines_of
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
     ActiveRedirection,
@@ -25,6 +26,7 @@ from potnet.host_state import (
     PacketFilter,
     Query,
     Route,
+    Traffic,
     Usage,
 )
 from potnet.model import BRIDGE_GROUP, GROUP
@@ -35,6 +37,7 @@ NO_FILTER = "/dev/pf"
 #: ssh(1) itself failed: the command may not even have begun.
 _NO_CONNECTION = 255
 
+_JSON = ("--libxo", "json")
 _NO_FILE = ("No such file or directory", "Not a directory")
 _PORT_RANGE = ("net.inet.ip.portrange.reservedhigh", "net.inet.ip.portrange.first")
 
@@ -44,23 +47,26 @@ class Observer:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
+        self._links = Links(self._run)
 
     def observe(self, query: Query) -> HostState:
         """The facts asked for; raises HostError when a tool is missing or cannot be understood."""
         # A look at a tap's node would make the tap (net.link.tap.devfs_cloning, tap(4)).
-        names = self._names() if query.names or query.candidates or query.tap_owners else frozenset()
-        interfaces = self._interfaces(query.interfaces, names if query.names else None)
-        own = self._group(GROUP) if query.own or query.taps else frozenset()
+        asked = query.names or query.candidates or query.tap_owners
+        names = self._links.names() if asked else frozenset()
+        interfaces, doubled = self._interfaces(query.interfaces, names if query.names else None)
+        own = self._links.group(GROUP) if query.own or query.taps else frozenset()
+        networks, unreadable = self._jail_networks(query.jail_networks)
         return HostState(
             jails=self._jails(query.jails),
             taps=own & {*query.taps},
             misowned=owners.misowned(self._run, self._tap_owners(query.tap_owners, names), query.tap_owners),
             users=owners.users(self._run, query.users),
             names=names if query.names or query.candidates else frozenset(),
-            interfaces={each.name: each for each in reversed(interfaces)},
-            doubled=parse.doubled(interfaces) if query.interfaces is None else frozenset(),
+            interfaces=interfaces,
+            doubled=doubled,
             own=own if query.own else frozenset(),
-            pot_bridges=self._group(BRIDGE_GROUP) if query.pot_bridges else frozenset(),
+            pot_bridges=self._links.group(BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             external=self._external() if query.external else None,
             packet_filter=self._packet_filter(query.filter_local) if query.packet_filter else PacketFilter(),
             forwarding=self._forwarding() if query.forwarding else {},
@@ -76,12 +82,13 @@ class Observer:
             hostname=self._out("hostname").strip() if query.hostname else None,
             nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
             members_keep_addresses=self._members_keep_addresses() if query.bridge_rules else True,
-            mounts=parse.mount_points(self._out("mount")) if query.mounts else (),
+            mounts=parse.mount_points(self._out("mount", *_JSON)) if query.mounts else (),
             base_digest=self._base_digest(query.release) if query.release else None,
-            jail_networks=self._jail_networks(query.jail_networks),
+            jail_networks=networks,
+            unreadable=unreadable,
             anchor_names=frozenset(name for parent in query.anchor_parents for name in self._below(parent)),
             limited=self._limited(query.pipes),
-            traffic=parse.traffic(self._out("netstat", "--libxo", "json", "-ibn")) if query.traffic else {},
+            traffic=self._traffic() if query.traffic else {},
             learns_router=self._learns_router(query.learns_router) if query.learns_router else False,
             unfiltered=self._unfiltered() if query.unfiltered else (),
             indexes=self._indexes() if query.indexes else {},
@@ -124,7 +131,7 @@ class Observer:
         """The rules in an anchor, those of the kinds that it should have any of; none if pf is not there."""
         words = (("nat",) if kinds.translation else ()) + (("rules",) if kinds.filters else ())
         shown = [self._run("pfctl", "-a", anchor, "-s", word, "-P") for word in words]
-        return tuple(line for result in shown for line in result.out.splitlines())
+        return tuple(line for result in shown for line in lines_of(result.out))
 
     def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
         """The counters of the redirect rules in force in an anchor; none when it is empty or absent."""
@@ -138,22 +145,22 @@ class Observer:
     def opened_by(self, tap: str) -> int | None:
         """The process that has a tap open; None when none has, or it is not there."""
         result = self._run("ifconfig", tap)
-        return parse.opened_by(result.out) if result.code == 0 else None
+        return parse_ifconfig.opened_by(result.out) if result.code == 0 else None
 
     def links(self, jail: str) -> tuple[Interface, ...]:
         """The interfaces of a jail, with their indexes; none where the jail is not there."""
-        argv = ("netstat", "-j", jail, "-bin", "--libxo", "json")
+        argv = ("netstat", "-j", jail, "-bin", *_JSON)
         result = self._run(*argv)
         if result.code != 0 and "not found" not in result.err:
             raise CommandError(Command(argv, changes_host=False), result)
-        return parse.links(result.out) if result.code == 0 else ()
+        return parse_netstat.interfaces(result.out) if result.code == 0 else ()
 
     def has(self, interface: str) -> bool:
         """Whether the host has an interface of this name."""
-        return bool(self._interface(interface))
+        return bool(self._links.named((interface,)))
 
     def _indexes(self) -> dict[str, int]:
-        found = parse.links(self._out("netstat", "-bin", "--libxo", "json"))
+        found = parse_netstat.interfaces(self._out("netstat", "-bin", *_JSON))
         return {each.name: each.index for each in reversed(found) if each.index is not None}
 
     def jid(self, jail: str) -> int | None:
@@ -200,7 +207,7 @@ class Observer:
 
     def _jails(self, names: tuple[str, ...] | None) -> dict[str, JailState]:
         if names is None:
-            found = parse.jails(self._out("jls", "-d", "-n", "jid", "name", "path", "dying"))
+            found = parse.jails(self._out("jls", "-d", *_JSON, "-n", "jid", "name", "path", "dying"))
         else:
             found = tuple(jail for name in names for jail in self._jail(name))
         # A dying jail may share its name with a live one, which is the one that counts.
@@ -211,10 +218,7 @@ class Observer:
         result = self._run(*argv)
         if result.code != 0 and "not found" not in result.err:
             raise CommandError(Command(argv, changes_host=False), result)
-        return parse.jails(result.out) if result.code == 0 else ()
-
-    def _names(self) -> frozenset[str]:
-        return frozenset(self._out("ifconfig", "-l").split())
+        return (parse.jail(result.out),) if result.code == 0 else ()
 
     def _tap_owners(
         self, wanted: tuple[tuple[str, str], ...], names: frozenset[str]
@@ -224,41 +228,33 @@ class Observer:
         found = parse.file_owners(shown)
         return {tap: found[node] for node, tap in nodes.items() if node in found}
 
-    def _group(self, group: str) -> frozenset[str]:
-        return frozenset(self._out("ifconfig", "-g", group).split())
-
     def _interfaces(
         self, wanted: tuple[str, ...] | None, names: frozenset[str] | None
-    ) -> tuple[Interface, ...]:
+    ) -> tuple[dict[str, Interface], frozenset[str]]:
+        """Interfaces by name, and the names that several have, which is told only of all."""
         if wanted is None:
-            return parse.interfaces(self._out("ifconfig", "-a"))
-        there = (name for name in wanted if names is None or name in names)
-        return tuple(interface for name in there for interface in self._interface(name))
-
-    def _interface(self, name: str) -> tuple[Interface, ...]:
-        argv = ("ifconfig", name)
-        result = self._run(*argv)
-        if result.code != 0 and "does not exist" not in result.err:
-            raise CommandError(Command(argv, changes_host=False), result)
-        return parse.interfaces(result.out) if result.code == 0 else ()
+            return self._links.all()
+        there = [name for name in wanted if names is None or name in names]
+        return self._links.named(there), frozenset()
 
     def _jail_interfaces(self, wanted: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Interface]:
-        shown = {(jail, name): self._optional("ifconfig", "-j", jail, name) for jail, name in wanted}
-        return {key: found for key, text in shown.items() if text for found in parse.interfaces(text)}
+        found = {key: self._links.inside(*key) for key in wanted}
+        return {key: interface for key, interface in found.items() if interface is not None}
 
-    def _jail_networks(self, jails: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, JailNetwork]:
-        found = {}
+    def _jail_networks(
+        self, jails: tuple[tuple[str, tuple[int, ...]], ...]
+    ) -> tuple[dict[str, JailNetwork], dict[str, str]]:
+        """The networks of those jails that are there, and why others cannot be read."""
+        found: dict[str, JailNetwork] = {}
+        unreadable: dict[str, str] = {}
         for jail, families in jails:
-            shown = self._optional("ifconfig", "-j", jail, "-a")
-            if shown is not None:
-                gateways = {family: self._gateway(jail, family) for family in families}
-                there = {family: gateway for family, gateway in gateways.items() if gateway is not None}
-                found[jail] = JailNetwork({i.name: i for i in parse.interfaces(shown)}, there)
-        return found
-
-    def _gateway(self, jail: str, family: int) -> IPAddress | None:
-        which = () if family == 4 else ("-inet6",)
-        return parse.gateway(self._optional("route", "-j", jail, "-n", "get", *which, "default") or "")
+            try:
+                network = self._links.network(jail, families)
+            except UnreadableError as error:
+                unreadable[jail] = error.message
+            else:
+                found |= {jail: network} if network is not None else {}
+        return found, unreadable
 
     def _limited(self, wanted: tuple[Pipes, ...]) -> frozenset[Pipes]:
         if not wanted:
@@ -312,7 +308,10 @@ class Observer:
     def _routes(self, family: str, wanted: bool) -> tuple[Route, ...]:
         if not wanted:
             return ()
-        return parse.routes(self._out("netstat", "--libxo", "json", "-rn", "-f", family))
+        return parse_netstat.routes(self._out("netstat", *_JSON, "-rn", "-f", family))
+
+    def _traffic(self) -> dict[str, Traffic]:
+        return parse_netstat.traffic(self._out("netstat", *_JSON, "-ibn"))
 
     def _own_addresses(self, wanted: tuple[IPAddress, ...]) -> frozenset[IPAddress]:
         families = {4: "inet", 6: "inet6"}
@@ -332,7 +331,7 @@ class Observer:
     def _learns_router(self, interface: str) -> bool:
         # The setting of the host that keeps them in spite of forwarding may be the administrator's own.
         text = self._optional("ifconfig", interface) or ""
-        return parse.accepts_advertisements(text) and self._sysctls((KEEP_ROUTER,)) == (0,)
+        return parse_ifconfig.accepts_advertisements(text) and self._sysctls((KEEP_ROUTER,)) == (0,)
 
     def _unfiltered(self) -> tuple[str, ...]:
         # They are not there before if_bridge(4) is loaded.
@@ -366,7 +365,7 @@ class Observer:
         found: dict[str, str] = {}
         for argv in digesting(paths, "sha256"):
             result = self._run(*argv)
-            if not all(any(words in line for words in _NO_FILE) for line in result.err.splitlines()):
+            if not all(any(words in line for words in _NO_FILE) for line in lines_of(result.err)):
                 raise CommandError(Command(argv, changes_host=False), result)
             found |= parse.digests(result.out)
         return found
@@ -381,7 +380,7 @@ class Observer:
         """What stat(1) says of those paths that are there: its code is 1 as soon as one is not."""
         argv = ("stat", "-f", form, *paths)
         result = self._run(*argv)
-        if not all(any(words in line for words in _NO_FILE) for line in result.err.splitlines()):
+        if not all(any(words in line for words in _NO_FILE) for line in lines_of(result.err)):
             raise CommandError(Command(argv, changes_host=False), result)
         return result.out
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.drivers.freebsd.parse import address
-from potnet.drivers.reading import UnreadableError, reads
+from potnet.drivers.reading import UnreadableError, address, lines_of, reads
 from potnet.host_state import ActiveRedirection, ExportTraffic
 from potnet.ports import Transport
 from potnet.ruleset import Redirection
@@ -38,7 +37,7 @@ _STATE_ID = re.compile(r"\s+id: (?P<id>[0-9a-f]+) creatorid: (?P<creator>[0-9a-f
 def anchors(text: str) -> dict[str, frozenset[str]]:
     """The anchors that a listing of pfctl(8) evaluates, by the word that calls them."""
     calls: dict[str, set[str]] = {"nat-anchor": set(), "rdr-anchor": set(), "anchor": set()}
-    for line in text.splitlines():
+    for line in lines_of(text):
         match = _ANCHOR.match(line)
         if match:
             calls[match[1]].add(match[2])
@@ -57,9 +56,9 @@ class Listing:
 @reads("pfctl")
 def loaded_rules(text: str) -> Listing:
     """The rules and tables that ``pfctl -v -f`` says it loads, among macros and options."""
-    lines = [line for line in text.splitlines() if _RULE.match(line)]
+    lines = [line for line in lines_of(text) if _RULE.match(line)]
     translation = tuple(line for line in lines if _TRANSLATION.match(line))
-    defined = (_TABLE.fullmatch(line) for line in text.splitlines())
+    defined = (_TABLE.fullmatch(line) for line in lines_of(text))
     tables = ((match[1], frozenset(match[2].split())) for match in defined if match)
     known = tuple((name, entries) for name, entries in tables if all(map(_ENTRY.fullmatch, entries)))
     return Listing(translation, tuple(line for line in lines if line not in translation), known)
@@ -68,7 +67,7 @@ def loaded_rules(text: str) -> Listing:
 @reads("pfctl")
 def table_entries(text: str) -> frozenset[str]:
     """The addresses that ``pfctl -t TABLE -T show`` lists (pfctl_table.c, print_addrx), ``!`` before some."""
-    return frozenset(line.strip() for line in text.splitlines())
+    return frozenset(line.strip() for line in lines_of(text))
 
 
 @reads("pfctl")
@@ -85,7 +84,7 @@ def redirections(text: str) -> tuple[ActiveRedirection, ...]:
             count=int(match["last"] or match["port"]) - int(match["port"]) + 1,
             source=None if match["source"] == "any" else IPNetwork(match["source"]),
         )
-        for match in map(_RDR.match, text.splitlines())
+        for match in map(_RDR.match, lines_of(text))
         if match
     )
 
@@ -93,7 +92,7 @@ def redirections(text: str) -> tuple[ActiveRedirection, ...]:
 @reads("pfctl")
 def export_traffic(text: str) -> tuple[ExportTraffic, ...]:
     """The redirect rules in ``pfctl -a ANCHOR -s nat -P -v``, each with two lines of counters below it."""
-    found, lines = [], text.splitlines()
+    found, lines = [], lines_of(text)
     for number, line in enumerate(lines):
         rule = _RDR.match(line)
         if rule is None:
@@ -121,7 +120,7 @@ class _State:
 def _states(text: str) -> Iterator[_State]:
     """The states of ``pfctl -s states -vv`` with ``id/creatorid`` as key."""
     current: re.Match[str] | None = None
-    for line in text.splitlines():
+    for line in lines_of(text):
         if not line.startswith(" "):
             current = _STATE.match(line)
             continue

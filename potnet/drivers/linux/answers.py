@@ -16,6 +16,7 @@ from potnet.actions import (
 from potnet.drivers.linux import parse
 from potnet.drivers.linux.observe import TRAITS
 from potnet.drivers.linux.reader import ABSENT
+from potnet.drivers.reading import lines_of
 from potnet.executors.base import NOT_FOUND, CommandResult
 from potnet.file_actions import RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile
 from potnet.filter_actions import EndConnections, FilterMembers, KillStates, LiftRate, LoadAnchor, RemoveEntry
@@ -67,7 +68,7 @@ def succeeded(action: Action, result: CommandResult) -> bool:
 
 def only_absent(result: CommandResult) -> bool:
     """Whether nothing went wrong but that something was not there. nft(8) shows what it was told, too."""
-    complaints = [line for line in result.err.splitlines() if "Error" in line or "error" in line]
+    complaints = [line for line in lines_of(result.err) if "Error" in line or "error" in line]
     if complaints:
         return all(any(words in line for words in ABSENT) for line in complaints)
     return not parse.other_complaints(result.err, ABSENT)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from potnet.drivers.linux.preconditions import PACKAGES
+from potnet.drivers.reading import lines_of
 from potnet.findings import Condition, Verdict
 
 #: Each tool and how it tells its version.
@@ -36,7 +37,7 @@ command -v newuidmap >/dev/null && command -v newgidmap >/dev/null && echo has n
 def conditions(said: str) -> tuple[Condition, ...]:
     """Judge what the script `LOOK` printed."""
     told: dict[str, list[str]] = {}
-    for line in said.splitlines():
+    for line in lines_of(said):
         what, _, rest = line.partition(" ")
         told.setdefault(what, []).append(rest)
     return tuple(_judged(told))

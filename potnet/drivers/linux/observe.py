@@ -28,7 +28,7 @@ from potnet.drivers.linux.names import (
 )
 from potnet.drivers.linux.reader import Reader, only_absent
 from potnet.drivers.posix import digesting
-from potnet.drivers.reading import UnreadableError
+from potnet.drivers.reading import UnreadableError, lines_of
 from potnet.executors.base import Command
 from potnet.host_state import (
     ExportTraffic,
@@ -182,7 +182,7 @@ class Observer(Reader):
     def switched_on(self, settings: Collection[str]) -> frozenset[str]:
         """Those of these files below /proc/sys that are there and hold a 1."""
         found = self.run("grep", "-Hs", "^1$", *sorted(settings)).out if settings else ""
-        return frozenset(line.partition(":")[0] for line in found.splitlines())
+        return frozenset(line.partition(":")[0] for line in lines_of(found))
 
     def would_take(self, transaction: str) -> bool:
         """Whether the kernel would carry out a transaction of nft(8)'s; nothing is changed."""
@@ -209,7 +209,7 @@ class Observer(Reader):
         if names is None:
             # Asked for its time, too, find looks at what is mounted there, and not only into the directory.
             argv = ("find", NAMESPACES, "-mindepth", "1", "-maxdepth", "1", "-printf", r"%Ts %i %f\n")
-            lines = (self._if_there(*argv) or "").splitlines()
+            lines = lines_of(self._if_there(*argv) or "")
             found = parse.inodes("\n".join(line.partition(" ")[2] for line in lines))
             return {name: JailState(inode, name, None) for name, inode in found.items()}
         if not names:

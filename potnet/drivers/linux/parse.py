@@ -17,7 +17,7 @@ from potnet.drivers.linux.names import (
     is_wire,
     marked_uplink,
 )
-from potnet.drivers.reading import UnreadableError, bound_address, reads
+from potnet.drivers.reading import UnreadableError, bound_address, lines_of, reads
 from potnet.host_state import (
     ExportTraffic,
     FileKind,
@@ -198,7 +198,7 @@ def _traffic(received: dict[str, int], sent: dict[str, int]) -> Traffic:
 def listeners(text: str) -> tuple[Listener, ...]:
     """Sockets of ``ss -H -lntup``: protocol, state, two queue lengths, local and peer address, process."""
     found = []
-    for line in text.splitlines():
+    for line in lines_of(text):
         fields = line.split(maxsplit=6)
         if len(fields) < 6:
             raise UnreadableError("ss", line)
@@ -218,28 +218,28 @@ def own_addresses(routes: list[dict[str, Any]]) -> frozenset[IPAddress]:
 
 def file_kinds(text: str) -> dict[str, FileKind]:
     """What ``stat -c '%F\\t%n'`` says of each path."""
-    pairs = (line.partition("\t") for line in text.splitlines())
+    pairs = (line.partition("\t") for line in lines_of(text))
     return {path: _KINDS.get(kind, FileKind.OTHER) for kind, _, path in pairs}
 
 
 @reads("sha256sum")
 def digests(text: str) -> dict[str, str]:
     """What sha256sum(1) prints of files: ``DIGEST  PATH``."""
-    found = (re.fullmatch(r"([0-9a-f]{64})  (.*)", line) for line in text.splitlines())
+    found = (re.fullmatch(r"([0-9a-f]{64})  (.*)", line) for line in lines_of(text))
     return {match[2]: match[1] for match in found if match}
 
 
 @reads("stat")
 def inodes(text: str) -> dict[str, int]:
     """Names by inode, from lines of an inode and a name."""
-    pairs = (line.partition(" ") for line in text.splitlines())
+    pairs = (line.partition(" ") for line in lines_of(text))
     return {name: int(inode) for inode, _, name in pairs if inode.isdigit()}
 
 
 @reads("cat")
 def mount_points(text: str) -> tuple[str, ...]:
     """The second field of proc_mounts(5), its octal escapes undone."""
-    fields = (line.split(" ") for line in text.splitlines())
+    fields = (line.split(" ") for line in lines_of(text))
     return tuple(re.sub(r"\\([0-7]{3})", _character, words[1]) for words in fields if len(words) > 1)
 
 
@@ -252,7 +252,7 @@ def blocks(text: str, family: str = "inet") -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     _, _, table = f"\n{text}".partition(f"\ntable {family} {GROUP} {{\n")
     for block in table.partition("\n}")[0].split("\n\n"):
-        lines = tuple(line.strip() for line in block.splitlines())
+        lines = tuple(line.strip() for line in lines_of(block))
         head = lines[0].split() if lines else []
         if len(head) == 3:
             found[head[1]] = lines
@@ -303,14 +303,14 @@ def without_line(err: str) -> str:
 
 def other_complaints(err: str, absent: tuple[str, ...]) -> list[str]:
     """What ``ip -force -batch -`` or nft(8) complains of beside that something is not there."""
-    lines = [line for line in err.splitlines() if line and not _FAILED_LINE.match(line)]
+    lines = [line for line in lines_of(err) if line and not _FAILED_LINE.match(line)]
     return [line for line in lines if not any(words in line for words in absent)]
 
 
 @reads("conntrack")
 def ports_called(text: str) -> frozenset[int]:
     """Which port was called first in each connection of ``conntrack -L``."""
-    found = (re.search(r" dport=(\d+)", line) for line in text.splitlines())
+    found = (re.search(r" dport=(\d+)", line) for line in lines_of(text))
     return frozenset(int(match[1]) for match in found if match)
 
 
@@ -343,4 +343,4 @@ def _exported(key: list[Any]) -> _Exported:
 
 def reply_sources(text: str) -> frozenset[str]:
     """Who answers in each connection of ``conntrack -L``: the source of its second half."""
-    return frozenset(match[1] for match in map(_REPLY.search, text.splitlines()) if match)
+    return frozenset(match[1] for match in map(_REPLY.search, lines_of(text)) if match)

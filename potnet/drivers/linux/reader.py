@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from potnet.drivers.base import CommandError
+from potnet.drivers.reading import lines_of
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 
 #: What a tool says when the thing that it is asked for, or is to take away, is not there.
@@ -77,4 +78,4 @@ class Reader:
 
 def only_absent(result: CommandResult) -> bool:
     """Whether all that a command complains of are files that are not there."""
-    return all(any(words in line for words in _NO_FILE) for line in result.err.splitlines())
+    return all(any(words in line for words in _NO_FILE) for line in lines_of(result.err))

@@ -17,6 +17,7 @@ from potnet.drivers.linux import parse
 from potnet.drivers.linux.exports import Element, guarded, redirected
 from potnet.drivers.linux.filter import POTS6, Filter, opened_bridge, route_localnet
 from potnet.drivers.linux.observe import Observer
+from potnet.drivers.reading import lines_of
 from potnet.executors.base import Command
 from potnet.filter_actions import LoadAnchor
 from potnet.host_state import AnchorRules, FilterEntry
@@ -112,7 +113,7 @@ class Rules:
 
 
 def _elements(text: str) -> tuple[Element, ...]:
-    matches = (_ELEMENT.fullmatch(line.strip()) for line in text.splitlines())
+    matches = (_ELEMENT.fullmatch(line.strip()) for line in lines_of(text))
     return tuple(Element(match[2], match[3], match[4] or "", match[1]) for match in matches if match)
 
 

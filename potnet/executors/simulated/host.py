@@ -34,6 +34,7 @@ from potnet.executors.simulated.inspection import Inspection
 from potnet.executors.simulated.jails import jail, look_at_dying
 from potnet.executors.simulated.jexec import find_program, inner_world, jexec, line
 from potnet.executors.simulated.jls import jls
+from potnet.executors.simulated.netstat import netstat
 from potnet.executors.simulated.state import NeedsWriteError, State, WriteInReadError
 from potnet.executors.simulated.things import HOST, HostFacts
 from potnet.executors.simulated.world import ToolError, View, World, unknown
@@ -63,7 +64,7 @@ _TOOLS: dict[str, FileTool] = {
     "jail": lambda world, argv, stdin: jail(world, argv, text(feed(stdin))),
     "jexec": jexec,
     "route": lambda world, argv, _: routes.route(world, argv, View()),
-    "netstat": lambda world, argv, _: routes.netstat(world, argv, View()),
+    "netstat": lambda world, argv, _: netstat(world, argv, View()),
     "sysctl": lambda world, argv, _: tools.sysctl(world, argv, View()),
     "rtsol": lambda world, argv, _: slaac.rtsol(world, argv, HOST),
     "ping": lambda world, argv, _: probes.ping(world, argv, View()),

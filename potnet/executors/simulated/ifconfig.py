@@ -19,11 +19,14 @@ _MAC = re.compile(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}")
 
 
 def ifconfig(world: World, argv: list[str], view: View) -> CommandResult:
-    """ifconfig [-j jail] [-f FORMAT] -l | -a | -g GROUP | NAME [PARAMETER …]."""
+    """ifconfig [-j jail] [--] [-f FORMAT] -l | -a | -g GROUP | NAME [PARAMETER …]."""
     args = argv[1:]
     if args[:1] == ["-j"] and len(args) > 1:
         view = jail_view(world, args[1], "ifconfig: jail not found: No such file or directory")
         args = args[2:]
+    # Behind it a name may begin with a dash.
+    plain = args[:1] == ["--"]
+    args = args[1:] if plain else args
     cidr = args[:2] == ["-f", "inet:cidr,inet6:cidr"]
     args = args[2:] if cidr else args
     match args:
@@ -33,9 +36,7 @@ def ifconfig(world: World, argv: list[str], view: View) -> CommandResult:
             out = "".join(show(world, i, view, cidr) for i in world.interfaces(view.vnet))
         case ["-g", group]:
             return CommandResult(0, "".join(f"{i.name}\n" for i in world.group(group, view.vnet)))
-        case ["--", name, *rest]:
-            return _one(world, name, rest, view, cidr)
-        case [name, *rest] if not name.startswith("-"):
+        case [name, *rest] if plain or not name.startswith("-"):
             return _one(world, name, rest, view, cidr)
         case _:
             raise unknown(f"ifconfig {' '.join(args)}")
@@ -223,7 +224,7 @@ def _descr(_: World, interface: Interface, text: str) -> None:
 def _group(world: World, interface: Interface, group: str) -> None:
     if group[-1:].isdigit():
         raise ToolError("ifconfig: setifgroup: group names may not end in a digit")
-    if len(group) > 15:
+    if len(group.encode("utf-8", "surrogateescape")) > 15:
         raise ToolError("ifconfig: setifgroup: group name too long")
     if group not in interface.groups:
         world.set_groups(interface, [*interface.groups, group])

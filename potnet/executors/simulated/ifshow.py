@@ -33,6 +33,7 @@ _OPTIONS = {
     "epair": "8<VLAN_MTU>",
     "vlan": "80000<LINKSTATE>",
     "tap": "80000<LINKSTATE>",
+    "pflog": "0",
 }
 _MEDIA = {
     "ether": "Ethernet autoselect (10Gbase-T <full-duplex>)",
@@ -44,6 +45,8 @@ _MEDIA = {
 
 def flag_bits(interface: Interface) -> int:
     """IFF_UP and the like (ifnet(9))."""
+    if interface.kind == "pflog":
+        return 0x1000041 if interface.up else 0
     bits = 0x8008 if interface.kind == "loop" else 0x8802
     if interface.up:
         bits |= 0x1
@@ -57,8 +60,9 @@ def flag_bits(interface: Interface) -> int:
 
 
 def _named(bits: int, names: dict[int, str]) -> str:
+    """As printb in ifconfig: without any there are no brackets."""
     found = ",".join(name for bit, name in names.items() if bits & bit)
-    return f"{bits:x}<{found}>"
+    return f"{bits:x}<{found}>" if bits else "0"
 
 
 def show(world: World, interface: Interface, view: View, cidr: bool = False) -> str:
@@ -79,8 +83,8 @@ def show(world: World, interface: Interface, view: View, cidr: bool = False) -> 
     if interface.kind in _MEDIA:
         idle = interface.kind == "tap" and interface.opened is None
         lines += [f"\tmedia: {_MEDIA[interface.kind]}", f"\tstatus: {'no carrier' if idle else 'active'}"]
-    if view.family(6):
-        bits = sum(bit for bit, name in _ND6_FLAGS.items() if name in interface.nd6)
+    bits = sum(bit for bit, name in _ND6_FLAGS.items() if name in interface.nd6)
+    if view.family(6) and bits:
         lines.append(f"\tnd6 options={_named(bits, _ND6_FLAGS)}")
     if interface.opened is not None:
         lines.append(f"\tOpened by PID {interface.opened}")

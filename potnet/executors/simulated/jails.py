@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated import addresses, interfaces, jailconf, processes
-from potnet.executors.simulated.seed import make_loopback
+from potnet.executors.simulated.seed import make_loopback, make_pflog
 from potnet.executors.simulated.things import Address, Interface, Jail
 from potnet.executors.simulated.world import ToolError, World, unknown
 
@@ -16,7 +16,7 @@ from potnet.executors.simulated.world import ToolError, World, unknown
 PARAMETERS = {
     "name", "host.hostname", "path", "persist", "vnet", "vnet.interface", "mount.devfs", "devfs_ruleset",
     "allow.raw_sockets", "allow.set_hostname", "exec.clean", "osrelease", "ip4", "ip6", "ip4.addr",
-    "ip6.addr",
+    "ip6.addr", "children.max",
 }  # fmt: skip
 
 
@@ -177,6 +177,21 @@ def _addresses(given: jailconf.Parameters, key: str) -> list[tuple[str, str]]:
     return found
 
 
+def beget(world: World, parent: Jail, args: list[str]) -> CommandResult:
+    """jail -c PARAMETER… in a jail that may have children: the new one shares its network."""
+    given = dict(arg.partition("=")[::2] for arg in args[1:])
+    room = parent.parameters.get("children.max", "0") != "0"
+    if args[:1] != ["-c"] or set(given) != {"path", "persist", "name"} or not room:
+        raise unknown(f"jail {' '.join(args)} in a jail")
+    name, path = f"{parent.name}.{given['name']}", f"{parent.path}{given['path']}".rstrip("/")
+    if world.jail(name) is not None:
+        raise ToolError(f'jail: "{given["name"]}" already exists')
+    made = Jail(world.state.next_number("jid"), name, path, given["name"], ip4="inherit", ip6="inherit")
+    world.save_jail(made)
+    world.state.put("jail-name", name, {"jid": made.jid})
+    return CommandResult()
+
+
 def _aliases(call: _Call, given: jailconf.Parameters) -> None:
     world = call.world
     for key, family in (("ip4.addr", "inet"), ("ip6.addr", "inet6")):
@@ -266,6 +281,8 @@ def _record(world: World, given: jailconf.Parameters, name: str) -> Jail:
         world.state.put("jail-name", name, {"jid": jid})
     if vnet:
         make_loopback(world, made.stack, configured=False)
+        if world.state.get("module", "pflog") is not None:
+            make_pflog(world, made.stack)
     return made
 
 
@@ -293,6 +310,9 @@ def _finish(world: World, target: Jail) -> None:
         world.state.delete("listen", key)
     if not target.vnet:
         return
+    for child in world.jails(dying=True):
+        if child.name.startswith(f"{target.name}."):
+            _finish(world, child)
     theirs = world.interfaces(target.stack)
     for interface in theirs:
         if interface.home != target.stack:

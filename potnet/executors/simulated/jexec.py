@@ -12,6 +12,8 @@ from potnet.executors.simulated import filetools, probes, routes, tools
 from potnet.executors.simulated.files import Tree
 from potnet.executors.simulated.filetools import Stdin
 from potnet.executors.simulated.ifconfig import ifconfig
+from potnet.executors.simulated.jails import beget
+from potnet.executors.simulated.netstat import netstat
 from potnet.executors.simulated.slaac import rtsol
 from potnet.executors.simulated.things import Jail
 from potnet.executors.simulated.world import ToolError, View, World, unknown
@@ -92,7 +94,7 @@ def _ifconfig(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandRes
 
 
 def _netstat(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
-    return routes.netstat(inner, argv, _view(jail))
+    return netstat(inner, argv, _view(jail))
 
 
 def _route(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
@@ -117,7 +119,17 @@ def _nc(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
     return probes.nc(inner, argv, _view(jail))
 
 
-def _hostname(_: World, jail: Jail, argv: list[str], __: Stdin) -> CommandResult:
+def _jail(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
+    inner.state.changing()
+    return beget(inner, jail, argv[1:])
+
+
+def _hostname(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
+    if len(argv) == 2 and not argv[1].startswith("-"):
+        inner.state.changing()
+        jail.hostname = argv[1]
+        inner.save_jail(jail)
+        return CommandResult()
     return tools.hostname(argv, jail.hostname)
 
 
@@ -220,7 +232,7 @@ Program = Callable[[World, Jail, list[str], Stdin], CommandResult]
 #: Answered whether the root has them or not.
 NETWORK: dict[str, Program] = {
     "ifconfig": _ifconfig, "netstat": _netstat, "route": _route, "sysctl": _sysctl, "sockstat": _sockstat,
-    "hostname": _hostname, "cat": _cat, "ping": _ping, "ping6": _ping, "nc": _nc,
+    "hostname": _hostname, "jail": _jail, "cat": _cat, "ping": _ping, "ping6": _ping, "nc": _nc,
 }  # fmt: skip
 #: Answered when the root has them.
 PROGRAMS: dict[str, Program] = {

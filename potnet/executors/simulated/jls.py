@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.jails import PARAMETERS
+from potnet.executors.simulated.libxo import libxo
 from potnet.executors.simulated.things import Jail
 from potnet.executors.simulated.world import ToolError, World, unknown
 
@@ -13,15 +12,15 @@ _SHOWN = ("jid", "name", "path", "host.hostname", "vnet", "ip4", "ip6", "ip4.add
 
 
 def jls(world: World, argv: list[str]) -> CommandResult:
-    """jls [-dnN] [-j JAIL] [PARAMETER …] | jls --libxo json."""
-    if argv[1:] == ["--libxo", "json"]:
-        entries = ", ".join(_json(jail) for jail in world.jails())
-        return CommandResult(0, f'{{"__version": "2", "jail-information": {{"jail": [{entries}]}}}}\n')
-    args, flags, wanted = argv[1:], "", None
+    """jls [-dnN] [--libxo json] [-j JAIL] [PARAMETER …]."""
+    args, flags, wanted, as_json = argv[1:], "", None, False
     while args and args[0].startswith("-"):
         option = args.pop(0)
         if option == "-j" and args:
             wanted = args.pop(0)
+        elif option == "--libxo" and args[:1] == ["json"]:
+            args.pop(0)
+            as_json = True
         elif set(option[1:]) <= set("dnN"):
             flags += option[1:]
         else:
@@ -38,6 +37,11 @@ def jls(world: World, argv: list[str]) -> CommandResult:
         found = [single]
     for name in args:
         _known(name)
+    if as_json:
+        if args and "n" not in flags:
+            raise unknown("jls --libxo json with the names of parameters and without -n")
+        entries = ", ".join(_named(jail, args) if args else _usual(jail) for jail in found)
+        return CommandResult(0, f'{{"__version": "2", "jail-information": {{"jail": [{entries}]}}}}\n')
     if args:
         lines = [" ".join(_value(jail, name, "n" in flags) for name in args) for jail in found]
         return CommandResult(0, "".join(f"{line}\n" for line in lines))
@@ -58,14 +62,16 @@ def _table(jails: list[Jail], names: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _json(jail: Jail) -> str:
-    values = {
-        "jid": jail.jid,
-        "ipv4": (jail.ip4_addr or [""])[0],
-        "hostname": jail.hostname,
-        "path": jail.path,
-    }
-    return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+def _usual(jail: Jail) -> str:
+    address = (jail.ip4_addr or [""])[0]
+    shown = f'"jid":{jail.jid},"ipv4":"{address}","hostname":{libxo(jail.hostname)},"path":{libxo(jail.path)}'
+    return f"{{{shown}}}"
+
+
+def _named(jail: Jail, names: list[str]) -> str:
+    """Only flags are not quoted (print_jail in jls)."""
+    pairs = ((name, _value(jail, name, named=False)) for name in names)
+    return "{" + ",".join(f'"{n}":{v if n == "dying" else libxo(v)}' for n, v in pairs) + "}"
 
 
 def _value(jail: Jail, name: str, named: bool) -> str:

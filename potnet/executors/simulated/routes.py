@@ -1,14 +1,12 @@
-"""route(8), and netstat(1) -rn and -ibn."""
+"""Routing tables, and route(8)."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.ifconfig import jail_view
-from potnet.executors.simulated.ifshow import flag_bits
 from potnet.executors.simulated.slaac import advertise
 from potnet.executors.simulated.things import Interface, Route
 from potnet.executors.simulated.world import ToolError, View, World, unknown
@@ -17,7 +15,6 @@ _METRICS = (
     " recvpipe  sendpipe  ssthresh  rtt,msec    mtu        weight    expire\n"
     "       0         0         0         0 {mtu:>9}         1         0 \n"
 )
-_PRETTY = {"U": "up", "G": "gateway", "H": "host", "S": "static"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,85 +65,6 @@ def _connected(interface: Interface, loopback: Interface | None, family: int) ->
             start = int(network.network_address)
             lines.append(Line(text, link, "U", interface.name, start, address.prefix, scope))
     return lines
-
-
-def netstat(world: World, argv: list[str], view: View) -> CommandResult:
-    """netstat [--libxo json] -rn -f inet|inet6 | -rn, which lists both | [-j JAIL] --libxo json -ibn."""
-    args = argv[1:]
-    if args[:1] == ["-j"] and len(args) > 1:
-        view, args = jail_view(world, args[1], "netstat: Jail not found"), args[2:]
-    match args:
-        case ["-rn" | "-nr"]:
-            tables = (_as_text(table(world, family, view), family) for family in (4, 6))
-            out = "Routing tables\n" + "".join(tables)
-        case ["-rn" | "-nr", "-f", ("inet" | "inet6") as name]:
-            family = 4 if name == "inet" else 6
-            out = "Routing tables\n" + _as_text(table(world, family, view), family)
-        case ["--libxo", "json", "-ibn"] | ["-bin", "--libxo", "json"]:
-            out = _counters(world, view)
-        case ["--libxo", "json", "-rn", "-f", ("inet" | "inet6") as name]:
-            family = 4 if name == "inet" else 6
-            out = _as_json(table(world, family, view), family)
-        case rest:
-            raise unknown(f"netstat {' '.join(rest)}")
-    advertise(world, view.vnet)
-    return CommandResult(0, out)
-
-
-def _as_text(lines: list[Line], family: int) -> str:
-    to, via = (18, 18) if family == 4 else (33, 29)
-    out = ["", "Internet:" if family == 4 else "Internet6:"]
-    out.append(f"{'Destination':<{to}} {'Gateway':<{via}} {'Flags':<5}     Netif Expire")
-    for line in lines:
-        start = f"{line.destination:<{to}} {line.gateway:<{via}} {line.flags}"
-        out.append(start + line.interface.rjust(to + via + 17 - len(start)))
-    return "\n".join(out) + "\n"
-
-
-def _as_json(lines: list[Line], family: int) -> str:
-    """libxo's own spacing: after the comma of a list and before one that opens, nowhere else."""
-    entries = []
-    for number, line in enumerate(lines, 1):
-        pretty = ",".join(json.dumps(_PRETTY[flag]) for flag in line.flags)
-        entries.append(
-            f'{{"destination":{json.dumps(line.destination)},"gateway":{json.dumps(line.gateway)},'
-            f'"flags":"{line.flags}", "flags_pretty": [{pretty}],"weight":1,"nhop-kidx":{number},'
-            f'"interface-name":"{line.interface}"}}'
-        )
-    name = "Internet" if family == 4 else "Internet6"
-    table_text = f'{{"address-family":"{name}", "rt-entry": [{", ".join(entries)}]}}'
-    return f'{{"statistics": {{"route-information": {{"route-table": {{"rt-family": [{table_text}]}}}}}}}}\n'
-
-
-def _escaped(name: str) -> str:
-    """As libxo does: the end of a string, lines, and no other control characters."""
-    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
-        name = name.replace(character, escaped)
-    return name
-
-
-def _counters(world: World, view: View) -> str:
-    """Of each interface an entry for the link layer and one for each address, which here has no traffic."""
-    entries = []
-    for each in world.interfaces(view.vnet):
-        bits = flag_bits(each)
-        name = _escaped(each.name)
-        head = f'"name":"{name}","flags":"{bits:#x}"'
-        (packets_in, bytes_in), (packets_out, bytes_out) = each.received, each.sent
-        entries.append(
-            f'{{{head},"mtu":{each.mtu},"network":"<Link#{each.index}>","address":"{each.mac or name}",'
-            f'"received-packets":{packets_in},"received-errors":0,"dropped-packets":0,'
-            f'"received-bytes":{bytes_in},"sent-packets":{packets_out},"send-errors":0,'
-            f'"sent-bytes":{bytes_out},"collisions":0}}'
-        )
-        for a in each.addresses:
-            scoped = f"%{name}" if a.link_local else ""
-            network = f"{a.network.network_address}{scoped}/{a.prefix}"
-            entries.append(
-                f'{{{head},"network":"{network}","address":"{a.address}{scoped}","received-packets":0,'
-                f'"received-bytes":0,"sent-packets":0,"sent-bytes":0}}'
-            )
-    return f'{{"statistics": {{"interface": [{", ".join(entries)}]}}}}\n'
 
 
 def lookup(world: World, text: str, vnet: str) -> tuple[Interface | None, Route | None, bool]:

@@ -124,6 +124,14 @@ def make_loopback(world: World, vnet: str, configured: bool) -> None:
     world.save(loopback)
 
 
+def make_pflog(world: World, vnet: str) -> None:
+    """pflog(4) makes one in each stack; it has no flags until somebody brings it up."""
+    made = world.attach("pflog0", vnet, "pflog")
+    made.mtu = 33152
+    world.set_groups(made, ["pflog"])
+    world.save(made)
+
+
 def seed_tree(base: Path, facts: HostFacts, bare: bool) -> None:
     """The files of the host, as `potnet init` leaves them unless bare."""
     for directory in DIRECTORIES:

@@ -24,6 +24,11 @@ CREATE TABLE IF NOT EXISTS thing (
 """
 
 
+#: A name may have bytes that are no UTF-8, which SQLite takes as characters that nobody uses.
+_STORED = {0xDC80 + byte: 0xF0080 + byte for byte in range(128)}
+_READ = {stored: byte for byte, stored in _STORED.items()}
+
+
 class WriteInReadError(Exception):
     """A command that was said only to read tried to change the host."""
 
@@ -95,42 +100,44 @@ class State:
             raise WriteInReadError
 
     def get(self, kind: str, key: str) -> Row | None:
-        found = self._db.execute("SELECT value FROM thing WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+        found = self._db.execute(
+            "SELECT value FROM thing WHERE kind = ? AND key = ?", (kind, key.translate(_STORED))
+        ).fetchone()
         return None if found is None else json.loads(found[0])
 
     def put(self, kind: str, key: str, value: Row) -> None:
         self.changing()
         self._db.execute(
             "INSERT INTO thing VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (kind, key, json.dumps(value, separators=(",", ":"))),
+            (kind, key.translate(_STORED), json.dumps(value, separators=(",", ":"))),
         )
 
     def delete(self, kind: str, key: str) -> None:
         self.changing()
-        self._db.execute("DELETE FROM thing WHERE kind = ? AND key = ?", (kind, key))
+        self._db.execute("DELETE FROM thing WHERE kind = ? AND key = ?", (kind, key.translate(_STORED)))
 
     def scan(self, kind: str, prefix: str = "") -> list[tuple[str, Row]]:
         """The rows whose key begins with the prefix, in the order of their keys."""
         rows = self._db.execute(
             "SELECT key, value FROM thing WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
-            (kind, prefix, prefix + "\U0010ffff"),
+            (kind, *_range(prefix)),
         )
-        return [(key, json.loads(value)) for key, value in rows]
+        return [(key.translate(_READ), json.loads(value)) for key, value in rows]
 
     def first(self, kind: str, prefix: str = "") -> str | None:
         """The first key of the kind that begins with the prefix."""
         row = self._db.execute(
             "SELECT key FROM thing WHERE kind = ? AND key >= ? AND key < ? ORDER BY key LIMIT 1",
-            (kind, prefix, prefix + "\U0010ffff"),
+            (kind, *_range(prefix)),
         ).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else str(row[0]).translate(_READ)
 
     def keys(self, kind: str, prefix: str = "") -> list[str]:
         rows = self._db.execute(
             "SELECT key FROM thing WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
-            (kind, prefix, prefix + "\U0010ffff"),
+            (kind, *_range(prefix)),
         )
-        return [str(row[0]) for row in rows]
+        return [str(row[0]).translate(_READ) for row in rows]
 
     def next_number(self, name: str, start: int = 1) -> int:
         """The next value of a counter that never goes back."""
@@ -138,3 +145,9 @@ class State:
         number = start if row is None else int(row["n"]) + 1
         self.put("counter", name, {"n": number})
         return number
+
+
+def _range(prefix: str) -> tuple[str, str]:
+    """The first key that begins with a prefix, and what is behind the last one."""
+    stored = prefix.translate(_STORED)
+    return stored, stored + "\U0010ffff"

@@ -8,8 +8,9 @@ from itertools import pairwise
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated import pfload
 from potnet.executors.simulated.filetools import FileTool, Stdin, tap_behind
+from potnet.executors.simulated.libxo import libxo
 from potnet.executors.simulated.rcconf import content, rc_files, rc_values, sysrc
-from potnet.executors.simulated.seed import RC_DEFAULTS
+from potnet.executors.simulated.seed import RC_DEFAULTS, make_pflog
 from potnet.executors.simulated.things import HOST
 from potnet.executors.simulated.world import ToolError, View, World, unknown
 
@@ -66,13 +67,15 @@ def _socket(*columns: str) -> str:
 
 
 def mount(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """mount [-p]."""
+    """mount [-p] | mount --libxo json."""
     mounted = [(world.facts.root_device, "/", "ufs"), ("devfs", "/dev", "devfs")]
     mounted += [("devfs", point, "devfs") for point in world.mounts()]
     match argv[1:]:
         case []:
             notes = {"ufs": "ufs, local"}
             lines = [f"{what} on {where} ({notes.get(kind, kind)})\n" for what, where, kind in mounted]
+        case ["--libxo", "json"]:
+            lines = [f'{{"mount": {{"mounted": [{", ".join(_mounted(*each) for each in mounted)}]}}}}\n']
         case ["-p"]:
             lines = [
                 _padded(what) + _padded(where) + f"{kind}\trw\t\t{'1 1' if where == '/' else '0 0'}\n"
@@ -86,6 +89,14 @@ def mount(world: World, argv: list[str], _: Stdin) -> CommandResult:
         case rest:
             raise unknown(f"mount {' '.join(rest)}")
     return CommandResult(0, "".join(lines))
+
+
+def _mounted(what: str, where: str, kind: str) -> str:
+    """libxo(3) takes the bytes of both for Latin-1 where no locale is set (%hs in prmount)."""
+    texts = (text.encode("utf-8", "surrogateescape").decode("latin-1") for text in (what, where))
+    special, node = map(libxo, texts)
+    options = ', "opts": ["local"]' if kind == "ufs" else ""
+    return f'{{"special":{special},"node":{node},"fstype":"{kind}"{options}}}'
 
 
 def _padded(field: str) -> str:
@@ -114,6 +125,10 @@ def kldload(world: World, argv: list[str], _: Stdin) -> CommandResult:
             raise ToolError(f"kldload: can't load {module}: No such file or directory")
         if module == "pf":
             _set_module(world, True)
+        if module == "pflog" and world.state.get("module", module) is None:
+            world.state.put("module", module, {})
+            for stack in (HOST, *(jail.stack for jail in world.jails(dying=True) if jail.vnet)):
+                make_pflog(world, stack)
     return CommandResult()
 
 
