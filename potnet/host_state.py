@@ -106,11 +106,46 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class MainRule:
+    """A rule of the main ruleset, as it is listed; the call of an anchor is one.
+
+    text: the line. action: its first word, "no" aside. interface: one or a group; outside: any but that.
+    source, destination, port: as they are listed; port: of the destination. conditional: conditions that are
+    not told here decide, too.
+    """
+
+    text: str
+    action: str
+    no: bool = False
+    anchor: str = ""
+    direction: str = ""
+    quick: bool = False
+    interface: str = ""
+    outside: bool = False
+    family: int | None = None
+    protocol: str = ""
+    source: str = "any"
+    source_port: str = ""
+    destination: str = "any"
+    port: str = ""
+    conditional: bool = False
+
+    @property
+    def for_all(self) -> bool:
+        """Whether it is about every packet."""
+        told = (self.direction, self.interface, self.protocol, self.source_port, self.port)
+        anywhere = self.source == self.destination == "any"
+        return not any(told) and self.family is None and anywhere and not self.conditional
+
+
+@dataclass(frozen=True, slots=True)
 class PacketFilter:
-    """Whether the filter is on, and which anchors its main ruleset evaluates, as written there.
+    """Whether the filter is on, and which anchors its main ruleset names, with conditions or without.
 
     filter_local: whether it looks at connections of the host with itself (needed for exports by loopback).
     self_contained: our anchors have their effect without being named anywhere, for all connections.
+    translation, filters: the main ruleset's rules, in the order in which they are looked at. skipped: the
+    interfaces and groups at which the filter does not look at all.
     """
 
     enabled: bool = False
@@ -119,6 +154,9 @@ class PacketFilter:
     filter_anchors: frozenset[str] = frozenset()
     filter_local: bool = False
     self_contained: bool = False
+    translation: tuple[MainRule, ...] = ()
+    filters: tuple[MainRule, ...] = ()
+    skipped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

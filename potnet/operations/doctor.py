@@ -14,7 +14,8 @@ from potnet.model import Ipv6
 from potnet.operations.antispoof import in_force
 from potnet.operations.common import external_interface
 from potnet.planning import packet_filter as pf
-from potnet.planning.prepare import missing_calls
+from potnet.planning.obstacles import any_side, obstacles, side_of
+from potnet.planning.prepare import uncalled
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -32,7 +33,7 @@ def doctor(app: App) -> tuple[Condition, ...]:
         Query(packet_filter=True, filter_local=True, external=app.config.external_interface is None)
     )
     external = external_interface(app, state)
-    return (*found, *_filter(app, state), *_antispoof(app), *_outside(app, external, state))
+    return (*found, *_filter(app, state, external), *_antispoof(app), *_outside(app, external, state))
 
 
 def _antispoof(app: App) -> Iterator[Condition]:
@@ -61,7 +62,7 @@ def _host(app: App) -> tuple[Condition, ...]:
     return (*found, Condition("rootless host", _OK, "can be made"))
 
 
-def _filter(app: App, state: HostState) -> Iterator[Condition]:
+def _filter(app: App, state: HostState, external: str | None) -> Iterator[Condition]:
     found = state.packet_filter
     if found.self_contained:
         return
@@ -70,13 +71,20 @@ def _filter(app: App, state: HostState) -> Iterator[Condition]:
         yield Condition("packet filter", _MISSING, lack, "potnet init --apply")
         return
     yield Condition("packet filter", _OK, "on")
-    absent = [f'{word} "{name}"' for word, name in missing_calls(found, app.config)]
+    absent = [f'{word} "{name}"' for word, name in uncalled(found, app.config)]
     if absent:
         lack = f"the main ruleset lacks {', '.join(absent)}"
         yield Condition("anchors", _LIMITED, lack, "potnet init --apply")
     else:
         yield Condition("anchors", _OK, "the main ruleset evaluates them")
-    if found.filter_local:
+    bridges = [side_of(bridge) for bridge in app.store.bridges() if bridge.subnets]
+    pots = [run.pot for run in app.store.runs() if run.pot.leased]
+    for each in obstacles(app.config, found, bridges or [any_side(app.config)], external, pots):
+        yield Condition("main ruleset", _LIMITED, f"{each.found}: {each.effect}", each.remedy)
+    if {"lo0", "lo", "all"} & found.skipped:
+        lack = "not possible: pf skips lo0 (set skip)"
+        yield Condition("loopback exports", _LIMITED, lack, "take lo0 out of `set skip` in the rules of pf")
+    elif found.filter_local:
         yield Condition("loopback exports", _OK, "possible")
     else:
         lack = "not possible: pf does not look at what the host sends to itself"

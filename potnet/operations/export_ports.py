@@ -143,6 +143,11 @@ def _check_loopback(app: App, state: HostState) -> None:
     if state.packet_filter.self_contained:
         return
     nested = f"{app.config.rdr_anchor}/*"
+    if {"lo0", "lo", "all"} & state.packet_filter.skipped:
+        raise PotnetError(
+            "pf skips lo0 (set skip), which keeps exports from the host's loopback",
+            hint="take lo0 out of `set skip` in the rules of pf and load them with `service pf restart`",
+        )
     if not state.packet_filter.filter_local or nested not in state.packet_filter.nat_anchors:
         raise PotnetError(
             "this host is not prepared for exports on its loopback (net.pf.filter_local is 0, "

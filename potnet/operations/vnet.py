@@ -29,6 +29,7 @@ from potnet.operations.common import (
     public_bridges,
     require_bridge,
 )
+from potnet.planning.obstacles import obstacles, side_of
 from potnet.planning.packet_filter import check_anchors, hides6
 from potnet.planning.vnet import is_up, plan_bridge_down, plan_bridge_up, plan_reload, users_of
 
@@ -89,6 +90,8 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
         state = look_for_bridges(app, [bridge], state)
     up = is_up(bridge, state)
     external = external_interface(app, state)
+    for obstacle in obstacles(app.config, state.packet_filter, [side_of(bridge)], external):
+        app.notify(obstacle.notice)
     known = with_stranded(app, vnet(app), [] if up else [bridge])
     plan = plan_bridge_up(bridge, known, app.config, state, external)
     if external is not None:

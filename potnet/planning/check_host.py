@@ -12,8 +12,10 @@ from potnet.model import BRIDGE_GROUP, GROUP, Run
 from potnet.planning import packet_filter as pf
 from potnet.planning import uplink, vnet
 from potnet.planning.drift import Drift, Facts, Unfinished, routed, rules_drift, shared_anchors
+from potnet.planning.exports import absent_addresses
+from potnet.planning.obstacles import obstacles, side_of
 from potnet.planning.ownership import complete, owned
-from potnet.planning.prepare import missing_calls
+from potnet.planning.prepare import uncalled
 from potnet.planning.start import filter_members
 from potnet.ports import endpoint
 from potnet.ruleset import NoRules, Ruleset
@@ -90,6 +92,7 @@ def compare_shared(facts: Facts, state: HostState) -> Iterator[Drift]:
         )  # fmt: skip
         yield Drift(finding)
     yield from _packet_filter(facts, state)
+    yield from _absent_addresses(facts, state)
     for anchor, rules in shared_anchors(facts):
         yield from rules_drift(anchor, rules, state)
     for family in (4, 6):
@@ -124,10 +127,18 @@ def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
     if not found.enabled:
         remedy = "enable it: `pfctl -e`; `potnet init` sees to it at boot"
         yield Drift(Finding(Kind.FILTER_DISABLED, "pf is enabled", "it is not", remedy, repairable=False))
-    for word, name in missing_calls(found, facts.config):
+    for word, name in uncalled(found, facts.config):
         finding = Finding(
             Kind.ANCHOR_UNCALLED, f'{word} "{name}"', "the main ruleset of pf lacks it", pf.INIT_HINT,
             repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    sides = [side_of(bridge) for bridge in facts.wanted]
+    pots = [run.pot for run in facts.active if run.pot.leased]
+    for each in obstacles(facts.config, found, sides, facts.external, pots):
+        finding = Finding(
+            each.kind, each.wanted, f"{each.found}: {each.effect}", each.remedy, pot=each.pot,
+            bridge=each.bridge, repairable=False,
         )  # fmt: skip
         yield Drift(finding)
     if not found.filter_local and any(e.loopback for run in facts.active for e in run.pot.exports):
@@ -136,6 +147,20 @@ def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
             "`potnet init --loopback` says how, and what else that changes", repairable=False,
         )  # fmt: skip
         yield Drift(finding)
+
+
+def _absent_addresses(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Exports on addresses that the host has no more."""
+    own = {each.address for found in state.interfaces.values() for each in found.addresses}
+    for run in facts.active:
+        for address in absent_addresses(run.pot.exports if run.pot.leased else (), own):
+            finding = Finding(
+                Kind.EXPORT_ADDRESS_GONE, f"{address}, for exports of {run.pot.name}",
+                "no interface of the host has it",
+                f"give it to the host, or change the export with `potnet export-ports -p {run.pot.name}`",
+                pot=run.pot.name, repairable=False,
+            )  # fmt: skip
+            yield Drift(finding)
 
 
 def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from netaddr import IPNetwork
+from netaddr import IPAddress, IPNetwork
 
 from potnet.actions import Plan, Step
 from potnet.config import Config
@@ -20,6 +20,12 @@ from potnet.ruleset import NoRules, Redirection, Ruleset
 _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
 
+def absent_addresses(exports: Iterable[Export], own: Collection[IPAddress]) -> tuple[IPAddress, ...]:
+    """The addresses of exports that the host does not have. own: those that it has."""
+    asked = dict.fromkeys(each.host_address for each in exports)
+    return tuple(address for address in asked if address is not None and address not in own)
+
+
 def check_exports(pot: Pot, exports: Iterable[Export], config: Config, state: HostState) -> None:
     """Raises HostError for an export that the host, or the pot, which has leased addresses, has no place for.
 
@@ -27,6 +33,7 @@ def check_exports(pot: Pot, exports: Iterable[Export], config: Config, state: Ho
     connections are limited.
     """
     families = {address.version for address in (pot.home.addresses if pot.home is not None else ())}
+    exports = tuple(exports)
     for export in exports:
         _check_families(pot, export, families)
         at = export.host_address

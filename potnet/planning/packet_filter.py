@@ -188,6 +188,7 @@ def check_anchors(
 ) -> tuple[str, ...]:
     """Refuse a host on which the rules would have no effect; pf itself would not say so.
 
+    Calls with conditions count: `obstacles` tells what they leave out.
     nat6: IPv6 networks are to be translated, which is done in the anchors of redirection.
     Returns notices about what works without, a line each. Raises HostError.
     """
@@ -222,14 +223,6 @@ def check_anchors(
             f"other pots and from the outside; {INIT_HINT}"
         )
     return tuple(notices)
-
-
-def check_members(config: Config, found: PacketFilter) -> None:
-    """Raises HostError where nothing would come of rules about members of bridges; pf would not say so."""
-    called = f"{config.filter_anchor}/*"
-    if not found.self_contained and not (found.enabled and called in found.filter_anchors):
-        lack = f'the main ruleset of pf does not name anchor "{called}"' if found.enabled else "pf is off"
-        raise HostError(f"network.antispoof would have no effect: {lack}", hint=INIT_HINT)
 
 
 def _listed(items: Iterable[str]) -> str:

@@ -28,7 +28,7 @@ def anchor_calls(config: Config) -> tuple[tuple[str, str], ...]:
     )
 
 
-def missing_calls(found: PacketFilter, config: Config) -> tuple[tuple[str, str], ...]:
+def uncalled(found: PacketFilter, config: Config) -> tuple[tuple[str, str], ...]:
     """Those of the `anchor_calls` that the main ruleset in force lacks."""
     there = {
         "nat-anchor": found.nat_anchors,
@@ -36,6 +36,12 @@ def missing_calls(found: PacketFilter, config: Config) -> tuple[tuple[str, str],
         "anchor": found.filter_anchors,
     }
     return tuple((word, name) for word, name in anchor_calls(config) if name not in there[word])
+
+
+def missing_calls(found: PacketFilter, config: Config) -> tuple[tuple[str, str], ...]:
+    """Those that it lacks, or has under conditions alone."""
+    there = {(rule.action, rule.anchor) for rule in (*found.translation, *found.filters) if rule.for_all}
+    return tuple(call for call in anchor_calls(config) if call not in there)
 
 
 def with_anchors(text: str, config: Config) -> str:

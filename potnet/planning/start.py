@@ -27,10 +27,11 @@ from potnet.host_state import FileKind, HostState, Interface
 from potnet.model import GROUP, Attachment, Bridge, Lent, NetworkType, Pot, Stack
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
-from potnet.planning.exports import check_exports
+from potnet.planning.exports import absent_addresses, check_exports
 from potnet.planning.jail import jail_of, path_in, wants_devfs
 from potnet.planning.leaving import way_out
 from potnet.planning.members import join
+from potnet.planning.obstacles import check_members, obstacles, side_of
 from potnet.planning.passing import pass_steps
 from potnet.planning.policy import FilterChange, pipes_of
 from potnet.planning.vnet import Vnet, plan_bridge_up
@@ -74,9 +75,12 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     if pot.leased:
         hidden = any(pf.hides6(b) for b in around.bridges.values())
         notices += pf.check_anchors(config, state.packet_filter, config.network, hidden)
-        check_exports(pot, pot.exports, config, state)
+        notices += _check_exports(pot, config, state)
+        sides = [side_of(bridge) for bridge in around.bridges.values()]
+        found = obstacles(config, state.packet_filter, sides, around.external, (pot,))
+        notices += [each.notice for each in found]
     if pot.antispoof:
-        pf.check_members(config, state.packet_filter)
+        check_members(config, state.packet_filter, pot)
     steps: list[Step] = []
     for bridge in around.bridges.values():
         _refuse_full(bridge, state)
@@ -97,6 +101,17 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     steps += [Step(LimitRate(pipes), LiftRate(pipes), "bandwidth")] if pipes is not None else []
     steps += _redirections(pot, around, config)
     return Plan(tuple(steps), tuple(notices))
+
+
+def _check_exports(pot: Pot, config: Config, state: HostState) -> list[str]:
+    """Notices of those that have no effect. Raises HostError for those that could have none on any host."""
+    gone = absent_addresses(pot.exports, state.own_addresses)
+    check_exports(pot, (each for each in pot.exports if each.host_address not in gone), config, state)
+    return [
+        f"{pot.name} is exported on {address}, which is no address of this host: nothing reaches it there; "
+        f"give the host that address, or change the export with `potnet export-ports -p {pot.name}`"
+        for address in gone
+    ]
 
 
 def filter_members(state: HostState) -> list[Step]:

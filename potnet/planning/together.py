@@ -20,4 +20,6 @@ def side_by_side(plans: Sequence[Plan]) -> Plan:
         for own in rest:
             while own and type(own[0].action) is kind:
                 steps.append(own.popleft())
-    return Plan(tuple(steps), tuple(notice for plan in plans for notice in plan.notices))
+    # What is true of the host is told once, not for each pot.
+    notices = dict.fromkeys(notice for plan in plans for notice in plan.notices)
+    return Plan(tuple(steps), tuple(notices))

@@ -282,13 +282,17 @@ class Observer:
         if status.code != 0 and NO_FILTER in status.err:
             # The module is not loaded: there is no filter at all.
             return PacketFilter()
-        calls = parse_pf.anchors(self._out("pfctl", "-sn") + self._out("pfctl", "-sr"))
+        translation, filters = self._out("pfctl", "-sn", "-P"), self._out("pfctl", "-sr", "-P")
+        calls = parse_pf.anchors(translation + filters)
         return PacketFilter(
             enabled=status.out.startswith("Status: Enabled"),
             nat_anchors=calls["nat-anchor"],
             rdr_anchors=calls["rdr-anchor"],
             filter_anchors=calls["anchor"],
             filter_local=local and self._sysctls(("net.pf.filter_local",)) == (1,),
+            translation=parse_pf.main_rules(translation),
+            filters=parse_pf.main_rules(filters),
+            skipped=parse_pf.skipped(self._out("pfctl", "-v", "-s", "Interfaces")),
         )
 
     def _sysctls(self, names: tuple[str, ...]) -> tuple[int, ...]:

@@ -8,12 +8,28 @@ from collections.abc import Iterable, Iterator
 from netaddr import IPAddress, IPNetwork
 
 from potnet.drivers.reading import UnreadableError, address, lines_of, reads
-from potnet.host_state import ActiveRedirection, ExportTraffic
+from potnet.host_state import ActiveRedirection, ExportTraffic, MainRule
 from potnet.ports import Transport
 from potnet.ruleset import Redirection
 from potnet.values import dataclass
 
-_ANCHOR = re.compile(r'(nat-anchor|rdr-anchor|anchor) "([^"]*)"')
+_ADDRESS = r"(?:! )?(?:<[^>]+>|\([^)]*\)|\S+)(?: - \S+)?"
+_PORT = r"(?:[<>]=? \d+|!= \S+|= \S+|\d+:\d+|\d+ (?:><|<>) \d+)"
+#: A line of a main ruleset, up to what decides beside the packet's addresses (print_rule in pfctl_parser.c).
+_MAIN = re.compile(
+    r"(?P<no>no )?(?P<action>pass|block|match|scrub|nat|rdr|binat|(?:nat-|rdr-|binat-)?anchor)"
+    r'(?: "(?P<anchor>[^"]*)")?(?: (?:pass|drop|return(?:-rst|-icmp6?)?(?:\([^)]*\))?))?'
+    r"(?: (?P<direction>in|out))?(?: log(?: \([^)]*\))?)?(?P<quick> quick)?"
+    r"(?: on (?P<outside>! )?(?P<interface>\S+))?(?: (?:route-to|reply-to|dup-to) (?:\([^)]*\)|\S+))?"
+    r"(?: (?P<family>inet6?))?(?: proto (?P<protocol>\S+))?"
+    rf"(?: all| from (?P<source>{_ADDRESS})(?: port (?P<source_port>{_PORT}))?"
+    rf" to (?P<destination>{_ADDRESS})(?: port (?P<port>{_PORT}))?)(?P<rest>(?: .*)?)"
+)
+#: What may follow and does not narrow a rule: states, labels, tags that it gives, where it leads to.
+_NO_CONDITION = re.compile(
+    r" (?:flags S/SA|flags any|(?:keep|modulate|synproxy|no) state(?: \([^)]*\))?|label \"[^\"]*\"|rtable 0"
+    r"|tag \S+|dnpipe ?\([^)]*\)|queue \S+|allow-opts|fragment reassemble|-> .*)"
+)
 _RDR = re.compile(
     r"rdr (?:pass )?on (?P<interface>\S+) inet6? proto (?P<protocol>tcp|udp) from (?P<source>\S+)"
     r" to (?P<host>\S+) port (?:= )?(?P<port>\d+)(?::(?P<last>\d+))?(?: tag \S+)?"
@@ -34,14 +50,56 @@ _ENTRY = re.compile(r"!?[0-9a-fA-F.:]+(?:/[0-9]+)?")
 _STATE_ID = re.compile(r"\s+id: (?P<id>[0-9a-f]+) creatorid: (?P<creator>[0-9a-f]+)")
 
 
+@reads("pfctl")
+def main_rules(text: str) -> tuple[MainRule, ...]:
+    """The rules in ``pfctl -sn -P`` or ``pfctl -sr -P``.
+
+    What is in braces belongs to an anchor without a name; whether it is looked at depends on that.
+    """
+    lines = (line for line in lines_of(text) if line.strip() not in ("", "}"))
+    return tuple(_main_rule(line) for line in lines)
+
+
+def _main_rule(line: str) -> MainRule:
+    found = _MAIN.fullmatch(line.strip().removesuffix(" {"))
+    if found is None:
+        words = line.split()
+        action = words[1] if words[0] == "no" and len(words) > 1 else words[0]
+        return MainRule(line.strip(), action, conditional=True)
+    families = {"inet": 4, "inet6": 6}
+    inner = line.startswith(" ") or (found["action"] == "anchor" and found["anchor"] is None)
+    return MainRule(
+        text=line.strip(),
+        action=found["action"],
+        no=found["no"] is not None,
+        anchor=found["anchor"] or "",
+        direction=found["direction"] or "",
+        quick=found["quick"] is not None,
+        interface=found["interface"] or "",
+        outside=found["outside"] is not None,
+        family=families.get(found["family"] or ""),
+        protocol=found["protocol"] or "",
+        source=found["source"] or "any",
+        source_port=found["source_port"] or "",
+        destination=found["destination"] or "any",
+        port=found["port"] or "",
+        conditional=inner or bool(_NO_CONDITION.sub("", found["rest"]).strip()),
+    )
+
+
 def anchors(text: str) -> dict[str, frozenset[str]]:
-    """The anchors that a listing of pfctl(8) evaluates, by the word that calls them."""
+    """The anchors that a listing of pfctl(8) calls, under conditions or not, by the word that calls them."""
     calls: dict[str, set[str]] = {"nat-anchor": set(), "rdr-anchor": set(), "anchor": set()}
-    for line in lines_of(text):
-        match = _ANCHOR.match(line)
-        if match:
-            calls[match[1]].add(match[2])
+    for rule in main_rules(text):
+        if rule.action in calls and rule.anchor:
+            calls[rule.action].add(rule.anchor)
     return {word: frozenset(names) for word, names in calls.items()}
+
+
+@reads("pfctl")
+def skipped(text: str) -> frozenset[str]:
+    """The marked interfaces and groups in ``pfctl -v -s Interfaces``."""
+    return frozenset(line.removesuffix(" (skip)") for line in lines_of(text) if line.endswith(" (skip)"))
 
 
 @dataclass(frozen=True, slots=True)
