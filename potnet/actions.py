@@ -110,11 +110,12 @@ class SetMac:
 
 @dataclass(frozen=True, slots=True)
 class SetMtu:
-    """Sets the MTU, in bytes, of an interface of the host, or of a jail."""
+    """Sets the MTU, in bytes, of an interface of the host, or of a jail. before: the one that it had."""
 
     interface: str
     mtu: int
     jail: str | None = None
+    before: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,8 @@ class AddAlias:
 class SetAddress:
     """Gives an interface of the host, or of a jail, an address and brings it up.
 
-    beside: it keeps another one of the same family that it has.
+    beside: it keeps another one of the same family that it has. mtu: of the interface, as given; None: the
+    host's own.
     """
 
     interface: str
@@ -212,6 +214,7 @@ class SetAddress:
     prefix: int
     jail: str | None = None
     beside: bool = False
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -336,6 +336,9 @@ class Lent:
     index: int | None = None
 
 
+#: What every link has to carry for IPv6 (RFC 8200, 5), in bytes.
+SMALLEST_MTU6 = 1280
+
 #: In the place of a JID, in the record of a machine, which has no jail: that of the host itself.
 NO_JAIL = 0
 

@@ -16,6 +16,7 @@ from potnet.names import PUBLIC
 from potnet.operations.common import (
     busy_units,
     external_interface,
+    offered,
     parse_address,
     public_bridges,
     require_bridge,
@@ -125,6 +126,7 @@ def attach(app: App, pot: Pot, networks: Networks, values: Sequence[str]) -> Pot
     for kind, name in networks:
         private = kind is NetworkType.PRIVATE_BRIDGE
         bridges += [private_bridge(app, str(name))] if private else public_bridges(app, pot.stack.families)
+    bridges = [offered(app, each) for each in bridges]
     given = given_addresses(values, pot, bridges)
     wire = wire_kind(pot)
     busy = set(busy_units(app, wire))

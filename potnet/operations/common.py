@@ -16,6 +16,7 @@ from potnet.host_state import HostState, Query
 from potnet.model import Bridge, BridgeKind, Ipv6, Pot, Run, network6_of, valid_name
 from potnet.names import PUBLIC, PUBLIC6
 from potnet.planning.ownership import presence, running
+from potnet.planning.vnet import refuse_small_mtu
 from potnet.values import dataclass
 
 if TYPE_CHECKING:
@@ -159,11 +160,33 @@ def define_public_network(app: App) -> None:
     """Make the public network known to the store, as the configuration has it."""
     config = app.config
     app.store.define_network(PUBLIC, config.network, (config.gateway, config.dns_address))
+    drop_network6(app)
+
+
+def drop_network6(app: App) -> None:
+    """Take from the public bridge an IPv6 network that is configured no more, once no pot has anything of it.
+
+    While the bridge is up, what was made for that network is in force, and needs it to be taken away.
+    """
+    bridge = app.store.bridge(PUBLIC) if app.config.ipv6 is Ipv6.SLAAC else None
+    if bridge is None or bridge.network6 is None or app.store.leases(network6_of(PUBLIC)):
+        return
+    if bridge.interface not in app.driver.observe(Query(pot_bridges=True)).pot_bridges:
+        with app.store.transaction():
+            app.store.uncarve(network6_of(PUBLIC))
+            app.store.update_bridge(replace(bridge, network6=None, routed6=False))
+
+
+def offered(app: App, bridge: Bridge) -> Bridge:
+    """A bridge with the networks that a new pot gets addresses from."""
+    learns = bridge.name == PUBLIC and app.config.ipv6 is Ipv6.SLAAC
+    return replace(bridge, network6=None) if learns else bridge
 
 
 def public_bridges(app: App, families: Collection[int]) -> tuple[Bridge, ...]:
     """The public bridges that carry these families, made known to the store as the configuration has them."""
     slaac = app.config.ipv6 is Ipv6.SLAAC
+    drop_network6(app)
     found = []
     if 4 in families or not slaac:
         found.append(_public(app, PUBLIC))
@@ -196,6 +219,8 @@ def _with_network6(app: App, bridge: Bridge) -> Bridge:
         name = network6_of(bridge.name)
         app.store.uncarve(name)
         network = app.store.carve6(name, prefix)
+    if bridge.mtu is not None:
+        refuse_small_mtu(bridge.mtu, 6)
     if (network, routed) != (bridge.network6, bridge.routed6):
         bridge = replace(bridge, network6=network, routed6=routed)
         app.store.update_bridge(bridge)

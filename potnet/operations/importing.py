@@ -24,6 +24,7 @@ from potnet.operations.common import (
     busy_units,
     check_name,
     define_public_network,
+    offered,
     parse_address,
     public_bridges,
 )
@@ -214,7 +215,7 @@ def _with_addresses(app: App, draft: Draft, state: HostState, busy: set[int]) ->
     if draft.bridge is not None:
         bridges = (private_bridge(app, draft.bridge),)
     else:
-        bridges = public_bridges(app, pot.stack.families)
+        bridges = tuple(offered(app, each) for each in public_bridges(app, pot.stack.families))
     attachments = []
     for bridge in bridges:
         unit = app.store.free_unit("epair", busy)

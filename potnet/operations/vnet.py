@@ -25,6 +25,7 @@ from potnet.operations.bridging import (
 from potnet.operations.common import (
     NETWORK_LOCK,
     define_public_network,
+    drop_network6,
     external_interface,
     public_bridges,
     require_bridge,
@@ -65,6 +66,7 @@ def _each(app: App, work: Callable[[App, Bridge], bool], bridges: Sequence[Bridg
 def _meant(app: App, name: str | None) -> list[Bridge]:
     if name is None:
         return list(public_bridges(app, app.config.stack.families))
+    drop_network6(app)
     if app.store.bridge(name) is None and name in (PUBLIC, PUBLIC6):
         made = public_bridges(app, (4,) if name == PUBLIC else (6,))
         return [bridge for bridge in made if bridge.name == name] or [require_bridge(app, name)]

@@ -10,10 +10,14 @@ from potnet.planning.drift import Drift
 
 
 def set_address(
-    wanted: InterfaceAddress, name: str, jail: str | None = None, beside: bool = False
+    wanted: InterfaceAddress,
+    name: str,
+    jail: str | None = None,
+    beside: bool = False,
+    mtu: int | None = None,
 ) -> SetAddress:
     """What gives an interface an address. jail: where it is. beside: others of the family stay."""
-    return SetAddress(name, wanted.address, wanted.prefix, jail, beside)
+    return SetAddress(name, wanted.address, wanted.prefix, jail, beside, mtu)
 
 
 def others_of_family(wanted: InterfaceAddress, found: Interface) -> list[InterfaceAddress]:
@@ -49,5 +53,5 @@ def mtu_drift(
         Kind.MTU_DIFFERS, str(mtu), str(found.mtu), "repair sets it", pot=pot, bridge=bridge.name,
         interface=found.name,
     )  # fmt: skip
-    step = Step(SetMtu(found.name, mtu, pot if inside else None), None, "as all on the bridge")
+    step = Step(SetMtu(found.name, mtu, pot if inside else None, found.mtu), None, "as all on the bridge")
     return Drift(finding, (step,))

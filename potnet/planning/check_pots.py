@@ -201,7 +201,10 @@ def _broken_epair(
         Step(join(pot, own, bridge, config)),
         Step(MoveToJail(own.jail_end, pot.name, pot.root)),
         *_learning(run, own),
-        *(Step(set_address(wanted, own.jail_end, pot.name)) for wanted, _ in _addresses(pot, own, bridge)),
+        *(
+            Step(set_address(wanted, own.jail_end, pot.name, mtu=bridge.mtu))
+            for wanted, _ in _addresses(pot, own, bridge)
+        ),
         *(step for _, gateway in _addresses(pot, own, bridge) for step in _route(run, gateway, network)),
     )
     return Drift(finding, steps)
@@ -249,7 +252,7 @@ def _inside(
         there = network.gateways.get(wanted.address.version)
         if wanted not in inside.addresses:
             beside = bool(others_of_family(wanted, inside))
-            steps = [Step(set_address(wanted, inside.name, pot, beside))]
+            steps = [Step(set_address(wanted, inside.name, pot, beside, inside.mtu))]
             if not beside and gateway is not None and there == gateway:
                 # The route may go as the address is set, or have stayed behind and lead nowhere.
                 steps += _route(run, gateway, network)

@@ -71,4 +71,4 @@ def _interface(bridge: Bridge, there: Interface, found: Interface, state: HostSt
     with_bridge = state.traits.one_mtu and there.name in found.members
     if there.mtu != mtu and not with_bridge:
         finding = _finding(bridge, Kind.MTU_DIFFERS, str(mtu), str(there.mtu), "repair sets it")
-        yield Drift(finding, (Step(SetMtu(there.name, mtu)),))
+        yield Drift(finding, (Step(SetMtu(there.name, mtu, before=there.mtu)),))

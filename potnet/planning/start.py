@@ -229,7 +229,8 @@ def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[S
             subnet = bridge.subnet(address.version)
             if subnet is not None:
                 prefix = subnet.network.prefixlen
-                steps.append(Step(SetAddress(attachment.jail_end, address, prefix, pot.name)))
+                own = SetAddress(attachment.jail_end, address, prefix, pot.name, mtu=bridge.mtu)
+                steps.append(Step(own))
                 if pot.leads_out(attachment, address.version):
                     steps.append(Step(AddDefaultRoute(subnet.gateway, pot.name)))
         if not attachment.addresses:

@@ -21,7 +21,7 @@ from potnet.config import Config
 from potnet.errors import HostError
 from potnet.filter_actions import LoadAnchor
 from potnet.host_state import HostState, Interface
-from potnet.model import GROUP, Attachment, Bridge, BridgeKind, Pot
+from potnet.model import GROUP, SMALLEST_MTU6, Attachment, Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf
 from potnet.planning.members import join
 from potnet.planning.uplink import plan_uplink
@@ -31,8 +31,6 @@ from potnet.values import dataclass
 #: An anchor, what it has to hold, and why.
 WantedRules = tuple[str, Ruleset, str]
 
-#: What every link has to carry for IPv6 (RFC 8200, 5), in bytes.
-SMALLEST_MTU6 = 1280
 #: What the text beside each bridge of ours begins with.
 DESCRIPTION = f"{GROUP} bridge "
 

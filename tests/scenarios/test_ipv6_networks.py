@@ -312,3 +312,55 @@ def test_what_is_off_is_found_and_mended(world: World, argv: tuple[str, ...], ki
     after = world.host.snapshot() | {"interfaces": before["interfaces"]}
     assert after == before
     assert reached(world, "outside", HOST, 30080) == OUTSIDE
+
+
+@pytest.mark.parametrize("mode", ["nat", "routed"])
+@pytest.mark.parametrize("stack", ["ipv6", "dual"])
+def test_slaac_is_itself_again_after_another_mode(world: World, mode: str, stack: str) -> None:
+    fresh = world.create("fresh", "public-bridge", stack)
+    world.do(destroy_pot, "fresh")
+    world.configure(f'[network]\nipv6 = "{mode}"\n')
+    world.create("old", "public-bridge", stack)
+    world.do(start, ["old"])
+    world.configure('[network]\nipv6 = "slaac"\n')
+    # While a pot has an address of it, the old network stays for that pot alone.
+    new = world.create("new", "public-bridge", stack)
+    assert [(a.bridge, a.address6) for a in new.attachments] == [(a.bridge, None) for a in fresh.attachments]
+    world.do(start, ["new"])
+    assert world.do(check, [], None) == ()
+    assert reached(world, "old", OUTSIDE) == (HOST if mode == "nat" else None)
+    world.do(stop, ["old", "new"])
+    world.do(destroy_pot, "old")
+    before = world.host.snapshot()
+    world.do(start, ["new"])
+    # The next advertisement comes after a look.
+    for _ in range(3):
+        world.host.run(Command(("ifconfig", "-j", "new", "-a")))
+    route = world.host.run(Command(("route", "-j", "new", "-n", "get", "-inet6", "default"))).out
+    assert "gateway: fe80::" in route
+    assert world.host.run(Command(("sysctl", "-n", "net.inet6.ip6.forwarding"))).out == "0\n"
+    assert world.do(check, [], None) == ()
+    world.do(stop, ["new"])
+    assert world.host.snapshot() == before
+    world.create("four", "public-bridge", "ipv4")
+    assert not any(b.network6 for b in world.records()["bridges"])
+
+
+def test_an_old_network_goes_with_a_bridge_that_stays_up(world: World) -> None:
+    world.configure('[network]\nipv6 = "nat"\nstack = "dual"\n')
+    world.do(vnet_start, None)
+    world.configure('[network]\nipv6 = "slaac"\nstack = "dual"\n')
+    made = world.create("new", "public-bridge", "dual")
+    before = world.host.snapshot()
+    assert [a.address6 for a in made.attachments] == [None, None]
+    world.do(start, ["new"])
+    assert world.do(check, [], None) == ()
+    world.do(stop, ["new"])
+    assert world.host.snapshot() == before
+    world.do(vnet_stop, None)
+    world.do(vnet_start, None)
+    assert not any(b.network6 for b in world.records()["bridges"])
+    world.do(vnet_stop, None)
+    assert world.host.run(Command(("ifconfig", "-g", "potnet"))).out == ""
+    assert world.host.run(Command(("sysctl", "-n", "net.inet6.ip6.forwarding"))).out == "0\n"
+    assert world.do(check, [], None) == ()

@@ -122,7 +122,7 @@ def test_what_is_taken_for_a_mac_address_is_one(text: str) -> None:
 
 
 @both_hosts
-@pytest.mark.parametrize("mtu", [1400, 9000])
+@pytest.mark.parametrize("mtu", [576, 1000, 1279, 1280, 1400, 9000])
 def test_all_on_a_bridge_have_its_mtu(world: World, mtu: int) -> None:
     world.do(create_private_bridge, "stove", 4, None, False, mtu)
     pots = [world.create(name, "private-bridge", bridge="stove") for name in ("one", "two")]
@@ -317,6 +317,48 @@ def test_ipv6_takes_1280_bytes(world: World) -> None:
     with pytest.raises(PotnetError, match="an MTU of 1000 is too small for IPv6"):
         world.create("web", "public-bridge", "dual")
     assert [pot.name for pot in world.records()["pots"]] == ["small"]
+
+
+@both_hosts
+def test_a_small_mtu_grows_and_the_pots_stay_without_ipv6(world: World) -> None:
+    world.do(create_private_bridge, "stove", 4, None, False, 1000)
+    pots = [world.create(name, "private-bridge", bridge="stove") for name in ("one", "two")]
+    world.do(start, ["one", "two"])
+    for mtu in (1500, 600, 1280):
+        assert world.do(set_bridge, "stove", mtu=mtu)
+        world.do(repair, [], "stove")
+        assert world.do(check, [], None) == ()
+        assert shown(world, "bridge0")[0] == shown(world, pots[0].attachments[0].jail_end, "one")[0] == mtu
+        assert world.reaches("one", str(pots[1].ipv4), 80)
+        if isinstance(world, LinuxWorld):
+            for name, interface in ((None, "bridge0"), (None, "epair0a"), ("one", "epair0b")):
+                argv = world.machine.within(name, "ip", "-6", "addr", "show", "dev", interface)
+                assert world.machine.run(*argv).out == ""
+    world.do(stop, ["one", "two"])
+
+
+@both_hosts
+@pytest.mark.parametrize("stack", ["ipv6", "dual"])
+@pytest.mark.parametrize("ipv6", ["slaac", "nat", "routed"])
+@pytest.mark.parametrize("tap", [False, True])
+def test_a_pot_with_ipv6_is_refused_a_small_mtu(world: World, stack: str, ipv6: str, tap: bool) -> None:
+    world.configure(f'[network]\nipv6 = "{ipv6}"\n')
+    records = world.records()
+    with pytest.raises(PotnetError, match="an MTU of 1279 is too small for IPv6") as refused:
+        world.create("web", "public-bridge", stack, mtu=1279, tap=tap)
+    assert str(refused.value.hint).startswith("it takes 1280 at least")
+    assert world.records()["pots"] == records["pots"] == ()
+    world.create("small", "public-bridge", "ipv4", mtu=1279)
+    world.do(start, ["small"])
+
+
+def test_a_small_public_bridge_gets_no_ipv6_network(world: World) -> None:
+    world.configure('[network]\nipv6 = "nat"\nstack = "dual"\n')
+    world.create("small", "public-bridge", "ipv4", mtu=1000)
+    with pytest.raises(PotnetError, match="too small for IPv6"):
+        world.do(vnet_start, None)
+    world.do(start, ["small"])
+    assert world.do(check, [], None) == ()
 
 
 @both_hosts

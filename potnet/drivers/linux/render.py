@@ -54,7 +54,7 @@ from potnet.drivers.linux.observe import FORWARDING
 from potnet.executors.base import Command, Limit
 from potnet.file_actions import RemoveDirectory, RemoveTree
 from potnet.filter_actions import EndConnections, KillStates, LiftRate, LimitRate, RemoveEntry
-from potnet.model import GROUP, Lent
+from potnet.model import GROUP, SMALLEST_MTU6, Lent
 from potnet.values import dataclass
 
 #: Fills in a template by name with these values.
@@ -118,21 +118,21 @@ class Renderer:
         return _ip(
             f"link add name {host}{mtu} group {LINK_GROUP} type veth"
             f" peer name {far} address {action.mac}{mtu} netns {action.jail}",
-            f"link set dev {host} {_quietly_up(action.description)}",
+            f"link set dev {host} {_quietly_up(action.description, action.mtu)}",
         )
 
     @pieces.register(CreateTap)
     def _(self, action: CreateTap) -> tuple[Piece, ...]:
         made = f"tuntap add dev {action.interface} mode tap user {action.owner}"
-        own = f"{_mtu(action.mtu)} group {LINK_GROUP}"
-        return _ip(made, f"link set dev {action.interface}{own} {_quietly_up(action.description)}")
+        own = f"{_mtu(action.mtu)} group {LINK_GROUP} {_quietly_up(action.description, action.mtu)}"
+        return _ip(made, f"link set dev {action.interface}{own}")
 
     @pieces.register(CreateVlan)
     def _(self, action: CreateVlan) -> tuple[Piece, ...]:
         name, own = action.interface, f"{_mtu(action.mtu)} group {LINK_GROUP}"
         return _ip(
             f"link add link {action.parent} name {name}{own} type vlan id {action.tag}",
-            f"link set dev {name} {_quietly_up(action.description)}",
+            f"link set dev {name} {_quietly_up(action.description, action.mtu)}",
         )
 
     @pieces.register(DestroyInterface)
@@ -145,7 +145,12 @@ class Renderer:
 
     @pieces.register(SetMtu)
     def _(self, action: SetMtu) -> tuple[Piece, ...]:
-        return _ip(f"link set dev {action.interface}{_mtu(action.mtu)}", namespace=action.jail)
+        changed = _ip(f"link set dev {action.interface}{_mtu(action.mtu)}", namespace=action.jail)
+        if action.before is None or not action.before < SMALLEST_MTU6 <= action.mtu:
+            return changed
+        # IPv6 comes to the link with it, as to a new one, and nothing there has any.
+        enter = entering(action.jail) if action.jail else ()
+        return (*changed, Command((*enter, "tee", _silence(action.interface)), stdin="1\n"))
 
     @pieces.register(AddMember)
     def _(self, action: AddMember) -> tuple[Piece, ...]:
@@ -197,7 +202,7 @@ class Renderer:
             # The kernel gives it its addresses.
             return _ip(f"link set dev {name} up", namespace=action.jail)
         # A link-local address of IPv6 would be there beside it, in a pot of IPv4.
-        quiet = (f"link set dev {name} addrgenmode none",) if action.jail else ()
+        quiet = (f"link set dev {name}{_quiet(action.mtu)}",) if action.jail and _quiet(action.mtu) else ()
         # Without duplicate address detection, which would keep an address of IPv6 from use for a second: the
         # store gives none twice.
         at_once = " nodad" if action.address.version == 6 else ""
@@ -341,13 +346,18 @@ def _restored(lent: Lent) -> tuple[Piece, ...]:
     """A link that comes from another namespace is down and without addresses."""
     mac = f" address {lent.mac}" if lent.mac is not None else ""
     # A link that is moved has the mode of a new one again.
-    quiet = " addrgenmode none" if lent.link_local is False else ""
+    quiet = _quiet(lent.mtu) if lent.link_local is False else ""
     return _ip(f"link set dev {lent.name}{mac}{_mtu(lent.mtu)}{quiet}{' up' if lent.up else ''}")
 
 
-def _quietly_up(description: str) -> str:
+def _quietly_up(description: str, mtu: int | None) -> str:
     """Words for a link of the host that has no addresses, not even a link-local one."""
-    return f'alias "{description}" addrgenmode none up'
+    return f'alias "{description}"{_quiet(mtu)} up'
+
+
+def _quiet(mtu: int | None) -> str:
+    """Words that keep a link-local address of IPv6 away; a link with a small MTU has no IPv6 at all."""
+    return "" if mtu is not None and mtu < SMALLEST_MTU6 else " addrgenmode none"
 
 
 def _mtu(mtu: int | None) -> str:
