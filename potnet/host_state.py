@@ -295,12 +295,12 @@ class HostState:
     is missing, and the digest of what is no file, or a huge one.
     boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
     nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
-    may join a bridge. mounts: where something is mounted. base_digest: the SHA-256 of the release's base.txz,
-    None when the mirror does not say. learns_router: an interface takes default routes from advertisements,
-    which it does no more once the host forwards IPv6. jail_networks: by jail. unreadable: why
-    nothing is known of a jail's network, by jail. anchors: by name.
-    own_addresses: those of the ones asked for that are the host's. anchor_names: whole paths of those that
-    hold rules. traffic: by interface. limited: those of the
+    may join a bridge. mounts: where something is mounted. binds: told with mounts,
+    directories that are mounted once more to be written to, and where. base_digest: the SHA-256 of the
+    release's base.txz, None when the mirror does not say. learns_router: an interface takes default routes
+    from advertisements, which it does no more once the host forwards IPv6. jail_networks: by jail.
+    unreadable: why nothing is known of a jail's network, by jail. anchors: by name. own_addresses: those of the ones asked for that are the host's. anchor_names: whole
+    paths of those that hold rules. traffic: by interface. limited: those of the
     pipes asked for that are as they should be. indexes: of the host's interfaces, by name, where the kernel
     keeps them as interfaces move. doubled: names that several interfaces of the host have, told when all
     interfaces are. unfiltered: the switches that are off and keep the filter from
@@ -334,6 +334,7 @@ class HostState:
     nat_loaded: bool = False
     members_keep_addresses: bool = True
     mounts: tuple[str, ...] = ()
+    binds: tuple[tuple[str, str], ...] = ()
     base_digest: str | None = None
     jail_networks: Mapping[str, JailNetwork] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)

@@ -220,6 +220,7 @@ class Pot:
 
     root: the jail's root directory on the host; root_made: create made it, so destroy removes it. A machine
     has none, and what is kept of it lies where one would be.
+    directory: what potnet has made for the pot, its root in it or its hooks; destroy removes it and no other.
     command: run in the jail at start in place of /bin/sh /etc/rc; empty for that default.
     network_type: of its first network. attachments: for bridge types, those of each network in the order of
     the stack's families; aliases: for alias.
@@ -236,6 +237,7 @@ class Pot:
     stack: Stack
     root: str
     root_made: bool = True
+    directory: str | None = None
     hostname: str = ""
     base: str | None = None
     resolver: Resolver = field(default_factory=Resolver)

@@ -234,6 +234,7 @@ def _written(app: App, runs: Sequence[Run], state: HostState) -> dict[str, Writt
         for name in run.files:
             text = texts.get(name)
             if text is not None:
-                steps = replace_file(pot, name, text, folder_for(app, pot), traits)
+                folder = folder_for(app, pot)
+                steps = replace_file(pot, name, text, folder, traits) if folder is not None else ()
                 found[f"{etc_of(pot, traits)}/{name}"] = Written(text, steps)
     return found

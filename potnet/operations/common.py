@@ -300,16 +300,3 @@ def _further_networks(pot: Pot) -> list[tuple[str, str]]:
         for name, address in (("IP", attachment.address), ("IP6", attachment.address6)):
             found += [(f"_POT_{name}_{number}", str(address))] if address is not None else []
     return found
-
-
-def overlap(one: str, other: str) -> bool:
-    """Whether two paths are one, or one lies in the other."""
-    ends = (f"{one.rstrip('/')}/", f"{other.rstrip('/')}/")
-    return ends[0].startswith(ends[1]) or ends[1].startswith(ends[0])
-
-
-def pot_directory(app: App, pot: Pot) -> str:
-    """Where potnet keeps what belongs to a pot on the host; the configuration may have changed since."""
-    if pot.root_made:
-        return pot.root.removesuffix("/m")
-    return f"{app.config.jails}/{pot.name}"

@@ -37,9 +37,7 @@ from potnet.operations.common import (
     check_hostname,
     check_name,
     define_public_network,
-    overlap,
     parse_command,
-    pot_directory,
     pot_lock,
 )
 from potnet.operations.destroy import part_name, remove_rest
@@ -54,6 +52,7 @@ from potnet.operations.interfaces import (
 )
 from potnet.operations.machines import ROOT, refuse_unfit, with_owner
 from potnet.operations.network_options import UNCHANGED, NetworkOptions, check_attachments, with_options
+from potnet.operations.places import look_for_binds, overlap, pot_directory, refuse_directory, refuse_root
 from potnet.operations.resolvers import parse_resolver
 from potnet.values import dataclass
 
@@ -122,7 +121,7 @@ def create(app: App, request: CreateRequest) -> Pot:
         unfinished = app.store.pot(name)
         if unfinished is not None and not unfinished.whole:
             remove_rest(app, unfinished)
-        draft = replace(draft, name=name, root=_root(app, name, request.path))
+        draft = _placed(app, replace(draft, name=name, root=_root(app, name, request.path)))
         _refuse_present(app, draft)
         with app.store.transaction():
             pot = _reserve(app, request, draft, macs)
@@ -183,6 +182,13 @@ def _draft(app: App, request: CreateRequest) -> Pot:
         passed=parse_passed(request.passed),
         aliases=aliases_of(app, request.addresses) if request.network_type is NetworkType.ALIAS else (),
     )
+
+
+def _placed(app: App, draft: Pot) -> Pot:
+    """The pot with the directory that is made for it."""
+    if not draft.root_made or not draft.is_jail:
+        return draft
+    return replace(draft, directory=draft.root.removesuffix("/m"))
 
 
 def _with_taps(app: App, request: CreateRequest, draft: Pot) -> Pot:
@@ -273,12 +279,11 @@ def _refuse_present(app: App, pot: Pot) -> None:
 
     Before the pot is recorded: from then on the directory counts as its own.
     """
-    directory = pot_directory(app, pot)
-    if not pot.root_made:
+    if pot.directory is None:
         return
-    if app.driver.observe(Query(files=(directory,))).files[directory] is not FileKind.ABSENT:
+    if app.driver.observe(Query(files=(pot.directory,))).files[pot.directory] is not FileKind.ABSENT:
         raise PotnetError(
-            f"{directory} exists already", hint="remove it, or use what is in it: create --path DIR"
+            f"{pot.directory} already exists", hint="choose another name, or move that directory away"
         )
 
 
@@ -286,7 +291,7 @@ def _make_root(app: App, pot: Pot, base: str | None) -> Applied:
     if not pot.is_jail:
         return Applied(app.driver)
     directory = pot_directory(app, pot)
-    refuse_store(app, pot)
+    refuse_places(app, pot)
     if not pot.root_made:
         _check_given_root(app, pot)
         return apply(Plan(tuple(own_etc(app, pot))), app.driver)
@@ -316,12 +321,21 @@ def _check_given_root(app: App, pot: Pot) -> None:
         raise PotnetError(
             f"--path {pot.root} is no directory", hint="give an existing one, or leave --path out"
         )
+
+
+def refuse_places(app: App, pot: Pot) -> None:
+    """Raises PotnetError where a jail could change what root runs or reads."""
     refuse_own_directory(app, pot)
+    refuse_store(app, pot)
+    binds = look_for_binds(app) if not pot.root_made or app.store.has_given_roots() else ()
+    refuse_root(app, pot, binds)
+    if pot.directory is not None:
+        refuse_directory(app, pot, pot.directory, binds)
 
 
 def refuse_own_directory(app: App, pot: Pot) -> None:
     """A root that was given must not hold, or lie in, what potnet keeps of the pot: hooks, run by root."""
-    kept = f"{app.config.jails}/{pot.name}"
+    kept = pot_directory(app, pot)
     if not pot.root_made and pot.root != "/" and overlap(pot.root, kept):
         raise PotnetError(
             f"--path {pot.root}: potnet keeps what belongs to {pot.name} in {kept}",
@@ -370,10 +384,10 @@ def _fetch_base(app: App, name: str, base: str) -> list[Step]:
 def _finished(app: App, pot: Pot, mtu: int | None) -> Pot:
     """The pot, whole, with its root's links resolved, as jail(8) shows it; its bridges get its MTU."""
     real = app.driver.real_path(pot.root) if pot.is_jail else None
-    pot = replace(pot, whole=True, root=real or pot.root)
-    if pot.is_jail:
-        refuse_own_directory(app, pot)
-        refuse_store(app, pot)
+    moved = real is not None and real != pot.root
+    pot = _placed(app, replace(pot, whole=True, root=real or pot.root))
+    if moved:
+        refuse_places(app, pot)
     with app.store.transaction():
         app.store.update_pot(pot)
         for bridge in to_change(app, pot, mtu) if mtu is not None else ():

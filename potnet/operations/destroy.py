@@ -18,12 +18,12 @@ from potnet.operations.common import (
     NETWORK_LOCK,
     locked_pot,
     look_for,
-    overlap,
-    pot_directory,
     pot_lock,
     require_bridge,
 )
+from potnet.operations.hooks import remove_unrecorded
 from potnet.operations.hosts import follow_due, is_due, make_due, told_key
+from potnet.operations.places import overlap
 from potnet.operations.policies import forget
 from potnet.operations.unfinished import end, unfinished
 from potnet.operations.vnet import take_off
@@ -76,15 +76,27 @@ def part_name(pot: str, base: str) -> str:
     return f".{base}-RELEASE_base.txz.{pot}"
 
 
+def _refuse_roots(app: App, pot: Pot, directory: str) -> None:
+    """Raises HostError when a root that somebody has given would go with the pot's directory."""
+    own = [(pot.name, pot.root)] if not pot.root_made else []
+    for name, root in (*own, *app.store.roots_around(directory, pot.name)):
+        if overlap(root, directory):
+            raise HostError(
+                f"{directory} is not removed: it and {root}, the root of pot {name}, overlap",
+                hint=f"destroy {name} first" if name != pot.name else f"move {root} to another place",
+            )
+
+
 def _remove_files(app: App, pot: Pot) -> None:
-    """Remove the pot's directory: the root that create made, and its hooks."""
+    """Remove the directory that potnet made for the pot, with its root and its hooks, and no other."""
     if app.driver.traits.etc is not None and pot.is_jail:
         # What an administrator has put there stays.
         apply_all(Plan((Step(RemoveDirectory(f"{app.driver.traits.etc}/{pot.name}")),)), app.driver)
-    directory = pot_directory(app, pot)
-    given = not pot.root_made
-    if given and (not pot.hooks or overlap(pot.root, directory)):
+    if pot.directory is None:
+        remove_unrecorded(app, pot)
         return
+    directory = pot.directory
+    _refuse_roots(app, pot, directory)
     state = app.driver.observe(Query(mounts=True, files=(directory,)))
     if state.files[directory] is FileKind.ABSENT:
         return

@@ -15,8 +15,10 @@ from potnet.actions import Plan, RunHook, Step
 from potnet.apply import apply, apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.file_actions import CopyLocal, MakeDirectory, RemoveDirectory, RemoveFile, RestoreFile
+from potnet.host_state import FileKind, Query
 from potnet.model import HookKind, Pot
-from potnet.operations.common import environment_of, locked_pot, pot_directory
+from potnet.operations.common import environment_of, locked_pot
+from potnet.operations.places import look_for_binds, pot_directory, refuse_directory
 from potnet.operations.unfinished import begin, end, unfinished
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Ste
     """The step that runs a hook, if the pot has one of this kind."""
     if kind not in pot.hooks:
         return ()
+    refuse_directory(app, pot, pot_directory(app, pot))
     return (Step(RunHook(hook_path(app, pot, kind), environment_of(pot, jid)), None, f"{kind} hook"),)
 
 
@@ -45,16 +48,41 @@ def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
     with locked_pot(app, name) as pot:
         for path in hooks.values():
             _check_script(path)
-        pot = finish_hooks(app, pot)
-        begin(app, SET_HOOK, name, " ".join((_WRITING, *hooks)))
+        before = finish_hooks(app, pot)
+        pot = _with_directory(app, before)
+        with app.store.transaction():
+            app.store.update_pot(pot)
+            begin(app, SET_HOOK, name, " ".join((_WRITING, *hooks)))
         try:
             apply(Plan(_writing(app, pot, hooks)), app.driver)
         except BaseException as error:
             if not getattr(error, "left_behind", ()):
-                end(app, SET_HOOK, name)
+                with app.store.transaction():
+                    app.store.update_pot(before)
+                    end(app, SET_HOOK, name)
             raise
         begin(app, SET_HOOK, name, " ".join((_PLACING, *hooks)))
         _place(app, pot, hooks)
+
+
+def _with_directory(app: App, pot: Pot) -> Pot:
+    """The pot with a directory for its hooks that no jail can change; raises PotnetError."""
+    directory = pot_directory(app, pot)
+    if pot.directory is None and not pot.hooks:
+        if app.driver.observe(Query(files=(directory,))).files[directory] is not FileKind.ABSENT:
+            raise PotnetError(
+                f"{directory}, where the hooks of {pot.name} would be kept, already exists",
+                hint="move that directory away",
+            )
+        pot = replace(pot, directory=directory)
+    refuse_directory(app, pot, directory, look_for_binds(app))
+    return pot
+
+
+def remove_unrecorded(app: App, pot: Pot) -> None:
+    """Remove hooks that were set before the store recorded where, and no other file. Raises HostError."""
+    if pot.hooks:
+        _remove_hooks(app, pot, pot.hooks)
 
 
 def finish_hooks(app: App, pot: Pot) -> Pot:
@@ -65,7 +93,7 @@ def finish_hooks(app: App, pot: Pot) -> Pot:
         if phase == _PLACING:
             pot = _place(app, pot, kinds)
         elif phase == _WRITING:
-            _put_away(app, pot, kinds)
+            pot = _put_away(app, pot, kinds)
     return pot
 
 
@@ -113,16 +141,29 @@ def _place(app: App, pot: Pot, kinds: Iterable[HookKind]) -> Pot:
     return pot
 
 
-def _put_away(app: App, pot: Pot, kinds: Iterable[HookKind]) -> None:
+def _put_away(app: App, pot: Pot, kinds: Iterable[HookKind]) -> Pot:
+    """Remove hooks that were written and are not in force; the directory goes with the last one."""
+    _remove_hooks(app, pot, map(_fresh, kinds))
+    if not pot.hooks and not pot.root_made:
+        pot = replace(pot, directory=None)
+    with app.store.transaction():
+        app.store.update_pot(pot)
+        end(app, SET_HOOK, pot.name)
+    return pot
+
+
+def _remove_hooks(app: App, pot: Pot, names: Iterable[str]) -> None:
     directory = _directory(app, pot)
     steps = [
-        *(Step(RemoveFile(directory, _fresh(kind))) for kind in kinds),
+        *(Step(RemoveFile(directory, name)) for name in names),
         *(Step(RemoveDirectory(path)) for path in (directory, pot_directory(app, pot))),
     ]
     failures = apply_all(Plan(tuple(steps)), app.driver)
     if failures:
-        raise HostError("hooks that were not set stay" + "".join(f"\n  left behind: {x}" for x in failures))
-    end(app, SET_HOOK, pot.name)
+        raise HostError(
+            f"hooks of {pot.name} remain" + "".join(f"\n  left behind: {line}" for line in failures),
+            hint="mend what it says, then repeat the command",
+        )
 
 
 def _check_script(path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from potnet.actions import Plan
 from potnet.apply import apply_all
 from potnet.model import Lease, Pot, Run
-from potnet.operations.common import pot_directory
 from potnet.operations.neighbours import neighbours
+from potnet.operations.places import is_out_of_reach, pot_directory
 from potnet.planning.resolver import replace_file
 
 if TYPE_CHECKING:
@@ -141,14 +141,20 @@ def _digest(leases: Sequence[Lease]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def folder_for(app: App, pot: Pot) -> str:
-    """Where a file is made that is to take the place of one in a pot's etc: out of the jail's reach."""
-    return pot_directory(app, pot) if pot.root_made else app.config.jails
+def folder_for(app: App, pot: Pot) -> str | None:
+    """Where a file for a pot's etc is made first; None where a jail could change it."""
+    if pot.root_made:
+        return pot_directory(app, pot)
+    return app.config.jails if is_out_of_reach(app, app.config.jails) else None
 
 
 def _rewrite(app: App, run: Run) -> None:
     pot = run.pot
     text = hosts_text(app, pot, known_to(app, pot))
-    plan = Plan(replace_file(pot, "hosts", text, folder_for(app, pot), app.driver.traits))
+    folder = folder_for(app, pot)
+    if folder is None:
+        app.notify(f"{pot.name} does not know its neighbours of now: paths.jails is in the root of a pot")
+        return
+    plan = Plan(replace_file(pot, "hosts", text, folder, app.driver.traits))
     for failure in apply_all(plan, app.driver):
         app.notify(f"{pot.name} does not know its neighbours of now: {failure}")

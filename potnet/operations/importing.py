@@ -28,7 +28,7 @@ from potnet.operations.common import (
     parse_address,
     public_bridges,
 )
-from potnet.operations.create import own_etc, refuse_own_directory, refuse_store
+from potnet.operations.create import own_etc, refuse_places
 from potnet.operations.translate import CannotComeError, Draft, translate
 from potnet.values import dataclass
 
@@ -193,8 +193,7 @@ def _pot(app: App, draft: Draft, state: HostState, busy: set[int]) -> Imported:
         )
     if state.files.get(pot.root) is not FileKind.DIRECTORY:
         raise HostError(f"its root {pot.root} is no directory on the host", hint="is its dataset mounted?")
-    refuse_own_directory(app, pot)
-    refuse_store(app, pot)
+    refuse_places(app, pot)
     check_resolver(app, pot)
     pot = _with_addresses(app, draft, state, busy)
     app.store.add_pot(pot)

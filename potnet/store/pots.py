@@ -36,7 +36,7 @@ _Children = tuple[
 ]
 _POTS = (
     "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text, command,"
-    " boot, hooks, whole, isolate, internet, rate_in, rate_out, owner FROM pot"
+    " boot, hooks, whole, isolate, internet, rate_in, rate_out, owner, directory FROM pot"
 )
 #: What a pot has several of.
 _CHILDREN = (
@@ -113,7 +113,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self.change(
                 "INSERT INTO pot (network_type, stack, root, root_made, hostname, base, resolver,"
                 " resolver_text, command, boot, hooks, whole, isolate, internet, rate_in, rate_out, owner,"
-                " name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " directory, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 *_head(pot),
                 pot.name,
             )
@@ -137,7 +137,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self.change(
                 "UPDATE pot SET network_type = ?, stack = ?, root = ?, root_made = ?, hostname = ?, base = ?,"
                 " resolver = ?, resolver_text = ?, command = ?, boot = ?, hooks = ?, whole = ?, isolate = ?,"
-                " internet = ?, rate_in = ?, rate_out = ?, owner = ? WHERE name = ?",
+                " internet = ?, rate_in = ?, rate_out = ?, owner = ?, directory = ? WHERE name = ?",
                 *_head(pot),
                 pot.name,
             )
@@ -171,14 +171,33 @@ class Pots(Subnets, Numbers, Exports, Policies):
     def _roots_around(self, pot: Pot) -> list[Row]:
         """Name, root and root_made of the pots whose root holds, or lies in, that of this one."""
         own = pot.root.removesuffix("/m")
-        parts = pot.root.split("/")
-        above = ["/".join(parts[:length]) for length in range(2, len(parts))]
+        above = _above(pot.root)
         above += [f"{path}/m" for path in above]
-        select = "SELECT name, root, root_made FROM pot WHERE name <> ? AND"
+        return self._around("name, root, root_made", "root", own, above, pot.name)
+
+    def roots_around(self, path: str, but: str) -> tuple[tuple[str, str], ...]:
+        """Name and root of the other pots whose root is this path, holds it or lies in it, but for ``/``."""
+        return tuple(self._around("name, root", "root", path, [path, *_above(path)], but))
+
+    def directories_around(self, path: str, but: str) -> tuple[tuple[str, str], ...]:
+        """Name and directory of the other pots whose directory is this path, holds it or lies in it."""
+        return tuple(self._around("name, directory", "directory", path, [path, *_above(path)], but))
+
+    def _around(self, columns: str, column: str, path: str, above: Sequence[str], but: str) -> list[Row]:
+        select = f"SELECT {columns} FROM pot WHERE name <> ? AND"  # noqa: S608 - names of our own schema
         # Of the characters, 0 is the one after the slash.
-        inside = self.rows(f"{select} root > ? AND root < ?", pot.name, f"{own}/", f"{own}0")
+        inside = self.rows(f"{select} {column} > ? AND {column} < ?", but, f"{path}/", f"{path}0")
         marks = ", ".join("?" * len(above))
-        return inside + self.rows(f"{select} root IN ({marks})", pot.name, *above)
+        return inside + self.rows(f"{select} {column} IN ({marks})", but, *above)
+
+    def unrecorded_hooks(self) -> tuple[str, ...]:
+        """Pots with hooks in a directory that an older version of the store did not record."""
+        found = self.rows("SELECT name FROM pot WHERE directory IS NULL AND hooks <> '[]'")
+        return tuple(name for (name,) in found)
+
+    def has_given_roots(self) -> bool:
+        """Whether a pot has a root that potnet has not made."""
+        return self.row("SELECT 1 FROM pot WHERE NOT root_made LIMIT 1") is not None
 
     def _drop_children(self, name: str) -> None:
         for (unit,) in self.rows("SELECT unit FROM attachment WHERE pot = ?", name):
@@ -248,6 +267,12 @@ class Pots(Subnets, Numbers, Exports, Policies):
         )
 
 
+def _above(path: str) -> list[str]:
+    """The directories that a path lies in, but for the host's root."""
+    parts = path.split("/")
+    return ["/".join(parts[:length]) for length in range(2, len(parts))]
+
+
 def _exists(name: str) -> PotnetError:
     return PotnetError(
         f"pot {name} exists already", hint=f"choose another name, or: potnet destroy -p {name}"
@@ -274,6 +299,7 @@ def _head(pot: Pot) -> tuple[object, ...]:
         pot.rate_in,
         pot.rate_out,
         pot.owner,
+        pot.directory,
     )
 
 
@@ -295,7 +321,7 @@ def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
 
 def _pot(head: Row, children: _Children) -> Pot:
     name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks, *options = head
-    whole, isolate, internet, rate_in, rate_out, owner = options
+    whole, isolate, internet, rate_in, rate_out, owner, directory = options
     attachments, aliases, exports, passed = children
     wires = attachments.get(name, ())
     return Pot(
@@ -304,6 +330,7 @@ def _pot(head: Row, children: _Children) -> Pot:
         stack=Stack(stack),
         root=root,
         root_made=bool(root_made),
+        directory=directory,
         hostname=hostname,
         base=base,
         resolver=Resolver(ResolverKind(resolver), text),

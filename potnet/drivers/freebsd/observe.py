@@ -57,6 +57,7 @@ class Observer:
         interfaces, doubled = self._interfaces(query.interfaces, names if query.names else None)
         own = self._links.group(GROUP) if query.own or query.taps else frozenset()
         networks, unreadable = self._jail_networks(query.jail_networks)
+        mounted = self._out("mount", *_JSON) if query.mounts else None
         return HostState(
             jails=self._jails(query.jails),
             taps=own & {*query.taps},
@@ -82,7 +83,8 @@ class Observer:
             hostname=self._out("hostname").strip() if query.hostname else None,
             nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
             members_keep_addresses=self._members_keep_addresses() if query.bridge_rules else True,
-            mounts=parse.mount_points(self._out("mount", *_JSON)) if query.mounts else (),
+            mounts=parse.mount_points(mounted) if mounted is not None else (),
+            binds=parse.binds(mounted) if mounted is not None else (),
             base_digest=self._base_digest(query.release) if query.release else None,
             jail_networks=networks,
             unreadable=unreadable,

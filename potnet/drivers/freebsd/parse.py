@@ -114,6 +114,22 @@ def _as_bytes(node: str) -> str:
         return node
 
 
+@reads("mount")
+def binds(text: str) -> tuple[tuple[str, str], ...]:
+    """Source and point of what nullfs(4) and unionfs(8) mounted to be written to, of ``mount --libxo json``.
+
+    Points are told in both spellings, as `mount_points` does.
+    """
+    found = []
+    for each in json.loads(text, strict=False)["mount"].get("mounted", ()):
+        source, node = each.get("special"), each.get("node")
+        writable = each.get("fstype") in ("nullfs", "unionfs") and "read-only" not in each.get("opts", ())
+        if writable and isinstance(source, str) and isinstance(node, str):
+            source = re.sub("^<(above|below)>:", "", source)
+            found += [(source, node), (_as_bytes(source), _as_bytes(node))]
+    return tuple(dict.fromkeys(found))
+
+
 def manifest_digest(text: str, archive: str) -> str | None:
     """The SHA-256 that a release's MANIFEST gives for an archive."""
     for line in lines_of(text):

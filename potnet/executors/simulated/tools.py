@@ -67,12 +67,12 @@ def _socket(*columns: str) -> str:
 
 
 def mount(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """mount [-p] | mount --libxo json."""
+    """mount [-p] | mount --libxo json | mount -t devfs devfs POINT | mount -t nullfs DIR POINT."""
     mounted = [(world.facts.root_device, "/", "ufs"), ("devfs", "/dev", "devfs")]
-    mounted += [("devfs", point, "devfs") for point in world.mounts()]
+    mounted += [(what, point, "nullfs" if what != "devfs" else what) for what, point in world.mounted()]
     match argv[1:]:
         case []:
-            notes = {"ufs": "ufs, local"}
+            notes = {"ufs": "ufs, local", "nullfs": "nullfs, local"}
             lines = [f"{what} on {where} ({notes.get(kind, kind)})\n" for what, where, kind in mounted]
         case ["--libxo", "json"]:
             lines = [f'{{"mount": {{"mounted": [{", ".join(_mounted(*each) for each in mounted)}]}}}}\n']
@@ -81,10 +81,11 @@ def mount(world: World, argv: list[str], _: Stdin) -> CommandResult:
                 _padded(what) + _padded(where) + f"{kind}\trw\t\t{'1 1' if where == '/' else '0 0'}\n"
                 for what, where, kind in mounted
             ]
-        case ["-t", "devfs", "devfs", point]:
-            if not world.tree.is_dir(point):
-                raise ToolError(f"mount: {point}: No such file or directory")
-            world.mount(point)
+        case ["-t", ("devfs" | "nullfs") as kind, source, point]:
+            for each in (source, point) if kind == "nullfs" else (point,):
+                if not world.tree.is_dir(each):
+                    raise ToolError(f"mount: {each}: No such file or directory")
+            world.mount(point, source)
             lines = []
         case rest:
             raise unknown(f"mount {' '.join(rest)}")

@@ -263,11 +263,15 @@ class World:
 
     # Mounts
 
-    def mount(self, point: str) -> None:
-        """Mount a devfs. Its real path is kept too, so that removals need not look at all mounts."""
+    def mount(self, point: str, source: str = "devfs") -> None:
+        """Mount a devfs, or a directory once more, which shows nothing there.
+
+        Its real path is kept too, so that removals need not look at all mounts.
+        """
         point = self._without_links(point)
         real = str(self.tree.resolve(point))
-        self.state.put("mount", point, {"order": self.state.next_number("mount"), "real": real})
+        order = self.state.next_number("mount")
+        self.state.put("mount", point, {"order": order, "real": real, "source": source})
         self.state.put("mount-at", real, {"point": point})
 
     def unmount(self, point: str) -> bool:
@@ -286,6 +290,11 @@ class World:
             return self.tree.canonical(point)
         except OSError:
             return point
+
+    def mounted(self) -> list[tuple[str, str]]:
+        """What is mounted, devfs or a directory, and where, in the order they were mounted."""
+        rows = sorted(self.state.scan("mount"), key=lambda row: int(row[1]["order"]))
+        return [(row.get("source", "devfs"), key) for key, row in rows]
 
     def mounts(self) -> list[str]:
         """The devfs mount points, by path, in the order they were mounted."""
