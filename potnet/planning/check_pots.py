@@ -304,7 +304,7 @@ def _files(run: Run, facts: Facts, state: HostState) -> Iterator[Drift]:
         elif path in facts.written and state.digests.get(path) != _digest(facts.written[path].text):
             finding = Finding(
                 Kind.FILE_DIFFERS, f"{path} as potnet writes it", "another text", "repair writes it anew",
-                pot=run.pot.name,
+                pot=run.pot.name, repairable=bool(facts.written[path].steps),
             )  # fmt: skip
             yield Drift(finding, facts.written[path].steps)
 
