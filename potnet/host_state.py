@@ -299,7 +299,8 @@ class HostState:
     directories that are mounted once more to be written to, and where. base_digest: the SHA-256 of the
     release's base.txz, None when the mirror does not say. learns_router: an interface takes default routes
     from advertisements, which it does no more once the host forwards IPv6. jail_networks: by jail.
-    unreadable: why nothing is known of a jail's network, by jail. anchors: by name. own_addresses: those of the ones asked for that are the host's. anchor_names: whole
+    unreadable: why nothing is known of a jail's network, by jail. anchors: by name.
+    own_addresses: those of the ones asked for that are the host's. anchor_names: whole
     paths of those that hold rules. traffic: by interface. limited: those of the
     pipes asked for that are as they should be. indexes: of the host's interfaces, by name, where the kernel
     keeps them as interfaces move. doubled: names that several interfaces of the host have, told when all
