@@ -305,7 +305,8 @@ class HostState:
     pipes asked for that are as they should be. indexes: of the host's interfaces, by name, where the kernel
     keeps them as interfaces move. doubled: names that several interfaces of the host have, told when all
     interfaces are. unfiltered: the switches that are off and keep the filter from
-    looking at what comes in and goes out at members of bridges. traits: of hosts of this kind, always there.
+    looking at what comes in and goes out at members of bridges. open_ruleset: told with devfs, the devfs
+    ruleset of jails if it hides nothing. traits: of hosts of this kind, always there.
     """
 
     traits: Traits = field(default_factory=Traits)
@@ -348,6 +349,7 @@ class HostState:
     unfiltered: tuple[str, ...] = ()
     indexes: Mapping[str, int] = field(default_factory=dict)
     doubled: frozenset[str] = frozenset()
+    open_ruleset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +367,8 @@ class Query:
     into, and the families of the default routes to look for. anchors: those to look into, and what each is
     to hold. anchor_parents: those below which to look for others. all_rules: what all anchors are to hold;
     entries of the filter's that are none of theirs are `stray`. uplinks: an external interface is a member of
-    a bridge only if all is there that makes it one. learns_router: an interface. Others: True to be told.
+    a bridge only if all is there that makes it one. learns_router: an interface. devfs: directories, among
+    `files`, that jails get a device file system on. Others: True to be told.
     """
 
     jails: tuple[str, ...] | None = ()
@@ -409,6 +412,7 @@ class Query:
     learns_router: str | None = None
     unfiltered: bool = False
     indexes: bool = False
+    devfs: tuple[str, ...] = ()
 
 
 def union(queries: Iterable[Query]) -> Query:

@@ -10,7 +10,7 @@ from potnet.model import Bridge, Pot, ResolverKind, Run
 from potnet.operations.hosts import Known, hosts_text
 from potnet.operations.ports import host_addresses, needs_range
 from potnet.planning import resolver
-from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, path_in, wants_devfs
+from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, host_files, path_in, wants_devfs
 from potnet.planning.start import ignored_exports
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         own_addresses=host_addresses(pot.exports) if exports else (),
         files=(pot.root, *seen, *resolver.looked_at(etc)) if jail else (),
         texts=(RESOLV_CONF,) if jail and pot.resolver.kind is ResolverKind.INHERIT else (),
+        devfs=(path_in(pot.root, "dev"),) if jail and not host_files(pot.root) else (),
         hostname=jail and pot.resolver.kind is ResolverKind.POT,
     )
 

@@ -122,11 +122,22 @@ def filter_members(state: HostState) -> list[Step]:
 
 def _jail(pot: Pot, around: Surroundings, state: HostState) -> list[Step]:
     _check_root(pot, state)
-    jail = None if around.attached else jail_of(pot, wants_devfs(pot, state))
+    devfs = wants_devfs(pot, state)
+    if devfs and not around.attached:
+        _refuse_open_devfs(state)
+    jail = None if around.attached else jail_of(pot, devfs)
     out = way_out(pot, [a.host_end for a in pot.attachments], around.lent, jail)
     if jail is not None:
         return [Step(StartJail(jail), out, "the jail")]
     return [Step(MoveToJail(a.jail_end, pot.name, pot.root), out) for a in pot.attachments]
+
+
+def _refuse_open_devfs(state: HostState) -> None:
+    if state.open_ruleset is not None:
+        raise HostError(
+            f"devfs ruleset {state.open_ruleset} hides nothing: the jail would see every device of the host",
+            hint="`service devfs restart` loads the rulesets of devfs.rules(5)",
+        )
 
 
 def _check_root(pot: Pot, state: HostState) -> None:

@@ -53,7 +53,7 @@ PROGRAMS = {
     ),
     *("hostname", "mount", "umount", "rctl", "fetch", "sha256", "tar", "tee", "chmod", "chflags", "mv", "cp"),
     *("rm", "mkdir", "find", "env", "stat", "test", "cat", "du", "realpath", "sh", "id", "chown", "getent"),
-    *("awk", "ip", "nft", "ss", "uname", "kill", "nsenter", "conntrack", "unshare", "tc"),
+    *("awk", "chattr", "devfs", "ip", "nft", "ss", "uname", "kill", "nsenter", "conntrack", "unshare", "tc"),
 }
 
 #: Text that has made trouble for somebody, somewhere.

@@ -10,6 +10,7 @@ from potnet.actions import (
     Action,
     DestroyInterface,
     EndProcesses,
+    Jail,
     RemoveAddress,
     RemoveDefaultRoute,
     RestoreInterface,
@@ -22,6 +23,7 @@ from potnet.actions import (
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.conditions import conditions
+from potnet.drivers.freebsd.devfs import hides, ruleset_of
 from potnet.drivers.freebsd.observe import NO_FILTER, Observer
 from potnet.drivers.freebsd.parse_pf import redirected_states
 from potnet.drivers.freebsd.render import Renderer, ending, is_tap, renamed_in, taking_back
@@ -36,6 +38,7 @@ from potnet.host_state import (
     ActiveRedirection,
     AnchorRules,
     ExportTraffic,
+    FileKind,
     HostState,
     Query,
     Traits,
@@ -60,6 +63,9 @@ _ABSENT: dict[type, tuple[str, ...]] = {
 }
 
 
+_ANY_JAIL = Jail("any", "any", "/any", devfs=True)
+
+
 class FreeBSD:
     """Carries actions to a FreeBSD host through an executor."""
 
@@ -72,9 +78,17 @@ class FreeBSD:
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`."""
         state = self._observer.observe(query)
+        if any(state.files.get(path) is FileKind.DIRECTORY for path in query.devfs):
+            state = replace(state, open_ruleset=self._open_ruleset())
         if not query.anchors:
             return state
         return replace(state, anchors={name: self._rules(name, wanted) for name, wanted in query.anchors})
+
+    def _open_ruleset(self) -> int | None:
+        """The ruleset of the template for jails, which may be anybody's, if it hides nothing."""
+        ruleset = ruleset_of(self._renderer.jail(_ANY_JAIL))
+        look = self._observer
+        return None if ruleset is None or hides(ruleset, look.devfs_rules, look.sysctl) else ruleset
 
     def _rules(self, anchor: str, wanted: Ruleset) -> AnchorRules:
         """pf itself brings the rules of the templates, which may be anybody's, into the form it lists."""

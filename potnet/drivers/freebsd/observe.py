@@ -144,6 +144,10 @@ class Observer:
         found = self._optional("sysctl", "-n", name)
         return found.strip() if found is not None else None
 
+    def devfs_rules(self, number: int) -> str:
+        """The rules of a devfs ruleset, a line each; none when it is empty or does not exist."""
+        return self._out("devfs", "rule", "-s", str(number), "show")
+
     def opened_by(self, tap: str) -> int | None:
         """The process that has a tap open; None when none has, or it is not there."""
         result = self._run("ifconfig", tap)

@@ -16,6 +16,7 @@ from potnet.errors import HostError
 from potnet.executors.base import Command, CommandResult
 from potnet.executors.simulated import (
     archive,
+    devfs,
     filetools,
     network,
     pfctl,
@@ -57,6 +58,7 @@ _TOOLS: dict[str, FileTool] = {
     **filetools.TOOLS,
     **removal.TOOLS,
     **archive.TOOLS,
+    **devfs.TOOLS,
     **tools.TOOLS,
     **processes.TOOLS,
     "ifconfig": _ifconfig,

@@ -91,6 +91,7 @@ def seed_state(world: World, bare: bool) -> None:
         "kern.hostname": facts.hostname,
         "kern.features.vimage": "1",
         "net.link.tap.user_open": "0",
+        "vfs.devfs.rule_depth": "1",
         "kern.racct.enable": "0",
         "security.jail.jailed": "0",
     }.items():

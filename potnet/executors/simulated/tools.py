@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated import pfload
+from potnet.executors.simulated import devfs, pfload
 from potnet.executors.simulated.filetools import FileTool, Stdin, tap_behind
 from potnet.executors.simulated.libxo import libxo
 from potnet.executors.simulated.rcconf import content, rc_files, rc_values, sysrc
@@ -207,9 +207,11 @@ def kldstat(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def service(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """service pf start|reload, as /etc/rc.d/pf does it."""
+    """service pf start|reload, as /etc/rc.d/pf does it, and service devfs restart."""
     world.state.changing()
     match argv[1:]:
+        case ["devfs", "restart"]:
+            return devfs.restart(world)
         case ["pf", ("start" | "reload") as verb]:
             pass
         case rest:
