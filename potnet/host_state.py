@@ -301,7 +301,8 @@ class HostState:
     from advertisements, which it does no more once the host forwards IPv6. jail_networks: by jail.
     unreadable: why nothing is known of a jail's network, by jail. anchors: by name.
     own_addresses: those of the ones asked for that are the host's. anchor_names: whole
-    paths of those that hold rules. traffic: by interface. limited: those of the
+    paths of those that may hold rules. holding: those of the ones asked for that do.
+    traffic: by interface. limited: those of the
     pipes asked for that are as they should be. indexes: of the host's interfaces, by name, where the kernel
     keeps them as interfaces move. doubled: names that several interfaces of the host have, told when all
     interfaces are. unfiltered: the switches that are off and keep the filter from
@@ -342,6 +343,7 @@ class HostState:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     anchors: Mapping[str, AnchorRules] = field(default_factory=dict)
     anchor_names: frozenset[str] = frozenset()
+    holding: frozenset[str] = frozenset()
     stray: tuple[FilterEntry, ...] = ()
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     limited: frozenset[Pipes] = frozenset()
@@ -405,6 +407,7 @@ class Query:
     jail_networks: tuple[tuple[str, tuple[int, ...]], ...] = ()
     anchors: tuple[tuple[str, Ruleset], ...] = ()
     anchor_parents: tuple[str, ...] = ()
+    holding: tuple[str, ...] = ()
     all_rules: tuple[tuple[str, Ruleset], ...] = ()
     uplinks: bool = False
     traffic: bool = False

@@ -23,7 +23,13 @@ from potnet.operations.machines import ROOT
 from potnet.operations.starting import RESOLV_CONF, resolver_text
 from potnet.operations.unfinished import unfinished
 from potnet.planning.check_bridges import compare_bridges
-from potnet.planning.check_host import compare_left, compare_shared, compare_starts, compare_stored
+from potnet.planning.check_host import (
+    compare_left,
+    compare_shared,
+    compare_starts,
+    compare_stored,
+    left_anchors,
+)
 from potnet.planning.check_pots import compare_pots
 from potnet.planning.drift import (
     Drift,
@@ -211,6 +217,7 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
                 for run in shown.active
                 if run.pot.attachments and run.pot.is_jail
             ),
+            holding=left_anchors(facts, state),
             pipes=tuple(pipes for run in shown.active if (pipes := pipes_of(run.pot)) is not None),
             files=paths,
             digests=paths,
@@ -220,6 +227,7 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
     )
     told = (
         "anchors", "stray", "limited", "jail_networks", "unreadable", "files", "digests", "texts", "hostname",
+        "holding",
     )  # fmt: skip
     return replace(state, **{name: getattr(more, name) for name in told})
 

@@ -255,17 +255,23 @@ def _left_forwarding(facts: Facts, state: HostState) -> Iterator[Drift]:
             yield Drift(finding, tuple(vnet.forward_no_more(family, facts.router_kept)))
 
 
-def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
+def left_anchors(facts: Facts, state: HostState) -> tuple[str, ...]:
+    """Anchors that are listed though nothing that is up uses them; they may be empty."""
     config = facts.config
-    parents = {config.rdr_anchor, config.filter_anchor}
     used = {pf.external_anchor(config)}
     used |= {name(config, run.pot.name) for run in facts.runs for name in _OF_POT}
     used |= {name(config, b.name) for b in facts.accounted for name in _OF_BRIDGE}
+    return tuple(sorted(state.anchor_names - used))
+
+
+def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
+    config = facts.config
+    parents = {config.rdr_anchor, config.filter_anchor}
     # With what they would hold, for a filter that takes entries away by their names.
     ours: dict[str, Ruleset] = {name(config, pot): NoRules() for pot in facts.others for name in _OF_POT}
     for bridge in facts.bridges:
         ours |= {anchor: rules for anchor, rules, _ in vnet.bridge_rules(bridge, facts.networks6, config)}
-    for anchor in sorted(state.anchor_names - used):
+    for anchor in sorted(state.holding):
         if anchor in ours:
             yield _emptied(anchor, "rules", Step(LoadAnchor(anchor, NoRules(), ours[anchor])))
         elif anchor.rpartition("/")[0] in parents:

@@ -38,6 +38,8 @@ NO_FILTER = "/dev/pf"
 _NO_CONNECTION = 255
 
 _JSON = ("--libxo", "json")
+#: What pfctl(8) says of a table that is not there, beside the code of a connection that is not.
+_NO_TABLE = "Unknown error: -1"
 _NO_FILE = ("No such file or directory", "Not a directory")
 _PORT_RANGE = ("net.inet.ip.portrange.reservedhigh", "net.inet.ip.portrange.first")
 
@@ -89,6 +91,7 @@ class Observer:
             jail_networks=networks,
             unreadable=unreadable,
             anchor_names=frozenset(name for parent in query.anchor_parents for name in self._below(parent)),
+            holding=frozenset(anchor for anchor in query.holding if self._holds_rules(anchor)),
             limited=self._limited(query.pipes),
             traffic=self._traffic() if query.traffic else {},
             learns_router=self._learns_router(query.learns_router) if query.learns_router else False,
@@ -126,7 +129,7 @@ class Observer:
 
     def table(self, anchor: str, name: str) -> frozenset[str]:
         """The addresses in a table of an anchor; none when it is not there, which ends pfctl(8) with -1."""
-        result = self._run("pfctl", "-a", anchor, "-t", name, "-T", "show", absent="does not exist")
+        result = self._run("pfctl", "-a", anchor, "-t", name, "-T", "show", absent=_NO_TABLE)
         return parse_pf.table_entries(result.out) if result.code == 0 else frozenset()
 
     def listed(self, anchor: str, kinds: parse_pf.Listing) -> tuple[str, ...]:
@@ -270,6 +273,10 @@ class Observer:
 
     def _below(self, parent: str) -> tuple[str, ...]:
         return tuple(self._run("pfctl", "-a", parent, "-s", "Anchors").out.split())
+
+    def _holds_rules(self, anchor: str) -> bool:
+        # One that had a table is listed for up to a minute after it was emptied.
+        return any(self._run("pfctl", "-a", anchor, "-s", word, "-P").out for word in ("rules", "nat"))
 
     def _each(self, subjects: tuple[str, ...], *argv: str) -> dict[str, str]:
         found = {subject: self._optional(*argv, subject) for subject in subjects}

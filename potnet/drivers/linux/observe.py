@@ -114,6 +114,8 @@ class Observer(Reader):
             else {},
             unfiltered=self._unfiltered() if query.unfiltered else (),
             jail_networks=self._jail_networks(query.jail_networks),
+            # One that is listed holds rules here.
+            holding=frozenset(query.holding),
             anchor_names=self._below(query.anchor_parents) if query.anchor_parents else frozenset(),
         )
 

@@ -135,9 +135,8 @@ def _show(world: World, options: _Options) -> CommandResult:
         return CommandResult(0, "", note)
     found = pfload.ruleset(world, options.anchor)
     if found is None:
-        return CommandResult(
-            0, "", note + ("pfctl: DIOCGETRULES: Invalid argument\n" if options.anchor else "")
-        )
+        listed = not options.anchor or pfload.lingers(world, options.anchor)
+        return CommandResult(0, "", note + ("" if listed else "pfctl: DIOCGETRULES: Invalid argument\n"))
     if options.show == "labels":
         return CommandResult(0, "".join(f"{r.label} 0 0 0 0 0 0 0 0\n" for r in found.rules if r.label), note)
     rules = found.translation() if options.show == "nat" else [*found.scrubs(), *found.filters()]
@@ -177,7 +176,7 @@ def _table(world: World, options: _Options) -> CommandResult:
     """-t TABLE -T show | kill, which takes a table out though it is const (pfr_del_tables in pf_table.c)."""
     found = pfload.ruleset(world, options.anchor)
     if found is None or options.table not in found.tables:
-        return CommandResult(255, "", "pfctl: Table does not exist.\n")
+        return CommandResult(255, "", "pfctl: Unknown error: -1.\n")
     if options.table_command == "kill":
         world.state.changing()
         del found.tables[options.table]

@@ -61,6 +61,10 @@ def read(world: World, path: str) -> str | None:
         return None
 
 
+#: From when an anchor with a table is emptied until it is no longer listed: 12 to 60 were seen.
+_PURGE_SECONDS = 30.0
+
+
 def load(
     world: World, anchor: str, text: str, name: str = "stdin", macros: Mapping[str, str] | None = None
 ) -> None:
@@ -89,7 +93,7 @@ def _put(world: World, anchor: str, found: Ruleset) -> None:
     for name, inner in found.inline.items():
         _put(world, f"{anchor}/{name}" if anchor else name, inner)
     if anchor and not found.rules and not found.tables:
-        world.state.delete("anchor", anchor)
+        _forget(world, anchor)
     else:
         world.state.put("anchor", anchor, found.row())
 
@@ -111,7 +115,21 @@ def flush(world: World, anchor: str, what: str) -> None:
             "anchor", anchor, Ruleset(kept, {} if what == "all" else found.tables, found.skip).row()
         )
     else:
-        world.state.delete("anchor", anchor)
+        _forget(world, anchor)
+
+
+def _forget(world: World, anchor: str) -> None:
+    """One that had a table is still listed until pf purges it."""
+    before = ruleset(world, anchor)
+    world.state.delete("anchor", anchor)
+    if before is not None and before.tables:
+        world.state.put("anchor-purged", anchor, {"at": world.now() + _PURGE_SECONDS})
+
+
+def lingers(world: World, anchor: str) -> bool:
+    """Whether an emptied anchor is still listed."""
+    row = world.state.get("anchor-purged", anchor)
+    return row is not None and float(row["at"]) > world.now()
 
 
 def _counter(anchor: str, rule: Rule) -> str:
@@ -145,7 +163,9 @@ def unload(world: World) -> None:
 def children(world: World, parent: str) -> list[str]:
     """The anchors right below a path ("" for the top), made by a load or named by the main ruleset."""
     prefix = f"{parent}/" if parent else ""
-    found = {key[len(prefix) :].split("/")[0] for key in world.state.keys("anchor", prefix) if key}
+    keys = [key for key in world.state.keys("anchor", prefix) if key]
+    keys += [key for key in world.state.keys("anchor-purged", prefix) if lingers(world, key)]
+    found = {key[len(prefix) :].split("/")[0] for key in keys}
     if not parent:
         main = ruleset(world, "")
         named = [rule.anchor for rule in main.rules if rule.anchor] if main else []
