@@ -50,7 +50,7 @@ class Config:
     ipv6: Ipv6 = Ipv6.SLAAC
     public6: IPNetwork | None = None
     external_interface: str | None = None
-    external_address: IPAddress | None = None
+    external_addresses: tuple[IPAddress, ...] | None = None
     extra_interfaces: tuple[tuple[str, IPNetwork], ...] = ()
     isolate: bool = False
     antispoof: bool = False
@@ -111,7 +111,7 @@ KEYS = (
     Key("network.ipv6", "ipv6", values.read_ipv6),
     Key("network.public6", "public6", values.read_prefix6),
     Key("network.external_interface", "external_interface", values.read_interface),
-    Key("network.external_address", "external_address", values.read_host_address),
+    Key("network.external_address", "external_addresses", values.read_host_addresses),
     Key("network.isolate", "isolate", values.read_boolean),
     Key("network.antispoof", "antispoof", values.read_boolean),
     Key("network.extra_interfaces", "extra_interfaces", values.read_extra_interfaces),
@@ -202,6 +202,8 @@ def plain(config: Config, name: str) -> Any:
     value = getattr(config, _BY_NAME[name].attribute)
     if name == "rootless.copy_up":
         return list(value)
+    if name == "network.external_address" and value is not None:
+        return str(value[0]) if len(value) == 1 else list(map(str, value))
     if isinstance(value, tuple):
         return {interface: str(network) for interface, network in value}
     return value if value is None or isinstance(value, bool | int) else str(value)
@@ -307,7 +309,7 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str, str]]:
             yield name, f"is the network or broadcast address of network.public {network}", hosts
     if config.gateway == config.dns_address:
         yield "dns.address", "is network.gateway too", "give the DNS pot an address of its own"
-    if config.external_address is not None and config.external_address in network:
+    if any(each.version == 4 and each in network for each in config.external_addresses or ()):
         what = f"is inside network.public {network}"
         yield "network.external_address", what, "choose another public network"
     if config.external_interface in dict(config.extra_interfaces):

@@ -43,7 +43,7 @@ def given(settings: Settings) -> Iterator[Given]:
     values = settings.values
     for name, key in _SAME.items():
         if name in values and settings.text(name):
-            yield Given(key, settings.text(name), _origin(values[name], name))
+            yield Given(key, _value(settings, name), _origin(values[name], name))
     if "POT_DNS_IP" in values and settings.dns is not None:
         yield Given("dns.address", str(settings.dns), _origin(values["POT_DNS_IP"], "POT_DNS_IP"))
     if "POT_ISOLATE_VNET_POTS" in values:
@@ -56,6 +56,12 @@ def given(settings: Settings) -> Iterator[Given]:
             f"{_origin(netmask, 'POT_NETMASK')} = {netmask.value} is not the netmask of {settings.network()}",
             hint=f"write POT_NETMASK={settings.network().netmask}",
         )
+
+
+def _value(settings: Settings, name: str) -> Any:
+    """The text of a key, or the addresses of one that may name several."""
+    several = settings.words(name) if name == "POT_EXTIF_ADDR" else []
+    return several if len(several) > 1 else settings.text(name)
 
 
 def notes(settings: Settings) -> Iterator[tuple[str, str, str]]:

@@ -163,6 +163,26 @@ def read_host_address(value: Any) -> IPAddress:
     return address
 
 
+def read_host_addresses(value: Any) -> tuple[IPAddress, ...]:
+    """One address of external interfaces, or a list of them, of either family."""
+    if isinstance(value, list) and not value:
+        raise Refusal("is an empty list", "leave it out to take what the interface has")
+    found = tuple(map(_read_own_address, value if isinstance(value, list) else [value]))
+    twice = next((each for each in found if found.count(each) > 1), None)
+    if twice is not None:
+        raise Refusal(f"has {twice} twice", "write each address once")
+    return found
+
+
+def _read_own_address(value: Any) -> IPAddress:
+    if not isinstance(value, str) or ":" not in value:
+        return read_host_address(value)
+    address = IPAddress(read_outbound6(value))
+    if address.is_link_local():
+        raise Refusal("is a link-local address", "write one that is reached from elsewhere")
+    return address
+
+
 def read_extra_interfaces(value: Any) -> tuple[tuple[str, IPNetwork], ...]:
     if not isinstance(value, dict):
         hint = 'write [network.extra_interfaces] and lines such as em1 = "172.16.0.0/12"'

@@ -18,13 +18,17 @@ from potnet.values import dataclass
 class Outlet:
     """An external interface of the host.
 
-    address: the one to translate to and to redirect from; None: whatever the interface has.
+    addresses: those to redirect from, and of each family the first one to translate to; in a family without
+    any it is the first that the interface has.
     destinations: what lies behind it; None: everything (the main one).
     """
 
     interface: str
-    address: IPAddress | None = None
+    addresses: tuple[IPAddress, ...] = ()
     destinations: IPNetwork | None = None
+
+    def of_family(self, version: int) -> tuple[IPAddress, ...]:
+        return tuple(each for each in self.addresses if each.version == version)
 
 
 @dataclass(frozen=True, slots=True)

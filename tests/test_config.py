@@ -133,7 +133,10 @@ def test_every_key_can_be_set(file: Path) -> None:
         ("em1", IPNetwork("10.0.0.0/8")),
         ("em1.10", IPNetwork("192.168.0.0/16")),
     )
-    assert (config.external_interface, str(config.external_address)) == ("vtnet0", "192.168.178.20")
+    assert (config.external_interface, [str(each) for each in config.external_addresses or ()]) == (
+        "vtnet0",
+        ["192.168.178.20"],
+    )
     assert (config.isolate, config.antispoof) == (True, True)
     assert (config.dns_name, config.first_port, config.last_port) == ("resolver", 2000, 3000)
     assert (config.jails, config.cache, config.templates) == ("/pots", "/bases", "/mine")

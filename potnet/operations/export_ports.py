@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,15 +14,20 @@ from potnet.model import Pot, Run
 from potnet.operations.bridging import vnet
 from potnet.operations.change_exports import Change, means
 from potnet.operations.change_exports import changed as changed_exports
-from potnet.operations.common import define_public_network, locked_pot, require_bridge
+from potnet.operations.common import (
+    NETWORK_LOCK,
+    define_public_network,
+    locked_pot,
+    require_bridge,
+)
 from potnet.operations.export_text import parse_exports
+from potnet.operations.external import candidates, follow_external, require_external
 from potnet.operations.ports import check_addresses, check_listeners, host_addresses, needs_range, with_ports
 from potnet.operations.select import only_pot
 from potnet.planning import packet_filter as pf
 from potnet.planning.exports import check_exports, plan_exports
 from potnet.planning.ownership import presence, running
 from potnet.planning.start import ignored_exports
-from potnet.planning.vnet import check_external
 from potnet.ports import Export
 
 if TYPE_CHECKING:
@@ -44,7 +49,7 @@ def export_ports(
     with locked_pot(app, name) as pot:
         after = changed_exports(pot.exports, given, change)
         # Those that stay are what they were, whoever else has come to use their ports.
-        held = () if change is Change.REPLACE else pot.exports
+        held: frozenset[Export] = frozenset() if change is Change.REPLACE else frozenset(pot.exports)
         new = tuple(each for each in after if each not in held)
         if change is Change.REMOVE:
             _tell_absent(app, pot, given)
@@ -52,42 +57,57 @@ def export_ports(
         run = app.store.run(name)
         wanted = _query(app, pot, None if ignored else after, new)
         state = app.driver.observe(union((presence([run.pot if run else pot]), wanted)))
-        active = running(run, state)
         if ignored:
             app.notify(ignored)
         else:
             _check(app, pot, new, state)
         check_listeners(app, new, state)
-        plan, begun = Plan(), None
+        changed = replace(pot, exports=after)
+        if run is not None and running(run, state) and not ignored:
+            with app.locks.hold(NETWORK_LOCK):
+                return _change_running(app, pot, changed, run, held, state)
         with app.store.transaction():
-            changed = replace(pot, exports=after)
             app.store.update_pot(changed)
-            check_addresses(app, changed)
-            if active and run is not None and not ignored:
-                changed = with_ports(app, changed, state, held)
-                plan, begun = _in_force(app, run, changed.exports, state)
-        if run is not None and begun is not None:
-            try:
-                apply(plan, app.driver)
-            except BaseException as error:
-                # What could not be undone is as good as cut off.
-                left = begun.pot.exports if getattr(error, "left_behind", ()) else ()
-                with app.store.transaction():
-                    app.store.put_run(_leaving(run, (*run.leaving, *left)))
-                    app.store.update_pot(pot)
-                raise
-            _done(app, begun)
+            check_addresses(app, changed, new)
         return changed
+
+
+def _change_running(
+    app: App, before: Pot, changed: Pot, run: Run, held: Collection[Export], state: HostState
+) -> Pot:
+    """Record the exports of a pot that runs and put them in force; the network's lock is held."""
+    state = follow_external(app, state, up=True)
+    external = require_external(app, state)
+    define_public_network(app)
+    with app.store.transaction():
+        app.store.update_pot(changed)
+        check_addresses(app, changed, [each for each in changed.exports if each not in held])
+        changed = with_ports(app, changed, state, held)
+        begun = _begun(run, changed.exports)
+        app.store.put_run(begun)
+    try:
+        apply(_in_force(app, run, begun, external), app.driver)
+    except BaseException as error:
+        # What could not be undone is as good as cut off.
+        left = begun.pot.exports if getattr(error, "left_behind", ()) else ()
+        with app.store.transaction():
+            app.store.put_run(_leaving(run, (*run.leaving, *left)))
+            app.store.update_pot(before)
+        raise
+    _done(app, begun)
+    return changed
 
 
 def finish_exports(app: App, name: str) -> None:
     """Take out of force what a change that was cut off may have left there; raises HostError."""
     run = app.store.run(name)
     if run is not None and run.leaving:
-        external = app.config.external_interface is None
-        state = app.driver.observe(Query(candidates=_configured(app), external=external))
-        plan, begun = _in_force(app, run, run.pot.exports, state)
-        apply(plan, app.driver)
+        look = Query(candidates=candidates(app), external=app.config.external_interface is None)
+        state = app.driver.observe(look)
+        external = require_external(app, state)
+        begun = _begun(run, run.pot.exports)
+        app.store.put_run(begun)
+        apply(_in_force(app, run, begun, external), app.driver)
         _done(app, begun)
 
 
@@ -98,15 +118,21 @@ def _done(app: App, run: Run) -> None:
 
 def _leaving(run: Run, exports: Sequence[Export]) -> Run:
     """A run of which these exports may be in force, though the pot does not have them."""
-    left = dict.fromkeys(each for each in exports if each not in run.pot.exports)
+    kept = frozenset(run.pot.exports)
+    left = dict.fromkeys(each for each in exports if each not in kept)
     return replace(run, leaving=tuple(left))
+
+
+def _begun(run: Run, exports: tuple[Export, ...]) -> Run:
+    """A run whose exports are about to be these; others may be in force until that is done."""
+    return _leaving(replace(run, pot=replace(run.pot, exports=exports)), run.exported)
 
 
 def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[Export, ...]) -> Query:
     """effective: all that the pot exports then, None where that has no effect. new: what of it is new."""
     loopback = any(each.loopback for each in new)
     return Query(
-        candidates=_configured(app) if effective is not None else (),
+        candidates=candidates(app) if effective is not None else (),
         external=app.config.external_interface is None,
         packet_filter=loopback or any(each.max_connections is not None for each in new),
         filter_local=loopback,
@@ -114,12 +140,6 @@ def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[
         port_range=needs_range(app, effective or ()),
         own_addresses=host_addresses(new),
     )
-
-
-def _configured(app: App) -> tuple[str, ...]:
-    """An external interface that the host may not have; that of a default route it has."""
-    name = app.config.external_interface
-    return (name,) if name is not None else ()
 
 
 def _tell_absent(app: App, pot: Pot, given: Sequence[Export]) -> None:
@@ -156,17 +176,12 @@ def _check_loopback(app: App, state: HostState) -> None:
         )
 
 
-def _in_force(app: App, run: Run, exports: tuple[Export, ...], state: HostState) -> tuple[Plan, Run]:
-    """What puts these in force and ends the connections of others, and the run, in which it is recorded."""
-    define_public_network(app)
+def _in_force(app: App, run: Run, begun: Run, external: str) -> Plan:
+    """What puts the exports of a run that has begun in force, and ends the connections of others."""
     bridge = require_bridge(app, run.pot.home.bridge if run.pot.home is not None else "")
-    external = state.external or check_external(app.config.external_interface, state)
     # The rules in force are those of the addresses that the pot was started with.
     old = replace(run.pot, exports=run.exported)
-    new = replace(old, exports=exports)
     networks6 = vnet(app).networks6
     held = pf.pot_rules(old, bridge, app.config, external, networks6)
-    wanted = pf.pot_rules(new, bridge, app.config, external, networks6)
-    begun = _leaving(replace(run, pot=new), old.exports)
-    app.store.put_run(begun)
-    return plan_exports(held, wanted, pf.redirections(old), pf.redirections(new)), begun
+    wanted = pf.pot_rules(begun.pot, bridge, app.config, external, networks6)
+    return plan_exports(held, wanted, pf.redirections(old), pf.redirections(begun.pot))

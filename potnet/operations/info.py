@@ -104,7 +104,7 @@ def _bridges(pot: Pot, known: dict[str, Bridge]) -> list[Bridge]:
 
 def _with_address(app: App, view: View) -> View:
     """An export with the address that all have, where it has none of its own."""
-    address = app.config.external_address
+    address = next(iter(app.config.external_addresses or ()), None)
     return view if "host_address" in view else view | {"host_address": str(address) if address else None}
 
 

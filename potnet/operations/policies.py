@@ -16,6 +16,7 @@ from potnet.model import Bridge, BridgeKind, End, Policy, Pot
 from potnet.operations.antispoof import in_force
 from potnet.operations.bridging import vnet
 from potnet.operations.common import NETWORK_LOCK, external_interface, require_bridge
+from potnet.operations.external import candidates, follow_external
 from potnet.planning import packet_filter as pf
 from potnet.planning import policy as planning
 from potnet.planning.policy import FilterChange
@@ -103,6 +104,7 @@ def add(app: App, source: str, destination: str, port: str | None, deny: bool) -
     policy = _policy(app, source, destination, port, not deny)
     _check(app, policy)
     with app.locks.hold(NETWORK_LOCK):
+        _follow(app)
         before = _state(app, policy)
         with app.store.transaction():
             new = app.store.add_policy(policy)
@@ -123,6 +125,7 @@ def remove(app: App, source: str, destination: str, port: str | None) -> bool:
         if not known:
             _mend(app, policy)
             return False
+        _follow(app)
         before = _state(app, policy)
         with app.store.transaction():
             app.store.remove_policy(policy)
@@ -130,6 +133,14 @@ def remove(app: App, source: str, destination: str, port: str | None) -> bool:
             if known[0].allow:
                 _end_connections(app, policy)
     return True
+
+
+def _follow(app: App) -> None:
+    """Bring what is up to the external interface of now: the rules of bridges are about it, too."""
+    look = Query(candidates=candidates(app), external=app.config.external_interface is None, pot_bridges=True)
+    state = app.driver.observe(look)
+    if external_interface(app, state) is not None:
+        follow_external(app, state, bool(state.pot_bridges))
 
 
 def _same(one: Policy, other: Policy) -> bool:

@@ -40,14 +40,14 @@ def _owner(app: App, wanted: Listener) -> str:
     return next(found, wanted.owner)
 
 
-def check_addresses(app: App, pot: Pot) -> None:
+def check_addresses(app: App, pot: Pot, exports: Sequence[Export]) -> None:
     """Raises PotnetError when a host port leads elsewhere at another address, and the host cannot tell those.
 
-    The exports of the pot are in the store.
+    exports: those of the pot that are new; all that it has are in the store.
     """
     if app.driver.traits.ports_by_address:
         return
-    for export in pot.exports if any(each.host_address for each in pot.exports) else ():
+    for export in exports if any(each.host_address for each in pot.exports) else ():
         for owner, other in app.store.exporters(export.protocol, export.host_ports):
             clash = replace(other, host_address=None).clash(export)
             if clash and (owner, _shift(other)) != (pot.name, _shift(export)):
@@ -66,7 +66,7 @@ def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = 
     held: exports that are in force, whatever listens on their ports.
     """
     check_listeners(app, (export for export in pot.exports if export not in held), state)
-    check_addresses(app, pot)
+    check_addresses(app, pot, [export for export in pot.exports if export not in held])
     exports: list[Export] = []
     for export in pot.exports:
         busy = _busy(state, export)

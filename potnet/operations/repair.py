@@ -16,6 +16,7 @@ from potnet.operations.clearing import clear_up
 from potnet.operations.common import NETWORK_LOCK, Failures, look_for, pot_lock
 from potnet.operations.destroy import remove_rest
 from potnet.operations.export_ports import finish_exports
+from potnet.operations.external import record
 from potnet.operations.hooks import finish_hooks
 from potnet.operations.hosts import follow_due, settle
 from potnet.operations.init import INIT, init
@@ -59,7 +60,8 @@ def repair(app: App, pots: Sequence[str], bridge: str | None) -> Report:
 def _repair(app: App, scope: Scope, names: set[str]) -> Report:
     failures = Failures("repair")
     mended: list[Finding] = []
-    drifts = _ours(look_now(app, scope), names)
+    found = look_now(app, scope)
+    drifts = _ours(found, names)
     gone = [drift.finding for drift in drifts if _by_command(drift.finding)]
     for finding in gone:
         with failures.collect(_subject(finding)):
@@ -70,7 +72,8 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
             mended.append(finding)
     if gone:
         # What they left is gone with them.
-        drifts = _ours(look_now(app, scope), names)
+        found = look_now(app, scope)
+        drifts = _ours(found, names)
     done: set[Action] = set()
     for drift in drifts:
         if drift.finding.repairable and not _by_command(drift.finding):
@@ -78,6 +81,7 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
                 _mend(app, drift, done)
                 mended.append(drift.finding)
     if not failures.names and scope == Scope():
+        record(app, found.facts.external, alone=True)
         for bridge in app.store.bridges():
             settle(app, bridge.name)
     failures.throw([f"mended: {finding.kind} {_subject(finding)}" for finding in mended], app.notify)

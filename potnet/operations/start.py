@@ -37,6 +37,7 @@ from potnet.operations.common import (
     require_bridge,
     require_pot,
 )
+from potnet.operations.external import follow_external, record
 from potnet.operations.hooks import hook_steps
 from potnet.operations.hosts import Known, follow, known_to
 from potnet.operations.interfaces import lend
@@ -164,6 +165,8 @@ def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge
     missing = [b for b in bridges.values() if not is_up(b, state)]
     if missing:
         state = look_for_bridges(app, missing, state)
+    if bridges:
+        state = follow_external(app, state, len(missing) < len(bridges) or bool(state.pot_bridges))
     return pot, bridges, state
 
 
@@ -192,6 +195,8 @@ def _apply_network(
     with app.store.transaction():
         app.store.put_run(run)
         remember_switches(app, plan, state)
+        if bridges:
+            record(app, around.external, alone=bool(state.forwarding) and not state.pot_bridges)
     try:
         applied = apply(plan, app.driver)
     except BaseException as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from potnet.host_state import FileKind, HostState, Query
 from potnet.model import Bridge, Pot, ResolverKind, Run
+from potnet.operations.external import candidates
 from potnet.operations.hosts import Known, hosts_text
 from potnet.operations.ports import host_addresses, needs_range
 from potnet.planning import resolver
@@ -25,11 +26,12 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
     exports = bool(pot.exports) and ignored_exports(pot) is None
     seen = [path_in(pot.root, name) for name in LOOKED_AT]
     etc = etc_of(pot, app.driver.traits)
+    ends = tuple(end for a in pot.attachments for end in (a.host_end, a.jail_end))
     return Query(
-        candidates=tuple(end for a in pot.attachments for end in (a.host_end, a.jail_end)),
+        candidates=(*ends, *(candidates(app) if ends else ())),
         interfaces=None if pot.aliases else tuple(b.interface for b in bridges.values()),
         members=any(crowded(app, bridge) for bridge in bridges),
-        external=exports and app.config.external_interface is None,
+        external=bool(ends) and app.config.external_interface is None,
         packet_filter=routed or pot.antispoof,
         unfiltered=pot.antispoof,
         listeners=exports,

@@ -30,6 +30,7 @@ from potnet.operations.common import (
     pot_lock,
     require_bridge,
 )
+from potnet.operations.external import in_step
 from potnet.operations.hosts import Known, follow
 from potnet.operations.neighbours import neighbours
 from potnet.operations.policies import filter_changes
@@ -146,6 +147,8 @@ def _start(app: App, pots: Sequence[Pot]) -> frozenset[str]:
         define_public_network(app)
     queries = [starting.host_query(app, pot, _own(pot, bridges)) for pot in pots]
     state = app.driver.observe(union((*queries, presence(pots))))
+    if not in_step(app, state):
+        return frozenset()
     usable = {name for name, bridge in bridges.items() if _is_usable(app, bridge, state)}
     free = [pot for pot in pots if _has_place(pot, usable, state)]
     others = _known(app, free)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.actions import Plan
+from potnet.actions import Plan, Step
 from potnet.apply import apply
 from potnet.errors import HostError, PotnetError
 from potnet.host_state import Query
@@ -30,9 +30,11 @@ from potnet.operations.common import (
     public_bridges,
     require_bridge,
 )
+from potnet.operations.external import follow_external, record
+from potnet.planning.external import bridge_anchors, plan_reload, pot_anchors
 from potnet.planning.obstacles import obstacles, side_of
 from potnet.planning.packet_filter import check_anchors, hides6
-from potnet.planning.vnet import is_up, plan_bridge_down, plan_bridge_up, plan_reload, users_of
+from potnet.planning.vnet import Vnet, is_up, plan_bridge_down, plan_bridge_up, users_of
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -77,7 +79,7 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
     query = Query(
         names=True,
         interfaces=(bridge.interface,),
-        external=bool(bridge.subnets) and app.config.external_interface is None,
+        external=app.config.external_interface is None,
         packet_filter=bool(bridge.subnets),
     )
     state = app.driver.observe(query)
@@ -91,6 +93,7 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
     if not is_up(bridge, state):
         state = look_for_bridges(app, [bridge], state)
     up = is_up(bridge, state)
+    state = follow_external(app, state, up or bool(state.pot_bridges))
     external = external_interface(app, state)
     for obstacle in obstacles(app.config, state.packet_filter, [side_of(bridge)], external):
         app.notify(obstacle.notice)
@@ -98,13 +101,13 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
     plan = plan_bridge_up(bridge, known, app.config, state, external)
     if external is not None:
         # Whoever says vnet-start wants it to work: what flushed the anchors does not say so.
-        more = plan_reload(bridge, known, app.config, external, _pots_on(app, bridge), up)
-        plan = Plan((*plan.steps, *more), plan.notices)
+        plan = Plan((*plan.steps, *_reload(app, bridge, known, external, up)), plan.notices)
     for notice in plan.notices:
         app.notify(notice)
     remembered = switches(app)
     with app.store.transaction():
         remember_switches(app, plan, state)
+        record(app, external, alone=not up and bool(state.forwarding) and not state.pot_bridges)
         app.store.update_bridge(replace(bridge, pinned=True))
     try:
         apply(plan, app.driver)
@@ -114,6 +117,12 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
             app.store.update_bridge(bridge)
         raise
     return not up or not bridge.pinned
+
+
+def _reload(app: App, bridge: Bridge, known: Vnet, external: str, up: bool) -> tuple[Step, ...]:
+    """Fills the anchors of a bridge and of its pots. up: else the plan that makes it fills its own."""
+    own = bridge_anchors([bridge] if up else [], known, app.config, external)
+    return plan_reload(own | pot_anchors(_pots_on(app, bridge), [bridge], known, app.config, external))
 
 
 def _pots_on(app: App, bridge: Bridge) -> list[Pot]:

@@ -32,8 +32,8 @@ INIT_HINT = "run `potnet init`, which adds potnet's anchors to pf.conf, and load
 
 def outlets(config: Config, external: str) -> tuple[Outlet, ...]:
     """The host's external interfaces, the main one first."""
-    main = Outlet(external, config.external_address)
-    return (main, *(Outlet(name, None, network) for name, network in config.extra_interfaces))
+    main = Outlet(external, config.external_addresses or ())
+    return (main, *(Outlet(name, (), network) for name, network in config.extra_interfaces))
 
 
 def untranslated(config: Config, external: str, state: HostState) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def source_nat6(config: Config, bridge: Bridge, external: str) -> Ruleset:
     """What the anchor of `nat6_anchor` has to hold; the outlets beside the main one are of IPv4."""
     if bridge.network6 is None or not hides6(bridge):
         return NoRules()
-    return SourceNat(bridge.network6, (Outlet(external),), (bridge.network6,))
+    return SourceNat(bridge.network6, outlets(config, external)[:1], (bridge.network6,))
 
 
 def external_isolation(config: Config, external: str) -> ExternalIsolation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
 
 from netaddr import IPAddress, IPNetwork, cidr_merge
@@ -267,30 +267,6 @@ def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostS
                 f"network {network} overlaps the host's route to {destination} by {route.interface}",
                 hint="choose another network.public in the configuration, or remove that route",
             )
-
-
-def plan_reload(
-    bridge: Bridge, vnet: Vnet, config: Config, external: str, pots: Sequence[Pot], up: bool
-) -> tuple[Step, ...]:
-    """Fills the anchors of a bridge and of the pots on it anew, whatever they hold.
-
-    up: the bridge is there; else the plan that makes it has filled its own already.
-    """
-    if not bridge.subnets:
-        return ()
-    wanted: dict[str, Ruleset] = {}
-    if up:
-        # In the order in which a bridge comes up: on some hosts all else stands on the first.
-        own = bridge_rules(bridge, vnet.networks6, config, external, vnet.permitting)
-        both = (*host_rules(config, external), *own)
-        wanted |= {anchor: rules for anchor, rules, _ in both}
-    for pot in pots:
-        wanted |= pf.pot_rules(pot, bridge, config, external, vnet.networks6)
-    return tuple(
-        Step(LoadAnchor(anchor, rules), None, "as it should be")
-        for anchor, rules in wanted.items()
-        if rules != NoRules()
-    )
 
 
 def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> Plan:

@@ -204,7 +204,7 @@ def test_extra_interfaces_and_a_fixed_address(world: World) -> None:
     world.do(export_ports, "casserole", ["80:30080"], False)
     world.do(start, ["casserole"])
     rules = world.host.anchor("pot-rdr/casserole")
-    assert any(r.startswith("rdr pass on em1 ") and "to (em1) port = 30080" in r for r in rules)
+    assert any(r.startswith("rdr pass on em1 ") and "to (em1:0) port = 30080" in r for r in rules)
     assert any("to 192.168.178.20 port = 30080" in r for r in rules)
     nat = world.host.anchor("pot-nat")
     assert "nat on em1 inet from 10.192.0.0/10 to 172.16.0.0/12 -> (em1:0)" in nat

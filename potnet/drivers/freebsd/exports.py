@@ -86,9 +86,13 @@ def _admitted(item: Redirection, rules: ConnectionLimits) -> Iterator[tuple[str,
         yield f"out quick on {rules.bridge}", bound
 
 
-def hosts(outlets: Iterable[Outlet]) -> list[str]:
-    """The host's address on each outlet, in pf's dynamic form where it is not fixed."""
-    return [str(o.address) if o.address else f"({o.interface})" for o in outlets]
+def hosts(outlet: Outlet, family: int) -> list[str]:
+    """The host's addresses on an outlet that exports are offered on.
+
+    Where none are given it is the first one that the interface has, in pf's dynamic form: further ones may be
+    those of jails.
+    """
+    return [str(each) for each in outlet.of_family(family)] or [f"({outlet.interface}:0)"]
 
 
 def _rules(item: Redirection, rules: Redirections) -> Rules:
@@ -110,28 +114,30 @@ def _ways(item: Redirection, outlets: Sequence[Outlet], marked: bool) -> Iterabl
     # lo0 takes no part in what is for some sources only, or counted: the host itself is none of them.
     apart = bool(tag or item.sources)
     local = _by_loopback(item)
-    for interfaces, host in _entries(item, outlets):
-        ends = host if not local or item.host is not None else _braced([host, "127.0.0.1"])
+    for interfaces, called in _entries(item, outlets):
+        ends = _braced(called if not local or item.host is not None else [*called, "127.0.0.1"])
         inside = ["lo0"] if local and not apart else []
         yield Way(
-            _braced([*interfaces, BRIDGE_GROUP, *inside], always=True), sources, host if apart else ends, tag
+            _braced([*interfaces, BRIDGE_GROUP, *inside], always=True),
+            sources,
+            _braced(called) if apart else ends,
+            tag,
         )
         if local and apart:
             yield Way("lo0", "any", ends, tag if marked else "")
 
 
-def _entries(item: Redirection, outlets: Sequence[Outlet]) -> list[tuple[list[str], str]]:
-    """The outlets that connections come in by, and the address that they call there."""
+def _entries(item: Redirection, outlets: Sequence[Outlet]) -> list[tuple[list[str], list[str]]]:
+    """The outlets that connections come in by, and the addresses that they call there."""
     if item.host is not None:
-        return [([o.interface for o in outlets], str(item.host))]
-    if item.address.version == 6:
-        return [([o.interface], f"({o.interface})") for o in outlets]
-    return [([o.interface], host) for o, host in zip(outlets, hosts(outlets), strict=True)]
+        return [([o.interface for o in outlets], [str(item.host)])]
+    return [([o.interface], hosts(o, item.address.version)) for o in outlets]
 
 
 def _callers(item: Redirection, rules: Redirections) -> str:
     if _by_loopback(item):
-        own = [str(item.host)] if item.host is not None else ["127.0.0.0/8", *hosts(rules.outlets)]
+        far = [str(each) for o in rules.outlets for each in o.of_family(4) or (f"({o.interface})",)]
+        own = [str(item.host)] if item.host is not None else ["127.0.0.0/8", *far]
         return _braced([*own, str(rules.network)])
     return (
         str(rules.network) if item.address.version == 4 else _braced([str(each) for each in rules.networks6])

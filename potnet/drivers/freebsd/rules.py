@@ -31,7 +31,7 @@ def rules_text(template: Render, rules: Ruleset) -> str:
         case NoRules():
             return ""
         case SourceNat(network, outlets, inside):
-            values = {"network": network, "outlets": _outlets(outlets), "inside": inside}
+            values = {"network": network, "outlets": _outlets(outlets, network.version), "inside": inside}
             return template("pf-nat.conf.j2", values)
         case ExternalIsolation(network, outlets):
             return template("pf-ext.conf.j2", {"network": network, "outlets": _outlets(outlets)})
@@ -162,12 +162,12 @@ def _ports(ports: tuple[int, int] | None) -> str:
     return ":".join(map(str, dict.fromkeys(ports))) if ports else ""
 
 
-def _outlets(outlets: tuple[Outlet, ...]) -> list[dict[str, object]]:
-    """Outlets for the templates."""
+def _outlets(outlets: tuple[Outlet, ...], family: int = 4) -> list[dict[str, object]]:
+    """Outlets for the templates, with the address of a family to translate to."""
     return [
         {
             "interface": o.interface,
-            "address": o.address,
+            "address": next(iter(o.of_family(family)), None),
             "destinations": o.destinations,
         }
         for o in outlets

@@ -116,6 +116,8 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
         if not action.rules.identities:
             return (*gone, *_sent_no_more(action.anchor, action.replaced))
         return (*gone, *_near_no_more(action.anchor, action.replaced, action.rules))
+    if isinstance(action.rules, ExternalIsolation) and isinstance(action.replaced, ExternalIsolation):
+        return _no_more_outside(action.replaced, action.rules)
     if action.rules != NoRules():
         return ()
     match action.replaced:
@@ -140,6 +142,13 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
             return (f"flush chain inet {GROUP} {action.anchor}",)
     # Without its NAT no pot reaches anything: the last bridge goes, and all that there is with it.
     return (f"delete table inet {GROUP}",)
+
+
+def _no_more_outside(held: ExternalIsolation, rules: ExternalIsolation) -> tuple[str, ...]:
+    """Takes the guards away from interfaces that lead outside no more."""
+    kept = {each.interface for each in rules.outlets}
+    gone = (each.interface for each in held.outlets if each.interface not in kept)
+    return tuple(f'delete element inet {GROUP} entering {{ "{each}" }}' for each in gone)
 
 
 def _is_routed(rules: PotFilter) -> bool:
@@ -217,8 +226,8 @@ def loading(text: str) -> Command:
 
 
 def external_host(outlets: tuple[Outlet, ...]) -> tuple[tuple[str, str], ...]:
-    """Each outlet with the address that a redirection there is for: ``(eth0)`` for whatever it has."""
-    return tuple((o.interface, str(o.address) if o.address else f"({o.interface})") for o in outlets)
+    """Each outlet with each address that a redirection there is for: ``(eth0)`` for those that it has."""
+    return tuple((o.interface, str(each)) for o in outlets for each in o.addresses or (f"({o.interface})",))
 
 
 def _sides(

@@ -205,6 +205,10 @@ class Filter:
         found = [a for interface in self._known(name) for a in interface.addresses]
         if "network" in modifiers:
             return [address.network for address in found]
+        if "0" in modifiers:
+            # Without aliases: the first of each family, link-local ones left out.
+            there = (a for a in found if not a.link_local)
+            found = list({a.family: a for a in reversed([*there])}.values())
         return [ip_network(address.address) for address in found]
 
     def _target(self, host: Host, family: int) -> str | None:

@@ -1,0 +1,62 @@
+"""What is in force for one external interface, and what puts it in force for another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from potnet.actions import Step
+from potnet.config import Config
+from potnet.filter_actions import LoadAnchor
+from potnet.model import Bridge, Pot
+from potnet.planning import packet_filter as pf
+from potnet.planning.vnet import Vnet, bridge_rules, host_rules
+from potnet.ruleset import NoRules, Ruleset
+
+Rules = Mapping[str, Ruleset]
+
+
+def bridge_anchors(
+    bridges: Iterable[Bridge], vnet: Vnet, config: Config, external: str
+) -> dict[str, Ruleset]:
+    """What the anchors of bridges that are up, and those that they share, have to hold.
+
+    They are in the order in which a bridge comes up: on some hosts all others depend on the first.
+    """
+    found: dict[str, Ruleset] = {}
+    for bridge in bridges:
+        if bridge.subnets:
+            own = bridge_rules(bridge, vnet.networks6, config, external, vnet.permitting)
+            found |= {anchor: rules for anchor, rules, _ in (*host_rules(config, external), *own)}
+    return found
+
+
+def pot_anchors(
+    pots: Iterable[Pot], bridges: Iterable[Bridge], vnet: Vnet, config: Config, external: str
+) -> dict[str, Ruleset]:
+    """What the anchors with the exports of pots on these bridges have to hold."""
+    known = {bridge.name: bridge for bridge in bridges if bridge.subnets}
+    found: dict[str, Ruleset] = {}
+    for pot in pots:
+        home = known.get(pot.home.bridge) if pot.home is not None else None
+        if home is not None:
+            found |= pf.pot_rules(pot, home, config, external, vnet.networks6)
+    return found
+
+
+def plan_reload(rules: Rules) -> tuple[Step, ...]:
+    """Fills anchors anew, whatever they hold."""
+    return tuple(
+        Step(LoadAnchor(anchor, wanted), None, "as it should be")
+        for anchor, wanted in rules.items()
+        if wanted != NoRules()
+    )
+
+
+def plan_move(before: Rules, after: Rules) -> tuple[Step, ...]:
+    """Replaces the rules for one external interface with those for another."""
+    pairs = [(anchor, before.get(anchor, NoRules()), rules) for anchor, rules in after.items()]
+    return tuple(
+        Step(LoadAnchor(anchor, new, old), LoadAnchor(anchor, old, new), "the external interface has changed")
+        for anchor, old, new in pairs
+        if old != new
+    )
