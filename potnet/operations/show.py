@@ -118,7 +118,7 @@ def _interface_addresses(app: App, names: set[str]) -> dict[tuple[str, int], str
 
 
 def _redirection(rule: ActiveRedirection, sources: list[str], addresses: dict[tuple[str, int], str]) -> View:
-    name = rule.host.strip("()")
+    name = rule.host.strip("()").partition(":")[0]
     found = addresses.get((name, rule.address.version), name)
     return {
         "interface": rule.interface,
