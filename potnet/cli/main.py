@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -126,10 +127,16 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _report(message: str, hint: str | None, code: int) -> int:
-    say(f"potnet: {message}", err=True)
+    say(f"potnet: {message}", err=True, paint=partial(_painted, colour="red"))
     if hint:
-        say(f"hint: {hint}", err=True)
+        say(f"hint: {hint}", err=True, paint=partial(_painted, colour="cyan"))
     return code
+
+
+def _painted(text: str, colour: str) -> str:
+    """A text with its first word, `potnet:` or `hint:`, in colour."""
+    word, colon, rest = text.partition(":")
+    return click.style(word + colon, fg=colour) + rest
 
 
 def _usage_hint(error: click.ClickException) -> str | None:

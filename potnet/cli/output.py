@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from potnet.cli.options import Options
@@ -13,12 +13,20 @@ from potnet.cli.terminal import say
 #: All but what is certainly harmless to a terminal, so that long texts are read fast.
 _ODD = re.compile(r"[^\x20-\x7e\n]")
 
+#: Between the columns of a table, and what none of them is made narrower than.
+_GAP, _NARROWEST = 2, 8
 
-def emit(options: Options, view: Any, text: Callable[[Any], str]) -> None:
-    """Print a view: as it is in JSON, else as `text` has it. An empty text prints nothing."""
+
+def emit(
+    options: Options, view: Any, text: Callable[[Any], str], paint: Callable[[str], str] | None = None
+) -> None:
+    """Print a view: as it is in JSON, else as `text` has it. An empty text prints nothing.
+
+    paint: colours the text for a terminal.
+    """
     shown = as_json(view) if options.json else text(view)
     if shown:
-        say(shown)
+        say(shown, paint=None if options.json else paint)
 
 
 def tell(options: Options, view: Any, text: Iterable[str], failed: Iterable[str] = ()) -> None:
@@ -47,10 +55,56 @@ def _escaped(character: str) -> str:
     return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A plain table; what looks like a number (10.10, a base) stays as it is."""
-    from tabulate import tabulate
+def fitted(headers: Sequence[str], rows: Sequence[Sequence[Sequence[str]]], width: int | None) -> str:
+    """A plain table of cells that hold several words; None: as wide as it gets.
 
-    text: str = tabulate(list(rows), headers=headers, tablefmt="simple", disable_numparse=True)
+    If the table is wider than `width` columns, cells are wrapped between their words, the widest first. Words
+    are broken only if that is not enough.
+    """
+    one_line = table(headers, [[" ".join(cell) for cell in row] for row in rows])
+    if width is None or all(len(line) <= width for line in one_line.split("\n")):
+        return one_line
+    columns = [[[header], *cells] for header, *cells in zip(headers, *rows, strict=True)]
+    widths = [max(len(" ".join(cell)) for cell in column) for column in columns]
+    longest = [max(len(word) for cell in column for word in cell) for column in columns]
+    room = width - _GAP * (len(headers) - 1)
+    while sum(widths) > room and max(widths) > _NARROWEST:
+        wrapped = [size if size > most else 0 for size, most in zip(widths, longest, strict=True)]
+        widest = max(wrapped) or max(widths)
+        widths[(wrapped if any(wrapped) else widths).index(widest)] -= 1
+    wrapped_rows = [["\n".join(_lines(*each)) for each in zip(row, widths, strict=True)] for row in rows]
+    return table(headers, wrapped_rows, padding=0)
+
+
+def _lines(words: Iterable[str], most: int) -> Iterator[str]:
+    """Words in lines of at most so many characters."""
+    line = ""
+    for piece in (piece for word in words for piece in _pieces(word, most)):
+        if line and len(line) + 1 + len(piece) > most:
+            yield line
+            line = ""
+        line = f"{line} {piece}" if line else piece
+    yield line
+
+
+def _pieces(word: str, most: int) -> Iterator[str]:
+    """A word in pieces of at most so many characters, broken behind a mark where there is one."""
+    while len(word) > most:
+        marks = [word.rfind(mark, 0, most) for mark in "-:|/@,."]
+        end = max(marks) + 1 or most
+        yield word[:end]
+        word = word[end:]
+    yield word
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], padding: int = 2) -> str:
+    """A plain table; what looks like a number (10.10, a base) stays as it is.
+
+    padding: columns that a header has beside its text.
+    """
+    import tabulate
+
+    tabulate.MIN_PADDING = padding
+    text: str = tabulate.tabulate(list(rows), headers=headers, tablefmt="simple", disable_numparse=True)
     # The last column's padding is of no use to anyone.
     return "\n".join(line.rstrip() for line in text.splitlines())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from potnet.cli.output import table
+from potnet.cli.output import fitted
 
 View = Mapping[str, Any]
+
+#: The state in a row of a list: of a pot behind its name, of a bridge behind its interface.
+_STATE = re.compile(r"^((?:\S+ +){1,3}?)(running|stopped|up|down)(?= |$)", re.MULTILINE)
 
 _OF_BRIDGE = {
     "network": "network ",
@@ -179,33 +183,47 @@ def _shown(value: Any) -> str:
     return "true" if value is True else str(value)
 
 
-def list_text(views: list[View]) -> str:
-    """`list`: one row a pot."""
+def list_text(views: list[View], width: int | None = None) -> str:
+    """`list`: one row a pot, in at most `width` columns of the terminal."""
     rows = [
         (
-            view["name"],
-            view["state"],
-            view["network_type"],
-            view["stack"],
-            " ".join(_address(entry, view["network_type"]) for entry in view["addresses"]),
-            " ".join(view["bridges"]),
-            exports_text(view),
+            [view["name"]],
+            [view["state"]],
+            [view["network_type"]],
+            [view["stack"]],
+            [_address(entry, view["network_type"]) for entry in view["addresses"]],
+            view["bridges"],
+            [export_text(entry) for entry in view["exports"]],
         )
         for view in views
     ]
-    return table(("name", "state", "type", "stack", "addresses", "bridge", "exports"), rows)
+    return fitted(("name", "state", "type", "stack", "addresses", "bridge", "exports"), rows, width)
 
 
-def bridges_text(views: list[View]) -> str:
-    """`list --bridges`: one row a bridge."""
-    keys = ("name", "kind", "interface", "state", "network", "gateway", "size")
-    rows = [[*(view[key] for key in keys), " ".join(view["pots"])] for view in map(_both, views)]
-    return table((*keys, "pots"), rows)
+def bridges_text(views: list[View], width: int | None = None) -> str:
+    """`list --bridges`: one row a bridge, in at most `width` columns of the terminal."""
+    keys = ("name", "kind", "interface", "state", "network", "gateway", "size", "pots")
+    rows = [[_words(value) for value in map(view.get, keys)] for view in map(_both, views)]
+    return fitted(keys, rows, width)
+
+
+def _words(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [str(value)]
+
+
+def painted_states(text: str) -> str:
+    """A list with its states in colour: green for what is up, yellow for what is not."""
+    from click import style
+
+    colours = {"running": "green", "up": "green", "stopped": "yellow", "down": "yellow"}
+    return _STATE.sub(lambda found: found[1] + style(found[2], fg=colours[found[2]]), text)
 
 
 def _both(view: View) -> View:
     """A bridge with its networks of both families as one."""
-    return {**view, "network": " ".join(each for each in (view["network"], view["network6"]) if each) or None}
+    return {**view, "network": [each for each in (view["network"], view["network6"]) if each]}
 
 
 def names_text(views: list[View]) -> str:

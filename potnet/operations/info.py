@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, NetworkType, Pot, Run
+from potnet.names import natural
 from potnet.operations.common import environment_of, look_for, require_bridge, require_pot
 from potnet.operations.export_text import export_view
 from potnet.operations.network_options import rate_text
@@ -47,12 +48,17 @@ def _with_learnt(app: App, state: HostState, interfaces: tuple[tuple[str, str], 
     return replace(state, jail_interfaces=shown.jail_interfaces)
 
 
-def list_pots(app: App) -> list[View]:
-    """All pots, by name; one look at the host for all of them."""
+def list_pots(app: App, bridge: str | None = None) -> list[View]:
+    """All pots, or those of a bridge, in the natural order of names; one look at the host for all of them."""
+    pots = app.store.pots()
+    if bridge is not None:
+        wanted = require_bridge(app, bridge).name
+        pots = tuple(pot for pot in pots if wanted in pot.bridges)
     runs = {run.pot.name: run for run in app.store.runs()}
     state = app.driver.observe(presence_of_all(runs.values()))
     bridges = {bridge.name: bridge for bridge in app.store.bridges()}
-    return [pot_view(app, pot, runs.get(pot.name), state, bridges) for pot in app.store.pots()]
+    ordered = sorted(pots, key=lambda pot: natural(pot.name))
+    return [pot_view(app, pot, runs.get(pot.name), state, bridges) for pot in ordered]
 
 
 def pot_view(
@@ -148,9 +154,10 @@ def _address(family: int, address: str | None, prefix: int, interface: str, netw
 
 
 def list_bridges(app: App) -> list[View]:
-    """All bridges, by name."""
+    """All bridges, in the natural order of names."""
     names = app.driver.observe(Query(pot_bridges=True)).pot_bridges
-    return [bridge_view(app, bridge, bridge.interface in names) for bridge in app.store.bridges()]
+    bridges = sorted(app.store.bridges(), key=lambda bridge: natural(bridge.name))
+    return [bridge_view(app, bridge, bridge.interface in names) for bridge in bridges]
 
 
 def bridge_info(app: App, name: str) -> View:
@@ -176,7 +183,7 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
         "isolated": bridge.isolate or app.config.isolate,
         "vlan": bridge.uplink,
         "state": "up" if up else "down",
-        "pots": list(app.store.bridged_names(bridge.name)),
+        "pots": sorted(app.store.bridged_names(bridge.name), key=natural),
     }
 
 

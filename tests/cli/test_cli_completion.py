@@ -88,7 +88,7 @@ LINES = [
     (["export-ports", "-p", "kettle", "--remove", "-e", ""], []),
     (["export-ports", "-p", "casserole", "-e", ""], []),
     (["--via", "/nowhere/ssh", "--host", "freebsd", "create", "--pass", ""], []),
-    (["list", "--b"], ["--bridges"]),
+    (["list", "--b"], ["--bridge", "--bridges"]),
     (["-o", "j"], ["json"]),
     (["--state-dir", "/nowhere/potnet", "start", ""], []),
     (["--config", "/nowhere/potnet.toml", "start", ""], []),

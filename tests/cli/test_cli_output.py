@@ -169,13 +169,23 @@ VIEWS = [
         "list",
         "list_pots",
         [RUNNING, POT],
+        "name        state    type           stack  addresses    bridge  exports\n"
+        "----------  -------  -------------  -----  -----------  ------  ------------\n"
+        "casserole   running  public-bridge  ipv4   10.192.0.10  public  80:30080 443\n"
+        "                                                                udp:53:5353\n"
+        "casserole4  stopped  public-bridge  ipv4   10.192.0.10  public\n",
+    ),
+    (
+        "list --wide",
+        "list_pots",
+        [RUNNING, POT],
         "name        state    type           stack    addresses    bridge    exports\n"
         "----------  -------  -------------  -------  -----------  --------  ------------------------\n"
         "casserole   running  public-bridge  ipv4     10.192.0.10  public    80:30080 443 udp:53:5353\n"
         "casserole4  stopped  public-bridge  ipv4     10.192.0.10  public\n",
     ),
     (
-        "list --bridges",
+        "list --bridges --wide",
         "list_bridges",
         [TREE, TREE6],
         "name     kind     interface    state    network         gateway      size    pots\n"

@@ -159,7 +159,8 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
         ("check -B stove", ("check", ([], "stove"), {})),
         ("repair", ("repair", ([], None), {})),
         ("repair c", ("repair", (["c"], None), {})),
-        ("list", ("list_pots", (), {})),
+        ("list", ("list_pots", (), {"bridge": None})),
+        ("list -B stove --running", ("list_pots", (), {"bridge": "stove"})),
         ("list --bridges", ("list_bridges", (), {})),
     ],
 )
@@ -215,7 +216,8 @@ def test_start_at_boot(stage: Any, potnet: Callable[..., Any]) -> None:
         "set -B b", "set -p a -B b --mtu 1400", "set -B b --mtu 1400 --boot", "set -B b --no-internet",
         "copy-in -p a -s b", "show -p a -b b", "show -a -p a", "info", "info -E", "info -p a -B b",
         "info -E -B b", "create -N bridge", "create -S ipv5", "create -t multi", "create extra",
-        "list -o xml", "--host plan9 list", "--nothing", "create --nothing",
+        "list -o xml", "list -b -B stove",
+        "list -b --type alias", "list --type vnet", "--host plan9 list", "--nothing", "create --nothing",
     ],
 )  # fmt: skip
 def test_wrong_usage(stage: Any, potnet: Callable[..., Any], line: str) -> None:
