@@ -20,14 +20,14 @@ SECTIONS = ("8", "7", "5")
 @click.command("help", cls=Command, examples=("potnet help create", "potnet help networking"))
 @click.argument("topic", required=False, metavar="[COMMAND|TOPIC]")
 @click.pass_context
-def help_(ctx: click.Context, topic: str | None) -> None:
+def help_(ctx: click.Context, topic: str | None) -> int:
     """Open the manual page of a command or topic."""
     name = f"potnet-{topic}" if topic else "potnet"
     page = _installed(name)
     if page is not None:
         man = next((path for folder in SYSTEM if os.access(path := f"{folder}/man", os.X_OK)), None)
         if man is not None:
-            os.execv(man, ["man", str(page)])
+            return os.spawnv(os.P_WAIT, man, ["man", str(page)])
     parent = ctx.find_root()
     if topic is None:
         say(parent.get_help())
@@ -40,6 +40,7 @@ def help_(ctx: click.Context, topic: str | None) -> None:
             say(command.get_help(own))
     else:
         raise click.UsageError(f"no manual page of potnet for {topic!r}", ctx)
+    return 0
 
 
 def _installed(name: str) -> Path | None:
