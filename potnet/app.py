@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from potnet import config_files, installation
-from potnet.errors import ConfigError, StoreError, printable
+from potnet.errors import ConfigError, StoreError, UsageError, printable
 from potnet.place import REAL, host_kind, is_rootless, prefix, require_root, require_system, state_dir
 from potnet.progress import Progress
 from potnet.search_path import installation_path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from potnet.config import Config
     from potnet.drivers.base import Driver
     from potnet.executors.base import Executor
+    from potnet.executors.simulated.things import HostFacts
     from potnet.findings import Condition
     from potnet.installation import Installation
     from potnet.locks import Locks
@@ -317,6 +318,19 @@ def _join(settings: Settings, host: RootlessHost) -> Connection:
     return connection
 
 
+def _simulated_facts() -> HostFacts:
+    """The machine that a simulated host is, if it is made now."""
+    from potnet.executors.simulated.things import HostFacts
+
+    facts, release = HostFacts(spare="em1"), os.environ.get("POTNET_SIM_RELEASE", "")
+    try:
+        return facts.of_release(release) if release else facts
+    except ValueError:
+        raise UsageError(
+            f"invalid POTNET_SIM_RELEASE {release!r}: not a release of FreeBSD", hint="write one such as 15.0"
+        ) from None
+
+
 def _executor(
     settings: Settings,
     config: Config,
@@ -328,10 +342,9 @@ def _executor(
     executor: Executor
     if kind == "sim":
         from potnet.executors.simulated import SimulatedHost
-        from potnet.executors.simulated.things import HostFacts
 
         bare = os.environ.get("POTNET_SIM_BARE", "") not in ("", "0")
-        executor = SimulatedHost(directory / "sim", bare, HostFacts(spare="em1"))
+        executor = SimulatedHost(directory / "sim", bare, _simulated_facts())
     else:
         from potnet.executors.base import Limit
         from potnet.executors.local import LocalExecutor

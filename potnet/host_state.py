@@ -35,7 +35,7 @@ class Interface:
     members: of a bridge, in its order; private: some of those; hairpin: those to which what they have sent
     may come back, None where bridges know no such thing; open: those behind which there may be any number of
     MAC addresses, None where bridges do not count them. promiscuous: it takes what is for others, too.
-    index: the kernel's number of it, if that was asked for.
+    index: the kernel's number of it, if that was asked for. bridge: it is one.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Interface:
     open: frozenset[str] | None = None
     promiscuous: bool = False
     index: int | None = None
+    bridge: bool = False
 
     def has(self, address: IPAddress) -> bool:
         return any(a.address == address for a in self.addresses)

@@ -119,7 +119,8 @@ class Bridge:
     network6: of IPv6, where pots have addresses from the store; routed6: it reaches the outside without NAT.
     pinned: made by vnet-start, so that it outlives its last pot. mtu: of all that is on it, in bytes; None:
     as the host gives it. uplink: the VLAN that it is part of, as PARENT.ID.
-    isolate: its pots do not see one another.
+    isolate: its pots do not see one another. joined: a bridge of the host's own that pots join in its place;
+    it is the external interface, and nothing of it is changed.
     """
 
     name: str
@@ -134,10 +135,11 @@ class Bridge:
     mtu: int | None = None
     uplink: str | None = None
     isolate: bool = False
+    joined: str | None = None
 
     @property
     def interface(self) -> str:
-        return f"bridge{self.unit}"
+        return self.joined or f"bridge{self.unit}"
 
     @property
     def subnets(self) -> tuple[Subnet, ...]:

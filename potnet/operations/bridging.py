@@ -11,7 +11,14 @@ from potnet.apply import apply
 from potnet.filter_actions import FilterMembers
 from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, BridgeKind, Pot
-from potnet.operations.common import FORWARDING, MEMBERS, ROUTER, busy_units, wire_kind
+from potnet.operations.common import (
+    FORWARDING,
+    MEMBERS,
+    ROUTER,
+    busy_units,
+    external_interface,
+    wire_kind,
+)
 from potnet.planning import start as planning
 from potnet.planning import uplink
 from potnet.planning.vnet import Vnet, description
@@ -87,6 +94,8 @@ def free_bridge(app: App, bridge: Bridge, state: HostState, hidden: Collection[s
 
     hidden: names that the host has without showing them.
     """
+    if bridge.joined is not None:
+        return bridge
     found = state.interfaces.get(bridge.interface)
     free = found is None or found.description == description(bridge)
     if free and bridge.interface not in hidden:
@@ -115,7 +124,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
         )
     )
     external = app.config.external_interface or state.external or more.external
-    beneath = [external for b in missing if b.kind is BridgeKind.PUBLIC6 and b.mtu is not None and external]
+    beneath = [external for b in missing if b.kind is BridgeKind.PUBLIC6 and external]
     beneath += [name for b in missing for name in uplink.looked_at(b)]
     if beneath:
         found = app.driver.observe(Query(interfaces=tuple(dict.fromkeys(beneath)))).interfaces
@@ -136,6 +145,36 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
         members_keep_addresses=more.members_keep_addresses,
         nat_loaded=more.nat_loaded,
     )
+
+
+def settled(app: App, bridge: Bridge, state: HostState) -> Bridge:
+    """The bridge for IPv6 of the outside, when it is about to come up: the host's own, if there is one.
+
+    Where the external interface, which has been looked at, is a bridge, pots join that. It is recorded.
+    """
+    if bridge.kind is not BridgeKind.PUBLIC6:
+        return bridge
+    external = state.interfaces.get(external_interface(app, state) or "")
+    joined = external.name if external is not None and external.bridge else None
+    if joined != bridge.joined:
+        bridge = replace(bridge, joined=joined)
+        app.store.update_bridge(bridge)
+    return bridge
+
+
+def left_behind(app: App, bridge: Bridge, state: HostState) -> bool:
+    """Whether a bridge of the host's own that pots joined is external no more, and no pot is on it."""
+    if bridge.joined in (None, external_interface(app, state)):
+        return False
+    return not any(app.store.run(name) for name in app.store.bridged_names(bridge.name))
+
+
+def with_joined(app: App, state: HostState, bridges: Sequence[Bridge]) -> HostState:
+    """The state in which bridges of the host's own count as up like those of pots."""
+    joined = tuple(bridge.joined for bridge in bridges if bridge.joined is not None)
+    found = app.driver.observe(Query(interfaces=joined)).interfaces if joined else {}
+    up = {name for name, each in found.items() if each.up}
+    return replace(state, pot_bridges=state.pot_bridges | up)
 
 
 def switches(app: App) -> dict[str, str | None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from potnet.host_state import HostState, Query
 from potnet.model import Bridge, BridgeKind, Pot, Run
+from potnet.operations.bridging import with_joined
 from potnet.operations.common import external_interface
 from potnet.operations.info import bridge_view, pot_view
 from potnet.operations.policies import listed
@@ -31,6 +32,7 @@ def graph(app: App) -> View:
     query = replace(presence_of_all(runs.values()), pot_bridges=True, hostname=True, external=not external)
     state = app.driver.observe(query)
     state = _closer(app, state, pots, runs)
+    state = with_joined(app, state, app.store.bridges())
     bridges = sorted(app.store.bridges(), key=lambda bridge: (bridge.kind is BridgeKind.PRIVATE, bridge.name))
     known = {bridge.name: bridge for bridge in bridges}
     views = [pot_view(app, pot, runs.get(pot.name), state, known) for pot in pots]

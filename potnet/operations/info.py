@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, NetworkType, Pot, Run
 from potnet.names import natural
+from potnet.operations.bridging import with_joined
 from potnet.operations.common import environment_of, look_for, require_bridge, require_pot
 from potnet.operations.export_text import export_view
 from potnet.operations.network_options import rate_text
@@ -155,15 +156,15 @@ def _address(family: int, address: str | None, prefix: int, interface: str, netw
 
 def list_bridges(app: App) -> list[View]:
     """All bridges, in the natural order of names."""
-    names = app.driver.observe(Query(pot_bridges=True)).pot_bridges
     bridges = sorted(app.store.bridges(), key=lambda bridge: natural(bridge.name))
+    names = with_joined(app, app.driver.observe(Query(pot_bridges=True)), bridges).pot_bridges
     return [bridge_view(app, bridge, bridge.interface in names) for bridge in bridges]
 
 
 def bridge_info(app: App, name: str) -> View:
     """One bridge with the addresses taken on it; raises PotnetError."""
     bridge = require_bridge(app, name)
-    names = app.driver.observe(Query(pot_bridges=True)).pot_bridges
+    names = with_joined(app, app.driver.observe(Query(pot_bridges=True)), [bridge]).pot_bridges
     view = bridge_view(app, bridge, bridge.interface in names)
     return view | {"addresses": show_bridge(app, name)["addresses"]}
 

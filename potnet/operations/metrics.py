@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from potnet.host_state import HostState, Traffic
 from potnet.model import Bridge, Pot
+from potnet.operations.bridging import with_joined
 from potnet.operations.common import external_interface
 from potnet.operations.traffic import traffic
 from potnet.planning.ownership import presence_of_all, running
@@ -56,7 +57,7 @@ def metrics(app: App) -> list[Metric]:
     bridges = app.store.bridges()
     external = app.config.external_interface is None
     query = replace(presence_of_all(runs.values()), pot_bridges=True, traffic=True, external=external)
-    state = app.driver.observe(query)
+    state = with_joined(app, app.driver.observe(query), bridges)
     # What a running pot has is what it was started with.
     active = {name: run.pot for name, run in runs.items() if running(run, state)}
     return [

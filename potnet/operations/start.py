@@ -18,9 +18,11 @@ from potnet.operations.antispoof import guarded
 from potnet.operations.bridging import (
     free_bridge,
     free_wires,
+    left_behind,
     look_for_bridges,
     remember_switches,
     restore_switches,
+    settled,
     switches,
     vnet,
     with_stranded,
@@ -162,9 +164,10 @@ def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge
             pot = with_ports(app, pot, state)
     pot = free_wires(app, pot, state.names, taken)
     bridges = {name: free_bridge(app, bridge, state, taken) for name, bridge in bridges.items()}
-    missing = [b for b in bridges.values() if not is_up(b, state)]
+    missing = [b for b in bridges.values() if not is_up(b, state) or left_behind(app, b, state)]
     if missing:
         state = look_for_bridges(app, missing, state)
+        bridges |= {b.name: settled(app, b, state) for b in missing}
     if bridges:
         state = follow_external(app, state, len(missing) < len(bridges) or bool(state.pot_bridges))
     return pot, bridges, state

@@ -178,7 +178,7 @@ def _own(pot: Pot, bridges: Bridges) -> dict[str, Bridge]:
 
 def _is_usable(app: App, bridge: Bridge, state: HostState) -> bool:
     found = state.interfaces.get(bridge.interface)
-    ours = found is not None and found.description == description(bridge)
+    ours = found is not None and (bridge.joined is not None or found.description == description(bridge))
     return ours and is_up(bridge, state) and not starting.crowded(app, bridge.name)
 
 

@@ -15,9 +15,11 @@ from potnet.names import PUBLIC, PUBLIC6
 from potnet.operations.bridging import (
     forget_switches,
     free_bridge,
+    left_behind,
     look_for_bridges,
     remember_switches,
     restore_switches,
+    settled,
     switches,
     vnet,
     with_stranded,
@@ -90,8 +92,9 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
             app.config, state.packet_filter, bridge.subnets[0].network, hides6(bridge)
         ):
             app.notify(notice)
-    if not is_up(bridge, state):
+    if not is_up(bridge, state) or left_behind(app, bridge, state):
         state = look_for_bridges(app, [bridge], state)
+        bridge = settled(app, bridge, state)
     up = is_up(bridge, state)
     state = follow_external(app, state, up or bool(state.pot_bridges))
     external = external_interface(app, state)

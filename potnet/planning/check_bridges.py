@@ -34,7 +34,9 @@ def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
         yield from rules_drift(anchor, rules, state, bridge=bridge.name)
     for bridge in facts.wanted:
         found = state.interfaces.get(bridge.interface)
-        if found is None:
+        if bridge.joined is not None:
+            yield from _joined(bridge, found, facts)
+        elif found is None:
             yield _missing_bridge(bridge, facts, state)
         elif found.description != vnet.description(bridge):
             remedy = "stop the pots on it and start them again: they get a bridge with another number"
@@ -43,6 +45,27 @@ def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
             yield _missing_uplink(bridge, facts, state)
         else:
             yield from _bridge(bridge, found, facts, state)
+
+
+def _joined(bridge: Bridge, found: Interface | None, facts: Facts) -> Iterator[Drift]:
+    """The host's own bridge in the place of one of ours: nothing of it is mended here."""
+    if found is None:
+        remedy = "bring it back; or stop the pots on it and start them again"
+        yield Drift(_bridge_finding(bridge, "none", remedy, repairable=False))
+        return
+    if not found.up:
+        finding = Finding(
+            Kind.INTERFACE_DOWN, "up", "down", f"`ifconfig {found.name} up`", bridge=bridge.name,
+            interface=found.name, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    if facts.external not in (None, found.name):
+        finding = Finding(
+            Kind.MEMBER_MISSING, f"pots with IPv6 by SLAAC are in the network of {facts.external}",
+            f"they are on {found.name}", "stop them and start them again", bridge=bridge.name,
+            interface=facts.external, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
 
 
 def _bridge_finding(bridge: Bridge, found: str, remedy: str, repairable: bool = True) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
+from itertools import count
 
 from netaddr import IPAddress, IPNetwork, cidr_merge
 
@@ -232,13 +233,14 @@ def _load(wanted: Iterable[WantedRules], undo: bool) -> list[Step]:
 
 
 def _public6_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str) -> Plan:
-    if not state.members_keep_addresses:
+    if bridge.joined is not None:
         raise HostError(
-            f"FreeBSD 15 refuses {external} as a bridge member while it has addresses of its own "
-            "(net.link.bridge.member_ifaddrs=0)",
-            hint=f"move the addresses of {external} to a bridge that has it as member, and name that bridge "
-            "as network.external_interface",
+            f"the host's own bridge {bridge.joined}, which pots join for IPv6, is down",
+            hint=f"`ifconfig {bridge.joined} up`",
         )
+    found = state.interfaces.get(external)
+    if found is not None and found.addresses and not state.members_keep_addresses:
+        raise _keeps_addresses(found, state)
     create = CreateBridge(bridge.interface, description(bridge), (external,))
     if bridge.interface in state.interfaces:
         raise HostError(
@@ -247,6 +249,29 @@ def _public6_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ex
     undo = DestroyInterface(bridge.interface)
     made = Step(create, undo, f"{external} and the pots in one network")
     return Plan((made, *_rejoin(bridge, vnet, config, state)))
+
+
+def _keeps_addresses(external: Interface, state: HostState) -> HostError:
+    """What FreeBSD 15 refuses, with the lines of rc.conf(5) that make the host ready for it."""
+    free = next(name for number in count() if (name := f"bridge{number}") not in state.names)
+    lines = [f'cloned_interfaces="{free}"', f'ifconfig_{external.name}="up"']
+    learned = any(a.learned for a in external.addresses)
+    own = [a for a in external.addresses if not a.learned and not a.address.is_link_local()]
+    v4 = [f"inet {a.address}/{a.prefix}" for a in own if a.address.version == 4]
+    v6 = [f"inet6 {a.address}/{a.prefix}" for a in own if a.address.version == 6]
+    first6 = ["inet6 accept_rtadv auto_linklocal"] if learned else v6[:1] or ["inet6 auto_linklocal"]
+    lines.append(f'ifconfig_{free}="{" ".join([*v4[:1], "addm", external.name, "up"])}"')
+    lines.append(f'ifconfig_{free}_ipv6="{first6[0]}"')
+    more = [*v4[1:], *(v6 if learned else v6[1:])]
+    lines += [f'ifconfig_{free}_alias{number}="{text}"' for number, text in enumerate(more)]
+    shown = "".join(f"\n  {line}" for line in lines)
+    return HostError(
+        f"FreeBSD 15 refuses {external.name} as a member of a bridge while it has addresses of its own "
+        "(net.link.bridge.member_ifaddrs=0)\n"
+        f"these lines of rc.conf move them to {free}, which pots then join; an address by DHCP is "
+        f"SYNCDHCP there:{shown}",
+        hint="reboot the host with these lines in rc.conf, or give the pot an IPv4 stack",
+    )
 
 
 def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostState) -> None:
@@ -272,6 +297,9 @@ def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostS
 def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> Plan:
     """Takes a bridge away, and with the last one of a family what only bridges need."""
     steps: list[Step] = []
+    if bridge.joined is not None:
+        # It is the host's own.
+        return Plan()
     if bridge.interface in state.interfaces:
         steps.append(Step(DestroyInterface(bridge.interface), None, "no pot is left on it"))
     elif bridge.interface in state.severed:
@@ -326,6 +354,8 @@ def users_of(bridge: Bridge, members: Collection[str], state: HostState) -> set[
     That of the public bridge is the one that is not ours: it may be another one by now than the external
     interface of when the bridge was made.
     """
+    if bridge.joined is not None:
+        return {*members} & state.own
     others = {member for member in members if member != bridge.uplink}
     uplinks = others - state.own
     return others - uplinks if bridge.kind is BridgeKind.PUBLIC6 and len(uplinks) == 1 else others

@@ -40,7 +40,8 @@ _UNGUARDED = "SELECT pot FROM run WHERE NOT antispoof LIMIT ?"
 _RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving FROM run"
 
 _BRIDGES = (
-    "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink, isolate"
+    "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink, isolate,"
+    " joined"
     " FROM bridge"
 )
 
@@ -152,8 +153,8 @@ class Store(Pots):
             )
         self.change(
             "INSERT INTO bridge"
-            " (name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink, isolate)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink, isolate,"
+            " joined) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             bridge.name,
             str(bridge.kind),
             bridge.unit,
@@ -166,6 +167,7 @@ class Store(Pots):
             bridge.mtu,
             bridge.uplink,
             bridge.isolate,
+            bridge.joined,
         )
 
     def runs(self) -> tuple[Run, ...]:
@@ -258,7 +260,7 @@ class Store(Pots):
 
 def _bridge(row: Row) -> Bridge:
     name, kind, unit, network, gateway, size, pinned, network6, routed6, *options = row
-    mtu, uplink, isolate = options
+    mtu, uplink, isolate, joined = options
     return Bridge(
         name=name,
         kind=BridgeKind(kind),
@@ -272,6 +274,7 @@ def _bridge(row: Row) -> Bridge:
         mtu=mtu,
         uplink=uplink,
         isolate=bool(isolate),
+        joined=joined,
     )
 
 

@@ -89,6 +89,7 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
         private=frozenset(private),
         open=frozenset(names) - limited if members else None,
         promiscuous=bool(flags & _PROMISC),
+        bridge="bridge" in words.get("\tgroups:", "").split()[1:],
     )
 
 

@@ -135,6 +135,7 @@ def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
         private=frozenset(_member(port) for port in ports if _has_flag(port, "isolated")),
         hairpin=frozenset(_member(port) for port in ports if _has_flag(port, "hairpin")),
         promiscuous="PROMISC" in link["flags"],
+        bridge=link.get("linkinfo", {}).get("info_kind") == "bridge",
     )
 
 

@@ -116,7 +116,7 @@ class Renderer:
         host, far = f"epair{action.unit}a", f"epair{action.unit}b"
         mtu = _mtu(action.mtu)
         return _ip(
-            f"link add name {host}{mtu} group {LINK_GROUP} type veth"
+            f"link add name {host}{mtu} address {far_mac(action.unit)} group {LINK_GROUP} type veth"
             f" peer name {far} address {action.mac}{mtu} netns {action.jail}",
             f"link set dev {host} {_quietly_up(action.description, action.mtu)}",
         )
@@ -124,7 +124,9 @@ class Renderer:
     @pieces.register(CreateTap)
     def _(self, action: CreateTap) -> tuple[Piece, ...]:
         made = f"tuntap add dev {action.interface} mode tap user {action.owner}"
-        own = f"{_mtu(action.mtu)} group {LINK_GROUP} {_quietly_up(action.description, action.mtu)}"
+        mac = far_mac(int(action.interface.removeprefix("tap")), tap=True)
+        own = f"{_mtu(action.mtu)} address {mac} group {LINK_GROUP}"
+        own += f" {_quietly_up(action.description, action.mtu)}"
         return _ip(made, f"link set dev {action.interface}{own}")
 
     @pieces.register(CreateVlan)
@@ -348,6 +350,15 @@ def _restored(lent: Lent) -> tuple[Piece, ...]:
     # A link that is moved has the mode of a new one again.
     quiet = _quiet(lent.mtu) if lent.link_local is False else ""
     return _ip(f"link set dev {lent.name}{mac}{_mtu(lent.mtu)}{quiet}{' up' if lent.up else ''}")
+
+
+def far_mac(unit: int, tap: bool = False) -> str:
+    """The MAC address of the host's end of an epair, or of a tap, which no frame ever has.
+
+    A bridge of the host's own may take the lowest one of its members: it is higher than those of hardware.
+    """
+    number = f"{unit:06x}"
+    return f"fe:70:{'74' if tap else '6f'}:{number[:2]}:{number[2:4]}:{number[4:]}"
 
 
 def _quietly_up(description: str, mtu: int | None) -> str:

@@ -189,6 +189,8 @@ class _Setting:
         if rest == ["-alias"]:
             if not addresses.remove(self.world, interface, address.address):
                 raise ToolError("ifconfig: ioctl (SIOCDIFADDR): permission denied")
+        elif interface.bridge is not None and self.world.sysctl(interfaces.MEMBER_ADDRESSES) == "0":
+            raise ToolError("ifconfig: ioctl (SIOCAIFADDR): Invalid argument")
         elif family == "inet":
             if not given:
                 self.err += [

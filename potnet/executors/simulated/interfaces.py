@@ -25,6 +25,8 @@ _ND6 = {
 }
 
 
+#: Whether members of bridges may have addresses; FreeBSD 15 has it, and refuses.
+MEMBER_ADDRESSES = "net.link.bridge.member_ifaddrs"
 #: What ifconfig(8) makes, and is in a group of its kind.
 _CLONES = ("bridge", "epair", "vlan", "tap")
 
@@ -219,6 +221,12 @@ def add_member(world: World, bridge: Interface, name: str) -> None:
         raise ToolError(f"ifconfig: BRDGADD {name}: Device busy")
     if found.kind in ("bridge", "loop"):
         raise ToolError(f"ifconfig: BRDGADD {name}: Invalid argument")
+    if found.addresses and world.sysctl(MEMBER_ADDRESSES) == "0":
+        # if_bridge(4) of FreeBSD 15; of a link-local address, too.
+        raise ToolError(
+            f"ifconfig: BRDGADD {name}: Invalid argument "
+            "(extended error Member interface may not have an IP address assigned)"
+        )
     if world.state.first("member", f"{bridge.name}/") is None:
         bridge.mtu = found.mtu
         world.save(bridge)

@@ -158,10 +158,16 @@ class _Journey:
             raise NoConnectionError(f"nobody on the wire has {packet.destination}")
         if place is None and out_there(self.world, packet.destination):
             raise NoConnectionError(f"nobody on the wire has {packet.destination}")
-        interface = self.world.interface(place.interface if place else self.world.facts.interface)
+        interface = self.world.interface(place.interface) if place else self._outer()
         if interface is None or not interface.up:
             raise NoConnectionError("the external interface is down")
         return self._host_in(packet, interface)
+
+    def _outer(self) -> Interface | None:
+        """The host's interface on the external wire: a bridge, where that has the addresses of its member."""
+        found = self.world.interface(self.world.facts.interface)
+        bridge = self.world.interface(found.bridge) if found is not None and found.bridge else None
+        return bridge if bridge is not None and bridge.inet else found
 
     def _from_stack(self, name: str, stack: str, packet: Packet) -> Connection:
         """From a jail with a stack of its own, or from the machine behind a tap."""

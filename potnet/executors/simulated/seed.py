@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from potnet.executors.simulated.interfaces import plug
+from potnet.executors.simulated.interfaces import MEMBER_ADDRESSES, plug
 from potnet.executors.simulated.things import Address, HostFacts
 from potnet.executors.simulated.world import World
 
@@ -97,6 +97,8 @@ def seed_state(world: World, bare: bool) -> None:
     }.items():
         world.set_sysctl(name, value)
     world.state.put("sysctl-default", "security.jail.jailed", {"value": "1"})
+    if facts.osreldate >= 1_500_000:
+        world.set_sysctl(MEMBER_ADDRESSES, "0")
     if not bare:
         world.set_sysctl("net.inet.ip.forwarding", "1")
     _seed_pf(world, bare)

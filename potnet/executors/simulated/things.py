@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import re
+from dataclasses import asdict, dataclass, field, replace
 from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_interface
 from typing import Any
 
@@ -159,6 +160,9 @@ class Route:
     static: bool = True
 
 
+_RELEASE = re.compile(r"([1-9][0-9]?)\.([0-9]{1,2})")
+
+
 @dataclass(frozen=True, slots=True)
 class HostFacts:
     """The machine that a new state directory starts as.
@@ -179,3 +183,11 @@ class HostFacts:
     router6: str = "2001:db8:7::1/64"
     router6_link: str = "fe80::5054:ff:fe00:1"
     root_device: str = "/dev/vtbd0"
+
+    def of_release(self, text: str) -> HostFacts:
+        """The same machine with another release of FreeBSD, such as 15.0; raises ValueError."""
+        match = _RELEASE.fullmatch(text)
+        if match is None:
+            raise ValueError(text)
+        osreldate = int(match[1]) * 100_000 + int(match[2]) * 1000
+        return replace(self, release=f"{text}-RELEASE", osreldate=osreldate)
