@@ -266,12 +266,10 @@ def _store(settings: Settings, directory: Path, kind: str) -> tuple[Store, bool]
 
 def with_anchors_in_force(config: Config, store: Store) -> Config:
     """The configuration, but with the names of the anchors that hold the rules of what runs now."""
-    from potnet.store.store import ANCHORS
-
-    recorded = store.remembered(ANCHORS)
+    recorded = store.anchors()
     if recorded is None or not store.anything_up():
         return config
-    nat, rdr, filters = recorded.split()
+    nat, rdr, filters = recorded
     return replace(config, nat_anchor=nat, rdr_anchor=rdr, filter_anchor=filters)
 
 

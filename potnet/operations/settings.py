@@ -199,7 +199,7 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
 
 
 def _unpack(app: App, pot: Pot, archive: Path, target: str) -> None:
-    begun = (each.text.splitlines() for each in unfinished(app, pot.name) if each.verb == COPY_IN)
+    begun = (each.text.split("\n") for each in unfinished(app, pot.name) if each.verb == COPY_IN)
     others = {path for paths in begun for path in paths}
     begin(app, COPY_IN, pot.name, "\n".join(sorted({*others, target})))
     try:

@@ -54,10 +54,11 @@ def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
 def _unfinished(command: Unfinished) -> Drift:
     """Of what was copied into a root only whoever has it can tell whether it is whole."""
     copied = command.verb == "copy-in"
+    paths = ", ".join(command.text.split("\n"))
     options = f" {command.text}" if command.pot is None and command.text else ""
     finding = Finding(
         Kind.COMMAND_CUT_OFF, f"a {command.verb}{options} that is complete", "one that was cut off or failed",
-        f"copy it in once more: {', '.join(command.text.splitlines())}" if copied else "repair does the rest",
+        f"copy it in once more: {paths}" if copied else "repair does the rest",
         pot=command.pot, repairable=not copied,
     )  # fmt: skip
     return Drift(finding)

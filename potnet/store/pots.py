@@ -28,7 +28,7 @@ from potnet.store.database import Row
 from potnet.store.exports import Exports, export_of
 from potnet.store.numbers import Numbers, pot_number
 from potnet.store.policies import Policies
-from potnet.store.records import address_or_none, text_or_none
+from potnet.store.records import address_or_none, strings, text_or_none
 from potnet.store.subnets import Subnets
 
 _Children = tuple[
@@ -170,10 +170,12 @@ class Pots(Subnets, Numbers, Exports, Policies):
 
     def _roots_around(self, pot: Pot) -> list[Row]:
         """Name, root and root_made of the pots whose root holds, or lies in, that of this one."""
-        own = pot.root.removesuffix("/m")
+        # A root that was made is in a folder of the pot's; one that was given may only be called so.
+        own = pot.root.removesuffix("/m") if pot.root_made else pot.root
         above = _above(pot.root)
-        above += [f"{path}/m" for path in above]
-        return self._around("name, root, root_made", "root", own, above, pot.name)
+        folders = [f"{path}/m" for path in above]
+        found = self._around("name, root, root_made", "root", own, above + folders, pot.name)
+        return [row for row in found if row[2] or row[1] in above or row[1].startswith(f"{own}/")]
 
     def roots_around(self, path: str, but: str) -> tuple[tuple[str, str], ...]:
         """Name and root of the other pots whose root is this path, holds it or lies in it, but for ``/``."""
@@ -334,13 +336,13 @@ def _pot(head: Row, children: _Children) -> Pot:
         hostname=hostname,
         base=base,
         resolver=Resolver(ResolverKind(resolver), text),
-        command=tuple(json.loads(command)),
+        command=strings(command),
         boot=bool(boot),
         attachments=tuple(wires if owner is None else (replace(each, tap=True) for each in wires)),
         aliases=tuple(aliases.get(name, ())),
         exports=tuple(exports.get(name, ())),
         passed=tuple(passed.get(name, ())),
-        hooks=tuple(HookKind(hook) for hook in json.loads(hooks)),
+        hooks=tuple(map(HookKind, strings(hooks))),
         whole=bool(whole),
         isolate=bool(isolate),
         internet=bool(internet),

@@ -37,6 +37,22 @@ def pot_from_json(text: str) -> Pot:
     return Pot(**fields)
 
 
+def objects(text: str) -> list[dict[str, Any]]:
+    """A JSON array of objects. Errors: ValueError for any other text."""
+    found = json.loads(text)
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise ValueError(f"{text[:200]!r} is not a list of objects")
+    return found
+
+
+def strings(text: str) -> tuple[str, ...]:
+    """A JSON array of strings. Errors: ValueError for any other text."""
+    found = json.loads(text)
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise ValueError(f"{text[:200]!r} is not a list of words")
+    return tuple(found)
+
+
 def exports_to_json(exports: Iterable[Export]) -> str:
     """One JSON array."""
     return json.dumps([asdict(each) for each in exports], default=str)
@@ -44,7 +60,7 @@ def exports_to_json(exports: Iterable[Export]) -> str:
 
 def exports_from_json(text: str) -> tuple[Export, ...]:
     """The reverse of `exports_to_json`."""
-    return tuple(map(_export, json.loads(text)))
+    return tuple(map(_export, objects(text)))
 
 
 def address_or_none(text: str | None) -> IPAddress | None:

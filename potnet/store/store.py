@@ -6,6 +6,7 @@ It records what is wanted and what was made. Whether a pot runs is asked of the 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -23,8 +24,10 @@ from potnet.store.records import (
     exports_from_json,
     exports_to_json,
     network_or_none,
+    objects,
     pot_from_json,
     pot_to_json,
+    strings,
     text_or_none,
 )
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 #: Under this key `remember` keeps the names of the anchors in use, of NAT, redirection and filter.
 ANCHORS = "anchors"
+_ANCHOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*", re.ASCII)
 
 _GUARDED = "SELECT pot FROM run WHERE antispoof LIMIT ?"
 _UNGUARDED = "SELECT pot FROM run WHERE NOT antispoof LIMIT ?"
@@ -87,6 +91,7 @@ class Store(Pots):
         return None
 
     def _read_all(self) -> None:
+        self._anchors()
         self.pots()
         self.runs()
         self.policies()
@@ -242,6 +247,23 @@ class Store(Pots):
         found = self.row("SELECT value FROM remembered WHERE key = ?", key)
         return found[0] if found else None
 
+    def anchors(self) -> tuple[str, str, str] | None:
+        """The anchors of NAT, redirections and filters that hold the rules of what runs, if any are known."""
+        try:
+            return self._anchors()
+        except ValueError as error:
+            raise damaged(self._place, str(error)) from error
+
+    def _anchors(self) -> tuple[str, str, str] | None:
+        recorded = self.remembered(ANCHORS)
+        if recorded is None:
+            return None
+        words = recorded.split(" ")
+        if len(words) != 3 or not all(map(_ANCHOR.fullmatch, words)):
+            raise ValueError(f"{recorded!r} are not the names of three anchors")
+        nat, rdr, filters = words
+        return nat, rdr, filters
+
     def remember(self, key: str, value: str) -> None:
         """Keep a value in place of an earlier one."""
         with self.transaction():
@@ -283,13 +305,13 @@ def _run(row: Row) -> Run:
     return Run(
         pot=pot_from_json(record),
         jid=jid,
-        files=tuple(json.loads(files)),
-        saved=tuple(json.loads(saved)),
+        files=strings(files),
+        saved=strings(saved),
         devfs=bool(devfs),
         booted=bool(booted),
         stopping=bool(stopping),
         attached=bool(attached),
-        lent=tuple(Lent(**each) for each in json.loads(lent)),
+        lent=tuple(Lent(**each) for each in objects(lent)),
         leaving=exports_from_json(leaving),
     )
 
