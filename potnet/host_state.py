@@ -283,6 +283,15 @@ class FileKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Who may change what lies at a path: the numbers of owner and group, and the permissions (chmod(1))."""
+
+    owner: int
+    group: int
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
 class HostState:
     """What `Query` asked for; what it did not ask for is empty or None.
 
@@ -292,7 +301,8 @@ class HostState:
     exist. own, pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that
     somebody has removed and whose way to the outside is still there. external: the interface of the default
     route; external_beside: further ones, where that route has several.
-    forwarding: by family. files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
+    access: of files and ways, told with ways. forwarding: by family.
+    files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
     is missing, and the digest of what is no file, or a huge one.
     boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
     nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
@@ -330,6 +340,7 @@ class HostState:
     port_range: tuple[int, int] | None = None
     own_addresses: frozenset[IPAddress] = frozenset()
     files: Mapping[str, FileKind] = field(default_factory=dict)
+    access: Mapping[str, Access] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
     boot_variables: Mapping[str, str] = field(default_factory=dict)
@@ -370,8 +381,9 @@ class Query:
     into, and the families of the default routes to look for. anchors: those to look into, and what each is
     to hold. anchor_parents: those below which to look for others. all_rules: what all anchors are to hold;
     entries of the filter's that are none of theirs are `stray`. uplinks: an external interface is a member of
-    a bridge only if all is there that makes it one. learns_router: an interface. devfs: directories, among
-    `files`, that jails get a device file system on. Others: True to be told.
+    a bridge only if all is there that makes it one. learns_router: an interface. ways: directories
+    of which it is told who may change them. devfs: directories, among `files`, that jails get a device file
+    system on. Others: True to be told.
     """
 
     jails: tuple[str, ...] | None = ()
@@ -417,6 +429,7 @@ class Query:
     unfiltered: bool = False
     indexes: bool = False
     devfs: tuple[str, ...] = ()
+    ways: tuple[str, ...] = ()
 
 
 def union(queries: Iterable[Query]) -> Query:

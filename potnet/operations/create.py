@@ -54,6 +54,7 @@ from potnet.operations.machines import ROOT, refuse_unfit, with_owner
 from potnet.operations.network_options import UNCHANGED, NetworkOptions, check_attachments, with_options
 from potnet.operations.places import look_for_binds, overlap, pot_directory, refuse_directory, refuse_root
 from potnet.operations.resolvers import parse_resolver
+from potnet.planning.roots import leading_to, refuse_exposed, ways_to
 from potnet.values import dataclass
 
 if TYPE_CHECKING:
@@ -295,6 +296,9 @@ def _make_root(app: App, pot: Pot, base: str | None) -> Applied:
     if not pot.root_made:
         _check_given_root(app, pot)
         return apply(Plan(tuple(own_etc(app, pot))), app.driver)
+    _refuse_exposed(app, pot)
+    if base is not None:
+        _refuse_exposed_cache(app)
     undo = RemoveTree(directory)
     steps = own_etc(app, pot)
     steps.append(Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files"))
@@ -305,6 +309,19 @@ def _make_root(app: App, pot: Pot, base: str | None) -> Applied:
         steps.append(Step(MakeDirectory(pot.root)))
         steps.append(Step(Unpack(_archive(app, base), pot.root), None, f"FreeBSD {base}"))
     return apply(Plan(tuple(steps)), app.driver)
+
+
+def _refuse_exposed(app: App, pot: Pot) -> None:
+    """Raises HostError where others could lead what is written into a root elsewhere."""
+    ways = ways_to(pot) if app.driver.traits.own_programs else ()
+    if ways:
+        refuse_exposed(f"the root {pot.root}", ways, app.driver.observe(Query(ways=ways)).access)
+
+
+def _refuse_exposed_cache(app: App) -> None:
+    """The same for where archives are kept, which are not checked again once they are there."""
+    ways = leading_to(app.config.cache)
+    refuse_exposed(f"paths.cache = {app.config.cache}", ways, app.driver.observe(Query(ways=ways)).access)
 
 
 def own_etc(app: App, pot: Pot) -> list[Step]:
@@ -388,6 +405,8 @@ def _finished(app: App, pot: Pot, mtu: int | None) -> Pot:
     pot = _placed(app, replace(pot, whole=True, root=real or pot.root))
     if moved:
         refuse_places(app, pot)
+    if moved or not pot.root_made:
+        _refuse_exposed(app, pot)
     with app.store.transaction():
         app.store.update_pot(pot)
         for bridge in to_change(app, pot, mtu) if mtu is not None else ():

@@ -45,6 +45,7 @@ from potnet.operations.network_options import UNCHANGED, NetworkOptions, check_a
 from potnet.operations.resolvers import parse_resolver
 from potnet.operations.unfinished import begin, end, unfinished
 from potnet.planning.jail import host_files, path_in
+from potnet.planning.roots import refuse_exposed, ways_to
 
 if TYPE_CHECKING:
     from netaddr import IPAddress
@@ -183,7 +184,10 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
                 hint=f"`potnet stop {name}` first",
             )
         place = path_in(pot.root, str(target))
-        there = app.driver.observe(Query(files=(place,))).files[place]
+        ways = ways_to(pot)
+        state = app.driver.observe(Query(files=(place,), ways=ways))
+        refuse_exposed(f"the root of {name}, {pot.root},", ways, state.access)
+        there = state.files[place]
         # As cp(1): into a folder that exists, else under the new name.
         if there is not FileKind.DIRECTORY and destination.endswith("/"):
             raise PotnetError(f"there is no directory {destination} in {name}")

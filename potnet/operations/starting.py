@@ -12,6 +12,7 @@ from potnet.operations.hosts import Known, hosts_text
 from potnet.operations.ports import host_addresses, needs_range
 from potnet.planning import resolver
 from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, host_files, path_in, wants_devfs
+from potnet.planning.roots import ways_to
 from potnet.planning.start import ignored_exports
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         listeners=exports,
         port_range=exports and needs_range(app, pot.exports),
         own_addresses=host_addresses(pot.exports) if exports else (),
+        ways=ways_to(pot) if jail and app.driver.traits.own_programs else (),
         files=(pot.root, *seen, *resolver.looked_at(etc)) if jail else (),
         texts=(RESOLV_CONF,) if jail and pot.resolver.kind is ResolverKind.INHERIT else (),
         devfs=(path_in(pot.root, "dev"),) if jail and not host_files(pot.root) else (),

@@ -34,6 +34,7 @@ from potnet.planning.members import join
 from potnet.planning.obstacles import check_members, obstacles, side_of
 from potnet.planning.passing import pass_steps
 from potnet.planning.policy import FilterChange, pipes_of
+from potnet.planning.roots import refuse_exposed, ways_to
 from potnet.planning.vnet import Vnet, plan_bridge_up
 from potnet.ruleset import NoRules
 from potnet.values import dataclass
@@ -122,6 +123,8 @@ def filter_members(state: HostState) -> list[Step]:
 
 def _jail(pot: Pot, around: Surroundings, state: HostState) -> list[Step]:
     _check_root(pot, state)
+    if around.texts or not around.attached:
+        refuse_exposed(f"the root of {pot.name}, {pot.root},", ways_to(pot), state.access)
     devfs = wants_devfs(pot, state)
     if devfs and not around.attached:
         _refuse_open_devfs(state)

@@ -16,6 +16,7 @@ from potnet.drivers.posix import digesting
 from potnet.drivers.reading import UnreadableError, lines_of
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
+    Access,
     ActiveRedirection,
     ExportTraffic,
     FileKind,
@@ -60,6 +61,7 @@ class Observer:
         own = self._links.group(GROUP) if query.own or query.taps else frozenset()
         networks, unreadable = self._jail_networks(query.jail_networks)
         mounted = self._out("mount", *_JSON) if query.mounts else None
+        files, access = self._files(query.files, query.ways)
         return HostState(
             jails=self._jails(query.jails),
             taps=own & {*query.taps},
@@ -77,7 +79,8 @@ class Observer:
             listeners=parse.listeners(self._out("sockstat", "-46l")) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
             own_addresses=self._own_addresses(query.own_addresses),
-            files={**self._directories(query.directories), **self._files(query.files)},
+            files={**self._directories(query.directories), **files},
+            access=access,
             texts=self._each(query.texts, "cat"),
             digests=self._digests(query.digests),
             boot_variables=self._each(query.boot_variables, "sysrc", "-n"),
@@ -387,11 +390,17 @@ class Observer:
             found |= parse.digests(result.out)
         return found
 
-    def _files(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
-        if not paths:
-            return {}
-        found = parse.file_kinds(self._stat("%HT%t%N", paths))
-        return {path: found.get(path, FileKind.ABSENT) for path in paths}
+    def _files(
+        self, paths: tuple[str, ...], ways: tuple[str, ...]
+    ) -> tuple[dict[str, FileKind], dict[str, Access]]:
+        """What lies at the paths; of ways, in the same look, also who may change it."""
+        kinds: dict[str, FileKind] = {}
+        access: dict[str, Access] = {}
+        if ways:
+            kinds, access = parse.file_access(self._stat("%HT%t%u%t%g%t%Mp%Lp%t%N", _each_once(paths, ways)))
+        elif paths:
+            kinds = parse.file_kinds(self._stat("%HT%t%N", paths))
+        return {path: kinds.get(path, FileKind.ABSENT) for path in paths}, access
 
     def _stat(self, form: str, paths: tuple[str, ...]) -> str:
         """What stat(1) says of those paths that are there: its code is 1 as soon as one is not."""
@@ -400,6 +409,10 @@ class Observer:
         if not all(any(words in line for words in _NO_FILE) for line in lines_of(result.err)):
             raise CommandError(Command(argv, changes_host=False), result)
         return result.out
+
+
+def _each_once(*paths: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(path for some in paths for path in some))
 
 
 def _as_wanted(pipes: Pipes, shown: Mapping[int, float]) -> bool:

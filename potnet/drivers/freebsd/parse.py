@@ -10,7 +10,7 @@ import json
 import re
 
 from potnet.drivers.reading import INTERFACE, UnreadableError, bound_address, lines_of, reads
-from potnet.host_state import FileKind, JailState, Listener
+from potnet.host_state import Access, FileKind, JailState, Listener
 from potnet.ports import Transport
 
 # The kernel's own words are the last ones: process, descriptor, protocol, local and foreign address.
@@ -78,6 +78,17 @@ def file_kinds(text: str) -> dict[str, FileKind]:
             raise UnreadableError("stat", line)
         kinds[path] = _STAT_KINDS.get(kind, FileKind.OTHER)
     return kinds
+
+
+@reads("stat")
+def file_access(text: str) -> tuple[dict[str, FileKind], dict[str, Access]]:
+    """What ``stat -f %HT%t%u%t%g%t%Mp%Lp%t%N`` says of each path that exists."""
+    kinds, access = {}, {}
+    for line in lines_of(text):
+        kind, owner, group, mode, path = line.split("\t", 4)
+        kinds[path] = _STAT_KINDS.get(kind, FileKind.OTHER)
+        access[path] = Access(int(owner), int(group), int(mode, 8))
+    return kinds, access
 
 
 @reads("stat")

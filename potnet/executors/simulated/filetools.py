@@ -231,19 +231,39 @@ def chmod(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """stat -f '%HT%t%N' PATH …, which does not follow links, or '%Su%t%N' of nodes of taps."""
+    """stat -f FORM PATH …, which does not follow links. FORM: '%HT%t%N', the same with owner, group and mode
+    in between, or '%Su%t%N' of nodes of taps."""
     if argv[1:3] == ["-f", "%Su%t%N"] and len(argv) > 3:
         return _show_owner(world, argv[3:])
-    if argv[1:3] != ["-f", "%HT%t%N"] or len(argv) < 4:
+    forms = {"%HT%t%N": _show_kind, "%HT%t%u%t%g%t%Mp%Lp%t%N": _show_access}
+    if argv[1:2] != ["-f"] or len(argv) < 4 or argv[2] not in forms:
         raise unknown(f"stat {' '.join(argv[1:])}")
     out, err = "", ""
     for path in argv[3:]:
-        found = world.tree.lstat(path)
+        found = world.tree.lstat(path) or _above_mapped(world, path)
         if found is None:
             err += f"stat: {path}: No such file or directory\n"
         else:
-            out += f"{_TYPES.get(stat.S_IFMT(found.st_mode), '???')}\t{path}\n"
+            out += f"{forms[argv[2]](found)}\t{path}\n"
     return CommandResult(1 if err else 0, out, err)
+
+
+def _above_mapped(world: World, path: str) -> os.stat_result | None:
+    """The status of a directory of the real machine that one which is part of the host lies in."""
+    below = (name for name, _ in world.state.scan("mapped") if name.startswith(f"{path.rstrip('/')}/"))
+    return Path(path).lstat() if next(below, None) is not None else None
+
+
+def _show_kind(found: os.stat_result) -> str:
+    return _TYPES.get(stat.S_IFMT(found.st_mode), "???")
+
+
+def _show_access(found: os.stat_result) -> str:
+    """Root of the host is who simulates it."""
+    owner = 0 if found.st_uid == os.geteuid() else found.st_uid
+    group = 0 if found.st_gid == os.getegid() else found.st_gid
+    bits = stat.S_IMODE(found.st_mode)
+    return f"{_show_kind(found)}\t{owner}\t{group}\t{bits >> 9:o}{bits & 0o777:03o}"
 
 
 def _show_owner(world: World, nodes: list[str]) -> CommandResult:
