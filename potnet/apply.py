@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from potnet.actions import Action, Plan, Step
 from potnet.drivers.base import CommandError, Driver
-from potnet.errors import Interruption, PotnetError
+from potnet.errors import HostError, Interruption, PotnetError
 from potnet.interrupts import unhurried
 
 
@@ -36,7 +36,8 @@ class Applied:
         for each in (each for step in steps for each in step.undoing):
             undoing.setdefault(each.action, each)
         with unhurried():
-            return _perform_all(self.driver, tuple(undoing.values()))
+            failures = _perform_all(self.driver, tuple(undoing.values()))
+        return tuple(error.message for error in failures)
 
     def take_back(self, error: BaseException) -> None:
         """Undo all steps after an error, which then says what is left; raises Interruption for a signal's."""
@@ -76,14 +77,19 @@ def apply_all(plan: Plan, driver: Driver) -> tuple[str, ...]:
 
     Raises HostError, with nothing changed, when the host lacks a tool.
     """
+    return tuple(error.message for error in try_all(plan, driver))
+
+
+def try_all(plan: Plan, driver: Driver) -> tuple[PotnetError, ...]:
+    """As `apply_all`, with the failures themselves."""
     driver.check([step.action for step in plan.steps])
     return _perform_all(driver, plan.steps)
 
 
-def _perform_all(driver: Driver, steps: Sequence[Step]) -> tuple[str, ...]:
+def _perform_all(driver: Driver, steps: Sequence[Step]) -> tuple[PotnetError, ...]:
     """Carry out the steps; one whose precondition failed is left out."""
     after = {step.action: step.after for step in steps}
-    failed: dict[Action, str] = {}
+    failed: dict[Action, PotnetError] = {}
     for batch in driver.batches(tuple(step.action for step in steps)):
         kept = [action for action in batch if not failed.keys().isdisjoint(after[action])]
         failed |= {action: _left_out(driver, action) for action in kept}
@@ -91,21 +97,21 @@ def _perform_all(driver: Driver, steps: Sequence[Step]) -> tuple[str, ...]:
     return tuple(failed.values())
 
 
-def _left_out(driver: Driver, action: Action) -> str:
+def _left_out(driver: Driver, action: Action) -> PotnetError:
     commands = "; ".join(each.partition(" <<")[0] for each in driver.describe(action))
-    return f"not tried after that failure: {commands}"
+    return HostError(f"not tried after that failure: {commands}")
 
 
-def _perform(driver: Driver, batch: tuple[Action, ...]) -> dict[Action, str]:
-    """The actions that failed, with what is told of each."""
+def _perform(driver: Driver, batch: tuple[Action, ...]) -> dict[Action, PotnetError]:
+    """The actions that failed, and how."""
     try:
         if batch:
             driver.perform(batch)
     except PotnetError as error:
         if len(batch) == 1:
-            return {batch[0]: error.message}
+            return {batch[0]: error}
         # One by one, so that what failed keeps none of the others from being done.
-        return {action: line for each in batch for action, line in _perform(driver, (each,)).items()}
+        return {action: each for one in batch for action, each in _perform(driver, (one,)).items()}
     return {}
 
 

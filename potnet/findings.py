@@ -36,6 +36,7 @@ class Kind(StrEnum):
     INTERFACE_DOWN = "interface-down"
     INTERFACE_LEFT = "interface-left"
     INTERFACE_FOREIGN = "interface-foreign"
+    INTERFACE_DOUBLED = "interface-doubled"
     MEMBER_MISSING = "member-missing"
     MEMBER_DIFFERS = "member-differs"
     MEMBER_FOREIGN = "member-foreign"

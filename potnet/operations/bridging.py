@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from potnet.actions import DestroyInterface, KeepRouter, Plan, SetForwarding, Step
 from potnet.apply import apply
+from potnet.drivers.base import CommandError
+from potnet.errors import PotnetError
 from potnet.filter_actions import FilterMembers
 from potnet.host_state import HostState, Query
 from potnet.model import Attachment, Bridge, BridgeKind, Pot
@@ -26,6 +28,35 @@ from potnet.store.store import ANCHORS
 
 if TYPE_CHECKING:
     from potnet.app import App
+
+
+#: How many names that the host has without showing them a command works around.
+_HIDDEN_UNITS = 32
+
+_T = TypeVar("_T")
+
+
+def around_hidden(work: Callable[[frozenset[str]], _T]) -> _T:
+    """Do something that makes interfaces, again with other units as long as the host hides some.
+
+    The unit of a cloned interface stays in use when it is renamed, or moved into a jail. work: it is given
+    the names that are in use without being shown.
+    """
+    hidden: frozenset[str] = frozenset()
+    while True:
+        try:
+            return work(hidden)
+        except CommandError as error:
+            if not found_hidden([error], hidden):
+                raise
+            hidden |= error.taken_names
+
+
+def found_hidden(errors: Iterable[PotnetError], hidden: frozenset[str]) -> frozenset[str]:
+    """The names that some of these failed at, if others are worth a try. hidden: those found before."""
+    found = [error.taken_names for error in errors if isinstance(error, CommandError)]
+    names = frozenset().union(*found) - hidden
+    return names if len(hidden) <= _HIDDEN_UNITS else frozenset()
 
 
 def vnet(app: App) -> Vnet:
@@ -72,7 +103,7 @@ def free_wires(app: App, pot: Pot, names: Collection[str], hidden: Collection[st
     return _renumbered(app, pot, set(changed), hidden)
 
 
-def _renumbered(app: App, pot: Pot, taken: set[int], hidden: Collection[str]) -> Pot:
+def _renumbered(app: App, pot: Pot, taken: set[int], hidden: Collection[str], record: bool = True) -> Pot:
     if not taken:
         return pot
     kind = wire_kind(pot)
@@ -85,8 +116,26 @@ def _renumbered(app: App, pot: Pot, taken: set[int], hidden: Collection[str]) ->
                 busy.add(attachment.unit)
             attachments.append(attachment)
         pot = replace(pot, attachments=tuple(attachments))
-        app.store.update_pot(pot)
+        if record:
+            app.store.update_pot(pot)
     return pot
+
+
+def renumber(app: App, pot: str, hidden: frozenset[str]) -> None:
+    """Give the wires of a running pot other units where the host has theirs without showing them."""
+    run = app.store.run(pot)
+    if run is None:
+        return
+    taken = {a.unit for a in run.pot.attachments if {a.host_end, a.jail_end} & hidden}
+    now = app.store.pot(pot)
+    started = _renumbered(app, run.pot, taken, hidden, record=False)
+    units = dict(zip(*([a.unit for a in each.attachments] for each in (run.pot, started)), strict=True))
+    with app.store.transaction():
+        app.store.put_run(replace(run, pot=started))
+        if now is not None:
+            # `set` may have changed it since.
+            changed = (replace(a, unit=units.get(a.unit, a.unit)) for a in now.attachments)
+            app.store.update_pot(replace(now, attachments=tuple(changed)))
 
 
 def free_bridge(app: App, bridge: Bridge, state: HostState, hidden: Collection[str] = ()) -> Bridge:

@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from potnet.actions import Action, Plan
-from potnet.apply import apply_all
+from potnet.apply import try_all
 from potnet.errors import HostError
 from potnet.findings import Finding, Kind
-from potnet.operations.bridging import forget_switches, switched
+from potnet.host_state import HostState
+from potnet.operations.bridging import forget_switches, found_hidden, free_bridge, renumber, switched
 from potnet.operations.check import Look, Scope, look, look_now, scope_of
 from potnet.operations.clearing import clear_up
-from potnet.operations.common import NETWORK_LOCK, Failures, look_for, pot_lock
+from potnet.operations.common import NETWORK_LOCK, Failures, look_for, pot_lock, require_bridge
 from potnet.operations.destroy import remove_rest
 from potnet.operations.export_ports import finish_exports
 from potnet.operations.external import record
@@ -74,12 +75,11 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
         # What they left is gone with them.
         found = look_now(app, scope)
         drifts = _ours(found, names)
-    done: set[Action] = set()
-    for drift in drifts:
-        if drift.finding.repairable and not _by_command(drift.finding):
-            with failures.collect(_subject(drift.finding)):
-                _mend(app, drift, done)
-                mended.append(drift.finding)
+    hidden: frozenset[str] = frozenset()
+    while taken := _mend_all(app, drifts, failures, mended, hidden):
+        hidden |= taken
+        found = look_now(app, scope)
+        drifts = _ours(found, names)
     if not failures.names and scope == Scope():
         record(app, found.facts.external, alone=True)
         for bridge in app.store.bridges():
@@ -127,21 +127,53 @@ def _clear_up(app: App, name: str, kind: Kind) -> None:
         clear_up(app, run, look_for(app, run.pot, run))
 
 
-def _mend(app: App, drift: Drift, done: set[Action]) -> None:
-    """Carry out the steps of one finding that no other one had, too."""
+def _mend_all(
+    app: App, drifts: Sequence[Drift], failures: Failures, mended: list[Finding], hidden: frozenset[str]
+) -> frozenset[str]:
+    """Mend one finding after the other, until one takes another unit than is recorded.
+
+    hidden: names that the host has without showing them. Returns those that were found now.
+    """
+    done: set[Action] = set()
+    for drift in drifts:
+        finding = drift.finding
+        if finding.repairable and not _by_command(finding):
+            with failures.collect(_subject(finding)):
+                taken = _mend(app, drift, done, hidden)
+                if taken:
+                    return taken
+                mended.append(finding)
+    return frozenset()
+
+
+def _mend(app: App, drift: Drift, done: set[Action], hidden: frozenset[str]) -> frozenset[str]:
+    """Carry out the steps of one finding that no other one had, too. hidden, result: as of `_mend_all`."""
     steps = tuple(step for step in drift.steps if step.action not in done)
     done.update(step.action for step in steps)
     back = drift.finding.kind in (Kind.FORWARDING_LEFT, Kind.MEMBERS_FILTERED)
     for key, value in switched(Plan(steps)).items() if not back else ():
         # As a start does: the last bridge to go switches it off again.
         app.store.remember(key, value)
-    failed = apply_all(Plan(steps), app.driver)
+    failed = try_all(Plan(steps), app.driver)
+    taken = found_hidden(failed, hidden)
+    if taken:
+        _renumber(app, drift.finding, hidden | taken)
+        return taken
     if failed:
         raise HostError(
-            f"{drift.finding.kind}" + "".join(f"\n  not done: {line}" for line in failed),
+            f"{drift.finding.kind}" + "".join(f"\n  not done: {error.message}" for error in failed),
             hint="mend what it says; a second `potnet repair` does the rest",
         )
     if back:
         forget_switches(app, Plan(steps))
     if drift.lease is not None:
         app.store.release(drift.lease.network, drift.lease.address)
+    return frozenset()
+
+
+def _renumber(app: App, finding: Finding, hidden: frozenset[str]) -> None:
+    """Record other units for what could not be made, since the host has these without showing them."""
+    if finding.pot is not None:
+        renumber(app, finding.pot, hidden)
+    elif finding.bridge is not None:
+        free_bridge(app, require_bridge(app, finding.bridge), HostState(), hidden)

@@ -16,6 +16,7 @@ from potnet.interrupts import unhurried
 from potnet.model import NO_JAIL, Bridge, HookKind, Pot, Run
 from potnet.operations.antispoof import guarded
 from potnet.operations.bridging import (
+    around_hidden,
     free_bridge,
     free_wires,
     left_behind,
@@ -55,9 +56,6 @@ from potnet.planning.vnet import is_up
 
 if TYPE_CHECKING:
     from potnet.app import App
-
-#: How many names that the host has without showing them a start works around.
-HIDDEN_UNITS = 32
 
 __all__ = ["Outcome", "make_network", "restore_record", "start"]
 
@@ -134,24 +132,20 @@ def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None
 def make_network(
     app: App, pot: Pot, others: Known, attached: bool = False, files: bool = True
 ) -> tuple[Applied, Run, HostState]:
-    """Bring the network and the jail up, with other units as long as the host has some that it does not show.
+    """Bring the network and the jail up, with other units where the host hides some.
 
-    The unit of a cloned interface stays taken when the interface is renamed, or moved into a jail.
     attached: for a jail that is there. files: write those of its etc.
     """
-    taken: set[str] = set()
-    while True:
-        pot, bridges, state = _prepare(app, pot, taken)
-        try:
-            return *_apply_network(app, pot, bridges, state, others, attached, files), state
-        except CommandError as error:
-            names = error.taken_names
-            if not names or names <= taken or len(taken) > HIDDEN_UNITS:
-                raise
-            taken |= names
+
+    def make(hidden: frozenset[str]) -> tuple[Applied, Run, HostState]:
+        nonlocal pot
+        pot, bridges, state = _prepare(app, pot, hidden)
+        return *_apply_network(app, pot, bridges, state, others, attached, files), state
+
+    return around_hidden(make)
 
 
-def _prepare(app: App, pot: Pot, taken: set[str]) -> tuple[Pot, dict[str, Bridge], HostState]:
+def _prepare(app: App, pot: Pot, taken: frozenset[str]) -> tuple[Pot, dict[str, Bridge], HostState]:
     """Names and ports that are free on the host now, and the state that the plan is made from."""
     if pot.leased:
         # Rules are about the network of the configuration: it must be the one that addresses come from.

@@ -13,6 +13,7 @@ from potnet.host_state import Query
 from potnet.model import Bridge, Pot
 from potnet.names import PUBLIC, PUBLIC6
 from potnet.operations.bridging import (
+    around_hidden,
     forget_switches,
     free_bridge,
     left_behind,
@@ -78,6 +79,10 @@ def _meant(app: App, name: str | None) -> list[Bridge]:
 
 
 def _bring_up(app: App, bridge: Bridge) -> bool:
+    return around_hidden(lambda hidden: _make(app, bridge, hidden))
+
+
+def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
     query = Query(
         names=True,
         interfaces=(bridge.interface,),
@@ -85,7 +90,7 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
         packet_filter=bool(bridge.subnets),
     )
     state = app.driver.observe(query)
-    bridge = free_bridge(app, bridge, state)
+    bridge = free_bridge(app, bridge, state, hidden)
     if bridge.subnets:
         define_public_network(app)
         for notice in check_anchors(

@@ -83,6 +83,7 @@ def _not_running(run: Run, state: HostState) -> Drift:
 
 def compare_shared(facts: Facts, state: HostState) -> Iterator[Drift]:
     """What all bridges with IPv4 need: the packet filter, its shared anchors, forwarding."""
+    yield from map(_doubled, sorted(state.doubled))
     yield from _members(facts, state)
     if not routed(facts.wanted):
         return
@@ -101,6 +102,16 @@ def compare_shared(facts: Facts, state: HostState) -> Iterator[Drift]:
             what = f"IPv{family} is forwarded"
             finding = Finding(Kind.FORWARDING_OFF, what, "it is not", "repair switches it on")
             yield Drift(finding, (Step(SetForwarding(family, True), None, "pots are routed"),))
+
+
+def _doubled(name: str) -> Drift:
+    """A jail gave its interface this name, and something removed the jail with the interface in it."""
+    finding = Finding(
+        Kind.INTERFACE_DOUBLED, f"one interface {name}", "several interfaces of that name",
+        f"pf has lost the first {name}: remove the other, then unload pf, load it and its rules",
+        interface=name, repairable=False,
+    )  # fmt: skip
+    return Drift(finding)
 
 
 def _members(facts: Facts, state: HostState) -> Iterator[Drift]:

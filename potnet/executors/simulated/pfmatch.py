@@ -193,7 +193,8 @@ class Filter:
 
     def _names(self, name: str) -> tuple[str, ...]:
         """An interface's name, but for one that pf has lost to another of the same name."""
-        return () if self._world.state.get("pf-lost", name_key(name)) else (name,)
+        lost = self._world.state.get("pf-lost", name_key(name)) is not None
+        return () if lost else (name,)
 
     def _known(self, name: str) -> list[Interface]:
         """What pf knows by a name, or of the group of that name."""
