@@ -51,6 +51,9 @@ def repair(app: App, pots: Sequence[str], bridge: str | None) -> Report:
     if not first.drifts:
         return Report()
     names = {drift.finding.pot for drift in first.drifts if drift.finding.pot is not None}
+    # A bridge that gets another unit changes the rules of the pots on it.
+    missing = {drift.finding.bridge for drift in first.drifts if drift.finding.kind is Kind.BRIDGE_MISSING}
+    names |= {pot for bridge in missing if bridge is not None for pot in app.store.bridged_names(bridge)}
     with ExitStack() as held:
         # In the order of all commands: pots before the network; among pots the order of their names.
         for lock in (*map(pot_lock, sorted(names)), NETWORK_LOCK):

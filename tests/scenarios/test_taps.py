@@ -106,6 +106,23 @@ def test_a_tap_comes_with_the_start_and_goes_with_the_stop(world: World) -> None
     assert world.do(check, [], None) == ()
 
 
+def test_no_look_makes_a_tap_that_is_gone(world: World) -> None:
+    """A look at its node would (net.link.tap.devfs_cloning, tap(4)), and leave it with another owner."""
+    machine(world, owner="alice")
+    world.do(start, ["vm1"])
+    gone = world.do(info, "vm1")["taps"][0]["name"]
+    world.remove_interface(gone)
+    without = world.interfaces()
+    assert world.do(check, [], None)
+    assert world.interfaces() == without
+    world.do(repair, [], None)
+    assert gone not in world.interfaces()
+    world.do(start, ["vm1"])
+    world.remove_interface(gone)
+    world.do(stop, ["vm1"])
+    assert gone not in world.interfaces()
+
+
 def test_the_commands_of_a_start_and_a_stop(world: World) -> None:
     world.do(create_private_bridge, "lab", 6)
     world.create("web", "private-bridge", bridge="lab")
