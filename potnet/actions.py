@@ -317,10 +317,11 @@ class RunHook:
 
 @dataclass(frozen=True, slots=True)
 class SetBootVariable:
-    """Sets a variable that the host reads when it boots (rc.conf(5))."""
+    """Sets a variable that the host reads when it boots (rc.conf(5)). file: in place of the usual one."""
 
     name: str
     value: str
+    file: str | None = None
 
 
 Action = (

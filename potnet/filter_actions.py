@@ -74,16 +74,18 @@ class PrepareFilter:
 
 @dataclass(frozen=True, slots=True)
 class CheckRules:
-    """Fails unless the packet filter would take this file as its main ruleset."""
+    """Fails unless the packet filter would take this file as its main ruleset. flags: beside the file."""
 
     path: str
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LoadRules:
-    """Puts a main ruleset in force."""
+    """Puts a main ruleset in force. flags: beside the file."""
 
     path: str
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.model import Lent
 from potnet.ports import Transport
-from potnet.ruleset import NoRules, Pipes, Ruleset
+from potnet.ruleset import MainRule, MainText, NoRules, Pipes, Ruleset, RulesetDrift
 from potnet.values import dataclass
 
 
@@ -104,39 +104,6 @@ class Listener:
     port: int
     owner: str
     address: IPAddress | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MainRule:
-    """A rule of the main ruleset, as it is listed; the call of an anchor is one.
-
-    text: the line. action: its first word, "no" aside. interface: one or a group; outside: any but that.
-    source, destination, port: as they are listed; port: of the destination. conditional: conditions that are
-    not told here decide, too.
-    """
-
-    text: str
-    action: str
-    no: bool = False
-    anchor: str = ""
-    direction: str = ""
-    quick: bool = False
-    interface: str = ""
-    outside: bool = False
-    family: int | None = None
-    protocol: str = ""
-    source: str = "any"
-    source_port: str = ""
-    destination: str = "any"
-    port: str = ""
-    conditional: bool = False
-
-    @property
-    def for_all(self) -> bool:
-        """Whether it is about every packet."""
-        told = (self.direction, self.interface, self.protocol, self.source_port, self.port)
-        anywhere = self.source == self.destination == "any"
-        return not any(told) and self.family is None and anywhere and not self.conditional
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +271,9 @@ class HostState:
     access: of files and ways, told with ways. forwarding: by family.
     files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
     is missing, and the digest of what is no file, or a huge one.
-    boot_variables: of rc.conf(5), those that are set. jail_interfaces: by jail and name.
+    boot_variables: of rc.conf(5), those that are set, as rc(8) reads them for the service that they are of.
+    boot_files: the files that set them. main_drift: of the main ruleset asked about.
+    jail_interfaces: by jail and name.
     nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
     may join a bridge. mounts: where something is mounted. binds: told with mounts,
     directories that are mounted once more to be written to, and where. base_digest: the SHA-256 of the
@@ -361,6 +330,8 @@ class HostState:
     limited: frozenset[Pipes] = frozenset()
     learns_router: bool = False
     unfiltered: tuple[str, ...] = ()
+    boot_files: Mapping[str, str] = field(default_factory=dict)
+    main_drift: RulesetDrift = field(default_factory=RulesetDrift)
     indexes: Mapping[str, int] = field(default_factory=dict)
     doubled: frozenset[str] = frozenset()
     open_ruleset: int | None = None
@@ -427,6 +398,8 @@ class Query:
     pipes: tuple[Pipes, ...] = ()
     learns_router: str | None = None
     unfiltered: bool = False
+    boot_files: tuple[str, ...] = ()
+    main_text: MainText | None = None
     indexes: bool = False
     devfs: tuple[str, ...] = ()
     ways: tuple[str, ...] = ()

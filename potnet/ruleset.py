@@ -207,3 +207,70 @@ class NoRules:
 Ruleset = (
     SourceNat | Redirections | ConnectionLimits | BridgeIsolation | PotFilter | ExternalIsolation | NoRules
 )
+
+
+@dataclass(frozen=True, slots=True)
+class MainRule:
+    """A rule of the main ruleset, as it is listed; the call of an anchor is one.
+
+    text: the line. action: its first word, "no" aside. interface: one or a group; outside: any but that.
+    source, destination, port: as they are listed; port: of the destination. conditional: conditions that are
+    not told here decide, too.
+    """
+
+    text: str
+    action: str
+    no: bool = False
+    anchor: str = ""
+    direction: str = ""
+    quick: bool = False
+    interface: str = ""
+    outside: bool = False
+    family: int | None = None
+    protocol: str = ""
+    source: str = "any"
+    source_port: str = ""
+    destination: str = "any"
+    port: str = ""
+    conditional: bool = False
+
+    @property
+    def for_all(self) -> bool:
+        """Whether it is about every packet."""
+        told = (self.direction, self.interface, self.protocol, self.source_port, self.port)
+        anywhere = self.source == self.destination == "any"
+        return not any(told) and self.family is None and anywhere and not self.conditional
+
+
+@dataclass(frozen=True, slots=True)
+class MainText:
+    """A main ruleset that is to be compared with the one in force, without our own calls of anchors.
+
+    flags: for the command that loads it. calls: those, which are left out of what is in force too. names: of
+    the anchors that it calls. loads: anchors and the files that fill them.
+    """
+
+    text: str
+    flags: tuple[str, ...] = ()
+    calls: tuple[tuple[str, str], ...] = ()
+    names: tuple[str, ...] = ()
+    loads: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RulesetDrift:
+    """How a main ruleset differs from the one in force.
+
+    lost: what only the latter has. gained: what only the former has. reordered: they have the same rules in
+    another order. empty: no rules are in force. refused: why the filter does not take the former.
+    """
+
+    lost: tuple[str, ...] = ()
+    gained: tuple[str, ...] = ()
+    reordered: bool = False
+    empty: bool = False
+    refused: str = ""
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.lost or self.gained or self.reordered)

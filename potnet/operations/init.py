@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.actions import Action, Plan, SetBootVariable, Step
 from potnet.apply import apply
-from potnet.errors import PotnetError
+from potnet.errors import PotnetError, UsageError
 from potnet.file_actions import CopyFile, MoveFile, RemoveFile, WriteFile
 from potnet.filter_actions import CheckRules, FilterLocal, LoadRules, PrepareFilter, SwitchFilter
 from potnet.host_state import FileKind, HostState, PacketFilter, Query
 from potnet.operations.common import FORWARDING
 from potnet.operations.unfinished import begin, end
-from potnet.planning.prepare import missing_calls, skips_loopback, with_anchors, with_setting
+from potnet.planning import pf_conf as reading
+from potnet.planning.prepare import added_anchors, anchor_calls, missing_calls, skips_loopback, with_setting
+from potnet.ruleset import MainText
 from potnet.values import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App
 
+_REFUSED_HINT = (
+    "name the file that has the rules in force with `potnet init --pf-conf FILE`, or put them into that file"
+)
+#: How many lines of a difference are shown.
+_SHOWN = 8
 #: The command, as it is recorded, and the lock that it holds.
 INIT = "init"
 RULES = "/etc/pf.conf"
@@ -35,98 +42,193 @@ LOOPBACK_WARNING = (
 
 @dataclass(frozen=True, slots=True)
 class InitReport:
-    """done: what was changed, a line each. load_commands: what puts it in force; loaded: it was run."""
+    """done: what was changed, a line each. load_commands: what puts it in force; loaded: it was run.
+
+    differences: how the rules that pf runs differ from those of the file, which then is not loaded.
+    """
 
     done: tuple[str, ...]
     load_commands: tuple[str, ...]
     loaded: bool
+    differences: tuple[str, ...] = ()
 
 
-def init(app: App, apply_now: bool, loopback: bool) -> InitReport:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an init is asked for. rules: the file of the main ruleset; flags: beside it, for pfctl(8).
+
+    named: the file as it was named; None: the one that the host loads at boot.
+    """
+
+    rules: str
+    flags: tuple[str, ...]
+    apply_now: bool
+    loopback: bool
+    named: str | None = None
+
+    @property
+    def text(self) -> str:
+        """For the record of an init that was cut off."""
+        options = ("--apply",) * self.apply_now + ("--loopback",) * self.loopback
+        return " ".join((*options, *(("--pf-conf", self.named) if self.named else ())))
+
+
+def init(app: App, apply_now: bool, loopback: bool, pf_conf: str | None = None) -> InitReport:
     """Prepare the host, so that rules in our anchors have an effect. Twice is harmless.
 
-    Raises PotnetError, with pf.conf untouched, when pf would not take the new one.
+    pf_conf: the file of the main ruleset, if it is not the one that rc.conf(5) names.
+    Raises PotnetError, with nothing changed, when pf would not take the new file, or when rules are in force
+    that the file does not have.
     """
     if not app.driver.traits.to_prepare:
         return InitReport((), (), False)
     with app.locks.hold(INIT):
-        rules = _rules_file(app)
-        before = _look(app, rules, loopback)
-        begin(app, INIT, None, " ".join(("--apply",) * apply_now + ("--loopback",) * loopback))
+        wanted = _wanted(app, apply_now, loopback, pf_conf)
+        before = _look(app, wanted)
+        files = rules_files(app, wanted.rules, before.texts)
+        differences = _differences(app, wanted, before.packet_filter, files)
+        if differences and apply_now:
+            raise PotnetError(_refusal(wanted.rules, differences), hint=_REFUSED_HINT)
+        begin(app, INIT, None, wanted.text)
         done: list[str] = []
         try:
-            report = _prepare(app, rules, before, apply_now, loopback, done)
+            report = _prepare(app, wanted, before, files, differences, done)
         except PotnetError as error:
-            _tell_done(app, error, done, rules, before, loopback)
+            _tell_done(app, error, done, wanted, before)
             raise
         end(app, INIT, None)
         return report
 
 
-def _look(app: App, rules: str, loopback: bool) -> HostState:
+def _wanted(app: App, apply_now: bool, loopback: bool, named: str | None) -> Wanted:
+    """The main ruleset's file, its links resolved so that it is replaced and not the link."""
+    if named is not None and not named.startswith("/"):
+        raise UsageError(f"invalid --pf-conf {named!r}: it must be an absolute path")
+    variables = app.driver.observe(Query(boot_variables=("pf_rules", "pf_flags"))).boot_variables
+    path = named or variables.get("pf_rules", "") or RULES
+    # rc(8) splits the flags at blanks, and knows no quotation marks there.
+    flags = tuple(variables.get("pf_flags", "").split())
+    return Wanted(app.driver.real_path(path) or path, flags, apply_now, loopback, named)
+
+
+def _look(app: App, wanted: Wanted) -> HostState:
     """What an init changes, and what it makes beside that."""
+    rules = wanted.rules
     kept = (f"{rules}.before-potnet", *map(fresh_name, (rules, SYSCTL_CONF, LOADER_CONF)))
     state = app.driver.observe(
         Query(
-            texts=(rules, *((SYSCTL_CONF, LOADER_CONF) if loopback else ())),
-            boot_variables=("pf_enable", "gateway_enable"),
+            texts=(rules, *((SYSCTL_CONF, LOADER_CONF) if wanted.loopback else ())),
+            boot_variables=("pf_enable", "gateway_enable", "pf_rules"),
             files=(rules, *kept),
         )
     )
-    return replace(state, packet_filter=_in_force(app, loopback))
+    return replace(state, packet_filter=_in_force(app, wanted.loopback))
+
+
+def _differences(
+    app: App, wanted: Wanted, found: PacketFilter, files: Mapping[str, str]
+) -> tuple[str, ...]:
+    """How the rules in force differ from those of the file as it is, where it would be loaded."""
+    if not (missing_calls(found, app.config) and (found.enabled or found.translation or found.filters)):
+        return ()
+    calls = anchor_calls(app.config)
+    text = MainText(
+        text=reading.without(wanted.rules, files, calls),
+        flags=wanted.flags,
+        calls=calls,
+        names=tuple(sorted(reading.names_of(wanted.rules, files))),
+        loads=tuple(reading.loaded(wanted.rules, files).items()),
+    )
+    drift = app.driver.observe(Query(main_text=text)).main_drift
+    if drift.refused:
+        raise PotnetError(
+            f"pf does not take {wanted.rules} as it is, while it runs other rules: {drift.refused}",
+            hint=f"`pfctl -nf {wanted.rules}` tells the lines; {_REFUSED_HINT}",
+        )
+    lines = [*(f"only in force: {line}" for line in drift.lost)]
+    lines += [f"only in the file: {line}" for line in drift.gained]
+    return tuple(lines or ["the rules are in another order"] * drift.reordered)
+
+
+def _refusal(rules: str, differences: Sequence[str]) -> str:
+    shown = [*differences[:_SHOWN]]
+    if len(differences) > _SHOWN:
+        shown.append(f"and {len(differences) - _SHOWN} lines more")
+    head = f"pf runs other rules than those of {rules}, and loading the file would replace them"
+    return "\n".join([head, *(f"  {line}" for line in shown)])
 
 
 def _prepare(
-    app: App, rules: str, state: HostState, apply_now: bool, loopback: bool, done: list[str]
+    app: App,
+    wanted: Wanted,
+    state: HostState,
+    files: Mapping[str, str],
+    differences: tuple[str, ...],
+    done: list[str],
 ) -> InitReport:
-    done += _write_rules(app, rules, state)
-    _boot_variables(app, state, done)
-    if loopback:
-        _prepare_loopback(app, rules, state, done)
-    actions = _loading(rules, state.packet_filter, app, loopback)
+    done += _write_rules(app, wanted, state, files)
+    _boot_variables(app, wanted, state, done)
+    if wanted.loopback:
+        _prepare_loopback(app, wanted.rules, state, done)
+    actions = _loading(wanted, state.packet_filter, app, bool(differences))
     commands = tuple(line for action in actions for line in app.driver.describe(action))
-    if apply_now:
+    if differences:
+        app.notify(f"{_refusal(wanted.rules, differences)}\n  {_REFUSED_HINT}")
+    if wanted.apply_now:
         apply(Plan(tuple(Step(action) for action in actions)), app.driver)
-    return InitReport(tuple(done), commands, apply_now and bool(commands))
+    return InitReport(tuple(done), commands, wanted.apply_now and bool(commands), differences)
 
 
 def _tell_done(
-    app: App, error: PotnetError, done: Sequence[str], rules: str, before: HostState, loopback: bool
+    app: App, error: PotnetError, done: Sequence[str], wanted: Wanted, before: HostState
 ) -> None:
     """Tell with an error what was done before it; of an init that left nothing there is nothing to finish."""
     error.message += "".join(f"\n  left behind: {line}" for line in done)
     with suppress(PotnetError):
-        if _look(app, rules, loopback) == before:
+        if _look(app, wanted) == before:
             end(app, INIT, None)
             return
     error.hint = "mend what it says; `potnet init` once more, or `potnet repair`, does the rest"
 
 
-def _rules_file(app: App) -> str:
-    """The main ruleset's file, its links resolved so that it is replaced and not the link."""
-    named = app.driver.observe(Query(boot_variables=("pf_rules",))).boot_variables.get("pf_rules", "").strip()
-    path = named or RULES
-    return app.driver.real_path(path) or path
+def rules_files(app: App, path: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """The texts of the main ruleset's file and of all that it includes, by path."""
+    found = {path: texts.get(path, "")}
+    todo = list(reading.files_of(found[path]))
+    while todo:
+        missing = tuple(each for each in todo if each not in found)
+        more = app.driver.observe(Query(texts=missing)).texts if missing else {}
+        found |= {each: more.get(each, "") for each in missing}
+        todo = [each for name in missing for each in reading.files_of(found[name])]
+    return found
 
 
-def _write_rules(app: App, path: str, state: HostState) -> list[str]:
-    kind = state.files[path]
+def _write_rules(app: App, wanted: Wanted, state: HostState, files: Mapping[str, str]) -> list[str]:
+    kind = state.files[wanted.rules]
     if kind not in (FileKind.FILE, FileKind.ABSENT):
-        raise PotnetError(f"{path} is a {kind}, not a file", hint="look at pf_rules in rc.conf")
-    old = state.texts.get(path, "")
-    new = with_anchors(old, app.config)
+        raise PotnetError(f"{wanted.rules} is a {kind}, not a file", hint="look at pf_rules in rc.conf")
+    path, new = added_anchors(wanted.rules, files, app.config)
+    old = files[path]
     if new == old:
         return []
     done = f"{path}: anchors added"
-    exists = path in state.texts
+    exists = path != wanted.rules or path in state.texts
     keep: tuple[Step, ...] = ()
     if exists:
         backup, there = _backup_name(app, f"{path}.before-potnet", old)
         keep = () if there else (Step(CopyFile(path, backup)),)
         done += f"; the file as it was is {backup}"
-    ready = Step(PrepareFilter(), None, "pfctl wants the module even to check")
-    check = Step(CheckRules(fresh_name(path)), None, "nothing is put in place that pf refuses")
-    _replace(app, path, new, exists, ready, check, *keep)
+    checks = [Step(PrepareFilter(), None, "pfctl wants the module even to check")]
+    trial = fresh_name(path)
+    if path != wanted.rules:
+        # The rules are checked as a whole, with the new file in the place of the one that is included.
+        trial = fresh_name(wanted.rules)
+        whole = reading.including(wanted.rules, {**files, path: new})
+        checks.append(Step(WriteFile(trial, whole), _removal(trial)))
+    checks.append(Step(CheckRules(trial, wanted.flags), None, "nothing is put in place that pf refuses"))
+    _replace(app, path, new, exists, *checks, *keep)
+    if path != wanted.rules:
+        apply(Plan((Step(_removal(trial)),)), app.driver)
     return [done]
 
 
@@ -147,20 +249,30 @@ def _backup_name(app: App, path: str, text: str) -> tuple[str, bool]:
     raise PotnetError(f"there are ten backups beside {path} already", hint="remove those you do not need")
 
 
-def _boot_variables(app: App, state: HostState, done: list[str]) -> None:
-    for name in ("pf_enable", "gateway_enable"):
-        if state.boot_variables.get(name, "").strip().upper() not in ("YES", "TRUE", "ON", "1"):
-            apply(Plan((Step(SetBootVariable(name, "YES")),)), app.driver)
-            done.append(f"{name}=YES in rc.conf")
-            if name == "gateway_enable":
-                # From now on the host itself wants it, so that no stop switches it off.
-                app.store.forget(FORWARDING[4])
+def _boot_variables(app: App, wanted: Wanted, state: HostState, done: list[str]) -> None:
+    values = {"pf_enable": "YES", "gateway_enable": "YES"}
+    if wanted.named is not None:
+        values["pf_rules"] = wanted.named
+    for name, value in values.items():
+        found = state.boot_variables.get(name, "").strip()
+        if found == value or (value == "YES" and found.upper() in ("YES", "TRUE", "ON", "1")):
+            continue
+        # A file in rc.conf.d wins over rc.conf.
+        setting = app.driver.observe(Query(boot_files=(name,))).boot_files.get(name, "")
+        file = setting if "/rc.conf.d/" in setting else None
+        apply(Plan((Step(SetBootVariable(name, value, file)),)), app.driver)
+        done.append(f"{name}={value} in {file or 'rc.conf'}")
+        if name == "gateway_enable":
+            # From now on the host itself wants it, so that no stop switches it off.
+            app.store.forget(FORWARDING[4])
 
 
 def _prepare_loopback(app: App, rules: str, state: HostState, done: list[str]) -> None:
     app.notify(LOOPBACK_WARNING)
     if skips_loopback(state.texts.get(rules, "")):
         app.notify(f"{rules} has `set skip on lo0`, which keeps pf from redirecting there: take it out")
+    elif {"lo0", "lo", "all"} & state.packet_filter.skipped:
+        app.notify("pf skips lo0 (set skip), which keeps it from redirecting there")
     # rc(8) reads sysctl.conf before it loads pf's module, whose variable is not there until then.
     settings = (
         (SYSCTL_CONF, "net.pf.filter_local", "1"),
@@ -201,15 +313,20 @@ def _in_force(app: App, loopback: bool) -> PacketFilter:
         return PacketFilter()
 
 
-def _loading(path: str, found: PacketFilter, app: App, loopback: bool) -> tuple[Action, ...]:
-    """What puts the prepared in force, in order; empty when it is."""
+def _loading(wanted: Wanted, found: PacketFilter, app: App, differs: bool) -> tuple[Action, ...]:
+    """What puts the prepared in force, in order; empty when it is.
+
+    differs: other rules are in force, so that nothing is loaded, nor switched on.
+    """
     actions: list[Action] = [] if found.enabled else [PrepareFilter()]
     if missing_calls(found, app.config):
-        actions.append(LoadRules(path))
-    if loopback and not found.filter_local:
+        actions.append(LoadRules(wanted.rules, wanted.flags))
+    if differs:
+        actions.clear()
+    elif wanted.loopback and not found.filter_local:
         # It counts only from the next time that pf is switched on.
         off = [SwitchFilter(False)] if found.enabled else []
         return (*actions, FilterLocal(), *off, SwitchFilter(True))
-    if not found.enabled:
+    elif not found.enabled:
         actions.append(SwitchFilter(True))
     return tuple(actions)

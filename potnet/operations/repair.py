@@ -110,7 +110,8 @@ def _finish(app: App, name: str | None) -> None:
     if name is None:
         for each in unfinished(app):
             if each.verb == INIT:
-                init(app, "--apply" in each.text, "--loopback" in each.text)
+                options, _, named = each.text.partition("--pf-conf ")
+                init(app, "--apply" in options, "--loopback" in options, named or None)
         return
     pot = app.store.pot(name)
     if pot is not None:

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from netaddr import AddrFormatError, IPNetwork
 
-from potnet.host_state import MainRule
+from potnet.ruleset import MainRule
 from potnet.values import dataclass
 
 _PORTS = re.compile(r"(?:(?P<sign>=|!=|<=?|>=?) )?(?P<low>\d+)(?:(?P<between>:| >< | <> )(?P<high>\d+))?")

@@ -14,11 +14,11 @@ from netaddr import IPNetwork
 from potnet.config import Config
 from potnet.errors import HostError
 from potnet.findings import Kind
-from potnet.host_state import MainRule, PacketFilter
+from potnet.host_state import PacketFilter
 from potnet.model import BRIDGE_GROUP, GROUP, Bridge, BridgeKind, Pot
 from potnet.planning import packet_filter as pf
 from potnet.planning.main_ruleset import Flow, Match, before, blocked, calls, match, reach
-from potnet.ruleset import Redirection
+from potnet.ruleset import MainRule, Redirection
 from potnet.values import dataclass
 
 #: The groups of every bridge of pots: the interface cloner's, and ours.

@@ -8,14 +8,13 @@ rules go on matching first; the filter anchor goes before everything that could 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 from potnet.config import Config
 from potnet.host_state import PacketFilter
+from potnet.planning import pf_conf
 
-_FILTERING = re.compile(r"\s*(?:pass|block|match|antispoof|anchor|load\s+anchor)\b")
 _SKIPS_LOOPBACK = re.compile(r"^\s*set\s+skip\s+on\s+(?:\{[^}]*\blo0?\b|lo0?\b)", re.MULTILINE)
-_ANCHOR = re.compile(r'^\s*(nat-anchor|rdr-anchor|anchor)\s+"?([^"\s]+)"?', re.MULTILINE)
 
 
 def anchor_calls(config: Config) -> tuple[tuple[str, str], ...]:
@@ -46,25 +45,26 @@ def missing_calls(found: PacketFilter, config: Config) -> tuple[tuple[str, str],
 
 def with_anchors(text: str, config: Config) -> str:
     """A pf.conf that evaluates our anchors; the same text when it does already."""
-    present = set(_ANCHOR.findall(text))
+    return added_anchors("", {"": text}, config)[1]
+
+
+def added_anchors(path: str, texts: Mapping[str, str], config: Config) -> tuple[str, str]:
+    """The file that our anchors belong in, with its text as it is to be.
+
+    That is the main file, or the one it includes in which translation ends and the filter begins.
+    texts: of all of them, by path.
+    """
+    present = pf_conf.called(path, texts)
     missing = [call for call in anchor_calls(config) if call not in present]
     if not missing:
-        return text
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    place = next(_first_filter_lines(lines), len(lines))
-    added = ["# potnet(8)\n", *(f'{word} "{name}"\n' for word, name in missing)]
-    return "".join(lines[:place] + added + lines[place:])
-
-
-def _first_filter_lines(lines: list[str]) -> Iterator[int]:
-    """The numbers of the lines on which a filter statement begins."""
-    continued = False
-    for number, line in enumerate(lines):
-        if not continued and _FILTERING.match(line):
-            yield number
-        continued = line.rstrip("\n").endswith("\\")
+        return path, texts.get(path, "")
+    target, line = pf_conf.place(path, texts)
+    text = texts.get(target, "")
+    lines = text.split("\n") if text else []
+    if lines and not lines[-1]:
+        lines.pop()
+    added = ["# potnet(8)", *(f'{word} "{name}"' for word, name in missing)]
+    return target, "\n".join([*lines[:line], *added, *lines[line:], ""])
 
 
 def skips_loopback(text: str) -> bool:

@@ -8,7 +8,7 @@ from netaddr import IPAddress
 
 from potnet.drivers import owners
 from potnet.drivers.base import CommandError
-from potnet.drivers.freebsd import parse, parse_ifconfig, parse_netstat, parse_pf
+from potnet.drivers.freebsd import boot, parse, parse_ifconfig, parse_netstat, parse_pf
 from potnet.drivers.freebsd.links import Links
 from potnet.drivers.freebsd.pipes import pipe_numbers
 from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER, MEMBERS, tap_node
@@ -31,7 +31,7 @@ from potnet.host_state import (
     Usage,
 )
 from potnet.model import BRIDGE_GROUP, GROUP
-from potnet.ruleset import Pipes
+from potnet.ruleset import MainText, Pipes, RulesetDrift
 
 #: What pfctl(8) says where pf's module is not loaded.
 NO_FILTER = "/dev/pf"
@@ -83,7 +83,9 @@ class Observer:
             access=access,
             texts=self._each(query.texts, "cat"),
             digests=self._digests(query.digests),
-            boot_variables=self._each(query.boot_variables, "sysrc", "-n"),
+            boot_variables=boot.variables(self._optional, query.boot_variables),
+            boot_files=boot.files(self._optional, query.boot_files),
+            main_drift=self._main_drift(query.main_text),
             jail_interfaces=self._jail_interfaces(query.jail_interfaces),
             hostname=self._out("hostname").strip() if query.hostname else None,
             nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
@@ -284,6 +286,13 @@ class Observer:
     def _each(self, subjects: tuple[str, ...], *argv: str) -> dict[str, str]:
         found = {subject: self._optional(*argv, subject) for subject in subjects}
         return {subject: text for subject, text in found.items() if text is not None}
+
+    def _main_drift(self, wanted: MainText | None) -> RulesetDrift:
+        if wanted is None:
+            return RulesetDrift()
+        from potnet.drivers.freebsd import main_rules
+
+        return main_rules.drift(lambda argv, stdin: self._run(*argv, stdin=stdin), wanted)
 
     def _external(self) -> str | None:
         for family in ((), ("-inet6",)):

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from netaddr import IPAddress, IPNetwork
 
 from potnet.drivers.reading import UnreadableError, address, lines_of, reads
-from potnet.host_state import ActiveRedirection, ExportTraffic, MainRule
+from potnet.host_state import ActiveRedirection, ExportTraffic
 from potnet.ports import Transport
-from potnet.ruleset import Redirection
+from potnet.ruleset import MainRule, Redirection
 from potnet.values import dataclass
 
 _ADDRESS = r"(?:! )?(?:<[^>]+>|\([^)]*\)|\S+)(?: - \S+)?"
@@ -109,6 +109,11 @@ class Listing:
     translation: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     tables: tuple[tuple[str, frozenset[str]], ...] = ()
+
+
+def is_rule(line: str) -> bool:
+    """Whether a line that ``pfctl -v -f`` prints is a rule, and no macro, option or table."""
+    return _RULE.match(line) is not None
 
 
 @reads("pfctl")

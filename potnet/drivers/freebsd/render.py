@@ -302,11 +302,11 @@ class Renderer:
 
     @_commands.register(CheckRules)
     def _(self, action: CheckRules) -> tuple[Command, ...]:
-        return _one("pfctl", "-nf", action.path)
+        return _one("pfctl", "-nf", action.path, *action.flags)
 
     @_commands.register(LoadRules)
     def _(self, action: LoadRules) -> tuple[Command, ...]:
-        return _one("pfctl", "-f", action.path)
+        return _one("pfctl", "-f", action.path, *action.flags)
 
     @_commands.register(SwitchFilter)
     def _(self, action: SwitchFilter) -> tuple[Command, ...]:
@@ -314,7 +314,7 @@ class Renderer:
 
     @_commands.register(SetBootVariable)
     def _(self, action: SetBootVariable) -> tuple[Command, ...]:
-        return _one("sysrc", f"{action.name}={action.value}")
+        return _one("sysrc", *(("-f", action.file) if action.file else ()), f"{action.name}={action.value}")
 
     @_commands.register(FilterMembers)
     def _(self, action: FilterMembers) -> tuple[Command, ...]:
