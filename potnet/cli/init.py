@@ -26,11 +26,9 @@ def init(options: Options, apply: bool, loopback: bool, pf_conf: str | None) -> 
         "done": list(report.done),
         "load_commands": list(report.load_commands),
         "loaded": report.loaded,
-        "differences": list(report.differences),
     }
     text = list(report.done)
     if report.load_commands:
         heading = "loaded by:" if report.loaded else "to load it:"
         text += [heading, *(f"\t{command}" for command in report.load_commands)]
-    nothing = [] if report.differences else ["nothing to do: the host is prepared"]
-    tell(options, view, text or nothing)
+    tell(options, view, text or ["nothing to do: the host is prepared"])

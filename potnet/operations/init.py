@@ -44,7 +44,7 @@ LOOPBACK_WARNING = (
 class InitReport:
     """done: what was changed, a line each. load_commands: what puts it in force; loaded: it was run.
 
-    differences: how the rules that pf runs differ from those of the file, which then is not loaded.
+    differences: how the rules that pf runs differ from those of the file, which then is not to be loaded.
     """
 
     done: tuple[str, ...]
@@ -173,7 +173,8 @@ def _prepare(
     actions = _loading(wanted, state.packet_filter, app, bool(differences))
     commands = tuple(line for action in actions for line in app.driver.describe(action))
     if differences:
-        app.notify(f"{_refusal(wanted.rules, differences)}\n  {_REFUSED_HINT}")
+        app.notify(_refusal(wanted.rules, differences))
+        commands = ("potnet init --apply --pf-conf FILE",)
     if wanted.apply_now:
         apply(Plan(tuple(Step(action) for action in actions)), app.driver)
     return InitReport(tuple(done), commands, wanted.apply_now and bool(commands), differences)
