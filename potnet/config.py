@@ -51,7 +51,7 @@ class Config:
     public6: IPNetwork | None = None
     external_interface: str | None = None
     external_addresses: tuple[IPAddress, ...] | None = None
-    extra_interfaces: tuple[tuple[str, IPNetwork], ...] = ()
+    extra_interfaces: tuple[tuple[str, tuple[IPNetwork, ...]], ...] = ()
     isolate: bool = False
     antispoof: bool = False
     dns_name: str = "dns"
@@ -205,7 +205,8 @@ def plain(config: Config, name: str) -> Any:
     if name == "network.external_address" and value is not None:
         return str(value[0]) if len(value) == 1 else list(map(str, value))
     if isinstance(value, tuple):
-        return {interface: str(network) for interface, network in value}
+        texts = {interface: [str(network) for network in networks] for interface, networks in value}
+        return {interface: behind if len(behind) > 1 else behind[0] for interface, behind in texts.items()}
     return value if value is None or isinstance(value, bool | int) else str(value)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from netaddr import AddrFormatError, IPAddress, IPNetwork
 
 from potnet.model import Ipv6, Stack, valid_name
+from potnet.names import INTERFACE, INTERFACE_HINT
 
 #: The smallest public network that holds gateway, DNS and a few pots.
 LONGEST_PREFIX = 29
@@ -21,7 +22,6 @@ LONGEST_PREFIX = 29
 SHORTEST_PREFIX6, LONGEST_PREFIX6 = 48, 126
 _HOSTS6 = (IPNetwork("2000::/3"), IPNetwork("fc00::/7"))
 
-_INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,14}")
 # pf(4) keeps 63 characters of an anchor's path: this much beside "/", a sign and the longest pot name.
 _ANCHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,9}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+(/[0-9.]+)?")
@@ -183,21 +183,28 @@ def _read_own_address(value: Any) -> IPAddress:
     return address
 
 
-def read_extra_interfaces(value: Any) -> tuple[tuple[str, IPNetwork], ...]:
+def read_extra_interfaces(value: Any) -> tuple[tuple[str, tuple[IPNetwork, ...]], ...]:
+    """Each interface with the networks behind it, of which there is one at least."""
     if not isinstance(value, dict):
         hint = 'write [network.extra_interfaces] and lines such as em1 = "172.16.0.0/12"'
         raise Refusal("is not a table", hint)
     found = []
     for name, network in value.items():
-        if not _INTERFACE.fullmatch(name):
-            raise Refusal(f"names {shown(name)}, which is no interface name", "names look like em1")
+        if not INTERFACE.fullmatch(name):
+            raise Refusal(f"has the invalid interface name {shown(name)}", INTERFACE_HINT)
         if isinstance(network, dict):
             raise Refusal(f"has a table {name}", f'quote a name that has a dot in it, such as "{name}.10"')
         try:
-            found.append((str(name), read_network(network)))
+            found.append((str(name), _networks(network)))
         except Refusal as refusal:
             raise Refusal(f"has {name} = {shown(network)}, which {refusal.what}", refusal.hint) from None
     return tuple(sorted(found))
+
+
+def _networks(value: Any) -> tuple[IPNetwork, ...]:
+    if value == []:
+        raise Refusal("is an empty list", 'write at least one network, such as ["172.16.0.0/12"]')
+    return tuple(dict.fromkeys(map(read_network, value if isinstance(value, list) else [value])))
 
 
 def read_path(value: Any) -> str:
@@ -265,7 +272,7 @@ def read_mirror(value: Any) -> str:
     return str(value).rstrip("/")
 
 
-read_interface = matching(_INTERFACE, "an interface name", "interface names look like em0")
+read_interface = matching(INTERFACE, "an interface name", INTERFACE_HINT)
 read_anchor = matching(_ANCHOR, "an anchor name", "use up to 10 letters, digits, dots, _ and -")
 _read_mac = matching(_MAC, "a MAC address", "write one such as 02:00:00:00:00:01, in lower case")
 read_via = matching(_COMMAND, "a command", 'write one such as "ssh root@host"')

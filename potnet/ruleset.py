@@ -20,12 +20,12 @@ class Outlet:
 
     addresses: those to redirect from, and of each family the first one to translate to; in a family without
     any it is the first that the interface has.
-    destinations: what lies behind it; None: everything (the main one).
+    destinations: the networks behind it; none: everything (the main one).
     """
 
     interface: str
     addresses: tuple[IPAddress, ...] = ()
-    destinations: IPNetwork | None = None
+    destinations: tuple[IPNetwork, ...] = ()
 
     def of_family(self, version: int) -> tuple[IPAddress, ...]:
         return tuple(each for each in self.addresses if each.version == version)

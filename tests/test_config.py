@@ -91,7 +91,7 @@ def test_every_key_can_be_set(file: Path) -> None:
         antispoof = true
         [network.extra_interfaces]
         em1 = "10.0.0.0/8"
-        "em1.10" = "192.168.0.0/16"
+        "em1.10" = ["192.168.0.0/16", "10.9.0.0/16"]
         [dns]
         name = "resolver"
         address = "172.16.0.8"
@@ -130,8 +130,8 @@ def test_every_key_can_be_set(file: Path) -> None:
     assert (str(config.gateway), str(config.dns_address)) == ("172.16.0.9", "172.16.0.8")
     assert config.stack is Stack.DUAL
     assert config.extra_interfaces == (
-        ("em1", IPNetwork("10.0.0.0/8")),
-        ("em1.10", IPNetwork("192.168.0.0/16")),
+        ("em1", (IPNetwork("10.0.0.0/8"),)),
+        ("em1.10", (IPNetwork("192.168.0.0/16"), IPNetwork("10.9.0.0/16"))),
     )
     assert (config.external_interface, [str(each) for each in config.external_addresses or ()]) == (
         "vtnet0",
@@ -211,10 +211,12 @@ def test_gateway_and_dns_follow_the_network(file: Path, given_keys: str, gateway
         ('[network]\nexternal_address = "10.192.0.9"', "network.external_address", "10.192.0.9", "network"),
         ('[network]\nstack = "ipv5"', "network.stack", "ipv5", "ipv"),
         ('[network]\nisolate = "yes"', "network.isolate", "yes", "true"),
-        ('[network]\nexternal_interface = "0em"', "network.external_interface", "0em", "em0"),
+        ('[network]\nexternal_interface = "-em0"', "network.external_interface", "-em0", "em0"),
         ('[network]\nexternal_interface = "em0; rm"', "network.external_interface", "em0; rm", "em0"),
         ('[network]\nextra_interfaces = "em1"', "network.extra_interfaces", "em1", "lines"),
-        ('[network.extra_interfaces]\n"1em" = "10.0.0.0/8"', "network.extra_interfaces", "1em", "em1"),
+        ('[network.extra_interfaces]\n"em1:0" = "10.0.0.0/8"', "network.extra_interfaces", "em1:0", "em0"),
+        ('[network.extra_interfaces]\nem1 = []', "network.extra_interfaces", "em1", "least"),
+        ('[network.extra_interfaces]\nem1 = ["10.0.0.0/8", "x"]', "network.extra_interfaces", "x", "network"),
         ('[network.extra_interfaces]\nem1 = "ten"', "network.extra_interfaces", "ten", "network"),
         ('[network.extra_interfaces]\nem1.10 = "10.0.0.0/8"', "network.extra_interfaces", "em1", "quote"),
         (
@@ -394,3 +396,17 @@ def test_any_text_gives_a_config_or_a_refusal(
     file = tmp_path_factory.getbasetemp() / "any.toml"
     file.write_bytes(content)
     config_or_refusal(file)
+
+
+@pytest.mark.parametrize("name", ["em0", "vm-public", "br-lan", "em0.30", "_x", "4g", "wlan0-mesh", "x" * 15])
+def test_names_of_interfaces(file: Path, name: str) -> None:
+    text = f'[network]\nexternal_interface = "{name}"\n[rootless]\nbridge = "{name}"\n'
+    assert loaded(file, text).external_interface == name
+    text = f'[network.extra_interfaces]\n"{name}" = "172.16.0.0/12"\n'
+    assert [each for each, _ in loaded(file, text).extra_interfaces] == [name]
+
+
+@pytest.mark.parametrize("name", ["", "-em0", ".em0", "x" * 16, "em0:1", "em 0", "em0/1", "é0", "em0\\n"])
+def test_what_is_no_name_of_an_interface(file: Path, name: str) -> None:
+    error = refused(file, f'[network]\nexternal_interface = "{name}"\n')
+    assert "is not an interface name" in error.message

@@ -37,7 +37,7 @@ def _text(rows: list[dict[str, Any]]) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
-        return " ".join(f"{name}={network}" for name, network in value.items()) or "-"
+        return " ".join(f"{name}={_shown(each)}" for name, each in value.items()) or "-"
     if isinstance(value, list):
-        return " ".join(map(str, value)) or "-"
+        return ",".join(map(str, value)) or "-"
     return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

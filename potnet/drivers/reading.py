@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -10,9 +9,7 @@ from typing import ParamSpec, TypeVar
 from netaddr import AddrFormatError, IPAddress
 
 from potnet.errors import HostError
-
-#: The name of an interface that may stand in rules and lines for ip-batch(8) as it is.
-INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}", re.ASCII)
+from potnet.names import INTERFACE as INTERFACE
 
 #: What Python raises for text in which something is missing, or is something else.
 _MALFORMED = (

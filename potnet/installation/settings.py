@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
@@ -26,9 +26,15 @@ DEFAULTS = {
     "POT_DNS_IP": "10.192.0.2",
 }
 
-_NAME = re.compile(r"\s*(?:export\s+)?(POT_[A-Za-z0-9_.]+)=")
+_NAME = re.compile(r"\s*(?:export\s+)?(POT_[A-Za-z0-9_.-]+)=")
+# An assignment whose value begins with a quote.
+_OPEN = re.compile(rf"""{_NAME.pattern}(?P<q>['"])""")
 # What sh(1) takes without evaluating anything: plain, in single or in double quotes, then perhaps a comment.
 _PLAIN = re.compile(r"""(?:'([^']*)'|"([^"$`\\]*)"|([^\s'"$`\\;&|<>()#]*))(?:\s+#.*)?\s*;?\s*""")
+# pot.conf.sample shows these lists without quotes.
+_LISTS = re.compile("POT_EXTRA_EXTIF|POT_EXTIF_ADDR|POT_VPN_NETWORKS|POT_NETWORK_(?!STACK$).*")
+_LIST = re.compile(r"([A-Za-z0-9_.:/-]+(?:[ \t]+[A-Za-z0-9_.:/-]+)*)(?:\s+#.*)?")
+_NEVER_EMPTY = frozenset(DEFAULTS) - {"POT_DNS_IP"}
 _TRUE = frozenset({"yes", "true", "on", "1"})
 
 
@@ -41,15 +47,33 @@ class Setting(NamedTuple):
 
 
 def parse(path: str, data: bytes) -> dict[str, Setting]:
-    """The assignments to keys of pot in a file, the last of each; other lines mean nothing here."""
+    """The assignments to keys of pot in a file, the last of each; other lines mean nothing here.
+
+    A value in quotes may go on over several lines.
+    """
     found = {}
-    for number, line in enumerate(lines(path, data), 1):
+    for number, line in _logical(lines(path, data)):
         name = _NAME.match(line)
         if name:
             value = _PLAIN.fullmatch(line, name.end())
+            if value is None and _LISTS.fullmatch(name[1]):
+                value = _LIST.fullmatch(line, name.end())
             plain = next((part for part in value.groups() if part is not None), "") if value else None
             found[name[1]] = Setting(plain, path, number)
     return found
+
+
+def _logical(rows: list[str]) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers; one that a quoted value goes on over is joined with the next ones."""
+    at = 0
+    while at < len(rows):
+        first, line = at, rows[at]
+        at += 1
+        opening = _OPEN.match(line)
+        while opening and line.count(opening["q"], opening.start("q")) == 1 and at < len(rows):
+            line = line.removesuffix("\\") + " " + rows[at]
+            at += 1
+        yield first + 1, line
 
 
 def looks_like_pot(text: str) -> bool:
@@ -84,7 +108,7 @@ class Settings:
     def text(self, key: str) -> str:
         """A value, pot's default for it, or nothing. Raises ConfigError for one that has to be evaluated."""
         setting = self.values.get(key)
-        if setting is None:
+        if setting is None or (setting.value == "" and key in _NEVER_EMPTY):
             return DEFAULTS.get(key, "")
         if setting.value is None:
             raise wrong(
@@ -107,6 +131,13 @@ class Settings:
             return ip_network(self.text(key), strict=False)
         except ValueError as error:
             raise self._wrong(key, "is no network") from error
+
+    def networks(self, key: str) -> list[Network]:
+        """A list of networks."""
+        try:
+            return [ip_network(word, strict=False) for word in self.words(key)]
+        except ValueError as error:
+            raise self._wrong(key, "is no list of networks") from error
 
     def address(self, key: str) -> Address:
         """An address of either family."""

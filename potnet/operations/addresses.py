@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from netaddr import IPAddress
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import Query
 from potnet.model import Alias, Attachment, Bridge, BridgeKind, NetworkType, Pot, ResolverKind, Subnet
-from potnet.names import PUBLIC
+from potnet.names import INTERFACE, INTERFACE_HINT, PUBLIC
 from potnet.operations.common import (
     busy_units,
     external_interface,
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 AUTO = "auto"
-_INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,14}")
 
 
 def aliases_of(app: App, values: Sequence[str]) -> tuple[Alias, ...]:
@@ -52,8 +50,8 @@ def _alias(value: str) -> Alias:
     if value == AUTO:
         raise UsageError("-N alias has no addresses to choose from", hint="-i [IF|]ADDRESS in place of auto")
     interface, bar, text = value.rpartition("|")
-    if bar and not _INTERFACE.fullmatch(interface):
-        raise UsageError(f"-i {value!r}: {interface!r} is no interface", hint="such as em0|192.0.2.10")
+    if bar and not INTERFACE.fullmatch(interface):
+        raise UsageError(f"-i {value!r}: invalid interface name {interface!r}", hint=INTERFACE_HINT)
     address = parse_address(text)
     mapped = address.version == 6 and address.is_ipv4_mapped()
     if address.is_multicast() or int(address) in (0, 0xFFFFFFFF) or mapped:

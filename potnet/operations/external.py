@@ -102,7 +102,7 @@ def recorded(app: App) -> InForce | None:
     try:
         found = json.loads(text or "{}")
         outlets = tuple(
-            Outlet(name, tuple(map(IPAddress, addresses)), IPNetwork(behind) if behind else None)
+            Outlet(name, tuple(map(IPAddress, addresses)), tuple(map(IPNetwork, behind)))
             for name, addresses, behind in found["outlets"]
         )
         return InForce(outlets, bool(found["settled"])) if outlets else None
@@ -112,7 +112,7 @@ def recorded(app: App) -> InForce | None:
 
 def _keep(app: App, known: InForce) -> None:
     outlets = [
-        [each.interface, [*map(str, each.addresses)], str(each.destinations) if each.destinations else None]
+        [each.interface, [*map(str, each.addresses)], [*map(str, each.destinations)]]
         for each in known.outlets
     ]
     app.store.remember(OUTLETS, json.dumps({"outlets": outlets, "settled": known.settled}))
@@ -184,7 +184,7 @@ def _as_of(config: Config, outlets: Sequence[Outlet]) -> Config:
         config,
         external_interface=main.interface,
         external_addresses=main.addresses or None,
-        extra_interfaces=tuple((each.interface, each.destinations or everything) for each in others),
+        extra_interfaces=tuple((each.interface, each.destinations or (everything,)) for each in others),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from potnet.errors import PotnetError, UsageError
 from potnet.host_state import Query
 from potnet.model import GROUP, Bridge, BridgeKind, Lent, Pot
+from potnet.names import INTERFACE, INTERFACE_HINT
 from potnet.operations.common import external_interface, require_bridge
 from potnet.planning import passing
 from potnet.planning.uplink import USUAL_MTU, check_parent, read_uplink
@@ -18,7 +19,6 @@ from potnet.planning.vnet import refuse_member, refuse_small_mtu
 if TYPE_CHECKING:
     from potnet.app import App
 
-_INTERFACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}", re.ASCII)
 #: What is to be known of the host's interfaces before one of them is given away.
 _ALL = Query(interfaces=None, members=True, external=True)
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
@@ -154,8 +154,8 @@ def _check_member(app: App, bridge: Bridge, mtu: int) -> None:
 def parse_passed(values: Sequence[str]) -> tuple[str, ...]:
     """The --pass values; raises UsageError for what is no interface's name, or there twice."""
     for value in values:
-        if not _INTERFACE.fullmatch(value):
-            raise UsageError(f"--pass {value!r}: no interface", hint="such as em1")
+        if not INTERFACE.fullmatch(value):
+            raise UsageError(f"--pass: invalid interface name {value!r}", hint=INTERFACE_HINT)
     if len(set(values)) < len(values):
         raise UsageError("an interface is passed twice", hint="once is enough")
     return tuple(values)
@@ -201,7 +201,8 @@ def uplink_parents(app: App) -> tuple[str, ...]:
 def _needed(app: App, pot: str | None = None) -> dict[str, str]:
     """Why interfaces are needed, as far as store and configuration say so."""
     found = {
-        name: f"network.extra_interfaces names it ({behind})" for name, behind in app.config.extra_interfaces
+        name: f"network.extra_interfaces names it ({', '.join(map(str, networks))})"
+        for name, networks in app.config.extra_interfaces
     }
     if app.config.external_interface is not None:
         found[app.config.external_interface] = "it is the external interface"

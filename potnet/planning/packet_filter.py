@@ -33,7 +33,7 @@ INIT_HINT = "run `potnet init`, which adds potnet's anchors to pf.conf, and load
 def outlets(config: Config, external: str) -> tuple[Outlet, ...]:
     """The host's external interfaces, the main one first."""
     main = Outlet(external, config.external_addresses or ())
-    return (main, *(Outlet(name, (), network) for name, network in config.extra_interfaces))
+    return (main, *(Outlet(name, (), networks) for name, networks in config.extra_interfaces))
 
 
 def untranslated(config: Config, external: str, state: HostState) -> tuple[str, ...]:

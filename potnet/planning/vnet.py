@@ -275,7 +275,7 @@ def _keeps_addresses(external: Interface, state: HostState) -> HostError:
 
 
 def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostState) -> None:
-    known = [behind for _, behind in config.extra_interfaces]
+    known = [network for _, networks in config.extra_interfaces for network in networks]
     for route in sorted(state.routes, key=lambda route: route.destination.prefixlen):
         destination = route.destination
         # Two halves are how a VPN puts itself before the default route.

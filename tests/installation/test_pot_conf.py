@@ -87,7 +87,8 @@ def test_the_installed_one_is_in_force_where_there_is_no_other(
         (["POT_NETMASK=255.0.0.0"], "POT_NETMASK = 255.0.0.0 is not the netmask of 10.192.0.0/10"),
         (["POT_NETWORK_STACK=both"], 'POT_NETWORK_STACK = "both" is not one of'),
         (["POT_EXTIF='em 0'"], "is not an interface name"),
-        (["POT_VPN_EXTIF=tun0", "POT_VPN_NETWORKS='10.8.0.0/16 10.9.0.0/16'"], "names 2 networks"),
+        (["POT_VPN_EXTIF=tun0", "POT_VPN_NETWORKS='10.8.0.0/16 ten'"], "is no list of networks"),
+        (["POT_EXTIF=em0:1"], "is not an interface name"),
         (["POT_NETWORK=fd00::/64", "POT_NETMASK=ffff:ffff:ffff:ffff::"], "is an IPv6 network"),
     ],
 )  # fmt: skip
@@ -96,3 +97,50 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, lines: list[str], words: s
     with pytest.raises(ConfigError) as error:
         load(made.prefix / "etc" / "pot" / "pot.conf", explicit=True)
     assert words in error.value.message
+
+
+#: Lists of networks as pot.conf has them, and what is behind each interface then.
+LISTS = [
+    (["POT_VPN_EXTIF=tun0", "POT_VPN_NETWORKS='10.8.0.0/16 10.9.0.0/16 172.20.0.0/14'"],
+     {"tun0": ["10.8.0.0/16", "10.9.0.0/16", "172.20.0.0/14"]}),
+    (["POT_VPN_EXTIF=tun0", "POT_VPN_NETWORKS=192.168.0.0/24 192.168.10.0/24 # as in the sample"],
+     {"tun0": ["192.168.0.0/24", "192.168.10.0/24"]}),
+    (["POT_VPN_EXTIF=tun0", 'POT_VPN_NETWORKS="192.168.0.0/24 \\', '\t192.168.10.0/24"'],
+     {"tun0": ["192.168.0.0/24", "192.168.10.0/24"]}),
+    (["POT_VPN_EXTIF=wg0", "POT_VPN_NETWORKS='fd00:8::/64 10.8.0.1/24 10.8.0.0/24'"], {"wg0": "10.8.0.0/24"}),
+    (["POT_VPN_EXTIF=wg0", "POT_VPN_NETWORKS=fd00:8::/64"], {}),
+    (["POT_VPN_EXTIF=tun0", "POT_VPN_NETWORKS="], {}),
+    (["POT_VPN_EXTIF=", "POT_VPN_NETWORKS=10.8.0.0/16"], {}),
+    (["POT_EXTRA_EXTIF=vlan20 vlan50", "POT_NETWORK_vlan20=10.1.0.0/16", "POT_NETWORK_vlan50=10.50.50.0/24"],
+     {"vlan20": "10.1.0.0/16", "vlan50": "10.50.50.0/24"}),
+    (["POT_EXTRA_EXTIF='vm-public em0.30'", "POT_NETWORK_vm-public='10.1.0.0/16 10.2.0.0/16'",
+      "POT_NETWORK_em0.30=10.3.0.0/16"],
+     {"em0.30": "10.3.0.0/16", "vm-public": ["10.1.0.0/16", "10.2.0.0/16"]}),
+    (["POT_EXTRA_EXTIF=tun0", "POT_NETWORK_tun0=10.1.0.0/16", "POT_VPN_EXTIF=tun0",
+      "POT_VPN_NETWORKS=10.8.0.0/16"],
+     {"tun0": ["10.1.0.0/16", "10.8.0.0/16"]}),
+    (["POT_EXTRA_EXTIF='em0 em1'", "POT_NETWORK_em0=10.1.0.0/16", "POT_NETWORK_em1=10.8.0.0/16"],
+     {"em1": "10.8.0.0/16"}),
+    (["POT_EXTIF=br-lan", "POT_EXTRA_EXTIF=", "POT_NETWORK_STACK=", "POT_GATEWAY=", "POT_NETMASK=''",
+      "POT_DNS_IP="], {}),
+    (["POT_NETWORK=10.192.0.1/10"], {}),
+    (["POT_MKTEMP_SUFFIX=.XXXXXXXX", "POT_LOG_FACILITY=local2", "POT_HOSTNAME_MAX_LENGTH=64",
+      "POT_NEW=$(x)"], {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "behind"), LISTS)
+def test_lists_and_empty_values(
+    tmp_path: Path, call: Call, lines: list[str], behind: dict[str, object]
+) -> None:
+    made = MadeUp.at(tmp_path, *lines)
+    file = made.prefix / "etc" / "pot" / "pot.conf"
+    rows = {row["key"]: row for row in json.loads(call(f"--config {file} -o json config").out)}
+    assert rows["network.extra_interfaces"]["value"] == behind
+    assert rows["network.public"]["value"] == "10.192.0.0/10"
+    for key in ("POT_MKTEMP_SUFFIX", "POT_LOG_FACILITY"):
+        assert key not in rows or rows[key]["origin"].endswith(": not used")
+    if "fd00" in " ".join(lines):
+        assert "without its IPv6 networks" in rows["POT_VPN_NETWORKS"]["origin"]
+    texts = (f"{name}={','.join(nets) if isinstance(nets, list) else nets}" for name, nets in behind.items())
+    assert " ".join(texts) in call(f"--config {file} config").out

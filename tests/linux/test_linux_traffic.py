@@ -77,7 +77,8 @@ def test_a_fixed_address_and_another_external_interface(world: World, protocol: 
     world.run("ip", "-batch", "-", stdin=VPN)
     world.run("ip", "-n", "vpn", "-batch", "-", stdin=FAR)
     world.run("mkdir", "-p", "/run/config/potnet")
-    text = f'[network]\nexternal_address = "{HOST}"\n[network.extra_interfaces]\neth1 = "172.16.0.0/12"\n'
+    text = f'[network]\nexternal_address = "{HOST}"\n[network.extra_interfaces]\n'
+    text += 'eth1 = ["192.168.50.0/24", "172.16.0.0/12"]\n'
     world.run("tee", "/run/config/potnet/potnet.toml", stdin=text)
     public(world, "casserole", "wok")
     world.potnet("export-ports", "-p", "casserole", *EXPORTS)

@@ -198,7 +198,8 @@ def test_loopback_is_refused_until_the_host_is_prepared_for_it(world: World) -> 
 
 def test_extra_interfaces_and_a_fixed_address(world: World) -> None:
     world.configure(
-        '[network]\nexternal_address = "192.168.178.20"\n[network.extra_interfaces]\nem1 = "172.16.0.0/12"\n'
+        '[network]\nexternal_address = "192.168.178.20"\n[network.extra_interfaces]\n'
+        'em1 = ["172.16.0.0/12", "192.168.9.0/24"]\n'
     )
     world.create("casserole", "public-bridge")
     world.do(export_ports, "casserole", ["80:30080"], False)
@@ -207,7 +208,8 @@ def test_extra_interfaces_and_a_fixed_address(world: World) -> None:
     assert any(r.startswith("rdr pass on em1 ") and "to (em1:0) port = 30080" in r for r in rules)
     assert any("to 192.168.178.20 port = 30080" in r for r in rules)
     nat = world.host.anchor("pot-nat")
-    assert "nat on em1 inet from 10.192.0.0/10 to 172.16.0.0/12 -> (em1:0)" in nat
+    for behind in ("172.16.0.0/12", "192.168.9.0/24"):
+        assert f"nat on em1 inet from 10.192.0.0/10 to {behind} -> (em1:0)" in nat
     assert "nat on em0 inet from 10.192.0.0/10 to any -> 192.168.178.20" in nat
 
 

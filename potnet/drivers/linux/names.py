@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote
 
-from potnet.drivers.reading import INTERFACE
 from potnet.model import GROUP
+from potnet.names import INTERFACE
 
 #: Link groups are numbers here (ip-link(8)): "pot" and the next ones in ASCII.
 LINK_GROUP = 0x706F74

@@ -91,7 +91,7 @@ class Conditions(Options):
 
     def _dynamic(self) -> str:
         text = self._name()
-        if not re.fullmatch(r"[A-Za-z][\w.-]{0,15}(:(0|network|broadcast|peer))*", text):
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}(:(0|network|broadcast|peer))*", text):
             raise PfError
         return text
 
