@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from potnet.drivers.linux.parse import Documents, text_of
-from potnet.drivers.reading import INTERFACE, reads
+from potnet.drivers.reading import reads
+from potnet.names import INTERFACE
 
 #: A rule that has nothing else applies to all packets.
 _UNCONDITIONAL = frozenset({"priority", "src", "table", "protocol"})
