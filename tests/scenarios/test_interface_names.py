@@ -31,7 +31,8 @@ def test_the_external_interface(world: World, name: str) -> None:
     world.do(start, ["casserole"])
     assert world.do(check, [], None) == ()
     assert f"nat on {name} inet from 10.192.0.0/10 to any -> ({name}:0)" in world.host.anchor("pot-nat")
-    assert any(f"to ({name}) port = 30080" in rule for rule in world.host.anchor("pot-rdr/casserole"))
+    rules = world.host.anchor("pot-rdr/casserole")
+    assert any(f" on {name} " in rule and "port = 30080" in rule for rule in rules)
     world.do(stop, ["casserole"])
     assert world.snapshot() == before
 
