@@ -8,11 +8,11 @@ import re
 PUBLIC = "public"
 PUBLIC6 = "public6"
 
-
 #: The name of an interface: FreeBSD and Linux hold 15 bytes (IFNAMSIZ, with the NUL). Both take nearly any
 #: byte; these are safe in rules, in lines for ip-batch(8) and as an argument.
 INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}", re.ASCII)
 INTERFACE_HINT = "1 to 15 letters, digits, dots, - and _, such as em0"
+
 
 def natural(name: str) -> list[tuple[int, str]]:
     """The key that sorts names as people do: web2 before web10."""
