@@ -17,7 +17,7 @@ from potnet.place import REAL, host_kind, is_rootless, prefix, require_root, req
 from potnet.progress import Progress
 from potnet.search_path import installation_path
 from potnet.store import FILE_NAME
-from potnet.trust import check_trusted, real_root
+from potnet.trust import real_root
 from potnet.values import dataclass
 
 # Questions about addresses are answered in a few milliseconds: they do without most of what follows.
@@ -175,8 +175,6 @@ def _installation(config: Config | None, store: Store | None, remembers: bool = 
     given = config.pot_prefix if config is not None else None
     known = store.remembered(POT_PREFIX) if store is not None else None
     found = installation.locate(given, known, installation_path(), str(config_files.to_write()))
-    for path in found.settings.files if found is not None else ():
-        check_trusted(Path(path))
     if remembers and store is not None:
         _remember(store, known, found)
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shlex
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -95,7 +96,7 @@ class Locks:
         if self._directory is None:
             yield choose()[0]
             return
-        self._directory.mkdir(mode=0o700, exist_ok=True)
+        _make_private(self._directory)
         name, descriptor = self._acquire(self._directory, choose, how, self.patience if wait else 0.0)
         try:
             if how == fcntl.LOCK_EX:
@@ -135,10 +136,21 @@ class Locks:
         )
 
 
+def _make_private(directory: Path) -> None:
+    """Make the directory of the locks; raises HostError when others could have put something into it."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+        raise HostError(
+            f"others can write {directory} (mode {stat.S_IMODE(found.st_mode):04o}, user {found.st_uid})",
+            hint=f"move {directory} away: the next command makes it anew",
+        )
+
+
 def _open_locked(path: Path, how: int) -> int | None:
     """An open file that is locked; None when another process has it."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         locked = _locks(descriptor, how)
         if locked and _is_at(descriptor, path):
             return descriptor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, MutableMapping
 from functools import cache
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined, Template, TemplateNotFound
 
 from potnet.errors import ConfigError
-from potnet.trust import check_trusted
+from potnet.trust import open_file
 
 # Jinja2's own loaders load OpenSSL for a digest that is not needed here: 9 ms.
 if TYPE_CHECKING:
@@ -67,19 +68,19 @@ class _Files(BaseLoader):
         globals: MutableMapping[str, Any] | None = None,  # noqa: A002
     ) -> Template:
         """See `jinja2.BaseLoader`."""
-        path = self._find(name)
-        code = environment.compile(path.read_text("utf-8"), name, str(path))
+        path, text = self._read(name)
+        code = environment.compile(text, name, str(path))
         return environment.template_class.from_code(environment, code, globals or {})
 
-    def _find(self, name: str) -> Path:
+    def _read(self, name: str) -> tuple[Path, str]:
         if ".." not in name.split("/"):
             own = Path(self._own, name) if self._own is not None else None
             if own is not None and own.is_file():
-                check_trusted(own)
-                return own
+                with os.fdopen(open_file(own), encoding="utf-8") as file:
+                    return own, file.read()
             for folder in _BUILT_IN:
                 if (folder / name).is_file():
-                    return folder / name
+                    return folder / name, (folder / name).read_text("utf-8")
         raise TemplateNotFound(name)
 
 

@@ -1,14 +1,26 @@
-"""Whose files root obeys: the configuration and templates, which decide what is run as root."""
+"""Whose files root obeys: those that nobody else can change, or put in the place of others.
+
+A path is followed directory by directory, each opened in the one before and looked at when it is open
+(openat(2), fstat(2)): where all belong to root and nobody else can write them, nobody can change where the
+path leads to. In a sticky directory (/tmp) others can make files, but not replace root's (sticky(7)).
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from potnet.errors import ConfigError
+
+_HINT = "use a file of root's, in directories that only root can write, such as /root"
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: As many as path_resolution(7) follows.
+_MOST_LINKS = 40
 
 
 @cache
@@ -23,33 +35,95 @@ def real_root() -> bool:
     return mapped == ["0", "0", "4294967295"]
 
 
-def check_trusted(path: Path) -> None:
-    """Raises ConfigError when root would obey a file that somebody else could have written.
+class UntrustedError(ConfigError):
+    """Somebody else can change what root was to obey."""
 
-    The file counts, and the directory that it is in, both of a link and of what that leads to. Anybody but
-    root can do no more by potnet than without it.
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}, and root obeys nobody else's files", hint=_HINT)
+
+
+def open_file(path: Path | str, follow: bool = True) -> int:
+    """A descriptor for reading, which does not wait for the writer of a pipe. Raises OSError.
+
+    For root UntrustedError, too, when anybody else can change the file, or put another in its place; others
+    can do no more by potnet than without it. follow: links at the end of the path.
     """
-    if real_root():
-        # Path.resolve() raises RuntimeError for links in a circle; whoever reads the file tells of those.
-        for each in dict.fromkeys((path, Path(os.path.realpath(path)))):
-            _check(each)
-            _check(each.absolute().parent)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    if not real_root() or str(path) == os.devnull:
+        return os.open(path, flags if follow else flags | os.O_NOFOLLOW)
+    with _parent(str(path), follow) as (folder, name, shown):
+        file = os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        _check(os.fstat(file), shown)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
 
 
-def _check(path: Path) -> None:
-    # What is not there is told by whoever reads it.
-    with suppress(OSError):
-        found = path.stat()
-        sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
-        if found.st_uid not in (0, os.geteuid()) and not sticky:
-            raise ConfigError(
-                f"{path} belongs to user {found.st_uid}, and root obeys nobody else's files",
-                hint=f"chown root {path}, or run potnet as that user",
-            )
-        others = stat.S_IWOTH | (stat.S_IWGRP if found.st_gid != 0 else 0)
-        if found.st_mode & others and not sticky:
-            raise ConfigError(
-                f"others can write {path} (mode {stat.S_IMODE(found.st_mode):04o}), "
-                "and root obeys nobody else's files",
-                hint=f"chmod go-w {path}",
-            )
+def check_trusted(path: Path | str) -> None:
+    """The same without reading it, of a directory as well; what is not there is no error."""
+    if not real_root():
+        return
+    try:
+        with _parent(str(path)) as (folder, name, shown):
+            _check(os.stat(name, dir_fd=folder, follow_symlinks=False), shown)
+    except FileNotFoundError:
+        return
+
+
+@contextmanager
+def _parent(path: str, follow: bool = True) -> Iterator[tuple[int, str, str]]:
+    """A descriptor of the directory that a path ends in, the name there, and the path so far, all checked."""
+    here = os.open("/", _DIRECTORY)
+    shown, links = "/", 0
+    rest = [part for part in os.path.join(os.getcwd(), path).split("/") if part]  # noqa: PTH109, PTH118
+    rest = rest or ["."]
+    try:
+        _check(os.fstat(here), shown)
+        while True:
+            name = rest.pop(0)
+            found = os.stat(name, dir_fd=here, follow_symlinks=False)
+            if stat.S_ISLNK(found.st_mode) and (rest or follow):
+                links += 1
+                here, shown, rest = _through(here, shown, name, found, rest)
+                if links > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+            elif not rest:
+                yield here, name, os.path.join(shown, name)  # noqa: PTH118
+                return
+            else:
+                deeper = os.open(name, _DIRECTORY, dir_fd=here)
+                os.close(here)
+                here, shown = deeper, os.path.normpath(f"{shown}/{name}")
+                _check(os.fstat(here), shown)
+    finally:
+        os.close(here)
+
+
+def _through(
+    here: int, shown: str, name: str, link: os.stat_result, rest: list[str]
+) -> tuple[int, str, list[str]]:
+    """Where a symbolic link leads to: a directory, and what of the path comes then."""
+    if link.st_uid not in _trusted_users():
+        raise UntrustedError(f"{os.path.join(shown, name)} is a symbolic link of user {link.st_uid}")  # noqa: PTH118
+    target = os.readlink(name, dir_fd=here)
+    rest = [part for part in target.split("/") if part] + rest
+    if target.startswith("/"):
+        root = os.open("/", _DIRECTORY)
+        os.close(here)
+        return root, "/", rest or ["."]
+    return here, shown, rest
+
+
+def _check(found: os.stat_result, path: str) -> None:
+    """Raises UntrustedError for what others own or can write; sticky directories are for all."""
+    sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+    if found.st_uid not in _trusted_users():
+        raise UntrustedError(f"{path} belongs to user {found.st_uid}")
+    if found.st_mode & 0o022 and not sticky:
+        raise UntrustedError(f"others can write {path} (mode {stat.S_IMODE(found.st_mode):04o})")
+
+
+def _trusted_users() -> tuple[int, int]:
+    return 0, os.geteuid()

@@ -13,10 +13,10 @@ PACKAGE = Path(__file__).resolve().parent.parent / "potnet"
 #: From the bottom up. A part imports itself and what is below its line, never its line or above.
 LAYERS = (
     ("errors", "interrupts", "lean", "names", "progress", "search_path", "values"),
-    ("ports",),
+    ("trust", "ports"),
     ("model",),
     ("clients", "spans"),
-    ("hostfwd", "installation", "ruleset", "config_values", "config_files", "trust"),
+    ("hostfwd", "installation", "ruleset", "config_values", "config_files"),
     ("environment", "host_state", "findings", "config_pot", "file_actions", "filter_actions"),
     ("rootless",),
     ("actions", "templates", "config", "executors.base"),

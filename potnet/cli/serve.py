@@ -15,6 +15,7 @@ import click
 from potnet.cli.options import POT, Command, Options, opened
 from potnet.cli.terminal import say
 from potnet.errors import PotnetError, UsageError
+from potnet.trust import check_trusted
 
 if TYPE_CHECKING:
     from potnet.hostfwd import Request
@@ -65,6 +66,8 @@ def serve(options: Options, path: Path, name: str | None) -> None:
 @contextmanager
 def _listening(path: Path) -> Iterator[socket.socket]:
     """A socket that only its user can connect to; one that nobody listens on gives way."""
+    # Others could let a socket that is removed be anything else.
+    check_trusted(path.absolute().parent)
     with socket.socket(socket.AF_UNIX) as listener:
         _clear(path)
         # Nobody may connect before the mode is what it should be (unix(4) looks at it when one does).

@@ -136,7 +136,7 @@ class Installation:
         """All pots, by name, with all that their configuration says."""
         for name in sorted(_entries(f"{self.root}/jails", folders=True)):
             path = f"{self.root}/jails/{name}/conf/pot.conf"
-            data = read(path)
+            data = read(path, obeyed=True)
             if data is not None:
                 _check_name(name, path)
                 yield _pot_file(name, path, data)

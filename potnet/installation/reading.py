@@ -7,6 +7,7 @@ import os
 import stat
 
 from potnet.errors import ConfigError
+from potnet.trust import open_file
 
 #: pot's own files are one or two kilobytes.
 LARGEST = 65536
@@ -20,14 +21,15 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 HINT = "mend the file, or move it out of pot's directories"
 
 
-def read(path: str, folder: int | None = None) -> bytes | None:
+def read(path: str, folder: int | None = None, obeyed: bool = False) -> bytes | None:
     """The content of a regular file, None when there is none.
 
-    folder: a descriptor of the directory that a relative path starts from. Raises ConfigError for anything
+    folder: a descriptor of the directory that a relative path starts from. obeyed: the file decides what root
+    does, so that nobody else may be able to change it. Raises ConfigError for anything
     but a regular file, for one that cannot be read, and for one above `LARGEST`.
     """
     try:
-        handle = os.open(path, _FLAGS, dir_fd=folder)
+        handle = open_file(path, follow=False) if obeyed else os.open(path, _FLAGS, dir_fd=folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -88,7 +88,7 @@ def load(folder: str, file: str = FILE) -> Settings | None:
     file: what is read after pot.default.conf.
     """
     paths = dict.fromkeys((f"{folder}/{DEFAULT_FILE}", f"{folder}/{file}"))
-    contents = [(path, data) for path in paths if (data := read(path)) is not None]
+    contents = [(path, data) for path in paths if (data := read(path, obeyed=True)) is not None]
     if not contents:
         return None
     found: dict[str, Setting] = {}

@@ -83,7 +83,7 @@ def _refuse_roots(app: App, pot: Pot, directory: str) -> None:
         if overlap(root, directory):
             raise HostError(
                 f"{directory} is not removed: it and {root}, the root of pot {name}, overlap",
-                hint=f"destroy {name} first" if name != pot.name else f"move {root} to another place",
+                hint=f"`potnet info -p {name}` shows that pot",
             )
 
 
@@ -126,7 +126,7 @@ def destroy_bridge(app: App, name: str) -> None:
         if pots:
             raise PotnetError(
                 f"bridge {name} is in use by {', '.join(pots[:10])}{', …' if len(pots) > 10 else ''}",
-                hint="destroy these pots first",
+                hint="only a bridge without pots can be destroyed",
             )
         _, plan = take_off(app, bridge)
         forget(app, End(name, bridge=True))

@@ -36,7 +36,7 @@ def next_address(asked: Asked, bridge: str | None) -> Address:
     if found is None:
         raise PotnetError(
             f"{part.title} {part.network} is full: no address is free",
-            hint="destroy a pot that is not needed any more, or use a larger network",
+            hint="use a larger network",
         )
     return part.address(found[0])
 

@@ -6,6 +6,8 @@ nothing has changed; behind it, the rest can be done at any time.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from potnet.model import HookKind, Pot
 from potnet.operations.common import environment_of, locked_pot
 from potnet.operations.places import look_for_binds, pot_directory, refuse_directory
 from potnet.operations.unfinished import begin, end, unfinished
+from potnet.trust import open_file
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -168,14 +171,14 @@ def _remove_hooks(app: App, pot: Pot, names: Iterable[str]) -> None:
 
 def _check_script(path: Path) -> None:
     try:
-        if not path.is_file():
-            raise PotnetError(f"hook {path} is no file", hint="a hook is a script")
-        with path.open("rb") as file:
+        with os.fdopen(open_file(path), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise PotnetError(f"hook {path} is not a file", hint="name a script")
             begins_well = file.read(2) == b"#!"
-        size = path.stat().st_size
     except OSError as error:
         raise PotnetError(f"cannot read hook {path}: {error.strerror}") from error
     if not begins_well:
         raise PotnetError(f"hook {path} does not say what runs it", hint="begin it with #!/bin/sh")
-    if size > LARGEST_HOOK:
-        raise PotnetError(f"hook {path} is too large for a script: {size} bytes")
+    if found.st_size > LARGEST_HOOK:
+        raise PotnetError(f"hook {path} is too large for a script: {found.st_size} bytes")

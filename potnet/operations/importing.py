@@ -172,7 +172,7 @@ def _bridge(app: App, theirs: PotBridge) -> tuple[Bridge, bool]:
         if (known.network, known.gateway) == (network, gateway):
             return known, False
         what = f"there is another bridge of that name here ({known.network})"
-        raise PotnetError(what, hint="destroy one of them")
+        raise PotnetError(what, hint="import its pots by name, without those on that bridge")
     if theirs.name in RESERVED:
         raise PotnetError(f"{theirs.name} is a name that potnet uses itself", hint="import its pots by name")
     app.store.carve_given(PUBLIC, theirs.name, network, gateway)
@@ -189,7 +189,7 @@ def _pot(app: App, draft: Draft, state: HostState, busy: set[int]) -> Imported:
         if known.root == pot.root:
             return Imported(known, False)
         raise PotnetError(
-            f"there is another pot of that name here, with the root {known.root}", hint="destroy one of them"
+            f"there is another pot of that name here, with the root {known.root}", hint="leave it out"
         )
     if state.files.get(pot.root) is not FileKind.DIRECTORY:
         raise HostError(f"its root {pot.root} is no directory on the host", hint="is its dataset mounted?")

@@ -247,7 +247,7 @@ def _backup_name(app: App, path: str, text: str) -> tuple[str, bool]:
             return candidate, False
         if app.driver.observe(Query(texts=(candidate,))).texts.get(candidate) == text:
             return candidate, True
-    raise PotnetError(f"there are ten backups beside {path} already", hint="remove those you do not need")
+    raise PotnetError(f"there are ten backups beside {path} already", hint="move them to another directory")
 
 
 def _boot_variables(app: App, wanted: Wanted, state: HostState, done: list[str]) -> None:

@@ -139,7 +139,7 @@ def check_uplink(app: App, text: str, mtu: int | None) -> None:
     if vlan.interface in state.interfaces:
         raise PotnetError(
             f"the host has {vlan.interface} already, and potnet makes its own",
-            hint=f"`ifconfig {vlan.interface} destroy`, if nothing needs it",
+            hint="choose another VLAN for the bridge",
         )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from potnet.errors import PotnetError, UsageError
 from potnet.model import Resolver, ResolverKind
+from potnet.trust import open_file
 
 #: A resolv.conf is a few lines; a larger file is a mistake.
 LARGEST = 65536
@@ -26,11 +29,12 @@ def parse_resolver(text: str) -> Resolver:
 
 def _content(path: Path) -> str:
     try:
-        if not path.is_file():
-            raise PotnetError(
-                f"resolver file {path} is not a file", hint="give a file such as resolv.conf(5)"
-            )
-        data = path.read_bytes()
+        with os.fdopen(open_file(path), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise PotnetError(
+                    f"resolver file {path} is not a file", hint="give a file such as resolv.conf(5)"
+                )
+            data = file.read(LARGEST + 1)
         text = data.decode("utf-8")
     except (OSError, ValueError) as error:
         raise PotnetError(f"cannot read resolver file {path}: {error}") from error

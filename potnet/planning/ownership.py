@@ -40,7 +40,7 @@ def refuse_foreign(pot: Pot, run: Run | None, found: JailState | None) -> None:
     where = f", path {found.path}" if found.path else ""
     raise HostError(
         f"a jail named {pot.name} is running (jid {found.jid}{where}) that potnet did not start",
-        hint=f"stop it with what started it, or `jail -r {found.jid}`",
+        hint="stop it with the program that started it",
     )
 
 

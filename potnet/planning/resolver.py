@@ -60,8 +60,9 @@ def _install(pot: Pot, etc: str, name: str, text: str, state: HostState) -> tupl
             raise HostError(
                 f"{candidate.removeprefix(etc.removesuffix('etc'))} in the root of {pot.name} is a {kind}: "
                 "potnet writes neither through it nor over it",
-                hint=f"remove {candidate}"
-                + (", or use `potnet set -d off` and keep your own" if name == "resolv.conf" else ""),
+                hint=f"`potnet set -p {pot.name} -d off` leaves it alone"
+                if name == "resolv.conf"
+                else f"see what the jail has there: `ls -ld {etc} {candidate}`",
             )
     steps: list[Step] = []
     there = state.files[path] is FileKind.FILE

@@ -149,7 +149,7 @@ def _check_root(pot: Pot, state: HostState) -> None:
         what = "does not exist" if kind is FileKind.ABSENT else f"is a {kind}"
         raise HostError(
             f"the root of {pot.name}, {pot.root}, {what}",
-            hint="put it back, or destroy the pot and create it anew",
+            hint="put it back",
         )
 
 

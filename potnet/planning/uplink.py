@@ -65,7 +65,7 @@ def plan_uplink(bridge: Bridge, state: HostState) -> list[Step]:
     if found is not None and not (GROUP in found.groups and found.description == description(bridge)):
         raise HostError(
             f"the host has {vlan.interface} already, which potnet did not make, and {bridge.name} needs it",
-            hint=f"`ifconfig {vlan.interface} destroy`, if nothing needs it: potnet makes its own",
+            hint="choose another VLAN for the bridge, or remove that interface from rc.conf",
         )
     left = [Step(DestroyInterface(vlan.interface), None, "to be made anew")] if found is not None else []
     return [*left, *make(bridge, vlan)]

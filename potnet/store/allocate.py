@@ -223,7 +223,7 @@ class Allocator(Database):
             raise PotnetError(
                 f"network {old.name} is {self._described(old, self._excluded(old.name))}; it cannot become "
                 f"{self._described(new, excluded)} while {users} use it",
-                hint="set the network in the configuration back, or destroy what uses it",
+                hint="set the network in the configuration back",
             )
 
     @staticmethod
@@ -270,7 +270,7 @@ class Allocator(Database):
             leased, usable = self._counts(net)
             raise PotnetError(
                 f"network {net.name} is full ({leased} of {usable} addresses are leased)",
-                hint="destroy a pot that is not needed any more, or use a larger network",
+                hint="use a larger network (network.public)",
             )
         return free
 

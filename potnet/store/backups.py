@@ -12,6 +12,7 @@ from potnet.store.database import damaged
 from potnet.store.files import checked, open_blank
 from potnet.store.private import check_private, exposed, os_errors
 from potnet.store.store import Store
+from potnet.trust import check_trusted
 
 
 def write(store: Store, path: Path, overwrite: bool) -> None:
@@ -48,6 +49,7 @@ def read(path: Path, host_kind: str) -> Store:
         raise StoreError(f"cannot read {path}: {error.strerror}", hint="name a backup") from error
     if not stat.S_ISREG(found.st_mode):
         raise StoreError(f"{path} is no file", hint="name one that `potnet store backup` has made")
+    check_trusted(path)
     check_private(path, found)
     try:
         backup = Store(checked(copies.in_memory(path), str(path), host_kind), str(path))

@@ -37,7 +37,7 @@ class Numbers(Database):
         pool = ranges.BRIDGE if kind == "bridge" else ranges.EPAIR
         unit = ranges.lowest_beside(self, pool, busy)
         if unit is None:
-            raise PotnetError(f"no {kind} unit is free", hint="destroy a pot that is not needed any more")
+            raise PotnetError(f"no {kind} unit is free", hint="`potnet list` shows the pots that have one")
         return unit
 
     def new_mac(self) -> str:

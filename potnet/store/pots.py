@@ -276,9 +276,7 @@ def _above(path: str) -> list[str]:
 
 
 def _exists(name: str) -> PotnetError:
-    return PotnetError(
-        f"pot {name} exists already", hint=f"choose another name, or: potnet destroy -p {name}"
-    )
+    return PotnetError(f"pot {name} exists already", hint="choose another name")
 
 
 def _head(pot: Pot) -> tuple[object, ...]:

@@ -9,42 +9,46 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from potnet.errors import StoreError
+from potnet.trust import check_trusted
+
+#: A hint that is safe whatever the path is, /tmp for one.
+_HINT = "name a directory of your own, which only you can write (--state-dir, potnet.state_dir)"
 
 
 def make_directory(directory: Path) -> None:
     """Make a directory and what is missing above it, for nobody else, whatever the umask."""
     missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    if missing:
+        check_trusted(missing[-1].absolute().parent)
     for each in reversed(missing):
         each.mkdir(mode=0o700, exist_ok=True)
 
 
 def check_directory(directory: Path) -> None:
     """Refuse a directory that somebody else could have written, or put there."""
+    above = directory.absolute().parent
+    check_trusted(above)
     link = directory.lstat()
     if stat.S_ISLNK(link.st_mode) and link.st_uid not in (0, os.geteuid()):
         raise StoreError(
             f"{directory} is a symbolic link of user {link.st_uid}", hint="name the directory itself"
         )
-    above = directory.absolute().parent
-    mode = above.stat().st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise StoreError(
-            f"anybody can replace {directory}: {above} can be written by all", hint=f"chmod o-w {above}"
-        )
+    found = above.stat()
+    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        raise StoreError(f"anybody can replace {directory}: {above} can be written by all", hint=_HINT)
     check_private(directory, directory.stat())
+    check_trusted(directory)
 
 
 def check_private(path: Path, found: os.stat_result) -> None:
     """Refuse a directory or file that somebody else could have written."""
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
-        raise StoreError(f"{path} is neither a directory nor a file", hint="move it away")
+        raise StoreError(f"{path} is neither a directory nor a file", hint=_HINT)
     if found.st_uid not in (0, os.geteuid()):
-        raise StoreError(
-            f"{path} belongs to user {found.st_uid}", hint=f"chown root {path}, or run as that user"
-        )
+        raise StoreError(f"{path} belongs to user {found.st_uid}", hint=_HINT)
     if found.st_mode & 0o022:
         mode = stat.S_IMODE(found.st_mode)
-        raise StoreError(f"{path} can be written by others (mode {mode:04o})", hint=f"chmod go-w {path}")
+        raise StoreError(f"{path} can be written by others (mode {mode:04o})", hint=_HINT)
 
 
 def exposed(directory: Path) -> bool:

@@ -84,7 +84,7 @@ class Subnets(Allocator):
             users = self._users(name)
             if users:
                 raise PotnetError(
-                    f"network {name} ({net.cidr}) is still used by {users}", hint="destroy these pots first"
+                    f"network {name} ({net.cidr}) is still used by {users}", hint="choose another name"
                 )
             self._forget(name)
             ranges.give(self, net.parent, int(net.cidr.first), int(net.cidr.last))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -148,7 +149,7 @@ def test_root_obeys_no_configuration_that_others_can_write(tmp_path: Path, what:
     assert done.code == (0 if mode == 0o644 else 1)
     assert ("others can write" in done.err) == (mode != 0o644)
     if done.code:
-        assert f"hint: chmod go-w {file if what == 'file' else folder}" in done.err
+        assert "chmod" not in done.err
 
 
 @pytest.mark.usefixtures("as_root")
@@ -226,7 +227,9 @@ def test_a_place_that_all_can_rename_is_no_place_for_a_store(tmp_path: Path, mod
     (sandbox.work / "shared").mkdir()
     (sandbox.work / "shared").chmod(mode)
     done = sandbox.potnet("--host", "sim", "--state-dir", "shared/state", "list")
-    assert (done.code, "anybody can replace" in done.err) == ((1, True) if mode == 0o777 else (0, False))
+    assert done.code == (1 if mode == 0o777 else 0)
+    assert bool(re.search("anybody can replace|others can write", done.err)) == (mode == 0o777)
+    assert "chmod" not in done.err
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a link away")

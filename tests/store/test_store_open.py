@@ -61,7 +61,7 @@ def test_a_store_that_others_can_write_is_refused(place: Path, name: str, mode: 
     for way in (Store.open, Store.open_copy):
         with pytest.raises(StoreError, match="can be written by others") as refused:
             way(place, "simulated")
-        assert refused.value.hint == f"chmod go-w {place / name}"
+        assert "chmod" not in str(refused.value.hint)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")

@@ -15,6 +15,6 @@ def pipe_numbers(pipes: Pipes) -> tuple[int, int]:
     if first + 1 > _LAST_PIPE:
         raise HostError(
             f"epair{pipes.unit} has too high a number for bandwidth: dummynet has {_LAST_PIPE} pipes",
-            hint="destroy pots that are not needed, and create this one anew",
+            hint="create this pot without --bandwidth-in and --bandwidth-out",
         )
     return first, first + 1
