@@ -95,7 +95,7 @@ def _parent(path: str, follow: bool = True) -> Iterator[tuple[int, str, str]]:
             else:
                 deeper = os.open(name, _DIRECTORY, dir_fd=here)
                 os.close(here)
-                here, shown = deeper, os.path.normpath(f"{shown}/{name}")
+                here, shown = deeper, os.path.normpath(os.path.join(shown, name))  # noqa: PTH118
                 _check(os.fstat(here), shown)
     finally:
         os.close(here)

@@ -13,7 +13,6 @@ import os
 import pkgutil
 import re
 import shutil
-import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +23,8 @@ from pathlib import Path
 from unittest import mock
 
 from potnet import app, templates
-from potnet.cli import serve
 from potnet.cli.main import run
+from potnet.clients import Clients
 from potnet.config import Config
 from potnet.drivers import linux
 from potnet.executors.base import Command, CommandResult, Executor
@@ -294,22 +293,15 @@ class Sandbox:
     @contextmanager
     def _calling(self) -> Iterator[None]:
         """With clients of a server, which ends when it would begin to wait; each gets an answer."""
-        waiting, clients = list(self.requests), list[socket.socket]()
+        answers: list[bytes] = []
 
-        def accepted(listener: socket.socket) -> socket.socket | None:
-            if not waiting:
-                return None
-            client, server = socket.socketpair()
-            client.sendall(waiting.pop(0))
-            client.shutdown(socket.SHUT_WR)
-            clients.append(client)
-            return server
+        def serve(clients: Clients) -> None:
+            answers.extend(clients._reply(text) for text in self.requests)
 
-        with mock.patch.object(serve, "_accepted", accepted):
+        with mock.patch.object(Clients, "serve", serve):
             yield
-        for client in clients:
-            with client:
-                assert json.loads(client.recv(1 << 20)).keys() <= {"return", "error", "entries"}
+        for answer in answers:
+            assert json.loads(answer).keys() <= {"return", "error", "entries"}
 
     def potnet(self, *arguments: str, silent: bool = False) -> Said:
         """Run one command line, and hold it to what holds of all. silent: it may say no by its code alone."""
