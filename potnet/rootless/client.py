@@ -156,7 +156,7 @@ def connect(directory: Path) -> Connection | None:
             if time.monotonic() >= give_up:
                 raise HostError(
                     f"the rootless host (pid {pid_in(directory)}) does not listen",
-                    hint=f"kill {pid_in(directory)} ends it with all that is in it",
+                    hint=f"`ps -p {pid_in(directory)}` shows whether that is still it",
                 ) from None
             with waiting():
                 time.sleep(_PAUSE)

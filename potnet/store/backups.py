@@ -49,8 +49,8 @@ def read(path: Path, host_kind: str) -> Store:
         raise StoreError(f"cannot read {path}: {error.strerror}", hint="name a backup") from error
     if not stat.S_ISREG(found.st_mode):
         raise StoreError(f"{path} is no file", hint="name one that `potnet store backup` has made")
-    check_trusted(path)
     check_private(path, found)
+    check_trusted(path)
     try:
         backup = Store(checked(copies.in_memory(path), str(path), host_kind), str(path))
         damage = backup.damage()

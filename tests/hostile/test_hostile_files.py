@@ -203,6 +203,9 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 @pytest.mark.usefixtures("umask")
 def test_what_potnet_keeps_is_its_owners_alone(tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path)
+    for folder in (sandbox.work, *sandbox.work.parents):
+        if tmp_path in folder.parents:
+            folder.chmod(0o755)
     above = sandbox.work / "above"
     state = above / "deep" / "state"
     for line in (
