@@ -6,7 +6,7 @@ from dataclasses import field
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.ruleset import NoRules, Pipes, Redirection, Ruleset
+from potnet.ruleset import NoRules, Outlet, Pipes, Redirection, Ruleset
 from potnet.values import dataclass
 
 
@@ -43,6 +43,17 @@ class KillStates:
 
     redirections: tuple[Redirection, ...]
     whole_pot: tuple[IPAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndUntranslated:
+    """Ends what goes to the host's own ports that have become exports: as long as it goes on, it stays there.
+
+    outlets: where the redirections are offered.
+    """
+
+    redirections: tuple[Redirection, ...]
+    outlets: tuple[Outlet, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,7 @@ FilterAction = (
     LoadAnchor
     | RemoveEntry
     | KillStates
+    | EndUntranslated
     | EndConnections
     | LimitRate
     | LiftRate

@@ -15,6 +15,7 @@ from potnet.host_state import AnchorRules, HostState, Listener
 from potnet.model import Bridge, End, Lease, Policy, Pot, Run
 from potnet.planning import packet_filter as pf
 from potnet.planning import policy
+from potnet.planning.exports import end_untranslated
 from potnet.planning.ownership import complete
 from potnet.planning.vnet import WantedRules, bridge_rules, host_rules, networks6_of
 from potnet.ports import Export
@@ -205,4 +206,5 @@ def rules_drift(
         Kind.RULES_DIFFER if looked.found else Kind.RULES_MISSING,
         "\n".join(looked.expected), "\n".join(looked.found), f"repair loads {anchor}", pot=pot, bridge=bridge,
     )  # fmt: skip
-    return (Drift(finding, (Step(LoadAnchor(anchor, rules, looked.held), None, "as it should be"),)),)
+    load = Step(LoadAnchor(anchor, rules, looked.held), None, "as it should be")
+    return (Drift(finding, (load, *end_untranslated([rules]))),)

@@ -10,12 +10,12 @@ from netaddr import IPAddress, IPNetwork
 from potnet.actions import Plan, Step
 from potnet.config import Config
 from potnet.errors import HostError
-from potnet.filter_actions import KillStates, LoadAnchor
+from potnet.filter_actions import EndUntranslated, KillStates, LoadAnchor
 from potnet.host_state import HostState
 from potnet.model import Pot
 from potnet.planning.packet_filter import INIT_HINT, offered_in
 from potnet.ports import Export
-from potnet.ruleset import NoRules, Redirection, Ruleset
+from potnet.ruleset import NoRules, Redirection, Redirections, Ruleset
 
 _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
@@ -78,6 +78,15 @@ def _check_limits(pot: Pot, config: Config, state: HostState) -> None:
         )
 
 
+def end_untranslated(rules: Iterable[Ruleset]) -> list[Step]:
+    """What has to be done once rules are in force, so that clients that go on reach what is exported now."""
+    found = [each for each in rules if isinstance(each, Redirections)]
+    return [
+        Step(EndUntranslated(each.items, each.outlets), None, "clients that go on reach the pot")
+        for each in found
+    ]
+
+
 def plan_exports(
     held: Mapping[str, Ruleset],
     wanted: Mapping[str, Ruleset],
@@ -94,9 +103,28 @@ def plan_exports(
         for anchor, rules in sorted(wanted.items(), key=lambda each: each[1] == NoRules())
         if NoRules() != rules or NoRules() != held[anchor]
     ]
-    kept = tuple(after)
-    gone = tuple(each for each in before if not any(_goes_on(each, other) for other in kept))
-    return Plan((*loads, *((Step(KillStates(gone)),) if gone else ())))
+    kept: dict[tuple[object, ...], list[Redirection]] = {}
+    for each in after:
+        kept.setdefault(_ends(each), []).append(each)
+    gone = tuple(
+        each for each in before if not any(_goes_on(each, other) for other in kept.get(_ends(each), ()))
+    )
+    ended = end_untranslated(_new(rules, held[anchor]) for anchor, rules in wanted.items())
+    return Plan((*loads, *((Step(KillStates(gone)),) if gone else ()), *ended))
+
+
+def _new(rules: Ruleset, held: Ruleset) -> Ruleset:
+    """Those of the redirections that were not in force."""
+    if not isinstance(rules, Redirections):
+        return NoRules()
+    old = frozenset(held.items) if isinstance(held, Redirections) else frozenset()
+    items = tuple(each for each in rules.items if each not in old)
+    return replace(rules, items=items) if items else NoRules()
+
+
+def _ends(item: Redirection) -> tuple[object, ...]:
+    """What two redirections have in common by which the same connections come."""
+    return item.protocol, item.host_port, item.address, item.pot_port, item.count, item.host
 
 
 def _goes_on(before: Redirection, after: Redirection) -> bool:

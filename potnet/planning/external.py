@@ -9,6 +9,7 @@ from potnet.config import Config
 from potnet.filter_actions import LoadAnchor
 from potnet.model import Bridge, Pot
 from potnet.planning import packet_filter as pf
+from potnet.planning.exports import end_untranslated
 from potnet.planning.vnet import Vnet, bridge_rules, host_rules
 from potnet.ruleset import NoRules, Ruleset
 
@@ -45,18 +46,18 @@ def pot_anchors(
 
 def plan_reload(rules: Rules) -> tuple[Step, ...]:
     """Fills anchors anew, whatever they hold."""
-    return tuple(
+    loads = [
         Step(LoadAnchor(anchor, wanted), None, "as it should be")
         for anchor, wanted in rules.items()
         if wanted != NoRules()
-    )
+    ]
+    return (*loads, *end_untranslated(rules.values()))
 
 
 def plan_move(before: Rules, after: Rules) -> tuple[Step, ...]:
     """Replaces the rules for one external interface with those for another."""
     pairs = [(anchor, before.get(anchor, NoRules()), rules) for anchor, rules in after.items()]
-    return tuple(
-        Step(LoadAnchor(anchor, new, old), LoadAnchor(anchor, old, new), "the external interface has changed")
-        for anchor, old, new in pairs
-        if old != new
-    )
+    changed = [(anchor, old, new) for anchor, old, new in pairs if old != new]
+    why = "the external interface has changed"
+    loads = [Step(LoadAnchor(name, new, old), LoadAnchor(name, old, new), why) for name, old, new in changed]
+    return (*loads, *end_untranslated(new for _, _, new in changed))

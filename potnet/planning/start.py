@@ -27,7 +27,7 @@ from potnet.host_state import FileKind, HostState, Interface
 from potnet.model import GROUP, Attachment, Bridge, Lent, NetworkType, Pot, Stack
 from potnet.planning import packet_filter as pf
 from potnet.planning import resolver
-from potnet.planning.exports import absent_addresses, check_exports
+from potnet.planning.exports import absent_addresses, check_exports, end_untranslated
 from potnet.planning.jail import jail_of, path_in, wants_devfs
 from potnet.planning.leaving import way_out
 from potnet.planning.members import join
@@ -267,11 +267,13 @@ def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
     if pot.home is None or around.external is None:
         return []
     bridge, networks6 = around.bridges[pot.home.bridge], around.vnet.networks6
-    return [
+    wanted = pf.pot_rules(pot, bridge, config, around.external, networks6)
+    loads = [
         Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules(), rules), "exports")
-        for anchor, rules in pf.pot_rules(pot, bridge, config, around.external, networks6).items()
+        for anchor, rules in wanted.items()
         if rules != NoRules()
     ]
+    return [*loads, *end_untranslated(wanted.values())]
 
 
 def ignored_exports(pot: Pot) -> str | None:

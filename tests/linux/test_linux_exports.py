@@ -27,11 +27,11 @@ def calls_from(world: World, address: str) -> None:
     world.run("ip", "-n", "outside", "route", "replace", "192.0.2.0/24", "dev", "wire", "src", address)
 
 
-def hold(world: World, number: int, protocol: str, port: int) -> str:
-    """What a connection from outside that is kept open is answered first; nothing where there is none."""
+def hold(world: World, number: int, protocol: str, port: int, source: str = "outside") -> str:
+    """What a connection that is kept open is answered first; nothing where there is none."""
     path = f"/run/hold{number}"
     world.run("mkfifo", path)
-    return world.spawn("outside", *PYTHON, str(HERE / "talk.py"), "hold", protocol, HOST, str(port), path)
+    return world.spawn(source, *PYTHON, str(HERE / "talk.py"), "hold", protocol, HOST, str(port), path)
 
 
 def still(world: World, number: int) -> str:
@@ -41,6 +41,32 @@ def still(world: World, number: int) -> str:
         f"echo > /run/hold{number}; until [ -s {answer} ]; do sleep 0.01; done; cat {answer}; rm {answer}"
     )
     return world.run("sh", "-c", waiting).out.strip()
+
+
+@pytest.mark.parametrize("source", ["outside", "wok"])
+@pytest.mark.parametrize("way", ["stop", "remove", "move"])
+def test_a_client_that_goes_on_reaches_what_is_exported_now(world: World, way: str, source: str) -> None:
+    """conntrack(8) remembers where the first packet of a client went, as long as more come."""
+    for name in ("casserole", "wok", "kettle"):
+        world.potnet("create", "-p", name, "-N", "public-bridge")
+    world.potnet("export-ports", "-p", "casserole", "-e", "udp:80:30080")
+    world.potnet("start", "casserole", "wok", "kettle")
+    for name in ("casserole", "kettle"):
+        world.serve(name, 80)
+    assert hold(world, 1, "udp", 30080, source) != SILENCE
+    if way == "stop":
+        world.potnet("stop", "casserole")
+    else:
+        world.potnet("export-ports", "-p", "casserole", "--remove", "-e", "udp:80:30080")
+    for _ in range(3):
+        assert still(world, 1) == SILENCE
+    if way == "stop":
+        world.potnet("start", "casserole")
+        world.serve("casserole", 80)
+    else:
+        pot = "casserole" if way == "remove" else "kettle"
+        world.potnet("export-ports", "-p", pot, "-e", "udp:80:30080")
+    assert still(world, 1) != SILENCE
 
 
 def test_each_port_of_a_range_leads_to_its_own(world: World) -> None:

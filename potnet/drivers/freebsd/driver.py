@@ -25,14 +25,14 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.conditions import conditions
 from potnet.drivers.freebsd.devfs import hides, ruleset_of
 from potnet.drivers.freebsd.observe import NO_FILTER, Observer
-from potnet.drivers.freebsd.parse_pf import redirected_states
+from potnet.drivers.freebsd.parse_pf import redirected_states, untranslated_states
 from potnet.drivers.freebsd.render import Renderer, ending, is_tap, renamed_in, taking_back
 from potnet.drivers.freebsd.rules import Render, rules_text
 from potnet.drivers.reading import lines_of
 from potnet.errors import HostError
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor, as_shell
 from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree, ReplaceFile, RestoreFile, Unmount
-from potnet.filter_actions import KillStates, LiftRate, LimitRate, LoadAnchor
+from potnet.filter_actions import EndUntranslated, KillStates, LiftRate, LimitRate, LoadAnchor
 from potnet.findings import Condition
 from potnet.host_state import (
     ActiveRedirection,
@@ -173,6 +173,8 @@ class FreeBSD:
             return self._removing_tap(action)
         if isinstance(action, KillStates):
             return self._killing(action)
+        if isinstance(action, EndUntranslated):
+            return self._ending(action)
         if isinstance(action, TakeBack):
             return self._taking_back(action)
         if isinstance(action, EndProcesses):
@@ -247,6 +249,14 @@ class FreeBSD:
             for address in (whole if keys else ())
         ]
         return (*towards, *(Command(("pfctl", "-k", "id", "-k", key)) for key in keys))
+
+    def _ending(self, action: EndUntranslated) -> tuple[Command, ...]:
+        """One command for each state; the addresses of the host are asked for when there are any."""
+        found = untranslated_states(self._observer.states(), action.redirections)
+        offered = self._observer.offered(action.outlets) if found else frozenset()
+        offered |= {each.host for each in action.redirections if each.host is not None}
+        keys = [key for key, at, local in found if at in offered or (local and at.is_loopback())]
+        return tuple(Command(("pfctl", "-k", "id", "-k", key)) for key in keys)
 
 
 def _together(action: Action) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import product
 
 from netaddr import IPAddress
 
@@ -31,7 +32,7 @@ from potnet.host_state import (
     Usage,
 )
 from potnet.model import BRIDGE_GROUP, GROUP
-from potnet.ruleset import MainText, Pipes, RulesetDrift
+from potnet.ruleset import MainText, Outlet, Pipes, RulesetDrift
 
 #: What pfctl(8) says where pf's module is not loaded.
 NO_FILTER = "/dev/pf"
@@ -188,6 +189,17 @@ class Observer:
         if result.code > 1:
             raise CommandError(Command(argv, changes_host=False), result)
         return frozenset(result.out.split())
+
+    def offered(self, outlets: Iterable[Outlet]) -> frozenset[IPAddress]:
+        """The host's addresses that exports are offered on: those given, else the first of each family."""
+        outlets = tuple(outlets)
+        shown = self._links.named([outlet.interface for outlet in outlets])
+        found: set[IPAddress] = set()
+        for outlet, family in product(outlets, (4, 6)):
+            there = shown[outlet.interface].addresses if outlet.interface in shown else ()
+            own = [a.address for a in there if a.address.version == family and not a.address.is_link_local()]
+            found |= {*(outlet.of_family(family) or own[:1])}
+        return frozenset(found)
 
     def states(self) -> str:
         """The state table, as text for `parse_pf.redirected_states`."""

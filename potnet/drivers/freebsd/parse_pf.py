@@ -207,16 +207,10 @@ def _end(text: str | None) -> tuple[IPAddress, int] | None:
     return address(match[1] or match[3], "pfctl"), int(match[2] or match[4])
 
 
-def _is_at(text: str | None, redirection: Redirection) -> bool:
-    """Whether an end of a state is where a redirection leads to."""
-    end, ports = _end(text), range(redirection.pot_port, redirection.pot_port + redirection.count)
-    return end is not None and end[0] == redirection.address and end[1] in ports
-
-
 def _came_by(state: _State, redirection: Redirection) -> bool:
     """Whether a state is that of a connection from the client to the host by a redirection."""
     pot, host = _end(state.left), _end(state.left_in)
-    if pot is None or host is None or not _is_at(state.left, redirection):
+    if pot is None or host is None:
         return False
     shift = redirection.host_port - redirection.pot_port
     return host[1] == pot[1] + shift and redirection.host in (None, host[0])
@@ -230,19 +224,45 @@ def redirected_states(text: str, removed: Iterable[Redirection], outward: bool =
     way out to the pot, translated or not; the client tells which of those belong to it.
     outward: the latter, too.
     """
-    states = tuple(_states(text))
+    removed = tuple(removed)
+    known = {(r.protocol.value, r.address) for r in removed}
+    # Each state by the end of a pot that is meant, in the order of the listing.
+    states: dict[tuple[str, IPAddress, int], list[_State]] = {}
+    for state in _states(text):
+        end = _end(state.left if state.way == "<-" else state.right)
+        if end is not None and (state.protocol, end[0]) in known:
+            states.setdefault((state.protocol, *end), []).append(state)
     keys: list[str] = []
     for r in removed:
-        mine = [s for s in states if s.protocol == r.protocol.value]
+        ports = range(r.pot_port, r.pot_port + r.count)
+        mine = [s for port in ports for s in states.get((r.protocol.value, r.address, port), ())]
         inward = [s for s in mine if s.way == "<-" and s.left_in and _came_by(s, r)]
         clients = {s.right for s in inward}
-        onward = [
-            s
-            for s in mine
-            if outward and s.way == "->" and _is_at(s.right, r) and (s.left_in or s.left) in clients
-        ]
+        onward = [s for s in mine if outward and s.way == "->" and (s.left_in or s.left) in clients]
         keys.extend(s.key for s in inward + onward)
     return tuple(dict.fromkeys(keys))
+
+
+@reads("pfctl")
+def untranslated_states(
+    text: str, redirections: Iterable[Redirection]
+) -> tuple[tuple[str, IPAddress, bool], ...]:
+    """The states of connections to the ports of redirections that no rule has translated.
+
+    Each with the address that was called, and whether the host itself may call that port by its loopback.
+    """
+    wanted: dict[tuple[str, int], list[Redirection]] = {}
+    for r in redirections:
+        for port in range(r.host_port, r.host_port + r.count):
+            wanted.setdefault((r.protocol.value, port), []).append(r)
+    found = []
+    for state in _states(text):
+        end = _end(state.left if state.way == "<-" else state.right) if state.left_in is None else None
+        if end is not None:
+            called = wanted.get((state.protocol, end[1]), ())
+            fit = [r for r in called if r.address.version == end[0].version and r.host in (None, end[0])]
+            found += [(state.key, end[0], any(r.loopback for r in fit))] if fit else []
+    return tuple(found)
 
 
 #: Of ``dnctl pipe show``: what a bit/s in a unit is.

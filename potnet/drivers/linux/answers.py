@@ -19,7 +19,15 @@ from potnet.drivers.linux.reader import ABSENT
 from potnet.drivers.reading import lines_of
 from potnet.executors.base import NOT_FOUND, CommandResult
 from potnet.file_actions import RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile
-from potnet.filter_actions import EndConnections, FilterMembers, KillStates, LiftRate, LoadAnchor, RemoveEntry
+from potnet.filter_actions import (
+    EndConnections,
+    EndUntranslated,
+    FilterMembers,
+    KillStates,
+    LiftRate,
+    LoadAnchor,
+    RemoveEntry,
+)
 from potnet.ruleset import NoRules
 
 #: What tc(8) says of a queue that is not there; the last is of `ip -batch` and its like.
@@ -47,7 +55,7 @@ def succeeded(action: Action, result: CommandResult) -> bool:
         case CreateBridge() if "/disable_ipv6: No such file" in result.err:
             # A host without IPv6.
             return True
-        case KillStates() | EndConnections():
+        case KillStates() | EndConnections() | EndUntranslated():
             return result.code == 0 or "0 flow entries have been deleted" in result.err
         case LiftRate():
             return result.code == 0 or not parse.other_complaints(result.err, (*ABSENT, *_NO_QUEUE))

@@ -168,6 +168,32 @@ class Observer(Reader):
         argv = ("conntrack", "-L", *family, "-p", str(r.protocol), "--reply-src", str(r.address))
         return parse.ports_called(self._out(*argv))
 
+    def untranslated(self, redirections: Iterable[Redirection]) -> list[tuple[str, ...]]:
+        """What conntrack(8) knows the connections by that lead to the host's own ports of redirections."""
+        wanted: dict[tuple[str, int], dict[int, list[Redirection]]] = {}
+        for r in redirections:
+            at = wanted.setdefault((str(r.protocol), r.address.version), {})
+            for port in range(r.host_port, r.host_port + r.count):
+                at.setdefault(port, []).append(r)
+        found = []
+        for (protocol, version), ports in wanted.items():
+            kind = ("-f", "ipv6" if version == 6 else "ipv4", "-p", protocol)
+            for source, sport, called, dport in parse.untranslated(self._out("conntrack", "-L", *kind)):
+                if any(r.host in (None, called) for r in ports.get(dport, ())):
+                    ends = (
+                        "-s",
+                        str(source),
+                        "-d",
+                        str(called),
+                        "--sport",
+                        str(sport),
+                        "--dport",
+                        str(dport),
+                    )
+                    found.append((called, (*kind, *ends)))
+        own = self._own_addresses(tuple(dict.fromkeys(called for called, _ in found)))
+        return [argv for called, argv in found if called in own]
+
     def chains(self) -> dict[str, tuple[str, ...]]:
         """The chains, maps and sets of our table, by name, without what is in maps and sets."""
         return parse.blocks(self._out("nft", "-t", "list", "ruleset", "inet"))

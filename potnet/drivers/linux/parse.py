@@ -315,6 +315,19 @@ def ports_called(text: str) -> frozenset[int]:
     return frozenset(int(match[1]) for match in found if match)
 
 
+@reads("conntrack")
+def untranslated(text: str) -> tuple[tuple[IPAddress, int, IPAddress, int], ...]:
+    """Both ends of each connection of ``conntrack -L`` that is answered from the address that was called."""
+    found = []
+    for line in lines_of(text):
+        ends = dict(reversed(re.findall(r" (src|dst|sport|dport)=(\S+)", line)))
+        answer = re.findall(r" src=(\S+)", line)[1:2]
+        if len(ends) == 4 and answer == [ends["dst"]]:
+            source, called = IPAddress(ends["src"]), IPAddress(ends["dst"])
+            found.append((source, int(ends["sport"]), called, int(ends["dport"])))
+    return tuple(found)
+
+
 @reads("nft")
 def export_traffic(text: str) -> tuple[ExportTraffic, ...]:
     """What ``nft -j list table`` tells of exports: connections by the maps of them, the rest by sets."""

@@ -31,7 +31,7 @@ from potnet.drivers.linux.render import Ip, Piece, Renderer, batch, taking_back
 from potnet.drivers.linux.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.file_actions import RemoveFile, WriteFile
-from potnet.filter_actions import FilterMembers, KillStates, LoadAnchor
+from potnet.filter_actions import EndUntranslated, FilterMembers, KillStates, LoadAnchor
 from potnet.host_state import called_in
 from potnet.ruleset import NoRules, Redirection
 
@@ -84,6 +84,8 @@ class Performer:
                 yield from self._bridge_outside(action, external)
             case DestroyInterface(name) if name.startswith("bridge"):
                 yield from self._remove_bridge(action)
+            case EndUntranslated():
+                yield from self._ending([action])
             case KillStates(redirections, ()):
                 for each in redirections:
                     for one in self._connected(each):
@@ -129,6 +131,8 @@ class Performer:
                 return self._remove
             case KillStates(whole_pot=addresses) if addresses:
                 return self._kill_states
+            case EndUntranslated():
+                return self._end_untranslated
             case EndProcesses() | StopJail() | RemoveAddress():
                 return self._take_away
             case TakeBack():
@@ -266,6 +270,15 @@ class Performer:
             actions = [a for a in actions if isinstance(a, KillStates) and found & {*map(str, a.whole_pot)}]
         for action in actions:
             self._alone(action)
+
+    def _end_untranslated(self, actions: Batch) -> None:
+        """One look for all pots."""
+        for command in self._ending([each for each in actions if isinstance(each, EndUntranslated)]):
+            self._run(actions[0], command)
+
+    def _ending(self, actions: Sequence[EndUntranslated]) -> Iterator[Command]:
+        found = self._observer.untranslated([r for action in actions for r in action.redirections])
+        yield from (Command(("conntrack", "-D", *each)) for each in found)
 
     def _load(self, actions: Batch) -> None:
         """Put rules in force, those of several anchors in one transaction unless something is in its way."""

@@ -119,10 +119,17 @@ class SimulatedHost(Inspection):
             )
 
     def connect(
-        self, source: str, destination: str, port: int, protocol: str = "tcp", client: str = ""
+        self,
+        source: str,
+        destination: str,
+        port: int,
+        protocol: str = "tcp",
+        client: str = "",
+        own_port: int | None = None,
     ) -> network.Connection | network.Refusal:
-        """Try a connection from "outside", "host" or a jail; see `network`. client: the outside address."""
-        return self._write(lambda world: network.connect(world, source, destination, port, protocol, client))
+        """Try a connection from "outside", "host" or a jail; see `network.connect`."""
+        asked = (source, destination, port, protocol, client, own_port)
+        return self._write(lambda world: network.connect(world, *asked))
 
     def attach(self, command: Command) -> int:
         """With this process's standard input and output; a shell in a jail reads its lines from there."""

@@ -56,13 +56,26 @@ class Refusal:
 
 
 def connect(
-    world: World, source: str, destination: str, port: int, protocol: str = "tcp", client: str = ""
+    world: World,
+    source: str,
+    destination: str,
+    port: int,
+    protocol: str = "tcp",
+    client: str = "",
+    own_port: int | None = None,
 ) -> Connection | Refusal:
-    """source: "outside", "host", a jail or what has opened a tap. client: the outside machine's address."""
-    journey = _Journey(world, protocol)
+    """source: "outside", "host", a jail or what has opened a tap. client: the outside machine's address.
+
+    own_port: that of a client that goes on talking; what pf remembers of it holds.
+    """
+    journey = _Journey(world, protocol, own_port)
     try:
         made = journey.start(source, str(ip_address(destination)), port, client)
     except NoConnectionError as error:
+        if protocol == "udp" and journey.closed:
+            # The packet itself has made a state, which each further one renews (record 59).
+            for state in journey.states:
+                pfstates.add(world, replace(state, ends="NO_TRAFFIC:SINGLE"))
         return Refusal(str(error))
     for state in journey.states:
         pfstates.add(world, state)
@@ -73,8 +86,11 @@ def connect(
 class _Journey:
     """One packet on its way."""
 
-    def __init__(self, world: World, protocol: str) -> None:
+    def __init__(self, world: World, protocol: str, own_port: int | None = None) -> None:
         self.world = world
+        self.own_port = own_port
+        #: It has arrived at a port of the host on which nobody listens.
+        self.closed = False
         self.protocol = protocol
         self.pf = Filter(world)
         self.members = Members(world, self.pf)
@@ -91,7 +107,7 @@ class _Journey:
         self.passed: list[tuple[str, str, bool]] = []
 
     def start(self, source: str, destination: str, port: int, client: str) -> Connection:
-        number = 49152 + self.world.state.next_number("ephemeral") % 16000
+        number = self.own_port or 49152 + self.world.state.next_number("ephemeral") % 16000
         packet = Packet(self.protocol, client, number, destination, port)
         if source == OUTSIDE:
             self.origin = Place(OUTSIDE, wire_of(self.world, client) if client else "")
@@ -217,7 +233,8 @@ class _Journey:
 
     def _host_in(self, packet: Packet, interface: Interface) -> Connection:
         self._passes(Place(HOST, interface.name), True)
-        changed, rule = (packet, None) if self.known else self.pf.translate("rdr", packet, interface)
+        kept = self.known or self._remembered(packet)
+        changed, rule = (packet, None) if kept else self.pf.translate("rdr", packet, interface)
         if rule is not None:
             self.redirected = True
         if not self.known and (rule is None or not rule.natpass):
@@ -243,6 +260,14 @@ class _Journey:
         if found is None:
             raise NoConnectionError(f"the host has no route to {changed.destination}")
         return self._host_out(changed, found, route.gateway if route else changed.destination)
+
+    def _remembered(self, packet: Packet) -> bool:
+        """Whether a client that goes on has a state from before, which no rule has translated."""
+        if self.own_port is None:
+            return False
+        ends = (packet.protocol, _end(packet, "destination"), "", "<-", _end(packet, "source"))
+        known = pfstates.states(self.world)
+        return any((s.protocol, s.left, s.translated, s.arrow, s.right) == ends for s in known)
 
     def _host_out(self, packet: Packet, interface: Interface, hop: str) -> Connection:
         changed, rule = self.pf.translate("nat", packet, interface)
@@ -370,6 +395,7 @@ class _Journey:
             same = row["port"] == packet.destination_port and row["protocol"].startswith(packet.protocol)
             if same and row["address"] in ("*", packet.destination):
                 return str(row.get("jail") or "host")
+        self.closed = True
         raise NoConnectionError(f"nothing listens on {endpoint(packet.destination, packet.destination_port)}")
 
 

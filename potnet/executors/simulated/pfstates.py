@@ -16,7 +16,7 @@ class PfState:
     """One state. wire: the addresses on the side that pf saw first, in the direction of the arrow.
 
     left, right: as listed, each with its port; translated: what stands in parentheses after the left one.
-    label, rule: of the filter rule that made it, the latter as it is listed.
+    label, rule: of the filter rule that made it, the latter as it is listed. ends: how far both sides are.
     """
 
     id: str
@@ -28,10 +28,13 @@ class PfState:
     interface: str
     label: str = ""
     rule: str = ""
+    ends: str = ""
 
     def line(self) -> str:
         middle = f" ({self.translated})" if self.translated else ""
-        ends = {"tcp": "ESTABLISHED:ESTABLISHED", "udp": "MULTIPLE:SINGLE"}.get(self.protocol, "0:0")
+        ends = self.ends or {"tcp": "ESTABLISHED:ESTABLISHED", "udp": "MULTIPLE:SINGLE"}.get(
+            self.protocol, "0:0"
+        )
         where = self.interface if "if-bound" in self.rule else "all"
         return f"{where} {self.protocol} {self.left}{middle} {self.arrow} {self.right}       {ends}\n"
 
