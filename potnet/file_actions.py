@@ -7,10 +7,14 @@ from potnet.values import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WriteFile:
-    """Writes a file where none is, in a directory that nobody else can change meanwhile."""
+    """Writes a file where none is, in a directory that nobody else can change meanwhile.
+
+    in_root: of a pot, as in other actions; there root in the jail may have made things immutable.
+    """
 
     path: str
     text: str
+    in_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class MoveFile:
 
     source: str
     destination: str
+    in_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class RemoveFile:
 
     directory: str
     name: str
+    in_root: bool = False
 
 
 @dataclass(frozen=True, slots=True)

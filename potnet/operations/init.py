@@ -125,9 +125,7 @@ def _look(app: App, wanted: Wanted) -> HostState:
     return replace(state, packet_filter=_in_force(app, wanted.loopback))
 
 
-def _differences(
-    app: App, wanted: Wanted, found: PacketFilter, files: Mapping[str, str]
-) -> tuple[str, ...]:
+def _differences(app: App, wanted: Wanted, found: PacketFilter, files: Mapping[str, str]) -> tuple[str, ...]:
     """How the rules in force differ from those of the file as it is, where it would be loaded."""
     if not (missing_calls(found, app.config) and (found.enabled or found.translation or found.filters)):
         return ()
@@ -180,9 +178,7 @@ def _prepare(
     return InitReport(tuple(done), commands, wanted.apply_now and bool(commands), differences)
 
 
-def _tell_done(
-    app: App, error: PotnetError, done: Sequence[str], wanted: Wanted, before: HostState
-) -> None:
+def _tell_done(app: App, error: PotnetError, done: Sequence[str], wanted: Wanted, before: HostState) -> None:
     """Tell with an error what was done before it; of an init that left nothing there is nothing to finish."""
     error.message += "".join(f"\n  left behind: {line}" for line in done)
     with suppress(PotnetError):

@@ -72,8 +72,8 @@ def _install(pot: Pot, etc: str, name: str, text: str, state: HostState) -> tupl
         there = True
     if there:
         undo = RestoreFile(etc, name, saved_name(name))
-        steps.append(Step(MoveFile(path, saved), undo, "the jail's own comes back at stop"))
-    steps.append(Step(WriteFile(path, text), RemoveFile(etc, name)))
+        steps.append(Step(MoveFile(path, saved, in_root=True), undo, "the jail's own comes back at stop"))
+    steps.append(Step(WriteFile(path, text, in_root=True), RemoveFile(etc, name, in_root=True)))
     return tuple(steps)
 
 
@@ -88,7 +88,7 @@ def replace_file(pot: Pot, name: str, text: str, directory: str, traits: Traits)
         return ()
     if traits.etc is not None:
         # No jail writes there; it is bound over the pot's own (ip-netns(8)), and must stay the same file.
-        return (Step(WriteFile(f"{etc}/{name}", text)),)
+        return (Step(WriteFile(f"{etc}/{name}", text, in_root=True)),)
     fresh = f"{pot.name}.{name}.potnet-new"
     return (
         *(() if pot.root_made else (Step(MakeDirectory(directory)),)),
@@ -118,7 +118,7 @@ def give_back(run: Run, state: HostState) -> tuple[Step, ...]:
             if state.files[f"{etc}/{saved_name(name)}"] is not FileKind.ABSENT:
                 steps.append(Step(RestoreFile(etc, name, saved_name(name))))
         elif state.files[f"{etc}/{name}"] is not FileKind.ABSENT:
-            steps.append(Step(RemoveFile(etc, name)))
+            steps.append(Step(RemoveFile(etc, name, in_root=True)))
     return tuple(steps)
 
 

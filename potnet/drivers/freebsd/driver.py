@@ -147,7 +147,7 @@ class FreeBSD:
         removals = [action for action in batch if isinstance(action, RemoveFile)]
         if len(removals) > 1:
             command = posix.removal((removals[0].directory,), [removal.name for removal in removals])
-            self._run(removals[0], command, range(len(batch)))
+            self._run(removals[0], command, range(len(batch)), removals)
             return ("",) * len(batch)
         return tuple(self._perform(action) for action in batch)
 
@@ -157,8 +157,17 @@ class FreeBSD:
             out = self._run(action, command, (0,) if number else None)
         return out
 
-    def _run(self, action: Action, command: Command, begun: Collection[int] | None = None) -> str:
+    def _run(
+        self,
+        action: Action,
+        command: Command,
+        begun: Collection[int] | None = None,
+        batch: Sequence[Action] = (),
+    ) -> str:
         result = self._executor.run(command)
+        clear = ("chflags", "-h", "0")
+        if posix.make_mutable(self._executor, result, batch or (action,), clear, "/bin/chflags"):
+            result = self._executor.run(command)
         if not _succeeded(action, result):
             raise CommandError(command, result, _hint(action, result), begun)
         return result.out

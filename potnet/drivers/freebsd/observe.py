@@ -7,13 +7,12 @@ from itertools import product
 
 from netaddr import IPAddress
 
-from potnet.drivers import owners
+from potnet.drivers import owners, posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd import boot, parse, parse_ifconfig, parse_netstat, parse_pf
 from potnet.drivers.freebsd.links import Links
 from potnet.drivers.freebsd.pipes import pipe_numbers
 from potnet.drivers.freebsd.render import FORWARDING, KEEP_ROUTER, MEMBERS, tap_node
-from potnet.drivers.posix import digesting
 from potnet.drivers.reading import UnreadableError, lines_of
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 from potnet.host_state import (
@@ -36,13 +35,10 @@ from potnet.ruleset import MainText, Outlet, Pipes, RulesetDrift
 
 #: What pfctl(8) says where pf's module is not loaded.
 NO_FILTER = "/dev/pf"
-#: ssh(1) itself failed: the command may not even have begun.
-_NO_CONNECTION = 255
 
 _JSON = ("--libxo", "json")
 #: What pfctl(8) says of a table that is not there, beside the code of a connection that is not.
 _NO_TABLE = "Unknown error: -1"
-_NO_FILE = ("No such file or directory", "Not a directory")
 _PORT_RANGE = ("net.inet.ip.portrange.reservedhigh", "net.inet.ip.portrange.first")
 
 
@@ -83,7 +79,7 @@ class Observer:
             files={**self._directories(query.directories), **files},
             access=access,
             texts=self._each(query.texts, "cat"),
-            digests=self._digests(query.digests),
+            digests=posix.digests(self._executor, query.digests, "sha256", parse.digests),
             boot_variables=boot.variables(self._optional, query.boot_variables),
             boot_files=boot.files(self._optional, query.boot_files),
             main_drift=self._main_drift(query.main_text),
@@ -215,7 +211,7 @@ class Observer:
         result = self._executor.run(command)
         if result.code == NOT_FOUND:
             raise CommandError(command, result, hint="is this a FreeBSD host? look at --host and --via")
-        if result.code in (TIMED_OUT, _NO_CONNECTION) and not (absent and absent in result.err):
+        if result.code in (TIMED_OUT, posix.NO_CONNECTION) and not (absent and absent in result.err):
             # No answer says nothing about the host.
             raise CommandError(command, result)
         return result
@@ -402,15 +398,6 @@ class Observer:
         found = {path: self._run("test", "-d", path).code == 0 for path in paths}
         return {path: FileKind.DIRECTORY if there else FileKind.ABSENT for path, there in found.items()}
 
-    def _digests(self, paths: tuple[str, ...]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for argv in digesting(paths, "sha256"):
-            result = self._run(*argv)
-            if not all(any(words in line for words in _NO_FILE) for line in lines_of(result.err)):
-                raise CommandError(Command(argv, changes_host=False), result)
-            found |= parse.digests(result.out)
-        return found
-
     def _files(
         self, paths: tuple[str, ...], ways: tuple[str, ...]
     ) -> tuple[dict[str, FileKind], dict[str, Access]]:
@@ -427,7 +414,7 @@ class Observer:
         """What stat(1) says of those paths that are there: its code is 1 as soon as one is not."""
         argv = ("stat", "-f", form, *paths)
         result = self._run(*argv)
-        if not all(any(words in line for words in _NO_FILE) for line in lines_of(result.err)):
+        if not posix.only_absent(result):
             raise CommandError(Command(argv, changes_host=False), result)
         return result.out
 

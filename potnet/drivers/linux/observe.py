@@ -26,8 +26,8 @@ from potnet.drivers.linux.names import (
     setting6,
     uplinked,
 )
-from potnet.drivers.linux.reader import Reader, only_absent
-from potnet.drivers.posix import digesting
+from potnet.drivers.linux.reader import Reader
+from potnet.drivers.posix import digests
 from potnet.drivers.reading import UnreadableError, lines_of
 from potnet.executors.base import Command
 from potnet.host_state import (
@@ -102,7 +102,7 @@ class Observer(Reader):
             own_addresses=self._own_addresses(query.own_addresses) if query.own_addresses else frozenset(),
             files={**self._directories(query.directories), **self._files(query.files)},
             texts=self._texts(query.texts),
-            digests=self._digests(query.digests),
+            digests=digests(self._executor, query.digests, "sha256sum", parse.digests),
             jail_interfaces=self._jail_interfaces(query.jail_interfaces),
             hostname=self._out("uname", "-n").strip() if query.hostname else None,
             nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
@@ -369,15 +369,6 @@ class Observer(Reader):
     def _directories(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         found = {path: self.run("test", "-d", path).code == 0 for path in paths}
         return {path: FileKind.DIRECTORY if there else FileKind.ABSENT for path, there in found.items()}
-
-    def _digests(self, paths: tuple[str, ...]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for argv in digesting(paths, "sha256sum"):
-            result = self.run(*argv)
-            if not only_absent(result):
-                raise CommandError(Command(argv, changes_host=False), result)
-            found |= parse.digests(result.out)
-        return found
 
     def _files(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
         if not paths:

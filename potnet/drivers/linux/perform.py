@@ -160,8 +160,12 @@ class Performer:
         for number, command in enumerate(self.commands(action)):
             self._run(action, command, begun=(0,) if number else None)
 
-    def _run(self, action: Action, command: Command, begun: Collection[int] | None = None) -> None:
+    def _run(
+        self, action: Action, command: Command, begun: Collection[int] | None = None, batch: Batch = ()
+    ) -> None:
         result = self._executor.run(command)
+        if posix.make_mutable(self._executor, result, batch or (action,), ("chattr", "-ia"), "chattr"):
+            result = self._executor.run(command)
         if not succeeded(action, result):
             raise CommandError(command, result, hint(result), begun)
 
@@ -251,7 +255,7 @@ class Performer:
         if len(files) == 1:
             self._alone(actions[0])
         else:
-            self._run(actions[0], written(files), begun=range(len(actions)))
+            self._run(actions[0], written(files), range(len(actions)), actions)
 
     def _remove(self, actions: Batch) -> None:
         """Remove files, those of the same names in all directories at once."""
@@ -261,7 +265,7 @@ class Performer:
                 names[action.directory] = (*names.get(action.directory, ()), action.name)
         for own in dict.fromkeys(names.values()):
             directories = [directory for directory in names if names[directory] == own]
-            self._run(actions[0], posix.removal(directories, own))
+            self._run(actions[0], posix.removal(directories, own), batch=actions)
 
     def _kill_states(self, actions: Batch) -> None:
         """End all connections to pots; whoever has none is not looked for a second time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from potnet.drivers.base import CommandError
-from potnet.drivers.reading import lines_of
+from potnet.drivers.posix import NO_CONNECTION, only_absent
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 
 #: What a tool says when the thing that it is asked for, or is to take away, is not there.
@@ -16,14 +16,11 @@ ABSENT = (
     "Address not found",
     "ipv6: address not found",
 )
-_NO_FILE = ("No such file or directory", "Not a directory")
 #: What iproute2 says of a list that changed while the kernel gave it: something may be missing in it
 #: (RFC 3549; NLM_F_DUMP_INTR), so that it is to be asked for again.
 _INTERRUPTED = "Dump was interrupted"
 #: Each of them takes milliseconds, and other commands make a link in tens of them.
 _ATTEMPTS = 50
-#: ssh(1) itself failed: the command may not even have begun.
-_NO_CONNECTION = 255
 
 
 class Reader:
@@ -43,7 +40,7 @@ class Reader:
             raise CommandError(command, result, hint="links come and go all the time: see ip monitor")
         if result.code == NOT_FOUND:
             raise CommandError(command, result, hint="is this a Linux host? install iproute2 and nftables")
-        if result.code in (TIMED_OUT, _NO_CONNECTION):
+        if result.code in (TIMED_OUT, NO_CONNECTION):
             # No answer says nothing about the host.
             raise CommandError(command, result)
         return result
@@ -74,8 +71,3 @@ class Reader:
         if not only_absent(result):
             raise CommandError(Command(argv, changes_host=False), result)
         return result.out
-
-
-def only_absent(result: CommandResult) -> bool:
-    """Whether all that a command complains of are files that are not there."""
-    return all(any(words in line for words in _NO_FILE) for line in lines_of(result.err))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated import interfaces
+from potnet.executors.simulated import flags, interfaces
 from potnet.executors.simulated.things import Interface
 from potnet.executors.simulated.world import ToolError, World, unknown
 
@@ -70,6 +70,7 @@ def tee(world: World, argv: list[str], stdin: Stdin) -> CommandResult:
             raise unknown(f"the tee option {path}")
         try:
             old = world.tree.read(path) if append and world.tree.stat(path) else b""
+            flags.refuse_writing(world, world.tree.resolve(path))
             world.tree.write(path, old + data)
         except OSError as error:
             err += f"tee: {path}: {why(error)}\n"
@@ -151,6 +152,7 @@ def _make(world: World, path: str, parents: bool, mode: int) -> None:
         found = world.tree.resolve("/" + "/".join(pieces[:count]))
         if found.is_dir():
             continue
+        flags.refuse_writing(world, found)
         found.mkdir()
         found.chmod(mode if count == len(pieces) else 0o755)
 
@@ -181,6 +183,8 @@ def rename(world: World, source: str, target: str, nofollow: bool) -> CommandRes
     try:
         moved, place = (world.tree.resolve(path, follow=False) for path in (source, target))
         refuse_mount(world, moved)
+        flags.refuse_leaving(world, moved)
+        flags.refuse_arriving(world, place)
         moved.rename(place)
     except OSError as error:
         return CommandResult(1, "", f"mv: rename {source} to {target}: {why(error)}\n")

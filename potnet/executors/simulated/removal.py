@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 
 from potnet.executors.base import CommandResult
+from potnet.executors.simulated import flags
 from potnet.executors.simulated.filetools import FileTool, Stdin, refuse_mount, rename, sha256, why
 from potnet.executors.simulated.world import ToolError, World, unknown
 
@@ -44,8 +45,10 @@ def _remove(world: World, real: Path, shown: str, errors: list[str]) -> None:
         if stat.S_ISDIR(real.lstat().st_mode):
             for entry in sorted(real.iterdir()):
                 _remove(world, entry, f"{shown.rstrip('/')}/{entry.name}", errors)
+            flags.refuse_leaving(world, real)
             real.rmdir()
         else:
+            flags.refuse_leaving(world, real)
             real.unlink()
     except OSError as error:
         errors.append(f"rm: {shown}: {why(error)}")
@@ -56,7 +59,8 @@ def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
     NAME and -type may be ( … -o … ).
 
-    ACTION: -exec sha256 {} + | -delete | -execdir [/bin/]mv -h {}|PATH NAME ;
+    ACTION: -exec sha256 {} + | -delete | -execdir [/bin/]mv -h {}|PATH NAME ; |
+    -execdir /bin/chflags -h 0 {} ;
     """
     match argv[1:]:
         case ["-P", *tops, "-mindepth", "1", "-maxdepth", "1", "-name", name, "-type", "f", "-size", size,
@@ -90,6 +94,8 @@ def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
             out += f"{top.rstrip('/')}/{entry.name}\n"
         elif action == ("-delete",):
             err += _delete(world, entry, top)
+        elif action == ("chflags",):
+            flags.change(world, entry, "0")
         else:
             here = f"{top.rstrip('/')}/"
             source = here + entry.name if action[0] == "{}" else action[0]
@@ -149,7 +155,7 @@ def _letter(letter: str) -> int:
 
 
 def _action(words: list[str]) -> tuple[str, ...]:
-    """-print, -delete, or what -execdir mv moves (``{}`` or a whole path) and the name that it gives."""
+    """-print, -delete, chflags, or what -execdir mv moves (``{}`` or a whole path) and its new name."""
     match words:
         case [] | ["-print"]:
             return ("-print",)
@@ -158,6 +164,8 @@ def _action(words: list[str]) -> tuple[str, ...]:
         case ["-execdir", "mv" | "/bin/mv", "-h", source, name, ";"] if "/" not in name:
             if source == "{}" or source.startswith("/"):
                 return source, name
+        case ["-execdir", "/bin/chflags", "-h", "0", "{}", ";"]:
+            return ("chflags",)
     raise unknown(f"find … {' '.join(words)}")
 
 
@@ -166,6 +174,7 @@ def _delete(world: World, entry: Path, top: str) -> str:
     directory = stat.S_ISDIR(entry.lstat().st_mode)
     try:
         refuse_mount(world, entry)
+        flags.refuse_leaving(world, entry)
         if directory:
             entry.rmdir()
         else:
@@ -176,14 +185,4 @@ def _delete(world: World, entry: Path, top: str) -> str:
     return ""
 
 
-def chflags(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """chflags -R 0 DIR: files of the simulated host carry no flags, so only the argument is looked at."""
-    world.state.changing()
-    if argv[1:3] not in (["-R", "0"], ["-R", "noschg"]) or len(argv) != 4:
-        raise unknown(f"chflags {' '.join(argv[1:])}")
-    if world.tree.lstat(argv[3]) is None:
-        raise ToolError(f"chflags: {argv[3]}: No such file or directory")
-    return CommandResult()
-
-
-TOOLS: dict[str, FileTool] = {"rm": rm, "find": find, "chflags": chflags}
+TOOLS: dict[str, FileTool] = {"rm": rm, "find": find, "chflags": flags.chflags}
