@@ -343,6 +343,7 @@ class Query:
 
     jails, users: names, or None for all. interfaces: details of these (their absence is no error), or None
     for all. tap_owners: taps, each with who should own it.
+    roots: those that jails should have, by name, which makes it faster to see whose they are.
     loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses.
     directories: paths that are to be directories, links followed; they are told in `files`.
     own_addresses: those that may be the host's.
@@ -358,6 +359,7 @@ class Query:
     """
 
     jails: tuple[str, ...] | None = ()
+    roots: tuple[tuple[str, str], ...] = ()
     taps: tuple[str, ...] = ()
     tap_owners: tuple[tuple[str, str], ...] = ()
     users: tuple[str, ...] | None = ()

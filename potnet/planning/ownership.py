@@ -14,6 +14,7 @@ def presence(pots: Iterable[Pot]) -> Query:
     known = tuple(pots)
     return Query(
         jails=tuple(pot.name for pot in known if pot.is_jail),
+        roots=tuple((pot.name, pot.root) for pot in known if pot.is_jail),
         taps=tuple(tap for pot in known for tap in pot.taps),
     )
 

@@ -21,7 +21,7 @@ from potnet.drivers.freebsd import parse as freebsd
 from potnet.drivers.freebsd import parse_ifconfig as freebsd_ifconfig
 from potnet.drivers.freebsd import parse_netstat as freebsd_netstat
 from potnet.drivers.freebsd import parse_pf as freebsd_pf
-from potnet.drivers.linux import names
+from potnet.drivers.linux import default_route, names
 from potnet.drivers.linux import parse as linux
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
@@ -308,7 +308,7 @@ READERS: dict[str, tuple[tuple[Callable[[str], object], tuple[str, ...]], ...]] 
     "linux": (
         (lambda text: linux.interfaces(linux.documents(text)), ("ip",)),
         (lambda text: linux.routes(linux.documents(text)), ("ip",)),
-        (lambda text: linux.external(linux.documents(text)), ("ip",)),
+        (lambda text: default_route.leading_out(default_route.default(linux.documents(text)), []), ("ip",)),
         (linux.listeners, ("ss",)),
         (linux.inodes, ("stat",)),
         (linux.file_kinds, ("stat",)),
@@ -339,10 +339,10 @@ def test_readers_read_or_refuse(kind: str, rounds: int, figure: Callable[..., No
 @pytest.mark.parametrize("name", ["eth0;id", 'em0"', "a b", "em0\npass all", "$(id)", "x" * 16, "", "{", "é"])
 def test_an_interface_that_cannot_stand_in_rules_is_refused(name: str) -> None:
     assert freebsd.default_interface("  interface: igb0.100\n") == "igb0.100"
-    assert linux.external([{"dev": "br-lan"}]) == "br-lan"
+    assert default_route.leading_out([{"dst": "default", "dev": "br-lan"}], []) == ("br-lan",)
     assert names.marked_uplink(f"potnet-uplink:{name} promisc") is None or " " in name
     with pytest.raises(PotnetError):
-        linux.external([{"dev": name}])
+        default_route.leading_out([{"dst": "default", "dev": name}], [])
     if name.split() == [name]:
         with pytest.raises(PotnetError):
             freebsd.default_interface(f"  interface: {name}\n")

@@ -6,7 +6,8 @@ are (25 µs each), and a host has one for each pot.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from netaddr import IPAddress
@@ -29,6 +30,7 @@ from potnet.drivers.linux.names import (
 from potnet.drivers.linux.reader import Reader
 from potnet.drivers.posix import digests
 from potnet.drivers.reading import UnreadableError, lines_of
+from potnet.errors import HostError
 from potnet.executors.base import Command
 from potnet.host_state import (
     ExportTraffic,
@@ -79,9 +81,10 @@ class Observer(Reader):
         found, routes = parse.links_and_routes(shown)
         links = parse.interfaces(found)
         leading = self._leading_out(routes) if query.external else ()
+        networks, unreadable = self._jail_networks(query.jail_networks)
         return HostState(
             traits=TRAITS,
-            jails=self._jails(query.jails, shown if _namespaces(query) else None),
+            jails=self._jails(query.jails, dict(query.roots), shown if _namespaces(query) else None),
             taps=_in_group(links, GROUP) & {*query.taps},
             misowned=owners.misowned(self.run, parse.tap_owners(found), query.tap_owners)
             if query.tap_owners
@@ -113,7 +116,8 @@ class Observer(Reader):
             if query.traffic
             else {},
             unfiltered=self._unfiltered() if query.unfiltered else (),
-            jail_networks=self._jail_networks(query.jail_networks),
+            jail_networks=networks,
+            unreadable=unreadable,
             # One that is listed holds rules here.
             holding=frozenset(query.holding),
             anchor_names=self._below(query.anchor_parents) if query.anchor_parents else frozenset(),
@@ -232,8 +236,10 @@ class Observer(Reader):
         # Whose they are, ss(8) looks up in all open files of all processes.
         return parse.listeners(self._out("ss", "-H", "-lntup" if owners else "-lntu"))
 
-    def _jails(self, names: tuple[str, ...] | None, shown: parse.Documents | None) -> dict[str, JailState]:
-        """shown: all links and namespaces, if they have been looked at."""
+    def _jails(
+        self, names: tuple[str, ...] | None, expected: Mapping[str, str], shown: parse.Documents | None
+    ) -> dict[str, JailState]:
+        """expected: roots by name. shown: all links and namespaces, if they have been looked at."""
         if names is None:
             # Asked for its time, too, find looks at what is mounted there, and not only into the directory.
             argv = ("find", NAMESPACES, "-mindepth", "1", "-maxdepth", "1", "-printf", r"%Ts %i %f\n")
@@ -244,7 +250,7 @@ class Observer(Reader):
             return {}
         found = self._inodes(names)
         own = found.pop(OWN_NAMESPACE, None)
-        roots = self._roots([name for name in found if found[name] != own], shown)
+        roots = self._roots([name for name in found if found[name] != own], expected, shown)
         return {name: JailState(inode, name, roots.get(name)) for name, inode in found.items()}
 
     def _inodes(self, names: tuple[str, ...]) -> dict[str, int]:
@@ -259,33 +265,52 @@ class Observer(Reader):
             shown = parse.documents(self.run("ip", "-d", "-j", "-force", "-batch", "-", stdin=lines).out)
         return parse.led_into(shown, str(LINK_GROUP))
 
-    def _roots(self, names: Sequence[str], shown: parse.Documents | None) -> dict[str, str | None]:
-        """The roots of namespaces: None where only an epair says that it is ours, its own path for others."""
-        if len(names) == 1:
+    def _roots(
+        self, names: Sequence[str], expected: Mapping[str, str], shown: parse.Documents | None
+    ) -> dict[str, str | None]:
+        """The roots of namespaces: None where only an epair says that it is ours, its own path for others.
+
+        A mark is in the namespace, where the pot can change it: what the host has of an epair counts first.
+        """
+        if len(names) == 1 and names[0] in expected and self._mark(names[0]) == expected[names[0]]:
             # One look into it is faster than one at all links.
-            mark = self._mark(names[0])
-            if mark is not None:
-                return {names[0]: mark}
+            return {names[0]: expected[names[0]]}
         ours = self._led_into(shown) if names else frozenset()
         return {name: None if name in ours else self._mark(name) or f"{NAMESPACES}/{name}" for name in names}
 
     def _mark(self, name: str) -> str | None:
-        """The root that a namespace is marked with."""
-        shown = parse.documents(self._if_there(*entering(name), "ip", "-j", "link", "show") or "")
-        marks = (marked_root(link.get("ifalias", "")) for link in shown)
+        """The root that a namespace is marked with; None where nothing can be read."""
+        try:
+            shown = parse.documents(self._if_there(*entering(name), "ip", "-j", "link", "show") or "")
+        except HostError:
+            return None
+        marks = (marked_root(str(link.get("ifalias", ""))) for link in shown)
         return next((root for root in marks if root is not None), None)
 
     def _jail_interfaces(self, wanted: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Interface]:
         found = {}
         for jail, name in wanted:
-            shown = self._if_there(*entering(jail), "ip", "-j", "addr", "show", "dev", name)
-            for interface in parse.interfaces(parse.documents(shown or "")).values():
-                found[jail, name] = interface
+            with suppress(UnreadableError):
+                shown = self._if_there(*entering(jail), "ip", "-j", "addr", "show", "dev", name)
+                for interface in parse.interfaces(parse.documents(shown or "")).values():
+                    found[jail, name] = interface
         return found
 
-    def _jail_networks(self, jails: tuple[tuple[str, tuple[int, ...]], ...]) -> dict[str, JailNetwork]:
-        found = {jail: self.network(jail, families) for jail, families in jails}
-        return {jail: network for jail, network in found.items() if network is not None}
+    def _jail_networks(
+        self, jails: tuple[tuple[str, tuple[int, ...]], ...]
+    ) -> tuple[dict[str, JailNetwork], dict[str, str]]:
+        """The networks of those jails that are there, and why others cannot be read."""
+        found: dict[str, JailNetwork] = {}
+        unreadable: dict[str, str] = {}
+        for jail, families in jails:
+            try:
+                network = self.network(jail, families)
+            except HostError as error:
+                # A pot that changes its links all the time has no list of them that is whole.
+                unreadable[jail] = error.message
+            else:
+                found |= {jail: network} if network is not None else {}
+        return found, unreadable
 
     def network(self, jail: str, families: tuple[int, ...] = ()) -> JailNetwork | None:
         """The network of a pot; None when it is not there. families: of its default routes."""

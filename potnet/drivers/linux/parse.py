@@ -43,7 +43,11 @@ _KINDS = {
     "regular empty file": FileKind.FILE,
     "symbolic link": FileKind.LINK,
 }
-_USER = re.compile(r'users:\(\("([^"]*)",pid=(\d+)')
+_SOCKET = re.compile(
+    r"(?P<protocol>tcp|udp) +(?:LISTEN|UNCONN) +\d+ +\d+ +(?P<at>\S+):(?P<port>\d+) +\S+:\S+ *(?P<users>.*)"
+)
+#: The first of the processes; the kernel's own words are those behind its name.
+_USER = re.compile(r'users:\(\("(.*?)",pid=(\d+),fd=\d+\).*')
 _REPLY = re.compile(r" src=.* src=(\S+)")
 #: What may stand in the key of an entry of ours: protocols, ports, addresses, names of interfaces.
 _KEY = re.compile(r"[A-Za-z0-9_.:-]+")
@@ -56,7 +60,8 @@ _Exported = tuple[Transport, int, IPAddress | None]
 @reads("ip")
 def documents(text: str) -> list[dict[str, Any]]:
     """The objects of one or more JSON arrays, one after the other, as ``ip -j -batch`` prints them."""
-    decoder, found, position = json.JSONDecoder(), [], 0
+    # Names and aliases hold control characters as they are: ip(8) escapes only some.
+    decoder, found, position = json.JSONDecoder(strict=False), [], 0
     while position < len(text):
         if text[position].isspace():
             position += 1
@@ -140,8 +145,12 @@ def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
 
 
 def _groups(link: Mapping[str, Any]) -> frozenset[str]:
-    """The ends of a wire to the outside are in no group of FreeBSD's: they come and go with their bridge."""
-    return frozenset() if is_wire(link["ifname"]) else _GROUPS.get(link.get("group", ""), frozenset())
+    """The ends of a wire to the outside are in no group of FreeBSD's: they come and go with their bridge.
+
+    Hardware is in none, either, whatever a pot that had it put it in: it has no kind.
+    """
+    made = link.get("linkinfo", {}).get("info_kind") is not None and not is_wire(link["ifname"])
+    return _GROUPS.get(link.get("group", ""), frozenset()) if made else frozenset()
 
 
 @reads("ip")
@@ -197,17 +206,16 @@ def _traffic(received: dict[str, int], sent: dict[str, int]) -> Traffic:
 
 @reads("ss")
 def listeners(text: str) -> tuple[Listener, ...]:
-    """Sockets of ``ss -H -lntup``: protocol, state, two queue lengths, local and peer address, process."""
+    """Sockets of ``ss -H -lntup``: protocol, state, two queue lengths, local and peer address, process.
+
+    The name of a process may hold anything, a newline too: only a line that begins as ss's do is one.
+    """
     found = []
-    for line in lines_of(text):
-        fields = line.split(maxsplit=6)
-        if len(fields) < 6:
-            raise UnreadableError("ss", line)
-        at, _, port = fields[4].rpartition(":")
-        if fields[0] in ("tcp", "udp") and port.isdigit():
-            user = _USER.search(line)
-            owner = f"{user[1]} (pid {user[2]})" if user else "a process of the host"
-            found.append(Listener(Transport(fields[0]), int(port), owner, bound_address(at)))
+    for match in filter(None, map(_SOCKET.match, lines_of(text))):
+        user = _USER.fullmatch(match["users"])
+        owner = f"{user[1]} (pid {user[2]})" if user else "a process of the host"
+        at = bound_address(match["at"])
+        found.append(Listener(Transport(match["protocol"]), int(match["port"]), owner, at))
     return tuple(found)
 
 
