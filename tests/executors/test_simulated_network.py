@@ -271,8 +271,18 @@ def test_ipv6_on_a_private_bridge(host: SimulatedHost, run: Run) -> None:
     pot(run, "a", 20, 1, "10.192.0.18/29", "10.192.0.17")
     run("ifconfig -j a epair1b inet6 fd00:192:0:20::2/64 -ifdisabled")
     run("route -j a add -inet6 default fd00:192:0:20::1")
+    # Whether somebody else has an address is found out first (RFC 4862, 5.4).
+    assert "fd00:192:0:20::2 prefixlen 64 tentative" in run("ifconfig -j a epair1b").out
+    assert not host.connect("a", "fd00:192:0:20::1", 0, "ipv6-icmp").ok
+    run("sleep 2")
+    assert "tentative" not in run("ifconfig -j a epair1b").out
     assert host.connect("host", "fd00:192:0:20::2", 80).ok
     assert host.connect("a", "fd00:192:0:20::1", 0, "ipv6-icmp").ok
+    # It is not, where nobody can have it.
+    run("ifconfig -j a epair1b inet6 fd00:192:0:20::3/64 no_dad alias")
+    shown = run("ifconfig -j a epair1b").out
+    assert "tentative" not in shown and "nd6 options=121<PERFORMNUD,AUTO_LINKLOCAL,NO_DAD>" in shown
+    assert host.connect("host", "fd00:192:0:20::3", 80).ok
     result = host.run(Command(("jexec", "a", "netstat", "-rn", "-f", "inet6")))
     assert "default                           fd00:192:0:20::1 " in result.out
 

@@ -364,3 +364,16 @@ def test_an_old_network_goes_with_a_bridge_that_stays_up(world: World) -> None:
     assert world.host.run(Command(("ifconfig", "-g", "potnet"))).out == ""
     assert world.host.run(Command(("sysctl", "-n", "net.inet6.ip6.forwarding"))).out == "0\n"
     assert world.do(check, [], None) == ()
+
+
+def test_an_address_is_usable_as_soon_as_a_start_returns(world: World) -> None:
+    bridge(world, "stove")
+    one, two = (pot(world, name, "stove", "ipv6") for name in ("one", "two"))
+    assert reached(world, "one", address6(two)) == address6(one)
+    assert reached(world, "host", address6(one)) is not None
+    for argv in (("bridge0",), ("-j", "one", "epair0b")):
+        assert "tentative" not in world.host.run(Command(("ifconfig", *argv))).out
+    # So is one that a repair sets.
+    world.do_there("ifconfig", "-j", "one", "epair0b", "inet6", address6(one), "-alias")
+    world.do(repair, [], None)
+    assert reached(world, "two", address6(one)) == address6(two)

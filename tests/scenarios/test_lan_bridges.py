@@ -75,7 +75,7 @@ def bridged(world: World, name: str) -> None:
         *(f"ifconfig em0 inet6 {address} -alias" for address in inet6(world)),
         f"ifconfig {name} addm em0 up",
         f"ifconfig {name} inet 192.168.178.20/24",
-        f"ifconfig {name} inet6 2001:db8:7::20/64 -ifdisabled",
+        f"ifconfig {name} inet6 2001:db8:7::20/64 no_dad -ifdisabled",
         "route add default 192.168.178.1",
     ):
         if line not in ("ifconfig bridge0 name bridge0",):

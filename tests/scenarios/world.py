@@ -95,7 +95,7 @@ class World:
         host = SimulatedHost(self.directory / "sim", bare=bare)
         if not any(":" in address for address in host.interface("em0").addresses):
             # The first IPv6 address of an interface brings a link-local one along, which stays.
-            host.run(Command(("ifconfig", "em0", "inet6", "2001:db8:7::20/64", "-ifdisabled")))
+            host.run(Command(("ifconfig", "em0", "inet6", "2001:db8:7::20/64", "no_dad", "-ifdisabled")))
         return host
 
     def configure(self, text: str) -> None:

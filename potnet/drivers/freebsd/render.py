@@ -189,8 +189,10 @@ class Renderer:
     def _(self, action: SetAddress) -> tuple[Command, ...]:
         where = ("-j", action.jail) if action.jail else ()
         network = f"{action.address}/{action.prefix}"
-        # An interface made here does not speak IPv6 until it is told to.
-        words = ("inet", network) if action.address.version == 4 else ("inet6", network, "-ifdisabled")
+        # An interface made here does not speak IPv6 until it is told to. Detection of duplicates would keep
+        # an address from use for more than a second: the store gives none twice.
+        version6 = ("inet6", network, "no_dad", "-ifdisabled")
+        words = ("inet", network) if action.address.version == 4 else version6
         beside = ("alias",) if action.beside else ()
         return _one("ifconfig", *where, action.interface, *words, *beside, "up")
 

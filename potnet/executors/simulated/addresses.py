@@ -10,9 +10,6 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from potnet.executors.simulated.things import Address, Interface, Route
 from potnet.executors.simulated.world import World
 
-#: How long an address stays tentative (duplicate address detection, RFC 4862 5.4), in seconds.
-DAD_SECONDS = 1.0
-
 
 def add_inet(world: World, interface: Interface, address: Address, alias: bool) -> None:
     """Without alias the interface's first IPv4 address is replaced; one that is there already moves on."""
@@ -33,10 +30,13 @@ def _loopback6(interface: Interface) -> None:
             interface.inet6.append(Address(text, prefix))
 
 
-def add_inet6(world: World, interface: Interface, address: Address) -> None:
-    """The first one of an interface ends IFDISABLED, and with that comes the link-local address."""
-    if "IFDISABLED" not in interface.nd6:
-        address.since = world.now()
+def add_inet6(world: World, interface: Interface, address: Address, enabled: bool = False) -> None:
+    """The first one of an interface ends IFDISABLED, and with that comes the link-local address.
+
+    enabled: the same call has ended it before, so that duplicates of the address are looked for.
+    """
+    if enabled or "IFDISABLED" not in interface.nd6:
+        address.since = _since(world, interface)
     interface.inet6 = [a for a in interface.inet6 if a.address != address.address]
     interface.inet6.append(address)
     interface.up = True
@@ -55,7 +55,12 @@ def linklocal(world: World, interface: Interface) -> None:
     if not wanted or any(a.link_local for a in interface.inet6):
         return
     text = str(eui64("fe80::/64", interface.mac))
-    interface.inet6.append(Address(text, 64, world.now()))
+    interface.inet6.append(Address(text, 64, _since(world, interface)))
+
+
+def _since(world: World, interface: Interface) -> float | None:
+    """When duplicate address detection begins for what is added now; None where there is none."""
+    return None if "NO_DAD" in interface.nd6 else world.now()
 
 
 def eui64(prefix: str, mac: str) -> IPv6Address:

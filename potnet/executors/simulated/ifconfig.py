@@ -199,7 +199,13 @@ class _Setting:
                 ]
             addresses.add_inet(self.world, interface, address, rest == ["alias"])
         else:
-            addresses.add_inet6(self.world, interface, address)
+            if "alias" in self.args:
+                # An address of IPv6 never takes another one's place.
+                self.args.remove("alias")
+            if "no_dad" in self.args and "NO_DAD" not in interface.nd6:
+                # Addresses are set when all words have been read.
+                interface.nd6.append("NO_DAD")
+            addresses.add_inet6(self.world, interface, address, "-ifdisabled" in self.args)
 
 
 def _parse(text: str, family: str) -> tuple[Address, bool]:
@@ -325,6 +331,8 @@ _PARAMETERS: dict[str, tuple[bool, Callable[[World, Interface, str], None]]] = {
     "-accept_rtadv": (False, _nd6("ACCEPT_RTADV", False)),
     "no_radr": (False, _nd6("NO_RADR", True)),
     "-no_radr": (False, _nd6("NO_RADR", False)),
+    "no_dad": (False, _nd6("NO_DAD", True)),
+    "-no_dad": (False, _nd6("NO_DAD", False)),
     "auto_linklocal": (False, _nd6("AUTO_LINKLOCAL", True)),
     "-auto_linklocal": (False, _nd6("AUTO_LINKLOCAL", False)),
     "ifdisabled": (False, _nd6("IFDISABLED", True)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ipaddress import IPv4Interface
 
-from potnet.executors.simulated.addresses import DAD_SECONDS
 from potnet.executors.simulated.things import Address, Interface
 from potnet.executors.simulated.world import View, World
 
@@ -25,6 +24,7 @@ _ND6_FLAGS = {
     0x8: "IFDISABLED",
     0x20: "AUTO_LINKLOCAL",
     0x40: "NO_RADR",
+    0x100: "NO_DAD",
 }
 _OPTIONS = {
     "ether": "80028<VLAN_MTU,JUMBO_MTU,LINKSTATE>",
@@ -114,7 +114,7 @@ def _inet6(world: World, address: Address, interface: Interface, cidr: bool) -> 
     scoped = f"%{interface.name}" if address.link_local else ""
     mask = f"/{address.prefix}" if cidr else f" prefixlen {address.prefix}"
     text = f"\tinet6 {address.address}{scoped}{mask}"
-    if address.since is not None and world.now() - address.since < DAD_SECONDS:
+    if address.tentative(world.now()):
         text += " tentative"
     if address.autoconf:
         text += " autoconf pltime 604800 vltime 2592000"

@@ -245,8 +245,7 @@ class Inspection(ABC):
         """Let time pass."""
 
         def work(world: World) -> None:
-            offset = (world.state.get("clock", "offset") or {"seconds": 0.0})["seconds"]
-            world.state.put("clock", "offset", {"seconds": offset + seconds})
+            world.wait(seconds)
 
         self._write(work)
 

@@ -192,7 +192,7 @@ class _Journey:
             return self._served(replace(packet, source=packet.destination), stack)
         if interface is None:
             raise NoConnectionError(f"{name} has no route to {packet.destination}")
-        packet = replace(packet, source=_source(interface, packet, route.gateway if route else ""))
+        packet = replace(packet, source=self._source(interface, packet, route.gateway if route else ""))
         self.origin = Place(stack, interface.name)
         self._passes(self.origin, False)
         hop = route.gateway if route else packet.destination
@@ -219,7 +219,9 @@ class _Journey:
         interface, route, own = routes.lookup(self.world, packet.destination, HOST)
         if interface is None:
             raise NoConnectionError(f"the host has no route to {packet.destination}")
-        source = packet.destination if own else _source(interface, packet, route.gateway if route else "")
+        source = (
+            packet.destination if own else self._source(interface, packet, route.gateway if route else "")
+        )
         if jail is not None and (jail.ip4_addr if packet.family == 4 else jail.ip6_addr):
             source = (jail.ip4_addr if packet.family == 4 else jail.ip6_addr)[0]
         packet = replace(packet, source=source)
@@ -377,6 +379,20 @@ class _Journey:
         name = self._server(packet, stack)
         return Connection(name, packet.destination, packet.destination_port, packet.source, self.hops)
 
+    def _source(self, interface: Interface, packet: Packet, gateway: str) -> str:
+        """The address that the sender takes: one of the network it sends into, else the first."""
+        now = self.world.now()
+        able = [a for a in interface.addresses if not a.tentative(now)]
+        mine = [a for a in able if a.family == packet.family]
+        hop = ip_address((gateway or packet.destination).partition("%")[0])
+        near = [a for a in mine if hop in a.network and (hop.is_link_local or not a.link_local)]
+        if hop.is_link_local and not ip_address(packet.destination).is_link_local:
+            near = [a for a in mine if not a.link_local]
+        chosen = near or mine
+        if not chosen:
+            raise NoConnectionError(f"no address on {interface.name} for {packet.destination}")
+        return chosen[0].address
+
     def _server(self, packet: Packet, stack: str) -> str:
         if stack.startswith(GUEST):
             rows = self.world.state.scan("guest")
@@ -397,19 +413,6 @@ class _Journey:
                 return str(row.get("jail") or "host")
         self.closed = True
         raise NoConnectionError(f"nothing listens on {endpoint(packet.destination, packet.destination_port)}")
-
-
-def _source(interface: Interface, packet: Packet, gateway: str) -> str:
-    """The address that the sender takes: one of the network it sends into, else the first."""
-    mine = [a for a in interface.addresses if a.family == packet.family]
-    hop = ip_address((gateway or packet.destination).partition("%")[0])
-    near = [a for a in mine if hop in a.network and (hop.is_link_local or not a.link_local)]
-    if hop.is_link_local and not ip_address(packet.destination).is_link_local:
-        near = [a for a in mine if not a.link_local]
-    chosen = near or mine
-    if not chosen:
-        raise NoConnectionError(f"no address on {interface.name} for {packet.destination}")
-    return chosen[0].address
 
 
 def _end(packet: Packet, side: str) -> str:

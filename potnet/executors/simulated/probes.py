@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated import routes
 from potnet.executors.simulated.network import Connection, connect
+from potnet.executors.simulated.things import DAD_SECONDS
 from potnet.executors.simulated.world import ToolError, View, World, unknown
 
 
@@ -30,7 +31,12 @@ def ping(world: World, argv: list[str], view: View) -> CommandResult:
     except ValueError:
         raise ToolError(f"{argv[0]}: cannot resolve {rest[0]}: Name does not resolve", 68) from None
     family = 6 if ":" in address else 4
-    answer = connect(world, _name(view), address, 0, "icmp" if family == 4 else "ipv6-icmp")
+    protocol = "icmp" if family == 4 else "ipv6-icmp"
+    answer = connect(world, _name(view), address, 0, protocol)
+    if not isinstance(answer, Connection) and family == 6 and counts not in ([], ["1"]):
+        # Meanwhile an address may have come into use.
+        world.wait(DAD_SECONDS)
+        answer = connect(world, _name(view), address, 0, protocol)
     sent = int(counts[0]) if counts else 1
     made = answer if isinstance(answer, Connection) else None
     out = _opening(world, address, view) + "".join(_reply(address, n, made) for n in range(sent) if made)

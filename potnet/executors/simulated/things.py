@@ -25,6 +25,10 @@ def group_key(vnet: str, group: str) -> str:
     return f"{vnet}/{name_key(group)}{TWIN}"
 
 
+#: How long an address stays tentative (duplicate address detection, RFC 4862 5.4), in seconds.
+DAD_SECONDS = 1.3
+
+
 @dataclass(slots=True)
 class Address:
     """On an interface. since: when it was put there, in seconds; None once past its DAD (RFC 4862)."""
@@ -45,6 +49,10 @@ class Address:
     @property
     def network(self) -> IPv4Network | IPv6Network:
         return self.interface.network
+
+    def tentative(self, now: float) -> bool:
+        """Whether it cannot be used yet."""
+        return self.since is not None and now - self.since < DAD_SECONDS
 
     @property
     def link_local(self) -> bool:

@@ -340,8 +340,7 @@ def _plain(world: World, argv: list[str], _: Stdin) -> CommandResult:
         case ["freebsd-version"]:
             return CommandResult(0, f"{world.facts.release}\n")
         case ["sleep", seconds] if seconds.isdigit():
-            offset = (world.state.get("clock", "offset") or {"seconds": 0.0})["seconds"]
-            world.state.put("clock", "offset", {"seconds": offset + float(seconds)})
+            world.wait(float(seconds))
             return CommandResult()
         case ["true"]:
             return CommandResult()

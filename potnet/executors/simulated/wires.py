@@ -137,7 +137,9 @@ def owner(world: World, place: Place, address: str) -> Place | None:
             outside = found
             continue
         interface = world.interface(found.interface, found.stack)
-        if interface is not None and any(a.address == address for a in interface.addresses):
+        now = world.now()
+        known = interface.addresses if interface is not None else ()
+        if any(a.address == address and not a.tentative(now) for a in known):
             return found
     return outside if outside is not None and out_there(world, address) else None
 

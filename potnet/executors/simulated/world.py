@@ -75,6 +75,11 @@ class World:
         row = self.state.get("clock", "offset")
         return time.time() + (0.0 if row is None else float(row["seconds"]))
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        row = self.state.get("clock", "offset") or {"seconds": 0.0}
+        self.state.put("clock", "offset", {"seconds": float(row["seconds"]) + seconds})
+
     # Interfaces
 
     def interface(self, name: str, vnet: str = HOST) -> Interface | None:
