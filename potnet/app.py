@@ -43,6 +43,7 @@ class Settings:
 
     rootless: on a Linux host without root, even where there is root.
     changes_host: the command may change something. restores: it can do with a damaged store.
+    frees: it gives back what pots take up, and has to work on a full disk.
     """
 
     config_file: Path | None = None
@@ -55,6 +56,7 @@ class Settings:
     quiet: bool = False
     changes_host: bool = False
     restores: bool = False
+    frees: bool = False
 
 
 @dataclass
@@ -146,9 +148,9 @@ def open_records(settings: Settings) -> Iterator[Records]:
     if not any((directory / name).exists() for name in (FILE_NAME, f"{FILE_NAME}-wal")):
         yield _records(config, None)
         return
-    from potnet.store.store import Store
+    from potnet.store import opening
 
-    with Store.open(directory, kind) as store, store.blamed():
+    with opening.to_read(directory, kind) as store, store.blamed():
         yield _records(config, store)
 
 
@@ -207,6 +209,8 @@ def open_app(settings: Settings) -> Iterator[App]:
     """The application for one command. Raises ConfigError, StoreError or HostError."""
     from potnet import config as configuration
     from potnet.locks import Locks
+    from potnet.store import opening
+    from potnet.store.private import is_read_only
 
     given = _load_config(settings)
     kind = host_kind(settings.host, given)
@@ -221,7 +225,11 @@ def open_app(settings: Settings) -> Iterator[App]:
     if kind == "sim" and settings.changes_host:
         notify(SIMULATED_NOTICE)
     directory = settings.state_dir or state_dir(given, kind, via, rootless)
-    store, damaged = _store(settings, directory, kind)
+    store, damaged = opening.opened(
+        directory, kind, settings.dry_run, settings.changes_host, settings.frees, settings.restores
+    )
+    # Where nothing can be written, no other command is at work.
+    alone = settings.dry_run or (not settings.changes_host and is_read_only(directory))
     with store, store.blamed():
         find = partial(_installation, given, store, settings.changes_host and not settings.dry_run)
         config = _placed(given or configuration.without_file(find()), kind, directory)
@@ -232,7 +240,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             host_kind=kind,
             notify=notify,
             progress=progress,
-            locks=Locks(None if settings.dry_run else directory / "locks", config.lock_wait),
+            locks=Locks(None if alone else directory / "locks", config.lock_wait),
             make_executor=lambda: _executor(settings, config, kind, via, directory, host),
             dry_run=settings.dry_run,
             damaged=damaged,
@@ -249,17 +257,6 @@ def _placed(config: Config, kind: str, directory: Path) -> Config:
     if kind != "linux" or config.origin.get("paths.jails", DEFAULT) != DEFAULT:
         return config
     return replace(config, jails=str(directory.absolute() / "jails"))
-
-
-def _store(settings: Settings, directory: Path, kind: str) -> tuple[Store, bool]:
-    """The store, and whether it is damaged, which only restoring can do with."""
-    from potnet.store.store import Store
-
-    if settings.restores:
-        from potnet.store.backups import open_for_restore
-
-        return open_for_restore(directory, kind, copy=settings.dry_run)
-    return (Store.open_copy if settings.dry_run else Store.open)(directory, kind), False
 
 
 def with_anchors_in_force(config: Config, store: Store) -> Config:

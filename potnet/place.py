@@ -76,10 +76,22 @@ def state_dir(config: Config | None, kind: str, via: str | None, rootless: bool 
     else:
         home = os.environ.get("XDG_STATE_HOME", "")
         # A relative path there is to be ignored (XDG Base Directory Specification).
-        base = Path(home if home.startswith("/") else Path("~/.local/state").expanduser()) / "potnet"
+        base = (Path(home) if home.startswith("/") else _home() / ".local/state") / "potnet"
         base /= "rootless" if rootless else kind
     if not via:
         return base
     from urllib.parse import quote
 
     return base / "via" / quote(via, safe="")
+
+
+def _home() -> Path:
+    """The home directory of the caller; raises ConfigError for one that has none."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.expanduser() raises RuntimeError
+    if not home.startswith("/"):
+        raise ConfigError(
+            "no home directory is known: HOME is not set, and user "
+            f"{os.geteuid()} is not in the user database",
+            hint="name a directory for the store: --state-dir DIR",
+        )
+    return Path(home)

@@ -77,8 +77,8 @@ def _parent(path: str, follow: bool = True) -> Iterator[tuple[int, str, str]]:
     """A descriptor of the directory that a path ends in, the name there, and the path so far, all checked."""
     here = os.open("/", _DIRECTORY)
     shown, links = "/", 0
-    rest = [part for part in os.path.join(os.getcwd(), path).split("/") if part]  # noqa: PTH109, PTH118
-    rest = rest or ["."]
+    whole = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # noqa: PTH109
+    rest = [part for part in whole.split("/") if part] or ["."]
     try:
         _check(os.fstat(here), shown)
         while True:

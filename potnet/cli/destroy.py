@@ -21,7 +21,7 @@ def destroy(options: Options, pot: str | None, bridge: str | None) -> None:
         raise click.UsageError("give either -p POT or -B BRIDGE")
     from potnet.operations import destroy as operation
 
-    with opened(options, changes_host=True) as app:
+    with opened(options, changes_host=True, frees=True) as app:
         if pot is not None:
             operation.destroy_pot(app, pot)
         else:

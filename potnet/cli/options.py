@@ -206,14 +206,16 @@ def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def opened(options: Options, *, changes_host: bool, restores: bool = False) -> Iterator[App]:
+def opened(
+    options: Options, *, changes_host: bool, restores: bool = False, frees: bool = False
+) -> Iterator[App]:
     """The application, for one operation. changes_host: the command is not one that only looks.
 
-    restores: it can do with a damaged store.
+    restores: it can do with a damaged store. frees: it has to work on a full disk.
     """
     from potnet.app import open_app
 
-    with open_app(app_settings(options, changes_host, restores)) as app:
+    with open_app(app_settings(options, changes_host, restores, frees)) as app:
         options.output = options.output or app.config.output
         yield app
 
@@ -228,7 +230,9 @@ def asked(options: Options) -> Iterator[Records]:
         yield records
 
 
-def app_settings(options: Options, changes_host: bool, restores: bool = False) -> Settings:
+def app_settings(
+    options: Options, changes_host: bool, restores: bool = False, frees: bool = False
+) -> Settings:
     """What the options ask for, as the application takes it."""
     from potnet.app import Settings
 
@@ -243,4 +247,5 @@ def app_settings(options: Options, changes_host: bool, restores: bool = False) -
         quiet=options.quiet,
         changes_host=changes_host,
         restores=restores,
+        frees=frees,
     )

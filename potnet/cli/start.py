@@ -57,7 +57,7 @@ def stop(options: Options, names: tuple[str, ...], pots: tuple[str, ...], all_: 
     from potnet.operations import select
     from potnet.operations import stop as operation
 
-    with opened(options, changes_host=True) as app:
+    with opened(options, changes_host=True, frees=True) as app:
         outcomes = operation.stop(app, select.resolve_names(app, [*pots, *names], all_))
     _tell(options, outcomes, "stopped", "is already stopped")
 

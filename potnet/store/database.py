@@ -8,10 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from potnet.errors import DamagedError, StoreError
+from potnet.store.private import is_read_only
 
 #: How long to wait for another process that is writing.
 BUSY_SECONDS = 30.0
@@ -32,6 +34,7 @@ _TROUBLES = {
     sqlite3.SQLITE_IOERR: ("cannot be read or written", "see whether the disk is full, then the system log"),
 }
 
+_READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _DAMAGES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 #: What sqlite3 raises, for a value that no column can hold and for text that is none, too.
@@ -67,6 +70,8 @@ def trouble(place: str, error: Exception) -> StoreError:
         hint = "this is a fault in potnet; please report it"
         return RefusedError(f"the store {place} refused: {error}", hint=hint)
     what, hint = _TROUBLES[code]
+    if code in _READ_ONLY and is_read_only(Path(place)):
+        what, hint = "cannot be written: its file system is mounted read-only", "mount it read-write"
     return StoreError(f"the store {place} {what}", hint=hint)
 
 

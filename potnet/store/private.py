@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from potnet.errors import StoreError
@@ -58,6 +59,22 @@ def exposed(directory: Path) -> bool:
     return writable or found.st_uid not in (0, os.geteuid())
 
 
+def is_read_only(path: Path) -> bool:
+    """Whether a file, or what is there of the directories above it, is on a file system mounted read-only."""
+    for each in (path, *path.parents):
+        with suppress(OSError):
+            return bool(os.statvfs(each).f_flag & os.ST_RDONLY)
+    return False
+
+
+#: What helps with a failure of the system's, whoever calls.
+_REMEDIES = {
+    errno.EROFS: "mount that file system read-write",
+    errno.ENOSPC: "free some space on that file system",
+    errno.EDQUOT: "free some space: the quota is used up",
+}
+
+
 @contextmanager
 def os_errors(path: Path) -> Iterator[None]:
     """Failures to reach a store as `StoreError`."""
@@ -66,5 +83,5 @@ def os_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             f"the store {path} cannot be reached: {error.strerror}",
-            hint="run this as root, or name another state directory",
+            hint=_REMEDIES.get(error.errno or 0, "run this as root, or name another state directory"),
         ) from error
