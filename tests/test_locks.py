@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
 from pathlib import Path
 
+import pytest
+
+import potnet.locks
 from potnet.locks import Locks
 
 
@@ -57,3 +61,25 @@ def test_many_who_hold_and_discard_never_hold_one_together(tmp_path: Path) -> No
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_lock_discarded_between_its_opening_and_its_locking_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else could lock the file that takes its place."""
+    path, lock = tmp_path / "locks/pot-wok", potnet.locks._locks
+    discarded: list[Path] = []
+
+    def late(descriptor: int, how: int) -> bool:
+        if how == fcntl.LOCK_EX and not discarded:
+            path.unlink()
+            discarded.append(path)
+        return lock(descriptor, how)
+
+    monkeypatch.setattr(potnet.locks, "_locks", late)
+    locks = Locks(tmp_path / "locks", 0.0)
+    with locks.hold("pot-wok"):
+        assert discarded
+        assert "pot-wok" in locks.held()
+        with locks.hold_free(("pot-wok",)) as held:
+            assert held == ()

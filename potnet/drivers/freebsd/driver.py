@@ -50,6 +50,8 @@ from potnet.ruleset import NoRules, Redirections, Ruleset
 #: How often processes that go on making others are killed.
 _KILLS = 10
 
+#: What find(1) says where there is no mv(1) to be run.
+_MV = "find: /bin/mv:"
 #: What a tool says when the thing to be taken away is not there: removing the absent is success.
 _ABSENT: dict[type, tuple[str, ...]] = {
     DestroyInterface: ("does not exist", "No such file"),
@@ -287,7 +289,7 @@ def _succeeded(action: Action, result: CommandResult) -> bool:
         return True
     if isinstance(action, (RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile)):
         # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
-        return all("No such file" in line for line in lines_of(result.err))
+        return all("No such file" in line and _MV not in line for line in lines_of(result.err))
     if isinstance(action, SolicitRouter):
         # Without an answer the interface is configured by the next unsolicited advertisement.
         return True

@@ -19,11 +19,11 @@ _LETTERS = {"f": stat.S_IFREG, "d": stat.S_IFDIR, "l": stat.S_IFLNK, "p": stat.S
 def rm(world: World, argv: list[str], _: Stdin) -> CommandResult:
     """rm [-f] [-r] [-x] PATH …; -x does not cross a mount."""
     world.state.changing()
-    args, flags = argv[1:], set[str]()
+    args, given = argv[1:], set[str]()
     while args and args[0].startswith("-"):
-        flags |= set(args.pop(0)[1:])
-    if flags - set("frx"):
-        raise unknown(f"the rm options {''.join(sorted(flags))}")
+        given |= set(args.pop(0)[1:])
+    if given - set("frx"):
+        raise unknown(f"the rm options {''.join(sorted(given))}")
     errors: list[str] = []
     for path in args:
         if not [part for part in path.split("/") if part]:
@@ -31,20 +31,23 @@ def rm(world: World, argv: list[str], _: Stdin) -> CommandResult:
             continue
         status = world.tree.lstat(path)
         if status is None:
-            errors += [] if "f" in flags else [f"rm: {path}: No such file or directory"]
-        elif stat.S_ISDIR(status.st_mode) and "r" not in flags:
+            errors += [] if "f" in given else [f"rm: {path}: No such file or directory"]
+        elif stat.S_ISDIR(status.st_mode) and "r" not in given:
             errors.append(f"rm: {path}: is a directory")
         else:
-            _remove(world, world.tree.resolve(path, follow=False), path, errors)
+            _remove(world, world.tree.resolve(path, follow=False), path, errors, crosses="x" not in given)
     return CommandResult(1 if errors else 0, "", "".join(f"{line}\n" for line in errors))
 
 
-def _remove(world: World, real: Path, shown: str, errors: list[str]) -> None:
+def _remove(world: World, real: Path, shown: str, errors: list[str], crosses: bool) -> None:
+    """crosses: what is mounted there loses its files before the mount point is found to be in use."""
     try:
-        refuse_mount(world, real)
+        if not crosses:
+            refuse_mount(world, real)
         if stat.S_ISDIR(real.lstat().st_mode):
             for entry in sorted(real.iterdir()):
-                _remove(world, entry, f"{shown.rstrip('/')}/{entry.name}", errors)
+                _remove(world, entry, f"{shown.rstrip('/')}/{entry.name}", errors, crosses)
+            refuse_mount(world, real)
             flags.refuse_leaving(world, real)
             real.rmdir()
         else:
