@@ -12,7 +12,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.model import Lent
 from potnet.ports import Transport
-from potnet.ruleset import MainRule, MainText, NoRules, Pipes, Ruleset, RulesetDrift
+from potnet.ruleset import ForwardChain, MainRule, MainText, NoRules, Pipes, Ruleset, RulesetDrift
 from potnet.values import dataclass
 
 
@@ -113,7 +113,7 @@ class PacketFilter:
     filter_local: whether it looks at connections of the host with itself (needed for exports by loopback).
     self_contained: our anchors have their effect without being named anywhere, for all connections.
     translation, filters: the main ruleset's rules, in the order in which they are looked at. skipped: the
-    interfaces and groups at which the filter does not look at all.
+    interfaces and groups at which the filter does not look at all. others: chains beside our own table.
     """
 
     enabled: bool = False
@@ -125,6 +125,7 @@ class PacketFilter:
     translation: tuple[MainRule, ...] = ()
     filters: tuple[MainRule, ...] = ()
     skipped: frozenset[str] = frozenset()
+    others: tuple[ForwardChain, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

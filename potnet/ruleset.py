@@ -274,3 +274,14 @@ class RulesetDrift:
     @property
     def differs(self) -> bool:
         return bool(self.lost or self.gained or self.reordered)
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardChain:
+    """A chain of somebody else's that drops what it does not accept of all that the host forwards.
+
+    name: with its family and table. text: of the whole table.
+    """
+
+    name: str
+    text: str

@@ -9,7 +9,7 @@ from potnet.actions import CreateBridge
 from potnet.errors import HostError
 from potnet.filter_actions import FilterMembers, LoadAnchor
 from potnet.findings import Condition, Verdict
-from potnet.host_state import HostState, Query
+from potnet.host_state import HostState, PacketFilter, Query
 from potnet.model import Ipv6
 from potnet.operations.antispoof import in_force
 from potnet.operations.common import external_interface
@@ -65,6 +65,7 @@ def _host(app: App) -> tuple[Condition, ...]:
 def _filter(app: App, state: HostState, external: str | None) -> Iterator[Condition]:
     found = state.packet_filter
     if found.self_contained:
+        yield from _obstacles(app, found, external, "forwarding")
         return
     if not found.enabled:
         lack = "off: no NAT, no exports, nothing kept apart"
@@ -77,10 +78,7 @@ def _filter(app: App, state: HostState, external: str | None) -> Iterator[Condit
         yield Condition("anchors", _LIMITED, lack, "potnet init --apply")
     else:
         yield Condition("anchors", _OK, "the main ruleset evaluates them")
-    bridges = [side_of(bridge) for bridge in app.store.bridges() if bridge.subnets]
-    pots = [run.pot for run in app.store.runs() if run.pot.leased]
-    for each in obstacles(app.config, found, bridges or [any_side(app.config)], external, pots):
-        yield Condition("main ruleset", _LIMITED, f"{each.found}: {each.effect}", each.remedy)
+    yield from _obstacles(app, found, external, "main ruleset")
     if {"lo0", "lo", "all"} & found.skipped:
         lack = "not possible: pf skips lo0 (set skip)"
         yield Condition("loopback exports", _LIMITED, lack, "take lo0 out of `set skip` in the rules of pf")
@@ -89,6 +87,13 @@ def _filter(app: App, state: HostState, external: str | None) -> Iterator[Condit
     else:
         lack = "not possible: pf does not look at what the host sends to itself"
         yield Condition("loopback exports", _LIMITED, lack, "potnet init --loopback --apply")
+
+
+def _obstacles(app: App, found: PacketFilter, external: str | None, subject: str) -> Iterator[Condition]:
+    bridges = [side_of(bridge) for bridge in app.store.bridges() if bridge.subnets]
+    pots = [run.pot for run in app.store.runs() if run.pot.leased]
+    for each in obstacles(app.config, found, bridges or [any_side(app.config)], external, pots):
+        yield Condition(subject, _LIMITED, f"{each.found}: {each.effect}", each.remedy)
 
 
 def _outside(app: App, external: str | None, state: HostState) -> Iterator[Condition]:

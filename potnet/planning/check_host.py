@@ -133,6 +133,7 @@ def _members(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 
 def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
+    yield from _obstacles(facts, state)
     found = state.packet_filter
     if found.self_contained:
         return
@@ -145,18 +146,22 @@ def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
             repairable=False,
         )  # fmt: skip
         yield Drift(finding)
-    sides = [side_of(bridge) for bridge in facts.wanted]
-    pots = [run.pot for run in facts.active if run.pot.leased]
-    for each in obstacles(facts.config, found, sides, facts.external, pots):
-        finding = Finding(
-            each.kind, each.wanted, f"{each.found}: {each.effect}", each.remedy, pot=each.pot,
-            bridge=each.bridge, repairable=False,
-        )  # fmt: skip
-        yield Drift(finding)
     if not found.filter_local and any(e.loopback for run in facts.active for e in run.pot.exports):
         finding = Finding(
             Kind.LOOPBACK_OFF, "net.pf.filter_local=1, for exports with --loopback", "0",
             "`potnet init --loopback` says how, and what else that changes", repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+
+
+def _obstacles(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Rules of others that keep packets of pots from ours, or from getting anywhere."""
+    sides = [side_of(bridge) for bridge in facts.wanted]
+    pots = [run.pot for run in facts.active if run.pot.leased]
+    for each in obstacles(facts.config, state.packet_filter, sides, facts.external, pots):
+        finding = Finding(
+            each.kind, each.wanted, f"{each.found}: {each.effect}", each.remedy, pot=each.pot,
+            bridge=each.bridge, repairable=False,
         )  # fmt: skip
         yield Drift(finding)
 

@@ -78,7 +78,9 @@ def obstacles(
     config: Config, found: PacketFilter, sides: Iterable[Side], external: str | None, pots: Iterable[Pot] = ()
 ) -> tuple[Obstacle, ...]:
     """All of them, of bridges with addresses from the store. pots: whose exports and members count."""
-    if found.self_contained or not found.enabled:
+    if found.self_contained:
+        return tuple(_dropped(config, found, tuple(sides)))
+    if not found.enabled:
         return ()
     sides, pots = tuple(side for side in sides if side.networks), tuple(pots)
     outer = _outer(external)
@@ -109,6 +111,22 @@ def check_members(config: Config, found: PacketFilter, pot: Pot) -> None:
             lack = f"the main ruleset of pf has a condition on the anchor: {shown}"
     if lack is not None:
         raise HostError(f"network.antispoof would have no effect: {lack}", hint=pf.INIT_HINT)
+
+
+def _dropped(config: Config, found: PacketFilter, sides: tuple[Side, ...]) -> Iterator[Obstacle]:
+    """Chains of others that drop what pots send, unless they name the bridge or its network."""
+    for chain, side in product(found.others, sides):
+        known = {str(config.network), *map(str, side.networks), *(side.interfaces - {"all", "bridge"})}
+        words = {word.strip("\"',{}*") for word in chain.text.split()}
+        families = {"ip": {4}, "ip6": {6}}.get(chain.name.split()[0], {4, 6})
+        if known & words or families.isdisjoint(network.version for network in side.networks):
+            continue
+        yield Obstacle(
+            Kind.TRAFFIC_BLOCKED, f"the chain {chain.name} of nftables accepts packets of {side.pots}",
+            f"the chain {chain.name} of nftables drops what it does not accept",
+            f"{side.pots} reach nothing outside and get no exports",
+            f"accept there what comes in and goes out by {side.interface}", bridge=side.name or None,
+        )  # fmt: skip
 
 
 def _outer(external: str | None) -> frozenset[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from netaddr import IPAddress
@@ -27,6 +28,7 @@ from potnet.drivers.linux.names import (
     setting6,
     uplinked,
 )
+from potnet.drivers.linux.others import dropping
 from potnet.drivers.linux.reader import Reader
 from potnet.drivers.posix import digests
 from potnet.drivers.reading import UnreadableError, lines_of
@@ -72,6 +74,9 @@ TRAITS = Traits(
 )
 
 
+_FILTER = PacketFilter(enabled=True, filter_local=True, self_contained=True)
+
+
 class Observer(Reader):
     """Answers a `Query` by running what only reads."""
 
@@ -97,7 +102,7 @@ class Observer(Reader):
             severed=_severed(links) if query.own or query.interfaces is None else frozenset(),
             external=leading[0] if leading else None,
             external_beside=leading[1:],
-            packet_filter=PacketFilter(enabled=True, filter_local=True, self_contained=True),
+            packet_filter=replace(_FILTER, others=dropping(self._optional) if query.packet_filter else ()),
             forwarding=self._forwarding() if query.forwarding else {},
             routes=(*parse.routes(routes if query.routes else [], 4), *self._routes6(query.routes6)),
             listeners=self._listeners(query.owners) if query.listeners else (),
