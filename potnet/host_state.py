@@ -35,6 +35,7 @@ class Interface:
     members: of a bridge, in its order; private: some of those; hairpin: those to which what they have sent
     may come back, None where bridges know no such thing; open: those behind which there may be any number of
     MAC addresses, None where bridges do not count them. promiscuous: it takes what is for others, too.
+    disabled6: IPv6 is switched off there, whatever its addresses; told of interfaces in jails.
     index: the kernel's number of it, if that was asked for. bridge: it is one.
     """
 
@@ -50,6 +51,7 @@ class Interface:
     hairpin: frozenset[str] | None = None
     open: frozenset[str] | None = None
     promiscuous: bool = False
+    disabled6: bool = False
     index: int | None = None
     bridge: bool = False
 

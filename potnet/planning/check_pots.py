@@ -257,6 +257,13 @@ def _inside(
                 # The route may go as the address is set, or have stayed behind and lead nowhere.
                 steps += _route(run, gateway, network)
             yield Drift(address_finding(wanted, inside, pot, bridge.name), tuple(steps))
+        elif wanted.address.version == 6 and inside.disabled6:
+            finding = Finding(
+                Kind.INTERFACE_DOWN, f"IPv6, with {wanted.address}", "IPv6 is disabled (ifdisabled)",
+                "repair enables it", pot=pot, bridge=bridge.name, interface=inside.name,
+            )  # fmt: skip
+            step = Step(set_address(wanted, inside.name, pot, True, inside.mtu), None, "with IPv6 enabled")
+            yield Drift(finding, (step,))
         if gateway is not None and there != gateway:
             finding = Finding(
                 Kind.ROUTE_DIFFERS if there else Kind.ROUTE_MISSING, f"default route by {gateway}",

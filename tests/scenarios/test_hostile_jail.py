@@ -8,6 +8,7 @@ import pytest
 from world import World
 
 from potnet.executors.base import Command, CommandResult
+from potnet.operations.bridges import create_private_bridge
 from potnet.operations.check import check
 from potnet.operations.dns import zones
 from potnet.operations.export_ports import export_ports
@@ -180,3 +181,17 @@ def test_an_interface_without_flags(kitchen: World) -> None:
     kitchen.do(start, ("near",))
     kitchen.do_there("ifconfig", "pflog0", "up")
     assert kinds(kitchen) == {}
+
+
+def test_ipv6_that_is_switched_off_is_found_and_comes_back(world: World) -> None:
+    world.do(create_private_bridge, "stove", 5, ipv6="auto")
+    world.create("pan", "private-bridge", "dual", bridge="stove")
+    world.do(start, ("pan",))
+    assert kinds(world) == {}
+    inside(world, "ifconfig", "epair0b", "description", "x\n\tnd6 options=21<PERFORMNUD>", jail="pan")
+    inside(world, "ifconfig", "epair0b", "inet6", "ifdisabled", jail="pan")
+    (found,) = world.do(check, (), None)
+    assert (str(found.kind), found.pot, found.interface) == ("interface-down", "pan", "epair0b")
+    world.do(repair, (), None)
+    assert kinds(world) == {}
+    assert "IFDISABLED" not in world.host.interface("epair0b", "pan").nd6

@@ -108,7 +108,19 @@ class Links:
             texts.append(shown.out)
         gateways = parse_netstat.gateways(texts[1]) if families else {}
         wanted_gateways = {family: gateways[family] for family in families if family in gateways}
-        return JailNetwork(_by_name(parse_netstat.interfaces(texts[0])), wanted_gateways)
+        found = _by_name(parse_netstat.interfaces(texts[0]))
+        if 6 in families:
+            found = {name: self._told6(jail, each) for name, each in found.items()}
+        return JailNetwork(found, wanted_gateways)
+
+    def _told6(self, jail: str, found: Interface) -> Interface:
+        """The interface, with whether IPv6 is switched off, which only a text of the jail's tells."""
+        used = any(each.address.version == 6 and not each.address.is_loopback() for each in found.addresses)
+        if not used or found.mac is None or not INTERFACE.fullmatch(found.name):
+            return found
+        shown = self._run("ifconfig", "-j", jail, found.name)
+        flags = parse_ifconfig.nd6_flags(shown.out) if shown.code == 0 else frozenset()
+        return replace(found, disabled6="IFDISABLED" in flags)
 
 
 def _by_name(listed: Sequence[Interface]) -> dict[str, Interface]:
