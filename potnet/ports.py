@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from netaddr import IPAddress, IPNetwork
@@ -90,3 +91,24 @@ class Export:
         if not both or not protocols or not same_host(self.host_address, other.host_address):
             return None
         return protocols[0], both[0]
+
+
+class Ends:
+    """The ports of the host that exports have, so that a clash is found without looking at all of them."""
+
+    def __init__(self, exports: Iterable[Export] = ()) -> None:
+        self._at: dict[tuple[Transport, int], list[Export]] = {}
+        for export in exports:
+            self.add(export)
+
+    def add(self, export: Export) -> None:
+        for end in export.ends:
+            self._at.setdefault(end, []).append(export)
+
+    def clash(self, export: Export) -> tuple[Export, tuple[Transport, int]] | None:
+        """An export that would have a port of this one's, too, and that port."""
+        for end in export.ends:
+            for other in self._at.get(end, ()):
+                if same_host(export.host_address, other.host_address):
+                    return other, end
+        return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
 from potnet.errors import PotnetError
-from potnet.ports import Export, endpoint
+from potnet.ports import Ends, Export, Transport, endpoint
 
 
 class Change(StrEnum):
@@ -29,25 +29,53 @@ def changed(before: Sequence[Export], given: Sequence[Export], change: Change) -
         case Change.ADD:
             return _added(before, given)
         case Change.REMOVE:
-            return tuple(each for each in before if not any(means(wanted, each) for wanted in given))
+            alike = _alike(given)
+            return tuple(
+                each
+                for each in before
+                if not any(means(wanted, each) for wanted in alike.get(_key(each), ()))
+            )
+
+
+def absent(before: Sequence[Export], given: Sequence[Export]) -> list[Export]:
+    """Those as they were typed that mean none of the exports that are there."""
+    alike = _alike(before)
+    return [each for each in given if not any(means(each, there) for there in alike.get(_key(each), ()))]
 
 
 def means(given: Export, there: Export) -> bool:
     """Whether an export as it was typed is one that is there: what it does not say may be anything."""
     return (
-        (given.protocol, given.pot_port, given.count) == (there.protocol, there.pot_port, there.count)
+        _key(given) == _key(there)
         and given.host_port in (None, there.host_port)
         and given.host_address in (None, there.host_address)
     )
 
 
+_Key = tuple[Transport, int, int]
+
+
+def _key(export: Export) -> _Key:
+    """What is always said of an export."""
+    return export.protocol, export.pot_port, export.count
+
+
+def _alike(exports: Iterable[Export]) -> dict[_Key, list[Export]]:
+    found: dict[_Key, list[Export]] = {}
+    for export in exports:
+        found.setdefault(_key(export), []).append(export)
+    return found
+
+
 def _replaced(before: Sequence[Export], given: Sequence[Export]) -> tuple[Export, ...]:
-    chosen = [each for each in before if each.chosen and not any(map(each.clash, given))]
+    ends = Ends(given)
+    chosen = _alike(each for each in before if each.chosen and ends.clash(each) is None)
     after = []
     for export in given:
-        same = next((each for each in chosen if _waits_for(export, each)), None)
+        waiting = chosen.get(_key(export), [])
+        same = next((each for each in waiting if _waits_for(export, each)), None)
         if same is not None:
-            chosen.remove(same)
+            waiting.remove(same)
             export = replace(export, host_port=same.host_port, chosen=True)
         after.append(export)
     return tuple(after)
@@ -55,23 +83,30 @@ def _replaced(before: Sequence[Export], given: Sequence[Export]) -> tuple[Export
 
 def _added(before: Sequence[Export], given: Sequence[Export]) -> tuple[Export, ...]:
     after = list(before)
+    places: dict[_Key, list[int]] = {}
+    for place, export in enumerate(after):
+        places.setdefault(_key(export), []).append(place)
+    ends = Ends(after)
     for export in given:
-        there = next((each for each in after if _is(export, each)), None)
-        if there is not None:
+        alike = places.setdefault(_key(export), [])
+        known = next((each for each in alike if _is(export, after[each])), None)
+        if known is not None:
             # The same ports with other options: they take the place of those that it had.
-            kept = replace(
+            there = after[known]
+            after[known] = replace(
                 export, host_port=there.host_port, chosen=there.chosen and export.host_port is None
             )
-            after[after.index(there)] = kept
             continue
-        for other in after:
-            clash = export.clash(other)
-            if clash:
-                raise PotnetError(
-                    f"host port {endpoint(*clash, other.host_address)} is exported by this pot already",
-                    hint="--remove that export first, or choose another host port",
-                )
+        clash = ends.clash(export)
+        if clash:
+            other, end = clash
+            raise PotnetError(
+                f"host port {endpoint(*end, other.host_address)} is exported by this pot already",
+                hint="--remove that export first, or choose another host port",
+            )
+        alike.append(len(after))
         after.append(export)
+        ends.add(export)
     return tuple(after)
 
 
@@ -83,7 +118,5 @@ def _is(given: Export, there: Export) -> bool:
 
 def _waits_for(given: Export, there: Export) -> bool:
     """Whether an export without a host port can have the one that was chosen for another."""
-    same = (given.protocol, given.pot_port, given.count, given.host_address) == (
-        there.protocol, there.pot_port, there.count, there.host_address,
-    )  # fmt: skip
+    same = _key(given) == _key(there) and given.host_address == there.host_address
     return given.host_port is None and there.chosen and same

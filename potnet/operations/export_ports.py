@@ -12,7 +12,7 @@ from potnet.errors import PotnetError
 from potnet.host_state import HostState, Query, union
 from potnet.model import Pot, Run
 from potnet.operations.bridging import vnet
-from potnet.operations.change_exports import Change, means
+from potnet.operations.change_exports import Change, absent
 from potnet.operations.change_exports import changed as changed_exports
 from potnet.operations.common import (
     NETWORK_LOCK,
@@ -113,7 +113,7 @@ def finish_exports(app: App, name: str) -> None:
 
 def _done(app: App, run: Run) -> None:
     if run.leaving:
-        app.store.put_run(replace(run, leaving=()))
+        app.store.put_leaving(run.pot.name, ())
 
 
 def _leaving(run: Run, exports: Sequence[Export]) -> Run:
@@ -143,9 +143,8 @@ def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[
 
 
 def _tell_absent(app: App, pot: Pot, given: Sequence[Export]) -> None:
-    for export in given:
-        if not any(means(export, there) for there in pot.exports):
-            app.notify(f"{pot.name} does not export {export}: there is nothing to remove")
+    for export in absent(pot.exports, given):
+        app.notify(f"{pot.name} does not export {export}: there is nothing to remove")
 
 
 def _check(app: App, pot: Pot, new: Sequence[Export], state: HostState) -> None:

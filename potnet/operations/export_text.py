@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
 from netaddr import IPAddress, IPNetwork, cidr_merge
 
 from potnet.errors import UsageError
 from potnet.operations.common import parse_address
-from potnet.ports import Export, Transport, endpoint
+from potnet.ports import Ends, Export, Transport, endpoint
 
 _EXPORT = re.compile(
     r"(?:(?P<address>[^@]*)@)?(?:(?P<protocol>tcp|udp|tcp\+udp):)?"
@@ -44,12 +43,13 @@ def parse_exports(
         replace(_parse(value), loopback=loopback, sources=networks, max_connections=max_connections)
         for value in values
     )
-    for one, other in combinations(exports, 2):
-        clash = one.clash(other)
+    ends = Ends()
+    for export in exports:
+        clash = ends.clash(export)
         if clash:
-            raise UsageError(
-                f"host port {endpoint(*clash, one.host_address)} is given twice", hint="each needs its own"
-            )
+            at = endpoint(*clash[1], clash[0].host_address)
+            raise UsageError(f"host port {at} is given twice", hint="each needs its own")
+        ends.add(export)
     if len(set(exports)) < len(exports):
         raise UsageError("an export is given twice", hint="once is enough")
     return exports

@@ -11,7 +11,7 @@ from netaddr import IPAddress
 from potnet.errors import PotnetError
 from potnet.host_state import HostState, Listener, Query
 from potnet.model import Pot
-from potnet.ports import Export, endpoint, same_host
+from potnet.ports import Export, Transport, endpoint, same_host
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -22,8 +22,12 @@ LOWEST = 1024
 
 def check_listeners(app: App, exports: Iterable[Export], state: HostState) -> None:
     """Raises PotnetError when a given host port is one that the host itself listens on."""
+    sockets: dict[tuple[Transport, int], list[Listener]] = {}
+    for socket in state.listeners:
+        sockets.setdefault((socket.protocol, socket.port), []).append(socket)
     for export in exports:
-        for socket in state.listeners if not export.chosen else ():
+        ends = export.ends if sockets and not export.chosen else ()
+        for socket in (each for end in ends for each in sockets.get(end, ())):
             if export.takes(socket.protocol, socket.port, socket.address):
                 taken = endpoint(socket.protocol, socket.port, export.host_address)
                 raise PotnetError(
@@ -59,28 +63,70 @@ def check_addresses(app: App, pot: Pot, exports: Sequence[Export]) -> None:
                 )
 
 
-def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = ()) -> Pot:
+def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = frozenset()) -> Pot:
     """The pot with a host port for each export, recorded; within a transaction of the caller's.
 
     A chosen port is kept until its export changes, unless something on the host has taken it since.
     held: exports that are in force, whatever listens on their ports.
     """
-    check_listeners(app, (export for export in pot.exports if export not in held), state)
-    check_addresses(app, pot, [export for export in pot.exports if export not in held])
-    exports: list[Export] = []
-    for export in pot.exports:
-        busy = _busy(state, export)
-        if export.host_port is None or (export.chosen and not busy.isdisjoint(export.host_ports)):
-            first, last = _range(app, state)
-            taken = busy.union(*(each.host_ports for each in exports if _side_by_side(each, export)))
-            at = export.host_address if app.driver.traits.ports_by_address else None
-            port = app.store.free_port(export.protocol, first, last, taken, export.count, at)
-            export = replace(export, host_port=port, chosen=True)
-        exports.append(export)
-    changed = replace(pot, exports=tuple(exports))
+    new = [export for export in pot.exports if export not in held]
+    check_listeners(app, new, state)
+    check_addresses(app, pot, new)
+    choice = _Choice(app, state)
+    changed = replace(pot, exports=tuple(map(choice.with_port, pot.exports)))
     if changed != pot:
         app.store.update_pot(changed)
     return changed
+
+
+class _Choice:
+    """Chooses ports for the exports of a pot one after the other, each time where the last search ended."""
+
+    def __init__(self, app: App, state: HostState) -> None:
+        self._app = app
+        self._state = state
+        #: By protocol and address, what the host listens on there, and what this pot has got meanwhile.
+        self._taken: dict[tuple[Transport, IPAddress | None], set[int]] = {}
+        self._busy: dict[tuple[Transport, IPAddress | None], frozenset[int]] = {}
+        #: Ports are taken and none is given back: below the last one found there is still none.
+        self._next: dict[tuple[Transport, IPAddress | None, int], int] = {}
+        self._done: list[Export] = []
+
+    def with_port(self, export: Export) -> Export:
+        """The export with a host port of its own."""
+        needed = export.host_port is None
+        if needed or (export.chosen and not self._listening(export).isdisjoint(export.host_ports)):
+            export = replace(export, host_port=self._choose(export), chosen=True)
+        self._done.append(export)
+        for (protocol, address), taken in self._taken.items():
+            if same_host(address, export.host_address) and {*protocol.each} & {*export.protocol.each}:
+                taken.update(export.host_ports)
+        return export
+
+    def _choose(self, export: Export) -> int:
+        first, last = _range(self._app, self._state)
+        where = (export.protocol, export.host_address)
+        if where not in self._taken:
+            beside = (each.host_ports for each in self._done if _side_by_side(each, export))
+            self._taken[where] = {*self._listening(export)}.union(*beside)
+        start = self._next.get((*where, export.count), first)
+        at = export.host_address if self._app.driver.traits.ports_by_address else None
+        port = self._app.store.free_port(
+            export.protocol, first, last, self._taken[where], export.count, at, start
+        )
+        self._next[*where, export.count] = port
+        return port
+
+    def _listening(self, export: Export) -> frozenset[int]:
+        """The ports that the host listens on where the export would have them."""
+        where = (export.protocol, export.host_address)
+        if where not in self._busy:
+            self._busy[where] = frozenset(
+                socket.port
+                for socket in self._state.listeners
+                if socket.protocol in export.protocol.each and same_host(socket.address, export.host_address)
+            )
+        return self._busy[where]
 
 
 def _side_by_side(one: Export, other: Export) -> bool:
@@ -103,15 +149,6 @@ def needs_range(app: App, exports: Sequence[Export]) -> bool:
     """Whether the host has to be asked from which range ports are chosen."""
     fixed = app.config.first_port is not None and app.config.last_port is not None
     return not fixed and any(export.host_port is None or export.chosen for export in exports)
-
-
-def _busy(state: HostState, export: Export) -> frozenset[int]:
-    """The ports that the host listens on where the export would have them."""
-    return frozenset(
-        socket.port
-        for socket in state.listeners
-        if socket.protocol in export.protocol.each and same_host(socket.address, export.host_address)
-    )
 
 
 def _range(app: App, state: HostState) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from netaddr import IPAddress, IPNetwork
 
@@ -73,14 +73,15 @@ class Exports(Database):
         busy: Collection[int],
         count: int = 1,
         address: IPAddress | None = None,
+        begin: int | None = None,
     ) -> int:
         """The lowest port from `first` to `last` that begins `count` ones that are free at an address.
 
         Free: no pot exports them there, and they are not in `busy`. Error: there is none. The cost grows with
-        the exported ports below the free one.
+        the exported ports from `begin`, below which none is known to be free, to the free one.
         """
-        busy, port = frozenset(busy), first
-        for start, span in self._spans(protocol, first, last, address):
+        port = first if begin is None else begin
+        for start, span in self._spans(protocol, port, last, address):
             if start - port >= count:
                 found = _run(port, start, count, busy)
                 if found is not None:
@@ -99,6 +100,25 @@ class Exports(Database):
         """Give up all of a pot."""
         self.change("DELETE FROM export WHERE pot = ?", pot)
 
+    def put_exports(self, pot: str, exports: Sequence[Export]) -> None:
+        """Let a pot have these, in their order, in place of those that it has. Error: as `add_export`.
+
+        As long as the others keep their order, only the rows of those that go and come are touched.
+        """
+        wanted = list(map(_columns, exports))
+        rows = self.rows("SELECT * FROM export WHERE pot = ? ORDER BY position", pot)
+        known = set(wanted)
+        staying = [row for row in rows if row[2:] in known]
+        count, first = len(staying), staying[-1][1] + 1 if staying else 0
+        if [row[2:] for row in staying] == wanted[:count]:
+            gone = (row[:2] for row in rows if row[2:] not in known)
+            self.change_each("DELETE FROM export WHERE pot = ? AND position = ?", gone)
+        else:
+            self.drop_exports(pot)
+            count = first = 0
+        for position, export in enumerate(exports[count:], first):
+            self.add_export(pot, position, export)
+
     def add_export(self, pot: str, position: int, export: Export) -> None:
         """Error: a pot has one of its host ports."""
         ports = export.host_ports
@@ -113,15 +133,7 @@ class Exports(Database):
             "INSERT INTO export VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             pot,
             position,
-            str(export.protocol),
-            export.pot_port,
-            export.host_port,
-            export.chosen,
-            export.loopback,
-            export.count,
-            text_or_none(export.host_address),
-            json.dumps([str(each) for each in export.sources]),
-            export.max_connections,
+            *_columns(export),
         )
 
     def _taken(self, protocol: Transport, first: int, last: int) -> Iterator[tuple[str, Export]]:
@@ -133,15 +145,30 @@ class Exports(Database):
 
     def _spans(
         self, protocol: Transport, first: int, last: int, address: IPAddress | None
-    ) -> list[tuple[int, int]]:
+    ) -> Iterator[tuple[int, int]]:
         """What is exported from `first` to `last` at an address, in order: first port and number of ports."""
         reaching = (each for _, each in self._taken(protocol, first, first))
         before = [(r.host_ports[0], r.count) for r in reaching if same_host(address, r.host_address)]
         # One or two protocols are named twice.
         protocols = (*map(str, _PROTOCOLS[protocol]), *map(str, _PROTOCOLS[protocol]))[:3]
         at = text_or_none(address)
-        inside = self.rows(_SPANS, *protocols, first + 1, last, at, at)
-        return sorted(before) + inside
+        yield from sorted(before)
+        yield from self.each(_SPANS, *protocols, first + 1, last, at, at)
+
+
+def _columns(export: Export) -> tuple[object, ...]:
+    """The columns of an export, save pot and position, as they are read back."""
+    return (
+        str(export.protocol),
+        export.pot_port,
+        export.host_port,
+        int(export.chosen),
+        int(export.loopback),
+        export.count,
+        text_or_none(export.host_address),
+        json.dumps([str(each) for each in export.sources]) if export.sources else "[]",
+        export.max_connections,
+    )
 
 
 def _run(first: int, end: int, count: int, busy: Collection[int]) -> int | None:

@@ -149,6 +149,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self.release_pot(name)
             self.remove_policies(End(name))
             self._drop_children(name)
+            self.drop_exports(name)
             gone = self.change("DELETE FROM pot WHERE name = ?", name)  # The run goes with it.
             number = pot_number(name)
             if gone and number is not None:
@@ -206,7 +207,6 @@ class Pots(Subnets, Numbers, Exports, Policies):
             ranges.give(self, ranges.EPAIR, unit, unit)
         self.change("DELETE FROM attachment WHERE pot = ?", name)
         self.change("DELETE FROM alias WHERE pot = ?", name)
-        self.drop_exports(name)
         self.change("DELETE FROM passed WHERE pot = ?", name)
 
     def _add_children(self, pot: Pot) -> None:
@@ -214,8 +214,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self._add_attachment(pot.name, position, attachment)
         for position, alias in enumerate(pot.aliases):
             self._add_alias(pot.name, position, alias)
-        for position, export in enumerate(pot.exports):
-            self.add_export(pot.name, position, export)
+        self.put_exports(pot.name, pot.exports)
         for position, interface in enumerate(pot.passed):
             self._add_passed(pot.name, position, interface)
 

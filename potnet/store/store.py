@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from potnet.errors import PotnetError
 from potnet.model import Bridge, BridgeKind, Lent, Run
+from potnet.ports import Export
 from potnet.store import FILE_NAME, migrations, ranges
 from potnet.store.database import RefusedError, Row, damaged
 from potnet.store.files import open_file, open_memory
@@ -214,6 +215,11 @@ class Store(Pots):
                 # Of those without a bridge of their own it is none.
                 run.pot.antispoof if run.pot.attachments else None,
             )
+
+    def put_leaving(self, name: str, exports: Sequence[Export]) -> None:
+        """Record which exports a start may have in force though its pot does not have them."""
+        with self.transaction():
+            self.change("UPDATE run SET leaving = ? WHERE pot = ?", exports_to_json(exports), name)
 
     def mark_stopping(self, names: Iterable[str]) -> None:
         """Record that the stop of these pots has begun; one that has no start recorded is no error."""

@@ -93,17 +93,17 @@ class Rules:
         return parse.blocks(result.out) | _of_members(parse.blocks(result.out, "bridge"))
 
     def _present(self, groups: Iterable[Sequence[Element]]) -> set[Element]:
-        """Those of the elements that are there: asked for all at once, and apart only if one is missing."""
-        found: set[Element] = set()
-        every = [group for group in groups if group]
-        if self._all_there([each for group in every for each in group]):
-            return {each for group in every for each in group}
-        for group in every:
-            if len(every) > 1 and self._all_there(group):
-                found.update(group)
-            else:
-                found.update(each for each in group if self._all_there([each]))
-        return found
+        """Those of the elements that are there; all are asked for at once, parts only if one is missing."""
+        return set(self._those_there([each for group in groups for each in group]))
+
+    def _those_there(self, elements: Sequence[Element]) -> Sequence[Element]:
+        """Halves are asked for until all of one are there, or it is one that is not."""
+        if self._all_there(elements):
+            return elements
+        middle = len(elements) // 2
+        if not middle:
+            return ()
+        return (*self._those_there(elements[:middle]), *self._those_there(elements[middle:]))
 
     def _all_there(self, elements: Sequence[Element]) -> bool:
         return not elements or (
