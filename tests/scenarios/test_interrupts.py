@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 from crash import Bench, in_child
 from test_life import prepare
-from world import World
+from world import FAILURE, World
 
 from potnet.cli.main import main
 from potnet.executors.base import Command, CommandResult
@@ -25,8 +25,13 @@ def used(world: World) -> None:
     world.do(stop, ["casserole"])
 
 
-def told_to_end(bench: Bench, numbers: tuple[int, ...], after: bool) -> tuple[int, int]:
-    """Exit code and number of commands of a start in whose commands of these numbers a signal comes."""
+def told_to_end(
+    bench: Bench, numbers: tuple[int, ...], after: bool, failing: str | None = None
+) -> tuple[int, int]:
+    """Exit code and number of commands of a start in whose commands of these numbers a signal comes.
+
+    failing: what the command begins with that fails.
+    """
 
     def child() -> tuple[int, int]:
         count, run = 0, SimulatedHost.run
@@ -37,7 +42,8 @@ def told_to_end(bench: Bench, numbers: tuple[int, ...], after: bool) -> tuple[in
             here = count - 1 in numbers
             if here and not after:
                 os.kill(os.getpid(), signal.SIGTERM)
-            result = run(host, command)
+            fails = failing is not None and " ".join(command.argv).startswith(failing)
+            result = FAILURE if fails else run(host, command)
             if here and after:
                 os.kill(os.getpid(), signal.SIGINT if count % 2 else signal.SIGHUP)
             return result
@@ -80,3 +86,20 @@ def test_a_start_that_is_told_to_end_is_taken_back(
                 assert code == 130
                 assert bench.state() == before, f"signal at command {number}, {after}, {more}"
     figure("signals", points=len(range(0, count, every)), starts=4 * len(range(0, count, every)), failures=0)
+
+
+@pytest.mark.parametrize("failing", ["route -j casserole add default", "ifconfig -j casserole epair"])
+def test_a_signal_while_a_failed_start_is_taken_back_does_not_cut_that_off(
+    bench: Bench, failing: str
+) -> None:
+    assert bench.run(used).error is None
+    bench.save("before")
+    before = bench.state()
+    code, count = told_to_end(bench, (), False, failing)
+    assert code == 1 and bench.state() == before
+    for number in range(count - 12, count):
+        for after in (False, True):
+            bench.restore("before")
+            code, _ = told_to_end(bench, (number,), after, failing)
+            assert code in (1, 130)
+            assert bench.state() == before, f"signal at command {number}, {after}"
