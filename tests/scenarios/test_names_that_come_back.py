@@ -297,7 +297,7 @@ def test_a_jail_stays_while_what_is_the_hosts_is_in_it(pots: World, what: str) -
     rename(pots, "x")
     named_em0(pots)
     pots.executor = Stuck(pots.host)
-    with pytest.raises(PotnetError, match="not tried after that failure: jail -f - -r web"):
+    with pytest.raises(PotnetError, match=r"not tried after that failure: .*jail -f - -r web"):
         pots.do(stop, ["web"])
     assert pots.jails() == ["db", "web"]
     assert pots.host.interfaces().count("em0") == 1
@@ -348,3 +348,15 @@ def test_the_host_has_taken_the_name_meanwhile(pots: World) -> None:
     pots.do_there("ifconfig", "em1", "name", "spare0")
     pots.do(stop, ["web"])
     assert intact(pots)
+
+
+@pytest.mark.parametrize("name", ["em0", "bridge0", "em1"])
+def test_what_an_administrator_gave_to_a_jail_comes_home_under_another_name(pots: World, name: str) -> None:
+    """potnet does not know of it, and the jail has renamed it."""
+    pots.do(start, ["web"])
+    pots.host.plug("em7")
+    pots.do_there("ifconfig", "em7", "vnet", "web")
+    inside(pots, "em7", "name", name)
+    pots.do(stop, ["web"])
+    assert intact(pots)
+    assert "other0" in pots.host.interfaces()

@@ -188,6 +188,8 @@ class FreeBSD:
             return self._ending(action)
         if isinstance(action, TakeBack):
             return self._taking_back(action)
+        if isinstance(action, StopJail) and action.jail.vnet_interfaces:
+            return self._stopping(action)
         if isinstance(action, EndProcesses):
             return (ending(self._jids([action]), "TERM"),)
         return self._renderer.commands(action)
@@ -250,6 +252,19 @@ class FreeBSD:
             free = next(name for name in (f"other{number}" for number in count()) if name not in names)
             yield renamed_in(jail, lent.name, free)
         yield from taking_back(action, called)
+
+    def _stopping(self, action: StopJail) -> Iterator[Command]:
+        """Remove a jail. What somebody else has put into it comes home under a name that the host lacks."""
+        jail = action.jail.name
+        inside = [each.name for each in self._observer.links(jail) if each.mac is not None]
+        # Whoever has no interface but its loopback, as after any start of ours, brings none home.
+        taken = self._observer.names() if inside else frozenset()
+        numbered = (name for name in (f"other{number}" for number in count()) if name not in taken)
+        free = (name for name in numbered if name not in inside)
+        for name in inside:
+            if name in taken:
+                yield renamed_in(jail, name, next(free))
+        yield from self._renderer.commands(action)
 
     def _killing(self, action: KillStates) -> tuple[Command, ...]:
         """One command for all that leads to a pot; pfctl(8) takes the way in only state by state."""

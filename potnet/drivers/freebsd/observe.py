@@ -166,6 +166,10 @@ class Observer:
             raise CommandError(Command(argv, changes_host=False), result)
         return parse_netstat.interfaces(result.out) if result.code == 0 else ()
 
+    def names(self) -> frozenset[str]:
+        """The names of the host's interfaces."""
+        return self._links.names()
+
     def has(self, interface: str) -> bool:
         """Whether the host has an interface of this name."""
         return bool(self._links.named((interface,)))
