@@ -361,7 +361,8 @@ def test_the_uplink_of_a_bridge_needs_an_interface_that_is_free(world: World) ->
 @pytest.mark.parametrize(
     ("passed", "words"),
     [
-        (("em 1",), "invalid interface name"), (("-l",), "invalid interface name"), (("",), "invalid interface name"),
+        (("em 1",), "invalid interface name"), (("-l",), "invalid interface name"),
+        (("",), "invalid interface name"),
         (("abcdefghijklmnop",), "invalid interface name"), (("em1", "em1"), "passed twice"),
         (("em1\n",), "invalid interface name"),
     ],
