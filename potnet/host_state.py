@@ -228,6 +228,7 @@ class Traits:
     to_prepare: `init` has something to do there. bhyve: it has that hypervisor. loopback_families: those in
     which the host itself can reach an export. ports_by_address: one port may lead to different pots at
     different addresses of the host. owners_change: another user can be given a tap that is there.
+    upstream_resolvers: the file that names the resolvers which one on the host's loopback asks.
     """
 
     own_programs: bool = True
@@ -240,6 +241,7 @@ class Traits:
     loopback_families: tuple[int, ...] = (4,)
     ports_by_address: bool = True
     owners_change: bool = True
+    upstream_resolvers: str | None = None
 
 
 class FileKind(StrEnum):

@@ -20,7 +20,7 @@ from potnet.operations.common import (
 from potnet.operations.hosts import folder_for, texts_due
 from potnet.operations.init import INIT
 from potnet.operations.machines import ROOT
-from potnet.operations.starting import RESOLV_CONF, resolver_text
+from potnet.operations.starting import RESOLV_CONF, resolver_text, with_upstream
 from potnet.operations.unfinished import unfinished
 from potnet.planning.check_bridges import compare_bridges
 from potnet.planning.check_host import (
@@ -235,6 +235,7 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
 def _written(app: App, runs: Sequence[Run], state: HostState) -> dict[str, Written]:
     """The files of running pots, as far as it is known what they are to say."""
     found, traits = {}, app.driver.traits
+    state = with_upstream(app, state)
     hosts = texts_due(app, (run.pot for run in runs if "hosts" in run.files))
     for run in runs:
         pot = run.pot

@@ -47,7 +47,7 @@ from potnet.operations.interfaces import lend
 from potnet.operations.policies import filter_changes
 from potnet.operations.ports import with_ports
 from potnet.operations.select import check_needs, in_order, needs
-from potnet.operations.starting import host_query, run_of, texts_for
+from potnet.operations.starting import host_query, run_of, texts_for, with_upstream
 from potnet.operations.together import STARTED, bring_up_bridges, groups, start_together
 from potnet.planning.jail import boot_command
 from potnet.planning.ownership import complete, owned, refuse_foreign
@@ -176,7 +176,7 @@ def _apply_network(
     attached: bool,
     files: bool,
 ) -> tuple[Applied, Run]:
-    texts = texts_for(app, pot, state, others) if files else {}
+    texts = texts_for(app, pot, with_upstream(app, state), others) if files else {}
     known = with_stranded(app, vnet(app), [b for b in bridges.values() if not is_up(b, state)])
     filters = filter_changes(app, pot, starts=True)
     lent = lend(app, pot)

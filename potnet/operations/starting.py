@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.host_state import FileKind, HostState, Query
@@ -61,13 +62,23 @@ def texts_for(app: App, pot: Pot, state: HostState, others: Known) -> dict[str, 
     return texts | {"hosts": hosts_text(app, pot, others)}
 
 
+def with_upstream(app: App, state: HostState) -> HostState:
+    """The state with the resolvers that the host's own resolver asks, where that listens on its loopback."""
+    path = app.driver.traits.upstream_resolvers
+    if path is None or not resolver.loopback_only(state.texts.get(RESOLV_CONF, "")):
+        return state
+    return replace(state, texts={**state.texts, **app.driver.observe(Query(texts=(path,))).texts})
+
+
 def resolver_text(app: App, pot: Pot, state: HostState) -> str | None:
     """The resolv.conf(5) of a pot; None when it gets none."""
     from potnet.templates import render
 
     match pot.resolver.kind:
         case ResolverKind.INHERIT:
-            return state.texts.get(RESOLV_CONF)
+            upstream = state.texts.get(app.driver.traits.upstream_resolvers or "")
+            # Who shares the host's stack reaches the resolver on its loopback.
+            return upstream if upstream and pot.network_type.bridged else state.texts.get(RESOLV_CONF)
         case ResolverKind.CUSTOM:
             return pot.resolver.text or ""
         case ResolverKind.POT:

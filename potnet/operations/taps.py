@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from potnet.host_state import Query
 from potnet.model import Attachment, Bridge, Pot, ResolverKind
-from potnet.operations.starting import RESOLV_CONF, resolver_text
+from potnet.operations.starting import RESOLV_CONF, resolver_text, with_upstream
 from potnet.planning.resolver import nameservers
 
 if TYPE_CHECKING:
@@ -70,4 +70,4 @@ def _bhyve(number: int, own: Attachment, mtu: int | None) -> str:
 def _resolvers(app: App, pot: Pot) -> Sequence[str]:
     inherits = pot.resolver.kind is ResolverKind.INHERIT
     state = app.driver.observe(Query(texts=(RESOLV_CONF,) if inherits else ()))
-    return list(nameservers(resolver_text(app, pot, state) or ""))
+    return list(nameservers(resolver_text(app, pot, with_upstream(app, state)) or ""))

@@ -197,6 +197,7 @@ def _planned(
     """The starts of those of the pots that can be started, and have no program to wait for."""
     known = vnet(app)
     external = external_interface(app, state)
+    state = starting.with_upstream(app, state)
     starts = []
     with app.store.transaction():
         for before in pots:

@@ -9,7 +9,8 @@ place of etc.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from ipaddress import ip_address
 
 from potnet.actions import Step
 from potnet.errors import HostError
@@ -133,17 +134,48 @@ def nameservers(text: str) -> tuple[str, ...]:
 
 
 def notices(pot: Pot, text: str | None) -> tuple[str, ...]:
-    """What a user should know of the resolver before the pot runs."""
+    """What a user should know of the resolver before a start. text: of resolv.conf; None: the pot gets none."""
+    if not pot.network_type.bridged or not pot.is_jail or pot.resolver.kind is ResolverKind.OFF:
+        return ()
     types = {a.network_type for a in pot.attachments}
     if pot.resolver.kind is ResolverKind.POT and types == {NetworkType.PRIVATE_BRIDGE}:
         return (
             f"the resolver of {pot.name} is a pot on the public bridge, from which its private bridge keeps "
             "it apart: use `potnet set -d custom:FILE`",
         )
-    inherits = pot.resolver.kind is ResolverKind.INHERIT and pot.network_type.bridged
+    inherits = pot.resolver.kind is ResolverKind.INHERIT
     if inherits and text is not None and loopback_only(text):
         return (
             f"{pot.name} inherits a resolver that listens on the host's loopback only, which no pot on "
             "a bridge can reach: use `potnet set -d custom:FILE` or `-d pot`",
         )
-    return ()
+    help_ = "use `potnet set -d custom:FILE`" + (" or `-d pot`" if inherits else "")
+    if text is None:
+        return (f"{pot.name} gets no resolv.conf: that of the host cannot be read; {help_}",)
+    why = _unusable(pot, text)
+    return (f"{pot.name} resolves no names: {why}; {help_}",) if why else ()
+
+
+def _unusable(pot: Pot, text: str) -> str | None:
+    """Why a resolv.conf is of no use to a pot on bridges; None if it can reach a resolver."""
+    source = {ResolverKind.INHERIT: "/etc/resolv.conf of the host", ResolverKind.POT: "potnet's resolv.conf"}
+    file = source.get(pot.resolver.kind, "its resolv.conf")
+    named = _NAMESERVER.findall(text)
+    if not named:
+        return f"{file} names no nameserver"
+    families = frozenset(family for a in pot.attachments for family in a.families)
+    own = pot.resolver.kind is ResolverKind.CUSTOM
+    if any(_is_usable(server, families, own) for server in named):
+        return None
+    return f"{file} names only {', '.join(named)}, which the pot cannot reach"
+
+
+def _is_usable(server: str, families: Collection[int], own: bool) -> bool:
+    """Whether a pot with these families can reach a resolver. own: one on loopback would be the pot's own."""
+    try:
+        address = ip_address(server.partition("%")[0])
+    except ValueError:
+        return False
+    if address.is_loopback:
+        return own
+    return address.version in families and not (address.is_unspecified or address.is_link_local)

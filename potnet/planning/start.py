@@ -67,7 +67,8 @@ def description(pot: Pot) -> str:
 
 def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState) -> Plan:
     """All steps from a stopped pot to a running one. Raises HostError when it must not be started."""
-    notices = list(resolver.notices(pot, around.texts.get("resolv.conf")))
+    # An attached jail may have no files of potnet's.
+    notices = list(resolver.notices(pot, around.texts.get("resolv.conf"))) if around.texts else []
     start_jail = _jail(pot, around, state) if pot.is_jail else []
     files = resolver.install_files(pot, around.texts, state)
     if not pot.network_type.bridged:

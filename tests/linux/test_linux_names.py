@@ -65,3 +65,21 @@ def test_pots_that_run_learn_of_those_that_come(world: World) -> None:
     world.potnet("stop", "--all")
     world.potnet("destroy", "-p", "wok")
     assert world.snapshot() == before
+
+
+def test_the_resolvers_behind_a_stub_are_those_of_pots(world: World) -> None:
+    world.run("tee", "/etc/resolv.conf", stdin="nameserver 127.0.0.53\noptions edns0\n")
+    world.run("mkdir", "-p", "/run/systemd/resolve")
+    upstream = "nameserver 192.0.2.9\nsearch example.org\n"
+    world.run("tee", "/run/systemd/resolve/resolv.conf", stdin=upstream)
+    for name, kind in (("wok", "public-bridge"), ("pan", "public-bridge"), ("lid", "inherit")):
+        world.potnet("create", "-p", name, "-N", kind)
+    assert "resolv" not in world.try_potnet("start", "wok", "pan", "lid").err
+    for name in ("wok", "pan"):
+        assert world.run("cat", f"/etc/netns/{name}/resolv.conf").out == upstream
+    # It shares the host's stack, and reaches the stub.
+    assert world.run("cat", "/etc/netns/lid/resolv.conf").out.startswith("nameserver 127.0.0.53\n")
+    assert world.facts("check") == []
+    world.potnet("stop", "wok", "pan", "lid")
+    world.run("rm", "/run/systemd/resolve/resolv.conf")
+    assert "listens on the host's loopback only" in world.try_potnet("start", "wok").err

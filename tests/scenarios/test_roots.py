@@ -91,6 +91,64 @@ def test_a_resolver_on_the_hosts_loopback_is_told(world: World) -> None:
     assert world.notices == []
 
 
+@both_hosts
+@pytest.mark.parametrize(
+    ("text", "stack", "words"),
+    [
+        (None, "ipv4", "gets no resolv.conf: that of the host cannot be read"),
+        ("", "ipv4", "names no nameserver"),
+        ("# nameserver 192.0.2.9\nsearch example.org\n", "dual", "names no nameserver"),
+        ("nameserver 0.0.0.0\n", "ipv4", "names only 0.0.0.0, which the pot cannot reach"),
+        ("nameserver ::\nnameserver fe80::1%em0\n", "dual", "names only ::, fe80::1%em0"),
+        ("nameserver 2001:db8::53\n", "ipv4", "names only 2001:db8::53"),
+        ("nameserver 192.0.2.9\n", "ipv6", "names only 192.0.2.9"),
+        ("nameserver 127.0.0.53\n", "ipv4", "loopback"),
+        ("nameserver nonsense\n", "ipv4", "names only nonsense"),
+        ("nameserver 0.0.0.0\nnameserver 192.0.2.9\n", "dual", ""),
+        ("nameserver 2001:db8::53\n", "ipv6", ""),
+    ],
+)
+def test_a_resolver_that_a_pot_cannot_reach_is_told(
+    world: World, text: str | None, stack: str, words: str
+) -> None:
+    world.do_there("rm", "-f", "/etc/resolv.conf")
+    if text is not None:
+        world.do_there("tee", "/etc/resolv.conf", stdin=text)
+    world.create("casserole", "public-bridge", stack)
+    world.notices.clear()
+    world.do(start, ["casserole"])
+    assert [words in notice for notice in world.notices] == ([True] if words else [])
+    # Who shares the host's stack has what the host has.
+    world.notices.clear()
+    world.create("ragout", "inherit", "dual")
+    world.do(start, ["ragout"])
+    assert world.notices == []
+    world.do(stop, ["casserole", "ragout"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "stack", "words"),
+    [
+        ("", "ipv4", "its resolv.conf names no nameserver"),
+        ("nameserver 2001:db8::53\n", "ipv4", "its resolv.conf names only 2001:db8::53"),
+        # On its own loopback a pot may have a resolver of its own.
+        ("nameserver 127.0.0.1\n", "ipv4", ""),
+        (None, "ipv6", "potnet's resolv.conf names only 10.192.0.2"),
+    ],
+)
+def test_other_resolvers_are_looked_at_too(
+    world: World, tmp_path: Path, setting: str | None, stack: str, words: str
+) -> None:
+    (tmp_path / "own.conf").write_text(setting or "")
+    world.create(world.config.dns_name, "public-bridge")
+    world.do(start, [world.config.dns_name])
+    resolver = "pot" if setting is None else f"custom:{tmp_path / 'own.conf'}"
+    world.create("casserole", "public-bridge", stack, resolver=resolver)
+    world.notices.clear()
+    world.do(start, ["casserole"])
+    assert [words in notice for notice in world.notices] == ([True] if words else [])
+
+
 OUTSIDE = {"etc": "outside", "etc/resolv.conf": "outside/file", "etc/hosts": "outside/file"}
 
 

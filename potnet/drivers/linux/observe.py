@@ -71,6 +71,7 @@ TRAITS = Traits(
     bhyve=False,
     loopback_families=(4, 6),
     owners_change=False,
+    upstream_resolvers="/run/systemd/resolve/resolv.conf",
 )
 
 
