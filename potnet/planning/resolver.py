@@ -134,7 +134,7 @@ def nameservers(text: str) -> tuple[str, ...]:
 
 
 def notices(pot: Pot, text: str | None) -> tuple[str, ...]:
-    """What a user should know of the resolver before a start. text: of resolv.conf; None: the pot gets none."""
+    """What a user should know of the resolver before a start. text: of its resolv.conf, if any."""
     if not pot.network_type.bridged or not pot.is_jail or pot.resolver.kind is ResolverKind.OFF:
         return ()
     types = {a.network_type for a in pot.attachments}
