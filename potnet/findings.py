@@ -55,6 +55,7 @@ class Kind(StrEnum):
     FILE_DIFFERS = "file-differs"
     PORT_HELD = "port-held"
     LEASE_LEFT = "lease-left"
+    STORE_CONTRADICTS = "store-contradicts"
 
 
 @dataclass(frozen=True, slots=True)

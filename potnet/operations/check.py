@@ -44,6 +44,7 @@ from potnet.planning.drift import (
 from potnet.planning.jail import etc_of
 from potnet.planning.policy import pipes_of
 from potnet.planning.resolver import replace_file
+from potnet.store.consistency import contradictions
 from potnet.values import dataclass
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
         unfinished=unfinished(app),
         held=tuple(held),
         lost=app.store.lost_leases(),
+        contradictions=contradictions(app.store, lost=False),
     )
 
 

@@ -321,6 +321,12 @@ def compare_stored(facts: Facts) -> Iterator[Drift]:
             repairable=False,
         )  # fmt: skip
         yield Drift(finding)
+    for line in facts.contradictions:
+        finding = Finding(
+            Kind.STORE_CONTRADICTS, "a store that goes together", line,
+            "`potnet store restore FILE` puts a backup in its place", repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
     for lease in facts.lost:
         finding = Finding(
             Kind.LEASE_LEFT, f"no lease of {lease.address}", f"one of a pot that is not there, {lease.pot}",

@@ -61,6 +61,7 @@ class Facts:
     external: the external interface. others: pots without a recorded start of whose names there are jails or
     anchors. pieces: pots of which a create or destroy was cut off. unfinished: other commands that were.
     written: by path. held: exports whose host port a listener has. lost: leases of pots that are not there.
+    contradictions: of the store, in words.
     forwarding_set: the families whose forwarding potnet has switched on. router_kept, permitting and
     members_set: as of `Vnet`. running: as active, when that is less.
     """
@@ -77,6 +78,7 @@ class Facts:
     written: Mapping[str, Written] = field(default_factory=dict)
     held: tuple[tuple[str, Export, Listener], ...] = ()
     lost: tuple[Lease, ...] = ()
+    contradictions: tuple[str, ...] = ()
     forwarding_set: frozenset[int] = frozenset()
     router_kept: str | None = None
     permitting: frozenset[str] = frozenset()

@@ -53,13 +53,19 @@ def read(path: Path, host_kind: str) -> Store:
     check_trusted(path)
     try:
         backup = Store(checked(copies.in_memory(path), str(path), host_kind), str(path))
-        damage = backup.damage()
+        damage = backup.damage() or _contradiction(backup)
     except DamagedError as error:
         raise DamagedError(error.message, hint="name another backup") from error
     if damage is not None:
         backup.close()
         raise DamagedError(f"the backup {path} is damaged: {damage}", hint="name another backup")
     return backup
+
+
+def _contradiction(backup: Store) -> str | None:
+    from potnet.store.consistency import contradictions, listed
+
+    return listed(contradictions(backup)) or None
 
 
 def replace(store: Store, other: Store) -> None:
