@@ -74,7 +74,7 @@ def test_a_sound_store_has_no_contradictions(backup: Path) -> None:
         ("INSERT INTO free_range SELECT 'gone', first, last FROM free_range LIMIT 1", "for gone"),
         ("UPDATE bridge SET network = '10.192.0.32/29' WHERE name = 'stove'", "and network stove is"),
         ("UPDATE bridge SET gateway = '10.192.9.9' WHERE name = 'stove'", "the gateway 10.192.9.9"),
-        ("UPDATE network SET cidr = '10.192.0.0/29' WHERE name = 'stove'", "outside network stove (10.192.0.0/29)"),
+        ("UPDATE network SET cidr = '10.192.0.0/29' WHERE name = 'stove'", "outside network stove"),
         ("UPDATE network SET cidr = '10.1.0.0/29' WHERE name = 'stove'", "is not in public"),
         (
             "INSERT INTO network SELECT 'x', cidr, first, last, parent FROM network WHERE name = 'stove'",
