@@ -17,9 +17,9 @@ POT = Pot("web", NetworkType.INHERIT, Stack.IPV4, "/jails/web")
     [(7, "/jails/web", True), (7, "/jails/other", False), (7, "/", False), (7, "/jails/web/m", False)],
 )
 def test_a_jail_with_another_root_is_not_owned(recorded: int | None, jid: int, path: str, own: bool) -> None:
-    assert owned(Run(POT, recorded), JailState(jid, path)) is own
+    assert owned(Run(POT, recorded), JailState(jid, "web", path)) is own
 
 
 def test_a_jail_with_another_jid_is_not_owned() -> None:
-    assert not owned(Run(POT, 7), JailState(8, "/jails/web"))
-    assert not owned(None, JailState(7, "/jails/web"))
+    assert not owned(Run(POT, 7), JailState(8, "web", "/jails/web"))
+    assert not owned(None, JailState(7, "web", "/jails/web"))
