@@ -134,8 +134,9 @@ def serving(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[s
 
 def ask(path: Path, text: bytes, close: bool = True) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(60)
+        # With a timeout a full queue would be an error, and not waited for.
         client.connect(str(path))
+        client.settimeout(60)
         client.sendall(text)
         if close:
             client.shutdown(socket.SHUT_WR)
