@@ -14,7 +14,7 @@ from typing import Any
 from netaddr import AddrFormatError, IPAddress, IPNetwork
 
 from potnet.model import Ipv6, Stack, valid_name
-from potnet.names import INTERFACE, INTERFACE_HINT
+from potnet.names import INTERFACE, INTERFACE_HINT, is_special
 
 #: The smallest public network that holds gateway, DNS and a few pots.
 LONGEST_PREFIX = 29
@@ -22,7 +22,7 @@ LONGEST_PREFIX = 29
 SHORTEST_PREFIX6, LONGEST_PREFIX6 = 48, 126
 _HOSTS6 = (IPNetwork("2000::/3"), IPNetwork("fc00::/7"))
 
-# pf(4) keeps 63 characters of an anchor's path: this much beside "/", a sign and the longest pot name.
+# pf(4) keeps 63 characters of an anchor's path: enough is left for a name that is cut.
 _ANCHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,9}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+(/[0-9.]+)?")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -261,8 +261,8 @@ def read_outbound6(value: Any) -> str:
 
 
 def read_dns_name(value: Any) -> str:
-    if not valid_name(read_text(value)):
-        raise Refusal("is not a pot's name", "use up to 51 letters, digits, _ and -, no number")
+    if not valid_name(read_text(value)) or is_special(value):
+        raise Refusal("is not a pot's name", "use up to 63 letters, digits, _ and -, no number")
     return str(value)
 
 

@@ -56,6 +56,8 @@ class Kind(StrEnum):
     PORT_HELD = "port-held"
     LEASE_LEFT = "lease-left"
     STORE_CONTRADICTS = "store-contradicts"
+    NAME_SPECIAL = "name-special"
+    NAME_DOUBLED = "name-doubled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from potnet.names import PUBLIC, PUBLIC6
 from potnet.ports import Export, Transport
 from potnet.values import dataclass
 
-#: pf refuses an anchor path much above this, and a name must fit beside ``pot-filter/``.
-NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,50}")
+#: One label of a host name (RFC 1123), and underscores. No dot: `planning.anchors` cuts names at one.
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 #: Group of everything potnet makes; ifconfig(8) group names must not end in a digit.
 GROUP = "potnet"

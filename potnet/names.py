@@ -13,6 +13,24 @@ PUBLIC6 = "public6"
 INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}", re.ASCII)
 INTERFACE_HINT = "1 to 15 letters, digits, dots, - and _, such as em0"
 
+#: Names that resolvers and programs give a meaning of their own (RFC 6761, 6762, 7686, 5214, hosts(5), WPAD).
+_SPECIAL = frozenset({
+    "localhost", "localdomain", "local", "broadcasthost", "loopback", "invalid", "onion", "wpad", "isatap",
+    "ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters",
+    "ip6-allhosts",
+})  # fmt: skip
+#: inet_aton(3) takes these for addresses.
+_NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}")
+
+
+def is_special(name: str) -> bool:
+    """Whether a name of a host means something else than a pot, to programs in other pots."""
+    plain = name.lower().rstrip(".")
+    first, _, domain = plain.partition(".")
+    if plain in _SPECIAL or _NUMBERS.fullmatch(plain) is not None:
+        return True
+    return f".{plain}".endswith(".localhost") or (domain != "" and first == "localhost")
+
 
 def natural(name: str) -> list[tuple[int, str]]:
     """The key that sorts names as people do: web2 before web10."""

@@ -35,6 +35,7 @@ def attach(app: App, name: str, jail: str | None, created: bool) -> Outcome:
             hint=f"name the jail {name}, or create a pot called {jail}",
         )
     with locked_pot(app, name) as pot:
+        name = pot.name
         _refuse_shared(pot)
         run = app.store.run(name)
         state = app.driver.observe(Query(jails=(name,)))
@@ -103,6 +104,7 @@ def detach(app: App, names: Sequence[str], ending: bool = False) -> tuple[Outcom
     outcomes = []
     for name in names:
         with locked_pot(app, name) as pot:
+            name = pot.name
             require_jail(pot, "there is nothing to detach")
             run = app.store.run(name)
             state = app.driver.observe(Query(jails=(name,)))
@@ -124,6 +126,7 @@ def jail_conf(app: App, name: str, program: Sequence[str]) -> str:
     from potnet.templates import render
 
     pot = require_pot(app, name)
+    name = pot.name
     require_jail(pot, "there is nothing to put into jail.conf(5)")
     state = app.driver.observe(Query(files=tuple(path_in(pot.root, each) for each in LOOKED_AT)))
     if not app.driver.traits.own_programs:

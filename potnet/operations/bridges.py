@@ -22,7 +22,6 @@ from potnet.operations.common import (
 )
 from potnet.operations.foreign import held
 from potnet.operations.interfaces import check_bridge_mtu, check_mtu, check_uplink
-from potnet.planning.packet_filter import nat6_anchor
 from potnet.planning.vnet import refuse_small_mtu
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 RESERVED = (PUBLIC, PUBLIC6, "ext")
 #: Larger than any bridge: a member is a port, and if_bridge(4) learns 2000 addresses.
 LARGEST = 65536
-#: pf(4) keeps this much of an anchor's path.
-LONGEST_ANCHOR = 63
 
 
 def create_private_bridge(
@@ -53,7 +50,7 @@ def create_private_bridge(
     PARENT.TAG.
     """
     check_name("bridge", name)
-    if name in RESERVED:
+    if name.lower() in RESERVED:
         raise PotnetError(f"{name} is a name that potnet uses itself", hint="choose another name")
     if not 1 <= size <= LARGEST:
         raise UsageError(f"-S {size}: a bridge holds 1 to {LARGEST} pots")
@@ -66,8 +63,9 @@ def create_private_bridge(
     prefix = None if ipv6 in (None, AUTO) else _prefix6(ipv6)
     units = busy_units(app, "bridge")
     with app.store.transaction():
-        if app.store.bridge(name) is not None:
-            raise PotnetError(f"bridge {name} exists already", hint="choose another name")
+        known = app.store.bridge(name)
+        if known is not None:
+            raise PotnetError(f"bridge {known.name} exists already", hint="choose another name")
         define_public_network(app)
         network = app.store.carve(PUBLIC, name, size, beside=held(app, 4))
         bridge = Bridge(
@@ -83,7 +81,6 @@ def create_private_bridge(
             isolate=isolate,
             uplink=uplink,
         )
-        _check_anchor(app, bridge)
         app.store.add_bridge(bridge)
     return bridge
 
@@ -109,12 +106,3 @@ def _prefix6(text: str | None) -> IPNetwork:
         return read_prefix6(text)
     except Refusal as refusal:
         raise UsageError(f"-6 {text!r} {refusal.what}", hint=refusal.hint) from None
-
-
-def _check_anchor(app: App, bridge: Bridge) -> None:
-    anchor = nat6_anchor(app.config, bridge.name)
-    if bridge.network6 is not None and len(anchor) > LONGEST_ANCHOR:
-        raise PotnetError(
-            f"the anchor {anchor} would be too long for pf ({LONGEST_ANCHOR} characters)",
-            hint="choose a shorter name",
-        )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from potnet.findings import Finding, Kind
 from potnet.host_state import HostState, Query
-from potnet.model import ResolverKind, Run, valid_name
+from potnet.model import End, ResolverKind, Run, valid_name
+from potnet.names import is_special
 from potnet.operations.bridging import vnet
 from potnet.operations.common import (
     NETWORK_LOCK,
@@ -42,6 +43,7 @@ from potnet.planning.drift import (
     shared_anchors,
 )
 from potnet.planning.jail import etc_of
+from potnet.planning.packet_filter import of_pot
 from potnet.planning.policy import pipes_of
 from potnet.planning.resolver import replace_file
 from potnet.store.consistency import contradictions
@@ -95,7 +97,7 @@ def scope_of(app: App, pots: Sequence[str], bridge: str | None) -> Scope:
     if not pots and bridge is None:
         return Scope()
     if bridge is not None:
-        require_bridge(app, bridge)
+        bridge = require_bridge(app, bridge).name
         return Scope(frozenset(app.store.bridged_names(bridge)), frozenset({bridge}))
     records = [require_pot(app, name) for name in pots]
     bridges = (attachment.bridge for pot in records for attachment in pot.attachments)
@@ -191,12 +193,14 @@ def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
             held.append((*exporter, listener))
     return replace(
         facts,
-        others=frozenset(name for name in names - known if valid_name(name) and app.store.has_pot(name)),
+        others=frozenset(_others(app, names, state)) - known,
         pieces=app.store.pieces(),
         unfinished=unfinished(app),
         held=tuple(held),
         lost=app.store.lost_leases(),
         contradictions=contradictions(app.store, lost=False),
+        doubled=(*app.store.doubled("pot"), *app.store.doubled("bridge")),
+        special=_special(app),
     )
 
 
@@ -249,3 +253,17 @@ def _written(app: App, runs: Sequence[Run], state: HostState) -> dict[str, Writt
                 steps = replace_file(pot, name, text, folder, traits) if folder is not None else ()
                 found[f"{etc_of(pot, traits)}/{name}"] = Written(text, steps)
     return found
+
+
+def _others(app: App, names: set[str], state: HostState) -> list[str]:
+    """The pots of which there are jails, or anchors, whose names may be cut."""
+    found = [name for name in names if valid_name(name) and app.store.called("pot", name) == name]
+    if any("." in name for name in names):
+        found += [name for name in app.store.pot_names() if state.anchor_names & {*of_pot(app.config, name)}]
+    return found
+
+
+def _special(app: App) -> tuple[End, ...]:
+    pots = (End(name) for name in app.store.pot_names() if is_special(name))
+    bridges = (End(bridge.name, bridge=True) for bridge in app.store.bridges() if is_special(bridge.name))
+    return (*pots, *bridges)

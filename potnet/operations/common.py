@@ -14,7 +14,7 @@ from netaddr import IPAddress
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host_state import HostState, Query
 from potnet.model import Bridge, BridgeKind, Ipv6, Pot, Run, network6_of, valid_name
-from potnet.names import PUBLIC, PUBLIC6
+from potnet.names import PUBLIC, PUBLIC6, is_special
 from potnet.planning.ownership import presence, running
 from potnet.planning.vnet import refuse_small_mtu
 from potnet.values import dataclass
@@ -32,8 +32,11 @@ MEMBERS = "members"
 #: Held while what pots share (bridges, forwarding, the NAT anchor) is looked at and changed.
 NETWORK_LOCK = "network"
 
-NAME_HINT = "1 to 51 letters, digits, - and _, beginning with a letter or digit, and not digits only"
+NAME_HINT = "1 to 63 letters, digits, - and _, beginning with a letter or digit, and not digits only"
 _HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*")
+
+
+SPECIAL = "programs take it for something else than a pot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,19 @@ class Failures:
 
 
 def check_name(what: str, name: str) -> None:
-    """Raises UsageError unless a pot or bridge may have this name."""
+    """Raises UsageError unless a new pot or bridge may have this name."""
     if not valid_name(name):
-        raise UsageError(f"{name!r} is no name for a {what}", hint=f"a name is {NAME_HINT}")
+        raise UsageError(f"invalid {what} name {name!r}", hint=f"a name is {NAME_HINT}")
+    if is_special(name):
+        raise UsageError(f"invalid {what} name {name!r}: {SPECIAL}", hint="choose another name")
 
 
 def check_hostname(hostname: str) -> None:
     """Raises UsageError unless this is a host name (RFC 1123, and underscores)."""
     if len(hostname) > 253 or not _HOSTNAME.fullmatch(hostname):
         raise UsageError(f"{hostname!r} is no host name", hint="letters, digits and -, with dots between")
+    if is_special(hostname):
+        raise UsageError(f"invalid host name {hostname!r}: {SPECIAL}", hint="choose another name")
 
 
 def parse_command(text: str) -> tuple[str, ...]:
@@ -128,7 +135,7 @@ def locked_pot(app: App, name: str, whole: bool = True) -> Iterator[Pot]:
 
     whole: unless its create, or a destroy, was cut off.
     """
-    require_pot(app, name)
+    name = require_pot(app, name).name
     with app.locks.hold(pot_lock(name)):
         if not app.store.has_pot(name):
             # Destroyed while this waited for its lock, which is made anew then.

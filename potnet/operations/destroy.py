@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 def destroy_pot(app: App, name: str) -> None:
     """Remove a stopped pot, with the root that create made for it. Raises PotnetError."""
     with locked_pot(app, name, whole=False) as pot:
+        name = pot.name
         run = app.store.run(name)
         if run is not None:
             state = look_for(app, pot, run)
@@ -122,6 +123,7 @@ def destroy_bridge(app: App, name: str) -> None:
         )
     with app.locks.hold(NETWORK_LOCK):
         bridge = require_bridge(app, name)
+        name = bridge.name
         pots = app.store.bridged_names(name)
         if pots:
             raise PotnetError(

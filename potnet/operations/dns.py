@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from potnet.errors import UsageError
 from potnet.model import Bridge, Lease
+from potnet.names import is_special
 from potnet.operations.common import check_hostname, require_bridge
 from potnet.operations.neighbours import neighbours
 
@@ -29,6 +30,8 @@ def zones(app: App, bridge: str | None = None, domain: str | None = None) -> lis
     common = None if domain is None else _checked(domain)
     found: dict[str, list[View]] = {}
     for each in bridges:
+        if common is None and is_special(each.name):
+            continue
         if not each.subnets:
             if bridge is not None:
                 app.notify(f"pots learn their addresses on {bridge} by themselves: none is known here")

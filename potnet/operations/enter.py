@@ -18,7 +18,9 @@ SHELL = "/bin/sh"
 
 def run(app: App, name: str) -> int:
     """Start the pot if it is stopped, open a shell in it, and return the shell's exit code."""
-    require_jail(require_pot(app, name), "nothing is run in it")
+    found = require_pot(app, name)
+    name = found.name
+    require_jail(found, "nothing is run in it")
     start(app, [name])
     shell = path_in(require_pot(app, name).root, SHELL.lstrip("/"))
     own = app.driver.traits.own_programs
@@ -33,6 +35,7 @@ def run(app: App, name: str) -> int:
 def execute(app: App, name: str, argv: tuple[str, ...]) -> int:
     """Run a command in a running pot and return its exit code."""
     pot = require_pot(app, name)
+    name = pot.name
     require_jail(pot, "nothing is run in it")
     if not is_running(app, pot):
         raise PotnetError(f"{name} is not running", hint=f"`potnet start {name}` first")

@@ -47,6 +47,7 @@ def export_ports(
     given = parse_exports(exports, loopback, sources, max_connections)
     name = name if name is not None else only_pot(app)
     with locked_pot(app, name) as pot:
+        name = pot.name
         after = changed_exports(pot.exports, given, change)
         # Those that stay are what they were, whoever else has come to use their ports.
         held: frozenset[Export] = frozenset() if change is Change.REPLACE else frozenset(pot.exports)

@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
+from potnet.names import is_special
 from potnet.operations.site import Asked, Part, Site, address_of
 from potnet.spans import Span, aligned, subnet_bits
 
@@ -106,7 +107,8 @@ def hosts(asked: Asked, bridge: str | None) -> list[tuple[Address, str]]:
     if site.installation is not None:
         for pot in site.installation.pots:
             inside = pot.version == part.network.version and part.address(pot.number) in part.network
-            if pot.public if bridge is None else not pot.public and inside:
+            meant = pot.public if bridge is None else not pot.public and inside
+            if meant and not is_special(pot.name):
                 found[pot.version, pot.number] = pot.name
     if site.store is not None:
         from potnet.operations.neighbours import neighbours
@@ -117,4 +119,6 @@ def hosts(asked: Asked, bridge: str | None) -> list[tuple[Address, str]]:
 
 
 def _part(site: Site, bridge: str | None) -> Part:
+    if bridge is not None and site.store is not None:
+        bridge = site.store.called("bridge", bridge) or bridge
     return site.public() if bridge is None else site.bridge(bridge)

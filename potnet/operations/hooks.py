@@ -49,6 +49,7 @@ def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Ste
 def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
     """Copy executables to where start and stop run them. Raises PotnetError."""
     with locked_pot(app, name) as pot:
+        name = pot.name
         for path in hooks.values():
             _check_script(path)
         before = finish_hooks(app, pot)

@@ -26,6 +26,7 @@ _HOST_PREFIX = {4: 32, 6: 128}
 def info(app: App, name: str) -> View:
     """One pot, as ``info -p`` and ``list`` give it; raises PotnetError."""
     pot = require_pot(app, name)
+    name = pot.name
     run = app.store.run(name)
     state = look_for(app, pot, run)
     active = running(run, state)
@@ -164,6 +165,7 @@ def list_bridges(app: App) -> list[View]:
 def bridge_info(app: App, name: str) -> View:
     """One bridge with the addresses taken on it; raises PotnetError."""
     bridge = require_bridge(app, name)
+    name = bridge.name
     names = with_joined(app, app.driver.observe(Query(pot_bridges=True)), [bridge]).pot_bridges
     view = bridge_view(app, bridge, bridge.interface in names)
     return view | {"addresses": show_bridge(app, name)["addresses"]}
@@ -191,6 +193,7 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
 def environment(app: App, name: str) -> dict[str, str]:
     """What ``info -E`` and hooks give of a pot; raises PotnetError."""
     pot = require_pot(app, name)
+    name = pot.name
     run = app.store.run(name)
     state = look_for(app, pot, run)
     active = run if running(run, state) else None

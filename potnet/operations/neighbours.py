@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from potnet.model import Lease, network6_of
+from potnet.names import is_special
 
 if TYPE_CHECKING:
     from potnet.store.store import Store
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
 def neighbours(store: Store, bridge: str) -> list[Lease]:
     """The leases of a bridge in the order of addresses; those that only a next start uses are left out.
 
+    So are pots of older stores that are called like something else, such as localhost.
+
     A pot whose address was changed while it runs has two until it stops.
     """
     leases = [lease for name in (bridge, network6_of(bridge)) for lease in store.leases(name)]
+    leases = [lease for lease in leases if not is_special(lease.pot)]
     count = Counter((lease.network, lease.pot) for lease in leases)
     runs = [store.run(name) for name in {name for (_, name), number in count.items() if number > 1}]
     now = {run.pot.name: run.pot.leased for run in runs if run is not None}

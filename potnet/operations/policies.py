@@ -316,14 +316,14 @@ def _end(app: App, text: str) -> End:
         kind, name = "", text
     if kind not in ("", "pot", "bridge"):
         raise UsageError(f"{text!r} is neither a pot nor a bridge", hint="NAME, pot:NAME or bridge:NAME")
-    pot = kind != "bridge" and app.store.has_pot(name)
-    bridge = kind != "pot" and app.store.bridge(name) is not None
+    pot = app.store.called("pot", name) if kind != "bridge" else None
+    bridge = app.store.called("bridge", name) if kind != "pot" else None
     if pot and bridge:
         raise UsageError(f"{name} is a pot and a bridge", hint=f"say pot:{name} or bridge:{name}")
     if not pot and not bridge:
         what = {"pot": "pot", "bridge": "bridge"}.get(kind, "pot or bridge")
         raise PotnetError(f"there is no {what} {name!r}", hint="`potnet list` and `potnet list --bridges`")
-    return End(name, bridge)
+    return End(bridge or str(pot), bridge is not None)
 
 
 def _check(app: App, policy: Policy) -> None:

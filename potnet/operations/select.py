@@ -19,7 +19,7 @@ def resolve_names(app: App, names: Sequence[str], all_: bool, boot: bool = False
         return [pot.name for pot in app.store.pots() if pot.boot]
     if all_:
         return list(app.store.pot_names())
-    return [require_pot(app, name).name for name in dict.fromkeys(names)]
+    return list(dict.fromkeys(require_pot(app, name).name for name in names))
 
 
 def only_pot(app: App) -> str:

@@ -83,6 +83,7 @@ def _add(app: App, numbers: Numbers, request: Add, usual: str | None) -> bytes:
         host_address=request.host_address if request.host_address != _ANY else None,
     )
     pot = require_pot(app, name)
+    name = pot.name
     if any(port == there for each in pot.exports for there, _ in _ports(each)):
         raise PotnetError(f"{name} exports {export} already")
     export_ports(app, name, [str(export)], False, change=Change.ADD)

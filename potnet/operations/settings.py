@@ -73,6 +73,7 @@ def set_options(
 ) -> bool:
     """Change what is given; True when some of it holds only from the next start. Raises PotnetError."""
     with locked_pot(app, name) as before:
+        name = before.name
         pot = with_owner(app, before, owner)
         refuse_unfit(pot, command=command, passed=passed)
         if resolver is not None:
@@ -170,6 +171,7 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
     if not source.is_file() and not source.is_dir():
         raise PotnetError(f"{source} is neither a file nor a directory")
     with locked_pot(app, name) as pot:
+        name = pot.name
         require_jail(pot, "nothing is copied into its machine")
         if host_files(pot.root):
             raise PotnetError(f"the root of {name} is the host's own: nothing is copied there")

@@ -29,6 +29,7 @@ def show_pot(app: App, name: str) -> View:
     from potnet.operations.info import info
 
     pot = require_pot(app, name)
+    name = pot.name
     view = info(app, name)
     usage = app.driver.usage(name, pot.root) if pot.is_jail else Usage()
     running = view["state"] == "running"

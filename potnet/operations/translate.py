@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from potnet.errors import PotnetError, UsageError
 from potnet.installation.reading import lines, read
 from potnet.model import NetworkType, Pot, Resolver, ResolverKind, Stack, valid_name
-from potnet.operations.common import NAME_HINT, check_hostname
+from potnet.names import is_special
+from potnet.operations.common import NAME_HINT, SPECIAL, check_hostname
 from potnet.operations.export_text import parse_exports
 from potnet.ports import Export
 from potnet.values import dataclass
@@ -87,6 +88,8 @@ def translate(file: PotFile, settings: Settings, root: str) -> Draft:
 def _check_layout(file: PotFile) -> None:
     if not valid_name(file.name):
         raise CannotComeError(f"its name is none here: {NAME_HINT}")
+    if is_special(file.name):
+        raise CannotComeError(f"its name cannot be used here: {SPECIAL}")
     # pot takes one without a type for the older kind, too.
     kind, level = file.value("pot.type") or "multi", file.value("pot.level") or "0"
     if kind != "single":

@@ -333,3 +333,20 @@ def compare_stored(facts: Facts) -> Iterator[Drift]:
             "repair gives the address back", bridge=lease.network,
         )  # fmt: skip
         yield Drift(finding, lease=lease)
+    yield from _names(facts)
+
+
+def _names(facts: Facts) -> Iterator[Drift]:
+    for names in facts.doubled:
+        finding = Finding(
+            Kind.NAME_DOUBLED, "names that differ by more than case", ", ".join(names),
+            "destroy one and create it with another name", repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    for end in facts.special:
+        finding = Finding(
+            Kind.NAME_SPECIAL, "a name that means a pot", end.name,
+            "hosts files and dns leave it out; destroy it and create it with another name",
+            pot=None if end.bridge else end.name, bridge=end.name if end.bridge else None, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)

@@ -62,6 +62,7 @@ class Facts:
     anchors. pieces: pots of which a create or destroy was cut off. unfinished: other commands that were.
     written: by path. held: exports whose host port a listener has. lost: leases of pots that are not there.
     contradictions: of the store, in words.
+    doubled: names that differ only in case, together. special: pots and bridges called like something else.
     forwarding_set: the families whose forwarding potnet has switched on. router_kept, permitting and
     members_set: as of `Vnet`. running: as active, when that is less.
     """
@@ -79,6 +80,8 @@ class Facts:
     held: tuple[tuple[str, Export, Listener], ...] = ()
     lost: tuple[Lease, ...] = ()
     contradictions: tuple[str, ...] = ()
+    doubled: tuple[tuple[str, ...], ...] = ()
+    special: tuple[End, ...] = ()
     forwarding_set: frozenset[int] = frozenset()
     router_kept: str | None = None
     permitting: frozenset[str] = frozenset()

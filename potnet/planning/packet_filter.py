@@ -27,6 +27,11 @@ from potnet.ruleset import (
     SourceNat,
 )
 
+#: What pf(4) keeps of an anchor's path, tried on a real host.
+_LONGEST = 63
+#: Characters that stand for the rest of a name.
+_DIGEST = 16
+
 INIT_HINT = "run `potnet init`, which adds potnet's anchors to pf.conf, and load it as it says"
 
 
@@ -54,17 +59,17 @@ def nat_anchor(config: Config) -> str:
 
 def pot_anchor(config: Config, pot: str) -> str:
     """The anchor that holds one pot's redirections."""
-    return f"{config.rdr_anchor}/{pot}"
+    return _below(config.rdr_anchor, pot)
 
 
 def limits_anchor(config: Config, pot: str) -> str:
     """The anchor that limits the connections to one pot's exports; it comes before all other kinds."""
-    return f"{config.filter_anchor}/-{pot}"
+    return _below(config.filter_anchor, pot, sign="-")
 
 
 def bridge_anchor(config: Config, bridge: str) -> str:
     """The anchor that keeps one bridge apart."""
-    return f"{config.filter_anchor}/{bridge}"
+    return _below(config.filter_anchor, bridge)
 
 
 def filter_anchor(config: Config, pot: str) -> str:
@@ -73,7 +78,7 @@ def filter_anchor(config: Config, pot: str) -> str:
     pf evaluates the anchors below one in the order of their names (pf.conf(5), ANCHORS): what is
     redirected is let in first, and the dot, with which no name begins, comes before the names of all bridges.
     """
-    return f"{config.filter_anchor}/.{pot}"
+    return _below(config.filter_anchor, pot, sign=".")
 
 
 def external_anchor(config: Config) -> str:
@@ -83,7 +88,27 @@ def external_anchor(config: Config) -> str:
 
 def nat6_anchor(config: Config, bridge: str) -> str:
     """The anchor with the NAT of one bridge's IPv6 network; no pot's name has a dot."""
-    return f"{config.rdr_anchor}/{bridge}.6"
+    return _below(config.rdr_anchor, bridge, end=".6")
+
+
+def of_pot(config: Config, pot: str) -> tuple[str, str, str]:
+    """The anchors of one pot."""
+    return pot_anchor(config, pot), limits_anchor(config, pot), filter_anchor(config, pot)
+
+
+def _below(parent: str, name: str, sign: str = "", end: str = "") -> str:
+    """The anchor of a pot or bridge; where its path is too long for pf(4), the name is cut.
+
+    A dot and a digest of the whole name follow the cut: no name has a dot, so no other anchor is called this.
+    """
+    path = f"{parent}/{sign}{name}{end}"
+    if len(path) <= _LONGEST:
+        return path
+    import hashlib  # it loads OpenSSL: 9 ms
+
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+    room = _LONGEST - len(f"{parent}/{sign}.{end}") - _DIGEST
+    return f"{parent}/{sign}{name[:room]}.{digest}{end}"
 
 
 def source_nat(config: Config, external: str) -> SourceNat:

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from netaddr import IPAddress, IPNetwork
 
@@ -38,6 +39,16 @@ _POTS = (
     "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text, command,"
     " boot, hooks, whole, isolate, internet, rate_in, rate_out, owner, directory FROM pot"
 )
+_CALLED = {
+    "pot": "SELECT name FROM pot WHERE name = ? COLLATE NOCASE",
+    "bridge": "SELECT name FROM bridge WHERE name = ? COLLATE NOCASE",
+}
+_DOUBLED = {
+    "pot": "SELECT name FROM pot WHERE lower(name) IN"
+    " (SELECT lower(name) FROM pot GROUP BY lower(name) HAVING count(*) > 1) ORDER BY name",
+    "bridge": "SELECT name FROM bridge WHERE lower(name) IN"
+    " (SELECT lower(name) FROM bridge GROUP BY lower(name) HAVING count(*) > 1) ORDER BY name",
+}
 #: What a pot has several of.
 _CHILDREN = (
     "SELECT pot, bridge, unit, mac, address, address6 FROM attachment",
@@ -66,16 +77,36 @@ class Pots(Subnets, Numbers, Exports, Policies):
         return {head[0]: _pot(head, children) for head in heads}
 
     def pot(self, name: str) -> Pot | None:
-        """One pot, None when there is none of that name."""
-        return self.pots_named([name]).get(name)
+        """One pot, None when there is none of that name; see `called`."""
+        known = self.called("pot", name)
+        return self.pots_named([known])[known] if known is not None else None
+
+    def called(self, what: Literal["pot", "bridge"], name: str) -> str | None:
+        """The name in the store of a pot or bridge: names are compared without case (RFC 4343).
+
+        Older stores may have two that differ only in case; each is found by its exact name.
+        """
+        found = self.rows(_CALLED[what], name)
+        names = [each for (each,) in found]
+        if name in names:
+            return name
+        return names[0] if len(names) == 1 else None
+
+    def doubled(self, what: Literal["pot", "bridge"]) -> tuple[tuple[str, ...], ...]:
+        """The names of pots or bridges that differ only in case, together, sorted."""
+        found = self.rows(_DOUBLED[what])
+        groups: dict[str, list[str]] = {}
+        for (name,) in found:
+            groups.setdefault(name.lower(), []).append(name)
+        return tuple(map(tuple, groups.values()))
 
     def pot_names(self) -> tuple[str, ...]:
         """The names of all pots, sorted."""
         return tuple(name for (name,) in self.rows("SELECT name FROM pot ORDER BY name"))
 
     def has_pot(self, name: str) -> bool:
-        """Whether there is a pot of that name."""
-        return self.row("SELECT 1 FROM pot WHERE name = ?", name) is not None
+        """Whether there is a pot of that name; see `called`."""
+        return self.called("pot", name) is not None
 
     def lost_leases(self) -> tuple[Lease, ...]:
         """Leases of pots that are not there, by network and address."""
@@ -107,8 +138,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
     def add_pot(self, pot: Pot) -> None:
         """Errors: the name, root, an alias, epair or tap unit, MAC address or host port is another pot's."""
         with self.transaction():
-            if self.row("SELECT 1 FROM pot WHERE name = ?", pot.name):
-                raise _exists(pot.name)
+            self._refuse_called(pot.name)
             self._check_root(pot)
             self.change(
                 "INSERT INTO pot (network_type, stack, root, root_made, hostname, base, resolver,"
@@ -124,8 +154,12 @@ class Pots(Subnets, Numbers, Exports, Policies):
 
     def refuse_present(self, name: str) -> None:
         """Error: a pot has this name, and is whole."""
-        if self.row("SELECT 1 FROM pot WHERE name = ? AND whole", name):
-            raise _exists(name)
+        self._refuse_called(name, " AND (whole OR name <> ?)", name)
+
+    def _refuse_called(self, name: str, condition: str = "", *values: str) -> None:
+        found = self.row(_CALLED["pot"] + condition, name, *values)
+        if found:
+            raise _exists(found[0])
 
     def update_pot(self, pot: Pot) -> None:
         """Replace the pot of that name. Errors: there is none; else as `add_pot`."""

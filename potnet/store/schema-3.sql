@@ -7,3 +7,14 @@ CREATE INDEX pot_directory ON pot (directory);
 CREATE INDEX pot_unrecorded_hooks ON pot (name) WHERE directory IS NULL AND hooks <> '[]';
 -- A bridge of the host's own that pots join in the place of one of ours.
 ALTER TABLE bridge ADD COLUMN joined TEXT;
+-- All of IPv6 has a name that no bridge can have: one called IPv6 took its place.
+INSERT INTO network (name, cidr, first, last, parent)
+    SELECT '#IPv6', cidr, first, last, parent FROM network WHERE name = 'IPv6' AND cidr = '::/0';
+UPDATE network SET parent = '#IPv6'
+    WHERE parent = 'IPv6' AND EXISTS (SELECT 1 FROM network WHERE name = '#IPv6');
+UPDATE free_range SET pool = '#IPv6'
+    WHERE pool = 'IPv6' AND EXISTS (SELECT 1 FROM network WHERE name = '#IPv6');
+DELETE FROM network WHERE name = 'IPv6' AND cidr = '::/0';
+-- Names are compared without case.
+CREATE INDEX pot_any_case ON pot (name COLLATE NOCASE);
+CREATE INDEX bridge_any_case ON bridge (name COLLATE NOCASE);

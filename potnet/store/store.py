@@ -117,15 +117,16 @@ class Store(Pots):
         return tuple(_bridge(row) for row in found)
 
     def bridge(self, name: str) -> Bridge | None:
-        """One bridge, None when there is none of that name."""
-        found = self.row(f"{_BRIDGES} WHERE name = ?", name)
+        """One bridge, None when there is none of that name; see `called`."""
+        found = self.row(f"{_BRIDGES} WHERE name = ?", self.called("bridge", name))
         return _bridge(found) if found else None
 
     def add_bridge(self, bridge: Bridge) -> None:
         """Errors: the name or the unit is another bridge's. Its network is a matter of its own: `carve`."""
         with self.transaction():
-            if self.bridge(bridge.name):
-                raise PotnetError(f"bridge {bridge.name} exists already", hint="choose another name")
+            same = self.row("SELECT name FROM bridge WHERE name = ? COLLATE NOCASE", bridge.name)
+            if same:
+                raise PotnetError(f"bridge {same[0]} exists already", hint="choose another name")
             found = self.row("SELECT name FROM bridge WHERE uplink = ?", bridge.uplink)
             if found:
                 raise PotnetError(

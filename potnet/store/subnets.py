@@ -12,8 +12,8 @@ from potnet.spans import Span, aligned, gaps, subnet_bits
 from potnet.store import ranges
 from potnet.store.allocate import Allocator, Network
 
-#: All of IPv6, of which each network takes a part; nothing is leased from it.
-EVERYWHERE = "IPv6"
+#: All of IPv6, of which each network takes a part; nothing is leased from it. No bridge can be called this.
+EVERYWHERE = "#IPv6"
 #: Under this key the site's prefix is remembered.
 _SITE = "site_prefix"
 _SUBNET_SIZE = 1 << 64

@@ -1,0 +1,171 @@
+"""Names of pots and bridges: long ones, cut in anchors, of any case, and those that mean something else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from world import World, both_hosts
+
+from potnet.errors import PotnetError, UsageError
+from potnet.operations.bridges import create_private_bridge
+from potnet.operations.check import check
+from potnet.operations.destroy import destroy_bridge, destroy_pot
+from potnet.operations.dns import zones
+from potnet.operations.export_ports import export_ports
+from potnet.operations.hosts import hosts_text, known_to
+from potnet.operations.network_options import NetworkOptions
+from potnet.operations.policies import add, listed
+from potnet.operations.select import resolve_names
+from potnet.operations.settings import set_options
+from potnet.operations.start import start
+from potnet.operations.stop import stop
+from potnet.planning import packet_filter as pf
+
+#: As Nomad makes them, and two that are the same up to where they are cut.
+NOMAD = "www1_a1b2c3d4_f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
+LONG, OTHER = "w" * 63, "w" * 62 + "x"
+SPECIAL = [
+    "localhost", "LocalHost", "local", "ip6-localhost", "ip6-allnodes", "broadcasthost", "wpad", "isatap",
+    "0x7f000001", "0X7F", "localdomain",
+]  # fmt: skip
+
+
+def rename(world: World, old: str, new: str) -> None:
+    """A name that an older potnet took."""
+    with world.app() as app:
+        pot = app.store.pot(old)
+        assert pot is not None
+        app.store.remove_pot(old)
+        app.store.add_pot(replace(pot, name=new))
+        app.store.change("UPDATE lease SET pot = ? WHERE pot = ?", new, old)
+
+
+@both_hosts
+@pytest.mark.parametrize("name", [NOMAD, LONG])
+def test_long_names(world: World, name: str) -> None:
+    bridge = "b" * 63
+    world.do(create_private_bridge, bridge, 8, "auto")
+    world.create(name, "private-bridge", "dual", bridge=bridge, network=NetworkOptions(internet=False))
+    world.create(OTHER, "private-bridge", "dual", bridge=bridge)
+    for pot, port in ((name, 30080), (OTHER, 30081)):
+        world.do(export_ports, pot, [f"80:{port}"], False, (), 3)
+    world.do(start, [name, OTHER])
+    assert world.do(check, [], None) == ()
+    world.do(stop, [name, OTHER])
+    assert world.do(check, [], None) == ()
+    for pot in (name, OTHER):
+        world.do(destroy_pot, pot)
+    world.do(destroy_bridge, bridge)
+
+
+def test_anchors_are_never_too_long_and_never_the_same(world: World) -> None:
+    names = ["w", NOMAD, LONG, OTHER, "w" * 46, "w" * 50, "w" * 51, "w" * 52, "w" * 55, "w" * 56]
+    kinds = (pf.pot_anchor, pf.limits_anchor, pf.filter_anchor, pf.bridge_anchor, pf.nat6_anchor)
+    anchors = [kind(world.config, name) for kind in kinds for name in names]
+    assert max(map(len, anchors)) == 63
+    assert len(set(anchors)) == len(anchors)
+    for name in names:
+        if len(name) <= 51:
+            assert pf.filter_anchor(world.config, name) == f"pot-filter/.{name}"
+    assert pf.pot_anchor(world.config, "w" * 55) == f"pot-rdr/{'w' * 55}"
+    assert pf.pot_anchor(world.config, LONG) == pf.pot_anchor(world.config, LONG) != f"pot-rdr/{LONG}"
+
+
+@pytest.mark.parametrize("name", ["w" * 64, "", "a.b", "-a", "_a", "12", "a b"])
+def test_what_is_no_name(world: World, name: str) -> None:
+    with pytest.raises(UsageError, match="invalid pot name"):
+        world.create(name)
+    with pytest.raises(UsageError, match="invalid bridge name"):
+        world.do(create_private_bridge, name, 4)
+
+
+def test_names_are_compared_without_case(world: World) -> None:
+    world.do(create_private_bridge, "stove", 8)
+    world.create("Web", "private-bridge", bridge="STOVE")
+    world.create("db", "private-bridge", bridge="stove")
+    with pytest.raises(PotnetError, match="Web exists already"):
+        world.create("wEB")
+    with pytest.raises(PotnetError, match="stove exists already"):
+        world.do(create_private_bridge, "Stove", 4)
+    assert world.do(resolve_names, ["web", "WEB"], False) == ["Web"]
+    world.do(start, world.do(resolve_names, ["WEB"], False))
+    world.do(add, "WEB", "DB", None, True)
+    assert (world.do(listed)[0]["from"], world.do(listed)[0]["to"]) == ("Web", "db")
+    world.do(export_ports, "weB", ["80:30080"], False)
+    world.do(stop, world.do(resolve_names, ["WEB"], False))
+    world.do(destroy_pot, "WEB")
+    world.do(destroy_pot, "DB")
+    world.do(destroy_bridge, "STOVE")
+    assert world.records()["pots"] == ()
+    assert [bridge.name for bridge in world.records()["bridges"]] in ([], ["public"])
+
+
+def test_names_that_differ_in_case_stay_usable(world: World) -> None:
+    for name in ("one", "two"):
+        world.create(name, "public-bridge")
+    with world.app() as app:
+        for table, column in (("attachment", "pot"), ("lease", "pot")):
+            app.store.change("PRAGMA defer_foreign_keys = ON")
+            app.store.change(f"DELETE FROM {table} WHERE {column} = 'two'")  # noqa: S608
+        app.store.change("UPDATE pot SET name = 'ONE' WHERE name = 'two'")
+    assert world.do(resolve_names, ["one", "ONE"], False) == ["one", "ONE"]
+    with pytest.raises(PotnetError, match="no pot 'One'"):
+        world.do(resolve_names, ["One"], False)
+    found = [each for each in world.do(check, [], None) if each.kind == "name-doubled"]
+    assert [each.found for each in found] == ["ONE, one"]
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_names_that_mean_something_else_are_refused(world: World, name: str) -> None:
+    with pytest.raises(UsageError, match="invalid pot name"):
+        world.create(name)
+    with pytest.raises(UsageError, match="invalid bridge name"):
+        world.do(create_private_bridge, name, 4)
+
+
+@pytest.mark.parametrize(
+    "name", [*SPECIAL, "localhost.localdomain", "a.localhost", "127.1", "0x7f.1", "10.0.0.1"]
+)
+def test_host_names_that_mean_something_else_are_refused(world: World, name: str) -> None:
+    world.create("web")
+    with pytest.raises(UsageError, match="invalid host name"):
+        world.create("db", hostname=name)
+    with pytest.raises(UsageError, match="invalid host name"):
+        world.do(set_options, "web", resolver=None, addresses=(), hostname=name, command=None, boot=None)
+
+
+@pytest.mark.parametrize("name", ["localhosts", "web-local", "gateway", "ip6", "x0x7f", "0xy", "a127"])
+def test_other_names_are_not(world: World, name: str) -> None:
+    world.create(name, hostname=f"{name}.example.org")
+
+
+def test_an_old_pot_called_localhost_answers_for_nobody(world: World) -> None:
+    world.create("web", "public-bridge")
+    world.create("old", "public-bridge")
+    rename(world, "old", "localhost")
+    world.do(start, ["web"])
+    with world.app() as app:
+        pot = app.store.pot("web")
+        assert pot is not None
+        lines = hosts_text(app, pot, known_to(app, pot)).splitlines()
+    own = [line.split()[0] for line in lines if "localhost" in line.split()]
+    assert own
+    assert {*own} <= {"127.0.0.1", "::1"}
+    assert all("localhost" not in each["name"] for zone in world.do(zones) for each in zone["records"])
+    assert "name-special" in {each.kind for each in world.do(check, [], None)}
+
+
+@pytest.mark.parametrize("name", ["IPv6", "ipv6", "IPV6"])
+def test_a_bridge_called_ipv6_is_one_like_others(world: World, name: str) -> None:
+    world.do(create_private_bridge, name, 4, "auto")
+    world.do(create_private_bridge, "stove", 4, "auto")
+    world.create("web", "private-bridge", "dual", bridge=name)
+    world.do(start, ["web"])
+    assert world.do(check, [], None) == ()
+
+
+@pytest.mark.parametrize("name", ["ext", "EXT", "public", "Public6"])
+def test_names_that_potnet_uses_itself(world: World, name: str) -> None:
+    with pytest.raises(PotnetError, match="potnet uses itself"):
+        world.do(create_private_bridge, name, 4)
