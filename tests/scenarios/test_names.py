@@ -83,7 +83,8 @@ def test_what_is_no_name(world: World, name: str) -> None:
 def test_names_are_compared_without_case(world: World) -> None:
     world.do(create_private_bridge, "stove", 8)
     world.create("Web", "private-bridge", bridge="STOVE")
-    world.create("db", "private-bridge", bridge="stove")
+    world.do(create_private_bridge, "oven", 8)
+    world.create("db", "private-bridge", bridge="oven")
     with pytest.raises(PotnetError, match="Web exists already"):
         world.create("wEB")
     with pytest.raises(PotnetError, match="stove exists already"):
@@ -97,6 +98,7 @@ def test_names_are_compared_without_case(world: World) -> None:
     world.do(destroy_pot, "WEB")
     world.do(destroy_pot, "DB")
     world.do(destroy_bridge, "STOVE")
+    world.do(destroy_bridge, "Oven")
     assert world.records()["pots"] == ()
     assert [bridge.name for bridge in world.records()["bridges"]] in ([], ["public"])
 
