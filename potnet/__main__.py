@@ -12,7 +12,7 @@ gc.disable()
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from potnet.lean import lean  # noqa: E402
+from potnet.runtime.lazy_packages import lean  # noqa: E402
 
 # Of the processor's time, netaddr takes 24 ms with the vendors of Ethernet and what reads them, and 10 with
 # addresses alone; Jinja2 takes 48 with its loaders and caches, for which OpenSSL is loaded, and 23 without.

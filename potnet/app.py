@@ -11,25 +11,34 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from potnet import config_files, installation
+from potnet import pot_installation
+from potnet.config import files
+from potnet.config.host_kind import (
+    REAL,
+    host_kind,
+    is_rootless,
+    prefix,
+    require_root,
+    require_system,
+    state_dir,
+)
 from potnet.errors import ConfigError, StoreError, UsageError, printable
-from potnet.place import REAL, host_kind, is_rootless, prefix, require_root, require_system, state_dir
-from potnet.progress import Progress
-from potnet.search_path import installation_path
-from potnet.store import FILE_NAME
-from potnet.trust import real_root
-from potnet.values import dataclass
+from potnet.runtime.fast_dataclass import dataclass
+from potnet.runtime.progress import Progress
+from potnet.runtime.search_path import installation_path
+from potnet.runtime.trust import real_root
+from potnet.store.file import FILE_NAME
 
 # Questions about addresses are answered in a few milliseconds: they do without most of what follows.
 if TYPE_CHECKING:
-    from potnet.config import Config
+    from potnet.config.configuration import Config
     from potnet.drivers.base import Driver
     from potnet.executors.base import Executor
-    from potnet.executors.simulated.things import HostFacts
-    from potnet.findings import Condition
-    from potnet.installation import Installation
-    from potnet.locks import Locks
-    from potnet.rootless.client import Connection, RootlessHost
+    from potnet.executors.simulated.world.entities import HostFacts
+    from potnet.host.findings import Condition
+    from potnet.pot_installation import Installation
+    from potnet.rootless.host.client import Connection, RootlessHost
+    from potnet.runtime.locks import Locks
     from potnet.store.store import Store
 
 #: Under this key the store keeps the prefix of pot's installation.
@@ -157,7 +166,7 @@ def open_records(settings: Settings) -> Iterator[Records]:
 def _records(config: Config | None, store: Store | None) -> Records:
     found = _installation(config, store)
     if found is None and config is None:
-        from potnet import config as configuration
+        from potnet.config import configuration
 
         config = configuration.without_file(None)
     return Records(config, store, found)
@@ -165,9 +174,9 @@ def _records(config: Config | None, store: Store | None) -> Records:
 
 def _load_config(settings: Settings) -> Config | None:
     """What the configuration file says; None where there is none."""
-    if config_files.in_force(settings.config_file) is None:
+    if files.in_force(settings.config_file) is None:
         return None
-    from potnet import config as configuration
+    from potnet.config import configuration
 
     return configuration.load_file(settings.config_file)
 
@@ -176,7 +185,7 @@ def _installation(config: Config | None, store: Store | None, remembers: bool = 
     """What pot has on this machine. remembers: the store keeps where it was found."""
     given = config.pot_prefix if config is not None else None
     known = store.remembered(POT_PREFIX) if store is not None else None
-    found = installation.locate(given, known, installation_path(), str(config_files.to_write()))
+    found = pot_installation.locate(given, known, installation_path(), str(files.to_write()))
     if remembers and store is not None:
         _remember(store, known, found)
     return found
@@ -191,7 +200,7 @@ def _remember(store: Store, known: str | None, found: Installation | None) -> No
 
 def config_in_force(settings: Settings) -> Config:
     """The configuration of the file that is named, of the system's, or of pot's. Nothing is made."""
-    from potnet import config as configuration
+    from potnet.config import configuration
 
     config = _load_config(settings)
     if config is not None:
@@ -207,10 +216,10 @@ def config_in_force(settings: Settings) -> Config:
 @contextmanager
 def open_app(settings: Settings) -> Iterator[App]:
     """The application for one command. Raises ConfigError, StoreError or HostError."""
-    from potnet import config as configuration
-    from potnet.locks import Locks
+    from potnet.config import configuration
+    from potnet.runtime.locks import Locks
     from potnet.store import opening
-    from potnet.store.private import is_read_only
+    from potnet.store.file.private import is_read_only
 
     given = _load_config(settings)
     kind = host_kind(settings.host, given)
@@ -252,7 +261,7 @@ def open_app(settings: Settings) -> Iterator[App]:
 
 def _placed(config: Config, kind: str, directory: Path) -> Config:
     """The configuration with roots on Linux beside the store, which root of a user namespace may write to."""
-    from potnet.config import DEFAULT
+    from potnet.config.configuration import DEFAULT
 
     if kind != "linux" or config.origin.get("paths.jails", DEFAULT) != DEFAULT:
         return config
@@ -272,8 +281,8 @@ def _rootless_host(config: Config, directory: Path) -> RootlessHost:
     from dataclasses import fields
     from ipaddress import IPv4Network
 
-    from potnet.rootless.client import RootlessHost
-    from potnet.rootless.options import Options
+    from potnet.rootless.host.client import RootlessHost
+    from potnet.rootless.uplinks.options import Options
 
     given = {each.name: getattr(config, f"rootless_{each.name}") for each in fields(Options)}
     options = Options(**given)
@@ -290,7 +299,7 @@ def _outside(host: RootlessHost) -> tuple[Condition, ...]:
     from potnet.drivers.linux.conditions import LOOK, conditions
     from potnet.executors.base import Command
     from potnet.executors.local import LocalExecutor
-    from potnet.rootless.conditions import uplinks
+    from potnet.rootless.uplinks.conditions import uplinks
 
     looked = LocalExecutor().run(Command(("sh", "-c", LOOK), changes_host=False))
     return (*conditions(looked.out), *uplinks(host.options))
@@ -313,7 +322,7 @@ def _join(settings: Settings, host: RootlessHost) -> Connection:
 
 def _simulated_facts() -> HostFacts:
     """The machine that a simulated host is, if it is made now."""
-    from potnet.executors.simulated.things import HostFacts
+    from potnet.executors.simulated.world.entities import HostFacts
 
     facts, release = HostFacts(spare="em1"), os.environ.get("POTNET_SIM_RELEASE", "")
     try:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from potnet.actions import Action, Plan, Step
 from potnet.drivers.base import CommandError, Driver
 from potnet.errors import HostError, Interruption, PotnetError
-from potnet.interrupts import unhurried
+from potnet.host.actions import Action, Plan, Step
+from potnet.runtime.interrupts import unhurried
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined, Template, TemplateNotFound
 
 from potnet.errors import ConfigError
-from potnet.trust import open_file
+from potnet.runtime.trust import open_file
 
 # Jinja2's own loaders load OpenSSL for a digest that is not needed here: 9 ms.
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from potnet.config.host_kind import state_dir
 from potnet.errors import ConfigError
-from potnet.place import state_dir
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -59,7 +59,7 @@ def test_with_odd_variables(tmp_path: Path, variable: str, value: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("module", ["click", "netaddr", "potnet.cli.main", "potnet.cli.listing"])
+@pytest.mark.parametrize("module", ["click", "netaddr", "potnet.cli.main", "potnet.cli.commands.listing"])
 def test_an_interrupt_while_modules_are_imported_ends_it_at_once(tmp_path: Path, module: str) -> None:
     """The process is interrupted by itself when it imports a module."""
     (tmp_path / "sitecustomize.py").write_text(

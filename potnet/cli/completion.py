@@ -28,44 +28,44 @@ def known(options: Options, what: Known, line: Mapping[str, Any]) -> Sequence[st
 
 
 def _pots(app: App, line: Mapping[str, Any]) -> Sequence[str]:
-    from potnet.operations.names import pot_names
+    from potnet.operations.reports.completion_names import pot_names
 
     return pot_names(app)
 
 
 def _bridges(app: App, line: Mapping[str, Any]) -> Sequence[str]:
-    from potnet.operations.names import bridge_names
+    from potnet.operations.reports.completion_names import bridge_names
 
     return bridge_names(app)
 
 
 def _sides(app: App, line: Mapping[str, Any]) -> Sequence[str]:
-    from potnet.operations.names import sides
+    from potnet.operations.reports.completion_names import sides
 
     return sides(app)
 
 
 def _exports(app: App, line: Mapping[str, Any]) -> Sequence[str]:
     """Those of the pot that are to be taken away; what is to be exported nobody knows but the user."""
-    from potnet.operations.names import exports
+    from potnet.operations.reports.completion_names import exports
 
     return exports(app, line.get("pot")) if line.get("remove") else ()
 
 
 def _interfaces(app: App, line: Mapping[str, Any]) -> Sequence[str]:
-    from potnet.operations.interfaces import free_interfaces
+    from potnet.operations.networks.interfaces import free_interfaces
 
     return free_interfaces(app)
 
 
 def _parents(app: App, line: Mapping[str, Any]) -> Sequence[str]:
-    from potnet.operations.interfaces import uplink_parents
+    from potnet.operations.networks.interfaces import uplink_parents
 
     return [f"{name}." for name in uplink_parents(app)]
 
 
 def _users(app: App, line: Mapping[str, Any]) -> Sequence[str]:
-    from potnet.operations.names import users
+    from potnet.operations.reports.completion_names import users
 
     return users(app)
 

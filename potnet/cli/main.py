@@ -11,11 +11,12 @@ from typing import Any, NoReturn
 
 import click
 
-from potnet import __version__, interrupts
+from potnet import __version__
 from potnet.cli.command_table import COMMANDS, GROUPS
 from potnet.cli.options import Once, Options, global_options
 from potnet.cli.terminal import say
 from potnet.errors import PotnetError, UsageError
+from potnet.runtime import interrupts
 
 INTERRUPTED = 130
 #: A script whose command is an empty word has to notice, though the help is printed.
@@ -33,7 +34,7 @@ class LazyGroup(Once, click.Group):
         if place is None:
             return None
         module, _, attribute = place.partition(":")
-        command: click.Command = getattr(importlib.import_module(f"potnet.cli.{module}"), attribute)
+        command: click.Command = getattr(importlib.import_module(f"potnet.cli.commands.{module}"), attribute)
         return command
 
     def resolve_command(

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from potnet.actions import (
+from potnet.drivers.base import Driver
+from potnet.executors.base import Command
+from potnet.host.actions import (
     Action,
     AddMember,
     CreateBridge,
@@ -26,11 +28,10 @@ from potnet.actions import (
     StopJail,
     TakeBack,
 )
-from potnet.drivers.base import Driver
-from potnet.executors.base import Command
-from potnet.filter_actions import FilterMembers, LoadAnchor
-from potnet.findings import Condition
-from potnet.host_state import (
+from potnet.host.filter_actions import FilterMembers, LoadAnchor
+from potnet.host.findings import Condition
+from potnet.host.ruleset import NoRules, Redirections, Ruleset, SourceNat
+from potnet.host.state import (
     ActiveRedirection,
     ExportTraffic,
     HostState,
@@ -41,8 +42,7 @@ from potnet.host_state import (
     Traits,
     Usage,
 )
-from potnet.model import BRIDGE_GROUP, GROUP
-from potnet.ruleset import NoRules, Redirections, Ruleset, SourceNat
+from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 #: JIDs that no kernel gives out.
 _FIRST_JID = 1_000_000

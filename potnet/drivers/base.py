@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from potnet.actions import Action
 from potnet.errors import HostError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult
-from potnet.findings import Condition
-from potnet.host_state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
-from potnet.ruleset import Redirections
+from potnet.host.actions import Action
+from potnet.host.findings import Condition
+from potnet.host.ruleset import Redirections
+from potnet.host.state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
 
 
 class CommandError(HostError):

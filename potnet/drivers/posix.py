@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from potnet.actions import RunHook
 from potnet.drivers.base import CommandError
 from potnet.drivers.reading import lines_of
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor, Limit
-from potnet.file_actions import (
+from potnet.host.actions import RunHook
+from potnet.host.file_actions import (
     CopyFile,
     CopyLocal,
     MakeDirectory,

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 from netaddr import AddrFormatError, IPAddress
 
 from potnet.errors import HostError
-from potnet.names import INTERFACE as INTERFACE
+from potnet.model.names import INTERFACE as INTERFACE
 
 #: What Python raises for text in which something is missing, or is something else.
 _MALFORMED = (

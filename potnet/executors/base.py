@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from potnet.errors import printable
-from potnet.values import dataclass
+from potnet.runtime.fast_dataclass import dataclass
 
 
 class Limit(StrEnum):

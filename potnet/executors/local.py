@@ -11,9 +11,9 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from potnet import environment
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Limit
-from potnet.interrupts import waiting
+from potnet.runtime import environment
+from potnet.runtime.interrupts import waiting
 
 #: Seconds for each limit, where nobody configures them.
 LIMITS: Mapping[Limit, float] = {Limit.BRIEF: 60, Limit.LONG: 3600}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
-from potnet.rootless.client import Connection
+from potnet.rootless.host.client import Connection
 
 #: What an administrator would type begins with this, and potnet itself asks the keeper straight away.
 PREFIX = ("potnet", "rootless")

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal
 from netaddr import IPAddress
 
 from potnet.errors import HostError, PotnetError, UsageError
-from potnet.host_state import HostState, Query
-from potnet.model import Bridge, BridgeKind, Ipv6, Pot, Run, network6_of, valid_name
-from potnet.names import PUBLIC, PUBLIC6, is_special
+from potnet.host.state import HostState, Query
+from potnet.model.names import PUBLIC, PUBLIC6, is_special
+from potnet.model.pots import Bridge, BridgeKind, Ipv6, Pot, Run, network6_of, valid_name
 from potnet.planning.ownership import presence, running
 from potnet.planning.vnet import refuse_small_mtu
-from potnet.values import dataclass
+from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App

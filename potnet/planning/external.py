@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from potnet.actions import Step
-from potnet.config import Config
-from potnet.filter_actions import LoadAnchor
-from potnet.model import Bridge, Pot
-from potnet.planning import packet_filter as pf
-from potnet.planning.exports import end_untranslated
+from potnet.config.configuration import Config
+from potnet.host.actions import Step
+from potnet.host.filter_actions import LoadAnchor
+from potnet.host.ruleset import NoRules, Ruleset
+from potnet.model.pots import Bridge, Pot
+from potnet.planning.filter import packet_filter as pf
+from potnet.planning.filter.exports import end_untranslated
 from potnet.planning.vnet import Vnet, bridge_rules, host_rules
-from potnet.ruleset import NoRules, Ruleset
 
 Rules = Mapping[str, Ruleset]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from potnet.actions import Jail
-from potnet.host_state import FileKind, HostState, Traits
-from potnet.model import NetworkType, Pot
+from potnet.host.actions import Jail
+from potnet.host.state import FileKind, HostState, Traits
+from potnet.model.pots import NetworkType, Pot
 
 #: What a start looks at in a root, relative to it.
 LOOKED_AT = ("dev", "etc/rc", "sbin/rtsol")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from potnet.actions import AddMember
-from potnet.config import Config
-from potnet.model import Attachment, Bridge, Pot
+from potnet.config.configuration import Config
+from potnet.host.actions import AddMember
+from potnet.model.pots import Attachment, Bridge, Pot
 
 
 def isolated(pot: Pot, bridge: Bridge, config: Config) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from potnet.errors import HostError
-from potnet.host_state import HostState, JailState, Query
-from potnet.model import Pot, Run
+from potnet.host.state import HostState, JailState, Query
+from potnet.model.pots import Pot, Run
 
 
 def presence(pots: Iterable[Pot]) -> Query:

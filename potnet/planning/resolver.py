@@ -12,11 +12,11 @@ import re
 from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 
-from potnet.actions import Step
 from potnet.errors import HostError
-from potnet.file_actions import MakeDirectory, MoveFile, RemoveFile, ReplaceFile, RestoreFile, WriteFile
-from potnet.host_state import FileKind, HostState, Traits
-from potnet.model import NetworkType, Pot, ResolverKind, Run
+from potnet.host.actions import Step
+from potnet.host.file_actions import MakeDirectory, MoveFile, RemoveFile, ReplaceFile, RestoreFile, WriteFile
+from potnet.host.state import FileKind, HostState, Traits
+from potnet.model.pots import NetworkType, Pot, ResolverKind, Run
 from potnet.planning.jail import etc_of
 
 #: The files, in the order in which they are put in place.

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 from potnet.errors import HostError
-from potnet.host_state import Access
-from potnet.model import Pot
+from potnet.host.state import Access
+from potnet.model.pots import Pot
 from potnet.planning.jail import host_files, path_in
 
 

@@ -7,7 +7,9 @@ from dataclasses import field
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.actions import (
+from potnet.config.configuration import Config
+from potnet.errors import HostError
+from potnet.host.actions import (
     AcceptAdvertisements,
     AddDefaultRoute,
     CreateEpair,
@@ -20,24 +22,22 @@ from potnet.actions import (
     StartJail,
     Step,
 )
-from potnet.config import Config
-from potnet.errors import HostError
-from potnet.filter_actions import FilterMembers, LiftRate, LimitRate, LoadAnchor
-from potnet.host_state import FileKind, HostState, Interface
-from potnet.model import GROUP, Attachment, Bridge, Lent, NetworkType, Pot, Stack
-from potnet.planning import packet_filter as pf
+from potnet.host.filter_actions import FilterMembers, LiftRate, LimitRate, LoadAnchor
+from potnet.host.ruleset import NoRules
+from potnet.host.state import FileKind, HostState, Interface
+from potnet.model.pots import GROUP, Attachment, Bridge, Lent, NetworkType, Pot, Stack
 from potnet.planning import resolver
-from potnet.planning.exports import absent_addresses, check_exports, end_untranslated
+from potnet.planning.filter import packet_filter as pf
+from potnet.planning.filter.exports import absent_addresses, check_exports, end_untranslated
+from potnet.planning.filter.obstacles import check_members, obstacles, side_of
+from potnet.planning.filter.policy import FilterChange, pipes_of
 from potnet.planning.jail import jail_of, path_in, wants_devfs
-from potnet.planning.leaving import way_out
 from potnet.planning.members import join
-from potnet.planning.obstacles import check_members, obstacles, side_of
-from potnet.planning.passing import pass_steps
-from potnet.planning.policy import FilterChange, pipes_of
+from potnet.planning.passed_interfaces import pass_steps
 from potnet.planning.roots import refuse_exposed, ways_to
 from potnet.planning.vnet import Vnet, plan_bridge_up
-from potnet.ruleset import NoRules
-from potnet.values import dataclass
+from potnet.planning.way_out import way_out
+from potnet.runtime.fast_dataclass import dataclass
 
 LOOPBACK = IPAddress("127.0.0.1")
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from potnet.actions import Plan, RemoveAddress, Step
-from potnet.config import Config
-from potnet.file_actions import Unmount
-from potnet.filter_actions import FilterMembers, KillStates, LiftRate, LoadAnchor
-from potnet.host_state import HostState
-from potnet.model import Bridge, Run
-from potnet.planning import packet_filter as pf
+from potnet.config.configuration import Config
+from potnet.host.actions import Plan, RemoveAddress, Step
+from potnet.host.file_actions import Unmount
+from potnet.host.filter_actions import FilterMembers, KillStates, LiftRate, LoadAnchor
+from potnet.host.ruleset import NoRules, Redirections, Ruleset
+from potnet.host.state import HostState
+from potnet.model.pots import Bridge, Run
 from potnet.planning import resolver
+from potnet.planning.filter import packet_filter as pf
+from potnet.planning.filter.policy import FilterChange, pipes_of
 from potnet.planning.jail import jail_of, path_in
-from potnet.planning.leaving import way_out
 from potnet.planning.ownership import cut_off, owned
-from potnet.planning.passing import restore
-from potnet.planning.policy import FilterChange, pipes_of
+from potnet.planning.passed_interfaces import restore
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
-from potnet.ruleset import NoRules, Redirections, Ruleset
+from potnet.planning.way_out import way_out
 
 
 def plan_stop(

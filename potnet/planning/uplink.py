@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from potnet.actions import AddMember, CreateVlan, DestroyInterface, Step
 from potnet.errors import HostError
-from potnet.host_state import HostState
-from potnet.model import GROUP, Bridge
-from potnet.values import dataclass
+from potnet.host.actions import AddMember, CreateVlan, DestroyInterface, Step
+from potnet.host.state import HostState
+from potnet.model.pots import GROUP, Bridge
+from potnet.runtime.fast_dataclass import dataclass
 
 #: What the text beside each of ours begins with.
 DESCRIPTION = f"{GROUP} uplink "

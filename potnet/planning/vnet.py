@@ -8,7 +8,9 @@ from itertools import count
 
 from netaddr import IPAddress, IPNetwork, cidr_merge
 
-from potnet.actions import (
+from potnet.config.configuration import Config
+from potnet.errors import HostError
+from potnet.host.actions import (
     CreateBridge,
     DestroyInterface,
     KeepRouter,
@@ -18,16 +20,14 @@ from potnet.actions import (
     SetForwarding,
     Step,
 )
-from potnet.config import Config
-from potnet.errors import HostError
-from potnet.filter_actions import LoadAnchor
-from potnet.host_state import HostState, Interface
-from potnet.model import GROUP, SMALLEST_MTU6, Attachment, Bridge, BridgeKind, Pot
-from potnet.planning import packet_filter as pf
+from potnet.host.filter_actions import LoadAnchor
+from potnet.host.ruleset import NoRules, Ruleset
+from potnet.host.state import HostState, Interface
+from potnet.model.pots import GROUP, SMALLEST_MTU6, Attachment, Bridge, BridgeKind, Pot
+from potnet.planning.filter import packet_filter as pf
 from potnet.planning.members import join
 from potnet.planning.uplink import plan_uplink
-from potnet.ruleset import NoRules, Ruleset
-from potnet.values import dataclass
+from potnet.runtime.fast_dataclass import dataclass
 
 #: An anchor, what it has to hold, and why.
 WantedRules = tuple[str, Ruleset, str]

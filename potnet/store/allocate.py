@@ -8,11 +8,11 @@ from functools import lru_cache
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
-from potnet.model import Lease
-from potnet.spans import Span, gaps
+from potnet.model.pots import Lease
+from potnet.model.ranges import Span, gaps
+from potnet.runtime.fast_dataclass import dataclass
 from potnet.store import ranges
-from potnet.store.database import Database
-from potnet.values import dataclass
+from potnet.store.file.database import Database
 
 _LEASE = "INSERT INTO lease (network, address, pot) VALUES (?, ?, ?)"
 

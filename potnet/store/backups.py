@@ -7,12 +7,12 @@ import stat
 from pathlib import Path
 
 from potnet.errors import DamagedError, PotnetError, StoreError
-from potnet.store import FILE_NAME, copies
-from potnet.store.database import damaged
-from potnet.store.files import checked, open_blank
-from potnet.store.private import check_private, exposed, os_errors
+from potnet.runtime.trust import check_trusted
+from potnet.store.file import FILE_NAME, copies
+from potnet.store.file.database import damaged
+from potnet.store.file.files import checked, open_blank
+from potnet.store.file.private import check_private, exposed, os_errors
 from potnet.store.store import Store
-from potnet.trust import check_trusted
 
 
 def write(store: Store, path: Path, overwrite: bool) -> None:

@@ -1,7 +1,7 @@
 """The protocol that address management speaks, so that another engine can take SQLite's place.
 
 A network is known by name: ``public``, or that of the private bridge it was carved for; an IPv6 network as
-`potnet.model.network6_of` says. Errors are
+`potnet.model.pots.network6_of` says. Errors are
 `PotnetError` with a hint; every changing call is one transaction, or joins the one that is open.
 """
 
@@ -12,8 +12,8 @@ from typing import Protocol
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.model import Lease
-from potnet.spans import Span
+from potnet.model.pots import Lease
+from potnet.model.ranges import Span
 
 
 class Ipam(Protocol):

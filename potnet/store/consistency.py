@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from netaddr import IPAddress
 
-from potnet.spans import Span, gaps, merged
+from potnet.model.ranges import Span, gaps, merged
 from potnet.store import ranges
 from potnet.store.allocate import Network
 from potnet.store.numbers import pot_number

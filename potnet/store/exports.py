@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Sequence
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
-from potnet.ports import Export, Transport, endpoint, same_host
-from potnet.store.database import Database, Row
+from potnet.model.ports import Export, Transport, endpoint, same_host
+from potnet.store.file.database import Database, Row
 from potnet.store.records import address_or_none, text_or_none
 
 #: Those that begin among some ports, in their order, and those that begin before a port and have it.

@@ -13,7 +13,7 @@ from typing import Literal
 
 from potnet.errors import PotnetError
 from potnet.store import ranges
-from potnet.store.database import Database
+from potnet.store.file.database import Database
 
 _POT_NAME = re.compile(r"pot([1-9][0-9]{0,9})")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from potnet.store import spare
-from potnet.store.private import is_read_only
+from potnet.store.file import spare
+from potnet.store.file.private import is_read_only
 from potnet.store.store import Store
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from potnet.errors import PotnetError
-from potnet.model import End, Policy
-from potnet.ports import Transport
-from potnet.store.database import Database, Row
+from potnet.model.ports import Transport
+from potnet.model.pots import End, Policy
+from potnet.store.file.database import Database, Row
 
 _POLICIES = (
     "SELECT source, source_bridge, destination, destination_bridge, allow, protocol, first_port, last_port"

@@ -11,7 +11,8 @@ from typing import Literal
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
-from potnet.model import (
+from potnet.model.ports import Export
+from potnet.model.pots import (
     Alias,
     Attachment,
     End,
@@ -23,10 +24,9 @@ from potnet.model import (
     ResolverKind,
     Stack,
 )
-from potnet.ports import Export
 from potnet.store import ranges
-from potnet.store.database import Row
 from potnet.store.exports import Exports, export_of
+from potnet.store.file.database import Row
 from potnet.store.numbers import Numbers, pot_number
 from potnet.store.policies import Policies
 from potnet.store.records import address_or_none, strings, text_or_none

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from potnet.store.database import Database, Row
+from potnet.store.file.database import Database, Row
 
 EPAIR = "#epair"
 BRIDGE = "#bridge"

@@ -10,8 +10,8 @@ from typing import Any
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.model import Alias, Attachment, HookKind, NetworkType, Pot, Resolver, ResolverKind, Stack
-from potnet.ports import Export, Transport
+from potnet.model.ports import Export, Transport
+from potnet.model.pots import Alias, Attachment, HookKind, NetworkType, Pot, Resolver, ResolverKind, Stack
 
 _EXPORT = tuple(each.name for each in fields_of(Export))
 

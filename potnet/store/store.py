@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from potnet.errors import PotnetError
-from potnet.model import Bridge, BridgeKind, Lent, Run
-from potnet.ports import Export
-from potnet.store import FILE_NAME, migrations, ranges
-from potnet.store.database import RefusedError, Row, damaged
-from potnet.store.files import open_file, open_memory
+from potnet.model.ports import Export
+from potnet.model.pots import Bridge, BridgeKind, Lent, Run
+from potnet.store import ranges
+from potnet.store.file import FILE_NAME, migrations
+from potnet.store.file.database import RefusedError, Row, damaged
+from potnet.store.file.files import open_file, open_memory
 from potnet.store.pots import Pots
 from potnet.store.records import (
     address_or_none,

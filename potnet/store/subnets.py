@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
-from potnet.spans import Span, aligned, gaps, subnet_bits
+from potnet.model.ranges import Span, aligned, gaps, subnet_bits
 from potnet.store import ranges
 from potnet.store.allocate import Allocator, Network
 

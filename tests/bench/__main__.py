@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "linux"), str(HERE.parent / "installation")]
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent / "linux"), str(HERE.parent / "pot_installation")]
 
 import asking  # noqa: E402
 import leasing  # noqa: E402

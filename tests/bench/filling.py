@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from potnet.app import Settings, open_app
-from potnet.model import NetworkType
-from potnet.operations.create import CreateRequest, create
-from potnet.operations.export_ports import export_ports
+from potnet.model.pots import NetworkType
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.pots.create import CreateRequest, create
 
 
 def fill(pots: Iterable[int], ports: int) -> None:

@@ -51,7 +51,7 @@ def main(words: list[str]) -> None:
     import potnet.__main__
     from potnet.cli.main import run
     from potnet.executors.local import LocalExecutor
-    from potnet.store.database import Database
+    from potnet.store.file.database import Database
 
     assert potnet.__main__
     change = Database.change

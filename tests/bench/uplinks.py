@@ -16,9 +16,9 @@ from linux_world import HOST, PATH, Answer, World
 from rootless_world import User
 from rows import Comparison, Table
 
-from potnet.rootless.choose import KINDS
-from potnet.rootless.options import Options
-from potnet.rootless.uplink import Uplink
+from potnet.rootless.uplinks.choose import KINDS
+from potnet.rootless.uplinks.options import Options
+from potnet.rootless.uplinks.uplink import Uplink
 
 FLOOD = (sys.executable, "-I", "-S", str(Path(__file__).with_name("flood.py")))
 #: Seconds of each flood, and until one that does not end counts as stalled.

@@ -13,29 +13,29 @@ from typing import Any, NamedTuple
 import pytest
 
 from potnet.cli.main import run
-from potnet.config import load
+from potnet.config.configuration import load
 
 #: Module and functions of each operation.
 OPERATIONS = {
-    "create": ("create",),
-    "destroy": ("destroy_pot", "destroy_bridge"),
-    "start": ("start",),
-    "stop": ("stop",),
-    "enter": ("run", "execute"),
-    "export_ports": ("export_ports",),
-    "bridges": ("create_private_bridge", "set_bridge"),
-    "policies": ("add", "remove", "listed"),
-    "vnet": ("vnet_start", "vnet_stop"),
-    "settings": ("set_options", "copy_in"),
-    "hooks": ("set_hook",),
-    "init": ("init",),
-    "show": ("show_pot", "show_all", "show_ports"),
-    "rootless": ("status", "start", "stop", "enter", "change_ports"),
-    "taken": ("show_network", "show_bridge"),
-    "info": ("info", "list_pots", "list_bridges", "environment", "bridge_info"),
-    "select": ("resolve_names",),
-    "check": ("check",),
-    "repair": ("repair",),
+    "pots.create": ("create",),
+    "pots.destroy": ("destroy_pot", "destroy_bridge"),
+    "pots.start": ("start",),
+    "pots.stop": ("stop",),
+    "pots.run_exec": ("run", "execute"),
+    "exports.export_ports": ("export_ports",),
+    "networks.bridges": ("create_private_bridge", "set_bridge"),
+    "networks.policies": ("add", "remove", "listed"),
+    "networks.vnet": ("vnet_start", "vnet_stop"),
+    "pots.settings": ("set_options", "copy_in"),
+    "files.hooks": ("set_hook",),
+    "maintenance.init": ("init",),
+    "reports.show": ("show_pot", "show_all", "show_ports"),
+    "maintenance.rootless": ("status", "start", "stop", "enter", "change_ports"),
+    "reports.used_addresses": ("show_network", "show_bridge"),
+    "reports.info": ("info", "list_pots", "list_bridges", "environment", "bridge_info"),
+    "selection": ("resolve_names",),
+    "maintenance.check": ("check",),
+    "maintenance.repair": ("repair",),
 }
 
 
@@ -87,13 +87,13 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     app = ModuleType("potnet.app")
     app.__dict__.update(Settings=SimpleNamespace, open_app=stage.open_app, open_records=stage.open_app)
     monkeypatch.setitem(sys.modules, "potnet.app", app)
-    package = importlib.import_module("potnet.operations")
     for name, functions in OPERATIONS.items():
         module = ModuleType(f"potnet.operations.{name}")
         module.__dict__.update({function: stage.function(function) for function in functions})
         module.__dict__["CreateRequest"] = SimpleNamespace
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setattr(package, name, module, raising=False)
+        room, _, last = module.__name__.rpartition(".")
+        monkeypatch.setattr(importlib.import_module(room), last, module, raising=False)
     return stage
 
 

@@ -70,7 +70,7 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
 WAIT = """
 import time
 from potnet.cli import main
-from potnet.interrupts import waiting
+from potnet.runtime.interrupts import waiting
 main.cli.commands  # the group is there
 def invoke(self, ctx):
     with waiting():

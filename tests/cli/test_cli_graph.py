@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from potnet.cli import drawing, layout
-from potnet.cli.graph import drawn
+from potnet.cli.commands.graph import drawn
+from potnet.cli.picture import drawing, layout
 from potnet.templates import dot_quoted, mermaid_text, xml_text
 
 View = dict[str, Any]

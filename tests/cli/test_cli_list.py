@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from potnet.cli.output import fitted
 from potnet.cli.views import painted_states
-from potnet.names import natural
+from potnet.model.names import natural
 
 PLAIN = {"addresses": [], "bridges": [], "exports": [], "stack": "ipv4", "network_type": "inherit"}
 WORDS = st.lists(st.text("abc.:-019", min_size=1, max_size=45), max_size=4)

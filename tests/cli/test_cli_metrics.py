@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from potnet.cli.metrics import exposition, label_value
+from potnet.cli.commands.metrics import exposition, label_value
 
 SAMPLE = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\{(?P<labels>.*)\} [0-9]+", re.DOTALL)
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)')

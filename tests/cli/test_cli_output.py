@@ -12,9 +12,9 @@ import pytest
 from netaddr import IPAddress, IPNetwork
 
 from potnet.cli import views
-from potnet.findings import Finding, Kind
-from potnet.model import Bridge, BridgeKind
-from potnet.ports import Export, Transport
+from potnet.host.findings import Finding, Kind
+from potnet.model.ports import Export, Transport
+from potnet.model.pots import Bridge, BridgeKind
 
 NETWORK: dict[str, Any] = {
     "network": "10.192.0.0/10",

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from potnet.model import HookKind, NetworkType, Stack
-from potnet.operations.change_exports import Change
-from potnet.operations.network_options import NetworkOptions
+from potnet.model.pots import HookKind, NetworkType, Stack
+from potnet.operations.exports.change_exports import Change
+from potnet.operations.networks.network_options import NetworkOptions
 
 #: What export-ports hands on when none of its options is given.
 EXPORT = (False, (), None, Change.REPLACE)

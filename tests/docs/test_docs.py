@@ -20,9 +20,9 @@ from uplinks import capabilities
 
 from potnet.cli.main import cli, run
 from potnet.cli.options import global_options
-from potnet.config import KEYS, load
-from potnet.findings import Kind
-from potnet.rootless.choose import KINDS as UPLINK_KINDS
+from potnet.config.configuration import KEYS, load
+from potnet.host.findings import Kind
+from potnet.rootless.uplinks.choose import KINDS as UPLINK_KINDS
 
 README = TOP / "README.md"
 POTNET_8 = TOP / "man" / "potnet.8"

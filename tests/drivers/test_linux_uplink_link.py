@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from potnet.drivers.linux.uplink import External, external_link
+from potnet.drivers.linux.uplinks.uplink import External, external_link
 from potnet.drivers.reading import UnreadableError
 
 LINK: dict[str, Any] = {

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
-from potnet.drivers.freebsd import parse, parse_ifconfig, parse_netstat, parse_pf
-from potnet.drivers.linux import parse as linux_parse
+from potnet.drivers.freebsd.facts import parse, parse_ifconfig, parse_netstat
+from potnet.drivers.freebsd.pf import parse_pf
+from potnet.drivers.linux.facts import parse as linux_parse
 from potnet.errors import PotnetError
-from potnet.host_state import ExportTraffic, FileKind, JailState, Traffic
-from potnet.ports import Transport
-from potnet.ruleset import Redirection
+from potnet.host.ruleset import Redirection
+from potnet.host.state import ExportTraffic, FileKind, JailState, Traffic
+from potnet.model.ports import Transport
 
 RECORDS = Path(__file__).parent.parent / "data" / "freebsd"
 

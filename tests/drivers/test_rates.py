@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from potnet.drivers.freebsd.parse_pf import pipes
-from potnet.drivers.linux.rates import in_force
+from potnet.drivers.freebsd.pf.parse_pf import pipes
+from potnet.drivers.linux.facts.rates import in_force
 from potnet.drivers.reading import UnreadableError
-from potnet.ruleset import Pipes
+from potnet.host.ruleset import Pipes
 
 SHOWN = """\
 10000:  10.000 Mbit/s    0 ms burst 0

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from potnet import interrupts
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, Limit
 from potnet.executors.local import LocalExecutor
 from potnet.executors.remote import RemoteExecutor
+from potnet.runtime import interrupts
 
 LOCAL = LocalExecutor()
 #: Seconds that nothing takes which does not wait, even on a busy machine; what is waited for takes longer.
@@ -127,7 +127,7 @@ def test_root_takes_programs_from_the_systems_directories_only(
     monkeypatch.setenv("PATH", f"{tmp_path}:.:/usr/bin")
     monkeypatch.chdir(tmp_path)
     for root in (True, False):
-        monkeypatch.setattr("potnet.environment.real_root", lambda root=root: root)
+        monkeypatch.setattr("potnet.runtime.environment.real_root", lambda root=root: root)
         for local in (LOCAL, LocalExecutor(prefixed=True)):
             assert local.run(Command(("true",))).out == ""
             other = local.run(Command(("potnet-tool",)))

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from potnet.executors.simulated import jailconf
-from potnet.executors.simulated.pfparse import Parser
-from potnet.executors.simulated.pfrules import Ruleset, ruleset_from
-from potnet.executors.simulated.pftokens import PfUnknownError
-from potnet.executors.simulated.world import ToolError
+from potnet.executors.simulated.jail import jailconf
+from potnet.executors.simulated.pf.parse import Parser
+from potnet.executors.simulated.pf.rules import Ruleset, ruleset_from
+from potnet.executors.simulated.pf.tokens import PfUnknownError
+from potnet.executors.simulated.world.world import ToolError
 
 
 def parse(text: str, main: bool = True) -> Ruleset:
@@ -207,7 +207,7 @@ def test_modules_stay_short_and_apart() -> None:
     """House rules: files below 400 lines; of potnet it needs nothing but the base, errors and signals."""
     import potnet.executors.simulated as package
 
-    for path in Path(str(package.__file__)).parent.glob("*.py"):
+    for path in Path(str(package.__file__)).parent.rglob("*.py"):
         text = path.read_text()
         assert text.count("\n") < 400, path
         for line in text.splitlines():
@@ -217,6 +217,6 @@ def test_modules_stay_short_and_apart() -> None:
                         "from potnet.executors.simulated",
                         "from potnet.executors.base",
                         "from potnet.errors",
-                        "from potnet.interrupts",
+                        "from potnet.runtime.interrupts",
                     )
                 ), (path, line)

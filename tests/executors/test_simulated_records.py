@@ -11,7 +11,7 @@ import pytest
 
 from potnet.executors.base import Command
 from potnet.executors.simulated import HostFacts, SimulatedHost
-from potnet.executors.simulated.archive import base
+from potnet.executors.simulated.files.archive import base
 
 RECORDS = Path(__file__).parent.parent / "data" / "freebsd"
 MACHINE = HostFacts(

@@ -24,13 +24,13 @@ from unittest import mock
 
 from potnet import app, templates
 from potnet.cli.main import run
-from potnet.clients import Clients
-from potnet.config import Config
+from potnet.config.configuration import Config
 from potnet.drivers import linux
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
-from potnet.executors.simulated.things import HostFacts
-from potnet.rootless.client import RootlessHost
+from potnet.executors.simulated.world.entities import HostFacts
+from potnet.rootless.host.client import RootlessHost
+from potnet.runtime.clients import Clients
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 
@@ -121,8 +121,8 @@ def check(command: Command) -> None:
 def _scripts() -> frozenset[str]:
     """The shell scripts in potnet's source: constants, all of them."""
     found = set()
-    for each in pkgutil.iter_modules(linux.__path__):
-        module = importlib.import_module(f"{linux.__name__}.{each.name}")
+    for each in pkgutil.walk_packages(linux.__path__, f"{linux.__name__}."):
+        module = importlib.import_module(each.name)
         found |= {value for value in vars(module).values() if isinstance(value, str) and " " in value}
     return frozenset(found)
 

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from sandbox import NASTY, Sandbox
 
 from potnet import app
-from potnet.drivers.freebsd import parse as freebsd
-from potnet.drivers.freebsd import parse_ifconfig as freebsd_ifconfig
-from potnet.drivers.freebsd import parse_netstat as freebsd_netstat
-from potnet.drivers.freebsd import parse_pf as freebsd_pf
-from potnet.drivers.linux import default_route, names
-from potnet.drivers.linux import parse as linux
+from potnet.drivers.freebsd.facts import parse as freebsd
+from potnet.drivers.freebsd.facts import parse_ifconfig as freebsd_ifconfig
+from potnet.drivers.freebsd.facts import parse_netstat as freebsd_netstat
+from potnet.drivers.freebsd.pf import parse_pf as freebsd_pf
+from potnet.drivers.linux.facts import default_route, names
+from potnet.drivers.linux.facts import parse as linux
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.store.store import Store

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sandbox import NASTY, TEMPLATES, Said, Sandbox
 
-from potnet import trust
-from potnet.config import KEYS
+from potnet.config.configuration import KEYS
+from potnet.runtime import trust
 
 #: The same inputs each time, so that a failure is found again.
 CHECKS = {"suppress_health_check": list(HealthCheck), "deadline": None, "derandomize": True}

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from sandbox import NASTY
 
-from potnet.drivers.freebsd.observe import Observer
+from potnet.drivers.freebsd.facts.observe import Observer
 from potnet.executors.base import Command
 from potnet.executors.simulated import SimulatedHost
 from potnet.executors.simulated.inspection import InterfaceView
-from potnet.host_state import Interface, JailState, Query
-from potnet.model import BRIDGE_GROUP, GROUP
+from potnet.host.state import Interface, JailState, Query
+from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 LINES = (
     "em0: flags=1008843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST,LOWER_UP> metric 0 mtu 9000",

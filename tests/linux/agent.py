@@ -108,7 +108,7 @@ def potnet(
     user: who runs it, with this environment alone.
     """
     # So that a fork has it all.
-    import potnet.operations.start
+    import potnet.operations.pots.start
     import potnet.templates  # noqa: F401
 
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:

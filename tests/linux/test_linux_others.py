@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from potnet.drivers.linux import others
+from potnet.drivers.linux.facts import others
 from potnet.errors import HostError
 
 CHAINS = """{"nftables": [{"metainfo": {"json_schema_version": 1}},

@@ -87,7 +87,7 @@ def test_a_driver_that_is_killed_comes_back_with_its_ports(cook: User) -> None:
 @pytest.mark.slow
 def test_a_keeper_that_is_killed_takes_all_with_it_and_a_start_makes_it_anew(cook: User) -> None:
     serving(cook, "80:30080")
-    cook.world.run("kill", "-9", str(cook.pid("potnet.rootless.keeper")))
+    cook.world.run("kill", "-9", str(cook.pid("potnet.rootless.host.keeper")))
     assert eventually(lambda: not cook.processes())
     # The PID file is still there, and its number may be anybody's.
     cook.world.run("sh", "-c", f"echo 1 > {cook.home}/.local/state/potnet/rootless/host/pid")
@@ -228,7 +228,7 @@ def test_many_at_once_start_one_host(cook: User) -> None:
     words = 'for each in 1 2 3 4; do "$@" & done; wait'
     said = cook.run("sh", "-c", words, "sh", *_potnet("rootless", "start"))
     assert said.out.count("the rootless host runs") == 4
-    assert sum("potnet.rootless.keeper" in each for each in cook.processes()) == 2
+    assert sum("potnet.rootless.host.keeper" in each for each in cook.processes()) == 2
 
 
 def _potnet(*argv: str) -> tuple[str, ...]:

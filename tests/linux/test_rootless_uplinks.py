@@ -71,7 +71,7 @@ def test_a_killed_driver_comes_back(cook: User) -> None:
         cook.world.run("kill", "-9", str(driver))
         assert eventually(lambda gone=driver: str(gone) not in str(cook.processes()))
         assert patiently(cook.world.ask, "outside", "tcp", HOST, 30080) != SILENCE
-    cook.world.run("kill", "-9", str(cook.pid("potnet.rootless.keeper")))
+    cook.world.run("kill", "-9", str(cook.pid("potnet.rootless.host.keeper")))
     assert eventually(lambda: not cook.processes())
 
 
@@ -109,7 +109,7 @@ def test_the_wire_of_public_ipv6_outlives_the_driver(cook6: User) -> None:
 def test_no_driver_is_left_when_its_keeper_and_its_guard_are_killed_at_once(cook: User) -> None:
     cook.potnet("rootless", "start")
     init = str(cook.facts("rootless", "status")["init"])
-    words = ("potnet.rootless.keeper", "guard.py", "nsenter")
+    words = ("potnet.rootless.host.keeper", "guard.py", "nsenter")
     gone = [each.split()[0] for each in cook.processes() if any(word in each for word in words)]
     cook.world.run("kill", "-9", *(each for each in gone if each != init))
     assert eventually(lambda: not cook.processes()), cook.processes()
@@ -241,10 +241,10 @@ def test_the_network_of_the_machine_is_shared_and_has_no_bridges(cook: User) -> 
 BY_PATH = """
 import subprocess, sys
 from pathlib import Path
-from potnet.rootless.choose import choose
-from potnet.rootless.options import Options
-from potnet.rootless.ports import Port
-from potnet.rootless.uplink import Target
+from potnet.rootless.uplinks.choose import choose
+from potnet.rootless.uplinks.options import Options
+from potnet.rootless.ports.carried import Port
+from potnet.rootless.uplinks.uplink import Target
 uplink, pid = sys.argv[1:]
 def show(*words):
     inside = ("nsenter", "--preserve-credentials", "-U", "-n", "-t", pid, "ip", "-br")

@@ -65,7 +65,7 @@ def test_whatever_of_it_is_killed_comes_back(cook: User) -> None:
         assert patiently(cook.ask, "casserole", "udp", OUTSIDE, 7005) == HOST, victim
         assert cook.facts("ports") == before
         assert cook.potnet("check") == ""
-    cook.world.run("kill", "-9", str(cook.pid("potnet.rootless.keeper")))
+    cook.world.run("kill", "-9", str(cook.pid("potnet.rootless.host.keeper")))
     assert eventually(lambda: not cook.processes())
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from netaddr import IPAddress, IPNetwork
 
-from potnet import config as configuration
+from potnet.config import configuration
 from potnet.errors import HostError
-from potnet.host_state import FileKind, HostState, Interface, InterfaceAddress, PacketFilter, Traits
-from potnet.model import Attachment, Bridge, BridgeKind, NetworkType, Pot, Stack
+from potnet.host.state import FileKind, HostState, Interface, InterfaceAddress, PacketFilter, Traits
+from potnet.model.pots import Attachment, Bridge, BridgeKind, NetworkType, Pot, Stack
 from potnet.planning.start import Surroundings, plan_start
 from potnet.planning.vnet import Vnet, description
 

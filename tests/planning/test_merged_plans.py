@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from potnet.actions import BringUp, DestroyInterface, Plan, Step
-from potnet.file_actions import MakeDirectory
-from potnet.planning.together import side_by_side
+from potnet.host.actions import BringUp, DestroyInterface, Plan, Step
+from potnet.host.file_actions import MakeDirectory
+from potnet.planning.merged import side_by_side
 
 ACTIONS = st.sampled_from([BringUp("em0"), DestroyInterface("epair0a"), MakeDirectory("/x")])
 PLANS = st.lists(st.lists(ACTIONS, max_size=8), max_size=6)

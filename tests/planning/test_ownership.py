@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from potnet.host_state import JailState
-from potnet.model import NetworkType, Pot, Run, Stack
+from potnet.host.state import JailState
+from potnet.model.pots import NetworkType, Pot, Run, Stack
 from potnet.planning.ownership import owned
 
 POT = Pot("web", NetworkType.INHERIT, Stack.IPV4, "/jails/web")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from potnet.errors import UsageError
-from potnet.model import NetworkType
-from potnet.operations.addresses import paired
+from potnet.model.pots import NetworkType
+from potnet.operations.networks.addresses import paired
 
 PRIVATE = NetworkType.PRIVATE_BRIDGE
 TYPES = st.lists(st.sampled_from(NetworkType), max_size=5)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from potnet.config import load
-from potnet.planning.prepare import skips_loopback, with_anchors, with_setting
+from potnet.config.configuration import load
+from potnet.planning.filter.prepare import skips_loopback, with_anchors, with_setting
 
 CONFIG = load(None)
 ADDED = [

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from potnet.actions import Action, DestroyInterface, EndProcesses, Plan, Step, StopJail, TakeBack
 from potnet.apply import Applied, apply_all
-from potnet.config import load
+from potnet.config.configuration import load
 from potnet.drivers.base import Driver
 from potnet.errors import HostError
-from potnet.host_state import FileKind, HostState, Interface, JailState, PacketFilter
-from potnet.model import Attachment, Bridge, BridgeKind, Lent, NetworkType, Pot, Run, Stack
+from potnet.host.actions import Action, DestroyInterface, EndProcesses, Plan, Step, StopJail, TakeBack
+from potnet.host.state import FileKind, HostState, Interface, JailState, PacketFilter
+from potnet.model.pots import Attachment, Bridge, BridgeKind, Lent, NetworkType, Pot, Run, Stack
+from potnet.planning.merged import side_by_side
 from potnet.planning.start import Surroundings, plan_start
 from potnet.planning.stop import plan_stop
-from potnet.planning.together import side_by_side
 from potnet.planning.vnet import Vnet, description
 
 CONFIG = load(None)

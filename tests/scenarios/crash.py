@@ -24,8 +24,8 @@ from world import World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
-from potnet.operations.check import check
-from potnet.store.database import Database
+from potnet.operations.maintenance.check import check
+from potnet.store.file.database import Database
 
 #: What a process that was stopped dead exits with, as one that was killed.
 DEAD = 137

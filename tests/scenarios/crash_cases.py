@@ -13,21 +13,21 @@ from test_life import KINDS, prepare
 from world import World
 
 from potnet.executors.base import Command
-from potnet.model import HookKind, NetworkType
-from potnet.names import PUBLIC
-from potnet.operations import policies
-from potnet.operations.attach import attach, detach
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.destroy import destroy_bridge, destroy_pot
-from potnet.operations.export_ports import export_ports
-from potnet.operations.hooks import set_hook
-from potnet.operations.importing import import_pots
-from potnet.operations.init import init
-from potnet.operations.network_options import NetworkOptions
-from potnet.operations.settings import copy_in, set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start, vnet_stop
+from potnet.model.names import PUBLIC
+from potnet.model.pots import HookKind, NetworkType
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.files.hooks import set_hook
+from potnet.operations.from_pot.importing import import_pots
+from potnet.operations.maintenance.init import init
+from potnet.operations.networks import policies
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.attach import attach, detach
+from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.settings import copy_in, set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 NAME = "casserole"
 ETC = f"/opt/potnet/jails/{NAME}/m/etc"

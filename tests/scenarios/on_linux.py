@@ -13,7 +13,7 @@ import linux_world
 from linux_world import Answer
 from world import World
 
-from potnet.config import Config
+from potnet.config.configuration import Config
 from potnet.executors.base import Command, CommandResult, Executor
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from world import World
 
 from potnet.errors import PotnetError
-from potnet.operations import policies
-from potnet.operations.check import check
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.maintenance.check import check
+from potnet.operations.networks import policies
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 #: Policies as they are given: two sides, a port or ports, and whether it is denied.
 Chosen = Sequence[tuple[str, str, str | None, bool]]

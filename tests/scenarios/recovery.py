@@ -10,7 +10,7 @@ from crash_cases import Case
 from world import World
 
 from potnet.errors import PotnetError
-from potnet.operations.repair import repair
+from potnet.operations.maintenance.repair import repair
 
 
 @dataclass

@@ -17,21 +17,21 @@ from typing import Any
 
 from world import World
 
-from potnet.config import Config
+from potnet.config.configuration import Config
 from potnet.errors import PotnetError
 from potnet.executors.base import Executor
 from potnet.executors.local import LocalExecutor
-from potnet.model import NetworkType
-from potnet.operations import policies
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_bridge, destroy_pot
-from potnet.operations.export_ports import export_ports
-from potnet.operations.network_options import NetworkOptions
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start, vnet_stop
+from potnet.model.pots import NetworkType
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.networks import policies
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 #: What another command may have done meanwhile; anything else, a locked database above all, is a failure.
 REFUSALS = (

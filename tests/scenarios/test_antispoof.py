@@ -11,17 +11,17 @@ from world import World, both_hosts
 
 from potnet.cli.main import cli
 from potnet.errors import HostError
-from potnet.findings import Kind
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.doctor import doctor
-from potnet.operations.export_ports import export_ports
-from potnet.operations.info import info
-from potnet.operations.network_options import NetworkOptions
-from potnet.operations.repair import repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start, vnet_stop
+from potnet.host.findings import Kind
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.doctor import doctor
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.info import info
 
 ON = '[network]\nantispoof = true\nipv6 = "nat"\n'
 BOTH = pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "open"])

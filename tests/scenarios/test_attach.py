@@ -7,12 +7,12 @@ from world import Faulty, World
 
 from potnet.errors import PotnetError, StoreError
 from potnet.executors.base import Command
-from potnet.executors.simulated import jailconf
-from potnet.model import NetworkType, Run
-from potnet.operations.attach import attach, detach, jail_conf
-from potnet.operations.export_ports import export_ports
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.executors.simulated.jail import jailconf
+from potnet.model.pots import NetworkType, Run
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.pots.attach import attach, detach, jail_conf
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 from potnet.store.store import Store
 
 

@@ -17,14 +17,14 @@ from world import World
 
 from potnet.cli.main import run
 from potnet.errors import DamagedError, HostError, PotnetError, StoreError
-from potnet.operations import policies
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.destroy import destroy_bridge, destroy_pot
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.store import backup, restore
-from potnet.operations.vnet import vnet_start, vnet_stop
+from potnet.operations.maintenance.store import backup, restore
+from potnet.operations.networks import policies
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 from potnet.store import backups
 from potnet.store.store import Store
 
@@ -354,7 +354,7 @@ def test_a_restore_waits_for_who_is_at_work_and_names_him(world: World, backed_u
 
 
 def create_late(app: Any) -> None:
-    from potnet.operations.create import CreateRequest, create
+    from potnet.operations.pots.create import CreateRequest, create
 
     create(app, CreateRequest(name="late"))
 

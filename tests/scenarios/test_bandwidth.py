@@ -10,15 +10,15 @@ from world import World, both_hosts
 from potnet.drivers.base import CommandError
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command, CommandResult
-from potnet.findings import Kind
-from potnet.model import NetworkType, Pot, Stack
-from potnet.operations.check import check
-from potnet.operations.info import info
-from potnet.operations.network_options import NetworkOptions, rate_text, with_options
-from potnet.operations.repair import repair
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.host.findings import Kind
+from potnet.model.pots import NetworkType, Pot, Stack
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.network_options import NetworkOptions, rate_text, with_options
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.info import info
 
 NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
 BOTH = NetworkOptions(bandwidth_in="10Mbit/s", bandwidth_out="500KByte/s")

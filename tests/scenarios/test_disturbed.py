@@ -11,14 +11,14 @@ from world import Faulty, World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.export_ports import export_ports
-from potnet.operations.info import environment, info
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start, vnet_stop
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.info import environment, info
 
 
 def run(world: World, *argv: str, stdin: str | None = None) -> None:

@@ -10,11 +10,11 @@ import pytest
 from world import World
 
 from potnet.errors import PotnetError, UsageError
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.dns import text, zones
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.dns import text, zones
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from world import World, both_hosts
 from potnet.drivers.freebsd import conditions as freebsd
 from potnet.drivers.linux import conditions as linux
 from potnet.executors.base import Command
-from potnet.findings import Condition, Verdict
-from potnet.operations.doctor import doctor
-from potnet.operations.init import init
-from potnet.operations.start import start
+from potnet.host.findings import Condition, Verdict
+from potnet.operations.maintenance.doctor import doctor
+from potnet.operations.maintenance.init import init
+from potnet.operations.pots.start import start
 
 
 def verdicts(world: World) -> dict[str, Verdict]:

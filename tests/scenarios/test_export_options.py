@@ -12,19 +12,19 @@ from world import FAILURE, Faulty, World, both_hosts
 
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.executors.base import Command, CommandResult
-from potnet.findings import Kind
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.change_exports import Change
-from potnet.operations.check import check
-from potnet.operations.export_ports import export_ports
-from potnet.operations.export_text import parse_exports
-from potnet.operations.init import init
-from potnet.operations.metrics import metrics
-from potnet.operations.repair import repair
-from potnet.operations.show import show_pot
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.ports import Export, Transport
+from potnet.host.findings import Kind
+from potnet.model.ports import Export, Transport
+from potnet.operations.exports.change_exports import Change
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_text import parse_exports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.init import init
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.metrics import metrics
+from potnet.operations.reports.show import show_pot
 
 SECOND = "192.0.2.77"
 

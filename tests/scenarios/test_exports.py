@@ -7,11 +7,11 @@ from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.export_ports import export_ports
-from potnet.operations.init import init
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.init import init
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 
 def ports(world: World, name: str) -> list[int | None]:

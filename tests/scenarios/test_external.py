@@ -10,17 +10,17 @@ from world import World, both_hosts
 from potnet.drivers.base import CommandError
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
-from potnet.operations import policies
-from potnet.operations.attach import attach
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.change_exports import Change
-from potnet.operations.check import check
-from potnet.operations.export_ports import export_ports
-from potnet.operations.external import OUTLETS
-from potnet.operations.repair import repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start
+from potnet.operations.exports.change_exports import Change
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks import policies
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.external import OUTLETS
+from potnet.operations.networks.vnet import vnet_start
+from potnet.operations.pots.attach import attach
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 SIX = 'ipv6 = "nat"\n'
 NEW = {"sim": "em1", "linux": "eth1"}

@@ -8,13 +8,13 @@ from world import FAILURE, HANG, Faulty, World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
-from potnet.findings import Kind
-from potnet.operations.check import check
-from potnet.operations.export_ports import export_ports
-from potnet.operations.repair import repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start
+from potnet.host.findings import Kind
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.vnet import vnet_start
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 ANSWERS = pytest.mark.parametrize("answer", [FAILURE, HANG], ids=["fails", "hangs"])
 

@@ -8,14 +8,14 @@ import pytest
 from world import World
 
 from potnet.executors.base import Command
-from potnet.operations.change_exports import Change
-from potnet.operations.check import check
-from potnet.operations.export_ports import export_ports
-from potnet.operations.init import init
-from potnet.operations.repair import repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start
+from potnet.operations.exports.change_exports import Change
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.init import init
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.vnet import vnet_start
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 ANCHORS = """nat-anchor "pot-nat"
 nat-anchor "pot-rdr/*"

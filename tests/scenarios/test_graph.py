@@ -6,14 +6,14 @@ from typing import Any
 
 from world import World
 
-from potnet.cli import drawing
-from potnet.model import NetworkType
-from potnet.operations import policies
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.graph import graph
-from potnet.operations.network_options import NetworkOptions
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.cli.picture import drawing
+from potnet.model.pots import NetworkType
+from potnet.operations.networks import policies
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.graph import graph
 
 
 def links(view: dict[str, Any]) -> dict[str, list[tuple[str | None, str, list[str]]]]:

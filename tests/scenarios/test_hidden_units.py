@@ -8,13 +8,13 @@ from world import Faulty, World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.attach import attach
-from potnet.operations.check import check
-from potnet.operations.repair import repair
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.vnet import vnet_start
+from potnet.operations.pots.attach import attach
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 
 def hide(world: World, name: str) -> None:

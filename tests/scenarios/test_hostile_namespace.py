@@ -7,11 +7,11 @@ from on_linux import LinuxWorld
 from world import World
 
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.check import check
-from potnet.operations.graph import graph
-from potnet.operations.info import info, list_pots
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.maintenance.check import check
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.graph import graph
+from potnet.operations.reports.info import info, list_pots
 
 ALIASES = (
     'x\n\tinet 10.192.0.99 "q\\ \x01 \x1b[31m \'', "potnet-root:/somewhere/else",

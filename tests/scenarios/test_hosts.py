@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from world import World
 
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.destroy import destroy_bridge, destroy_pot
-from potnet.operations.hosts import told_key
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.files.hosts_files import told_key
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 
 def root(world: World, name: str) -> Path:

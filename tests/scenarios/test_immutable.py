@@ -11,12 +11,12 @@ from world import World
 from potnet.drivers import posix
 from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor
 from potnet.executors.local import LocalExecutor
-from potnet.file_actions import RemoveFile
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.repair import repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.host.file_actions import RemoveFile
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 ROOT = "/opt/potnet/jails/web/m"
 OWN = "the jail's own\n"

@@ -7,9 +7,9 @@ from world import Faulty, World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
-from potnet.operations.export_ports import export_ports
-from potnet.operations.init import init
-from potnet.operations.start import start
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.init import init
+from potnet.operations.pots.start import start
 
 
 def test_a_bare_host_becomes_one_that_can_start_pots(bare_world: World) -> None:

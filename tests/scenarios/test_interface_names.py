@@ -7,11 +7,11 @@ from on_linux import LinuxWorld
 from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.export_ports import export_ports
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 NAMES = ["vm-public", "br-lan", "em0.30", "lan_1", "_x", "4g", "x" * 15]
 

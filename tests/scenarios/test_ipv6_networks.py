@@ -8,18 +8,18 @@ from world import World
 
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command
-from potnet.model import Pot
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_bridge, destroy_pot
-from potnet.operations.export_ports import export_ports
-from potnet.operations.repair import repair
-from potnet.operations.settings import set_options
-from potnet.operations.show import show_pot
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.taken import show_bridge
-from potnet.operations.vnet import vnet_start, vnet_stop
+from potnet.model.pots import Pot
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.show import show_pot
+from potnet.operations.reports.used_addresses import show_bridge
 
 GIVEN = "2001:db8:5::/64"
 #: A machine of the external network, and the host there.

@@ -8,17 +8,17 @@ import pytest
 from world import World, both_hosts
 
 from potnet.errors import PotnetError
-from potnet.findings import Kind
-from potnet.model import Pot
-from potnet.operations.bridges import create_private_bridge, set_bridge
-from potnet.operations.check import check
-from potnet.operations.info import bridge_info, info
-from potnet.operations.network_options import NetworkOptions
-from potnet.operations.repair import repair
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start
+from potnet.host.findings import Kind
+from potnet.model.pots import Pot
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.bridges import create_private_bridge, set_bridge
+from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.networks.vnet import vnet_start
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.info import bridge_info, info
 
 NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
 ISOLATE = NetworkOptions(isolate=True)

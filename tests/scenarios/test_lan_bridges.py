@@ -13,17 +13,17 @@ from world import World, both_hosts
 
 from potnet.errors import HostError, PotnetError
 from potnet.executors.simulated import SimulatedHost
-from potnet.executors.simulated.things import HostFacts
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.export_ports import export_ports
-from potnet.operations.graph import graph
-from potnet.operations.info import info, list_bridges
-from potnet.operations.metrics import metrics
-from potnet.operations.repair import repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start, vnet_stop
+from potnet.executors.simulated.world.entities import HostFacts
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.graph import graph
+from potnet.operations.reports.info import info, list_bridges
+from potnet.operations.reports.metrics import metrics
 
 MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 

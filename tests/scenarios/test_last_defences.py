@@ -9,10 +9,10 @@ from world import Faulty, World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 
 @pytest.mark.parametrize("name", ["a$b", "${path}", "$name", 'a"b', "a\\b", "a'b", "a # b"])

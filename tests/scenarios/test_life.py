@@ -8,11 +8,11 @@ import pytest
 from world import World, both_hosts
 
 from potnet.errors import PotnetError
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.destroy import destroy_bridge, destroy_pot
-from potnet.operations.export_ports import export_ports
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 KINDS = [
     (kind, stack)

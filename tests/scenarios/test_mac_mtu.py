@@ -16,17 +16,17 @@ from world import World, both_hosts
 
 from potnet.cli.main import cli
 from potnet.errors import PotnetError, UsageError
-from potnet.findings import Finding
-from potnet.model import NetworkType
-from potnet.operations.bridges import create_private_bridge, set_bridge
-from potnet.operations.check import check
-from potnet.operations.info import bridge_info, info
-from potnet.operations.interfaces import parse_mac
-from potnet.operations.repair import repair
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start
+from potnet.host.findings import Finding
+from potnet.model.pots import NetworkType
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.bridges import create_private_bridge, set_bridge
+from potnet.operations.networks.interfaces import parse_mac
+from potnet.operations.networks.vnet import vnet_start
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.info import bridge_info, info
 
 PUBLIC, PRIVATE = NetworkType.PUBLIC_BRIDGE, NetworkType.PRIVATE_BRIDGE
 MAC, OTHER = "02:00:00:12:34:56", "06:ab:cd:ef:00:01"

@@ -13,11 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from world import World
 
 from potnet.errors import PotnetError
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.destroy import destroy_bridge, destroy_pot
-from potnet.operations.export_ports import export_ports
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 NAMES = st.sampled_from(["casserole", "ragout", "stew", "dns"])
 KINDS = st.sampled_from(["inherit", "alias", "public-bridge", "private-bridge"])

@@ -7,14 +7,14 @@ from world import World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
-from potnet.findings import Kind, Verdict
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.doctor import doctor
-from potnet.operations.export_ports import export_ports
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start
+from potnet.host.findings import Kind, Verdict
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.doctor import doctor
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.vnet import vnet_start
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 TRANSLATION = 'nat-anchor "pot-nat"\nnat-anchor "pot-rdr/*"\nrdr-anchor "pot-rdr/*"\n'
 FILTER = 'anchor "pot-filter/*"\n'

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from world import World
 
-from potnet.operations.change_exports import Change
-from potnet.operations.check import check
-from potnet.operations.export_ports import export_ports
-from potnet.operations.info import info
-from potnet.operations.show import show_pot
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.exports.change_exports import Change
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.info import info
+from potnet.operations.reports.show import show_pot
 
 FEW, MANY = 150, 600
 
@@ -102,7 +102,7 @@ def test_the_store_writes_what_changes(tmp_path: Any) -> None:
 
 
 def test_rules_are_made_while_others_may_write(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from potnet.operations import export_ports as module
+    from potnet.operations.exports import export_ports as module
 
     world = pot(tmp_path, 10)
     seen = []

@@ -9,11 +9,11 @@ from world import World
 
 from potnet.drivers.base import CommandError
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.export_ports import export_ports
-from potnet.operations.metrics import metrics
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.metrics import metrics
 
 #: The metrics whose samples are those of interfaces of pots.
 OF_INTERFACES = [

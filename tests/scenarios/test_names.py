@@ -8,19 +8,19 @@ import pytest
 from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_bridge, destroy_pot
-from potnet.operations.dns import zones
-from potnet.operations.export_ports import export_ports
-from potnet.operations.hosts import hosts_text, known_to
-from potnet.operations.network_options import NetworkOptions
-from potnet.operations.policies import add, listed
-from potnet.operations.select import resolve_names
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.planning import packet_filter as pf
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.files.hosts_files import hosts_text, known_to
+from potnet.operations.maintenance.check import check
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.networks.policies import add, listed
+from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.dns import zones
+from potnet.operations.selection import resolve_names
+from potnet.planning.filter import packet_filter as pf
 
 #: As Nomad makes them, and two that are the same up to where they are cut.
 NOMAD = "www1_a1b2c3d4_f81d4fae-7dec-11d0-a765-00a0c91e6bf6"

@@ -14,14 +14,14 @@ from world import FAILURE, Faulty, World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
-from potnet.findings import Kind
-from potnet.operations.attach import attach, detach
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.export_ports import export_ports
-from potnet.operations.repair import repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.host.findings import Kind
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.pots.attach import attach, detach
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 #: What root in a jail may call an interface (1 to 15 bytes); the last is no UTF-8.
 NAMES = [

@@ -12,15 +12,15 @@ from policy_model import Chosen, choices, compare
 from world import World, both_hosts
 
 from potnet.errors import PotnetError
-from potnet.findings import Kind
-from potnet.operations import policies
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.export_ports import export_ports
-from potnet.operations.network_options import NetworkOptions
-from potnet.operations.repair import repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.host.findings import Kind
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks import policies
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 #: What takes a while where nobody answers.
 slow_on_linux = pytest.mark.parametrize(

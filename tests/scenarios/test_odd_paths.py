@@ -6,10 +6,10 @@ import pytest
 from world import World
 
 from potnet.errors import PotnetError
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.maintenance.check import check
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 ODD = ("u\u2028x", "v\x85x", "w\u2029q", "x on /y (ufs)", 'q"uo\\te', "a  b ", "\u00e9", "= dying", ") = 00")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from world import World
 
-from potnet.findings import Kind, Verdict
-from potnet.operations.check import check
-from potnet.operations.doctor import doctor
-from potnet.operations.start import start
+from potnet.host.findings import Kind, Verdict
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.doctor import doctor
+from potnet.operations.pots.start import start
 
 CHAIN = """table inet fw {{
 chain forward {{

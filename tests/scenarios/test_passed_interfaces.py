@@ -11,18 +11,18 @@ from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command
-from potnet.findings import Finding
-from potnet.operations.attach import attach, detach
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.graph import graph
-from potnet.operations.info import environment, info
-from potnet.operations.network_options import NetworkOptions
-from potnet.operations.repair import repair
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.host.findings import Finding
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.pots.attach import attach, detach
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.graph import graph
+from potnet.operations.reports.info import environment, info
 
 CHANGES: dict[str, Any] = {
     "resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None,

@@ -11,18 +11,18 @@ from policy_model import Chosen, choices, compare
 from world import World, both_hosts
 
 from potnet.errors import HostError, PotnetError, UsageError
-from potnet.findings import Kind
-from potnet.operations import policies
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_bridge, destroy_pot
-from potnet.operations.info import info
-from potnet.operations.names import sides
-from potnet.operations.network_options import NetworkOptions
-from potnet.operations.repair import repair
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.host.findings import Kind
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks import policies
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.completion_names import sides
+from potnet.operations.reports.info import info
 
 NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
 OFFLINE = NetworkOptions(internet=False)

@@ -9,8 +9,8 @@ from world import World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
-from potnet.operations.export_ports import export_ports
-from potnet.operations.start import start
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.pots.start import start
 
 _SETTINGS = {
     "sim": ("net.inet.ip.portrange.reservedhigh={}", "net.inet.ip.portrange.first={}"),

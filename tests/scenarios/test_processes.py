@@ -14,9 +14,9 @@ from world import Faulty, World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.check import check
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.maintenance.check import check
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 POTS = 200
 

@@ -17,15 +17,15 @@ from potnet.app import App
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, as_shell
 from potnet.executors.dry_run import DryRun
-from potnet.findings import Finding
-from potnet.locks import Locks
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.export_ports import export_ports
-from potnet.operations.repair import Report, repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start, vnet_stop
+from potnet.host.findings import Finding
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import Report, repair
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.runtime.locks import Locks
 from potnet.store.store import Store
 
 #: casserole on the private bridge0, stew on the public bridges 1 and 2, lid with aliases.

@@ -12,13 +12,13 @@ import pytest
 from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
-from potnet.model import HookKind
-from potnet.operations.create import CreateRequest, create
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.hooks import set_hook
-from potnet.operations.settings import copy_in, set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.model.pots import HookKind
+from potnet.operations.files.hooks import set_hook
+from potnet.operations.pots.create import CreateRequest, create
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.settings import copy_in, set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 
 def root(world: World, name: str = "casserole") -> Path:

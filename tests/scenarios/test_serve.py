@@ -19,14 +19,14 @@ from typing import Any
 import pytest
 from world import World, both_hosts
 
-from potnet import clients
 from potnet.errors import PotnetError
-from potnet.hostfwd import BadRequestError, Entry, listed, parse
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.export_ports import export_ports
-from potnet.operations.serve import Numbers, answer
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.serve import Numbers, answer
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.rootless.ports.hostfwd import BadRequestError, Entry, listed, parse
+from potnet.runtime import clients
 
 TOP = Path(__file__).parents[2]
 

@@ -9,18 +9,18 @@ from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command
-from potnet.model import NetworkType, Pot
-from potnet.operations.addresses import Networks
-from potnet.operations.attach import attach, detach
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.dns import zones
-from potnet.operations.export_ports import export_ports
-from potnet.operations.info import environment, info
-from potnet.operations.repair import repair
-from potnet.operations.settings import set_options
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.model.pots import NetworkType, Pot
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.addresses import Networks
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.attach import attach, detach
+from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.dns import zones
+from potnet.operations.reports.info import environment, info
 
 PUBLIC, PRIVATE = NetworkType.PUBLIC_BRIDGE, NetworkType.PRIVATE_BRIDGE
 

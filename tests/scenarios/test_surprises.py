@@ -7,10 +7,10 @@ from world import Faulty, World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start
+from potnet.operations.networks.vnet import vnet_start
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 
 def run(world: World, *argv: str, stdin: str | None = None) -> None:

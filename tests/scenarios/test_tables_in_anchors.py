@@ -5,11 +5,11 @@ from __future__ import annotations
 from world import World
 
 from potnet.executors.base import Command
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.repair import Report, repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import Report, repair
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 ANCHOR = "pot-filter/stove"
 

@@ -11,31 +11,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from world import FAILURE, World, both_hosts
 
-from potnet.drivers.freebsd import parse_ifconfig
+from potnet.drivers.freebsd.facts import parse_ifconfig
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.executors.base import Command
-from potnet.findings import Kind
-from potnet.model import HookKind, NetworkType
-from potnet.operations import policies
-from potnet.operations.attach import attach, detach, jail_conf
-from potnet.operations.bridges import create_private_bridge
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_pot
-from potnet.operations.dns import zones
-from potnet.operations.enter import execute, run
-from potnet.operations.export_ports import export_ports
-from potnet.operations.graph import graph
-from potnet.operations.hooks import set_hook
-from potnet.operations.info import environment, info, list_pots
-from potnet.operations.machines import with_owner
-from potnet.operations.metrics import metrics
-from potnet.operations.network_options import NetworkOptions
-from potnet.operations.repair import repair
-from potnet.operations.settings import copy_in, set_options
-from potnet.operations.show import show_pot
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.store import backup, restore
+from potnet.host.findings import Kind
+from potnet.model.pots import HookKind, NetworkType
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.files.hooks import set_hook
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.maintenance.store import backup, restore
+from potnet.operations.networks import policies
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.pots.attach import attach, detach, jail_conf
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.run_exec import execute, run
+from potnet.operations.pots.settings import copy_in, set_options
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.pots.virtual_machines import with_owner
+from potnet.operations.reports.dns import zones
+from potnet.operations.reports.graph import graph
+from potnet.operations.reports.info import environment, info, list_pots
+from potnet.operations.reports.metrics import metrics
+from potnet.operations.reports.show import show_pot
 
 NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
 
@@ -213,7 +213,7 @@ def test_another_who_may_open_a_tap_is_noticed_and_mended(world: World, owner: s
 
 
 def test_an_owner_by_another_name_is_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from potnet.executors.simulated import tools
+    from potnet.executors.simulated.system import tools
 
     machine(world)
     world.do(start, ["vm1"])
@@ -223,7 +223,7 @@ def test_an_owner_by_another_name_is_the_same(world: World, monkeypatch: pytest.
 
 
 def test_one_who_is_no_user_any_more_is_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from potnet.executors.simulated import tools
+    from potnet.executors.simulated.system import tools
 
     machine(world)
     world.do(start, ["vm1"])
@@ -270,7 +270,7 @@ def test_another_owner_holds_from_the_next_start(world: World) -> None:
 def test_an_owner_who_is_gone_fails_the_start_and_nothing_stays(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from potnet.executors.simulated import tools
+    from potnet.executors.simulated.system import tools
 
     machine(world, owner="alice")
     before, stored = world.snapshot(), world.records()
@@ -328,7 +328,7 @@ def test_what_needs_a_jail_is_refused(world: World) -> None:
 def test_no_owner_that_is_taken_can_be_an_option_or_two_words(text: str) -> None:
     from types import SimpleNamespace
 
-    from potnet.model import Pot, Stack
+    from potnet.model.pots import Pot, Stack
 
     pot = Pot("vm1", NetworkType.PUBLIC_BRIDGE, Stack.IPV4, "/m", owner="root")
     everybody = SimpleNamespace(observe=lambda query: SimpleNamespace(users=frozenset(query.users)))

@@ -13,13 +13,13 @@ from world import HANG, Faulty, World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
-from potnet.locks import Locks
-from potnet.model import NetworkType
-from potnet.operations.bridges import create_private_bridge
+from potnet.model.pots import NetworkType
 from potnet.operations.common import pot_lock
-from potnet.operations.export_ports import export_ports
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.runtime.locks import Locks
 
 NAMES = ["casserole", "lid", "pan", "wok"]
 

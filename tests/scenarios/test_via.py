@@ -11,9 +11,9 @@ from pathlib import Path
 
 from world import World
 
-from potnet.operations.export_ports import export_ports
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
 
 FAR_HOST = Path(__file__).with_name("far_host.py")
 

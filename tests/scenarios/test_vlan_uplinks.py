@@ -13,17 +13,17 @@ from world import World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
-from potnet.findings import Finding
-from potnet.model import Bridge
-from potnet.operations.bridges import create_private_bridge, set_bridge
-from potnet.operations.check import check
-from potnet.operations.destroy import destroy_bridge, destroy_pot
-from potnet.operations.graph import graph
-from potnet.operations.info import bridge_info
-from potnet.operations.repair import repair
-from potnet.operations.start import start
-from potnet.operations.stop import stop
-from potnet.operations.vnet import vnet_start, vnet_stop
+from potnet.host.findings import Finding
+from potnet.model.pots import Bridge
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
+from potnet.operations.networks.bridges import create_private_bridge, set_bridge
+from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.operations.reports.graph import graph
+from potnet.operations.reports.info import bridge_info
 from potnet.planning.uplink import read_uplink
 
 #: A machine of the VLAN, in the network of the first private bridge.

@@ -14,18 +14,18 @@ from typing import Any
 
 import pytest
 
-from potnet import config as configuration
-from potnet import installation
+from potnet import pot_installation
 from potnet.app import App, with_anchors_in_force
-from potnet.config import Config
+from potnet.config import configuration
+from potnet.config.configuration import Config
 from potnet.errors import PotnetError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
-from potnet.locks import Locks
-from potnet.model import NetworkType, Pot, Stack
-from potnet.operations.create import CreateRequest, create
-from potnet.operations.start import start
-from potnet.operations.stop import stop
+from potnet.model.pots import NetworkType, Pot, Stack
+from potnet.operations.pots.create import CreateRequest, create
+from potnet.operations.pots.start import start
+from potnet.operations.pots.stop import stop
+from potnet.runtime.locks import Locks
 from potnet.store.store import Store
 
 #: What a command answers that fails, and one that was killed since it gave no answer.
@@ -117,7 +117,7 @@ class World:
                 notify=self.notices.append,
                 locks=Locks(self.directory / "state" / "locks", self.config.lock_wait),
                 make_executor=lambda: self.executor,
-                find_installation=lambda: installation.find(None, [str(self.directory / "usr/bin")]),
+                find_installation=lambda: pot_installation.find(None, [str(self.directory / "usr/bin")]),
             )
 
     def do(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

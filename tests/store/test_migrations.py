@@ -16,7 +16,7 @@ import pytest
 from freeze import DATA, content
 
 from potnet.errors import StoreError
-from potnet.store import copies, migrations
+from potnet.store.file import copies, migrations
 from potnet.store.store import Store
 
 VERSIONS = sorted(int(path.stem.removeprefix("version-")) for path in DATA.glob("*.sql"))
@@ -105,8 +105,8 @@ def test_the_key_of_a_table_without_rowid_comes_first(store: Store) -> None:
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from potnet.store import migrations
-from potnet.store.database import Database
+from potnet.store.file import migrations
+from potnet.store.file.database import Database
 from potnet.store.store import Store
 migrations.SCRIPTS += ("CREATE TABLE extra (what TEXT) STRICT;\\nINSERT INTO extra VALUES ('a');\\n",)
 left, change = int(sys.argv[2]), Database.change

@@ -6,7 +6,7 @@ import pytest
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
-from potnet.model import Lease
+from potnet.model.pots import Lease
 from potnet.store.store import Store
 
 DNS = IPAddress("10.192.0.2")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError, UsageError
-from potnet.model import NetworkType, Pot, Stack
-from potnet.operations.export_text import parse_exports
-from potnet.ports import Export, Transport
+from potnet.model.ports import Export, Transport
+from potnet.model.pots import NetworkType, Pot, Stack
+from potnet.operations.exports.export_text import parse_exports
 from potnet.store.store import Store
 
 #: Few ports and addresses, so that many are wanted twice.

@@ -14,7 +14,7 @@ import pytest
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError, StoreError
-from potnet.store import database, migrations
+from potnet.store.file import database, migrations
 from potnet.store.store import Store
 
 

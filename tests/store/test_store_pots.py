@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
-from potnet.model import (
+from potnet.model.ports import Export, Transport
+from potnet.model.pots import (
     Alias,
     Attachment,
     Bridge,
@@ -24,7 +25,6 @@ from potnet.model import (
     Run,
     Stack,
 )
-from potnet.ports import Export, Transport
 from potnet.store.records import pot_from_json, pot_to_json
 from potnet.store.store import Store
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.model import Attachment, NetworkType, Pot, Stack
-from potnet.ports import Export, Transport
+from potnet.model.ports import Export, Transport
+from potnet.model.pots import Attachment, NetworkType, Pot, Stack
 from potnet.store.store import Store
 
 PUBLIC = IPNetwork("10.192.0.0/10")

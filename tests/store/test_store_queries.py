@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from netaddr import IPAddress
 
-from potnet.model import Alias, Attachment, Bridge, BridgeKind, NetworkType, Pot, Run, Stack
-from potnet.ports import Export, Transport
+from potnet.model.ports import Export, Transport
+from potnet.model.pots import Alias, Attachment, Bridge, BridgeKind, NetworkType, Pot, Run, Stack
 from potnet.store.store import Store
 
 POT = Pot(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from potnet.findings import Condition, Verdict
+from potnet.host.findings import Condition, Verdict
 
 #: 14.0, the first in which ifconfig(8) and route(8) work in a jail without a program of the jail's (-j).
 OLDEST = 1_400_000

@@ -6,7 +6,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count, groupby
 
-from potnet.actions import (
+from potnet.drivers import posix
+from potnet.drivers.base import CommandError
+from potnet.drivers.freebsd.commands.render import Renderer, ending, is_tap, renamed_in, taking_back
+from potnet.drivers.freebsd.conditions import conditions
+from potnet.drivers.freebsd.facts.devfs import hides, ruleset_of
+from potnet.drivers.freebsd.facts.observe import NO_FILTER, Observer
+from potnet.drivers.freebsd.pf.parse_pf import redirected_states, untranslated_states
+from potnet.drivers.freebsd.pf.rules import Render, rules_text
+from potnet.drivers.reading import lines_of
+from potnet.errors import HostError
+from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor, as_shell
+from potnet.host.actions import (
     Action,
     DestroyInterface,
     EndProcesses,
@@ -20,21 +31,18 @@ from potnet.actions import (
     StopJail,
     TakeBack,
 )
-from potnet.drivers import posix
-from potnet.drivers.base import CommandError
-from potnet.drivers.freebsd.conditions import conditions
-from potnet.drivers.freebsd.devfs import hides, ruleset_of
-from potnet.drivers.freebsd.observe import NO_FILTER, Observer
-from potnet.drivers.freebsd.parse_pf import redirected_states, untranslated_states
-from potnet.drivers.freebsd.render import Renderer, ending, is_tap, renamed_in, taking_back
-from potnet.drivers.freebsd.rules import Render, rules_text
-from potnet.drivers.reading import lines_of
-from potnet.errors import HostError
-from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor, as_shell
-from potnet.file_actions import RemoveDirectory, RemoveFile, RemoveTree, ReplaceFile, RestoreFile, Unmount
-from potnet.filter_actions import EndUntranslated, KillStates, LiftRate, LimitRate, LoadAnchor
-from potnet.findings import Condition
-from potnet.host_state import (
+from potnet.host.file_actions import (
+    RemoveDirectory,
+    RemoveFile,
+    RemoveTree,
+    ReplaceFile,
+    RestoreFile,
+    Unmount,
+)
+from potnet.host.filter_actions import EndUntranslated, KillStates, LiftRate, LimitRate, LoadAnchor
+from potnet.host.findings import Condition
+from potnet.host.ruleset import NoRules, Redirections, Ruleset
+from potnet.host.state import (
     ActiveRedirection,
     AnchorRules,
     ExportTraffic,
@@ -45,7 +53,6 @@ from potnet.host_state import (
     Usage,
     called_in,
 )
-from potnet.ruleset import NoRules, Redirections, Ruleset
 
 #: How often processes that go on making others are killed.
 _KILLS = 10

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from potnet.drivers.linux.preconditions import PACKAGES
 from potnet.drivers.reading import lines_of
-from potnet.findings import Condition, Verdict
+from potnet.host.findings import Condition, Verdict
 
 #: Each tool and how it tells its version.
 _VERSIONS = {"ip": "-V", "nft": "--version", "conntrack": "--version"}

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from potnet.actions import Action
-from potnet.drivers.linux import filter as nft
+from potnet.drivers.linux.commands.render import Render
 from potnet.drivers.linux.conditions import LOOK, conditions
-from potnet.drivers.linux.observe import TRAITS, Observer
+from potnet.drivers.linux.facts.observe import TRAITS, Observer
+from potnet.drivers.linux.nft import filter as nft
+from potnet.drivers.linux.nft.rules import Rules
 from potnet.drivers.linux.perform import Performer
 from potnet.drivers.linux.preconditions import Preconditions
-from potnet.drivers.linux.render import Render
-from potnet.drivers.linux.rules import Rules
-from potnet.drivers.linux.uplink import Uplink
-from potnet.drivers.linux.wires import Wires
+from potnet.drivers.linux.uplinks.uplink import Uplink
+from potnet.drivers.linux.uplinks.wires import Wires
 from potnet.executors.base import Command, Executor, as_shell
-from potnet.findings import Condition
-from potnet.host_state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
-from potnet.ruleset import Redirections
+from potnet.host.actions import Action
+from potnet.host.findings import Condition
+from potnet.host.ruleset import Redirections
+from potnet.host.state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
 
 
 class Linux:

@@ -8,7 +8,19 @@ from dataclasses import replace
 from itertools import count, groupby
 from typing import NoReturn
 
-from potnet.actions import (
+from potnet.drivers import posix
+from potnet.drivers.base import CommandError
+from potnet.drivers.linux.commands.answers import hint, succeeded
+from potnet.drivers.linux.commands.batches import in_each, links_removed, written
+from potnet.drivers.linux.commands.render import Ip, Piece, Renderer, batch, taking_back
+from potnet.drivers.linux.facts import parse
+from potnet.drivers.linux.facts.names import MEMBERS, uplink
+from potnet.drivers.linux.facts.observe import Observer
+from potnet.drivers.linux.facts.reader import ABSENT
+from potnet.drivers.linux.nft import filter as nft
+from potnet.drivers.linux.uplinks.uplink import Uplink, external_link, part
+from potnet.executors.base import Command, CommandResult, Executor
+from potnet.host.actions import (
     Action,
     CreateBridge,
     DestroyInterface,
@@ -18,22 +30,10 @@ from potnet.actions import (
     StopJail,
     TakeBack,
 )
-from potnet.drivers import posix
-from potnet.drivers.base import CommandError
-from potnet.drivers.linux import filter as nft
-from potnet.drivers.linux import parse
-from potnet.drivers.linux.answers import hint, succeeded
-from potnet.drivers.linux.many import in_each, links_removed, written
-from potnet.drivers.linux.names import MEMBERS, uplink
-from potnet.drivers.linux.observe import Observer
-from potnet.drivers.linux.reader import ABSENT
-from potnet.drivers.linux.render import Ip, Piece, Renderer, batch, taking_back
-from potnet.drivers.linux.uplink import Uplink, external_link, part
-from potnet.executors.base import Command, CommandResult, Executor
-from potnet.file_actions import RemoveFile, WriteFile
-from potnet.filter_actions import EndUntranslated, FilterMembers, KillStates, LoadAnchor
-from potnet.host_state import called_in
-from potnet.ruleset import NoRules, Redirection
+from potnet.host.file_actions import RemoveFile, WriteFile
+from potnet.host.filter_actions import EndUntranslated, FilterMembers, KillStates, LoadAnchor
+from potnet.host.ruleset import NoRules, Redirection
+from potnet.host.state import called_in
 
 #: Waits until pots have no processes, for three seconds at most.
 _WAIT = """looks=150

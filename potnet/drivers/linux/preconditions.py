@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from potnet.actions import Action, AddMember, CreateBridge, CreateEpair, CreateVlan, StartJail
-from potnet.drivers.linux.filter import Filter
-from potnet.drivers.linux.names import LONGEST_ALIAS, NAMESPACES, OWN_ETC, root_mark
-from potnet.drivers.linux.observe import BRIDGE_PORTS, Observer
-from potnet.drivers.linux.rates import trial
-from potnet.drivers.linux.uplink import External, Uplink, arriving, external_link
+from potnet.drivers.linux.facts.names import LONGEST_ALIAS, NAMESPACES, OWN_ETC, root_mark
+from potnet.drivers.linux.facts.observe import BRIDGE_PORTS, Observer
+from potnet.drivers.linux.facts.rates import trial
+from potnet.drivers.linux.nft.filter import Filter
+from potnet.drivers.linux.uplinks.uplink import External, Uplink, arriving, external_link
 from potnet.errors import HostError
-from potnet.file_actions import MakeDirectory
-from potnet.filter_actions import FilterMembers, LimitRate, LoadAnchor
-from potnet.ruleset import SourceNat
+from potnet.host.actions import Action, AddMember, CreateBridge, CreateEpair, CreateVlan, StartJail
+from potnet.host.file_actions import MakeDirectory
+from potnet.host.filter_actions import FilterMembers, LimitRate, LoadAnchor
+from potnet.host.ruleset import SourceNat
 
 #: Each tool and the Debian package that has it.
 PACKAGES = {

@@ -8,17 +8,17 @@ from typing import cast
 
 from netaddr import IPAddress
 
-from potnet.actions import Action, CreateBridge, CreateEpair, CreateTap
 from potnet.drivers.base import CommandError
-from potnet.drivers.linux import parse
+from potnet.drivers.linux.commands.render import Render
 from potnet.drivers.linux.driver import Linux
-from potnet.drivers.linux.render import Render
+from potnet.drivers.linux.facts import parse
 from potnet.errors import HostError
 from potnet.executors.base import Command, Executor, as_shell
-from potnet.filter_actions import LoadAnchor
-from potnet.host_state import ActiveRedirection, AnchorRules, HostState, Listener, Query, Traits
-from potnet.rootless.ports import ANY, Port, inside, mapped, parse_ports
-from potnet.ruleset import Redirections
+from potnet.host.actions import Action, CreateBridge, CreateEpair, CreateTap
+from potnet.host.filter_actions import LoadAnchor
+from potnet.host.ruleset import Redirections
+from potnet.host.state import ActiveRedirection, AnchorRules, HostState, Listener, Query, Traits
+from potnet.rootless.ports.carried import ANY, Port, inside, mapped, parse_ports
 
 _UPLINK = ("potnet", "rootless")
 #: As ip-netns(8) does it with the files of a namespace. Arguments: its name, the program.

@@ -14,32 +14,22 @@ from typing import TypeVar
 
 from potnet.errors import HostError
 from potnet.executors.base import Command, CommandResult
-from potnet.executors.simulated import (
-    archive,
-    devfs,
-    filetools,
-    network,
-    pfctl,
-    probes,
-    processes,
-    removal,
-    routes,
-    seed,
-    slaac,
-    tools,
-)
-from potnet.executors.simulated.files import Tree
-from potnet.executors.simulated.filetools import FileTool, Stdin, feed, text
-from potnet.executors.simulated.ifconfig import ifconfig
+from potnet.executors.simulated.files import archive, filetools, removal
+from potnet.executors.simulated.files.filetools import FileTool, Stdin, feed, text
 from potnet.executors.simulated.inspection import Inspection
-from potnet.executors.simulated.jails import jail, look_at_dying
-from potnet.executors.simulated.jexec import find_program, inner_world, jexec, line
-from potnet.executors.simulated.jls import jls
-from potnet.executors.simulated.netstat import netstat
-from potnet.executors.simulated.state import NeedsWriteError, State, WriteInReadError
-from potnet.executors.simulated.things import HOST, HostFacts
-from potnet.executors.simulated.world import ToolError, View, World, unknown
-from potnet.interrupts import waiting
+from potnet.executors.simulated.jail.jails import jail, look_at_dying
+from potnet.executors.simulated.jail.jexec import find_program, inner_world, jexec, line
+from potnet.executors.simulated.jail.jls import jls
+from potnet.executors.simulated.net import network, probes, routes, slaac
+from potnet.executors.simulated.net.ifconfig import ifconfig
+from potnet.executors.simulated.net.netstat import netstat
+from potnet.executors.simulated.pf import pfctl
+from potnet.executors.simulated.system import devfs, processes, seed, tools
+from potnet.executors.simulated.world.entities import HOST, HostFacts
+from potnet.executors.simulated.world.state import NeedsWriteError, State, WriteInReadError
+from potnet.executors.simulated.world.tree import Tree
+from potnet.executors.simulated.world.world import ToolError, View, World, unknown
+from potnet.runtime.interrupts import waiting
 
 _T = TypeVar("_T")
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from potnet.executors.simulated import pfload, pfstates, processes
-from potnet.executors.simulated.interfaces import plug
-from potnet.executors.simulated.pfstates import PfState
-from potnet.executors.simulated.routes import table
-from potnet.executors.simulated.things import Address, Interface, Jail, Route
-from potnet.executors.simulated.wires import GUEST, GUEST_INTERFACE, guest_stack
-from potnet.executors.simulated.world import View, World
+from potnet.executors.simulated.net.interfaces import plug
+from potnet.executors.simulated.net.routes import table
+from potnet.executors.simulated.net.wires import GUEST, GUEST_INTERFACE, guest_stack
+from potnet.executors.simulated.pf import load, state_table
+from potnet.executors.simulated.pf.state_table import PfState
+from potnet.executors.simulated.system import processes
+from potnet.executors.simulated.world.entities import Address, Interface, Jail, Route
+from potnet.executors.simulated.world.world import View, World
 
 _T = TypeVar("_T")
 
@@ -94,7 +95,7 @@ class Inspection(ABC):
         """All rules of an anchor as pfctl -P lists them; of the main ruleset without a path."""
 
         def work(world: World) -> list[str]:
-            found = pfload.ruleset(world, path)
+            found = load.ruleset(world, path)
             if found is None:
                 return []
             return [rule.listed(numeric=True) for rule in (*found.translation(), *found.filters())]
@@ -112,7 +113,7 @@ class Inspection(ABC):
         return self._read(lambda world: world.sysctl(name, _stack(world, jail)))
 
     def states(self) -> list[PfState]:
-        return self._read(pfstates.states)
+        return self._read(state_table.states)
 
     def hooks(self) -> list[dict[str, Any]]:
         """The hooks that were called, with path and environment."""

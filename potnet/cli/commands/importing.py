@@ -1,0 +1,103 @@
+"""`potnet import`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from potnet.cli.options import Command, Options, opened
+from potnet.cli.output import emit
+from potnet.cli.views import exports_text
+
+if TYPE_CHECKING:
+    from potnet.operations.from_pot.importing import Imported, Result
+
+
+@click.command("import", cls=Command, examples=("potnet import pot web --dry-run", "potnet import pot --all"))
+@click.argument("source", type=click.Choice(["pot"]))
+@click.argument("names", nargs=-1, metavar="[POT]...")
+@click.option("--all", "all_", is_flag=True, help="Every pot and every bridge.")
+@click.pass_obj
+def import_(options: Options, source: str, names: tuple[str, ...], all_: bool) -> None:
+    """Take pots of pot over into the store, with the bridges that they are on; their roots stay in place.
+
+    All of it comes or nothing does; with -n what would come is shown.
+    """
+    if bool(names) == all_:
+        raise click.UsageError("name pots, or give --all, and not both")
+    from potnet.operations.from_pot import importing as operation
+
+    with opened(options, changes_host=True) as app:
+        result = operation.import_pots(app, names, all_)
+    if options.json or not options.quiet:
+        emit(options, _view(result), _text)
+
+
+def _view(result: Result) -> dict[str, Any]:
+    return {
+        "bridges": [
+            {
+                "name": bridge.name,
+                "changed": changed,
+                "network": str(bridge.network),
+                "gateway": str(bridge.gateway),
+            }
+            for bridge, changed in result.bridges
+        ],
+        "pots": [_pot_view(each) for each in result.pots],
+        "skipped": [{"name": name, "reason": reason} for name, reason in result.skipped],
+    }
+
+
+def _pot_view(imported: Imported) -> dict[str, Any]:
+    pot = imported.pot
+    addresses = [str(address) for address in pot.leased]
+    addresses += [f"{alias.interface}|{alias.address}" for alias in pot.aliases]
+    return {
+        "name": pot.name,
+        "changed": imported.changed,
+        "network_type": str(pot.network_type),
+        "stack": str(pot.stack),
+        "addresses": addresses,
+        "bridge": next(iter(pot.bridges), None),
+        "exports": [
+            {
+                "protocol": str(e.protocol),
+                "pot_port": e.pot_port,
+                "host_port": e.host_port,
+                "loopback": e.loopback,
+            }
+            for e in pot.exports
+        ],
+        "root": pot.root,
+        "running": imported.running or None,
+        "left": list(imported.left),
+    }
+
+
+def _text(view: dict[str, Any]) -> str:
+    return "\n".join(_lines(view))
+
+
+def _lines(view: dict[str, Any]) -> Iterator[str]:
+    for bridge in view["bridges"]:
+        done = "imported" if bridge["changed"] else "is here already"
+        yield f"bridge {bridge['name']} {done}: {bridge['network']}, gateway {bridge['gateway']}"
+    for pot in view["pots"]:
+        if not pot["changed"]:
+            yield f"{pot['name']} is here already"
+            continue
+        bridge = f" on {pot['bridge']}" if pot["network_type"] == "private-bridge" else ""
+        parts = [f"{pot['network_type']}{bridge}", pot["stack"], *pot["addresses"]]
+        if pot["exports"]:
+            loopback = " on the loopback too" if any(e["loopback"] for e in pot["exports"]) else ""
+            parts.append(f"exports {exports_text(pot)}{loopback}")
+        yield f"{pot['name']} imported: {', '.join(parts)}"
+        if pot["running"]:
+            yield f"\t{pot['running']}"
+        for line in pot["left"]:
+            yield f"\tdoes not come along: {line}"
+    for each in view["skipped"]:
+        yield f"{each['name']} not imported: {each['reason']}"

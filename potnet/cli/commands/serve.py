@@ -1,0 +1,154 @@
+"""`potnet serve`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from potnet.cli.options import POT, Command, Options, opened
+from potnet.cli.terminal import say
+from potnet.errors import PotnetError, UsageError
+from potnet.runtime.trust import check_trusted
+
+if TYPE_CHECKING:
+    from potnet.operations.exports.serve import Numbers
+    from potnet.rootless.ports.hostfwd import Request
+
+
+@click.command(cls=Command, examples=("potnet serve --socket /var/run/potnet.sock -p web",))
+@click.option(
+    "--socket", "path", type=click.Path(path_type=Path), metavar="PATH", required=True,
+    help="Where to listen.",
+)  # fmt: skip
+@click.option("-p", "--pot", "name", type=POT, help="The pot that is meant where a request names no address.")
+@click.pass_obj
+def serve(options: Options, path: Path, name: str | None) -> None:
+    """Take exports by the requests of slirp4netns's API socket, until a signal ends it.
+
+    add_hostfwd, list_hostfwd and remove_hostfwd are export-ports --add, show and export-ports --remove. The
+    socket is its user's own.
+    """
+    from potnet.operations.common import require_pot
+    from potnet.operations.exports.serve import Numbers
+    from potnet.rootless.ports.hostfwd import LONGEST, is_whole
+    from potnet.runtime.clients import Clients
+
+    if options.dry_run:
+        raise UsageError("serve has no dry run", hint="what a request does, `export-ports -n --add` shows")
+    with opened(options, changes_host=True) as app:
+        if name is not None:
+            require_pot(app, name)
+        rootless = app.rootless is not None
+    # Other commands end before there is anything to collect.
+    gc.enable()
+    numbers = Numbers()
+
+    def here(request: Request) -> bytes:
+        return _reply(options, numbers, request, name)
+
+    def apart(request: Request) -> bytes:
+        return _apart(here, request, numbers)
+
+    with _listening(path) as listener:
+        if not options.quiet:
+            say(f"listening on {path}", err=True)
+        carry_out = apart if rootless else here
+        Clients(listener, is_whole, LONGEST, lambda text: _answer(text, carry_out)).serve()
+
+
+@contextmanager
+def _listening(path: Path) -> Iterator[socket.socket]:
+    """A socket that only its user can connect to; one that nobody listens on gives way."""
+    # Others could let a socket that is removed be anything else.
+    check_trusted(path.absolute().parent)
+    with socket.socket(socket.AF_UNIX) as listener:
+        _clear(path)
+        # Nobody may connect before the mode is what it should be (unix(4) looks at it when one does).
+        mask = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        except OSError as error:
+            raise PotnetError(f"cannot listen on {path}: {error.strerror or error}") from error
+        finally:
+            os.umask(mask)
+        made = path.lstat()
+        try:
+            listener.listen()
+            yield listener
+        finally:
+            # Somebody may have put another in its place meanwhile.
+            if path.exists() and os.path.samestat(path.lstat(), made):
+                path.unlink()
+
+
+def _clear(path: Path) -> None:
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except OSError as error:
+            raise PotnetError(f"cannot listen on {path}: {error.strerror or error}") from error
+    raise PotnetError(f"somebody listens on {path} already", hint="end that one, or choose another path")
+
+
+def _answer(text: bytes, reply: Callable[[Request], bytes]) -> bytes:
+    """The answer to one request."""
+    from potnet.rootless.ports.hostfwd import BadRequestError, parse, refused
+
+    try:
+        request = parse(text)
+    except BadRequestError as error:
+        return refused(error)
+    return reply(request)
+
+
+def _reply(options: Options, numbers: Numbers, request: Request, name: str | None) -> bytes:
+    """Carry a request out; what goes wrong is told here and, in the protocol's words, there."""
+    from potnet.operations.exports.serve import answer, failure
+    from potnet.rootless.ports.hostfwd import BadRequestError, refused
+
+    try:
+        with opened(options, changes_host=True) as app:
+            return answer(app, numbers, request, name)
+    except BadRequestError as error:
+        return refused(error)
+    except PotnetError as error:
+        say(f"potnet: {error.message}", err=True)
+        return failure(request)
+
+
+def _apart(reply: Callable[[Request], bytes], request: Request, numbers: Numbers) -> bytes:
+    """Carry a request out in a process of its own: none comes back from a rootless host that it went into."""
+    import pickle
+
+    from potnet.operations.exports.serve import failure
+
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            said = pickle.dumps((reply(request), numbers))
+            with open(into, "wb") as pipe:  # noqa: PTH123
+                pipe.write(said)
+        finally:
+            os._exit(0)
+    os.close(into)
+    with open(out, "rb") as pipe:  # noqa: PTH123
+        said = pipe.read()
+    os.waitpid(child, 0)
+    if not said:
+        return failure(request)
+    answer, known = pickle.loads(said)
+    numbers.become(known)
+    return bytes(answer)

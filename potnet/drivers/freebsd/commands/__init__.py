@@ -1,0 +1,1 @@
+"""Actions as FreeBSD commands."""

@@ -1,0 +1,424 @@
+"""Actions as FreeBSD commands: it renders and decides nothing.
+
+Each command was seen on a real FreeBSD 14 or is in its manual pages: ifconfig(8), epair(4), bridge(4),
+vlan(4), tap(4), jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), chown(8), find(1), mv(1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import singledispatchmethod
+from pathlib import Path
+
+from potnet.drivers import posix
+from potnet.drivers.freebsd.pf.pipes import pipe_numbers
+from potnet.drivers.freebsd.pf.rules import Render, network_text, rules_text
+from potnet.executors.base import Command, Limit
+from potnet.host.actions import (
+    AcceptAdvertisements,
+    Action,
+    AddAlias,
+    AddDefaultRoute,
+    AddMember,
+    BringUp,
+    CreateBridge,
+    CreateEpair,
+    CreateTap,
+    CreateVlan,
+    DestroyInterface,
+    Jail,
+    KeepRouter,
+    MoveToJail,
+    PassInterface,
+    RemoveAddress,
+    RemoveDefaultRoute,
+    RemoveMember,
+    RestoreInterface,
+    RunInJail,
+    SetAddress,
+    SetBootVariable,
+    SetForwarding,
+    SetMac,
+    SetMtu,
+    SetOwner,
+    SetPrivate,
+    SolicitRouter,
+    StartJail,
+    StopJail,
+    TakeBack,
+)
+from potnet.host.file_actions import (
+    Fetch,
+    RemoveDirectory,
+    RemoveTree,
+    Unmount,
+    Unpack,
+    UnpackLocal,
+    VerifyDigest,
+)
+from potnet.host.filter_actions import (
+    CheckRules,
+    EndConnections,
+    FilterLocal,
+    FilterMembers,
+    LiftRate,
+    LimitRate,
+    LoadAnchor,
+    LoadRules,
+    PrepareFilter,
+    SwitchFilter,
+)
+from potnet.model.pots import BRIDGE_GROUP, GROUP, Lent
+
+FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
+#: With it a host that forwards is still a customer edge router (RFC 6204, W-3), which learns its own router.
+KEEP_ROUTER = "net.inet6.ip6.rfc6204w3"
+
+#: Both are needed: without the second, pf does not see at a member what goes to the host itself (bridge(4)).
+MEMBERS = ("net.link.bridge.pfil_member", "net.link.bridge.pfil_local_phys")
+
+
+class Renderer:
+    """Turns actions into commands; `template` fills in pf and jail.conf templates."""
+
+    def __init__(self, template: Render) -> None:
+        self._template = template
+
+    def commands(self, action: Action) -> tuple[Command, ...]:
+        """The commands of an action, in their order."""
+        return self._commands(action)
+
+    @singledispatchmethod
+    def _commands(self, action: object) -> tuple[Command, ...]:
+        return posix.commands(action, "-h")
+
+    @_commands.register(CreateBridge)
+    def _(self, action: CreateBridge) -> tuple[Command, ...]:
+        members = tuple(word for member in action.members for word in ("addm", member))
+        return _one(
+            "ifconfig", action.interface, "create", "descr", action.description,
+            "group", GROUP, "group", BRIDGE_GROUP, *_mtu(action.mtu), *members, "up",
+        )  # fmt: skip
+
+    @_commands.register(CreateEpair)
+    def _(self, action: CreateEpair) -> tuple[Command, ...]:
+        # The offloads of epairs since 14.4 break bridging; a bridge copies them from its first member.
+        create = (
+            "ifconfig", f"epair{action.unit}", "create", "descr", action.description,
+            "group", GROUP, *_mtu(action.mtu), "-txcsum", "-txcsum6", "up",
+        )  # fmt: skip
+        far = ("ifconfig", f"epair{action.unit}b", "ether", action.mac, *_mtu(action.mtu))
+        return Command(create), Command(far)
+
+    @_commands.register(CreateTap)
+    def _(self, action: CreateTap) -> tuple[Command, ...]:
+        # tap(4): without link0 it goes down when it is closed, and what is written to it then is lost.
+        create = (
+            "ifconfig", action.interface, "create", "descr", action.description,
+            "group", GROUP, *_mtu(action.mtu), "link0", "up",
+        )  # fmt: skip
+        # The kernel asks for no more than the rights to the node (tunopen in if_tuntap.c), which are uucp's.
+        return Command(create), _owned(action.interface, action.owner)
+
+    @_commands.register(CreateVlan)
+    def _(self, action: CreateVlan) -> tuple[Command, ...]:
+        # ifconfig(8): parent and tag are in the name.
+        return _one(
+            "ifconfig", action.interface, "create", "descr", action.description,
+            "group", GROUP, *_mtu(action.mtu), "up",
+        )  # fmt: skip
+
+    @_commands.register(DestroyInterface)
+    def _(self, action: DestroyInterface) -> tuple[Command, ...]:
+        destroy = Command(("ifconfig", action.interface, "destroy"))
+        if not is_tap(action.interface) or action.owner == "root":
+            return (destroy,)
+        return _owned(action.interface, "root"), destroy
+
+    @_commands.register(SetOwner)
+    def _(self, action: SetOwner) -> tuple[Command, ...]:
+        return (_owned(action.interface, action.owner),)
+
+    @_commands.register(SetMac)
+    def _(self, action: SetMac) -> tuple[Command, ...]:
+        # A jail with a stack of its own has the right to (prison_priv_check(9), PRIV_NET_SETLLADDR).
+        return _one("ifconfig", "-j", action.jail, action.interface, "ether", action.mac)
+
+    @_commands.register(SetMtu)
+    def _(self, action: SetMtu) -> tuple[Command, ...]:
+        # Of a bridge, it changes that of all its members, too.
+        where = ("-j", action.jail) if action.jail else ()
+        return _one("ifconfig", *where, action.interface, *_mtu(action.mtu))
+
+    @_commands.register(AddMember)
+    def _(self, action: AddMember) -> tuple[Command, ...]:
+        member = action.member
+        private = ("private", member) if action.private else ()
+        # A frame from another address is dropped, and the address is no other member's.
+        alone = ("static", member, action.mac, "ifmaxaddr", member, "1") if action.mac is not None else ()
+        return _one("ifconfig", action.bridge, "addm", member, *private, *alone)
+
+    @_commands.register(SetPrivate)
+    def _(self, action: SetPrivate) -> tuple[Command, ...]:
+        return _one("ifconfig", action.bridge, "private" if action.private else "-private", action.member)
+
+    @_commands.register(RemoveMember)
+    def _(self, action: RemoveMember) -> tuple[Command, ...]:
+        return _one("ifconfig", action.bridge, "deletem", action.member)
+
+    @_commands.register(BringUp)
+    def _(self, action: BringUp) -> tuple[Command, ...]:
+        where = ("-j", action.jail) if action.jail else ()
+        return _one("ifconfig", *where, action.interface, "up")
+
+    @_commands.register(MoveToJail)
+    def _(self, action: MoveToJail) -> tuple[Command, ...]:
+        return _one("ifconfig", action.interface, "vnet", action.jail)
+
+    @_commands.register(PassInterface)
+    def _(self, action: PassInterface) -> tuple[Command, ...]:
+        return _one("ifconfig", action.interface, "vnet", action.jail)
+
+    @_commands.register(RestoreInterface)
+    def _(self, action: RestoreInterface) -> tuple[Command, ...]:
+        return _restored(action.lent)
+
+    @_commands.register(AddAlias)
+    def _(self, action: AddAlias) -> tuple[Command, ...]:
+        family, alone = ("inet", 32) if action.address.version == 4 else ("inet6", 128)
+        return _one("ifconfig", action.interface, family, f"{action.address}/{alone}", "alias")
+
+    @_commands.register(RemoveDefaultRoute)
+    def _(self, action: RemoveDefaultRoute) -> tuple[Command, ...]:
+        family = () if action.family == 4 else ("-inet6",)
+        return _one("route", "-j", action.jail, "delete", *family, "default")
+
+    @_commands.register(SetAddress)
+    def _(self, action: SetAddress) -> tuple[Command, ...]:
+        where = ("-j", action.jail) if action.jail else ()
+        network = f"{action.address}/{action.prefix}"
+        # An interface made here does not speak IPv6 until it is told to. Detection of duplicates would keep
+        # an address from use for more than a second: the store gives none twice.
+        version6 = ("inet6", network, "no_dad", "-ifdisabled")
+        words = ("inet", network) if action.address.version == 4 else version6
+        beside = ("alias",) if action.beside else ()
+        return _one("ifconfig", *where, action.interface, *words, *beside, "up")
+
+    @_commands.register(RemoveAddress)
+    def _(self, action: RemoveAddress) -> tuple[Command, ...]:
+        family = "inet" if action.address.version == 4 else "inet6"
+        return _one("ifconfig", action.interface, family, str(action.address), "-alias")
+
+    @_commands.register(AcceptAdvertisements)
+    def _(self, action: AcceptAdvertisements) -> tuple[Command, ...]:
+        # ifconfig(8): with no_radr the router is not added to the default router list.
+        apart = () if action.default_route else ("no_radr",)
+        return _one(
+            "ifconfig", "-j", action.jail, action.interface,
+            "inet6", "accept_rtadv", *apart, "auto_linklocal", "-ifdisabled", "up",
+        )  # fmt: skip
+
+    @_commands.register(SolicitRouter)
+    def _(self, action: SolicitRouter) -> tuple[Command, ...]:
+        return (_inside(action.jail, ("/sbin/rtsol", action.interface), Limit.BRIEF),)
+
+    @_commands.register(AddDefaultRoute)
+    def _(self, action: AddDefaultRoute) -> tuple[Command, ...]:
+        family = () if action.gateway.version == 4 else ("-inet6",)
+        return _one("route", "-j", action.jail, "add", *family, "default", str(action.gateway))
+
+    @_commands.register(SetForwarding)
+    def _(self, action: SetForwarding) -> tuple[Command, ...]:
+        return _one("sysctl", f"{FORWARDING[action.family]}={int(action.enabled)}")
+
+    @_commands.register(KeepRouter)
+    def _(self, action: KeepRouter) -> tuple[Command, ...]:
+        return _one("sysctl", f"{KEEP_ROUTER}={int(action.enabled)}")
+
+    @_commands.register(LoadAnchor)
+    def _(self, action: LoadAnchor) -> tuple[Command, ...]:
+        return (
+            Command(
+                ("pfctl", "-a", action.anchor, "-f", "-"), stdin=rules_text(self._template, action.rules)
+            ),
+        )
+
+    @_commands.register(EndConnections)
+    def _(self, action: EndConnections) -> tuple[Command, ...]:
+        return _one("pfctl", "-k", network_text(action.source), "-k", network_text(action.destination))
+
+    @_commands.register(LimitRate)
+    def _(self, action: LimitRate) -> tuple[Command, ...]:
+        # -n: nothing is done when the module is there. 0: as fast as it comes (dnctl(8)).
+        rates = zip(pipe_numbers(action.pipes), (action.pipes.rate_in, action.pipes.rate_out), strict=True)
+        pipes = (("pipe", str(number), "config", "bw", f"{rate or 0}bit/s") for number, rate in rates)
+        return Command(("kldload", "-n", "dummynet")), *(Command(("dnctl", *words)) for words in pipes)
+
+    @_commands.register(LiftRate)
+    def _(self, action: LiftRate) -> tuple[Command, ...]:
+        numbers = pipe_numbers(action.pipes)
+        return tuple(Command(("dnctl", "pipe", "delete", str(number))) for number in numbers)
+
+    @_commands.register(StartJail)
+    def _(self, action: StartJail) -> tuple[Command, ...]:
+        # -i prints the new jail's JID, which saves asking for it.
+        return (self._jail(action.jail, "-i", "-f", "-", "-c"),)
+
+    @_commands.register(StopJail)
+    def _(self, action: StopJail) -> tuple[Command, ...]:
+        return (self._jail(action.jail, "-f", "-", "-r"),)
+
+    @_commands.register(RunInJail)
+    def _(self, action: RunInJail) -> tuple[Command, ...]:
+        return (_inside(action.jail, action.argv, action.patience or Limit.LONG),)
+
+    @_commands.register(Unmount)
+    def _(self, action: Unmount) -> tuple[Command, ...]:
+        return _one("umount", action.path)
+
+    @_commands.register(PrepareFilter)
+    def _(self, action: PrepareFilter) -> tuple[Command, ...]:
+        # -n: nothing is done when the module, or the kernel itself, has pf already.
+        return _one("kldload", "-n", "pf")
+
+    @_commands.register(RemoveDirectory)
+    def _(self, action: RemoveDirectory) -> tuple[Command, ...]:
+        return _one("find", action.path, "-maxdepth", "0", "-empty", "-delete")
+
+    @_commands.register(RemoveTree)
+    def _(self, action: RemoveTree) -> tuple[Command, ...]:
+        # A base system's programs carry schg, which stops rm.
+        return (
+            Command(("chflags", "-R", "0", action.path), timeout=Limit.LONG),
+            Command(("rm", "-rfx", action.path), timeout=Limit.LONG),
+        )
+
+    @_commands.register(Fetch)
+    def _(self, action: Fetch) -> tuple[Command, ...]:
+        return (Command(("fetch", "-q", "-o", action.path, action.url), timeout=Limit.LONG),)
+
+    @_commands.register(VerifyDigest)
+    def _(self, action: VerifyDigest) -> tuple[Command, ...]:
+        return (Command(("sha256", "-c", action.digest, action.path), timeout=Limit.LONG),)
+
+    @_commands.register(Unpack)
+    def _(self, action: Unpack) -> tuple[Command, ...]:
+        return (Command(("tar", "-x", "-f", action.archive, "-C", action.directory), timeout=Limit.LONG),)
+
+    @_commands.register(UnpackLocal)
+    def _(self, action: UnpackLocal) -> tuple[Command, ...]:
+        argv = ("tar", "-x", "-f", "-", "-C", action.directory)
+        return (Command(argv, stdin=Path(action.archive), timeout=Limit.LONG),)
+
+    @_commands.register(CheckRules)
+    def _(self, action: CheckRules) -> tuple[Command, ...]:
+        return _one("pfctl", "-nf", action.path, *action.flags)
+
+    @_commands.register(LoadRules)
+    def _(self, action: LoadRules) -> tuple[Command, ...]:
+        return _one("pfctl", "-f", action.path, *action.flags)
+
+    @_commands.register(SwitchFilter)
+    def _(self, action: SwitchFilter) -> tuple[Command, ...]:
+        return _one("pfctl", "-e" if action.enabled else "-d")
+
+    @_commands.register(SetBootVariable)
+    def _(self, action: SetBootVariable) -> tuple[Command, ...]:
+        return _one("sysrc", *(("-f", action.file) if action.file else ()), f"{action.name}={action.value}")
+
+    @_commands.register(FilterMembers)
+    def _(self, action: FilterMembers) -> tuple[Command, ...]:
+        return _one("sysctl", *(f"{name}={int(action.enabled)}" for name in action.switches))
+
+    @_commands.register(FilterLocal)
+    def _(self, action: FilterLocal) -> tuple[Command, ...]:
+        return _one("sysctl", "net.pf.filter_local=1")
+
+    def _jail(self, jail: Jail, *flags: str) -> Command:
+        # A template of the administrator's may have exec.* of jail(8), which run programs of the jail.
+        return Command(("jail", *flags, jail.name), stdin=self.jail(jail), inside=True)
+
+    def jail(self, jail: Jail) -> str:
+        """The jail.conf(5) text of a jail."""
+        aliases = {
+            family: [f"{interface}|{a}" for interface, a in jail.aliases if a.version == family]
+            for family in (4, 6)
+        }
+        return self._template(
+            "jail.conf.j2",
+            {
+                "name": jail.name,
+                "hostname": jail.hostname,
+                "root": jail.root,
+                "devfs": jail.devfs,
+                "vnet_interfaces": jail.vnet_interfaces,
+                "aliases": aliases,
+                "inherit": jail.inherit,
+            },
+        )
+
+
+def is_tap(interface: str) -> bool:
+    """Whether an interface of this name is one that processes open (tap(4))."""
+    return interface.startswith("tap")
+
+
+def _owned(tap: str, user: str) -> Command:
+    return Command(("chown", user, tap_node(tap)))
+
+
+def tap_node(interface: str) -> str:
+    """What they open."""
+    return f"/dev/{interface}"
+
+
+def _mtu(mtu: int | None) -> tuple[str, ...]:
+    return ("mtu", str(mtu)) if mtu is not None else ()
+
+
+def taking_back(action: TakeBack, called: str) -> tuple[Command, ...]:
+    """A passed interface that a jail calls so leaves it under its own name.
+
+    Under another one it could be a second em0 to the host, and pf would lose the first.
+    """
+    name, jail = action.lent.name, ("-j", action.jail)
+    renaming = (_named(called, name, *jail),) if called != name else ()
+    # At once, while jail -r would leave it to the end of the last of its sockets.
+    back = Command(("ifconfig", name, "-vnet", action.jail))
+    return (*renaming, back, *_restored(action.lent))
+
+
+def renamed_in(jail: str, interface: str, name: str) -> Command:
+    """An interface of a jail gets another name."""
+    return _named(interface, name, "-j", jail)
+
+
+def _named(interface: str, name: str, *where: str) -> Command:
+    # A name may begin with a dash.
+    return Command(
+        ("ifconfig", *where, *(("--",) if interface.startswith("-") else ()), interface, "name", name)
+    )
+
+
+def ending(jids: Collection[int], signal: str) -> Command:
+    """A signal to all that runs in jails. By JIDs: pkill(1) knows jails called none and any."""
+    return Command(("pkill", f"-{signal}", "-j", ",".join(map(str, jids))))
+
+
+def _restored(lent: Lent) -> tuple[Command, ...]:
+    """An interface that comes from a jail is down and without addresses; it keeps its MTU and MAC address."""
+    mac = ("ether", lent.mac) if lent.mac is not None else ()
+    up = ("up",) if lent.up else ()
+    commands = (Command(("ifconfig", lent.name, *mac, *_mtu(lent.mtu), *up)),)
+    # An address family has to be the first word behind the interface.
+    return (
+        (*commands, Command(("ifconfig", lent.name, "inet6", "-ifdisabled"))) if lent.link_local else commands
+    )
+
+
+def _inside(jail: str, argv: tuple[str, ...], limit: Limit | float) -> Command:
+    return Command(("jexec", jail, *argv), timeout=limit, quiet=True, inside=True)
+
+
+def _one(*argv: str) -> tuple[Command, ...]:
+    return (Command(argv),)

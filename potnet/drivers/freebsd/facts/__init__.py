@@ -1,0 +1,1 @@
+"""Facts from the answers of FreeBSD tools."""

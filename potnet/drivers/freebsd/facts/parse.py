@@ -1,0 +1,155 @@
+"""The text that FreeBSD's tools print, as facts; of interfaces see `parse_ifconfig` and `parse_netstat`.
+
+Unknown lines are passed over, since tools gain lines between releases; what is looked for and malformed is
+an error of `UnreadableError`, never a guess. The forms are those recorded from FreeBSD 14.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from potnet.drivers.reading import INTERFACE, UnreadableError, bound_address, lines_of, reads
+from potnet.host.state import Access, FileKind, JailState, Listener
+from potnet.model.ports import Transport
+
+# The kernel's own words are the last ones: process, descriptor, protocol, local and foreign address.
+_SOCKET = re.compile(
+    r"(?P<who>.*\S)\s+(?P<pid>\d+|\?)\s+(?:\d+|\?)\s+(?P<protocol>tcp|udp)\S*\s+(?P<at>\S+):(?P<port>\d+)\s+\S+\s*"
+)
+_STAT_KINDS = {
+    "Regular File": FileKind.FILE,
+    "Directory": FileKind.DIRECTORY,
+    "Symbolic Link": FileKind.LINK,
+}
+
+
+@reads("jls")
+def jails(text: str) -> tuple[JailState, ...]:
+    """The host's own jails in ``jls -d --libxo json -n jid name path dying``.
+
+    A jail's children have its name, a dot and what root in it chose.
+    """
+    found = json.loads(text, strict=False)["jail-information"]["jail"]
+    # The host names its own jails; only one in a jail can have a name that libxo(3) does not write.
+    told = ((each["jid"], each.get("name"), each.get("path"), each["dying"]) for each in found)
+    return tuple(
+        JailState(int(jid), name, path, dying=str(dying).lower() == "true")
+        for jid, name, path, dying in told
+        if isinstance(name, str) and isinstance(path, str) and "." not in name
+    )
+
+
+@reads("jls")
+def jail(text: str) -> JailState:
+    """The one jail of ``jls -d -n -j NAME jid name path dying``, whose name and path the host gave it."""
+    match = re.fullmatch(r"jid=(\d+) name=(\S+) path=(.*) (no)?dying\n?", text, re.DOTALL)
+    if not match:
+        raise UnreadableError("jls", text)
+    return JailState(int(match[1]), match[2], match[3], dying=match[4] is None)
+
+
+@reads("sockstat")
+def listeners(text: str) -> tuple[Listener, ...]:
+    """The listening sockets of ``sockstat -46l``; the name of a program in a jail may hold anything."""
+    found = []
+    for match in filter(None, map(_SOCKET.fullmatch, lines_of(text))):
+        command = match["who"].split(maxsplit=1)[-1]
+        owner, at = f"{command} (pid {match['pid']})", bound_address(match["at"])
+        found.append(Listener(Transport(match["protocol"]), int(match["port"]), owner, at))
+    return tuple(found)
+
+
+def default_interface(text: str) -> str | None:
+    """The interface in ``route -n get default``."""
+    match = re.search(r"^\s*interface: (\S+)$", text, re.MULTILINE)
+    if match and not INTERFACE.fullmatch(match[1]):
+        raise UnreadableError("route", match[0])
+    return match[1] if match else None
+
+
+@reads("stat")
+def file_kinds(text: str) -> dict[str, FileKind]:
+    """What ``stat -f %HT%t%N`` says of each path that exists."""
+    kinds = {}
+    for line in lines_of(text):
+        kind, tab, path = line.partition("\t")
+        if not tab:
+            raise UnreadableError("stat", line)
+        kinds[path] = _STAT_KINDS.get(kind, FileKind.OTHER)
+    return kinds
+
+
+@reads("stat")
+def file_access(text: str) -> tuple[dict[str, FileKind], dict[str, Access]]:
+    """What ``stat -f %HT%t%u%t%g%t%Mp%Lp%t%N`` says of each path that exists."""
+    kinds, access = {}, {}
+    for line in lines_of(text):
+        kind, owner, group, mode, path = line.split("\t", 4)
+        kinds[path] = _STAT_KINDS.get(kind, FileKind.OTHER)
+        access[path] = Access(int(owner), int(group), int(mode, 8))
+    return kinds, access
+
+
+@reads("stat")
+def file_owners(text: str) -> dict[str, str | None]:
+    """What ``stat -f %Su%t%N`` says of each path that exists; a user without a name is a number."""
+    lines = [line.partition("\t") for line in lines_of(text)]
+    if not all(user and path for user, _, path in lines):
+        raise UnreadableError("stat", text)
+    return {path: user for user, _, path in lines}
+
+
+@reads("sha256")
+def digests(text: str) -> dict[str, str]:
+    """What sha256(1) prints of files: ``SHA256 (PATH) = DIGEST``."""
+    found = (re.fullmatch(r"SHA256 \((.*)\) = ([0-9a-f]{64})", line) for line in lines_of(text))
+    return {match[1]: match[2] for match in found if match}
+
+
+@reads("mount")
+def mount_points(text: str) -> tuple[str, ...]:
+    """The mount points of ``mount --libxo json``.
+
+    Without a locale it takes their bytes for Latin-1 (libxo(3), %hs), so that both spellings are told.
+    """
+    nodes = [each["node"] for each in json.loads(text, strict=False)["mount"].get("mounted", ())]
+    spellings = (spelling for node in nodes if isinstance(node, str) for spelling in (node, _as_bytes(node)))
+    return tuple(dict.fromkeys(spellings))
+
+
+def _as_bytes(node: str) -> str:
+    try:
+        return node.encode("latin-1").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return node
+
+
+@reads("mount")
+def binds(text: str) -> tuple[tuple[str, str], ...]:
+    """Source and point of what nullfs(4) and unionfs(8) mounted to be written to, of ``mount --libxo json``.
+
+    Points are told in both spellings, as `mount_points` does.
+    """
+    found = []
+    for each in json.loads(text, strict=False)["mount"].get("mounted", ()):
+        source, node = each.get("special"), each.get("node")
+        writable = each.get("fstype") in ("nullfs", "unionfs") and "read-only" not in each.get("opts", ())
+        if writable and isinstance(source, str) and isinstance(node, str):
+            source = re.sub("^<(above|below)>:", "", source)
+            found += [(source, node), (_as_bytes(source), _as_bytes(node))]
+    return tuple(dict.fromkeys(found))
+
+
+def manifest_digest(text: str, archive: str) -> str | None:
+    """The SHA-256 that a release's MANIFEST gives for an archive."""
+    for line in lines_of(text):
+        fields = line.split("\t")
+        if len(fields) >= 2 and fields[0] == archive and re.fullmatch(r"[0-9a-f]{64}", fields[1]):
+            return fields[1]
+    return None
+
+
+def memory_use(text: str) -> dict[str, str]:
+    """The resources of ``rctl -hu jail:NAME``, lines of ``name=amount``."""
+    return dict(line.split("=", 1) for line in lines_of(text) if "=" in line)

@@ -1,0 +1,147 @@
+"""The text of ifconfig(8), in which descriptions and names stand as they are, with their newlines.
+
+A jail's administrator sets those of the jail's interfaces, and an interface that comes home keeps them. A
+description stands between the first line of an interface and its options, so that all behind the last such
+line is the kernel's. The forms are those recorded from FreeBSD 14.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from potnet.drivers.reading import UnreadableError, address, lines_of, reads
+from potnet.host.state import Interface, InterfaceAddress
+
+# An interface without flags has no names of them: "pflog0: flags=0 metric 0 mtu 33152".
+_HEADER = re.compile(
+    r"(?P<name>[^\s:]+): flags=(?P<flags>[0-9a-f]+)(?:<[A-Z0-9_,]*>)?(?:.* mtu (?P<mtu>\d+))?.*"
+)
+_OPTIONS = "\toptions="
+_MEMBER = re.compile(r"\tmember: (?P<name>.+) flags=[0-9a-f]+(?:<(?P<flags>[A-Z0-9_,]*)>)?")
+_INET = re.compile(r"\tinet (?P<address>[0-9.]+)(?:.* netmask 0x(?P<mask>[0-9a-f]{8}))?")
+_INET6 = re.compile(r"\tinet6 (?P<address>[0-9a-f:.]+)(?:%\S+)?(?:.* prefixlen (?P<prefix>\d+))?")
+_ND6 = re.compile(r"\tnd6 options=[0-9a-f]+<([A-Z0-9_,]*)>")
+_UP, _PROMISC = 0x1, 0x100
+
+
+@reads("ifconfig")
+def interface(text: str, several: bool = False) -> Interface:
+    """The one interface that ``ifconfig NAME`` shows. several: the first of several of that name."""
+    first, *rest = lines_of(text)
+    header = _HEADER.fullmatch(first)
+    if header is None:
+        raise UnreadableError("ifconfig", first)
+    return _interface(header, _first_of(header["name"], rest) if several else rest)
+
+
+def is_plain(text: str) -> bool:
+    """Whether the text of one interface is only that, and not of several, or what a description feigns."""
+    return sum(line.startswith(_OPTIONS) for line in lines_of(text)) <= 1
+
+
+def _first_of(name: str, lines: list[str]) -> list[str]:
+    """The lines of the first block, which is the host's own."""
+    other = (number for number, line in enumerate(lines) if line.startswith(f"{name}: flags="))
+    return lines[: next(other, None)]
+
+
+@reads("ifconfig")
+def interfaces(text: str, names: Sequence[str]) -> dict[str, Interface] | None:
+    """What ``ifconfig -a`` shows of the interfaces of these names.
+
+    None if something in it is not what the kernel prints of them: then each has to be asked for alone.
+    """
+    found: list[tuple[re.Match[str], list[str]]] = []
+    for line in lines_of(text):
+        header = _HEADER.fullmatch(line)
+        if header is not None:
+            found.append((header, []))
+        elif found and line.startswith("\t"):
+            found[-1][1].append(line)
+        else:
+            return None
+    shown = [header["name"] for header, _ in found]
+    once = all(sum(line.startswith(_OPTIONS) for line in lines) == 1 for _, lines in found)
+    if not once or sorted(shown) != sorted(names):
+        return None
+    return {header["name"]: _interface(header, lines) for header, lines in reversed(found)}
+
+
+def _interface(header: re.Match[str], lines: list[str]) -> Interface:
+    described, lines = _parts(lines)
+    words = {line.split(" ", 1)[0]: line for line in lines}
+    ether = words.get("\tether")
+    flags = int(header["flags"], 16)
+    members = [match for match in map(_MEMBER.match, lines) if match]
+    names = tuple(match["name"] for match in members)
+    limited = {name for name, most in zip(names, _limits(lines), strict=False) if most == "1"}
+    private = (match["name"] for match in members if "PRIVATE" in (match["flags"] or "").split(","))
+    return Interface(
+        name=header["name"],
+        up=bool(flags & _UP),
+        mac=_second(ether) if ether else None,
+        mtu=int(header["mtu"] or 0),
+        description=described,
+        groups=frozenset(words.get("\tgroups:", "").split()[1:]),
+        addresses=tuple(_addresses(lines)),
+        members=names,
+        private=frozenset(private),
+        open=frozenset(names) - limited if members else None,
+        promiscuous=bool(flags & _PROMISC),
+        bridge="bridge" in words.get("\tgroups:", "").split()[1:],
+    )
+
+
+def _parts(lines: list[str]) -> tuple[str | None, list[str]]:
+    """The description, if there is one, and the lines behind the options."""
+    options = [number for number, line in enumerate(lines) if line.startswith(_OPTIONS)]
+    end = options[-1] if options else 0
+    text = "\n".join(lines[:end])
+    _, mark, description = text.partition("\tdescription: ")
+    return (description if mark else None), lines[end:]
+
+
+def _limits(lines: Iterable[str]) -> Iterator[str]:
+    """How many addresses there may be behind each member of a bridge, which is told on the line after it."""
+    return (_second(line) for line in lines if line.strip().startswith("ifmaxaddr "))
+
+
+def opened_by(text: str) -> int | None:
+    """The process that has a tap open, as ifconfig(8) shows it (SIOCGIFSTATUS in if_tuntap.c)."""
+    found = re.search(r"^\tOpened by PID (\d{1,10})$", text, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+def accepts_advertisements(text: str) -> bool:
+    """Whether ifconfig(8) shows an interface that configures itself from router advertisements."""
+    return "ACCEPT_RTADV" in nd6_flags(text)
+
+
+def nd6_flags(text: str) -> frozenset[str]:
+    """The flags of IPv6 of the one interface that a text is of; none where there are none."""
+    _, lines = _parts(lines_of(text))
+    found = [match[1] for match in map(_ND6.fullmatch, lines) if match]
+    return frozenset(found[-1].split(",")) if found else frozenset()
+
+
+def _second(line: str) -> str:
+    """The word behind the one that says what it is."""
+    words = line.split()
+    if len(words) < 2:
+        raise UnreadableError("ifconfig", line)
+    return words[1]
+
+
+def _addresses(lines: Iterable[str]) -> Iterator[InterfaceAddress]:
+    """Without a mask an address is one host's."""
+    for line in lines:
+        if line.startswith("\tinet "):
+            match = _INET.match(line)
+            mask = int(match["mask"], 16).bit_count() if match and match["mask"] else 32
+            yield InterfaceAddress(address(match["address"] if match else line, "ifconfig"), mask)
+        elif line.startswith("\tinet6 "):
+            match = _INET6.match(line)
+            prefix = int(match["prefix"]) if match and match["prefix"] else 128
+            found = address(match["address"] if match else line, "ifconfig")
+            yield InterfaceAddress(found, prefix, learned="autoconf" in line.split())

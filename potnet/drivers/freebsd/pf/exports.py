@@ -1,0 +1,167 @@
+"""The words of pf.conf(5) that exports are made of, for the templates.
+
+A rdr rule that passes lets no filter rule see the connection. One whose connections are limited therefore
+does not pass: it marks them (tag), and a filter rule in an anchor of its own lets in what is marked.
+
+So it is with all exports of a pot behind a bridge whose members are filtered, too. There pf sees a packet
+twice, at the member and at the bridge, and a state, which is good for all interfaces, would translate it at
+the member: at the bridge it would be a packet of which nothing is known. Such states are bound to their
+interface (pf.conf(5), if-bound), on the way in and on the way out to the pot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from potnet.drivers.freebsd.pf.pipes import pipe_numbers
+from potnet.host.ruleset import ConnectionLimits, Outlet, Redirection, Redirections
+from potnet.model.ports import Transport, port_text
+from potnet.model.pots import BRIDGE_GROUP
+from potnet.runtime.fast_dataclass import dataclass
+
+#: What limits the connections of one source (pf.conf(5), Stateful Tracking Options); of udp there are states.
+_LIMITS = {Transport.TCP: "max-src-conn", Transport.UDP: "max-src-states"}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where connections to an export come in, from whom and to whom. tag: empty for a rule that passes."""
+
+    interfaces: str
+    sources: str
+    hosts: str
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One export in one family: the words of its rules. callers: whose address nat(4) hides from the pot."""
+
+    family: str
+    protocol: str
+    callers: str
+    host_ports: str
+    address: str
+    pot_ports: str
+    target_ports: str
+    ways: tuple[Way, ...]
+
+
+def redirection_rules(rules: Redirections) -> tuple[Rules, ...]:
+    """The words for the template of redirections, export by export."""
+    return tuple(_rules(item, rules) for item in rules.items)
+
+
+def limit_rules(rules: ConnectionLimits) -> list[dict[str, object]]:
+    """The words for the template of limits."""
+    return [
+        {
+            "way": way,
+            "family": _family(item),
+            "protocol": item.protocol,
+            "address": item.address,
+            "ports": _range(item.pot_port, item.count),
+            "tag": _tag(item),
+            "options": ", ".join(options),
+            "pipes": pipes if way.startswith("out") else (),
+        }
+        for pipes in [pipe_numbers(rules.pipes) if rules.pipes is not None else ()]
+        for item in rules.items
+        for way, options in _admitted(item, rules)
+    ]
+
+
+def _admitted(item: Redirection, rules: ConnectionLimits) -> Iterator[tuple[str, list[str]]]:
+    """The ways that connections to an export go, with the options of their states."""
+    outside = _braced([*(o.interface for o in rules.outlets), BRIDGE_GROUP])
+    bound = [] if rules.bridge is None else ["if-bound"]
+    limited = item.max_connections is not None
+    yield (
+        f"in quick on {outside}",
+        [*([f"{_LIMITS[item.protocol]} {item.max_connections}"] if limited else []), *bound],
+    )
+    if rules.bridge is not None:
+        if _by_loopback(item):
+            yield "in quick on lo0", bound
+        yield f"out quick on {rules.bridge}", bound
+
+
+def hosts(outlet: Outlet, family: int) -> list[str]:
+    """The host's addresses on an outlet that exports are offered on.
+
+    Where none are given it is the first one that the interface has, in pf's dynamic form: further ones may be
+    those of jails.
+    """
+    return [str(each) for each in outlet.of_family(family)] or [f"({outlet.interface}:0)"]
+
+
+def _rules(item: Redirection, rules: Redirections) -> Rules:
+    return Rules(
+        family=_family(item),
+        protocol=str(item.protocol),
+        callers=_callers(item, rules),
+        host_ports=_range(item.host_port, item.count),
+        address=str(item.address),
+        pot_ports=_range(item.pot_port, item.count),
+        target_ports=str(item.pot_port) if item.count == 1 else f"{item.pot_port}:*",
+        ways=tuple(_ways(item, rules.outlets, rules.marked)),
+    )
+
+
+def _ways(item: Redirection, outlets: Sequence[Outlet], marked: bool) -> Iterable[Way]:
+    tag = _tag(item) if marked or item.max_connections is not None else ""
+    sources = _braced([str(each) for each in item.sources]) if item.sources else "any"
+    # lo0 takes no part in what is for some sources only, or counted: the host itself is none of them.
+    apart = bool(tag or item.sources)
+    local = _by_loopback(item)
+    for interfaces, called in _entries(item, outlets):
+        ends = _braced(called if not local or item.host is not None else [*called, "127.0.0.1"])
+        inside = ["lo0"] if local and not apart else []
+        yield Way(
+            _braced([*interfaces, BRIDGE_GROUP, *inside], always=True),
+            sources,
+            _braced(called) if apart else ends,
+            tag,
+        )
+        if local and apart:
+            yield Way("lo0", "any", ends, tag if marked else "")
+
+
+def _entries(item: Redirection, outlets: Sequence[Outlet]) -> list[tuple[list[str], list[str]]]:
+    """The outlets that connections come in by, and the addresses that they call there."""
+    if item.host is not None:
+        return [([o.interface for o in outlets], [str(item.host)])]
+    return [([o.interface], hosts(o, item.address.version)) for o in outlets]
+
+
+def _callers(item: Redirection, rules: Redirections) -> str:
+    if _by_loopback(item):
+        far = [str(each) for o in rules.outlets for each in o.of_family(4) or (f"({o.interface})",)]
+        own = [str(item.host)] if item.host is not None else ["127.0.0.0/8", *far]
+        return _braced([*own, str(rules.network)])
+    return (
+        str(rules.network) if item.address.version == 4 else _braced([str(each) for each in rules.networks6])
+    )
+
+
+def _by_loopback(item: Redirection) -> bool:
+    """Whether the host itself reaches it: of IPv6 nothing was ever seen to come back."""
+    return item.loopback and item.address.version == 4
+
+
+def _family(item: Redirection) -> str:
+    return "inet" if item.address.version == 4 else "inet6"
+
+
+def _tag(item: Redirection) -> str:
+    """What marks the connections of an export: no other has this port at this address."""
+    at = f"@{item.host}" if item.host is not None else ""
+    return f"potnet:{item.protocol}:{item.host_port}{at}"
+
+
+def _range(first: int, count: int) -> str:
+    return port_text(first, count).replace("-", ":")
+
+
+def _braced(words: Sequence[str], always: bool = False) -> str:
+    return f"{{ {' '.join(words)} }}" if always or len(words) != 1 else words[0]

@@ -1,0 +1,276 @@
+"""The text that pfctl(8) and dnctl(8) print, as facts (see `potnet.drivers.freebsd.facts.parse`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from netaddr import IPAddress, IPNetwork
+
+from potnet.drivers.reading import UnreadableError, address, lines_of, reads
+from potnet.host.ruleset import MainRule, Redirection
+from potnet.host.state import ActiveRedirection, ExportTraffic
+from potnet.model.ports import Transport
+from potnet.runtime.fast_dataclass import dataclass
+
+_ADDRESS = r"(?:! )?(?:<[^>]+>|\([^)]*\)|\S+)(?: - \S+)?"
+_PORT = r"(?:[<>]=? \d+|!= \S+|= \S+|\d+:\d+|\d+ (?:><|<>) \d+)"
+#: A line of a main ruleset, up to what decides beside the packet's addresses (print_rule in pfctl_parser.c).
+_MAIN = re.compile(
+    r"(?P<no>no )?(?P<action>pass|block|match|scrub|nat|rdr|binat|(?:nat-|rdr-|binat-)?anchor)"
+    r'(?: "(?P<anchor>[^"]*)")?(?: (?:pass|drop|return(?:-rst|-icmp6?)?(?:\([^)]*\))?))?'
+    r"(?: (?P<direction>in|out))?(?: log(?: \([^)]*\))?)?(?P<quick> quick)?"
+    r"(?: on (?P<outside>! )?(?P<interface>\S+))?(?: (?:route-to|reply-to|dup-to) (?:\([^)]*\)|\S+))?"
+    r"(?: (?P<family>inet6?))?(?: proto (?P<protocol>\S+))?"
+    rf"(?: all| from (?P<source>{_ADDRESS})(?: port (?P<source_port>{_PORT}))?"
+    rf" to (?P<destination>{_ADDRESS})(?: port (?P<port>{_PORT}))?)(?P<rest>(?: .*)?)"
+)
+#: What may follow and does not narrow a rule: states, labels, tags that it gives, where it leads to.
+_NO_CONDITION = re.compile(
+    r" (?:flags S/SA|flags any|(?:keep|modulate|synproxy|no) state(?: \([^)]*\))?|label \"[^\"]*\"|rtable 0"
+    r"|tag \S+|dnpipe ?\([^)]*\)|queue \S+|allow-opts|fragment reassemble|-> .*)"
+)
+_RDR = re.compile(
+    r"rdr (?:pass )?on (?P<interface>\S+) inet6? proto (?P<protocol>tcp|udp) from (?P<source>\S+)"
+    r" to (?P<host>\S+) port (?:= )?(?P<port>\d+)(?::(?P<last>\d+))?(?: tag \S+)?"
+    r" -> (?P<address>\S+) port (?P<pot_port>\d+)"
+)
+_COUNTERS = re.compile(
+    r"\s*\[ Evaluations: \d+\s+Packets: (?P<packets>\d+)\s+Bytes: (?P<bytes>\d+)\s+States: \d+\s*\]"
+    r"\s*\[ Inserted: uid \d+ pid \d+ State Creations: (?P<creations>\d+)\s*\]"
+)
+_STATE = re.compile(
+    r"\S+ (?P<protocol>\w+) (?P<left>\S+)(?: \((?P<left_in>[^)]*)\))? (?P<way><-|->) (?P<right>\S+)\s"
+)
+_TRANSLATION = re.compile(r"(?:no )?(?:nat|rdr|binat)(?:-anchor)? ")
+_RULE = re.compile(r"(?:no|nat|rdr|binat|scrub|pass|block|match|(?:nat-|rdr-|binat-)?anchor) ")
+#: As print_tabledef in pfctl_parser.c writes it; a table may hold names of interfaces and files, too.
+_TABLE = re.compile(r"table <(\S+)>(?: const| persist| counters)* \{ ([^{}]+) \}")
+_ENTRY = re.compile(r"!?[0-9a-fA-F.:]+(?:/[0-9]+)?")
+_STATE_ID = re.compile(r"\s+id: (?P<id>[0-9a-f]+) creatorid: (?P<creator>[0-9a-f]+)")
+
+
+@reads("pfctl")
+def main_rules(text: str) -> tuple[MainRule, ...]:
+    """The rules in ``pfctl -sn -P`` or ``pfctl -sr -P``.
+
+    What is in braces belongs to an anchor without a name; whether it is looked at depends on that.
+    """
+    lines = (line for line in lines_of(text) if line.strip() not in ("", "}"))
+    return tuple(_main_rule(line) for line in lines)
+
+
+def _main_rule(line: str) -> MainRule:
+    found = _MAIN.fullmatch(line.strip().removesuffix(" {"))
+    if found is None:
+        words = line.split()
+        action = words[1] if words[0] == "no" and len(words) > 1 else words[0]
+        return MainRule(line.strip(), action, conditional=True)
+    families = {"inet": 4, "inet6": 6}
+    inner = line.startswith(" ") or (found["action"] == "anchor" and found["anchor"] is None)
+    return MainRule(
+        text=line.strip(),
+        action=found["action"],
+        no=found["no"] is not None,
+        anchor=found["anchor"] or "",
+        direction=found["direction"] or "",
+        quick=found["quick"] is not None,
+        interface=found["interface"] or "",
+        outside=found["outside"] is not None,
+        family=families.get(found["family"] or ""),
+        protocol=found["protocol"] or "",
+        source=found["source"] or "any",
+        source_port=found["source_port"] or "",
+        destination=found["destination"] or "any",
+        port=found["port"] or "",
+        conditional=inner or bool(_NO_CONDITION.sub("", found["rest"]).strip()),
+    )
+
+
+def anchors(text: str) -> dict[str, frozenset[str]]:
+    """The anchors that a listing of pfctl(8) calls, under conditions or not, by the word that calls them."""
+    calls: dict[str, set[str]] = {"nat-anchor": set(), "rdr-anchor": set(), "anchor": set()}
+    for rule in main_rules(text):
+        if rule.action in calls and rule.anchor:
+            calls[rule.action].add(rule.anchor)
+    return {word: frozenset(names) for word, names in calls.items()}
+
+
+@reads("pfctl")
+def skipped(text: str) -> frozenset[str]:
+    """The marked interfaces and groups in ``pfctl -v -s Interfaces``."""
+    return frozenset(line.removesuffix(" (skip)") for line in lines_of(text) if line.endswith(" (skip)"))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Rules as pfctl(8) lists them, apart as it does. tables: those that hold addresses alone, by name."""
+
+    translation: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    tables: tuple[tuple[str, frozenset[str]], ...] = ()
+
+
+def is_rule(line: str) -> bool:
+    """Whether a line that ``pfctl -v -f`` prints is a rule, and no macro, option or table."""
+    return _RULE.match(line) is not None
+
+
+@reads("pfctl")
+def loaded_rules(text: str) -> Listing:
+    """The rules and tables that ``pfctl -v -f`` says it loads, among macros and options."""
+    lines = [line for line in lines_of(text) if _RULE.match(line)]
+    translation = tuple(line for line in lines if _TRANSLATION.match(line))
+    defined = (_TABLE.fullmatch(line) for line in lines_of(text))
+    tables = ((match[1], frozenset(match[2].split())) for match in defined if match)
+    known = tuple((name, entries) for name, entries in tables if all(map(_ENTRY.fullmatch, entries)))
+    return Listing(translation, tuple(line for line in lines if line not in translation), known)
+
+
+@reads("pfctl")
+def table_entries(text: str) -> frozenset[str]:
+    """The addresses that ``pfctl -t TABLE -T show`` lists (pfctl_table.c, print_addrx), ``!`` before some."""
+    return frozenset(line.strip() for line in lines_of(text))
+
+
+@reads("pfctl")
+def redirections(text: str) -> tuple[ActiveRedirection, ...]:
+    """The redirect rules in ``pfctl -a ANCHOR -sn -P``."""
+    return tuple(
+        ActiveRedirection(
+            interface=match["interface"],
+            protocol=Transport(match["protocol"]),
+            host=match["host"],
+            port=int(match["port"]),
+            address=address(match["address"], "pfctl"),
+            pot_port=int(match["pot_port"]),
+            count=int(match["last"] or match["port"]) - int(match["port"]) + 1,
+            source=None if match["source"] == "any" else IPNetwork(match["source"]),
+        )
+        for match in map(_RDR.match, lines_of(text))
+        if match
+    )
+
+
+@reads("pfctl")
+def export_traffic(text: str) -> tuple[ExportTraffic, ...]:
+    """The redirect rules in ``pfctl -a ANCHOR -s nat -P -v``, each with two lines of counters below it."""
+    found, lines = [], lines_of(text)
+    for number, line in enumerate(lines):
+        rule = _RDR.match(line)
+        if rule is None:
+            continue
+        match = _COUNTERS.match(" ".join(lines[number + 1 : number + 3]))
+        if match is None:
+            raise UnreadableError("pfctl", line)
+        connections, packets, octets = (int(match[name]) for name in ("creations", "packets", "bytes"))
+        transport, dynamic = Transport(rule["protocol"]), rule["host"].startswith("(")
+        host = None if dynamic else address(rule["host"], "pfctl")
+        found.append(ExportTraffic(transport, int(rule["port"]), host, connections, packets, octets))
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    protocol: str
+    left: str
+    left_in: str | None
+    way: str
+    right: str
+    key: str
+
+
+def _states(text: str) -> Iterator[_State]:
+    """The states of ``pfctl -s states -vv`` with ``id/creatorid`` as key."""
+    current: re.Match[str] | None = None
+    for line in lines_of(text):
+        if not line.startswith(" "):
+            current = _STATE.match(line)
+            continue
+        match = _STATE_ID.match(line)
+        if match and current:
+            yield _State(
+                protocol=current["protocol"],
+                left=current["left"],
+                left_in=current["left_in"],
+                way=current["way"],
+                right=current["right"],
+                key=f"{match['id']}/{match['creator']}",
+            )
+
+
+def _end(text: str | None) -> tuple[IPAddress, int] | None:
+    """``10.0.0.1:80`` or ``fd00::1[80]`` as address and port; None for anything else."""
+    match = re.fullmatch(r"([0-9a-f:]+)\[(\d+)\]|([0-9.]+):(\d+)", text or "")
+    if not match:
+        return None
+    return address(match[1] or match[3], "pfctl"), int(match[2] or match[4])
+
+
+def _came_by(state: _State, redirection: Redirection) -> bool:
+    """Whether a state is that of a connection from the client to the host by a redirection."""
+    pot, host = _end(state.left), _end(state.left_in)
+    if pot is None or host is None:
+        return False
+    shift = redirection.host_port - redirection.pot_port
+    return host[1] == pot[1] + shift and redirection.host in (None, host[0])
+
+
+@reads("pfctl")
+def redirected_states(text: str, removed: Iterable[Redirection], outward: bool = True) -> tuple[str, ...]:
+    """The keys of the states of connections that came in by these redirections.
+
+    A redirected connection has a state for its way in, ``POT:PORT (HOST:HPORT) <- CLIENT``, and one for its
+    way out to the pot, translated or not; the client tells which of those belong to it.
+    outward: the latter, too.
+    """
+    removed = tuple(removed)
+    known = {(r.protocol.value, r.address) for r in removed}
+    # Each state by the end of a pot that is meant, in the order of the listing.
+    states: dict[tuple[str, IPAddress, int], list[_State]] = {}
+    for state in _states(text):
+        end = _end(state.left if state.way == "<-" else state.right)
+        if end is not None and (state.protocol, end[0]) in known:
+            states.setdefault((state.protocol, *end), []).append(state)
+    keys: list[str] = []
+    for r in removed:
+        ports = range(r.pot_port, r.pot_port + r.count)
+        mine = [s for port in ports for s in states.get((r.protocol.value, r.address, port), ())]
+        inward = [s for s in mine if s.way == "<-" and s.left_in and _came_by(s, r)]
+        clients = {s.right for s in inward}
+        onward = [s for s in mine if outward and s.way == "->" and (s.left_in or s.left) in clients]
+        keys.extend(s.key for s in inward + onward)
+    return tuple(dict.fromkeys(keys))
+
+
+@reads("pfctl")
+def untranslated_states(
+    text: str, redirections: Iterable[Redirection]
+) -> tuple[tuple[str, IPAddress, bool], ...]:
+    """The states of connections to the ports of redirections that no rule has translated.
+
+    Each with the address that was called, and whether the host itself may call that port by its loopback.
+    """
+    wanted: dict[tuple[str, int], list[Redirection]] = {}
+    for r in redirections:
+        for port in range(r.host_port, r.host_port + r.count):
+            wanted.setdefault((r.protocol.value, port), []).append(r)
+    found = []
+    for state in _states(text):
+        end = _end(state.left if state.way == "<-" else state.right) if state.left_in is None else None
+        if end is not None:
+            called = wanted.get((state.protocol, end[1]), ())
+            fit = [r for r in called if r.address.version == end[0].version and r.host in (None, end[0])]
+            found += [(state.key, end[0], any(r.loopback for r in fit))] if fit else []
+    return tuple(found)
+
+
+#: Of ``dnctl pipe show``: what a bit/s in a unit is.
+_BITS = {"bit/s": 1.0, "Kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9}
+
+
+@reads("dnctl")
+def pipes(text: str) -> dict[int, float]:
+    """The rates of pipes by their numbers, in bits a second; 0 for one without a limit."""
+    found = re.findall(r"^(\d{5}): +(?:(unlimited)|([0-9.]+) ([KMG]?bit/s))", text, re.MULTILINE)
+    return {int(number): 0.0 if free else float(rate) * _BITS[unit] for number, free, rate, unit in found}

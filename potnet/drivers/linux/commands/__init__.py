@@ -1,0 +1,1 @@
+"""Actions as commands of Linux tools."""

@@ -1,0 +1,399 @@
+"""Actions as Linux commands: it renders and decides nothing.
+
+ip(8), ip-link(8), ip-netns(8), nsenter(1), find(1), mv(1). Sysctls are written as the files that they are:
+sysctl(8) is not on every machine. What nftables does is in `filter`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import singledispatchmethod
+
+from netaddr import IPAddress
+
+from potnet.drivers import posix
+from potnet.drivers.linux.facts import rates
+from potnet.drivers.linux.facts.names import (
+    BRIDGE_LINK_GROUP,
+    LINK_GROUP,
+    NAMESPACES,
+    bridge_mac,
+    entering,
+    root_mark,
+    setting6,
+)
+from potnet.drivers.linux.facts.observe import FORWARDING
+from potnet.executors.base import Command, Limit
+from potnet.host.actions import (
+    AcceptAdvertisements,
+    AddAlias,
+    AddDefaultRoute,
+    AddMember,
+    BringUp,
+    CreateBridge,
+    CreateEpair,
+    CreateTap,
+    CreateVlan,
+    DestroyInterface,
+    KeepRouter,
+    MoveToJail,
+    PassInterface,
+    RemoveAddress,
+    RemoveDefaultRoute,
+    RemoveMember,
+    RestoreInterface,
+    RunInJail,
+    SetAddress,
+    SetForwarding,
+    SetMac,
+    SetMtu,
+    SetPrivate,
+    StartJail,
+    StopJail,
+    TakeBack,
+)
+from potnet.host.file_actions import RemoveDirectory, RemoveTree
+from potnet.host.filter_actions import EndConnections, KillStates, LiftRate, LimitRate, RemoveEntry
+from potnet.model.pots import GROUP, SMALLEST_MTU6, Lent
+from potnet.runtime.fast_dataclass import dataclass
+
+#: Fills in a template by name with these values.
+Render = Callable[[str, dict[str, object]], str]
+#: Attaching a name to the host's own namespace needs the PID of a process there: its own will do.
+_ATTACH = 'exec ip netns attach "$1" $$'
+#: The host's own namespace is named by a process in it, which is this shell as long as something comes after.
+#: A pot may have named the link as one of the host, so it gets its own name first; a link that is up may keep
+#: its name. One that the pot has given that name gets another.
+_TAKE_BACK = """in_pot() { nsenter --net="$pot" ip link set dev "$@"; }
+pot=$1
+if [ "$2" != "$3" ]; then
+  [ -z "$4" ] || { in_pot "$3" down && in_pot "$3" name "$4"; } || exit 1
+  in_pot "$2" down && in_pot "$2" name "$3" || exit 1
+fi
+in_pot "$3" netns $$; exit $?"""
+#: FreeBSD's name of the loopback interface, which plans use.
+_LOOPBACK = {"lo0": "lo"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ip:
+    """Lines for ``ip -batch -``, in the host's namespace or in a pot's."""
+
+    lines: tuple[str, ...]
+    namespace: str | None = None
+
+
+Piece = Ip | Command
+
+
+class Renderer:
+    """Turns actions into pieces of work, in their order."""
+
+    def lines(self, action: object) -> tuple[Ip, ...]:
+        """The pieces of an action that are lines for ip(8)."""
+        return tuple(piece for piece in self.pieces(action) if isinstance(piece, Ip))
+
+    # Each is registered by its class: to find it in the annotations takes 4 ms for all of them.
+    @singledispatchmethod
+    def pieces(self, action: object) -> tuple[Piece, ...]:
+        """What an action takes; raises TypeError for one that no plan has on Linux."""
+        return posix.commands(action, "-T")
+
+    @pieces.register(CreateBridge)
+    def _(self, action: CreateBridge) -> tuple[Piece, ...]:
+        name, mac = action.interface, bridge_mac(action.interface, action.description)
+        own = f"address {mac}{_mtu(action.mtu)} group {BRIDGE_LINK_GROUP}"
+        made = f"link add name {name} {own} type bridge mcast_snooping 0"
+        return (
+            *_ip(made, f'link set dev {name} alias "{action.description}"'),
+            # The host would take routes and addresses from whatever is advertised on the bridge.
+            Command(("tee", _silence(name)), stdin="1\n"),
+            *_ip(f"link set dev {name} up"),
+        )
+
+    @pieces.register(CreateEpair)
+    def _(self, action: CreateEpair) -> tuple[Piece, ...]:
+        host, far = f"epair{action.unit}a", f"epair{action.unit}b"
+        mtu = _mtu(action.mtu)
+        return _ip(
+            f"link add name {host}{mtu} address {far_mac(action.unit)} group {LINK_GROUP} type veth"
+            f" peer name {far} address {action.mac}{mtu} netns {action.jail}",
+            f"link set dev {host} {_quietly_up(action.description, action.mtu)}",
+        )
+
+    @pieces.register(CreateTap)
+    def _(self, action: CreateTap) -> tuple[Piece, ...]:
+        made = f"tuntap add dev {action.interface} mode tap user {action.owner}"
+        mac = far_mac(int(action.interface.removeprefix("tap")), tap=True)
+        own = f"{_mtu(action.mtu)} address {mac} group {LINK_GROUP}"
+        own += f" {_quietly_up(action.description, action.mtu)}"
+        return _ip(made, f"link set dev {action.interface}{own}")
+
+    @pieces.register(CreateVlan)
+    def _(self, action: CreateVlan) -> tuple[Piece, ...]:
+        name, own = action.interface, f"{_mtu(action.mtu)} group {LINK_GROUP}"
+        return _ip(
+            f"link add link {action.parent} name {name}{own} type vlan id {action.tag}",
+            f"link set dev {name} {_quietly_up(action.description, action.mtu)}",
+        )
+
+    @pieces.register(DestroyInterface)
+    def _(self, action: DestroyInterface) -> tuple[Piece, ...]:
+        return _ip(f"link del dev {action.interface}")
+
+    @pieces.register(SetMac)
+    def _(self, action: SetMac) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.interface} address {action.mac}", namespace=action.jail)
+
+    @pieces.register(SetMtu)
+    def _(self, action: SetMtu) -> tuple[Piece, ...]:
+        changed = _ip(f"link set dev {action.interface}{_mtu(action.mtu)}", namespace=action.jail)
+        if action.before is None or not action.before < SMALLEST_MTU6 <= action.mtu:
+            return changed
+        # IPv6 comes to the link with it, as to a new one, and nothing there has any.
+        enter = entering(action.jail) if action.jail else ()
+        return (*changed, Command((*enter, "tee", _silence(action.interface)), stdin="1\n"))
+
+    @pieces.register(AddMember)
+    def _(self, action: AddMember) -> tuple[Piece, ...]:
+        port = f"link set dev {action.member} type bridge_slave"
+        return _ip(
+            f"link set dev {action.member} master {action.bridge}",
+            f"{port} isolated {_switch(action.private)} hairpin {_switch(action.hairpin)}",
+        )
+
+    @pieces.register(SetPrivate)
+    def _(self, action: SetPrivate) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.member} type bridge_slave isolated {_switch(action.private)}")
+
+    @pieces.register(RemoveMember)
+    def _(self, action: RemoveMember) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.member} nomaster")
+
+    @pieces.register(BringUp)
+    def _(self, action: BringUp) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.interface} up", namespace=action.jail)
+
+    @pieces.register(MoveToJail)
+    def _(self, action: MoveToJail) -> tuple[Piece, ...]:
+        # It is there since it was made.
+        return _ip(f"link set dev {action.interface} alias {root_mark(action.root)}", namespace=action.jail)
+
+    @pieces.register(PassInterface)
+    def _(self, action: PassInterface) -> tuple[Piece, ...]:
+        return _ip(f"link set dev {action.interface} netns {action.jail}")
+
+    @pieces.register(RestoreInterface)
+    def _(self, action: RestoreInterface) -> tuple[Piece, ...]:
+        return _restored(action.lent)
+
+    @pieces.register(AddAlias)
+    def _(self, action: AddAlias) -> tuple[Piece, ...]:
+        return _ip(_add_alias(action.interface, action.address))
+
+    @pieces.register(RemoveDefaultRoute)
+    def _(self, action: RemoveDefaultRoute) -> tuple[Piece, ...]:
+        # ip(8) tells the family by the destination; a batch cannot have -6 before one line.
+        every = "0.0.0.0/0" if action.family == 4 else "::/0"
+        return _ip(f"route del {every}", namespace=action.jail)
+
+    @pieces.register(SetAddress)
+    def _(self, action: SetAddress) -> tuple[Piece, ...]:
+        name = _LOOPBACK.get(action.interface, action.interface)
+        if action.address.is_loopback():
+            # The kernel gives it its addresses.
+            return _ip(f"link set dev {name} up", namespace=action.jail)
+        # A link-local address of IPv6 would be there beside it, in a pot of IPv4.
+        quiet = (f"link set dev {name}{_quiet(action.mtu)}",) if action.jail and _quiet(action.mtu) else ()
+        # Without duplicate address detection, which would keep an address of IPv6 from use for a second: the
+        # store gives none twice.
+        at_once = " nodad" if action.address.version == 6 else ""
+        address = f"addr add {action.address}/{action.prefix} dev {name}{at_once}"
+        lines = _ip(*quiet, address, f"link set dev {name} up", namespace=action.jail)
+        if action.jail is None and action.address.version == 6:
+            # Detection off for the link-local one as well, from which the host asks for the pots' addresses.
+            return (Command(("tee", setting6(name, "accept_dad"), _silence(name)), stdin="0\n"), *lines)
+        return lines
+
+    @pieces.register(RemoveAddress)
+    def _(self, action: RemoveAddress) -> tuple[Piece, ...]:
+        return _ip(f"addr del {_alone(action.address)} dev {action.interface}")
+
+    @pieces.register(AcceptAdvertisements)
+    def _(self, action: AcceptAdvertisements) -> tuple[Piece, ...]:
+        # 2: even where IPv6 is forwarded (ip-sysctl), which a pot may inherit from the host.
+        accept = setting6(action.interface, "accept_ra")
+        enter = entering(action.jail)
+        alone = setting6(action.interface, "accept_ra_defrtr")
+        apart = () if action.default_route else (Command((*enter, "tee", alone), stdin="0\n"),)
+        return (
+            *apart,
+            Command((*enter, "tee", accept), stdin="2\n"),
+            *_ip(
+                f"link set dev {action.interface} addrgenmode eui64",
+                f"link set dev {action.interface} up",
+                namespace=action.jail,
+            ),
+        )
+
+    @pieces.register(AddDefaultRoute)
+    def _(self, action: AddDefaultRoute) -> tuple[Piece, ...]:
+        return _ip(f"route add default via {action.gateway}", namespace=action.jail)
+
+    @pieces.register(SetForwarding)
+    def _(self, action: SetForwarding) -> tuple[Piece, ...]:
+        return (Command(("tee", FORWARDING[action.family]), stdin=f"{int(action.enabled)}\n"),)
+
+    @pieces.register(StartJail)
+    def _(self, action: StartJail) -> tuple[Piece, ...]:
+        jail = action.jail
+        if not jail.vnet_interfaces:
+            attach = Command(("sh", "-c", _ATTACH, "sh", jail.name))
+            return (*_ip(*(_add_alias(*alias) for alias in jail.aliases)), attach)
+        # One for when the links that lead there are gone, and the namespace is not.
+        marks = (
+            f"link set dev {each} alias {root_mark(jail.root)}" for each in ("lo", *jail.vnet_interfaces)
+        )
+        return (*_ip(f"netns add {jail.name}"), *_ip(*marks, namespace=jail.name))
+
+    @pieces.register(StopJail)
+    def _(self, action: StopJail) -> tuple[Piece, ...]:
+        aliases = (f"addr del {_alone(address)} dev {name}" for name, address in action.jail.aliases)
+        return _ip(*aliases, f"netns del {action.jail.name}")
+
+    @pieces.register(KeepRouter)
+    def _(self, action: KeepRouter) -> tuple[Piece, ...]:
+        text = "2\n" if action.enabled else "1\n"
+        return (Command(("tee", setting6(action.interface, "accept_ra")), stdin=text),)
+
+    @pieces.register(RemoveEntry)
+    def _(self, action: RemoveEntry) -> tuple[Piece, ...]:
+        family = "bridge" if action.members else "inet"
+        text = f"delete element {family} {GROUP} {action.place} {{ {action.key} }}\n"
+        return (Command(("nft", "-f", "-"), stdin=text),)
+
+    @pieces.register(KillStates)
+    def _(self, action: KillStates) -> tuple[Piece, ...]:
+        if action.whole_pot:
+            # What leads to a pot is answered from its address.
+            return tuple(
+                Command(("conntrack", "-D", *_family(address), "--reply-src", str(address)))
+                for address in action.whole_pot
+            )
+        return tuple(
+            Command(
+                (
+                    "conntrack", "-D", *_family(each.address),
+                    "-p", str(each.protocol),
+                    *(("--orig-dst", str(each.host)) if each.host is not None else ()),
+                    "--orig-port-dst", str(each.host_port),
+                    "--reply-src", str(each.address), "--reply-port-src", str(each.pot_port),
+                )
+            )
+            for each in action.redirections
+        )  # fmt: skip
+
+    @pieces.register(EndConnections)
+    def _(self, action: EndConnections) -> tuple[Piece, ...]:
+        ends = ("-s", str(action.source), "-d", str(action.destination))
+        return (Command(("conntrack", "-D", *_family(action.source.ip), *ends)),)
+
+    @pieces.register(LimitRate)
+    def _(self, action: LimitRate) -> tuple[Piece, ...]:
+        return rates.made(action.pipes)
+
+    @pieces.register(LiftRate)
+    def _(self, action: LiftRate) -> tuple[Piece, ...]:
+        return rates.lifted(action.pipes)
+
+    @pieces.register(RunInJail)
+    def _(self, action: RunInJail) -> tuple[Piece, ...]:
+        argv = ("ip", "netns", "exec", action.jail, *action.argv)
+        return (Command(argv, timeout=action.patience or Limit.LONG, quiet=True, inside=True),)
+
+    @pieces.register(RemoveDirectory)
+    def _(self, action: RemoveDirectory) -> tuple[Piece, ...]:
+        return _one("find", "-P", action.path, "-maxdepth", "0", "-type", "d", "-empty", "-delete")
+
+    @pieces.register(RemoveTree)
+    def _(self, action: RemoveTree) -> tuple[Piece, ...]:
+        return (Command(("rm", "-rf", "--one-file-system", action.path), timeout=Limit.LONG),)
+
+
+def batch(piece: Ip, force: bool = False) -> Command:
+    """The command that carries out lines; force: it goes on past those that fail."""
+    enter = entering(piece.namespace) if piece.namespace else ()
+    go_on = ("-force",) if force else ()
+    return Command((*enter, "ip", *go_on, "-batch", "-"), stdin="".join(f"{line}\n" for line in piece.lines))
+
+
+def _ip(*lines: str, namespace: str | None = None) -> tuple[Piece, ...]:
+    return (Ip(lines, namespace),) if lines else ()
+
+
+def _one(*argv: str) -> tuple[Piece, ...]:
+    return (Command(argv),)
+
+
+def taking_back(action: TakeBack, called: str, free: str) -> tuple[Piece, ...]:
+    """A passed link that a pot calls so leaves it under its own name.
+
+    free: the name for another link of the pot's that has this name; empty where none has.
+    """
+    argv = ("sh", "-c", _TAKE_BACK, "sh", f"{NAMESPACES}/{action.jail}", called, action.lent.name, free)
+    return (Command(argv), *_restored(action.lent))
+
+
+def _restored(lent: Lent) -> tuple[Piece, ...]:
+    """A link that comes from another namespace is down and without addresses."""
+    mac = f" address {lent.mac}" if lent.mac is not None else ""
+    # A link that is moved has the mode of a new one again.
+    quiet = _quiet(lent.mtu) if lent.link_local is False else ""
+    return _ip(f"link set dev {lent.name}{mac}{_mtu(lent.mtu)}{quiet}{' up' if lent.up else ''}")
+
+
+def far_mac(unit: int, tap: bool = False) -> str:
+    """The MAC address of the host's end of an epair, or of a tap, which no frame ever has.
+
+    A bridge of the host's own may take the lowest one of its members: it is higher than those of hardware.
+    """
+    number = f"{unit:06x}"
+    return f"fe:70:{'74' if tap else '6f'}:{number[:2]}:{number[2:4]}:{number[4:]}"
+
+
+def _quietly_up(description: str, mtu: int | None) -> str:
+    """Words for a link of the host that has no addresses, not even a link-local one."""
+    return f'alias "{description}"{_quiet(mtu)} up'
+
+
+def _quiet(mtu: int | None) -> str:
+    """Words that keep a link-local address of IPv6 away; a link with a small MTU has no IPv6 at all."""
+    return "" if mtu is not None and mtu < SMALLEST_MTU6 else " addrgenmode none"
+
+
+def _mtu(mtu: int | None) -> str:
+    return f" mtu {mtu}" if mtu is not None else ""
+
+
+def _switch(on: bool) -> str:
+    return "on" if on else "off"
+
+
+def _alone(address: IPAddress) -> str:
+    return f"{address}/{32 if address.version == 4 else 128}"
+
+
+def _add_alias(interface: str, address: IPAddress) -> str:
+    # Deprecated at once (RFC 4862): the host itself never takes it for its own connections.
+    modest = " nodad preferred_lft 0" if address.version == 6 else ""
+    return f"addr add {_alone(address)} dev {interface}{modest}"
+
+
+def _silence(interface: str) -> str:
+    """The setting that keeps IPv6 off an interface."""
+    return setting6(interface, "disable_ipv6")
+
+
+def _family(address: IPAddress) -> tuple[str, ...]:
+    """conntrack(8) looks among the connections of IPv4 unless it is told otherwise."""
+    return ("-f", "ipv6") if address.version == 6 else ()

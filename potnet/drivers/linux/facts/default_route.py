@@ -1,0 +1,83 @@
+"""The interfaces of the host's default route (ip-route(8), ip-rule(8), ip-nexthop(8))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from potnet.drivers.linux.facts.parse import Documents, text_of
+from potnet.drivers.reading import reads
+from potnet.model.names import INTERFACE
+
+#: A rule that has nothing else applies to all packets.
+_UNCONDITIONAL = frozenset({"priority", "src", "table", "protocol"})
+_MAIN = "main"
+#: One route, rule or nexthop object as ip(8) shows it.
+_Object = Mapping[str, Any]
+
+
+def default(routes: Documents) -> Documents:
+    """Those of the routes that lead anywhere; one that refuses all packets leads nowhere."""
+    return [route for route in routes if route["dst"] == "default" and "type" not in route]
+
+
+@reads("ip")
+def leading_out(routes: Documents, nexthops: Documents) -> tuple[str, ...]:
+    """The interfaces of the default route that counts, the one with the lowest metric; first the one to use.
+
+    routes: default ones of one table and family. nexthops: those that a route may name by their numbers only.
+    """
+    by_number = {hop["id"]: hop for hop in nexthops}
+    for route in sorted(routes, key=lambda route: int(route.get("metric", 0))):
+        hops = [hop for hop in _hops(route, by_number) if "dead" not in hop.get("flags", ())]
+        if hops:
+            carrying = [hop for hop in hops if "linkdown" not in hop.get("flags", ())]
+            return tuple(dict.fromkeys(_name(hop) for hop in (*carrying, *hops)))
+    return ()
+
+
+def _hops(route: _Object, by_number: Mapping[int, _Object]) -> Iterator[_Object]:
+    """Where a route leads: to one interface, to one of several, or to what a number stands for."""
+    if "dev" in route:
+        yield route
+    elif "nexthops" in route:
+        yield from (hop for hop in route["nexthops"] if "dev" in hop)
+    elif "group" in route:
+        for member in route["group"]:
+            yield from _hops(by_number.get(member["id"], {}), by_number)
+    elif "nhid" in route:
+        yield from _hops(by_number.get(route["nhid"], {}), by_number)
+
+
+def _name(hop: _Object) -> str:
+    name = text_of(hop["dev"])
+    if not INTERFACE.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def by_number_only(routes: Documents) -> bool:
+    """Whether a route says where it leads by the number of a nexthop object, which has to be looked up."""
+    return any("nhid" in route and "dev" not in route and "nexthops" not in route for route in routes)
+
+
+@reads("ip")
+def of_first_table(found: Documents) -> Documents:
+    """The default routes of the first table that has one, among those that all packets are looked up in.
+
+    found: the rules and the default routes of all tables, of one family.
+    """
+    rules = sorted((each for each in found if "priority" in each), key=lambda rule: int(rule["priority"]))
+    routes = default([each for each in found if "dst" in each and "priority" not in each])
+    # A kernel without rules has the main table alone.
+    for table in (*_tables(rules), *(() if rules else (_MAIN,))):
+        there = [route for route in routes if route.get("table", _MAIN) == table]
+        if there:
+            return there
+    return []
+
+
+def _tables(rules: Iterable[_Object]) -> Iterator[str]:
+    for rule in rules:
+        if _UNCONDITIONAL.issuperset(rule) and rule.get("src", "all") == "all" and "table" in rule:
+            yield text_of(rule["table"])

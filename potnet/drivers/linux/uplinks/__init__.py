@@ -1,0 +1,1 @@
+"""External interfaces of a Linux host as members of bridges."""

@@ -1,0 +1,77 @@
+"""File flags (chflags(1), chflags(2)): what a file or directory that has some refuses, whoever asks."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from potnet.executors.base import CommandResult
+from potnet.executors.simulated.world.world import ToolError, World, unknown
+
+KNOWN = ("uchg", "schg", "uappnd", "sappnd", "uunlnk", "sunlnk")
+_FIXED = frozenset({"uchg", "schg"})
+_APPENDED = _FIXED | {"uappnd", "sappnd"}
+
+
+def _of(world: World, real: Path) -> frozenset[str]:
+    row = world.state.get("flags", str(real))
+    return frozenset(row["flags"]) if row else frozenset()
+
+
+def _refuse(refused: object) -> None:
+    if refused:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def refuse_writing(world: World, real: Path) -> None:
+    """Raises OSError when a file cannot be written anew, or made."""
+    there = os.path.lexists(real)
+    _refuse(_of(world, real) & _APPENDED if there else _of(world, real.parent) & _FIXED)
+
+
+def refuse_leaving(world: World, real: Path) -> None:
+    """Raises OSError when what is at a path cannot be removed or renamed."""
+    _refuse(_of(world, real) or _of(world, real.parent) & _APPENDED)
+
+
+def refuse_arriving(world: World, real: Path) -> None:
+    """Raises OSError when nothing can be renamed to a path."""
+    if os.path.lexists(real):
+        refuse_leaving(world, real)
+    else:
+        refuse_writing(world, real)
+
+
+def chflags(world: World, argv: list[str], _: str | Path | None) -> CommandResult:
+    """chflags [-R | -h] FLAGS PATH …: FLAGS are 0, or names to add, or to take away (noNAME)."""
+    world.state.changing()
+    args, option = argv[1:], ""
+    if args[:1] in (["-R"], ["-h"]):
+        option = args.pop(0)
+    words = args[0].split(",") if len(args) > 1 else [""]
+    if not all(word == "0" or word.removeprefix("no") in KNOWN for word in words):
+        raise unknown(f"chflags {' '.join(argv[1:])}")
+    for path in args[1:]:
+        try:
+            real = world.tree.resolve(path, follow=not option)
+            change(world, real, args[0], recursive=option == "-R")
+        except OSError as error:
+            raise ToolError(f"chflags: {path}: {os.strerror(error.errno or errno.EIO)}") from None
+    return CommandResult()
+
+
+def change(world: World, real: Path, words: str, recursive: bool = False) -> None:
+    """Change the flags of a file. Raises OSError when it is not there."""
+    if recursive and stat.S_ISDIR(real.lstat().st_mode):
+        for entry in real.iterdir():
+            change(world, entry, words, recursive)
+    real.lstat()
+    given = set(words.split(","))
+    kept = set() if given == {"0"} else _of(world, real) | {each for each in given if each in KNOWN}
+    kept -= {each.removeprefix("no") for each in given if each not in KNOWN}
+    if kept:
+        world.state.put("flags", str(real), {"flags": sorted(kept)})
+    else:
+        world.state.delete("flags", str(real))

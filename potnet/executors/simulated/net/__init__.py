@@ -1,0 +1,1 @@
+"""Interfaces, addresses, routes and connections of a simulated host."""

@@ -1,0 +1,140 @@
+"""How ifconfig(8) lists an interface."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+
+from potnet.executors.simulated.world.entities import Address, Interface
+from potnet.executors.simulated.world.world import View, World
+
+_FLAGS = {
+    0x1: "UP",
+    0x2: "BROADCAST",
+    0x8: "LOOPBACK",
+    0x40: "RUNNING",
+    0x100: "PROMISC",
+    0x800: "SIMPLEX",
+    0x1000: "LINK0",
+    0x8000: "MULTICAST",
+    0x1000000: "LOWER_UP",
+}
+_ND6_FLAGS = {
+    0x1: "PERFORMNUD",
+    0x2: "ACCEPT_RTADV",
+    0x8: "IFDISABLED",
+    0x20: "AUTO_LINKLOCAL",
+    0x40: "NO_RADR",
+    0x100: "NO_DAD",
+}
+_OPTIONS = {
+    "ether": "80028<VLAN_MTU,JUMBO_MTU,LINKSTATE>",
+    "loop": "680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>",
+    "bridge": "0",
+    "epair": "8<VLAN_MTU>",
+    "vlan": "80000<LINKSTATE>",
+    "tap": "80000<LINKSTATE>",
+    "pflog": "0",
+}
+_MEDIA = {
+    "ether": "Ethernet autoselect (10Gbase-T <full-duplex>)",
+    "epair": "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)",
+    "vlan": "Ethernet autoselect (10Gbase-T <full-duplex>)",
+    "tap": "Ethernet 1000baseT <full-duplex>",
+}
+
+
+def flag_bits(interface: Interface) -> int:
+    """IFF_UP and the like (ifnet(9))."""
+    if interface.kind == "pflog":
+        return 0x1000041 if interface.up else 0
+    bits = 0x8008 if interface.kind == "loop" else 0x8802
+    if interface.up:
+        bits |= 0x1
+    if interface.kind == "tap":
+        bits |= (0x40 if interface.opened else 0) | (0x1000 if interface.link0 else 0)
+    elif interface.up or interface.kind == "epair":
+        bits |= 0x1000040
+    if interface.bridge is not None:
+        bits |= 0x100
+    return bits
+
+
+def _named(bits: int, names: dict[int, str]) -> str:
+    """As printb in ifconfig: without any there are no brackets."""
+    found = ",".join(name for bit, name in names.items() if bits & bit)
+    return f"{bits:x}<{found}>" if bits else "0"
+
+
+def show(world: World, interface: Interface, view: View, cidr: bool = False) -> str:
+    """One interface's lines, with the addresses that the view has."""
+    lines = [
+        f"{interface.name}: flags={_named(flag_bits(interface), _FLAGS)} metric 0 mtu {interface.mtu}",
+        *([f"\tdescription: {interface.descr}"] if interface.descr else []),
+        f"\toptions={_OPTIONS[interface.kind]}",
+        *_hardware(interface),
+        *(_inet(a, interface, cidr) for a in interface.inet if view.sees(4, a.address)),
+        *(_inet6(world, a, interface, cidr) for a in interface.inet6 if view.sees(6, a.address)),
+        *(_bridge(world, interface) if interface.kind == "bridge" else []),
+        *([f"\tgroups: {' '.join(interface.groups)}"] if interface.groups else []),
+    ]
+    if interface.kind == "vlan":
+        parent, _, tag = interface.origin.rpartition(".")
+        lines.append(f"\tvlan: {tag} vlanproto: 802.1q vlanpcp: 0 parent interface: {parent}")
+    if interface.kind in _MEDIA:
+        idle = interface.kind == "tap" and interface.opened is None
+        lines += [f"\tmedia: {_MEDIA[interface.kind]}", f"\tstatus: {'no carrier' if idle else 'active'}"]
+    bits = sum(bit for bit, name in _ND6_FLAGS.items() if name in interface.nd6)
+    if view.family(6) and bits:
+        lines.append(f"\tnd6 options={_named(bits, _ND6_FLAGS)}")
+    if interface.opened is not None:
+        lines.append(f"\tOpened by PID {interface.opened}")
+    return "\n".join(lines) + "\n"
+
+
+def _hardware(interface: Interface) -> list[str]:
+    if not interface.mac:
+        return []
+    lines = [f"\tether {interface.mac}"]
+    if interface.mac != interface.hwaddr:
+        lines.append(f"\thwaddr {interface.hwaddr}")
+    return lines
+
+
+def _inet(address: Address, interface: Interface, cidr: bool) -> str:
+    net = address.interface
+    assert isinstance(net, IPv4Interface)
+    mask = f"/{address.prefix}" if cidr else f" netmask {int(net.netmask):#010x}"
+    text = f"\tinet {address.address}{mask}"
+    if interface.kind != "loop":
+        text += f" broadcast {net.network.broadcast_address}"
+    return text
+
+
+def _inet6(world: World, address: Address, interface: Interface, cidr: bool) -> str:
+    scoped = f"%{interface.name}" if address.link_local else ""
+    mask = f"/{address.prefix}" if cidr else f" prefixlen {address.prefix}"
+    text = f"\tinet6 {address.address}{scoped}{mask}"
+    if address.tentative(world.now()):
+        text += " tentative"
+    if address.autoconf:
+        text += " autoconf pltime 604800 vltime 2592000"
+    if scoped:
+        text += f" scopeid {interface.index:#x}"
+    return text
+
+
+def _bridge(world: World, bridge: Interface) -> list[str]:
+    root = 32768 if bridge.up else 0
+    lines = [
+        "\tid 00:00:00:00:00:00 priority 32768 hellotime 2 fwddelay 15",
+        "\tmaxage 20 holdcnt 6 proto rstp maxaddr 2000 timeout 1200",
+        f"\troot id 00:00:00:00:00:00 priority {root} ifcost 0 port 0",
+    ]
+    for member in world.members(bridge.name):
+        flags = "943<LEARNING,DISCOVER,PRIVATE,AUTOEDGE,AUTOPTP>"
+        if not member.private:
+            flags = "143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>"
+        port = world.need(member.name).index
+        lines.append(f"\tmember: {member.name} flags={flags}")
+        lines.append(f"\t        ifmaxaddr {member.most} port {port} priority 128 path cost 2000")
+    return lines

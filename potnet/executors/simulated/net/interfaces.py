@@ -1,0 +1,304 @@
+"""Making, destroying, moving interfaces; bridges and members.
+
+Sources: ifconfig(8), epair(4), if_bridge(4), vlan(4), tap(4) and if_tuntap.c.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, replace
+
+from potnet.executors.base import TIMED_OUT
+from potnet.executors.simulated.net.addresses import drop_routes_of, linklocal
+from potnet.executors.simulated.world.entities import HOST, Interface, Member, name_key
+from potnet.executors.simulated.world.world import ToolError, World, unknown
+
+_CLONED = re.compile(r"(bridge|epair|tap)(\d*)([ab]?)")
+_VLAN = re.compile(r"(?P<parent>.+)\.(?P<tag>\d+)")
+_ND6_ETHERNET = ["PERFORMNUD", "IFDISABLED", "AUTO_LINKLOCAL"]
+_ND6 = {
+    "bridge": ["PERFORMNUD", "IFDISABLED"],
+    "epair": _ND6_ETHERNET,
+    "vlan": _ND6_ETHERNET,
+    "tap": _ND6_ETHERNET,
+    "ether": _ND6_ETHERNET,
+}
+
+
+#: Whether members of bridges may have addresses; FreeBSD 15 has it, and refuses.
+MEMBER_ADDRESSES = "net.link.bridge.member_ifaddrs"
+#: What ifconfig(8) makes, and is in a group of its kind.
+_CLONES = ("bridge", "epair", "vlan", "tap")
+
+
+def plug(world: World, name: str, mac: str) -> Interface:
+    """A physical interface, up."""
+    made = world.attach(name, HOST, "ether")
+    made.mac = made.hwaddr = mac
+    made.up = True
+    made.nd6 = list(_ND6_ETHERNET)
+    world.save(made)
+    return made
+
+
+def create(world: World, name: str, vnet: str = HOST) -> tuple[Interface, str]:
+    """A new bridge, epair or tap. Returns the interface to configure and what ifconfig prints of its name."""
+    match = _CLONED.fullmatch(name)
+    if world.interface(name, vnet) is not None or world.made(name, vnet) is not None:
+        raise ToolError(f"ifconfig: interface {name} already exists")
+    vlan = _VLAN.fullmatch(name)
+    parent = world.interface(vlan["parent"], vnet) if vlan is not None else None
+    if vlan is not None and parent is not None and parent.kind in ("ether", "epair"):
+        return _create_vlan(world, name, parent, int(vlan["tag"])), ""
+    if match is None or (match[3] and (match[1] != "epair" or not match[2])):
+        raise ToolError(f"ifconfig: SIOCIFCREATE2 ({name}): Invalid argument")
+    if match[3]:
+        raise ToolError(f"ifconfig: interface {name} already exists")
+    unit = match[2] or _free_unit(world, match[1], vnet)
+    if match[1] == "epair":
+        return _create_epair(world, unit, vnet), f"epair{unit}a\n"
+    made = world.attach(f"{match[1]}{unit}", vnet, match[1])
+    made.mac = made.hwaddr = world.made_mac(made.name)
+    made.owner = "uucp" if made.kind == "tap" else ""
+    _dress(world, made)
+    return made, "" if match[2] else f"{made.name}\n"
+
+
+def _create_vlan(world: World, name: str, parent: Interface, tag: int) -> Interface:
+    """It has its parent's address and MTU (vlan(4)); 0 and 4095 are no tags of networks (IEEE 802.1Q)."""
+    if not 0 < tag < 4095:
+        raise ToolError(f"ifconfig: SIOCIFCREATE2 ({name}): Invalid argument")
+    made = world.attach(name, parent.vnet, "vlan")
+    made.mac = made.hwaddr = parent.mac
+    made.mtu = parent.mtu
+    _dress(world, made)
+    return made
+
+
+def parent_of(world: World, interface: Interface) -> Interface | None:
+    """The interface that carries a VLAN."""
+    return world.interface(interface.origin.rpartition(".")[0], interface.home)
+
+
+def _free_unit(world: World, kind: str, vnet: str) -> str:
+    unit = 0
+    while _taken(world, kind, str(unit), vnet):
+        unit += 1
+    return str(unit)
+
+
+def _taken(world: World, kind: str, unit: str, vnet: str) -> bool:
+    """Whether a unit is in use, wherever its interfaces are and whatever they are called, or its name.
+
+    Each network stack has units of its own.
+    """
+    names = [f"epair{unit}{end}" for end in "ab"] if kind == "epair" else [f"{kind}{unit}"]
+    return any(world.interface(name, vnet) or world.made(name, vnet) for name in names)
+
+
+def _create_epair(world: World, unit: str, vnet: str) -> Interface:
+    if _taken(world, "epair", unit, vnet):
+        raise ToolError(f"ifconfig: interface epair{unit} already exists")
+    ends = [world.attach(f"epair{unit}{end}", vnet, "epair") for end in "ab"]
+    for end, made, other in zip("ab", ends, reversed(ends), strict=True):
+        made.mac = made.hwaddr = world.made_mac(f"{vnet}epair{unit}", end)
+        made.peer = other.index
+        _dress(world, made)
+    return ends[0]
+
+
+def _dress(world: World, interface: Interface) -> None:
+    interface.nd6 = list(_ND6[interface.kind])
+    world.set_groups(interface, [interface.kind])
+    world.save(interface)
+
+
+def destroy(world: World, interface: Interface) -> None:
+    """Either end of an epair takes both, wherever the other is; a bridge lets its members go."""
+    if interface.kind == "epair":
+        other = world.peer(interface)
+        for end in (interface, *([other] if other is not None else [])):
+            _remove(world, end)
+        return
+    if interface.opened is not None:
+        # It waits for the process that has it, and cannot be killed.
+        raise ToolError("no answer within 60 seconds (potnet.command_wait), killed", TIMED_OUT)
+    if interface.kind not in ("bridge", "vlan", "tap"):
+        raise ToolError("ifconfig: SIOCIFDESTROY: Invalid argument")
+    for member in world.members(interface.name) if interface.vnet == HOST else []:
+        leave_bridge(world, world.need(member.name))
+    _remove(world, interface)
+
+
+def _remove(world: World, interface: Interface) -> None:
+    leave_bridge(world, interface)
+    drop_routes_of(world, interface)
+    # What has changed a place since it was read is read again.
+    found = world.at(interface.index)
+    assert found is not None
+    world.detach(found)
+
+
+def rename(world: World, interface: Interface, name: str) -> None:
+    """Another name; the unit that it was made with stays taken."""
+    refusal = "ifconfig: ioctl SIOCSIFNAME (set name):"
+    if len(name.encode("utf-8", "surrogateescape")) > 15:
+        raise ToolError(f"{refusal} File name too long")
+    if not name:
+        raise ToolError(f"{refusal} Invalid argument")
+    if interface.kind not in _ND6:
+        raise unknown(f"a new name for {interface.name}")
+    if name == interface.name:
+        return
+    if world.interface(name, interface.vnet) is not None:
+        raise ToolError(f"{refusal} File exists")
+    _call(world, interface, name)
+
+
+def _call(world: World, interface: Interface, name: str) -> None:
+    """Everything that knows an interface by its name follows."""
+    old, groups = interface.name, interface.groups
+    ports = world.members(old) if interface.kind == "bridge" and interface.vnet == HOST else []
+    routes = [route for route in world.routes(interface.vnet) if route.interface == old]
+    world.replace(interface, name, interface.vnet)
+    world.set_groups(interface, groups)
+    world.save(interface)
+    for port in ports:
+        world.state.delete("member", f"{old}/{port.name}")
+        world.state.put("member", f"{name}/{port.name}", asdict(port))
+        member = world.need(port.name)
+        member.bridge = name
+        world.save(member)
+    if interface.bridge is not None:
+        row = world.state.get("member", f"{interface.bridge}/{old}")
+        assert row is not None
+        world.state.delete("member", f"{interface.bridge}/{old}")
+        world.state.put("member", f"{interface.bridge}/{name}", {**row, "name": name})
+    for route in routes:
+        gateway = route.gateway.replace(f"%{old}", f"%{name}")
+        family = 6 if ":" in gateway else 4
+        world.save_route(replace(route, interface=name, gateway=gateway), family, interface.vnet)
+
+
+def give(world: World, interface: Interface, vnet: str) -> None:
+    """To a jail, which must have none of that name."""
+    if world.interface(interface.name, vnet) is not None:
+        raise ToolError("ifconfig: SIOCSIFVNET: File exists")
+    _move(world, interface, vnet)
+
+
+def come_back(world: World, interface: Interface) -> None:
+    """To the host, with the name that it has by then, even if the host has one of that name.
+
+    At that moment pf loses the first: rules that name it match nothing, and it has no addresses in them.
+    """
+    if world.interface(interface.name) is not None:
+        world.state.put("pf-lost", name_key(interface.name), {})
+    _move(world, interface, HOST)
+
+
+def _move(world: World, interface: Interface, vnet: str) -> None:
+    """Into another stack: off its bridge, down, without addresses, groups other than its kind's, routes."""
+    leave_bridge(world, interface)
+    drop_routes_of(world, interface)
+    interface.nd6 = list(_ND6.get(interface.kind, interface.nd6))
+    interface.inet, interface.inet6 = [], []
+    interface.up = interface.kind == "loop"
+    interface.advertised = 0
+    interface.order = world.state.next_number("order")
+    world.replace(interface, interface.name, vnet)
+    world.set_groups(interface, [interface.kind] if interface.kind in _CLONES else [])
+    world.save(interface)
+
+
+def add_member(world: World, bridge: Interface, name: str) -> None:
+    found = world.interface(name)
+    if found is None:
+        raise ToolError(f"ifconfig: BRDGADD {name}: No such file or directory")
+    if found.bridge == bridge.name:
+        raise ToolError(f"ifconfig: BRDGADD {name}: File exists")
+    if found.bridge is not None:
+        raise ToolError(f"ifconfig: BRDGADD {name}: Device busy")
+    if found.kind in ("bridge", "loop"):
+        raise ToolError(f"ifconfig: BRDGADD {name}: Invalid argument")
+    if found.addresses and world.sysctl(MEMBER_ADDRESSES) == "0":
+        # if_bridge(4) of FreeBSD 15; of a link-local address, too.
+        raise ToolError(
+            f"ifconfig: BRDGADD {name}: Invalid argument "
+            "(extended error Member interface may not have an IP address assigned)"
+        )
+    if world.state.first("member", f"{bridge.name}/") is None:
+        bridge.mtu = found.mtu
+        world.save(bridge)
+    if found.mtu != bridge.mtu:
+        try:
+            set_mtu(world, found, bridge.mtu)
+        except ToolError:
+            raise ToolError(f"ifconfig: BRDGADD {name}: Invalid argument") from None
+    found.bridge = bridge.name
+    member = Member(name, world.state.next_number("member"))
+    world.state.put(
+        "member", f"{bridge.name}/{name}", {"name": name, "order": member.order, "private": False}
+    )
+    world.save(found)
+
+
+def set_private(world: World, bridge: Interface, name: str, private: bool) -> None:
+    row = world.state.get("member", f"{bridge.name}/{name}")
+    if row is None:
+        raise ToolError(f"ifconfig: BRDGGIFFLGS {name}: No such file or directory")
+    world.state.put("member", f"{bridge.name}/{name}", {**row, "private": private})
+
+
+def set_static(world: World, bridge: Interface, name: str, mac: str) -> None:
+    """An address that is behind a member and no other; it goes with the member (ifconfig(8), static)."""
+    if world.state.get("member", f"{bridge.name}/{name}") is None:
+        raise ToolError(f"ifconfig: BRDGSADDR {name}: No such file or directory")
+    world.state.put("static", f"{bridge.name}/{mac}", {"member": name})
+
+
+def set_most(world: World, bridge: Interface, name: str, most: int) -> None:
+    """How many addresses there may be behind a member (ifconfig(8), ifmaxaddr)."""
+    row = world.state.get("member", f"{bridge.name}/{name}")
+    if row is None:
+        raise ToolError(f"ifconfig: BRDGSIFAMAX {name}: No such file or directory")
+    world.state.put("member", f"{bridge.name}/{name}", {**row, "most": most})
+
+
+def delete_member(world: World, bridge: Interface, name: str) -> None:
+    found = world.interface(name)
+    if found is None or found.bridge != bridge.name:
+        raise ToolError(f"ifconfig: BRDGDEL {name}: No such file or directory")
+    leave_bridge(world, found)
+
+
+def leave_bridge(world: World, interface: Interface) -> None:
+    if interface.bridge is not None:
+        world.state.delete("member", f"{interface.bridge}/{interface.name}")
+        for key, row in world.state.scan("static", f"{interface.bridge}/"):
+            if row["member"] == interface.name:
+                world.state.delete("static", key)
+        interface.bridge = None
+        world.save(interface)
+
+
+def set_mtu(world: World, interface: Interface, mtu: int) -> None:
+    """A bridge changes its members too; a member's own cannot be changed."""
+    if interface.bridge is not None and mtu != interface.mtu:
+        raise ToolError("ifconfig: ioctl SIOCSIFMTU (set mtu): Operation not supported")
+    if interface.kind == "bridge" and mtu < 576:
+        raise ToolError("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
+    parent = parent_of(world, interface) if interface.kind == "vlan" else None
+    if parent is not None and mtu > parent.mtu:
+        raise ToolError("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
+    interface.mtu = mtu
+    if interface.kind == "bridge":
+        for member in world.members(interface.name):
+            port = world.need(member.name)
+            port.mtu = mtu
+            world.save(port)
+
+
+def bring_up(world: World, interface: Interface) -> None:
+    interface.up = True
+    linklocal(world, interface)

@@ -1,0 +1,144 @@
+"""What a bridge and pf do to frames at the members of bridges (if_bridge(4), pf(4)).
+
+pf looks there only if net.link.bridge.pfil_member is set, and at what goes to the host itself only if
+net.link.bridge.pfil_local_phys is, too. What the host sends on a bridge it does not look at there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from potnet.executors.simulated.net.wires import OUTSIDE, Place
+from potnet.executors.simulated.pf.match import Filter, Packet, Verdict
+from potnet.executors.simulated.world.entities import HOST, Interface
+from potnet.executors.simulated.world.world import World
+
+
+class NoConnectionError(Exception):
+    """The reason why a packet gets no further."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """How the host sent a packet on a bridge: before and after translation.
+
+    state: whether something remembers it; bound: only for that interface.
+    """
+
+    interface: Interface
+    before: Packet
+    after: Packet
+    state: bool
+    bound: bool
+
+
+class Members:
+    """The members of bridges that one connection passes."""
+
+    def __init__(self, world: World, pf: Filter) -> None:
+        self._world = world
+        self._pf = pf
+        self._filtered = world.sysctl("net.link.bridge.pfil_member") == "1"
+        self._local = self._filtered and world.sysctl("net.link.bridge.pfil_local_phys") == "1"
+        self._entered: Interface | None = None
+        self._left: Interface | None = None
+        self._states: set[str] = set()
+
+    def pass_on(self, packet: Packet, sender: Place, receiver: Place) -> bool:
+        """Let a packet through; whether a state remembers it that is good for all interfaces.
+
+        Raises NoConnectionError.
+        """
+        source, target = self._port(sender), self._port(receiver)
+        self._check_mac(source, sender)
+        self._check_target(target, receiver)
+        local = receiver.stack == HOST
+        if source is None or not (self._local if local else self._filtered):
+            return False
+        self._entered, self._left = source, None if local else target
+        known = self._looked_at("in", packet, source)
+        if self._left is not None:
+            self._looked_at("out", packet, self._left)
+        return local and known
+
+    def answer(self, packet: Packet, server: Place, sent: Sent | None) -> None:
+        """Let what answers a packet through. sent: how the host sent it. Raises NoConnectionError."""
+        port = self._port(server)
+        self._check_mac(port, server)
+        if port is None:
+            return
+        if sent is not None:
+            self._check_target(port, server)
+            if self._local:
+                self._answer_host(sent, port)
+        elif self._entered is not None and self._left is not None:
+            if "out" not in self._states:
+                self._looked_at("in", reply(packet), self._left)
+            if "in" not in self._states:
+                self._looked_at("out", reply(packet), self._entered)
+
+    def follow(self, packet: Packet, interface: Interface, bound: bool) -> None:
+        """What comes after a packet that was redirected on a bridge: redirected at the member already.
+
+        Raises NoConnectionError. bound: the state is good for that interface alone.
+        """
+        if self._local and self._entered is not None and not bound:
+            self._looked_at("in", replace(packet, answer=True), interface)
+
+    def _answer_host(self, sent: Sent, port: Interface) -> None:
+        if not sent.state or sent.bound:
+            self._looked_at("in", reply(sent.after), port)
+        elif sent.before.source != sent.after.source:
+            # Translated back at the member, it is of no known connection on the bridge.
+            self._looked_at("in", reply(sent.before), sent.interface)
+
+    def _looked_at(self, direction: str, packet: Packet, interface: Interface) -> bool:
+        verdict: Verdict = self._pf.filter(direction, packet, interface)
+        if not verdict.passed:
+            raise NoConnectionError(f"pf blocks it {direction} on {interface.name}")
+        kept = verdict.rule is not None and verdict.rule.state == "keep"
+        if kept:
+            self._states.add(direction)
+        return kept and verdict.rule is not None and "if-bound" not in verdict.rule.limits
+
+    def _port(self, place: Place) -> Interface | None:
+        """The member of a bridge at which frames of a place come in."""
+        if place.stack == OUTSIDE:
+            found = self._world.interface(place.interface or self._world.facts.interface)
+        else:
+            interface = self._world.interface(place.interface, place.stack)
+            found = self._world.peer(interface) if interface and interface.kind == "epair" else None
+        return found if found is not None and found.bridge is not None else None
+
+    def _check_mac(self, port: Interface | None, place: Place) -> None:
+        """A full member lets no other address in than those that are known."""
+        interface = self._world.interface(place.interface, place.stack)
+        if port is None or interface is None:
+            return
+        row = self._world.state.get("member", f"{port.bridge}/{port.name}") or {}
+        known = {key for key, static in self._world.state.scan("static") if static["member"] == port.name}
+        if row.get("most") and len(known) >= row["most"] and not self._owner(port, interface):
+            raise NoConnectionError(f"{port.name} has all the addresses that may be behind it")
+
+    def _check_target(self, port: Interface | None, place: Place) -> None:
+        interface = self._world.interface(place.interface, place.stack)
+        owner = self._owner(port, interface) if port is not None and interface is not None else None
+        if port is not None and owner not in (None, port.name):
+            raise NoConnectionError(f"frames for that address go to {owner}")
+
+    def _owner(self, port: Interface, interface: Interface) -> str | None:
+        """The member that is said to have the address of an interface."""
+        row = self._world.state.get("static", f"{port.bridge}/{interface.mac}")
+        return None if row is None else str(row["member"])
+
+
+def reply(packet: Packet) -> Packet:
+    """What answers a packet."""
+    return Packet(
+        packet.protocol,
+        packet.destination,
+        packet.destination_port,
+        packet.source,
+        packet.source_port,
+        answer=True,
+    )

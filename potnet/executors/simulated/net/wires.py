@@ -1,0 +1,151 @@
+"""Who is on one wire with whom: bridges, their private members, epairs, the external wire and others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
+
+from potnet.executors.simulated.net.interfaces import parent_of
+from potnet.executors.simulated.world.entities import HOST, Interface
+from potnet.executors.simulated.world.world import World
+
+#: Stands for the machines on the external interface's wire; with the name of another, or of a VLAN, on that.
+OUTSIDE = "outside"
+#: The kind of the interface that a machine behind a tap has, and what it calls that.
+GUEST, GUEST_INTERFACE = "guest", "vtnet0"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An end of a wire: a stack (HOST, a jid or OUTSIDE) and its interface there."""
+
+    stack: str
+    interface: str = ""
+
+
+def neighbours(world: World, place: Place) -> Iterator[Place]:
+    """The places that a frame sent there reaches."""
+    outer = world.interface(world.facts.interface)
+    if place.stack == OUTSIDE and place.interface:
+        found = world.made(place.interface)
+        if found is not None and carries(world, found):
+            yield Place(found.vnet, found.name)
+            yield from _through(world, found)
+        return
+    if place.stack == OUTSIDE:
+        if outer is not None and outer.up:
+            yield Place(HOST, outer.name)
+            yield from _through(world, outer)
+        return
+    interface = world.interface(place.interface, place.stack)
+    if interface is None or not interface.up:
+        return
+    if interface.kind in ("epair", GUEST):
+        other = other_side(world, interface)
+        if other is None or not other.up:
+            return
+        if other.bridge is None:
+            yield Place(other.vnet, other.name)
+        yield from _through(world, other)
+        return
+    if interface.kind == "bridge":
+        for member in world.members(interface.name):
+            yield from _far_end(world, member.name)
+        return
+    if outer is not None and interface.name == outer.name and place.stack == HOST:
+        yield Place(OUTSIDE)
+        yield from _through(world, outer)
+    elif carries(world, interface):
+        yield Place(OUTSIDE, interface.origin)
+        yield from _through(world, interface)
+
+
+def guest_stack(tap: str) -> str:
+    """The stack of what is behind a tap."""
+    return f"{GUEST} {tap}"
+
+
+def other_side(world: World, interface: Interface) -> Interface | None:
+    """The other end of an epair; of a tap what the machine has that has opened it, and the reverse."""
+    if interface.kind == "tap":
+        return world.interface(GUEST_INTERFACE, guest_stack(interface.origin))
+    if interface.kind == GUEST:
+        return world.made(interface.vnet.removeprefix(f"{GUEST} "))
+    return world.peer(interface)
+
+
+def carries(world: World, interface: Interface) -> bool:
+    """Whether there is a wire at an interface, or a VLAN of its parent's, and both are up."""
+    parent = parent_of(world, interface) if interface.kind == "vlan" else interface
+    return interface.kind in ("ether", "vlan") and interface.up and parent is not None and parent.up
+
+
+def machines(world: World, wire: str) -> list[IPv4Interface | IPv6Interface]:
+    """The addresses of the machines on another wire than the external one, with their networks."""
+    return [ip_interface(row["address"]) for _, row in world.state.scan("machine", f"{wire}/")]
+
+
+def wire_of(world: World, address: str) -> str:
+    """The wire that a machine with this address is on; empty for the external one."""
+    rows = world.state.scan("machine")
+    return next(
+        (key.partition("/")[0] for key, row in rows if row["address"].partition("/")[0] == address), ""
+    )
+
+
+def _through(world: World, port: Interface) -> Iterator[Place]:
+    """From a member through its bridge: the host by the bridge or a member's address, and other members."""
+    bridge = None if port.bridge is None else world.interface(port.bridge)
+    if bridge is None or not bridge.up:
+        return
+    yield Place(HOST, bridge.name)
+    members = world.members(bridge.name)
+    closed = any(m.private for m in members if m.name == port.name)
+    for member in members:
+        if member.name == port.name or (closed and member.private):
+            continue
+        found = world.interface(member.name)
+        if found is not None and found.addresses:
+            yield Place(HOST, found.name)
+        yield from _far_end(world, member.name)
+
+
+def _far_end(world: World, name: str) -> Iterator[Place]:
+    port = world.interface(name)
+    if port is None or not port.up:
+        return
+    if name == world.facts.interface:
+        yield Place(OUTSIDE)
+    elif carries(world, port):
+        yield Place(OUTSIDE, port.origin)
+    elif port.kind in ("epair", "tap"):
+        other = other_side(world, port)
+        if other is not None and other.up:
+            yield Place(other.vnet, other.name)
+
+
+def owner(world: World, place: Place, address: str) -> Place | None:
+    """Who on the wire answers for an address (ARP, neighbour discovery); a known one before the outside."""
+    outside = None
+    for found in neighbours(world, place):
+        if found.stack == OUTSIDE and found.interface:
+            if any(str(machine.ip) == address for machine in machines(world, found.interface)):
+                return found
+            continue
+        if found.stack == OUTSIDE:
+            outside = found
+            continue
+        interface = world.interface(found.interface, found.stack)
+        now = world.now()
+        known = interface.addresses if interface is not None else ()
+        if any(a.address == address and not a.tentative(now) for a in known):
+            return found
+    return outside if outside is not None and out_there(world, address) else None
+
+
+def out_there(world: World, address: str) -> bool:
+    """Whether an address is one of the external wire's network, its router's included."""
+    wanted = ip_address(address.partition("%")[0])
+    networks = [ip_network(world.facts.address, strict=False), ip_network(world.facts.router6, strict=False)]
+    return wanted.is_link_local or any(wanted.version == n.version and wanted in n for n in networks)

@@ -1,0 +1,316 @@
+"""The command pfctl(8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from potnet.executors.base import CommandResult
+from potnet.executors.simulated.pf import load, state_table
+from potnet.executors.simulated.pf.options import LIMITS, TIMEOUTS
+from potnet.executors.simulated.pf.rules import Rule, Ruleset
+from potnet.executors.simulated.world import pf_skip
+from potnet.executors.simulated.world.world import ToolError, World, unknown
+
+_ALTQ = "No ALTQ support in kernel\nALTQ related functions disabled\n"
+_COUNTERS = (
+    "match", "bad-offset", "fragment", "short", "normalize", "memory", "bad-timestamp", "congestion",
+    "ip-option",
+    "proto-cksum", "state-mismatch", "state-insert", "state-limit", "src-limit", "synproxy", "map-failed",
+)  # fmt: skip
+_USAGE = """\
+usage: pfctl [-AdeghMmNnOPqRrvz] [-a anchor] [-D macro=value] [-F modifier]
+\t[-f file] [-i interface] [-K host | network]
+\t[-k host | network | gateway | label | id] [-o level] [-p device]
+\t[-s modifier] [-t table -T command [address ...]] [-x level]"""
+_SHOW = {
+    "n": "nat", "nat": "nat", "r": "rules", "rules": "rules", "A": "Anchors", "Anchors": "Anchors",
+    "info": "info", "i": "info", "states": "states", "labels": "labels", "Running": "Running",
+    "Interfaces": "Interfaces", "I": "Interfaces", "timeouts": "timeouts", "memory": "memory",
+}  # fmt: skip
+#: The longest path of an anchor and of one of its components (MAXPATHLEN of pf's tables and rulesets).
+_COMPONENT = 63
+
+
+@dataclass
+class _Options:
+    anchor: str = ""
+    file: str | None = None
+    test: bool = False
+    show: str = ""
+    flush: str = ""
+    table: str = ""
+    table_command: str = ""
+    kills: list[str] = field(default_factory=list)
+    verbose: int = 0
+    numeric: bool = False
+    interface: str = ""
+    macros: list[str] = field(default_factory=list)
+    enable: bool | None = None
+
+
+def pfctl(world: World, argv: list[str], stdin: str) -> CommandResult:
+    """pfctl [-a anchor] [-nPqv] -f FILE | -s WHAT | -F WHAT | -k … -k … | -t TABLE -T show | -e | -d."""
+    options = _parse(argv[1:])
+    if not (world.state.get("pf", "status") or {}).get("module", True) and not options.test:
+        raise ToolError("pfctl: /dev/pf: No such file or directory")
+    if options.show:
+        return _show(world, options)
+    if options.table and options.table_command:
+        return _table(world, options)
+    if options.file is not None:
+        return _load(world, options, stdin)
+    world.state.changing()
+    if options.flush:
+        return _flush(world, options)
+    if options.kills:
+        return state_table.kill(world, options.kills)
+    if options.enable is not None:
+        return _switch(world, options.enable)
+    raise unknown(f"pfctl {' '.join(argv[1:])}")
+
+
+def _parse(args: list[str]) -> _Options:
+    import getopt
+
+    try:
+        found, rest = getopt.getopt(args, "a:dD:ef:F:i:k:nPqs:t:T:v")
+    except getopt.GetoptError as error:
+        raise unknown(f"the pfctl option: {error}") from None
+    if rest:
+        raise unknown(f"the pfctl argument {rest[0]}")
+    options = _Options()
+    for name, value in found:
+        match name:
+            case "-a":
+                options.anchor = value
+            case "-f":
+                options.file = value
+            case "-D":
+                options.macros.append(value)
+            case "-i":
+                options.interface = value
+            case "-t":
+                options.table = value
+            case "-T" if value in ("show", "kill"):
+                options.table_command = value
+            case "-T":
+                raise unknown(f"pfctl -T {value}")
+            case "-F":
+                options.flush = value
+            case "-k":
+                options.kills.append(value)
+            case "-s":
+                if value not in _SHOW:
+                    raise unknown(f"pfctl -s {value}")
+                options.show = _SHOW[value]
+            case "-e" | "-d":
+                options.enable = name == "-e"
+            case "-n":
+                options.test = True
+            case "-P":
+                options.numeric = True
+            case "-v":
+                options.verbose += 1
+    return options
+
+
+def _show(world: World, options: _Options) -> CommandResult:
+    note = _ALTQ if options.verbose else ""
+    match options.show:
+        case "info":
+            return CommandResult(0, _info(world), note)
+        case "states":
+            return CommandResult(0, state_table.listing(world, options.verbose > 1), note)
+        case "Anchors":
+            return _anchors(world, options, note)
+        case "Running":
+            on = (world.state.get("pf", "status") or {})["enabled"]
+            return CommandResult(0 if on else 1, "Enabled\n" if on else "Disabled\n")
+        case "Interfaces":
+            shown = pf_skip.listing(world.state, options.interface, marks=bool(options.verbose))
+            return CommandResult(0, shown, note)
+        case "timeouts" | "memory":
+            return CommandResult(0, _settings(world, options.show), note)
+    if options.anchor.endswith("/*"):
+        # So it was recorded: nothing, not the rules below.
+        return CommandResult(0, "", note)
+    found = load.ruleset(world, options.anchor)
+    if found is None:
+        listed = not options.anchor or load.lingers(world, options.anchor)
+        return CommandResult(0, "", note + ("" if listed else "pfctl: DIOCGETRULES: Invalid argument\n"))
+    if options.show == "labels":
+        return CommandResult(0, "".join(f"{r.label} 0 0 0 0 0 0 0 0\n" for r in found.rules if r.label), note)
+    rules = found.translation() if options.show == "nat" else [*found.scrubs(), *found.filters()]
+    return CommandResult(0, "".join(_shown(world, options, options.anchor, rule) for rule in rules), note)
+
+
+def _shown(world: World, options: _Options, path: str, rule: Rule, depth: int = 0) -> str:
+    """A rule, and of an anchor without a name what is in it."""
+    named = not rule.anchor.startswith("_")
+    out = f"{'  ' * depth}{rule.listed(options.numeric)}{'' if named else ' {'}\n"
+    if options.verbose:
+        packets, octets, made = load.counters(world, path, rule)
+        out += f"  [ Evaluations: {made:<8}  Packets: {packets:<8}  Bytes: {octets:<10}  "
+        out += f"States: {made:<6}]\n"
+        out += f"  [ Inserted: uid 0 pid 100 State Creations: {made:<6}]\n"
+    if named:
+        return out
+    below = f"{path}/{rule.anchor}" if path else rule.anchor
+    inner = load.ruleset(world, below) or Ruleset()
+    out += "".join(_shown(world, options, below, each, depth + 1) for each in inner.filters())
+    return f"{out}{'  ' * depth}}}\n"
+
+
+def _settings(world: World, what: str) -> str:
+    """pfctl -s timeouts and -s memory."""
+    found = (world.state.get("pf", "status") or {}).get("settings", {})
+    if what == "memory":
+        return "".join(f"{name:<13} hard limit {found.get(name, most):>8}\n" for name, most in LIMITS.items())
+    known = {**TIMEOUTS, **found}
+    if "states" in found and not {"adaptive.start", "adaptive.end"} & {*found}:
+        known |= {"adaptive.start": found["states"] // 10 * 6, "adaptive.end": found["states"] // 10 * 12}
+    units = {"adaptive.start": " states", "adaptive.end": " states"}
+    return "".join(f"{name:<20} {known[name]:>10}{units.get(name, 's')}\n" for name in TIMEOUTS)
+
+
+def _table(world: World, options: _Options) -> CommandResult:
+    """-t TABLE -T show | kill, which takes a table out though it is const (pfr_del_tables in pf_table.c)."""
+    found = load.ruleset(world, options.anchor)
+    if found is None or options.table not in found.tables:
+        return CommandResult(255, "", "pfctl: Unknown error: -1.\n")
+    if options.table_command == "kill":
+        world.state.changing()
+        del found.tables[options.table]
+        world.state.put("anchor", options.anchor, found.row())
+        return CommandResult(0, "", "1 table deleted.\n")
+    entries = found.tables[options.table]
+    return CommandResult(0, "".join(f"  {'' if e.startswith('!') else ' '}{e}\n" for e in entries))
+
+
+def _anchors(world: World, options: _Options, note: str) -> CommandResult:
+    def below(parent: str) -> list[str]:
+        found = []
+        for child in load.children(world, parent):
+            found += [child, *(below(child) if options.verbose else [])]
+        return found
+
+    err = note
+    if options.anchor and load.ruleset(world, options.anchor) is None:
+        err += f"Anchor '{options.anchor}' not found.\n"
+    return CommandResult(0, "".join(f"  {name}\n" for name in below(options.anchor)), err)
+
+
+def _info(world: World) -> str:
+    status = world.state.get("pf", "status") or {}
+    word = "Enabled" if status["enabled"] else "Disabled"
+    rate = f"{'0.0/s':>17}"
+    if status["enabled"] or status.get("used"):
+        seconds = int(max(0, world.now() - status["since"]))
+        days, rest = divmod(seconds, 86400)
+        word += f" for {days} days {rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+        # Within the first second there is no rate.
+        rate = rate if seconds else " " * 15
+    states = len(world.state.keys("state"))
+    lines = [f"{'Status: ' + word:<46}Debug: Urgent", "", f"{'State Table':<27}{'Total':>15}{'Rate':>17}"]
+    lines.append(f"  {'current entries':<25}{states:>15}{'':15}")
+    lines += [f"  {name:<25}{count:>15}{rate}" for name, count in _traffic(world, states)]
+    lines += ["Counters"] + [f"  {name:<25}{0:>15}{rate}" for name in _COUNTERS]
+    return "\n".join(lines) + "\n"
+
+
+def _traffic(world: World, states: int) -> list[tuple[str, int]]:
+    row = world.state.get("counter", "state")
+    made = 0 if row is None else int(row["n"])
+    return [("searches", made), ("inserts", made), ("removals", made - states)]
+
+
+def _load(world: World, options: _Options, stdin: str) -> CommandResult:
+    text, name = stdin, "stdin"
+    assert options.file is not None
+    if options.file != "-":
+        name = options.file
+        try:
+            text = world.tree.read(options.file).decode("utf-8", "surrogateescape")
+        except OSError as error:
+            lines = [f"pfctl: {name}: {error.strerror}"]
+            lines.append(f"pfctl: cannot open the main config file!: {error.strerror}")
+            lines += [] if options.test else ["pfctl: Syntax error in config file: pf rules not loaded"]
+            raise ToolError("\n".join(lines)) from None
+    if any(len(part) >= _COMPONENT for part in options.anchor.split("/")) or len(options.anchor) > _COMPONENT:
+        raise ToolError("pfctl: pfctl_rules: strlcpy")
+    macros = {name: value.strip('"') for name, _, value in (each.partition("=") for each in options.macros)}
+    if options.test:
+        found = load.parse(world, options.anchor, text, test=True, name=name, macros=macros)
+        return _parsed(world, found, options) if options.verbose else CommandResult()
+    world.state.changing()
+    load.load(world, options.anchor, text, name=name, macros=macros)
+    return CommandResult()
+
+
+def _parsed(world: World, found: Ruleset, options: _Options) -> CommandResult:
+    """What -v tells of rules that are read: definitions as they are met, then each kind of rules."""
+    out = "".join(f"{line}\n" for line in found.definitions) + _read(found, options.numeric)
+    err = ""
+    for anchor, file in found.loads:
+        err += f"\nLoading anchor {anchor} from {file}\n"
+        text = load.read(world, file)
+        if text is None:
+            return CommandResult(1, out, f"{err}pfctl: {file}: No such file or directory\n")
+        inner = load.parse(world, "", text, test=True, name=file)
+        out += "".join(f"{line}\n" for line in inner.definitions) + _read(inner, options.numeric)
+    return CommandResult(0, out, err)
+
+
+def _read(found: Ruleset, numeric: bool, depth: int = 0) -> str:
+    """Rules before they are loaded, of anchors in braces too: an anchor is named by the end of its path."""
+    out = ""
+    for rule in (*found.scrubs(), *found.translation(), *found.filters()):
+        slash = rule.anchor.rfind("/")
+        line = replace(rule, anchor=rule.anchor[max(slash, 0) :]).listed(numeric)
+        inner = found.inline.get(rule.anchor)
+        out += f"{'  ' * depth}{line}"
+        if inner is not None and inner.rules:
+            out += f" {{\n{_read(inner, numeric, depth + 1)}{'  ' * depth}}}"
+        out += "\n"
+    return out
+
+
+def _flush(world: World, options: _Options) -> CommandResult:
+    match options.flush:
+        case "nat":
+            load.flush(world, options.anchor, "nat")
+            return CommandResult(0, "", "nat cleared\n")
+        case "rules":
+            load.flush(world, options.anchor, "rules")
+            return CommandResult(0, "", "rules cleared\n")
+        case "states":
+            return CommandResult(0, "", f"{state_table.flush(world)} states cleared\n")
+        case "all" if options.anchor:
+            load.flush(world, options.anchor, "all")
+            lines = ["Ethernet rules cleared", "rules cleared", "nat cleared"]
+            lines.append("pfctl: Anchor or Ruleset does not exist.")
+            return CommandResult(0, "", "\n".join(lines) + "\n")
+        case "all":
+            states = state_table.flush(world)
+            tables = len((load.ruleset(world, "") or Ruleset()).tables)
+            load.unload(world)
+            lines = ["Ethernet rules cleared", "rules cleared", "nat cleared", f"{tables} tables deleted."]
+            lines += [f"{states} states cleared", "source tracking entries cleared", "pf: statistics cleared"]
+            lines.append("pf: interface flags reset")
+            return CommandResult(0, "", "\n".join(lines) + "\n")
+        case "Sources" | "info" | "Tables" | "osfp" | "Reset" | "queue" | "ethernet":
+            raise unknown(f"pfctl -F {options.flush}")
+    raise ToolError(f"pfctl: Unknown flush modifier '{options.flush}'\n{_USAGE}")
+
+
+def _switch(world: World, on: bool) -> CommandResult:
+    """net.pf.filter_local counts only if it is set when pf is enabled."""
+    status = world.state.get("pf", "status") or {}
+    if status["enabled"] == on:
+        raise ToolError("pfctl: pf already enabled" if on else "pfctl: pf not enabled")
+    local = world.sysctl("net.pf.filter_local") == "1"
+    changed = {**status, "enabled": on, "since": world.now(), "used": True}
+    if on:
+        changed["filter_local"] = local
+    world.state.put("pf", "status", changed)
+    return CommandResult(0, "", "pf enabled\n" if on else "pf disabled\n")

@@ -1,0 +1,1 @@
+"""The first state of a simulated host and its other system tools."""

@@ -1,0 +1,56 @@
+"""The interfaces and groups that pf does not look at: marks in the kernel that outlive the rules.
+
+As recorded: a mark on a group holds for its members, those that join later too. A load takes away the
+marks of groups that it does not name, and those of their members; marks of interfaces stay.
+"""
+
+from __future__ import annotations
+
+from potnet.executors.simulated.world.entities import HOST, group_key
+from potnet.executors.simulated.world.state import State
+
+ALL = "all"
+
+
+def marked(state: State) -> frozenset[str]:
+    return frozenset((state.get("pf", "status") or {}).get("skip", ()))
+
+
+def put(state: State, names: frozenset[str]) -> None:
+    status = state.get("pf", "status") or {}
+    if frozenset(status.get("skip", ())) != names:
+        state.put("pf", "status", {**status, "skip": sorted(names)})
+
+
+def members(state: State, group: str) -> frozenset[str]:
+    return frozenset(str(row["name"]) for _, row in state.scan("group", group_key(HOST, group)))
+
+
+def name_skipped(state: State, names: list[str]) -> None:
+    """What reading `set skip on` does, even if the rest of the text is refused."""
+    if names:
+        put(state, marked(state).union(names, *(members(state, name) for name in names)))
+
+
+def loaded(state: State, before: frozenset[str], names: list[str]) -> None:
+    """What the end of a load does. before: the marks when it began."""
+    left = {name for name in before - {*names} if members(state, name)}
+    put(state, marked(state).difference(left, *(members(state, name) for name in left)))
+
+
+def joined(state: State, groups: set[str]) -> None:
+    """Interfaces have joined groups: all members of a marked one are marked then."""
+    found = groups & marked(state)
+    if found:
+        put(state, marked(state).union(*(members(state, group) for group in found)))
+
+
+def listing(state: State, only: str, marks: bool) -> str:
+    """pfctl -s Interfaces, narrowed to an interface or a group with its members."""
+    skipped = marked(state)
+    grouped = [row for _, row in state.scan("group", f"{HOST}/")]
+    names = {ALL, *skipped, *(str(row[what]) for row in grouped for what in ("group", "name"))}
+    names |= {str(row["name"]) for _, row in state.scan("interface", f"{HOST}/")}
+    if only:
+        names &= {only, *members(state, only)}
+    return "".join(f"{name}{' (skip)' if marks and name in skipped else ''}\n" for name in sorted(names))

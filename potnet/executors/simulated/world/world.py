@@ -1,0 +1,307 @@
+"""Typed access to a simulated host's state: what the commands work on."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass
+
+from potnet.executors.base import CommandResult
+from potnet.executors.simulated.world import pf_skip
+from potnet.executors.simulated.world.entities import (
+    HOST,
+    TWIN,
+    HostFacts,
+    Interface,
+    Jail,
+    Member,
+    Route,
+    group_key,
+    interface_from,
+    name_key,
+)
+from potnet.executors.simulated.world.state import State
+from potnet.executors.simulated.world.tree import Tree
+
+
+class ToolError(Exception):
+    """A command's refusal, in the words and with the code of the real one."""
+
+    def __init__(self, err: str, code: int = 1, out: str = "") -> None:
+        super().__init__(err)
+        self.result = CommandResult(code, out, err + "\n" if err else "")
+
+
+def unknown(what: str) -> ToolError:
+    """The simulated host never shrugs: what it does not know is an error (EX_USAGE of sysexits(3))."""
+    return ToolError(f"simulated host: does not know {what}", 64)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Through whose eyes a command looks: the host's, or those of a jail (jexec, ifconfig -j)."""
+
+    vnet: str = HOST
+    jail: Jail | None = None
+
+    def sees(self, family: int, address: str) -> bool:
+        """Whether a jail that shares the host's stack sees this address (jail(8), ip4 and ip6)."""
+        if self.jail is None or self.jail.vnet:
+            return True
+        mode, own = (
+            (self.jail.ip4, self.jail.ip4_addr) if family == 4 else (self.jail.ip6, self.jail.ip6_addr)
+        )
+        return mode == "inherit" or address in own
+
+    def family(self, family: int) -> bool:
+        """Whether a jail that shares the host's stack has this family at all."""
+        if self.jail is None or self.jail.vnet:
+            return True
+        if family == 4:
+            return self.jail.ip4 == "inherit" or bool(self.jail.ip4_addr)
+        return self.jail.ip6 == "inherit" or bool(self.jail.ip6_addr)
+
+
+class World:
+    """Interfaces, jails, routes, sysctls of one host, read and written inside the current transaction."""
+
+    def __init__(self, state: State, tree: Tree, facts: HostFacts) -> None:
+        self.state = state
+        self.tree = tree
+        self.facts = facts
+
+    def now(self) -> float:
+        """Seconds; tests and sleep(1) push the clock on."""
+        row = self.state.get("clock", "offset")
+        return time.time() + (0.0 if row is None else float(row["seconds"]))
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        row = self.state.get("clock", "offset") or {"seconds": 0.0}
+        self.state.put("clock", "offset", {"seconds": float(row["seconds"]) + seconds})
+
+    # Interfaces
+
+    def interface(self, name: str, vnet: str = HOST) -> Interface | None:
+        """The first of that name."""
+        return self._at_key(f"{vnet}/{name_key(name)}")
+
+    def same(self, name: str, vnet: str = HOST) -> list[Interface]:
+        """All of that name: what comes back from a jail keeps its name, whoever has it by then."""
+        first = self.interface(name, vnet)
+        rows = self.state.scan("interface", f"{vnet}/{name_key(name)}{TWIN}")
+        return [*([first] if first else []), *(interface_from(row) for _, row in rows)]
+
+    def made(self, origin: str, home: str = HOST) -> Interface | None:
+        """What was made by that name, wherever it is and whatever it is called now."""
+        row = self.state.get("made", f"{home}/{origin}")
+        return None if row is None else self.at(int(row["index"]))
+
+    def at(self, index: int) -> Interface | None:
+        """The interface with an index, in whatever stack."""
+        row = self.state.get("at", f"{index:06}")
+        return None if row is None else self._at_key(str(row["key"]))
+
+    def _at_key(self, key: str) -> Interface | None:
+        row = self.state.get("interface", key)
+        return None if row is None else interface_from(row)
+
+    def need(self, name: str, vnet: str = HOST) -> Interface:
+        found = self.interface(name, vnet)
+        if found is None:
+            raise ToolError(f"ifconfig: interface {name} does not exist")
+        return found
+
+    def interfaces(self, vnet: str = HOST) -> list[Interface]:
+        rows = self.state.scan("interface", f"{vnet}/")
+        return sorted((interface_from(row) for _, row in rows), key=lambda i: i.order)
+
+    def save(self, interface: Interface) -> None:
+        self.state.put("interface", interface.key, interface.row())
+
+    def attach(self, name: str, vnet: str, kind: str) -> Interface:
+        """A new interface with the lowest free index (if_index of ifnet(9))."""
+        index, order = self._free_index(), self.state.next_number("order")
+        made = Interface(name, vnet, index, order, kind, home=vnet)
+        self._place(made)
+        self.state.put("made", f"{vnet}/{name}", {"index": index})
+        return made
+
+    def detach(self, interface: Interface) -> None:
+        self.set_groups(interface, [])
+        self._displace(interface)
+        self.state.delete("at", f"{interface.index:06}")
+        self.state.delete("made", f"{interface.home}/{interface.origin}")
+        self.state.put("free-index", f"{interface.index:06}", {})
+
+    def replace(self, interface: Interface, name: str, vnet: str) -> None:
+        """Give an interface another name or stack; it is in no group then."""
+        self.set_groups(interface, [])
+        self._displace(interface)
+        origin = interface.origin
+        interface.name, interface.made_as, interface.vnet = name, "" if name == origin else origin, vnet
+        interface.twin = self.interface(name, vnet) is not None
+        self._place(interface)
+
+    def _place(self, interface: Interface) -> None:
+        self.save(interface)
+        self.state.put("at", f"{interface.index:06}", {"key": interface.key})
+
+    def _displace(self, interface: Interface) -> None:
+        """The next one of the same name, if there is any, is the first then."""
+        self.state.delete("interface", interface.key)
+        others = self.same(interface.name, interface.vnet)
+        if others and not interface.twin:
+            groups = others[0].groups
+            self.set_groups(others[0], [])
+            self.state.delete("interface", others[0].key)
+            others[0].twin = False
+            self._place(others[0])
+            self.set_groups(others[0], groups)
+            self.save(others[0])
+
+    def _free_index(self) -> int:
+        key = self.state.first("free-index")
+        if key is None:
+            return self.state.next_number("index")
+        self.state.delete("free-index", key)
+        return int(key)
+
+    def set_groups(self, interface: Interface, groups: list[str]) -> None:
+        for gone in set(interface.groups) - set(groups):
+            self.state.delete("group", self._group_key(interface, gone))
+        for new in set(groups) - set(interface.groups):
+            row = {"key": interface.key, "name": interface.name, "group": new}
+            self.state.put("group", self._group_key(interface, new), row)
+        if interface.vnet == HOST:
+            pf_skip.joined(self.state, set(groups) - set(interface.groups))
+        interface.groups = groups
+
+    def _group_key(self, interface: Interface, group: str) -> str:
+        return group_key(interface.vnet, group) + interface.place
+
+    def group(self, group: str, vnet: str = HOST) -> list[Interface]:
+        """The interfaces of a group in the order they were attached."""
+        rows = self.state.scan("group", group_key(vnet, group))
+        found = [i for i in (self._at_key(str(row["key"])) for _, row in rows) if i is not None]
+        return sorted(found, key=lambda i: i.order)
+
+    def named(self, name: str, vnet: str = HOST) -> list[Interface]:
+        """The interface of that name, or those of the group of that name: pf's meaning of ``on NAME``."""
+        single = self.interface(name, vnet)
+        return [single] if single else self.group(name, vnet)
+
+    def members(self, bridge: str) -> list[Member]:
+        """The ports of a bridge, the last added first, as ifconfig(8) lists them."""
+        rows = self.state.scan("member", f"{bridge}/")
+        return sorted((Member(**row) for _, row in rows), key=lambda m: -m.order)
+
+    def peer(self, interface: Interface) -> Interface | None:
+        """The other end of an epair."""
+        return self.at(interface.peer)
+
+    def made_mac(self, name: str, end: str = "") -> str:
+        """A locally administered address that is the same for the same name."""
+        digest = hashlib.sha256(name.encode()).digest()
+        octets = [
+            0x02,
+            digest[0],
+            digest[1],
+            digest[2],
+            digest[3],
+            {"a": 0x0A, "b": 0x0B}.get(end, digest[4]),
+        ]
+        if not end:
+            octets[0] = 0x58 | 2
+        return ":".join(f"{octet:02x}" for octet in octets)
+
+    # Jails
+
+    def jail(self, name: str, dying: bool = False) -> Jail | None:
+        """By name or by jid."""
+        if not name.isdigit():
+            row = self.state.get("jail-name", name)
+            if row is None:
+                return next((j for j in self.dying() if j.name == name), None) if dying else None
+            name = str(row["jid"])
+        row = self.state.get("jail", f"{int(name):09}")
+        found = None if row is None else Jail(**row)
+        return None if found is not None and found.dying is not None and not dying else found
+
+    def jails(self, dying: bool = False) -> list[Jail]:
+        found = [Jail(**row) for _, row in self.state.scan("jail")]
+        return [j for j in found if dying or j.dying is None]
+
+    def dying(self) -> list[Jail]:
+        rows = (self.state.get("jail", key) for key in self.state.keys("dying"))
+        return [Jail(**row) for row in rows if row is not None]
+
+    def save_jail(self, jail: Jail) -> None:
+        self.state.put("jail", f"{jail.jid:09}", asdict(jail))
+
+    # Routes
+
+    def routes(self, vnet: str = HOST) -> list[Route]:
+        return [Route(**row) for _, row in self.state.scan("route", f"{vnet}/")]
+
+    def route(self, destination: str, family: int, vnet: str = HOST) -> Route | None:
+        row = self.state.get("route", f"{vnet}/{family}/{destination}")
+        return None if row is None else Route(**row)
+
+    def save_route(self, route: Route, family: int, vnet: str = HOST) -> None:
+        self.state.put("route", f"{vnet}/{family}/{route.destination}", asdict(route))
+
+    def drop_route(self, destination: str, family: int, vnet: str = HOST) -> None:
+        self.state.delete("route", f"{vnet}/{family}/{destination}")
+
+    # Sysctls
+
+    def sysctl(self, name: str, vnet: str = HOST) -> str | None:
+        """A value, or None for an unknown name. Those of the network are each stack's own."""
+        row = self.state.get("sysctl", f"{vnet}/{name}")
+        if row is None and vnet != HOST:
+            row = self.state.get("sysctl-default", name) or self.state.get("sysctl", f"/{name}")
+        return None if row is None else str(row["value"])
+
+    def set_sysctl(self, name: str, value: str, vnet: str = HOST) -> None:
+        self.state.put("sysctl", f"{vnet}/{name}", {"value": value})
+
+    # Mounts
+
+    def mount(self, point: str, source: str = "devfs") -> None:
+        """Mount a devfs, or a directory once more, which shows nothing there.
+
+        Its real path is kept too, so that removals need not look at all mounts.
+        """
+        point = self._without_links(point)
+        real = str(self.tree.resolve(point))
+        order = self.state.next_number("mount")
+        self.state.put("mount", point, {"order": order, "real": real, "source": source})
+        self.state.put("mount-at", real, {"point": point})
+
+    def unmount(self, point: str) -> bool:
+        """False when nothing is mounted there."""
+        if self.state.get("mount", point) is None:
+            point = self._without_links(point)
+        row = self.state.get("mount", point)
+        if row is not None:
+            self.state.delete("mount", point)
+            self.state.delete("mount-at", row["real"])
+        return row is not None
+
+    def _without_links(self, point: str) -> str:
+        """The point as the kernel's table has it; as it is given where it leads nowhere any more."""
+        try:
+            return self.tree.canonical(point)
+        except OSError:
+            return point
+
+    def mounted(self) -> list[tuple[str, str]]:
+        """What is mounted, devfs or a directory, and where, in the order they were mounted."""
+        rows = sorted(self.state.scan("mount"), key=lambda row: int(row[1]["order"]))
+        return [(row.get("source", "devfs"), key) for key, row in rows]
+
+    def mounts(self) -> list[str]:
+        """The devfs mount points, by path, in the order they were mounted."""
+        rows = self.state.scan("mount")
+        return [key for key, _ in sorted(rows, key=lambda row: int(row[1]["order"]))]

@@ -1,0 +1,1 @@
+"""Pots, bridges, leases, ports and address ranges, as plain data."""

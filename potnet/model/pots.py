@@ -1,0 +1,377 @@
+"""What potnet knows: pots, bridges, policies and leases, as plain immutable data.
+
+Addresses are netaddr objects, MAC addresses lower-case colon notation, names as `valid_name`
+allows. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import field
+from enum import StrEnum
+
+from netaddr import IPAddress, IPNetwork
+
+from potnet.model.names import PUBLIC, PUBLIC6
+from potnet.model.ports import Export, Transport
+from potnet.runtime.fast_dataclass import dataclass
+
+#: One label of a host name (RFC 1123), and underscores. No dot: `planning.anchors` cuts names at one.
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+
+#: Group of everything potnet makes; ifconfig(8) group names must not end in a digit.
+GROUP = "potnet"
+#: Group of the pots' bridges: redirections name it in place of each bridge.
+BRIDGE_GROUP = "potbridge"
+
+
+def valid_name(name: str) -> bool:
+    """Whether a pot or bridge may be called this. Digits only would be taken by jail(8) for a JID."""
+    return NAME_PATTERN.fullmatch(name) is not None and not name.isdigit()
+
+
+class NetworkType(StrEnum):
+    """How a pot is connected; the values are pot's own words."""
+
+    INHERIT = "inherit"
+    ALIAS = "alias"
+    PUBLIC_BRIDGE = "public-bridge"
+    PRIVATE_BRIDGE = "private-bridge"
+
+    @property
+    def bridged(self) -> bool:
+        """Whether the pot has a network stack of its own (VNET) behind an epair."""
+        return self in (NetworkType.PUBLIC_BRIDGE, NetworkType.PRIVATE_BRIDGE)
+
+
+class Stack(StrEnum):
+    """The address families of a pot."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+    DUAL = "dual"
+
+    @property
+    def families(self) -> tuple[int, ...]:
+        """4, 6 or both."""
+        return {Stack.IPV4: (4,), Stack.IPV6: (6,), Stack.DUAL: (4, 6)}[self]
+
+
+class Ipv6(StrEnum):
+    """How pots on the public bridge get IPv6.
+
+    slaac: from the external network, of which the bridge is a part; nat, routed: addresses from the store,
+    translated to the host's (RFC 6296 calls it NAPT66) or not.
+    """
+
+    SLAAC = "slaac"
+    NAT = "nat"
+    ROUTED = "routed"
+
+
+class ResolverKind(StrEnum):
+    """Where a pot's /etc/resolv.conf comes from."""
+
+    INHERIT = "inherit"
+    OFF = "off"
+    POT = "pot"
+    CUSTOM = "custom"
+
+
+class BridgeKind(StrEnum):
+    """public: IPv4 with NAT; public6: the external interface is a member; private: a network of its own."""
+
+    PUBLIC = "public"
+    PUBLIC6 = "public6"
+    PRIVATE = "private"
+
+
+class HookKind(StrEnum):
+    """When a hook runs, in pot's words."""
+
+    PRESTART = "prestart"
+    POSTSTART = "poststart"
+    PRESTOP = "prestop"
+    POSTSTOP = "poststop"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """The resolver setting; text is the content of a custom file, taken when it was given."""
+
+    kind: ResolverKind = ResolverKind.INHERIT
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """The network of a bridge in one family, under the name that its leases have, and its gateway."""
+
+    name: str
+    network: IPNetwork
+    gateway: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge and its networks. unit: the number in bridgeN. size: the pots that it was asked to hold.
+
+    network6: of IPv6, where pots have addresses from the store; routed6: it reaches the outside without NAT.
+    pinned: made by vnet-start, so that it outlives its last pot. mtu: of all that is on it, in bytes; None:
+    as the host gives it. uplink: the VLAN that it is part of, as PARENT.ID.
+    isolate: its pots do not see one another. joined: a bridge of the host's own that pots join in its place;
+    it is the external interface, and nothing of it is changed.
+    """
+
+    name: str
+    kind: BridgeKind
+    unit: int
+    network: IPNetwork | None = None
+    gateway: IPAddress | None = None
+    size: int | None = None
+    pinned: bool = False
+    network6: IPNetwork | None = None
+    routed6: bool = False
+    mtu: int | None = None
+    uplink: str | None = None
+    isolate: bool = False
+    joined: str | None = None
+
+    @property
+    def interface(self) -> str:
+        return self.joined or f"bridge{self.unit}"
+
+    @property
+    def subnets(self) -> tuple[Subnet, ...]:
+        """What pots on it get addresses from, IPv4 first; none where they learn them (RFC 4862).
+
+        The gateway of IPv6 is the first address after the subnet-router anycast one (RFC 4291, 2.6.1).
+        """
+        found = []
+        if self.network is not None and self.gateway is not None:
+            found.append(Subnet(self.name, self.network, self.gateway))
+        if self.network6 is not None:
+            gateway6 = IPAddress(self.network6.first + 1, 6)
+            found.append(Subnet(network6_of(self.name), self.network6, gateway6))
+        return tuple(found)
+
+    def subnet(self, family: int) -> Subnet | None:
+        """That of one family."""
+        return next((each for each in self.subnets if each.network.version == family), None)
+
+
+def network6_of(bridge: str) -> str:
+    """What the store calls the IPv6 network of a bridge; no bridge can be called this."""
+    return f"{bridge} IPv6"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One epair of a pot, or one tap. Without any address it learns them by SLAAC (RFC 4862)."""
+
+    bridge: str
+    unit: int
+    mac: str
+    address: IPAddress | None = None
+    address6: IPAddress | None = None
+    tap: bool = False
+
+    @property
+    def leases(self) -> tuple[tuple[str, IPAddress], ...]:
+        """What it holds of the store, as pairs of network and address, IPv4 first."""
+        pairs = ((self.bridge, self.address), (network6_of(self.bridge), self.address6))
+        return tuple((network, address) for network, address in pairs if address is not None)
+
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """Those leased, IPv4 first."""
+        return tuple(address for _, address in self.leases)
+
+    @property
+    def families(self) -> frozenset[int]:
+        """Those that it has: of its addresses, or IPv6 where it learns them."""
+        return frozenset(address.version for address in self.addresses) or frozenset({6})
+
+    @property
+    def network_type(self) -> NetworkType:
+        """That of its bridge."""
+        public = self.bridge in (PUBLIC, PUBLIC6)
+        return NetworkType.PUBLIC_BRIDGE if public else NetworkType.PRIVATE_BRIDGE
+
+    @property
+    def host_end(self) -> str:
+        return f"tap{self.unit}" if self.tap else f"epair{self.unit}a"
+
+    @property
+    def jail_end(self) -> str:
+        """The pot's side; a tap has no other one that the host sees."""
+        return f"tap{self.unit}" if self.tap else f"epair{self.unit}b"
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An address that an alias pot puts on an interface of the host."""
+
+    interface: str
+    address: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Pot:
+    """A jail as it is wanted, or a machine of somebody's on taps.
+
+    root: the jail's root directory on the host; root_made: create made it, so destroy removes it. A machine
+    has none, and what is kept of it lies where one would be.
+    directory: what potnet has made for the pot, its root in it or its hooks; destroy removes it and no other.
+    command: run in the jail at start in place of /bin/sh /etc/rc; empty for that default.
+    network_type: of its first network. attachments: for bridge types, those of each network in the order of
+    the stack's families; aliases: for alias.
+    passed: interfaces of the host that are the jail's while it runs.
+    whole: no more while it is destroyed, and not before its create is done.
+    isolate: it and other such pots of its bridge do not see one another. internet: it may open connections to
+    where no pots are. rate_in, rate_out: how much it may receive and send, in bits a second; None: no limit.
+    antispoof: of a pot as it was started: it sends under its own addresses only.
+    owner: the user who may open the taps of a machine; None: it is a jail.
+    """
+
+    name: str
+    network_type: NetworkType
+    stack: Stack
+    root: str
+    root_made: bool = True
+    directory: str | None = None
+    hostname: str = ""
+    base: str | None = None
+    resolver: Resolver = field(default_factory=Resolver)
+    command: tuple[str, ...] = ()
+    boot: bool = False
+    attachments: tuple[Attachment, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    exports: tuple[Export, ...] = ()
+    hooks: tuple[HookKind, ...] = ()
+    passed: tuple[str, ...] = ()
+    whole: bool = True
+    isolate: bool = False
+    internet: bool = True
+    rate_in: int | None = None
+    rate_out: int | None = None
+    antispoof: bool = False
+    owner: str | None = None
+
+    @property
+    def is_jail(self) -> bool:
+        return self.owner is None
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """The taps of a machine, by their names on the host."""
+        return tuple(a.host_end for a in self.attachments if a.tap)
+
+    @property
+    def ipv4(self) -> IPAddress | None:
+        """The leased IPv4 address of a bridged pot."""
+        return next((a.address for a in self.attachments if a.address), None)
+
+    @property
+    def leased(self) -> tuple[IPAddress, ...]:
+        """All leased addresses of a bridged pot."""
+        return tuple(address for a in self.attachments for address in a.addresses)
+
+    @property
+    def home(self) -> Attachment | None:
+        """The first that has addresses: exports lead there."""
+        return next((a for a in self.attachments if a.addresses), None)
+
+    @property
+    def bridges(self) -> tuple[str, ...]:
+        """The bridges that it is on; the public one, which may be two, once."""
+        names = dict.fromkeys(a.bridge for a in self.attachments)
+        return tuple(name for name in names if name != PUBLIC6 or PUBLIC not in names)
+
+    def leads_out(self, attachment: Attachment, family: int) -> bool:
+        """Whether its default route of a family is by this one: the first that has the family."""
+        return attachment == next((a for a in self.attachments if family in a.families), None)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One side of a policy: a pot, or all pots of a bridge."""
+
+    name: str
+    bridge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whether one side may open connections to the other.
+
+    protocol: None: any. ports: the first and the last of them on the other side; None: all.
+    """
+
+    source: End
+    destination: End
+    allow: bool
+    protocol: Transport | None = None
+    ports: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An address of a network that a pot holds."""
+
+    network: str
+    address: IPAddress
+    pot: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """An interface of the host as it was when a jail got it, and is to be afterwards.
+
+    mtu: in bytes. link_local: it had an IPv6 address of that kind; None when it was down.
+    index: the kernel's number of it, which stays and which no jail can change; None where it is not known.
+    """
+
+    name: str
+    mac: str | None
+    mtu: int
+    up: bool
+    link_local: bool | None = None
+    index: int | None = None
+
+
+#: What every link has to carry for IPv6 (RFC 8200, 5), in bytes.
+SMALLEST_MTU6 = 1280
+
+#: In the place of a JID, in the record of a machine, which has no jail: that of the host itself.
+NO_JAIL = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A start, as recorded.
+
+    pot: as it was when it started; what `set` changes since holds from the next start.
+    jid: None from the moment before anything was touched until the start was complete; of a machine NO_JAIL.
+    files: those that the start put into the root's etc; saved: those of them that had stood there before.
+    devfs: a device file system was mounted in the root. booted: the jail's own rc was run.
+    stopping: a stop has begun, so that some of it may be gone. attached: the jail is somebody else's.
+    lent: the passed interfaces. leaving: exports that the pot has no more, which may still be in force since
+    the command that took them away was cut off.
+    """
+
+    pot: Pot
+    jid: int | None
+    files: tuple[str, ...] = ()
+    saved: tuple[str, ...] = ()
+    devfs: bool = False
+    booted: bool = False
+    stopping: bool = False
+    attached: bool = False
+    lent: tuple[Lent, ...] = ()
+    leaving: tuple[Export, ...] = ()
+
+    @property
+    def exported(self) -> tuple[Export, ...]:
+        """What may be in force."""
+        return tuple(dict.fromkeys((*self.pot.exports, *self.leaving)))

@@ -1,0 +1,1 @@
+"""Exports of pots: change them, serve requests for them, count their traffic."""

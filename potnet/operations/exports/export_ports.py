@@ -1,0 +1,188 @@
+"""Exports: ports of a pot offered on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.apply import apply
+from potnet.errors import PotnetError
+from potnet.host.actions import Plan
+from potnet.host.state import HostState, Query, union
+from potnet.model.ports import Export
+from potnet.model.pots import Pot, Run
+from potnet.operations.common import NETWORK_LOCK, define_public_network, locked_pot, require_bridge
+from potnet.operations.exports.change_exports import Change, absent
+from potnet.operations.exports.change_exports import changed as changed_exports
+from potnet.operations.exports.export_text import parse_exports
+from potnet.operations.exports.ports import (
+    check_addresses,
+    check_listeners,
+    host_addresses,
+    needs_range,
+    with_ports,
+)
+from potnet.operations.networks.external import candidates, follow_external, require_external
+from potnet.operations.networks.units import vnet
+from potnet.operations.selection import only_pot
+from potnet.planning.filter import packet_filter as pf
+from potnet.planning.filter.exports import check_exports, plan_exports
+from potnet.planning.ownership import presence, running
+from potnet.planning.start import ignored_exports
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def export_ports(
+    app: App,
+    name: str | None,
+    exports: Sequence[str],
+    loopback: bool,
+    sources: Sequence[str] = (),
+    max_connections: int | None = None,
+    change: Change = Change.REPLACE,
+) -> Pot:
+    """Change a pot's exports; on a running pot this holds at once. Raises PotnetError, nothing changed."""
+    given = parse_exports(exports, loopback, sources, max_connections)
+    name = name if name is not None else only_pot(app)
+    with locked_pot(app, name) as pot:
+        name = pot.name
+        after = changed_exports(pot.exports, given, change)
+        # Those that stay are what they were, whoever else has come to use their ports.
+        held: frozenset[Export] = frozenset() if change is Change.REPLACE else frozenset(pot.exports)
+        new = tuple(each for each in after if each not in held)
+        if change is Change.REMOVE:
+            _tell_absent(app, pot, given)
+        ignored = ignored_exports(pot)
+        run = app.store.run(name)
+        wanted = _query(app, pot, None if ignored else after, new)
+        state = app.driver.observe(union((presence([run.pot if run else pot]), wanted)))
+        if ignored:
+            app.notify(ignored)
+        else:
+            _check(app, pot, new, state)
+        check_listeners(app, new, state)
+        changed = replace(pot, exports=after)
+        if run is not None and running(run, state) and not ignored:
+            with app.locks.hold(NETWORK_LOCK):
+                return _change_running(app, pot, changed, run, held, state)
+        with app.store.transaction():
+            app.store.update_pot(changed)
+            check_addresses(app, changed, new)
+        return changed
+
+
+def _change_running(
+    app: App, before: Pot, changed: Pot, run: Run, held: Collection[Export], state: HostState
+) -> Pot:
+    """Record the exports of a pot that runs and put them in force; the network's lock is held."""
+    state = follow_external(app, state, up=True)
+    external = require_external(app, state)
+    define_public_network(app)
+    with app.store.transaction():
+        app.store.update_pot(changed)
+        check_addresses(app, changed, [each for each in changed.exports if each not in held])
+        changed = with_ports(app, changed, state, held)
+        begun = _begun(run, changed.exports)
+        app.store.put_run(begun)
+    try:
+        apply(_in_force(app, run, begun, external), app.driver)
+    except BaseException as error:
+        # What could not be undone is as good as cut off.
+        left = begun.pot.exports if getattr(error, "left_behind", ()) else ()
+        with app.store.transaction():
+            app.store.put_run(_leaving(run, (*run.leaving, *left)))
+            app.store.update_pot(before)
+        raise
+    _done(app, begun)
+    return changed
+
+
+def finish_exports(app: App, name: str) -> None:
+    """Take out of force what a change that was cut off may have left there; raises HostError."""
+    run = app.store.run(name)
+    if run is not None and run.leaving:
+        look = Query(candidates=candidates(app), external=app.config.external_interface is None)
+        state = app.driver.observe(look)
+        external = require_external(app, state)
+        begun = _begun(run, run.pot.exports)
+        app.store.put_run(begun)
+        apply(_in_force(app, run, begun, external), app.driver)
+        _done(app, begun)
+
+
+def _done(app: App, run: Run) -> None:
+    if run.leaving:
+        app.store.put_leaving(run.pot.name, ())
+
+
+def _leaving(run: Run, exports: Sequence[Export]) -> Run:
+    """A run of which these exports may be in force, though the pot does not have them."""
+    kept = frozenset(run.pot.exports)
+    left = dict.fromkeys(each for each in exports if each not in kept)
+    return replace(run, leaving=tuple(left))
+
+
+def _begun(run: Run, exports: tuple[Export, ...]) -> Run:
+    """A run whose exports are about to be these; others may be in force until that is done."""
+    return _leaving(replace(run, pot=replace(run.pot, exports=exports)), run.exported)
+
+
+def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[Export, ...]) -> Query:
+    """effective: all that the pot exports then, None where that has no effect. new: what of it is new."""
+    loopback = any(each.loopback for each in new)
+    return Query(
+        candidates=candidates(app) if effective is not None else (),
+        external=app.config.external_interface is None,
+        packet_filter=loopback or any(each.max_connections is not None for each in new),
+        filter_local=loopback,
+        listeners=bool(effective),
+        port_range=needs_range(app, effective or ()),
+        own_addresses=host_addresses(new),
+    )
+
+
+def _tell_absent(app: App, pot: Pot, given: Sequence[Export]) -> None:
+    for export in absent(pot.exports, given):
+        app.notify(f"{pot.name} does not export {export}: there is nothing to remove")
+
+
+def _check(app: App, pot: Pot, new: Sequence[Export], state: HostState) -> None:
+    """Raises HostError or PotnetError when the host is not such that exports can be put in force."""
+    check_exports(pot, new, app.config, state)
+    if not any(each.loopback for each in new):
+        return
+    _check_loopback(app, state)
+    families = {address.version for address in (pot.home.addresses if pot.home is not None else ())}
+    if families - {*state.traits.loopback_families}:
+        app.notify(f"{pot.name} is reached by the host itself by IPv4 only")
+
+
+def _check_loopback(app: App, state: HostState) -> None:
+    if state.packet_filter.self_contained:
+        return
+    nested = f"{app.config.rdr_anchor}/*"
+    if {"lo0", "lo", "all"} & state.packet_filter.skipped:
+        raise PotnetError(
+            "pf skips lo0 (set skip), which keeps exports from the host's loopback",
+            hint="take lo0 out of `set skip` in the rules of pf and load them with `service pf restart`",
+        )
+    if not state.packet_filter.filter_local or nested not in state.packet_filter.nat_anchors:
+        raise PotnetError(
+            "this host is not prepared for exports on its loopback (net.pf.filter_local is 0, "
+            "or an anchor is missing)",
+            hint="`potnet init --loopback` prepares it, and says what else that changes",
+        )
+
+
+def _in_force(app: App, run: Run, begun: Run, external: str) -> Plan:
+    """What puts the exports of a run that has begun in force, and ends the connections of others."""
+    bridge = require_bridge(app, run.pot.home.bridge if run.pot.home is not None else "")
+    # The rules in force are those of the addresses that the pot was started with.
+    old = replace(run.pot, exports=run.exported)
+    networks6 = vnet(app).networks6
+    held = pf.pot_rules(old, bridge, app.config, external, networks6)
+    wanted = pf.pot_rules(begun.pot, bridge, app.config, external, networks6)
+    return plan_exports(held, wanted, pf.redirections(old), pf.redirections(begun.pot))

@@ -1,0 +1,145 @@
+"""Exports as they are typed, ``192.0.2.1@tcp+udp:80-89:30080-30089``, and as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from netaddr import IPAddress, IPNetwork, cidr_merge
+
+from potnet.errors import UsageError
+from potnet.model.ports import Ends, Export, Transport, endpoint
+from potnet.operations.common import parse_address
+
+_EXPORT = re.compile(
+    r"(?:(?P<address>[^@]*)@)?(?:(?P<protocol>tcp|udp|tcp\+udp):)?"
+    r"(?P<pot>[0-9]{1,5})(?:-(?P<pot_last>[0-9]{1,5}))?"
+    r"(?::(?P<host>[0-9]{1,5})(?:-(?P<host_last>[0-9]{1,5}))?)?"
+)
+_HINT = "[HOST_ADDR@][tcp:|udp:|tcp+udp:]POT_PORT[-END][:HOST_PORT[-END]], such as 80:30080"
+#: More connections than a packet filter counts.
+_MOST = 65535
+
+
+def parse_exports(
+    values: Sequence[str],
+    loopback: bool = False,
+    sources: Sequence[str] = (),
+    max_connections: int | None = None,
+) -> tuple[Export, ...]:
+    """-e values as exports, all with the same options.
+
+    sources: networks in CIDR notation, or addresses. Raises UsageError on a value that is malformed, repeated
+    or impossible.
+    """
+    if max_connections is not None and not 1 <= max_connections <= _MOST:
+        raise UsageError(
+            f"--max-connections {max_connections}: not a number of connections", hint=f"1 to {_MOST}"
+        )
+    networks = parse_sources(sources)
+    exports = tuple(
+        replace(_parse(value), loopback=loopback, sources=networks, max_connections=max_connections)
+        for value in values
+    )
+    ends = Ends()
+    for export in exports:
+        clash = ends.clash(export)
+        if clash:
+            at = endpoint(*clash[1], clash[0].host_address)
+            raise UsageError(f"host port {at} is given twice", hint="each needs its own")
+        ends.add(export)
+    if len(set(exports)) < len(exports):
+        raise UsageError("an export is given twice", hint="once is enough")
+    return exports
+
+
+def parse_sources(values: Sequence[str]) -> tuple[IPNetwork, ...]:
+    """--from values as networks: none twice, none inside another; raises UsageError."""
+    return tuple(cidr_merge([_network(value) for value in values]))
+
+
+def _network(value: str) -> IPNetwork:
+    address, slash, length = value.partition("/")
+    try:
+        found = parse_address(address)
+    except UsageError as error:
+        raise UsageError(
+            f"--from {value!r}: no network", hint="such as 192.0.2.0/25 or 2001:db8::/32"
+        ) from error
+    bits = 32 if found.version == 4 else 128
+    if not slash:
+        return IPNetwork(f"{found}/{bits}")
+    if not (length.isascii() and length.isdigit() and len(length) <= 3 and int(length) <= bits):
+        raise UsageError(f"--from {value!r}: no length of a prefix", hint=f"0 to {bits}")
+    network = IPNetwork(f"{found}/{int(length)}")
+    if network.network != found:
+        raise UsageError(
+            f"--from {value!r}: an address inside a network", hint=f"the network is {network.cidr}"
+        )
+    return network
+
+
+def _parse(value: str) -> Export:
+    match = _EXPORT.fullmatch(value)
+    if not match:
+        raise UsageError(f"-e {value!r}: no export", hint=_HINT)
+    pot = _ports(value, match["pot"], match["pot_last"])
+    host = _ports(value, match["host"], match["host_last"]) if match["host"] else None
+    if host is not None and len(host) != len(pot):
+        raise UsageError(
+            f"-e {value!r}: {_counted(pot)} of the pot and {_counted(host)} of the host",
+            hint="ports lead to ports one to one: give ranges of the same length, or none on the host's side",
+        )
+    return Export(
+        Transport(match["protocol"] or "tcp"),
+        pot[0],
+        host[0] if host is not None else None,
+        count=len(pot),
+        host_address=_host_address(value, match["address"]) if match["address"] is not None else None,
+    )
+
+
+def _ports(value: str, first: str, last: str | None) -> range:
+    ends = [int(first), int(last or first)]
+    for port in ends:
+        if not 1 <= port <= 65535:
+            raise UsageError(f"-e {value!r}: {port} is no port", hint="ports are 1 to 65535")
+    if ends[0] > ends[1]:
+        raise UsageError(f"-e {value!r}: a range that runs backwards", hint=f"{ends[1]}-{ends[0]}")
+    return range(ends[0], ends[1] + 1)
+
+
+def _counted(ports: range) -> str:
+    return f"{len(ports)} port{'s' if len(ports) > 1 else ''}"
+
+
+def _host_address(value: str, text: str) -> IPAddress:
+    found = parse_address(text)
+    if found.is_loopback():
+        raise UsageError(
+            f"-e {value!r}: {found} is reached from the host alone",
+            hint="--loopback lets the host itself reach an export, too",
+        )
+    if int(found) == 0 or found.is_multicast() or found.is_link_local():
+        raise UsageError(
+            f"-e {value!r}: {found} is no address to offer a port on",
+            hint="an address of the host; without one the port is offered on all of them",
+        )
+    return found
+
+
+def export_view(export: Export) -> dict[str, Any]:
+    """An export as JSON; what few have is there only with these."""
+    at = export.host_address
+    return {
+        "protocol": str(export.protocol),
+        "pot_port": export.pot_port,
+        "host_port": export.host_port,
+        **({"host_address": str(at), "own_address": True} if at is not None else {}),
+        **({"count": export.count} if export.count > 1 else {}),
+        **({"loopback": True} if export.loopback else {}),
+        **({"sources": [str(each) for each in export.sources]} if export.sources else {}),
+        **({"max_connections": export.max_connections} if export.max_connections is not None else {}),
+    }

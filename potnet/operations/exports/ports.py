@@ -1,0 +1,168 @@
+"""Host ports: which are taken, and choosing one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netaddr import IPAddress
+
+from potnet.errors import PotnetError
+from potnet.host.state import HostState, Listener, Query
+from potnet.model.ports import Export, Transport, endpoint, same_host
+from potnet.model.pots import Pot
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+#: Ports below this one belong to services (RFC 6335): potnet chooses none unless the configuration says so.
+LOWEST = 1024
+
+
+def check_listeners(app: App, exports: Iterable[Export], state: HostState) -> None:
+    """Raises PotnetError when a given host port is one that the host itself listens on."""
+    sockets: dict[tuple[Transport, int], list[Listener]] = {}
+    for socket in state.listeners:
+        sockets.setdefault((socket.protocol, socket.port), []).append(socket)
+    for export in exports:
+        ends = export.ends if sockets and not export.chosen else ()
+        for socket in (each for end in ends for each in sockets.get(end, ())):
+            if export.takes(socket.protocol, socket.port, socket.address):
+                taken = endpoint(socket.protocol, socket.port, export.host_address)
+                raise PotnetError(
+                    f"host port {taken} is taken by {_owner(app, socket)}",
+                    hint="choose another host port, or none to have one chosen",
+                )
+
+
+def _owner(app: App, wanted: Listener) -> str:
+    """Who listens there; only for an error, since it takes some hosts long to find out."""
+    shown = app.driver.observe(Query(listeners=True, owners=True)).listeners
+    ends = (wanted.protocol, wanted.port, wanted.address)
+    found = (each.owner for each in shown if (each.protocol, each.port, each.address) == ends)
+    return next(found, wanted.owner)
+
+
+def check_addresses(app: App, pot: Pot, exports: Sequence[Export]) -> None:
+    """Raises PotnetError when a host port leads elsewhere at another address, and the host cannot tell those.
+
+    exports: those of the pot that are new; all that it has are in the store.
+    """
+    if app.driver.traits.ports_by_address:
+        return
+    for export in exports if any(each.host_address for each in pot.exports) else ():
+        for owner, other in app.store.exporters(export.protocol, export.host_ports):
+            clash = replace(other, host_address=None).clash(export)
+            if clash and (owner, _shift(other)) != (pot.name, _shift(export)):
+                where, pot_port = endpoint(*clash, other.host_address), clash[1] - _shift(other)
+                raise PotnetError(
+                    f"host port {where} leads to port {pot_port} of pot {owner}, and on this host a port "
+                    "leads to the same one at all addresses",
+                    hint="choose another host port",
+                )
+
+
+def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = frozenset()) -> Pot:
+    """The pot with a host port for each export, recorded; within a transaction of the caller's.
+
+    A chosen port is kept until its export changes, unless something on the host has taken it since.
+    held: exports that are in force, whatever listens on their ports.
+    """
+    new = [export for export in pot.exports if export not in held]
+    check_listeners(app, new, state)
+    check_addresses(app, pot, new)
+    choice = _Choice(app, state)
+    changed = replace(pot, exports=tuple(map(choice.with_port, pot.exports)))
+    if changed != pot:
+        app.store.update_pot(changed)
+    return changed
+
+
+class _Choice:
+    """Chooses ports for the exports of a pot one after the other, each time where the last search ended."""
+
+    def __init__(self, app: App, state: HostState) -> None:
+        self._app = app
+        self._state = state
+        #: By protocol and address, what the host listens on there, and what this pot has got meanwhile.
+        self._taken: dict[tuple[Transport, IPAddress | None], set[int]] = {}
+        self._busy: dict[tuple[Transport, IPAddress | None], frozenset[int]] = {}
+        #: Ports are taken and none is given back: below the last one found there is still none.
+        self._next: dict[tuple[Transport, IPAddress | None, int], int] = {}
+        self._done: list[Export] = []
+
+    def with_port(self, export: Export) -> Export:
+        """The export with a host port of its own."""
+        needed = export.host_port is None
+        if needed or (export.chosen and not self._listening(export).isdisjoint(export.host_ports)):
+            export = replace(export, host_port=self._choose(export), chosen=True)
+        self._done.append(export)
+        for (protocol, address), taken in self._taken.items():
+            if same_host(address, export.host_address) and {*protocol.each} & {*export.protocol.each}:
+                taken.update(export.host_ports)
+        return export
+
+    def _choose(self, export: Export) -> int:
+        first, last = _range(self._app, self._state)
+        where = (export.protocol, export.host_address)
+        if where not in self._taken:
+            beside = (each.host_ports for each in self._done if _side_by_side(each, export))
+            self._taken[where] = {*self._listening(export)}.union(*beside)
+        start = self._next.get((*where, export.count), first)
+        at = export.host_address if self._app.driver.traits.ports_by_address else None
+        port = self._app.store.free_port(
+            export.protocol, first, last, self._taken[where], export.count, at, start
+        )
+        self._next[*where, export.count] = port
+        return port
+
+    def _listening(self, export: Export) -> frozenset[int]:
+        """The ports that the host listens on where the export would have them."""
+        where = (export.protocol, export.host_address)
+        if where not in self._busy:
+            self._busy[where] = frozenset(
+                socket.port
+                for socket in self._state.listeners
+                if socket.protocol in export.protocol.each and same_host(socket.address, export.host_address)
+            )
+        return self._busy[where]
+
+
+def _side_by_side(one: Export, other: Export) -> bool:
+    """Whether two exports could not have one port."""
+    shared = {*one.protocol.each} & {*other.protocol.each}
+    return bool(shared) and same_host(one.host_address, other.host_address)
+
+
+def _shift(export: Export) -> int:
+    """What a host port is above the port of the pot that it leads to."""
+    return (export.host_port or 0) - export.pot_port
+
+
+def host_addresses(exports: Iterable[Export]) -> tuple[IPAddress, ...]:
+    """The addresses that the host must have for these."""
+    return tuple(dict.fromkeys(each.host_address for each in exports if each.host_address is not None))
+
+
+def needs_range(app: App, exports: Sequence[Export]) -> bool:
+    """Whether the host has to be asked from which range ports are chosen."""
+    fixed = app.config.first_port is not None and app.config.last_port is not None
+    return not fixed and any(export.host_port is None or export.chosen for export in exports)
+
+
+def _range(app: App, state: HostState) -> tuple[int, int]:
+    """The first and last port to choose from; raises PotnetError when there are none between the two."""
+    config, host = app.config, state.port_range or (LOWEST, 9999)
+    first, last = config.first_port or max(host[0], LOWEST), config.last_port or host[1]
+    if first > last:
+        above, below = (
+            f"{value}{'' if given else ', by default'}"
+            for value, given in ((first, config.first_port), (last, config.last_port))
+        )
+        raise PotnetError(
+            f"no host port can be chosen: the first one is {above}, and the last one {below}; "
+            f"the host uses ports from {host[1] + 1} on for its own connections",
+            hint="set ports.first and ports.last in the configuration",
+        )
+    return first, last

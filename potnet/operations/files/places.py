@@ -1,0 +1,116 @@
+"""Where potnet keeps what root runs and reads: in no jail's root, which the jail can change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from potnet.errors import PotnetError
+from potnet.host.state import Query
+
+if TYPE_CHECKING:
+    from potnet.app import App
+    from potnet.model.pots import Pot
+
+#: A directory and where it is mounted once more.
+Bind = tuple[str, str]
+#: Paths that one path is followed to through mounts.
+_MOST = 64
+
+
+def pot_directory(app: App, pot: Pot) -> str:
+    """Where potnet keeps what belongs to a pot: what is recorded, whatever the configuration says by now."""
+    return pot.directory or f"{app.config.jails}/{pot.name}"
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two paths are one, or one lies in the other."""
+    ends = (f"{one.rstrip('/')}/", f"{other.rstrip('/')}/")
+    return ends[0].startswith(ends[1]) or ends[1].startswith(ends[0])
+
+
+def refuse_root(app: App, pot: Pot, binds: tuple[Bind, ...]) -> None:
+    """Raises PotnetError for a root with something in it that root runs or reads. "/" is meant so."""
+    if pot.root == "/":
+        return
+    for path in seen_at(pot.root, binds):
+        for name, directory in (*app.store.directories_around(path, pot.name), *_unrecorded(app, pot.name)):
+            if overlap(path, directory):
+                raise PotnetError(
+                    f"the root {pot.root} and {directory}, where the hooks of pot {name} are kept, overlap",
+                    hint="choose another directory for the root",
+                )
+        if pot.root_made:
+            continue
+        for place, what in _places(app):
+            if f"{place}/".startswith(f"{path.rstrip('/')}/"):
+                raise PotnetError(
+                    f"{place} ({what}) is in the root {pot.root}, where the jail could change it",
+                    hint="choose another directory for the root",
+                )
+
+
+def refuse_directory(app: App, pot: Pot, directory: str, binds: tuple[Bind, ...] = ()) -> None:
+    """Raises PotnetError for a directory of a pot's, with its hooks, that a jail could change."""
+    for path in seen_at(directory, binds):
+        own = [(pot.name, pot.root)] if not pot.root_made and pot.root != "/" else []
+        for name, root in (*own, *app.store.roots_around(path, pot.name)):
+            if overlap(path, root):
+                raise PotnetError(
+                    f"{directory}, where the hooks of pot {pot.name} are kept, and {root}, the root of pot "
+                    f"{name}, overlap",
+                    hint="set paths.jails in the configuration to a directory that is in no root",
+                )
+
+
+def is_out_of_reach(app: App, directory: str) -> bool:
+    """Whether a directory lies in no root of a pot's."""
+    roots = (root for _, root in app.store.roots_around(directory, ""))
+    return not any(f"{directory}/".startswith(f"{root}/") for root in roots)
+
+
+def look_for_binds(app: App) -> tuple[Bind, ...]:
+    """The directories of the host that are mounted once more, where they can be written to."""
+    return app.driver.observe(Query(mounts=True)).binds
+
+
+def seen_at(path: str, binds: tuple[Bind, ...]) -> tuple[str, ...]:
+    """A path, and all others at which what is below it can be seen."""
+    found = [path.rstrip("/")]
+    pairs = [*binds, *((point, source) for source, point in binds)]
+    for each in found:
+        for here, there in pairs:
+            if f"{each}/".startswith(f"{here.rstrip('/')}/"):
+                other = there.rstrip("/") + each[len(here.rstrip("/")) :]
+            elif here.startswith(f"{each}/"):
+                other = there.rstrip("/")
+            else:
+                continue
+            if other not in found and len(found) < _MOST:
+                found.append(other)
+    return tuple(found)
+
+
+def _unrecorded(app: App, but: str) -> Iterator[tuple[str, str]]:
+    """Where the hooks of pots are that were set before the store recorded that."""
+    for name in app.store.unrecorded_hooks():
+        if name != but:
+            yield name, f"{app.config.jails}/{name}"
+
+
+def _places(app: App) -> Iterator[tuple[str, str]]:
+    """Files and directories that decide what root does, by their real paths, and what they are."""
+    config = app.config
+    for path, key in ((config.jails, "paths.jails"), (config.cache, "paths.cache")):
+        yield path, key
+        yield app.driver.real_path(path) or path, key
+    files = {each for each in config.origin.values() if each.startswith("/")}
+    local = [(path, "the configuration") for path in files]
+    if config.templates is not None:
+        local.append((config.templates, "paths.templates"))
+    if config.pot_prefix:
+        local.append((f"{config.pot_prefix}/etc/pot", "pot's configuration"))
+    for path, key in local:
+        yield path, key
+        yield os.path.realpath(path), key

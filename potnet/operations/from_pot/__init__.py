@@ -1,0 +1,1 @@
+"""What pot users have: the helper called by its scripts, and the import of an installation."""

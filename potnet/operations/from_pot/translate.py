@@ -1,0 +1,192 @@
+"""A pot of pot's as a pot of ours: what each of its keys becomes, and what cannot come along."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from potnet.errors import PotnetError, UsageError
+from potnet.model.names import is_special
+from potnet.model.ports import Export
+from potnet.model.pots import NetworkType, Pot, Resolver, ResolverKind, Stack, valid_name
+from potnet.operations.common import NAME_HINT, SPECIAL, check_hostname
+from potnet.operations.exports.export_text import parse_exports
+from potnet.pot_installation.reading import lines, read
+from potnet.runtime.fast_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from potnet.pot_installation import PotFile
+    from potnet.pot_installation.settings import Settings
+
+HOOKS = ("prestart", "poststart", "prestop", "poststop")
+DEFAULT_COMMAND = ("sh", "/etc/rc")
+#: Keys that are carried over, or that say nothing which pots here do not have anyway.
+_CARRIED = frozenset({
+    "network_type", "pot.stack", "vnet", "ip", "ip4", "bridge", "pot.dns", "pot.export.ports",
+    "pot.export.static.ports", "host.hostname", "osrelease", "pot.base", "pot.potbase", "pot.type",
+    "pot.level", "pot.cmd", "pot.attr.start-at-boot", "pot.attr.early-start-at-boot",
+    "pot.attr.localhost-tunnel", "pot.attr.no-rc-script", "name",
+})  # fmt: skip
+#: What pot writes into every pot, which is its own default.
+_DEFAULTS = {
+    "pot.attr.persistent": "YES",
+    "pot.attr.sysvshm": "new",
+    "pot.attr.sysvsem": "new",
+    "pot.attr.sysvmsg": "new",
+    "pot.attr.children": "0",
+    "pot.attr.devfs_ruleset": "4",
+}
+_Word = TypeVar("_Word", Stack, NetworkType, ResolverKind)
+_RELEASE = re.compile(r"([0-9]{1,3}\.[0-9]{1,3})(?:-RELEASE)?")
+
+
+class CannotComeError(Exception):
+    """A pot of a kind that there is none of here; the others are imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A pot without what has to be reserved for it. left: what does not come along, a line each."""
+
+    pot: Pot
+    addresses: tuple[str, ...]
+    bridge: str | None
+    left: tuple[str, ...]
+
+
+def translate(file: PotFile, settings: Settings, root: str) -> Draft:
+    """The pot that a file describes, with this root. Raises PotnetError, or CannotComeError."""
+    _check_layout(file)
+    kind, addresses = _network(file)
+    external = settings.text("POT_EXTIF")
+    if kind is NetworkType.ALIAS and external:
+        addresses = tuple(a if "|" in a else f"{external}|{a}" for a in addresses)
+    stack = _word(file, "pot.stack", Stack, settings.text("POT_NETWORK_STACK") or "ipv4")
+    hostname, refused = _hostname(file)
+    pot = Pot(
+        name=file.name,
+        network_type=kind,
+        stack=stack,
+        root=root,
+        root_made=False,
+        hostname=hostname,
+        base=release[1] if (release := _RELEASE.fullmatch(file.value("pot.base"))) else None,
+        resolver=_resolver(file),
+        command=_command(file),
+        boot="YES" in (file.value("pot.attr.start-at-boot"), file.value("pot.attr.early-start-at-boot")),
+        exports=_exports(file),
+    )
+    bridge = file.value("bridge") if kind is NetworkType.PRIVATE_BRIDGE else None
+    if kind is NetworkType.PRIVATE_BRIDGE and not bridge:
+        raise _error(file, "network_type", "private-bridge without a bridge")
+    return Draft(pot, addresses, bridge, (*refused, *_left(file, pot, addresses, settings)))
+
+
+def _check_layout(file: PotFile) -> None:
+    if not valid_name(file.name):
+        raise CannotComeError(f"its name is none here: {NAME_HINT}")
+    if is_special(file.name):
+        raise CannotComeError(f"its name cannot be used here: {SPECIAL}")
+    # pot takes one without a type for the older kind, too.
+    kind, level = file.value("pot.type") or "multi", file.value("pot.level") or "0"
+    if kind != "single":
+        raise CannotComeError(
+            f"its root is put together of several datasets by pot (type {kind}, level {level}); "
+            "`potnet attach` gives its network to a jail that you start"
+        )
+
+
+def _network(file: PotFile) -> tuple[NetworkType, tuple[str, ...]]:
+    if file.value("network_type"):
+        kind = _word(file, "network_type", NetworkType, "")
+        return kind, () if kind is NetworkType.INHERIT else tuple(file.value("ip").split())
+    # Before network_type there were ip4 and vnet.
+    old = file.value("ip4")
+    if not old:
+        raise _error(file, "ip4", "neither network_type nor ip4")
+    if old == "inherit":
+        return NetworkType.INHERIT, ()
+    kind = NetworkType.PUBLIC_BRIDGE if file.value("vnet") == "true" else NetworkType.ALIAS
+    return kind, tuple(old.split())
+
+
+def _word(file: PotFile, key: str, kind: type[_Word], default: str) -> _Word:
+    """The value of a key that is one of some words."""
+    text = file.value(key) or default
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise _error(file, key, f"{key}={text[:40]!r}, which is none of {', '.join(kind)}") from error
+
+
+def _hostname(file: PotFile) -> tuple[str, tuple[str, ...]]:
+    text = file.value("host.hostname")
+    try:
+        check_hostname(text)
+    except UsageError:
+        what = f"host.hostname={text[:60]!r} is no host name: it is called {file.name}"
+        return file.name, (what,) if text else ()
+    return text, ()
+
+
+def _resolver(file: PotFile) -> Resolver:
+    kind = _word(file, "pot.dns", ResolverKind, "inherit")
+    if kind is not ResolverKind.CUSTOM:
+        return Resolver(kind)
+    path = f"{Path(file.path).parent}/resolv.conf"
+    data = read(path)
+    if data is None:
+        raise PotnetError(f"{path}: there is no such file", hint=f"pot.dns=custom in {file.path} is about it")
+    lines(path, data)
+    return Resolver(kind, data.decode("utf-8"))
+
+
+def _command(file: PotFile) -> tuple[str, ...]:
+    text = file.values.get("pot.cmd", [""])[-1].strip()
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise _error(file, "pot.cmd", f"a command that cannot be read: {error}") from error
+    return () if words == DEFAULT_COMMAND else words
+
+
+def _exports(file: PotFile) -> tuple[Export, ...]:
+    given = file.value("pot.export.ports").split()
+    # Static ports were those that are the same outside.
+    given += [f"{port}:{port}" for port in file.value("pot.export.static.ports").split()]
+    try:
+        return parse_exports(list(dict.fromkeys(given)), file.value("pot.attr.localhost-tunnel") == "YES")
+    except UsageError as error:
+        raise _error(file, "pot.export.ports", f"exports that are none: {error.message}") from error
+
+
+def _left(file: PotFile, pot: Pot, addresses: tuple[str, ...], settings: Settings) -> Iterator[str]:
+    """What does not come along, a line each, with what to do about it."""
+    conf = Path(file.path).parent
+    for number, hook in enumerate(HOOKS):
+        if (conf / f"{hook}.sh").is_file():
+            option = f"-{'sStT'[number]} {conf}/{hook}.sh"
+            yield f"hook {hook}: `potnet set-hook -p {pot.name} {option}` gives it to the pot"
+    for line in lines(f"{conf}/fscomp.conf", read(f"{conf}/fscomp.conf") or b""):
+        if line:
+            yield f"mount {line[:100]}"
+    learns = pot.network_type is NetworkType.PUBLIC_BRIDGE and pot.stack is Stack.IPV6
+    if learns and addresses:
+        yield f"address {' '.join(addresses)}, which the stack ipv6 does not use"
+    for key, values in file.values.items():
+        value = values[-1].strip(' \t"')
+        if key in _CARRIED or value in (_DEFAULTS.get(key, "NO"), ""):
+            continue
+        if key == "pot.depend" and pot.resolver.kind is ResolverKind.POT:
+            values = [name for name in value.split() if name != settings.text("POT_DNS_NAME")]
+        for each in values:
+            yield f"{key}={each.strip()[:100]}"
+
+
+def _error(file: PotFile, key: str, what: str) -> PotnetError:
+    line = file.line_of.get(key)
+    where = f"line {line} has" if line else "it has"
+    return PotnetError(f"{file.path}: {where} {what}", hint="mend the file, or leave this pot out")

@@ -1,0 +1,1 @@
+"""The host and the store: init, doctor, check, repair, backups, rootless hosts."""

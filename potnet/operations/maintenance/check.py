@@ -1,0 +1,263 @@
+"""check: where the host differs from what the store says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.host.findings import Finding, Kind
+from potnet.host.state import HostState, Query
+from potnet.model.names import is_special
+from potnet.model.pots import End, ResolverKind, Run, valid_name
+from potnet.operations.common import NETWORK_LOCK, external_interface, pot_lock, require_bridge, require_pot
+from potnet.operations.files.hosts_files import folder_for, texts_due
+from potnet.operations.files.journal import unfinished
+from potnet.operations.maintenance.init import INIT
+from potnet.operations.networks.units import vnet
+from potnet.operations.pots.start_context import RESOLV_CONF, resolver_text, with_upstream
+from potnet.operations.pots.virtual_machines import ROOT
+from potnet.planning.check.bridges import compare_bridges
+from potnet.planning.check.drift import (
+    Drift,
+    Facts,
+    Written,
+    all_rules,
+    bridge_anchors,
+    pot_anchors,
+    routed,
+    shared_anchors,
+)
+from potnet.planning.check.host import (
+    compare_left,
+    compare_shared,
+    compare_starts,
+    compare_stored,
+    left_anchors,
+)
+from potnet.planning.check.pots import compare_pots
+from potnet.planning.filter.packet_filter import of_pot
+from potnet.planning.filter.policy import pipes_of
+from potnet.planning.jail import etc_of
+from potnet.planning.resolver import replace_file
+from potnet.runtime.fast_dataclass import dataclass
+from potnet.store.consistency import contradictions
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a check is about: pots and bridges by name, with what all share; everything when both are None."""
+
+    pots: frozenset[str] | None = None
+    bridges: frozenset[str] | None = None
+
+    def covers(self, run: Run) -> bool:
+        return self.pots is None or run.pot.name in self.pots
+
+    def has(self, finding: Finding) -> bool:
+        """Whether a finding is within the scope."""
+        if self.pots is None or self.bridges is None:
+            return True
+        if finding.pot is not None:
+            return finding.pot in self.pots
+        return finding.bridge in self.bridges if finding.bridge is not None else finding.interface is None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at store and host found. busy: the pots that another command is at work on."""
+
+    facts: Facts
+    state: HostState
+    drifts: tuple[Drift, ...]
+    busy: tuple[str, ...] = ()
+
+
+def check(app: App, pots: Sequence[str], bridge: str | None) -> tuple[Finding, ...]:
+    """The differences, of all or of what is named; raises PotnetError when the host cannot be read."""
+    # Nobody may put another store in the place of this one meanwhile.
+    with app.locks.share():
+        found = look(app, scope_of(app, pots, bridge))
+    for name in found.busy:
+        app.notify(f"{name} is not looked at: another potnet is at work on it")
+    return tuple(drift.finding for drift in found.drifts)
+
+
+def scope_of(app: App, pots: Sequence[str], bridge: str | None) -> Scope:
+    """The pots named with the bridges that they are on, or the bridge named with the pots on it."""
+    if not pots and bridge is None:
+        return Scope()
+    if bridge is not None:
+        bridge = require_bridge(app, bridge).name
+        return Scope(frozenset(app.store.bridged_names(bridge)), frozenset({bridge}))
+    records = [require_pot(app, name) for name in pots]
+    bridges = (attachment.bridge for pot in records for attachment in pot.attachments)
+    return Scope(frozenset(pot.name for pot in records), frozenset(bridges))
+
+
+def look(app: App, scope: Scope) -> Look:
+    """Compare store and host, once more when another command has changed something meanwhile."""
+    busy = app.locks.held()
+    facts = _facts(app)
+    found = look_now(app, scope, facts)
+    busy |= app.locks.held()
+    if NETWORK_LOCK in busy or _facts(app) != facts:
+        with app.locks.hold(NETWORK_LOCK):
+            busy = app.locks.held()
+            found = look_now(app, scope, _facts(app))
+    if INIT in busy:
+        found = replace(found, drifts=tuple(d for d in found.drifts if not _is_of_init(d.finding)))
+    names = {run.pot.name for run in found.facts.runs if scope.covers(run)}
+    names |= {drift.finding.pot for drift in found.drifts if drift.finding.pot is not None}
+    at_work = tuple(sorted(name for name in names if pot_lock(name) in busy))
+    drifts = tuple(drift for drift in found.drifts if drift.finding.pot not in at_work)
+    return replace(found, drifts=drifts, busy=at_work)
+
+
+def _is_of_init(finding: Finding) -> bool:
+    return finding.kind is Kind.COMMAND_CUT_OFF and finding.pot is None
+
+
+def _facts(app: App) -> Facts:
+    known = vnet(app)
+    return Facts(
+        app.config, app.store.runs(), known.bridges, known.site6,
+        forwarding_set=known.forwarding_set, router_kept=known.router_kept, permitting=known.permitting,
+        policies=app.store.policies(), members_set=known.members_set,
+    )  # fmt: skip
+
+
+def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
+    """Compare store and host as they are."""
+    facts = facts if facts is not None else _facts(app)
+    state = _host(app, facts)
+    facts = facts.seen(state, external_interface(app, state))
+    facts = _with_store(app, facts, state)
+    shown = replace(facts, active=tuple(filter(scope.covers, facts.active)))
+    state = _inside(app, scope, shown, facts, state)
+    shown = replace(shown, written=_written(app, shown.active, state))
+    drifts = (
+        *compare_starts(facts, state),
+        *compare_left(facts, state),
+        *compare_shared(facts, state),
+        *compare_bridges(facts, state),
+        *compare_pots(shown, state),
+        *compare_stored(facts),
+    )
+    return Look(facts, state, tuple(drift for drift in drifts if scope.has(drift.finding)))
+
+
+def _host(app: App, facts: Facts) -> HostState:
+    """The host itself: the same few commands, whatever there is on it."""
+    ipv4 = routed(facts.accounted)
+    exports = any(run.pot.exports for run in facts.runs) or app.store.exports_anything()
+    return app.driver.observe(
+        Query(
+            jails=None,
+            taps=tuple(tap for run in facts.runs for tap in run.pot.taps),
+            tap_owners=tuple((tap, run.pot.owner or ROOT) for run in facts.runs for tap in run.pot.taps),
+            interfaces=None,
+            uplinks=True,
+            external=app.config.external_interface is None,
+            packet_filter=ipv4,
+            filter_local=ipv4,
+            forwarding=ipv4 or bool(facts.forwarding_set),
+            unfiltered=bool(facts.members_set) or any(run.pot.antispoof for run in facts.runs),
+            listeners=exports,
+            anchor_parents=(app.config.rdr_anchor, app.config.filter_anchor),
+        )
+    )
+
+
+def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
+    """What the store says of the names and ports that were found on the host."""
+    known = {run.pot.name for run in facts.runs}
+    below = (name.rpartition("/") for name in state.anchor_names)
+    parents = (app.config.rdr_anchor, app.config.filter_anchor)
+    # The filters of a pot have a sign before its name.
+    names = {*state.jails, *(name.lstrip("-.") for parent, _, name in below if parent in parents)}
+    held = []
+    for listener in dict.fromkeys(state.listeners):
+        exporter = app.store.exporter(listener.protocol, listener.port, listener.address)
+        # One that was chosen gives way to a program of the host when its pot starts.
+        if exporter is not None and not (exporter[1].chosen and exporter[0] not in known):
+            held.append((*exporter, listener))
+    return replace(
+        facts,
+        others=frozenset(_others(app, names, state)) - known,
+        pieces=app.store.pieces(),
+        unfinished=unfinished(app),
+        held=tuple(held),
+        lost=app.store.lost_leases(),
+        contradictions=contradictions(app.store, lost=False),
+        doubled=(*app.store.doubled("pot"), *app.store.doubled("bridge")),
+        special=_special(app),
+    )
+
+
+def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState) -> HostState:
+    """The state, with what is in running pots and in anchors."""
+    anchors = (
+        *shared_anchors(facts),
+        *(each[:2] for each in bridge_anchors(facts)),
+        *(each[:2] for each in pot_anchors(shown)),
+    )
+    traits = app.driver.traits
+    paths = tuple(f"{etc_of(run.pot, traits)}/{name}" for run in shown.active for name in run.files)
+    resolvers = {run.pot.resolver.kind for run in shown.active if "resolv.conf" in run.files}
+    more = app.driver.observe(
+        Query(
+            anchors=anchors,
+            all_rules=all_rules(facts) if scope == Scope() else (),
+            jail_networks=tuple(
+                (run.pot.name, tuple(sorted({a.version for a in run.pot.leased})))
+                for run in shown.active
+                if run.pot.attachments and run.pot.is_jail
+            ),
+            holding=left_anchors(facts, state),
+            pipes=tuple(pipes for run in shown.active if (pipes := pipes_of(run.pot)) is not None),
+            files=paths,
+            digests=paths,
+            texts=(RESOLV_CONF,) if ResolverKind.INHERIT in resolvers else (),
+            hostname=ResolverKind.POT in resolvers,
+        )
+    )
+    told = (
+        "anchors", "stray", "limited", "jail_networks", "unreadable", "files", "digests", "texts", "hostname",
+        "holding",
+    )  # fmt: skip
+    return replace(state, **{name: getattr(more, name) for name in told})
+
+
+def _written(app: App, runs: Sequence[Run], state: HostState) -> dict[str, Written]:
+    """The files of running pots, as far as it is known what they are to say."""
+    found, traits = {}, app.driver.traits
+    state = with_upstream(app, state)
+    hosts = texts_due(app, (run.pot for run in runs if "hosts" in run.files))
+    for run in runs:
+        pot = run.pot
+        texts = {"resolv.conf": resolver_text(app, pot, state), "hosts": hosts.get(pot.name)}
+        for name in run.files:
+            text = texts.get(name)
+            if text is not None:
+                folder = folder_for(app, pot)
+                steps = replace_file(pot, name, text, folder, traits) if folder is not None else ()
+                found[f"{etc_of(pot, traits)}/{name}"] = Written(text, steps)
+    return found
+
+
+def _others(app: App, names: set[str], state: HostState) -> list[str]:
+    """The pots of which there are jails, or anchors, whose names may be cut."""
+    found = [name for name in names if valid_name(name) and app.store.called("pot", name) == name]
+    if any("." in name for name in names):
+        found += [name for name in app.store.pot_names() if state.anchor_names & {*of_pot(app.config, name)}]
+    return found
+
+
+def _special(app: App) -> tuple[End, ...]:
+    pots = (End(name) for name in app.store.pot_names() if is_special(name))
+    bridges = (End(bridge.name, bridge=True) for bridge in app.store.bridges() if is_special(bridge.name))
+    return (*pots, *bridges)

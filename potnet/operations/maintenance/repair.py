@@ -1,0 +1,183 @@
+"""repair: make the host as the store says, as far as it is potnet's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from potnet.apply import try_all
+from potnet.errors import HostError
+from potnet.host.actions import Action, Plan
+from potnet.host.findings import Finding, Kind
+from potnet.host.state import HostState
+from potnet.operations.common import NETWORK_LOCK, Failures, look_for, pot_lock, require_bridge
+from potnet.operations.exports.export_ports import finish_exports
+from potnet.operations.files.hooks import finish_hooks
+from potnet.operations.files.hosts_files import follow_due, settle
+from potnet.operations.files.journal import unfinished
+from potnet.operations.maintenance.check import Look, Scope, look, look_now, scope_of
+from potnet.operations.maintenance.init import INIT, init
+from potnet.operations.networks.external import record
+from potnet.operations.networks.units import forget_switches, found_hidden, free_bridge, renumber, switched
+from potnet.operations.pots.cleanup import clear_up
+from potnet.operations.pots.destroy import remove_rest
+from potnet.planning.check.drift import Drift
+from potnet.runtime.fast_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+#: What is mended as a stop would, rather than by steps.
+_STOPPED = (Kind.START_CUT_OFF, Kind.STOP_CUT_OFF, Kind.POT_GONE)
+#: The same, what a destroy would, and what the command itself would that was cut off.
+_CLEARED = (*_STOPPED, Kind.POT_CUT_OFF, Kind.COMMAND_CUT_OFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """mended: what was off and is no more. left: what only somebody else can mend."""
+
+    mended: tuple[Finding, ...] = ()
+    left: tuple[Finding, ...] = ()
+
+
+def repair(app: App, pots: Sequence[str], bridge: str | None) -> Report:
+    """Mend what differs, of all or of what is named. All is tried, then failures are raised together."""
+    scope = scope_of(app, pots, bridge)
+    first = look(app, scope)
+    for name in first.busy:
+        app.notify(f"{name} is left alone: another potnet is at work on it")
+    if not first.drifts:
+        return Report()
+    names = {drift.finding.pot for drift in first.drifts if drift.finding.pot is not None}
+    # A bridge that gets another unit changes the rules of the pots on it.
+    missing = {drift.finding.bridge for drift in first.drifts if drift.finding.kind is Kind.BRIDGE_MISSING}
+    names |= {pot for bridge in missing if bridge is not None for pot in app.store.bridged_names(bridge)}
+    with ExitStack() as held:
+        # In the order of all commands: pots before the network; among pots the order of their names.
+        for lock in (*map(pot_lock, sorted(names)), NETWORK_LOCK):
+            held.enter_context(app.locks.hold(lock))
+        return _repair(app, scope, names)
+
+
+def _repair(app: App, scope: Scope, names: set[str]) -> Report:
+    failures = Failures("repair")
+    mended: list[Finding] = []
+    found = look_now(app, scope)
+    drifts = _ours(found, names)
+    gone = [drift.finding for drift in drifts if _by_command(drift.finding)]
+    for finding in gone:
+        with failures.collect(_subject(finding)):
+            if finding.kind is Kind.COMMAND_CUT_OFF:
+                _finish(app, finding.pot)
+            else:
+                _clear_up(app, str(finding.pot), finding.kind)
+            mended.append(finding)
+    if gone:
+        # What they left is gone with them.
+        found = look_now(app, scope)
+        drifts = _ours(found, names)
+    hidden: frozenset[str] = frozenset()
+    while taken := _mend_all(app, drifts, failures, mended, hidden):
+        hidden |= taken
+        found = look_now(app, scope)
+        drifts = _ours(found, names)
+    if not failures.names and scope == Scope():
+        record(app, found.facts.external, alone=True)
+        for bridge in app.store.bridges():
+            settle(app, bridge.name)
+    failures.throw([f"mended: {finding.kind} {_subject(finding)}" for finding in mended], app.notify)
+    return Report(tuple(mended), tuple(d.finding for d in drifts if not d.finding.repairable))
+
+
+def _ours(found: Look, names: set[str]) -> list[Drift]:
+    """What is about pots that nobody else can be at work on; others that came up since have to wait."""
+    return [d for d in found.drifts if d.finding.pot is None or d.finding.pot in names]
+
+
+def _subject(finding: Finding) -> str:
+    return finding.pot or finding.bridge or finding.interface or "the host"
+
+
+def _by_command(finding: Finding) -> bool:
+    """Whether it is mended as another command would, rather than by steps."""
+    return finding.repairable and finding.kind in _CLEARED
+
+
+def _finish(app: App, name: str | None) -> None:
+    """Do the rest of an init, or of a set-hook."""
+    if name is None:
+        for each in unfinished(app):
+            if each.verb == INIT:
+                options, _, named = each.text.partition("--pf-conf ")
+                init(app, "--apply" in options, "--loopback" in options, named or None)
+        return
+    pot = app.store.pot(name)
+    if pot is not None:
+        finish_hooks(app, pot)
+        finish_exports(app, name)
+
+
+def _clear_up(app: App, name: str, kind: Kind) -> None:
+    pot = app.store.pot(name)
+    if kind is Kind.POT_CUT_OFF and pot is not None:
+        remove_rest(app, pot)
+        follow_due(app, pot)
+        app.locks.discard(pot_lock(name))
+        return
+    run = app.store.run(name)
+    if run is not None:
+        clear_up(app, run, look_for(app, run.pot, run))
+
+
+def _mend_all(
+    app: App, drifts: Sequence[Drift], failures: Failures, mended: list[Finding], hidden: frozenset[str]
+) -> frozenset[str]:
+    """Mend one finding after the other, until one takes another unit than is recorded.
+
+    hidden: names that the host has without showing them. Returns those that were found now.
+    """
+    done: set[Action] = set()
+    for drift in drifts:
+        finding = drift.finding
+        if finding.repairable and not _by_command(finding):
+            with failures.collect(_subject(finding)):
+                taken = _mend(app, drift, done, hidden)
+                if taken:
+                    return taken
+                mended.append(finding)
+    return frozenset()
+
+
+def _mend(app: App, drift: Drift, done: set[Action], hidden: frozenset[str]) -> frozenset[str]:
+    """Carry out the steps of one finding that no other one had, too. hidden, result: as of `_mend_all`."""
+    steps = tuple(step for step in drift.steps if step.action not in done)
+    done.update(step.action for step in steps)
+    back = drift.finding.kind in (Kind.FORWARDING_LEFT, Kind.MEMBERS_FILTERED)
+    for key, value in switched(Plan(steps)).items() if not back else ():
+        # As a start does: the last bridge to go switches it off again.
+        app.store.remember(key, value)
+    failed = try_all(Plan(steps), app.driver)
+    taken = found_hidden(failed, hidden)
+    if taken:
+        _renumber(app, drift.finding, hidden | taken)
+        return taken
+    if failed:
+        raise HostError(
+            f"{drift.finding.kind}" + "".join(f"\n  not done: {error.message}" for error in failed),
+            hint="mend what it says; a second `potnet repair` does the rest",
+        )
+    if back:
+        forget_switches(app, Plan(steps))
+    if drift.lease is not None:
+        app.store.release(drift.lease.network, drift.lease.address)
+    return frozenset()
+
+
+def _renumber(app: App, finding: Finding, hidden: frozenset[str]) -> None:
+    """Record other units for what could not be made, since the host has these without showing them."""
+    if finding.pot is not None:
+        renumber(app, finding.pot, hidden)
+    elif finding.bridge is not None:
+        free_bridge(app, require_bridge(app, finding.bridge), HostState(), hidden)

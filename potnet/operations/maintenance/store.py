@@ -1,0 +1,111 @@
+"""The store as a whole: a backup of it, and a backup in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from potnet.errors import PotnetError
+from potnet.planning.ownership import cut_off, presence_of_all, running
+from potnet.runtime.fast_dataclass import dataclass
+from potnet.store import backups
+from potnet.store.store import Store
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a backup holds. replaced: what the store before it is called now, None for a dry run."""
+
+    pots: int
+    bridges: int
+    replaced: Path | None = None
+
+
+def backup(app: App, path: Path, force: bool) -> Saved:
+    """Save the store in a file, while others may be at work on it. force: in place of a file that is there.
+
+    Raises PotnetError, with nothing written.
+    """
+    if not app.dry_run:
+        backups.write(app.store, path, force)
+        if backups.others_may_replace(path):
+            app.notify(
+                f"others can write to {path.absolute().parent}, and so put another file in the place of "
+                f"{path.name}: keep backups where only root can write"
+            )
+    return _counted(app.store)
+
+
+def restore(app: App, path: Path, force: bool) -> Saved:
+    """Put a backup in the place of the store, which is kept beside it, with no other command at work.
+
+    What runs has to be in the backup just so, else it would run on unknown and its addresses be given away;
+    force: all the same. Raises PotnetError, with nothing changed.
+    """
+    with backups.read(path, app.host_kind) as backup, app.locks.hold_all():
+        if app.damaged:
+            app.notify(
+                "the store cannot be read, so what runs is not compared with the backup: "
+                "see `potnet check` afterwards"
+            )
+        else:
+            _compare(app, backup, force)
+        return _counted(backup, None if app.dry_run else _put(app, backup))
+
+
+def _put(app: App, backup: Store) -> Path:
+    if app.damaged:
+        store, kept = backups.start_over(app.store.path.parent, app.host_kind)
+        with store:
+            backups.replace(store, backup)
+        return kept
+    kept = backups.keep_former(app.store)
+    backups.replace(app.store, backup)
+    return kept
+
+
+def _counted(store: Store, replaced: Path | None = None) -> Saved:
+    return Saved(len(store.pot_names()), len(store.bridges()), replaced)
+
+
+def _compare(app: App, backup: Store, force: bool) -> None:
+    """Refuse to forget what runs, and say which pots are forgotten that do not."""
+    different = list(_up_otherwise(app, backup))
+    if different and not force:
+        raise PotnetError(
+            f"the backup does not have what runs now, or has it otherwise: {_listed(different)}",
+            hint="stop it first; with --force it runs on, unknown to potnet but for `potnet check`",
+        )
+    if different:
+        app.notify(f"left as it runs, unknown to the restored store: {_listed(different)}")
+    gone = sorted(set(app.store.pot_names()) - set(backup.pot_names()))
+    if gone:
+        app.notify(f"not in the backup, and their roots stay where they are: {_listed(gone)}")
+
+
+def _up_otherwise(app: App, backup: Store) -> Iterator[str]:
+    """What the store knows to be up on the host, and the backup does not know just so."""
+    runs, bridges = app.store.runs(), app.store.bridges()
+    if not runs and not bridges:
+        return
+    state = app.driver.observe(replace(presence_of_all(runs), pot_bridges=True))
+    for run in runs:
+        # Of a start or stop that was cut off anything may be there.
+        there = cut_off(run) or running(run, state)
+        if there and backup.run(run.pot.name) != run:
+            yield f"pot {run.pot.name}"
+    for bridge in bridges:
+        known = backup.bridge(bridge.name)
+        # All but whether it is pinned, which check compares, and its size, which is about pots to come.
+        same = known is not None and replace(known, pinned=bridge.pinned, size=bridge.size) == bridge
+        if bridge.interface in state.pot_bridges and not same:
+            yield f"bridge {bridge.name}"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")

@@ -1,0 +1,1 @@
+"""Networks of pots: bridges, addresses, units, policies, antispoof."""

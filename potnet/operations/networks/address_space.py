@@ -1,0 +1,205 @@
+"""The networks that addresses are asked of: those of an installation of pot, and potnet's own leases in them.
+
+Whichever of the two a question is about, neither is ever told that an address of the other is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Protocol
+
+from potnet.errors import PotnetError
+from potnet.model.names import PUBLIC
+from potnet.model.ranges import Span, gaps
+
+if TYPE_CHECKING:
+    from potnet.config.configuration import Config
+    from potnet.model.pots import Bridge, Subnet
+    from potnet.pot_installation import Installation
+    from potnet.pot_installation.settings import Address, Network
+    from potnet.store.store import Store
+
+
+class Asked(Protocol):
+    """What is asked: the application, or the records alone."""
+
+    @property
+    def config(self) -> Config | None: ...
+
+    @property
+    def store(self) -> Store | None: ...
+
+    @property
+    def installation(self) -> Installation | None: ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network: the one that all pots share, or that of a private bridge.
+
+    own: what the store calls it, when it is there. kept: what no pot can have, and why.
+    """
+
+    title: str
+    network: Network
+    kept: dict[int, str]
+    own: str | None = None
+    held: dict[int, str] = field(default_factory=dict)
+    parts: tuple[tuple[str, Network], ...] = ()
+    free: Iterable[Span] = ()
+
+    def busy(self) -> Iterator[Span]:
+        """What is taken beside what the store knows."""
+        yield from ((number, number) for number in self.kept)
+        yield from ((number, number) for number in self.held)
+        yield from (span_of(network) for _, network in self.parts)
+
+    def gaps(self) -> Iterator[Span]:
+        """What is free, from the lowest up."""
+        return gaps(self.free, self.busy())
+
+    def address(self, number: int) -> Address:
+        """A number as an address of the network's family."""
+        return address_of(self.network.version, number)
+
+
+def address_of(version: int, number: int) -> Address:
+    """The address of a family, 4 or 6, that a number is."""
+    return ip_address(number.to_bytes(4 if version == 4 else 16, "big"))
+
+
+def span_of(network: Network) -> Span:
+    """The first and last number of a network."""
+    return int(network.network_address), int(network.broadcast_address)
+
+
+class Site:
+    """All of it, put together when it is asked for."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.store = asked.store
+        self.installation = asked.installation
+        self._config = asked.config
+
+    @cached_property
+    def shared(self) -> str | None:
+        """What the store, if there is one, calls the network of all pots."""
+        return PUBLIC if self.store is not None else None
+
+    @cached_property
+    def network(self) -> Network:
+        """The network of all pots: pot's, where it is installed."""
+        if self.installation is not None:
+            return self.installation.network
+        assert self._config is not None
+        return ip_network(str(self._config.network))
+
+    @cached_property
+    def gateway(self) -> Address:
+        if self.installation is not None:
+            return self.installation.settings.address("POT_GATEWAY")
+        assert self._config is not None
+        return ip_address(str(self._config.gateway))
+
+    @cached_property
+    def dns(self) -> Address | None:
+        """The address of the DNS pot, where one is kept for it."""
+        if self.installation is not None:
+            return self.installation.settings.dns
+        assert self._config is not None
+        return ip_address(str(self._config.dns_address))
+
+    @property
+    def dns_name(self) -> str:
+        if self.installation is not None:
+            return self.installation.settings.text("POT_DNS_NAME")
+        assert self._config is not None
+        return self._config.dns_name
+
+    def public(self) -> Part:
+        """The network of all pots, with the private bridges as parts of it."""
+        own = self._own(self.shared, self.network) if self.shared is not None else None
+        kept = _ends(self.network) | {int(self.gateway): "is the default gateway"}
+        if self.dns is not None:
+            kept[int(self.dns)] = f"is kept for the DNS server, the pot {self.dns_name}"
+        theirs = self.installation.bridges if self.installation is not None else ()
+        parts = [(bridge.name, bridge.network) for bridge in theirs]
+        if own is None:
+            parts += [(name, network) for name, network, _ in self.own_bridges()]
+        return self._part("the network", self.network, kept, own, tuple(parts))
+
+    def bridge(self, name: str) -> Part:
+        """The network of a private bridge, pot's or our own. Raises PotnetError when there is none."""
+        network, gateway = self.subnet(name)
+        kept = _ends(network) | {int(gateway): f"is the gateway of bridge {name}"}
+        return self._part(f"bridge {name}", network, kept, self._own(name, network), ())
+
+    def subnet(self, name: str) -> tuple[Network, Address]:
+        """The network and gateway of a private bridge, pot's or our own. Raises PotnetError for none."""
+        found = self.installation.bridge(name) if self.installation is not None else None
+        if found is not None:
+            return found.network, found.gateway
+        subnet = next((s for b in self._bridges() if b.name == name for s in b.subnets), None)
+        if subnet is None:
+            raise PotnetError(f"there is no bridge {name!r}", hint=self._those())
+        return ip_network(str(subnet.network)), ip_address(str(subnet.gateway))
+
+    def own_bridges(self) -> Iterator[tuple[str, Network, Address]]:
+        """Our own private bridges with a network each of the family that is shared."""
+        for bridge in self._bridges():
+            subnet = bridge.subnet(self.network.version)
+            if subnet is not None and bridge.name != self.shared:
+                yield bridge.name, ip_network(str(subnet.network)), ip_address(str(subnet.gateway))
+
+    def other_family(self) -> Iterator[tuple[str, Subnet]]:
+        """Our own networks of the family that is not shared, by their bridges."""
+        for bridge in self._bridges():
+            subnet = bridge.subnet({4: 6, 6: 4}[self.network.version])
+            if subnet is not None:
+                yield bridge.name, subnet
+
+    def _bridges(self) -> tuple[Bridge, ...]:
+        return self.store.bridges() if self.store is not None else ()
+
+    def _those(self) -> str:
+        theirs = self.installation.bridges if self.installation is not None else ()
+        names = sorted({each.name for each in theirs} | {each.name for each in self._bridges()})
+        return f"bridges: {', '.join(names[:10])}" if names else "there are no bridges yet"
+
+    def _own(self, name: str, network: Network) -> str | None:
+        """The name under which the store manages exactly this network."""
+        known = self.store.network(name) if self.store is not None else None
+        return name if known is not None and str(known) == str(network) else None
+
+    def _part(
+        self, title: str, network: Network, kept: dict[int, str], own: str | None,
+        parts: tuple[tuple[str, Network], ...],
+    ) -> Part:  # fmt: skip
+        pots = self.installation.pots if self.installation is not None else ()
+        held = {pot.number: pot.name for pot in pots if pot.version == network.version}
+        free: Iterable[Span] = (span_of(network),)
+        if self.store is not None and own is not None:
+            free = self.store.free(own)
+        elif self.store is not None:
+            held |= {int(address): pot for address, pot in self._leased(network)}
+        return Part(title, network, kept, own, held, parts, free)
+
+    def _leased(self, network: Network) -> Iterator[tuple[Address, str]]:
+        """Our own leases that lie in a network which the store does not manage as such."""
+        assert self.store is not None
+        names = (s.name for b in self._bridges() for s in b.subnets)
+        for name in dict.fromkeys((str(self.shared), *names)):
+            for lease in self.store.leases(name):
+                address = ip_address(str(lease.address))
+                if address in network:
+                    yield address, lease.pot
+
+
+def _ends(network: Network) -> dict[int, str]:
+    first, last = span_of(network)
+    # Of IPv6, too, the last address is kept, as pot's own helper keeps it.
+    end = "broadcast" if network.version == 4 else "last"
+    return {first: f"is the network address of {network}", last: f"is the {end} address of {network}"}

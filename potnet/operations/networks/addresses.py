@@ -1,0 +1,210 @@
+"""The -i option: addresses of pots, given or chosen, and what is reserved with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netaddr import IPAddress
+
+from potnet.errors import PotnetError, UsageError
+from potnet.host.state import Query
+from potnet.model.names import INTERFACE, INTERFACE_HINT, PUBLIC
+from potnet.model.pots import Alias, Attachment, Bridge, BridgeKind, NetworkType, Pot, ResolverKind, Subnet
+from potnet.operations.common import (
+    busy_units,
+    external_interface,
+    offered,
+    parse_address,
+    public_bridges,
+    require_bridge,
+    wire_kind,
+)
+from potnet.operations.networks.pot_leases import held, refuse_held
+from potnet.planning.start import refuse_own
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+AUTO = "auto"
+
+
+def aliases_of(app: App, values: Sequence[str]) -> tuple[Alias, ...]:
+    """``[IF|]ADDR`` values as aliases; without IF the host's external interface. Raises UsageError."""
+    if not values:
+        raise UsageError("-N alias needs an address", hint="-i [IF|]ADDRESS, as often as wanted")
+    aliases = [_alias(value) for value in values]
+    if any(not alias.interface for alias in aliases):
+        state = app.driver.observe(Query(external=app.config.external_interface is None))
+        external = external_interface(app, state)
+        if external is None:
+            raise PotnetError("the host has no default route", hint="name the interface: -i IF|ADDRESS")
+        aliases = [a if a.interface else replace(a, interface=external) for a in aliases]
+    if len(set(aliases)) < len(aliases):
+        raise UsageError("an address is given twice")
+    return tuple(aliases)
+
+
+def _alias(value: str) -> Alias:
+    if value == AUTO:
+        raise UsageError("-N alias has no addresses to choose from", hint="-i [IF|]ADDRESS in place of auto")
+    interface, bar, text = value.rpartition("|")
+    if bar and not INTERFACE.fullmatch(interface):
+        raise UsageError(f"-i {value!r}: invalid interface name {interface!r}", hint=INTERFACE_HINT)
+    address = parse_address(text)
+    mapped = address.version == 6 and address.is_ipv4_mapped()
+    if address.is_multicast() or int(address) in (0, 0xFFFFFFFF) or mapped:
+        raise UsageError(f"-i {value!r}: no jail can have {address}")
+    return Alias(interface, address)
+
+
+def check_aliases(app: App, pot: Pot) -> None:
+    """Raises PotnetError when the stack has no address, or the host or another pot has one of them."""
+    if not any(a.address.version in pot.stack.families for a in pot.aliases):
+        raise PotnetError(
+            f"stack {pot.stack} can use none of {', '.join(str(a.address) for a in pot.aliases)}",
+            hint="give an address of its family, or another -S",
+        )
+    shown = app.driver.observe(Query(interfaces=None))
+    in_use = _running_aliases(app)
+    for alias in pot.aliases:
+        found = shown.interfaces.get(alias.interface)
+        if found is None:
+            raise PotnetError(f"the host has no interface {alias.interface}", hint="`ifconfig -l` lists them")
+        holder = in_use.get(alias)
+        if holder is not None and holder != pot.name:
+            raise PotnetError(
+                f"{alias.address} on {alias.interface} is an alias of pot {holder}, which runs",
+                hint="choose another address",
+            )
+        if holder is None:
+            refuse_own(alias.address, shown.interfaces.values())
+
+
+def _running_aliases(app: App) -> dict[Alias, str]:
+    """The aliases of starts on record, which `set` may have replaced since, with their pots."""
+    return {alias: run.pot.name for run in app.store.runs() for alias in run.pot.aliases}
+
+
+#: What a pot is to be connected with: each network's type, and its bridge if that is a private one.
+Networks = Sequence[tuple[NetworkType, str | None]]
+
+
+def paired(types: Sequence[NetworkType], bridges: Sequence[str]) -> Networks:
+    """The -N and -B values as networks, in the order of -N; at least one. UsageError for a -B without its -N.
+
+    Each private-bridge has the next -B, and the last one all that are left.
+    """
+    found: list[tuple[NetworkType, str | None]] = []
+    left = list(bridges)
+    private = sum(kind is NetworkType.PRIVATE_BRIDGE for kind in types)
+    for kind in types or (NetworkType.INHERIT,):
+        if kind is not NetworkType.PRIVATE_BRIDGE:
+            found.append((kind, None))
+            continue
+        private -= 1
+        own = left[:1] if private else left
+        left = left[len(own) :]
+        found += [(kind, name) for name in own] or [(kind, None)]
+    if left:
+        named = ", ".join(dict.fromkeys(types)) or NetworkType.INHERIT
+        raise UsageError(f"-B is for -N private-bridge, not {named}")
+    return found
+
+
+def attach(app: App, pot: Pot, networks: Networks, values: Sequence[str]) -> Pot:
+    """The pot with an epair, or a tap, for each bridge that it is on, addresses leased.
+
+    In the caller's transaction.
+    """
+    if not pot.network_type.bridged:
+        return pot
+    bridges: list[Bridge] = []
+    for kind, name in networks:
+        private = kind is NetworkType.PRIVATE_BRIDGE
+        bridges += [private_bridge(app, str(name))] if private else public_bridges(app, pot.stack.families)
+    bridges = [offered(app, each) for each in bridges]
+    given = given_addresses(values, pot, bridges)
+    wire = wire_kind(pot)
+    busy = set(busy_units(app, wire))
+    attachments: list[Attachment] = []
+    for each in bridges:
+        unit = app.store.free_unit(wire, busy)
+        busy.add(unit)
+        found = {
+            subnet.network.version: lease(app, pot.name, subnet, given.get(subnet.name, AUTO))
+            for subnet in each.subnets
+            if subnet.network.version in pot.stack.families
+        }
+        addresses, tap = (found.get(4), found.get(6)), not pot.is_jail
+        attachments.append(Attachment(each.name, unit, app.store.new_mac(), *addresses, tap))
+    return replace(pot, attachments=tuple(attachments))
+
+
+def private_bridge(app: App, name: str) -> Bridge:
+    """The private bridge of that name; raises PotnetError."""
+    bridge = require_bridge(app, name)
+    if bridge.kind is not BridgeKind.PRIVATE:
+        raise PotnetError(f"{name} is a public bridge", hint="use -N public-bridge")
+    return bridge
+
+
+def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) -> dict[str, str]:
+    """The -i values of a bridged pot by the names of their networks; UsageError for what none takes."""
+    given: dict[str, str] = {}
+    for value in dict.fromkeys(values):
+        if value == AUTO:
+            continue
+        address = parse_address(value)
+        if address.version not in pot.stack.families:
+            raise UsageError(f"-i {value}: the stack of the pot is {pot.stack}", hint="choose another -S")
+        name = _network_for(address, pot, bridges)
+        if name in given:
+            raise UsageError(
+                f"{given[name]} and {value}: a bridge takes one -i of each family",
+                hint="see -N alias for more",
+            )
+        given[name] = value
+    return given
+
+
+def _network_for(address: IPAddress, pot: Pot, bridges: Sequence[Bridge]) -> str:
+    """The network of these bridges that an address is of: the smallest around it, else the first there is."""
+    carried = [subnet for bridge in bridges if (subnet := bridge.subnet(address.version)) is not None]
+    if not carried:
+        names = ", ".join(bridge.name for bridge in bridges)
+        raise UsageError(
+            f"-i {address}: {names} has no network of IPv{address.version} to lease from",
+            hint="IPv6 comes by SLAAC there: -i auto"
+            if pot.network_type is NetworkType.PUBLIC_BRIDGE
+            else "`potnet create-private-bridge -6` makes bridges that have one",
+        )
+    around = [subnet for subnet in carried if address in subnet.network]
+    return min(around or carried[:1], key=lambda subnet: subnet.network.size).name
+
+
+def lease(app: App, pot: str, subnet: Subnet, value: str) -> IPAddress:
+    """An address of a bridge's network for a pot."""
+    config = app.config
+    if subnet.name == PUBLIC and pot == config.dns_name and config.dns_address in config.network:
+        if value != AUTO and parse_address(value) != config.dns_address:
+            raise PotnetError(
+                f"{pot} is the DNS server of all pots, whose address is {config.dns_address}",
+                hint="give -i auto, or change dns.name or dns.address in the configuration",
+            )
+        return app.store.reserve_excluded(subnet.name, pot, config.dns_address)
+    if value == AUTO:
+        return app.store.reserve(subnet.name, pot, beside=held(app, subnet.network.version))
+    address = parse_address(value)
+    refuse_held(app, pot, address)
+    return app.store.reserve(subnet.name, pot, address)
+
+
+def check_resolver(app: App, pot: Pot) -> None:
+    """Raises PotnetError when the pot would need itself to run."""
+    if pot.resolver.kind is ResolverKind.POT and pot.name == app.config.dns_name:
+        raise PotnetError(
+            f"pots depend on each other in a circle: {pot.name} would have itself as resolver",
+            hint="choose another -d for the DNS server",
+        )

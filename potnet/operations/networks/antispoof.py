@@ -1,0 +1,46 @@
+"""network.antispoof: whether pots are kept to their own addresses, all that run or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.errors import HostError
+from potnet.host.state import HostState
+from potnet.model.pots import Pot
+from potnet.planning.ownership import presence, there
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def in_force(app: App, starting: str = "") -> bool:
+    """Whether pots that start now get it. Raises HostError while others run without it.
+
+    As long as one runs with it, those that start get it, too: the filter that looks at members of bridges
+    looks at all of them, and one without rules of its own would be let through where it is not to be.
+    starting: a pot that does not count.
+    """
+    if not app.config.antispoof:
+        return bool(_running(app, app.store.guarded(True), starting))
+    others = _running(app, app.store.guarded(False), starting)
+    if others:
+        raise HostError(
+            f"network.antispoof is set while pots run that were started without it: {', '.join(others)}",
+            hint="stop them, and start them again: it holds for all pots or for none",
+        )
+    return True
+
+
+def guarded(app: App, pot: Pot) -> Pot:
+    """The pot as it is to be started. Raises HostError as `in_force`."""
+    return replace(pot, antispoof=True) if pot.attachments and in_force(app, pot.name) else pot
+
+
+def _running(app: App, names: Iterable[str], starting: str) -> list[str]:
+    """Those of the names that are of pots on bridges whose jails, or taps, are there."""
+    found = (app.store.run(name) for name in names if name != starting)
+    runs = [run for run in found if run is not None and run.pot.attachments]
+    state = app.driver.observe(presence(run.pot for run in runs)) if runs else HostState()
+    return [run.pot.name for run in runs if there(run, state)]

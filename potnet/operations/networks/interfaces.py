@@ -1,0 +1,227 @@
+"""What is asked of interfaces: MAC addresses, MTUs, VLANs of bridges, and what pots have of the host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.errors import PotnetError, UsageError
+from potnet.host.state import Query
+from potnet.model.names import INTERFACE, INTERFACE_HINT
+from potnet.model.pots import GROUP, Bridge, BridgeKind, Lent, Pot
+from potnet.operations.common import external_interface, require_bridge
+from potnet.planning import passed_interfaces
+from potnet.planning.uplink import USUAL_MTU, check_parent, read_uplink
+from potnet.planning.vnet import refuse_member, refuse_small_mtu
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+#: What is to be known of the host's interfaces before one of them is given away.
+_ALL = Query(interfaces=None, members=True, external=True)
+_MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+#: In bytes; if_bridge(4) takes no smaller one, and an IPv4 datagram is never larger.
+SMALLEST_MTU, LARGEST_MTU = 576, 65535
+
+
+def parse_mac(text: str) -> str:
+    """A MAC address that one interface can have, in lower case; raises UsageError."""
+    mac = text.lower()
+    if not _MAC.fullmatch(mac):
+        raise UsageError(f"--mac {text!r}: no MAC address", hint="such as 02:00:00:12:34:56")
+    if int(mac[:2], 16) & 1:
+        raise UsageError(
+            f"--mac {text}: that is a group's address (IEEE 802)",
+            hint="make its first octet even, such as 02",
+        )
+    if int(mac.replace(":", ""), 16) == 0:
+        raise UsageError(f"--mac {text}: that is nobody's address", hint="such as 02:00:00:12:34:56")
+    return mac
+
+
+def check_macs(app: App, name: str, values: Sequence[str]) -> tuple[str, ...]:
+    """The --mac values of a pot; raises PotnetError for what is none, or that somebody else has."""
+    macs = tuple(parse_mac(value) for value in values)
+    if not macs:
+        return ()
+    if len(set(macs)) < len(macs):
+        raise UsageError("a MAC address is given twice", hint="each interface needs its own")
+    shown = app.driver.observe(Query(interfaces=None)).interfaces.values()
+    holders = {found.mac: f"{found.name} of the host" for found in shown if found.mac is not None}
+    for run in app.store.runs():
+        # What `set` has changed since is theirs until they stop.
+        theirs = {a.mac: f"pot {run.pot.name}" for a in run.pot.attachments if run.pot.name != name}
+        holders |= theirs | {
+            each.mac: f"{each.name}, passed to {run.pot.name}" for each in run.lent if each.mac
+        }
+    for mac in macs:
+        if mac in holders:
+            raise PotnetError(f"MAC address {mac} is that of {holders[mac]}", hint="choose another")
+    return macs
+
+
+def with_macs(pot: Pot, macs: Sequence[str]) -> Pot:
+    """The pot whose interfaces have these MAC addresses, in their order; the others keep theirs."""
+    if len(macs) > len(pot.attachments):
+        number = len(pot.attachments)
+        times = "once" if len(macs) == 1 else f"{len(macs)} times"
+        raise UsageError(
+            f"--mac is given {times}, and the pot has {number or 'no'} interface"
+            f"{'' if number == 1 else 's'} on bridges",
+            hint="each is for one interface, in their order",
+        )
+    changed = [replace(own, mac=mac) for own, mac in zip(pot.attachments, macs, strict=False)]
+    return replace(pot, attachments=(*changed, *pot.attachments[len(macs) :]))
+
+
+def check_mtu(mtu: int) -> int:
+    """An MTU that a bridge can have, in bytes; raises UsageError."""
+    if not SMALLEST_MTU <= mtu <= LARGEST_MTU:
+        raise UsageError(f"--mtu {mtu}: no MTU", hint=f"it is {SMALLEST_MTU} to {LARGEST_MTU} bytes")
+    return mtu
+
+
+def check_bridge_mtu(app: App, bridge: Bridge, mtu: int) -> None:
+    """Raises PotnetError when a bridge and all that is on it cannot have an MTU, on the host as it is now."""
+    ipv6 = bridge.network6 is not None or bridge.kind is BridgeKind.PUBLIC6
+    refuse_small_mtu(check_mtu(mtu), 6 if ipv6 else 4)
+    if bridge.kind is BridgeKind.PUBLIC6:
+        _check_member(app, bridge, mtu)
+    if bridge.uplink is not None:
+        vlan = read_uplink(bridge.uplink)
+        check_parent(vlan, mtu, app.driver.observe(Query(interfaces=(vlan.parent,))))
+
+
+def to_change(app: App, pot: Pot, mtu: int) -> tuple[Bridge, ...]:
+    """The bridges of a pot that get this MTU, changed; PotnetError where that is not the pot's to say.
+
+    All on a bridge have one MTU, which changes with the first pot on it.
+    """
+    if not pot.attachments:
+        raise UsageError(f"--mtu is for pots on bridges, not {pot.network_type}")
+    changed = []
+    for own in pot.attachments:
+        bridge = require_bridge(app, own.bridge)
+        if 6 in own.families or bridge.network6 is not None:
+            refuse_small_mtu(mtu, 6)
+        if bridge.kind is BridgeKind.PUBLIC6:
+            _check_member(app, bridge, mtu)
+        others = [name for name in app.store.bridged_names(own.bridge) if name != pot.name]
+        if bridge.mtu == mtu:
+            continue
+        if others and (bridge.mtu or USUAL_MTU) != mtu:
+            raise PotnetError(
+                f"all on bridge {bridge.name} have the MTU {bridge.mtu or USUAL_MTU}, "
+                f"such as {', '.join(others[:3])}",
+                hint=f"`potnet set -B {bridge.name} --mtu {mtu}` gives it to all of them",
+            )
+        changed.append(replace(bridge, mtu=mtu))
+    return tuple(changed)
+
+
+def check_uplink(app: App, text: str, mtu: int | None) -> None:
+    """Raises PotnetError when a bridge cannot be part of this VLAN, on the host as it is now."""
+    try:
+        vlan = read_uplink(text)
+    except ValueError as error:
+        raise UsageError(f"--uplink {text!r}: {error}", hint="such as em0.30, VLAN 30 on em0") from error
+    holder = app.store.passed_to(vlan.parent)
+    if holder is not None:
+        raise PotnetError(f"{vlan.parent} is passed to pot {holder}", hint="use another interface")
+    state = app.driver.observe(Query(interfaces=(vlan.parent, vlan.interface)))
+    check_parent(vlan, mtu, state)
+    if vlan.parent == "lo0" or GROUP in state.interfaces[vlan.parent].groups:
+        raise PotnetError(
+            f"{vlan.parent} leads to no network outside", hint="use an interface of Ethernet's kind"
+        )
+    if vlan.interface in state.interfaces:
+        raise PotnetError(
+            f"the host has {vlan.interface} already, and potnet makes its own",
+            hint="choose another VLAN for the bridge",
+        )
+
+
+def _check_member(app: App, bridge: Bridge, mtu: int) -> None:
+    state = app.driver.observe(Query(external=app.config.external_interface is None))
+    external = external_interface(app, state)
+    found = app.driver.observe(Query(interfaces=(external,))).interfaces if external is not None else {}
+    for member in found.values():
+        refuse_member(bridge, mtu, member)
+
+
+def parse_passed(values: Sequence[str]) -> tuple[str, ...]:
+    """The --pass values; raises UsageError for what is no interface's name, or there twice."""
+    for value in values:
+        if not INTERFACE.fullmatch(value):
+            raise UsageError(f"--pass: invalid interface name {value!r}", hint=INTERFACE_HINT)
+    if len(set(values)) < len(values):
+        raise UsageError("an interface is passed twice", hint="once is enough")
+    return tuple(values)
+
+
+def check_passed(app: App, pot: Pot) -> None:
+    """Raises PotnetError when a pot cannot have the interfaces passed to it, on the host as it is now."""
+    if pot.passed and not pot.network_type.bridged:
+        raise UsageError(
+            f"--pass is for pots with a network stack of their own, and {pot.network_type} has the host's",
+            hint="-N public-bridge or -N private-bridge",
+        )
+    for name in pot.passed:
+        holder = app.store.passed_to(name)
+        if holder not in (None, pot.name):
+            raise PotnetError(f"{name} is passed to pot {holder}", hint="a pot has it alone")
+    run = app.store.run(pot.name)
+    kept = {each.name for each in run.lent} if run is not None else set()
+    lend(app, replace(pot, passed=tuple(name for name in pot.passed if name not in kept)))
+
+
+def lend(app: App, pot: Pot) -> tuple[Lent, ...]:
+    """The interfaces of the host that a pot gets, as they are; HostError for one that somebody else needs."""
+    if not pot.passed:
+        return ()
+    return passed_interfaces.lend(
+        pot, _needed(app, pot.name), app.driver.observe(replace(_ALL, indexes=True))
+    )
+
+
+def free_interfaces(app: App) -> tuple[str, ...]:
+    """The interfaces of the host that a pot could be given, sorted."""
+    passed = {name for pot in app.store.pots() for name in pot.passed}
+    return tuple(sorted(passed_interfaces.free(_needed(app), app.driver.observe(_ALL)) - passed))
+
+
+def uplink_parents(app: App) -> tuple[str, ...]:
+    """The interfaces of the host that could carry a VLAN of a bridge, sorted."""
+    passed = {name for pot in app.store.pots() for name in pot.passed}
+    found = app.driver.observe(_ALL).interfaces.values()
+    able = {each.name for each in found if each.up and each.mac is not None and GROUP not in each.groups}
+    return tuple(sorted(able - passed))
+
+
+def _needed(app: App, pot: str | None = None) -> dict[str, str]:
+    """Why interfaces are needed, as far as store and configuration say so."""
+    found = {
+        name: f"network.extra_interfaces names it ({', '.join(map(str, networks))})"
+        for name, networks in app.config.extra_interfaces
+    }
+    if app.config.external_interface is not None:
+        found[app.config.external_interface] = "it is the external interface"
+    for other in app.store.pots():
+        found |= {alias.interface: f"pot {other.name} has an alias there" for alias in other.aliases}
+    for bridge in app.store.bridges():
+        if bridge.uplink is not None:
+            found[read_uplink(bridge.uplink).parent] = f"bridge {bridge.name} has its uplink there"
+    for run in app.store.runs():
+        if run.pot.name != pot:
+            found |= {each.name: f"pot {run.pot.name} has it until it stops" for each in run.lent}
+    return found
+
+
+def refuse_small(app: App, pot: Pot) -> None:
+    """Raises HostError when a pot is to have IPv6 on a bridge whose MTU is too small for it."""
+    for own in pot.attachments:
+        mtu = require_bridge(app, own.bridge).mtu
+        if mtu is not None and 6 in own.families:
+            refuse_small_mtu(mtu, 6)

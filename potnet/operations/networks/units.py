@@ -1,0 +1,269 @@
+"""Between store and host: units that are free on both, and the forwarding switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from potnet.apply import apply
+from potnet.drivers.base import CommandError
+from potnet.errors import PotnetError
+from potnet.host.actions import DestroyInterface, KeepRouter, Plan, SetForwarding, Step
+from potnet.host.filter_actions import FilterMembers
+from potnet.host.state import HostState, Query
+from potnet.model.pots import Attachment, Bridge, BridgeKind, Pot
+from potnet.operations.common import FORWARDING, MEMBERS, ROUTER, busy_units, external_interface, wire_kind
+from potnet.planning import start as planning
+from potnet.planning import uplink
+from potnet.planning.vnet import Vnet, description
+from potnet.store.store import ANCHORS
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+#: How many names that the host has without showing them a command works around.
+_HIDDEN_UNITS = 32
+
+_T = TypeVar("_T")
+
+
+def around_hidden(work: Callable[[frozenset[str]], _T]) -> _T:
+    """Do something that makes interfaces, again with other units as long as the host hides some.
+
+    The unit of a cloned interface stays in use when it is renamed, or moved into a jail. work: it is given
+    the names that are in use without being shown.
+    """
+    hidden: frozenset[str] = frozenset()
+    while True:
+        try:
+            return work(hidden)
+        except CommandError as error:
+            if not found_hidden([error], hidden):
+                raise
+            hidden |= error.taken_names
+
+
+def found_hidden(errors: Iterable[PotnetError], hidden: frozenset[str]) -> frozenset[str]:
+    """The names that some of these failed at, if others are worth a try. hidden: those found before."""
+    found = [error.taken_names for error in errors if isinstance(error, CommandError)]
+    names = frozenset().union(*found) - hidden
+    return names if len(hidden) <= _HIDDEN_UNITS else frozenset()
+
+
+def vnet(app: App) -> Vnet:
+    """What the store knows of all bridges."""
+    return Vnet(
+        bridges=app.store.bridges(),
+        forwarding_set=frozenset(f for f, key in FORWARDING.items() if app.store.remembered(key)),
+        site6=app.store.site_prefix(),
+        router_kept=app.store.remembered(ROUTER),
+        permitting=app.store.permitting(),
+        members_set=tuple((app.store.remembered(MEMBERS) or "").split()),
+        guarded=app.store.guarded(True, most=2),
+    )
+
+
+def with_stranded(app: App, known: Vnet, missing: Sequence[Bridge]) -> Vnet:
+    """`known`, with the epairs of recorded starts that these bridges have to take up again."""
+    names = {bridge.name for bridge in missing}
+    stranded: dict[str, list[tuple[Pot, Attachment]]] = {}
+    for run in app.store.runs() if names else ():
+        for attachment in run.pot.attachments:
+            if attachment.bridge in names:
+                stranded.setdefault(attachment.bridge, []).append((run.pot, attachment))
+    return replace(known, stranded={name: tuple(pots) for name, pots in stranded.items()})
+
+
+def free_wires(app: App, pot: Pot, names: Collection[str], hidden: Collection[str]) -> Pot:
+    """The pot with units of epairs or taps that nothing else on the host has; changed ones are recorded.
+
+    One that is there and says it is this pot's was left by a start that nobody remembers: it goes.
+    hidden: names that the host has without showing them.
+    """
+    taken = [a for a in pot.attachments if {a.host_end, a.jail_end} & {*names, *hidden}]
+    if not taken:
+        return pot
+    shown = app.driver.observe(Query(interfaces=tuple(a.host_end for a in taken))).interfaces
+    changed = {}
+    for attachment in taken:
+        found = shown.get(attachment.host_end)
+        if found is not None and found.description == planning.description(pot):
+            apply(Plan((Step(DestroyInterface(attachment.host_end)),)), app.driver)
+        else:
+            changed[attachment.unit] = attachment
+    return _renumbered(app, pot, set(changed), hidden)
+
+
+def _renumbered(app: App, pot: Pot, taken: set[int], hidden: Collection[str], record: bool = True) -> Pot:
+    if not taken:
+        return pot
+    kind = wire_kind(pot)
+    busy = set(busy_units(app, kind, hidden))
+    with app.store.transaction():
+        attachments = []
+        for attachment in pot.attachments:
+            if attachment.unit in taken:
+                attachment = replace(attachment, unit=app.store.free_unit(kind, busy))
+                busy.add(attachment.unit)
+            attachments.append(attachment)
+        pot = replace(pot, attachments=tuple(attachments))
+        if record:
+            app.store.update_pot(pot)
+    return pot
+
+
+def renumber(app: App, pot: str, hidden: frozenset[str]) -> None:
+    """Give the wires of a running pot other units where the host has theirs without showing them."""
+    run = app.store.run(pot)
+    if run is None:
+        return
+    taken = {a.unit for a in run.pot.attachments if {a.host_end, a.jail_end} & hidden}
+    now = app.store.pot(pot)
+    started = _renumbered(app, run.pot, taken, hidden, record=False)
+    units = dict(zip(*([a.unit for a in each.attachments] for each in (run.pot, started)), strict=True))
+    with app.store.transaction():
+        app.store.put_run(replace(run, pot=started))
+        if now is not None:
+            # `set` may have changed it since.
+            changed = (replace(a, unit=units.get(a.unit, a.unit)) for a in now.attachments)
+            app.store.update_pot(replace(now, attachments=tuple(changed)))
+
+
+def free_bridge(app: App, bridge: Bridge, state: HostState, hidden: Collection[str] = ()) -> Bridge:
+    """The bridge with a unit that nothing else on the host has; a changed one is recorded.
+
+    hidden: names that the host has without showing them.
+    """
+    if bridge.joined is not None:
+        return bridge
+    found = state.interfaces.get(bridge.interface)
+    free = found is None or found.description == description(bridge)
+    if free and bridge.interface not in hidden:
+        return bridge
+    with app.store.transaction():
+        bridge = replace(bridge, unit=app.store.free_unit("bridge", busy_units(app, "bridge", hidden)))
+        app.store.update_bridge(bridge)
+    return bridge
+
+
+def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> HostState:
+    """`state` with what has to be known before these bridges are made."""
+    routed = any(b.subnets for b in missing)
+    routed6 = any(b.network6 is not None for b in missing)
+    more = app.driver.observe(
+        Query(
+            names=True,
+            own=True,
+            external=state.external is None and app.config.external_interface is None,
+            routes=routed,
+            routes6=routed6,
+            forwarding=routed,
+            pot_bridges=routed,
+            bridge_rules=any(not b.subnets for b in missing),
+            loaded_anchor=app.config.nat_anchor if routed and any(switches(app).values()) else None,
+        )
+    )
+    external = app.config.external_interface or state.external or more.external
+    beneath = [external for b in missing if b.kind is BridgeKind.PUBLIC6 and external]
+    beneath += [name for b in missing for name in uplink.looked_at(b)]
+    if beneath:
+        found = app.driver.observe(Query(interfaces=tuple(dict.fromkeys(beneath)))).interfaces
+        state = replace(state, interfaces={**state.interfaces, **found})
+    if routed6 and external is not None and not more.forwarding[6]:
+        # Forwarding will make the host ignore the routers that it has learnt there.
+        learns = app.driver.observe(Query(learns_router=external)).learns_router
+        state = replace(state, learns_router=learns)
+    return replace(
+        state,
+        names=more.names,
+        own=more.own,
+        external=state.external or more.external,
+        external_beside=state.external_beside or more.external_beside,
+        routes=more.routes,
+        forwarding=more.forwarding,
+        pot_bridges=more.pot_bridges,
+        members_keep_addresses=more.members_keep_addresses,
+        nat_loaded=more.nat_loaded,
+    )
+
+
+def settled(app: App, bridge: Bridge, state: HostState) -> Bridge:
+    """The bridge for IPv6 of the outside, when it is about to come up: the host's own, if there is one.
+
+    Where the external interface, which has been looked at, is a bridge, pots join that. It is recorded.
+    """
+    if bridge.kind is not BridgeKind.PUBLIC6:
+        return bridge
+    external = state.interfaces.get(external_interface(app, state) or "")
+    joined = external.name if external is not None and external.bridge else None
+    if joined != bridge.joined:
+        bridge = replace(bridge, joined=joined)
+        app.store.update_bridge(bridge)
+    return bridge
+
+
+def left_behind(app: App, bridge: Bridge, state: HostState) -> bool:
+    """Whether a bridge of the host's own that pots joined is external no more, and no pot is on it."""
+    if bridge.joined in (None, external_interface(app, state)):
+        return False
+    return not any(app.store.run(name) for name in app.store.bridged_names(bridge.name))
+
+
+def with_joined(app: App, state: HostState, bridges: Sequence[Bridge]) -> HostState:
+    """The state in which bridges of the host's own count as up like those of pots."""
+    joined = tuple(bridge.joined for bridge in bridges if bridge.joined is not None)
+    found = app.driver.observe(Query(interfaces=joined)).interfaces if joined else {}
+    up = {name for name, each in found.items() if each.up}
+    return replace(state, pot_bridges=state.pot_bridges | up)
+
+
+def switches(app: App) -> dict[str, str | None]:
+    """The settings of the host that potnet has changed, by the keys under which they are recorded."""
+    return {key: app.store.remembered(key) for key in (*FORWARDING.values(), ROUTER, MEMBERS)}
+
+
+def remember_switches(app: App, plan: Plan, state: HostState) -> None:
+    """Record what potnet switches on; or forget it, when the host did so since.
+
+    After a reboot the record of before means nothing: then the NAT anchor, which is loaded first, is empty.
+    With it the anchors' names are recorded, for a stop under another configuration.
+    """
+    config = app.config
+    app.store.remember(ANCHORS, f"{config.nat_anchor} {config.rdr_anchor} {config.filter_anchor}")
+    changed = switched(plan)
+    for key in switches(app):
+        if key in changed:
+            app.store.remember(key, changed[key])
+        elif state.forwarding and not state.nat_loaded and not (key == MEMBERS and state.pot_bridges):
+            app.store.forget(key)
+
+
+def restore_switches(app: App, recorded: Mapping[str, str | None]) -> None:
+    """Put the record back to what `switches` said."""
+    for key, value in recorded.items():
+        if value is None:
+            app.store.forget(key)
+        else:
+            app.store.remember(key, value)
+
+
+def forget_switches(app: App, plan: Plan) -> None:
+    """Drop the record of what a plan has switched back."""
+    for key in switched(plan):
+        app.store.forget(key)
+
+
+def switched(plan: Plan) -> dict[str, str]:
+    """The settings that a plan changes, with what is recorded of each."""
+    found = {}
+    for step in plan.steps:
+        match step.action:
+            case SetForwarding(family):
+                found[FORWARDING[family]] = "0"
+            case KeepRouter(interface):
+                found[ROUTER] = interface
+            case FilterMembers(switches):
+                found[MEMBERS] = " ".join(switches)
+    return found

@@ -1,0 +1,1 @@
+"""The life of pots: create, set, start, stop, attach, run, destroy."""

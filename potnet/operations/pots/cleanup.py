@@ -1,0 +1,126 @@
+"""Taking away what a start made, and forgetting it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netaddr import IPAddress
+
+from potnet.apply import apply_all
+from potnet.errors import HostError, PotnetError
+from potnet.host.state import HostState, Query
+from potnet.model.pots import Bridge, Pot, Run
+from potnet.operations.common import look_for
+from potnet.operations.files.hosts_files import make_due
+from potnet.operations.networks.policies import filter_changes
+from potnet.operations.networks.units import forget_switches, vnet
+from potnet.planning import resolver
+from potnet.planning.jail import etc_of
+from potnet.planning.ownership import owned
+from potnet.planning.stop import plan_stop
+from potnet.planning.vnet import is_last_pot
+from potnet.runtime.interrupts import unhurried
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def clear_up(app: App, run: Run, jails: HostState, idle: bool = False, keep: bool = False) -> bool:
+    """Take away what a start made, as far as it is there; whether there was anything.
+
+    jails: a state in which the pot's jail was looked for. idle: nothing runs in it yet. keep: the start stays
+    recorded. Raises HostError that lists what is left; the start stays recorded then, so that a second stop
+    finishes.
+    """
+    found = jails.jails.get(run.pot.name)
+    bridges = {b.name: b for a in run.pot.attachments if (b := app.store.bridge(a.bridge))}
+    state = replace(_observe(app, run, bridges, owned(run, found)), jails=jails.jails)
+    filters = filter_changes(app, run.pot, starts=False)
+    plan = plan_stop(run, bridges, vnet(app), app.config, state, idle, filters)
+    if found is not None and not found.dying and not owned(run, found):
+        app.notify(f"jail {run.pot.name} (jid {found.jid}) is not the one that potnet started: it stays")
+    failures = apply_all(plan, app.driver)
+    if failures:
+        # What is left is looked for once more.
+        app.store.put_run(replace(run, stopping=True))
+        error = HostError(
+            "not all of it could be taken away" + "".join(f"\n  left behind: {line}" for line in failures),
+            hint=f"mend what it says, then `potnet stop {run.pot.name}` once more takes the rest",
+        )
+        error.left_behind = failures
+        raise error
+    with app.store.transaction():
+        if not keep:
+            forget(app, (run,), app.store.pots_named([run.pot.name]))
+        forget_switches(app, plan)
+    _tell_lost(app, run)
+    return bool(plan.steps)
+
+
+def clear_up_failed(app: App, run: Run, error: BaseException) -> None:
+    """Take away what there is of a start that failed; what stays is told with the error."""
+    try:
+        with unhurried():
+            clear_up(app, run, look_for(app, run.pot, run))
+    except PotnetError as more:
+        if isinstance(error, PotnetError):
+            error.message += f"; {more.message}"
+            error.left_behind = more.left_behind
+
+
+def _tell_lost(app: App, run: Run) -> None:
+    """Say which passed interfaces are not there, whatever became of them in the jail."""
+    names = tuple(lent.name for lent in run.lent)
+    there = app.driver.observe(Query(interfaces=names)).interfaces if names else {}
+    for name in names:
+        if name not in there:
+            app.notify(f"{name} has not come back from {run.pot.name}: look for it by `ifconfig -l`")
+
+
+def host_query(app: App, run: Run, bridges: Mapping[str, Bridge], jail_there: bool) -> Query:
+    """What a stop has to know of the host; without its jail, also what jail(8) would have taken along.
+
+    bridges: those of the pot's attachments, by name.
+    """
+    pot = run.pot
+    etc = etc_of(pot, app.driver.traits)
+    names = [name for own in run.files for name in (own, resolver.saved_name(own))]
+    aliased = () if jail_there else tuple(dict.fromkeys(a.interface for a in pot.aliases))
+    return Query(
+        own=bool(pot.attachments),
+        interfaces=(*(b.interface for b in bridges.values()), *aliased, *(each.name for each in run.lent)),
+        members=True,
+        files=tuple(f"{etc}/{name}" for name in names),
+        mounts=run.devfs and not jail_there,
+    )
+
+
+def _observe(app: App, run: Run, bridges: dict[str, Bridge], jail_there: bool) -> HostState:
+    state = app.driver.observe(host_query(app, run, bridges, jail_there))
+    host_ends = {a.host_end for a in run.pot.attachments}
+    routed = [b for b in bridges.values() if b.subnets]
+    absent = [b for b in routed if b.interface not in state.interfaces]
+    if absent or any(is_last_pot(b, host_ends, state) for b in routed):
+        anchor = app.config.nat_anchor if absent else None
+        more = app.driver.observe(Query(pot_bridges=True, loaded_anchor=anchor))
+        state = replace(state, pot_bridges=more.pot_bridges, nat_loaded=more.nat_loaded)
+    return state
+
+
+def forget(app: App, runs: Sequence[Run], pots: Mapping[str, Pot]) -> None:
+    """Strike starts off, and give back what `set` replaced while the pots ran; the caller's transaction.
+
+    pots: as they are now, those that there are, by name.
+    """
+    app.store.remove_run(*(run.pot.name for run in runs))
+    found = [(run, pots[run.pot.name]) for run in runs if run.pot.name in pots]
+    for run, pot in found:
+        if _leases(run.pot) - _leases(pot):
+            make_due(app, run.pot)
+    app.store.release_pots({pot.name: _leases(pot) for _, pot in found})
+
+
+def _leases(pot: Pot) -> frozenset[tuple[str, IPAddress]]:
+    return frozenset(pair for a in pot.attachments for pair in a.leases)

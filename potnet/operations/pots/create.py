@@ -1,0 +1,425 @@
+"""Creating pots: checks, a reservation in one transaction, and a root."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from potnet.apply import Applied, apply
+from potnet.errors import PotnetError, UsageError
+from potnet.host.actions import Plan, Step
+from potnet.host.file_actions import (
+    Fetch,
+    MakeDirectory,
+    MoveFile,
+    RemoveDirectory,
+    RemoveFile,
+    RemoveTree,
+    Unpack,
+    VerifyDigest,
+)
+from potnet.host.state import FileKind, Query
+from potnet.model.pots import NetworkType, Pot, Resolver, Stack
+from potnet.operations.common import (
+    check_hostname,
+    check_name,
+    define_public_network,
+    parse_command,
+    pot_lock,
+)
+from potnet.operations.files.places import (
+    look_for_binds,
+    overlap,
+    pot_directory,
+    refuse_directory,
+    refuse_root,
+)
+from potnet.operations.files.resolvers import parse_resolver
+from potnet.operations.networks.addresses import (
+    Networks,
+    aliases_of,
+    attach,
+    check_aliases,
+    check_resolver,
+    private_bridge,
+)
+from potnet.operations.networks.interfaces import (
+    check_macs,
+    check_mtu,
+    check_passed,
+    parse_passed,
+    refuse_small,
+    to_change,
+    with_macs,
+)
+from potnet.operations.networks.network_options import (
+    UNCHANGED,
+    NetworkOptions,
+    check_attachments,
+    with_options,
+)
+from potnet.operations.pots.destroy import part_name, remove_rest
+from potnet.operations.pots.virtual_machines import ROOT, refuse_unfit, with_owner
+from potnet.planning.roots import leading_to, refuse_exposed, ways_to
+from potnet.runtime.fast_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+_RELEASE = re.compile(r"([0-9]{1,3}\.[0-9]{1,3})(?:-RELEASE)?")
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """What ``create`` was asked for. addresses: the -i values; resolver: the -d value; None: the default.
+
+    more: further networks, each by its type, and its bridge if that is a private one. macs: of its interfaces
+    on bridges, in their order. mtu: in bytes, of all on its bridges. passed: interfaces of the host.
+    tap: for a machine of somebody's, not a jail; owner: who may open its taps, None: root.
+    """
+
+    name: str | None = None
+    network_type: NetworkType = NetworkType.INHERIT
+    stack: Stack | None = None
+    addresses: tuple[str, ...] = ()
+    bridge: str | None = None
+    more: Networks = ()
+    macs: tuple[str, ...] = ()
+    mtu: int | None = None
+    passed: tuple[str, ...] = ()
+    resolver: str | None = None
+    hostname: str | None = None
+    path: str | None = None
+    base: str | None = None
+    command: str | None = None
+    boot: bool = False
+    tap: bool = False
+    owner: str | None = None
+    network: NetworkOptions = UNCHANGED
+
+    @property
+    def networks(self) -> Networks:
+        """All of them, that of the default route first."""
+        return ((self.network_type, self.bridge), *self.more)
+
+
+def create(app: App, request: CreateRequest) -> Pot:
+    """Make a pot: its record with all that is reserved for it, then its root. Nothing stays on failure.
+
+    What an earlier create or destroy that was cut off has left of it, or of pots without a name, goes first.
+    """
+    if request.name is not None:
+        check_name("pot", request.name)
+    if request.base is not None and not app.driver.traits.own_programs:
+        raise PotnetError(
+            "a pot on this host runs the host's own programs: there is no release to unpack",
+            hint="leave -b out",
+        )
+    draft = with_options(_with_taps(app, request, _draft(app, request)), request.network)
+    _check_network(app, request, draft)
+    macs = check_macs(app, draft.name, request.macs)
+    check_passed(app, draft)
+    base = _release(request.base)
+    if base and request.path:
+        raise UsageError(
+            "-b unpacks a release into a new root, --path uses one that exists", hint="give one of the two"
+        )
+    with _new_name(app, request.name) as name:
+        unfinished = app.store.pot(name)
+        if unfinished is not None and not unfinished.whole:
+            remove_rest(app, unfinished)
+        draft = _placed(app, replace(draft, name=name, root=_root(app, name, request.path)))
+        _refuse_present(app, draft)
+        with app.store.transaction():
+            pot = _reserve(app, request, draft, macs)
+        applied = Applied(app.driver)
+        try:
+            applied = _make_root(app, pot, base)
+            return _finished(app, pot, request.mtu)
+        except BaseException as error:
+            applied.take_back(error)
+            if not getattr(error, "left_behind", ()):
+                app.store.remove_pot(pot.name)
+            raise
+
+
+@contextmanager
+def _new_name(app: App, given: str | None) -> Iterator[str]:
+    """Hold the lock of a pot to be made: of the name that is given, else of the lowest
+    that no other create is at work on."""
+    if given is None:
+        with (
+            app.locks.hold_first(lambda: [pot_lock(name) for name in app.store.next_pot_names()]) as lock,
+            _unless_made(app, lock.removeprefix(pot_lock(""))) as name,
+        ):
+            yield name
+    else:
+        app.store.refuse_present(given)
+        with app.locks.hold(pot_lock(given)), _unless_made(app, given):
+            yield given
+
+
+@contextmanager
+def _unless_made(app: App, name: str) -> Iterator[str]:
+    """Leave no lock behind of a pot that there is not."""
+    try:
+        yield name
+    except BaseException:
+        if not app.store.has_pot(name):
+            app.locks.discard(pot_lock(name))
+        raise
+
+
+def _draft(app: App, request: CreateRequest) -> Pot:
+    """The pot without what has to be reserved; its name may be empty still."""
+    name = request.name or ""
+    if request.hostname is not None:
+        check_hostname(request.hostname)
+    return Pot(
+        name=name,
+        network_type=request.network_type,
+        stack=request.stack or app.config.stack,
+        root=_root(app, name, request.path),
+        root_made=request.path is None,
+        hostname=request.hostname or name,
+        base=_release(request.base),
+        resolver=parse_resolver(request.resolver) if request.resolver else Resolver(),
+        command=parse_command(request.command) if request.command else (),
+        boot=request.boot,
+        passed=parse_passed(request.passed),
+        aliases=aliases_of(app, request.addresses) if request.network_type is NetworkType.ALIAS else (),
+    )
+
+
+def _placed(app: App, draft: Pot) -> Pot:
+    """The pot with the directory that is made for it."""
+    if not draft.root_made or not draft.is_jail:
+        return draft
+    return replace(draft, directory=draft.root.removesuffix("/m"))
+
+
+def _with_taps(app: App, request: CreateRequest, draft: Pot) -> Pot:
+    """The pot, as a machine if it is to be one; raises PotnetError for what only a jail has."""
+    machine = replace(draft, owner=ROOT) if request.tap else draft
+    if request.tap and not request.network_type.bridged:
+        raise UsageError(
+            f"--tap is for bridges: -N {request.network_type} shares the host's network",
+            hint="-N public-bridge or -N private-bridge",
+        )
+    given = {"base": request.base, "path": request.path, "command": request.command, "passed": request.passed}
+    refuse_unfit(machine, **given)
+    return with_owner(app, machine, request.owner)
+
+
+def _root(app: App, name: str, path: str | None) -> str:
+    if path is None:
+        return f"{app.config.jails}/{name}/m"
+    if not path.startswith("/") or any(ord(c) < 32 or c == "\x7f" for c in path):
+        raise UsageError(f"--path {path!r}: not an absolute path", hint="such as /jails/web")
+    return str(Path(path)) if path.strip("/") else "/"
+
+
+def _release(text: str | None) -> str | None:
+    if text is None:
+        return None
+    match = _RELEASE.fullmatch(text)
+    if not match:
+        raise UsageError(f"-b {text!r}: no release of FreeBSD", hint="such as 14.2")
+    return match[1]
+
+
+def _check_network(app: App, request: CreateRequest, pot: Pot) -> None:
+    if request.network_type is NetworkType.INHERIT and request.addresses:
+        raise UsageError("-N inherit uses the host's addresses: -i has no place there")
+    if request.network_type is NetworkType.ALIAS:
+        check_aliases(app, pot)
+    seen: set[tuple[NetworkType, str | None]] = set()
+    for network in request.networks:
+        kind, bridge = network
+        if not kind.bridged and request.more:
+            raise UsageError(
+                f"-N {kind} shares the host's network: it cannot stand beside another",
+                hint="a pot has either, or any number of bridges",
+            )
+        if bridge is not None and kind is not NetworkType.PRIVATE_BRIDGE:
+            raise UsageError(f"-B is for -N private-bridge, not {kind}")
+        if kind is NetworkType.PRIVATE_BRIDGE:
+            _check_private(app, bridge, pot)
+        if network in seen:
+            raise UsageError(f"{bridge or 'the public bridge'} is given twice", hint="once is enough")
+        seen.add(network)
+
+
+def _check_private(app: App, bridge: str | None, pot: Pot) -> None:
+    if bridge is None:
+        raise UsageError(
+            "-N private-bridge needs a bridge", hint="-B BRIDGE; create-private-bridge makes one"
+        )
+    if private_bridge(app, bridge).network6 is not None:
+        return
+    if pot.stack is Stack.IPV6:
+        raise PotnetError(
+            f"private bridge {bridge} carries IPv4 only",
+            hint="choose -S ipv4 or -S dual, or a bridge made with create-private-bridge -6",
+        )
+    if pot.stack is Stack.DUAL:
+        app.notify(f"private bridge {bridge} carries IPv4 only: the pot has no IPv6 there")
+
+
+def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) -> Pot:
+    """Everything that only one pot can have, within the caller's transaction."""
+    define_public_network(app)
+    pot = replace(draft, hostname=draft.hostname or draft.name, whole=False)
+    check_resolver(app, pot)
+    pot = with_macs(attach(app, pot, request.networks, request.addresses), macs)
+    check_attachments(pot)
+    if request.mtu is not None:
+        to_change(app, pot, check_mtu(request.mtu))
+    else:
+        refuse_small(app, pot)
+    app.store.add_pot(pot)
+    return pot
+
+
+def _refuse_present(app: App, pot: Pot) -> None:
+    """Raises PotnetError when something is where the pot's directory is to be made.
+
+    Before the pot is recorded: from then on the directory counts as its own.
+    """
+    if pot.directory is None:
+        return
+    if app.driver.observe(Query(files=(pot.directory,))).files[pot.directory] is not FileKind.ABSENT:
+        raise PotnetError(
+            f"{pot.directory} already exists", hint="choose another name, or move that directory away"
+        )
+
+
+def _make_root(app: App, pot: Pot, base: str | None) -> Applied:
+    if not pot.is_jail:
+        return Applied(app.driver)
+    directory = pot_directory(app, pot)
+    refuse_places(app, pot)
+    if not pot.root_made:
+        _check_given_root(app, pot)
+        return apply(Plan(tuple(own_etc(app, pot))), app.driver)
+    _refuse_exposed(app, pot)
+    if base is not None:
+        _refuse_exposed_cache(app)
+    undo = RemoveTree(directory)
+    steps = own_etc(app, pot)
+    steps.append(Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files"))
+    if base is None:
+        steps.append(Step(MakeDirectory(f"{pot.root}/etc"), None, "a jail without programs"))
+    else:
+        steps += _fetch_base(app, pot.name, base)
+        steps.append(Step(MakeDirectory(pot.root)))
+        steps.append(Step(Unpack(_archive(app, base), pot.root), None, f"FreeBSD {base}"))
+    return apply(Plan(tuple(steps)), app.driver)
+
+
+def _refuse_exposed(app: App, pot: Pot) -> None:
+    """Raises HostError where others could lead what is written into a root elsewhere."""
+    ways = ways_to(pot) if app.driver.traits.own_programs else ()
+    if ways:
+        refuse_exposed(f"the root {pot.root}", ways, app.driver.observe(Query(ways=ways)).access)
+
+
+def _refuse_exposed_cache(app: App) -> None:
+    """The same for where archives are kept, which are not checked again once they are there."""
+    ways = leading_to(app.config.cache)
+    refuse_exposed(f"paths.cache = {app.config.cache}", ways, app.driver.observe(Query(ways=ways)).access)
+
+
+def own_etc(app: App, pot: Pot) -> list[Step]:
+    """The step that makes the pot's etc, where that is not in its root."""
+    if app.driver.traits.etc is None:
+        return []
+    etc = f"{app.driver.traits.etc}/{pot.name}"
+    return [Step(MakeDirectory(etc), RemoveDirectory(etc), "for its resolver and hosts files")]
+
+
+def _check_given_root(app: App, pot: Pot) -> None:
+    found = app.driver.observe(Query(directories=(pot.root,))).files
+    if found[pot.root] is not FileKind.DIRECTORY:
+        raise PotnetError(
+            f"--path {pot.root} is no directory", hint="give an existing one, or leave --path out"
+        )
+
+
+def refuse_places(app: App, pot: Pot) -> None:
+    """Raises PotnetError where a jail could change what root runs or reads."""
+    refuse_own_directory(app, pot)
+    refuse_store(app, pot)
+    binds = look_for_binds(app) if not pot.root_made or app.store.has_given_roots() else ()
+    refuse_root(app, pot, binds)
+    if pot.directory is not None:
+        refuse_directory(app, pot, pot.directory, binds)
+
+
+def refuse_own_directory(app: App, pot: Pot) -> None:
+    """A root that was given must not hold, or lie in, what potnet keeps of the pot: hooks, run by root."""
+    kept = pot_directory(app, pot)
+    if not pot.root_made and pot.root != "/" and overlap(pot.root, kept):
+        raise PotnetError(
+            f"--path {pot.root}: potnet keeps what belongs to {pot.name} in {kept}",
+            hint="choose another name for the pot, or another directory",
+        )
+
+
+def refuse_store(app: App, pot: Pot) -> None:
+    """A jail must see nothing of the store; the host's own root is the whole host, and meant so."""
+    state = os.path.realpath(app.store.path.parent)
+    if pot.root != "/" and overlap(pot.root, state) and not pot.root.startswith(f"{state}/jails/"):
+        raise PotnetError(
+            f"the root {pot.root} and the state directory {state} lie one in the other: "
+            "a jail must see nothing of the store",
+            hint="choose another directory" if not pot.root_made else "look at paths.jails",
+        )
+
+
+def _archive(app: App, base: str) -> str:
+    return f"{app.config.cache}/{base}-RELEASE_base.txz"
+
+
+def _fetch_base(app: App, name: str, base: str) -> list[Step]:
+    """The steps that bring a release's archive into the cache, checked; none when it is there."""
+    archive = _archive(app, base)
+    if app.driver.observe(Query(files=(archive,))).files[archive] is FileKind.FILE:
+        return []
+    if not app.config.mirror:
+        raise PotnetError(
+            f"{archive} is not there, and no mirror to fetch it from is configured",
+            hint="put it there, or set releases.mirror in the configuration",
+        )
+    release = f"{app.config.mirror.rstrip('/')}/{base}-RELEASE"
+    digest = app.driver.observe(Query(release=release)).base_digest
+    if digest is None:
+        raise PotnetError(f"{release}/MANIFEST names no SHA-256 for base.txz", hint="look at releases.mirror")
+    part = part_name(name, base)
+    return [
+        Step(MakeDirectory(app.config.cache)),
+        Step(Fetch(f"{release}/base.txz", f"{app.config.cache}/{part}"), RemoveFile(app.config.cache, part)),
+        Step(VerifyDigest(f"{app.config.cache}/{part}", digest), None, "as the release's MANIFEST says"),
+        Step(MoveFile(f"{app.config.cache}/{part}", archive)),
+    ]
+
+
+def _finished(app: App, pot: Pot, mtu: int | None) -> Pot:
+    """The pot, whole, with its root's links resolved, as jail(8) shows it; its bridges get its MTU."""
+    real = app.driver.real_path(pot.root) if pot.is_jail else None
+    moved = real is not None and real != pot.root
+    pot = _placed(app, replace(pot, whole=True, root=real or pot.root))
+    if moved:
+        refuse_places(app, pot)
+    if moved or not pot.root_made:
+        _refuse_exposed(app, pot)
+    with app.store.transaction():
+        app.store.update_pot(pot)
+        for bridge in to_change(app, pot, mtu) if mtu is not None else ():
+            app.store.update_bridge(bridge)
+    return pot

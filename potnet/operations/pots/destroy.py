@@ -1,0 +1,134 @@
+"""Destroying pots and bridges: nothing of them stays, in the store or on the host."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.apply import apply_all
+from potnet.errors import HostError, PotnetError
+from potnet.host.actions import Plan, Step
+from potnet.host.file_actions import RemoveDirectory, RemoveFile, RemoveTree
+from potnet.host.state import FileKind, Query
+from potnet.model.names import PUBLIC, PUBLIC6
+from potnet.model.pots import End, Pot, ResolverKind
+from potnet.operations.common import NETWORK_LOCK, locked_pot, look_for, pot_lock, require_bridge
+from potnet.operations.files.hooks import remove_unrecorded
+from potnet.operations.files.hosts_files import follow_due, is_due, make_due, told_key
+from potnet.operations.files.journal import end, unfinished
+from potnet.operations.files.places import overlap
+from potnet.operations.networks.policies import forget
+from potnet.operations.networks.units import forget_switches
+from potnet.operations.networks.vnet import take_off
+from potnet.operations.pots.cleanup import clear_up
+from potnet.planning.ownership import running
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def destroy_pot(app: App, name: str) -> None:
+    """Remove a stopped pot, with the root that create made for it. Raises PotnetError."""
+    with locked_pot(app, name, whole=False) as pot:
+        name = pot.name
+        run = app.store.run(name)
+        if run is not None:
+            state = look_for(app, pot, run)
+            if running(run, state):
+                raise PotnetError(f"{name} is running", hint=f"`potnet stop {name}` first")
+            with app.locks.hold(NETWORK_LOCK):
+                clear_up(app, run, state)
+        if pot.whole:
+            # Recorded first: cut off from here on, it is destroyed or created anew, and nothing else.
+            app.store.update_pot(replace(pot, whole=False))
+        with app.locks.hold(NETWORK_LOCK):
+            forget(app, End(name))
+        remove_rest(app, pot)
+        if is_due(app, pot):
+            with app.locks.hold(NETWORK_LOCK):
+                follow_due(app, pot)
+        app.locks.discard(pot_lock(name))
+    users = [p.name for p in app.store.pots() if p.resolver.kind is ResolverKind.POT]
+    if name == app.config.dns_name and users:
+        app.notify(f"{name} was the resolver of {', '.join(users)}, which will not start without it")
+
+
+def remove_rest(app: App, pot: Pot) -> None:
+    """Remove what there is of a pot that is not whole, from host and store. Raises PotnetError."""
+    if pot.base is not None and not pot.whole:
+        part = RemoveFile(app.config.cache, part_name(pot.name, pot.base))
+        apply_all(Plan((Step(part, None, "of a fetch that was cut off"),)), app.driver)
+    _remove_files(app, pot)
+    with app.store.transaction():
+        make_due(app, pot)
+        app.store.remove_pot(pot.name)
+        for each in unfinished(app, pot.name):
+            end(app, each.verb, pot.name)
+
+
+def part_name(pot: str, base: str) -> str:
+    """What the archive of a release is called in the cache while a pot's create fetches it."""
+    return f".{base}-RELEASE_base.txz.{pot}"
+
+
+def _refuse_roots(app: App, pot: Pot, directory: str) -> None:
+    """Raises HostError when a root that somebody has given would go with the pot's directory."""
+    own = [(pot.name, pot.root)] if not pot.root_made else []
+    for name, root in (*own, *app.store.roots_around(directory, pot.name)):
+        if overlap(root, directory):
+            raise HostError(
+                f"{directory} is not removed: it and {root}, the root of pot {name}, overlap",
+                hint=f"`potnet info -p {name}` shows that pot",
+            )
+
+
+def _remove_files(app: App, pot: Pot) -> None:
+    """Remove the directory that potnet made for the pot, with its root and its hooks, and no other."""
+    if app.driver.traits.etc is not None and pot.is_jail:
+        # What an administrator has put there stays.
+        apply_all(Plan((Step(RemoveDirectory(f"{app.driver.traits.etc}/{pot.name}")),)), app.driver)
+    if pot.directory is None:
+        remove_unrecorded(app, pot)
+        return
+    directory = pot.directory
+    _refuse_roots(app, pot, directory)
+    state = app.driver.observe(Query(mounts=True, files=(directory,)))
+    if state.files[directory] is FileKind.ABSENT:
+        return
+    inside = [point for point in state.mounts if point == directory or point.startswith(f"{directory}/")]
+    if inside:
+        raise HostError(
+            f"something is mounted in {directory}: {', '.join(inside)}",
+            hint="unmount it first: nothing is removed across a mount",
+        )
+    failures = apply_all(Plan((Step(RemoveTree(directory)),)), app.driver)
+    if failures:
+        raise HostError(
+            f"cannot remove {directory}" + "".join(f"\n  left behind: {line}" for line in failures),
+            hint=f"mend what it says, then destroy {pot.name} once more",
+        )
+
+
+def destroy_bridge(app: App, name: str) -> None:
+    """Remove a private bridge that no pot uses, and give its network back. Raises PotnetError."""
+    if name in (PUBLIC, PUBLIC6):
+        raise PotnetError(
+            f"{name} is the pots' public bridge and stays", hint="`potnet vnet-stop` takes it down"
+        )
+    with app.locks.hold(NETWORK_LOCK):
+        bridge = require_bridge(app, name)
+        name = bridge.name
+        pots = app.store.bridged_names(name)
+        if pots:
+            raise PotnetError(
+                f"bridge {name} is in use by {', '.join(pots[:10])}{', …' if len(pots) > 10 else ''}",
+                hint="only a bridge without pots can be destroyed",
+            )
+        _, plan = take_off(app, bridge)
+        forget(app, End(name, bridge=True))
+        with app.store.transaction():
+            forget_switches(app, plan)
+            for subnet in bridge.subnets:
+                app.store.uncarve(subnet.name)
+            app.store.remove_bridge(name)
+            app.store.forget(told_key(name))

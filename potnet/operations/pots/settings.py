@@ -1,0 +1,232 @@
+"""set and copy-in: changing what exists."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from potnet.apply import apply
+from potnet.errors import PotnetError, UsageError
+from potnet.host.actions import Plan, Step
+from potnet.host.file_actions import UnpackLocal
+from potnet.host.state import FileKind, Query
+from potnet.model.pots import Bridge, NetworkType, Pot, Subnet
+from potnet.operations.common import (
+    check_hostname,
+    is_running,
+    locked_pot,
+    parse_address,
+    parse_command,
+    require_bridge,
+    require_jail,
+)
+from potnet.operations.files.journal import begin, end, unfinished
+from potnet.operations.files.resolvers import parse_resolver
+from potnet.operations.networks.addresses import (
+    AUTO,
+    aliases_of,
+    check_aliases,
+    check_resolver,
+    given_addresses,
+    lease,
+)
+from potnet.operations.networks.interfaces import (
+    check_macs,
+    check_mtu,
+    check_passed,
+    parse_passed,
+    to_change,
+    with_macs,
+)
+from potnet.operations.networks.network_options import (
+    UNCHANGED,
+    NetworkOptions,
+    check_attachments,
+    with_options,
+)
+from potnet.operations.pots.virtual_machines import refuse_unfit, with_owner
+from potnet.planning.jail import host_files, path_in
+from potnet.planning.roots import refuse_exposed, ways_to
+
+if TYPE_CHECKING:
+    from netaddr import IPAddress
+
+    from potnet.app import App
+
+
+COPY_IN = "copy-in"
+
+
+def set_options(
+    app: App,
+    name: str,
+    *,
+    resolver: str | None,
+    addresses: tuple[str, ...],
+    hostname: str | None,
+    command: str | None,
+    boot: bool | None,
+    macs: tuple[str, ...] = (),
+    mtu: int | None = None,
+    passed: tuple[str, ...] | None = None,
+    network: NetworkOptions = UNCHANGED,
+    owner: str | None = None,
+) -> bool:
+    """Change what is given; True when some of it holds only from the next start. Raises PotnetError."""
+    with locked_pot(app, name) as before:
+        name = before.name
+        pot = with_owner(app, before, owner)
+        refuse_unfit(pot, command=command, passed=passed)
+        if resolver is not None:
+            pot = replace(pot, resolver=parse_resolver(resolver))
+            check_resolver(app, pot)
+        if hostname is not None:
+            check_hostname(hostname)
+            pot = replace(pot, hostname=hostname)
+        if command is not None:
+            pot = replace(pot, command=parse_command(command))
+        if boot is not None:
+            pot = replace(pot, boot=boot)
+        pot = with_options(pot, network)
+        if addresses and pot.network_type is NetworkType.ALIAS:
+            pot = replace(pot, aliases=aliases_of(app, addresses))
+            check_aliases(app, pot)
+        pot = with_macs(pot, check_macs(app, name, macs))
+        if passed is not None:
+            pot = replace(pot, passed=parse_passed(passed))
+            check_passed(app, pot)
+        check_attachments(pot)
+        active = is_running(app, before)
+        with app.store.transaction():
+            if addresses and pot.network_type is not NetworkType.ALIAS:
+                pot = _with_address(app, pot, addresses, active)
+                _release_unused(app, pot, active)
+            app.store.update_pot(pot)
+            bridges = to_change(app, pot, check_mtu(mtu)) if mtu is not None else ()
+            for bridge in bridges:
+                app.store.update_bridge(bridge)
+        _tell_pinned(app, bridges)
+        return active and (replace(pot, boot=before.boot) != before or bool(bridges))
+
+
+def _tell_pinned(app: App, bridges: Sequence[Bridge]) -> None:
+    """Say which bridges with another MTU do not come up anew with the next start."""
+    pinned = [bridge for bridge in bridges if bridge.pinned]
+    up = app.driver.observe(Query(pot_bridges=True)).pot_bridges if pinned else ()
+    for bridge in pinned:
+        if bridge.interface in up:
+            app.notify(
+                f"bridge {bridge.name} stays up with the MTU that it has: "
+                f"`potnet repair -B {bridge.name}` gives it the other one"
+            )
+
+
+def _with_address(app: App, pot: Pot, values: tuple[str, ...], active: bool) -> Pot:
+    """The pot with another address on its bridge; the former one is kept while the jail uses it."""
+    if not pot.leased:
+        raise PotnetError(f"{pot.name} has no address to set", hint=f"its network type is {pot.network_type}")
+    bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
+    given = given_addresses(values, pot, tuple(bridges.values()))
+    changed = []
+    for attachment in pot.attachments:
+        for address in attachment.addresses:
+            family = address.version
+            subnet = bridges[attachment.bridge].subnet(family)
+            if subnet is not None:
+                value = given.get(subnet.name, AUTO if AUTO in values else str(address))
+                found = _other_address(app, pot.name, subnet, address, value, active)
+                attachment = (
+                    replace(attachment, address=found) if family == 4 else replace(attachment, address6=found)
+                )
+        changed.append(attachment)
+    return replace(pot, attachments=tuple(changed))
+
+
+def _other_address(app: App, pot: str, subnet: Subnet, old: IPAddress, value: str, active: bool) -> IPAddress:
+    if str(old) == value:
+        return old
+    held = [lease.address for lease in app.store.leases(subnet.name) if lease.pot == pot]
+    if not active:
+        # Given back first, so that auto may choose it again.
+        app.store.release(subnet.name, old)
+    if value != AUTO and parse_address(value) in held:
+        return parse_address(value)
+    return lease(app, pot, subnet, value)
+
+
+def _release_unused(app: App, pot: Pot, active: bool) -> None:
+    """Give back what the pot has neither now nor from its next start on."""
+    run = app.store.run(pot.name) if active else None
+    used = (*pot.attachments, *(run.pot.attachments if run else ()))
+    app.store.release_pot(pot.name, keep=[pair for a in used for pair in a.leases])
+
+
+def copy_in(app: App, name: str, source: Path, destination: str) -> None:
+    """Put a file or folder into a stopped pot's root, at `destination` below it. Raises PotnetError.
+
+    It travels as an archive: tar(1) goes through no link that it finds in the root.
+    """
+    target = _inside(destination)
+    if not source.exists():
+        raise PotnetError(f"there is no {source}")
+    if not source.is_file() and not source.is_dir():
+        raise PotnetError(f"{source} is neither a file nor a directory")
+    with locked_pot(app, name) as pot:
+        name = pot.name
+        require_jail(pot, "nothing is copied into its machine")
+        if host_files(pot.root):
+            raise PotnetError(f"the root of {name} is the host's own: nothing is copied there")
+        if not app.driver.traits.own_programs:
+            raise PotnetError(
+                f"{name} runs the host's own programs, which see nothing of its root",
+                hint="put the file where they look for it on the host",
+            )
+        if is_running(app, pot):
+            raise PotnetError(
+                f"{name} is running: what runs in it could lead the copy astray",
+                hint=f"`potnet stop {name}` first",
+            )
+        place = path_in(pot.root, str(target))
+        ways = ways_to(pot)
+        state = app.driver.observe(Query(files=(place,), ways=ways))
+        refuse_exposed(f"the root of {name}, {pot.root},", ways, state.access)
+        there = state.files[place]
+        # As cp(1): into a folder that exists, else under the new name.
+        if there is not FileKind.DIRECTORY and destination.endswith("/"):
+            raise PotnetError(f"there is no directory {destination} in {name}")
+        if there is FileKind.DIRECTORY:
+            target = target / source.resolve().name
+        elif source.is_dir() and there is not FileKind.ABSENT:
+            raise PotnetError(f"{destination} in {name} is a {there}, which a directory does not replace")
+        with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+            with tarfile.open(fileobj=file, mode="w") as archive:
+                archive.add(source, arcname=str(target))
+            file.flush()
+            _unpack(app, pot, Path(file.name), f"/{target}")
+
+
+def _unpack(app: App, pot: Pot, archive: Path, target: str) -> None:
+    begun = (each.text.split("\n") for each in unfinished(app, pot.name) if each.verb == COPY_IN)
+    others = {path for paths in begun for path in paths}
+    begin(app, COPY_IN, pot.name, "\n".join(sorted({*others, target})))
+    try:
+        apply(Plan((Step(UnpackLocal(str(archive), pot.root)),)), app.driver)
+    except PotnetError as error:
+        error.message += f"\n  left behind: what was copied by then, at {path_in(pot.root, target[1:])}"
+        raise
+    left = sorted(others - {target})
+    if left:
+        begin(app, COPY_IN, pot.name, "\n".join(left))
+    else:
+        end(app, COPY_IN, pot.name)
+
+
+def _inside(destination: str) -> PurePosixPath:
+    parts = [part for part in PurePosixPath(destination).parts if part != "/"]
+    if not destination or ".." in parts or any(ord(c) < 32 for c in destination):
+        raise UsageError(f"-d {destination!r}: a path below the pot's root is wanted")
+    return PurePosixPath(*parts)

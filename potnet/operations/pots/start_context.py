@@ -1,0 +1,103 @@
+"""What one start or many at once look at, write and record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.host.state import FileKind, HostState, Query
+from potnet.model.pots import Bridge, Pot, ResolverKind, Run
+from potnet.operations.exports.ports import host_addresses, needs_range
+from potnet.operations.files.hosts_files import Known, hosts_text
+from potnet.operations.networks.external import candidates
+from potnet.planning import resolver
+from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, host_files, path_in, wants_devfs
+from potnet.planning.roots import ways_to
+from potnet.planning.start import ignored_exports
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+RESOLV_CONF = "/etc/resolv.conf"
+
+
+def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
+    """What has to be known of the host. bridges: those of the pot's attachments, by name."""
+    routed, jail = bool(pot.leased), pot.is_jail
+    exports = bool(pot.exports) and ignored_exports(pot) is None
+    seen = [path_in(pot.root, name) for name in LOOKED_AT]
+    etc = etc_of(pot, app.driver.traits)
+    ends = tuple(end for a in pot.attachments for end in (a.host_end, a.jail_end))
+    return Query(
+        candidates=(*ends, *(candidates(app) if ends else ())),
+        interfaces=None if pot.aliases else tuple(b.interface for b in bridges.values()),
+        members=any(crowded(app, bridge) for bridge in bridges),
+        external=bool(ends) and app.config.external_interface is None,
+        packet_filter=routed or pot.antispoof,
+        unfiltered=pot.antispoof,
+        listeners=exports,
+        port_range=exports and needs_range(app, pot.exports),
+        own_addresses=host_addresses(pot.exports) if exports else (),
+        ways=ways_to(pot) if jail and app.driver.traits.own_programs else (),
+        files=(pot.root, *seen, *resolver.looked_at(etc)) if jail else (),
+        texts=(RESOLV_CONF,) if jail and pot.resolver.kind is ResolverKind.INHERIT else (),
+        devfs=(path_in(pot.root, "dev"),) if jail and not host_files(pot.root) else (),
+        hostname=jail and pot.resolver.kind is ResolverKind.POT,
+    )
+
+
+def crowded(app: App, bridge: str) -> bool:
+    """Whether a bridge could be full; counting its members is not for nothing on every kind of host."""
+    ports = app.driver.traits.bridge_ports
+    return ports is not None and len(app.store.bridged_names(bridge)) >= ports - 1
+
+
+def texts_for(app: App, pot: Pot, state: HostState, others: Known) -> dict[str, str]:
+    """The files for the jail's etc; a machine has its own. others: the pots that it is to know."""
+    if not pot.is_jail:
+        return {}
+    resolv_conf = resolver_text(app, pot, state)
+    texts = {} if resolv_conf is None else {"resolv.conf": resolv_conf}
+    return texts | {"hosts": hosts_text(app, pot, others)}
+
+
+def with_upstream(app: App, state: HostState) -> HostState:
+    """The state with the resolvers that the host's own resolver asks, where that listens on its loopback."""
+    path = app.driver.traits.upstream_resolvers
+    if path is None or not resolver.loopback_only(state.texts.get(RESOLV_CONF, "")):
+        return state
+    return replace(state, texts={**state.texts, **app.driver.observe(Query(texts=(path,))).texts})
+
+
+def resolver_text(app: App, pot: Pot, state: HostState) -> str | None:
+    """The resolv.conf(5) of a pot; None when it gets none."""
+    from potnet.templates import render
+
+    match pot.resolver.kind:
+        case ResolverKind.INHERIT:
+            upstream = state.texts.get(app.driver.traits.upstream_resolvers or "")
+            # Who shares the host's stack reaches the resolver on its loopback.
+            return upstream if upstream and pot.network_type.bridged else state.texts.get(RESOLV_CONF)
+        case ResolverKind.CUSTOM:
+            return pot.resolver.text or ""
+        case ResolverKind.POT:
+            domain = (state.hostname or "").partition(".")[2]
+            values = {"domain": domain, "nameserver": app.config.dns_address}
+            return render(app.config.templates, "resolv.conf.j2", values)
+    return None
+
+
+def run_of(pot: Pot, texts: Mapping[str, str], state: HostState) -> Run:
+    """The record of a start that is about to be made."""
+    etc = etc_of(pot, state.traits)
+    has_etc = etc is not None and state.files.get(etc) is FileKind.DIRECTORY
+    written = tuple(texts) if has_etc else ()
+    return Run(
+        pot=pot,
+        jid=None,
+        files=written,
+        saved=tuple(name for name in written if resolver.will_be_saved(pot, name, state)),
+        devfs=wants_devfs(pot, state),
+        booted=bool(boot_command(pot, state)),
+    )

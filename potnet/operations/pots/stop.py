@@ -1,0 +1,112 @@
+"""Stopping pots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from potnet.apply import apply_all
+from potnet.host.actions import Plan, RunInJail, Step
+from potnet.host.state import HostState
+from potnet.model.pots import HookKind, Pot, Run
+from potnet.operations.common import NETWORK_LOCK, Failures, Outcome, locked_pot, look_for, require_pot
+from potnet.operations.files.hooks import hook_steps
+from potnet.operations.files.hosts_files import follow, known_to
+from potnet.operations.pots.cleanup import clear_up
+from potnet.operations.pots.start_many import STOPPED, groups, stop_together
+from potnet.operations.selection import in_order, needs
+from potnet.planning.ownership import owned, refuse_foreign, running
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+SHUTDOWN = ("/bin/sh", "/etc/rc.shutdown")
+#: The jail's own rc.shutdown gives up after 90 seconds (rc.conf(5), rcshutdown_timeout).
+SHUTDOWN_SECONDS = 120.0
+
+
+def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
+    """Stop pots, each before what it depends on; what is stopped is left alone.
+
+    All are tried, then the failures are raised together.
+    """
+    outcomes, failures = [], Failures("stop")
+    users: dict[str, list[str]] = {name: [] for name in names}
+    pots = app.store.pots_named(names)
+    for user in names:
+        for name in needs(app, pots[user] if user in pots else require_pot(app, user)):
+            users.get(name, []).append(user)
+    order = in_order(names, lambda name: users[name])
+    with app.progress.of(len(order), "stopped") as tell:
+        for group in groups(order, STOPPED, lambda name: users[name]):
+            begun = stop_together(app, group) if len(group) > 1 else frozenset()
+            done = begun - {*app.store.runs_named(sorted(begun))}
+            for name in group:
+                with failures.collect(name):
+                    stopped = Outcome(name, True) if name in done else _stopped(app, name, name in begun)
+                    outcomes.append(stopped)
+                tell(len(outcomes))
+    failures.throw([f"{outcome.name} is stopped" for outcome in outcomes], app.notify)
+    return tuple(outcomes)
+
+
+def _stopped(app: App, name: str, begun: bool) -> Outcome:
+    """Stop a pot. begun: its stop was, with that of others."""
+    with locked_pot(app, name) as pot:
+        outcome = _stop(app, pot)
+        return replace(outcome, changed=outcome.changed or begun)
+
+
+def _stop(app: App, pot: Pot) -> Outcome:
+    name = pot.name
+    run = app.store.run(name)
+    state = look_for(app, pot, run)
+    if run is None:
+        refuse_foreign(pot, run, state.jails.get(name))
+        return Outcome(name, False)
+    was_running = running(run, state)
+    if run.attached:
+        return detach_locked(app, run, state)
+    if was_running:
+        # Recorded first: cut off from here on, the pot is not what it was, though its jail is there.
+        run = replace(run, stopping=True)
+        app.store.put_run(run)
+        _shut_down(app, run)
+    with app.locks.hold(NETWORK_LOCK):
+        cleared = clear_up(app, run, state)
+        follow(app, known_to(app, run.pot))
+    if was_running or run.stopping:
+        for failure in apply_all(Plan(hook_steps(app, run.pot, HookKind.POSTSTOP, None)), app.driver):
+            app.notify(f"{name} is stopped, but its poststop hook failed: {failure}")
+    return Outcome(name, was_running or cleared)
+
+
+def detach_locked(app: App, run: Run, state: HostState, ending: bool = False) -> Outcome:
+    """Take the network of a pot away from a jail that potnet did not make; the jail stays.
+
+    ending: it is about to go; as long as it is there the pot is recorded, with the files that come back then.
+    """
+    name = run.pot.name
+    there = running(run, state)
+    keep = ending and owned(run, state.jails.get(name))
+    if there and run.files and not keep:
+        app.notify(f"{', '.join(run.files)} stay in {name} as they are: its jail runs")
+    if there:
+        # Recorded first: cut off from here on, the network is there in part.
+        run = replace(run, stopping=True)
+        app.store.put_run(run)
+    with app.locks.hold(NETWORK_LOCK):
+        cleared = clear_up(app, run, state, keep=keep)
+        follow(app, known_to(app, run.pot))
+    return Outcome(name, there or cleared)
+
+
+def _shut_down(app: App, run: Run) -> None:
+    """Let the pot end in its own time, before anybody waits for the network."""
+    pot = run.pot
+    for failure in apply_all(Plan(hook_steps(app, pot, HookKind.PRESTOP, run.jid)), app.driver):
+        app.notify(f"the prestop hook of {pot.name} failed: {failure}")
+    if run.booted and not pot.command:
+        action = RunInJail(pot.name, SHUTDOWN, tolerant=True, patience=SHUTDOWN_SECONDS)
+        apply_all(Plan((Step(action),)), app.driver)

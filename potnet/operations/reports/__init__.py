@@ -1,0 +1,1 @@
+"""What potnet reports: info, show, graph, metrics, dns."""

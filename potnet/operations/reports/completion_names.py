@@ -1,0 +1,43 @@
+"""The names of what there is, to be chosen from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def pot_names(app: App) -> tuple[str, ...]:
+    """All pots, sorted."""
+    return app.store.pot_names()
+
+
+def bridge_names(app: App) -> tuple[str, ...]:
+    """All bridges, sorted."""
+    return tuple(bridge.name for bridge in app.store.bridges())
+
+
+def sides(app: App) -> tuple[str, ...]:
+    """All pots and bridges as `policy` takes them, sorted; with the kind where both have a name."""
+    pots, bridges = set(pot_names(app)), set(bridge_names(app))
+    shared = [f"{what}:{name}" for name in pots & bridges for what in ("bridge", "pot")]
+    return tuple(sorted([*(pots ^ bridges), *shared]))
+
+
+def users(app: App) -> tuple[str, ...]:
+    """Those who may own taps, sorted."""
+    from potnet.host.state import Query
+    from potnet.operations.pots.virtual_machines import ROOT
+
+    if app.rootless is not None:
+        return (ROOT,)
+    return tuple(sorted(app.driver.observe(Query(users=None)).users))
+
+
+def exports(app: App, pot: str | None) -> tuple[str, ...]:
+    """The exports of a pot, None being the only one there is, as `export-ports` takes them."""
+    from potnet.operations.selection import only_pot
+
+    found = app.store.pot(pot if pot is not None else only_pot(app))
+    return tuple(map(str, found.exports)) if found is not None else ()

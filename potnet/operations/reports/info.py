@@ -1,0 +1,200 @@
+"""info and list: what is known of pots and bridges, as plain dictionaries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from potnet.host.state import HostState, Query
+from potnet.model.names import natural
+from potnet.model.pots import Attachment, Bridge, NetworkType, Pot, Run
+from potnet.operations.common import environment_of, look_for, require_bridge, require_pot
+from potnet.operations.exports.export_text import export_view
+from potnet.operations.networks.network_options import rate_text
+from potnet.operations.networks.units import with_joined
+from potnet.operations.reports.used_addresses import show_bridge
+from potnet.planning.members import isolated
+from potnet.planning.ownership import presence_of_all, running
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+View = dict[str, Any]
+#: jail(8) gives an alias the prefix of one host.
+_HOST_PREFIX = {4: 32, 6: 128}
+
+
+def info(app: App, name: str) -> View:
+    """One pot, as ``info -p`` and ``list`` give it; raises PotnetError."""
+    pot = require_pot(app, name)
+    name = pot.name
+    run = app.store.run(name)
+    state = look_for(app, pot, run)
+    active = running(run, state)
+    learning = [a for a in pot.attachments if not a.addresses and active and pot.is_jail]
+    learnt = tuple((name, a.jail_end) for a in learning)
+    if learnt:
+        state = _with_learnt(app, state, learnt)
+    view = pot_view(app, pot, run, state)
+    if pot.is_jail:
+        return view
+    from potnet.operations.pots.tap_guests import taps_view
+
+    return view | taps_view(app, run.pot if run is not None and active else pot)
+
+
+def _with_learnt(app: App, state: HostState, interfaces: tuple[tuple[str, str], ...]) -> HostState:
+    """The state with the interfaces of a jail that configured themselves."""
+    from dataclasses import replace
+
+    shown = app.driver.observe(Query(jail_interfaces=interfaces))
+    return replace(state, jail_interfaces=shown.jail_interfaces)
+
+
+def list_pots(app: App, bridge: str | None = None) -> list[View]:
+    """All pots, or those of a bridge, in the natural order of names; one look at the host for all of them."""
+    pots = app.store.pots()
+    if bridge is not None:
+        wanted = require_bridge(app, bridge).name
+        pots = tuple(pot for pot in pots if wanted in pot.bridges)
+    runs = {run.pot.name: run for run in app.store.runs()}
+    state = app.driver.observe(presence_of_all(runs.values()))
+    bridges = {bridge.name: bridge for bridge in app.store.bridges()}
+    ordered = sorted(pots, key=lambda pot: natural(pot.name))
+    return [pot_view(app, pot, runs.get(pot.name), state, bridges) for pot in ordered]
+
+
+def pot_view(
+    app: App, pot: Pot, run: Run | None, state: HostState, bridges: dict[str, Bridge] | None = None
+) -> View:
+    """The facts of a pot from its record and what was observed."""
+    known = bridges if bridges is not None else {b.name: b for b in app.store.bridges()}
+    active = running(run, state)
+    # What a running jail has is what it was started with.
+    network = run.pot if active and run else pot
+    interfaces = [
+        {"name": a.jail_end, "mac": a.mac, "bridge": a.bridge, "mtu": known[a.bridge].mtu}
+        for a in pot.attachments
+        if a.bridge in known
+    ]
+    return {
+        "name": pot.name,
+        "state": "running" if active else "stopped",
+        "network_type": str(pot.network_type),
+        "stack": str(pot.stack),
+        "addresses": _addresses(network, known, state),
+        "bridge": pot.attachments[0].bridge if pot.attachments else None,
+        "bridges": list(pot.bridges),
+        "mac": pot.attachments[0].mac if pot.attachments else None,
+        "resolver": str(pot.resolver.kind),
+        "exports": [_with_address(app, export_view(export)) for export in pot.exports],
+        "root": pot.root if pot.is_jail else None,
+        "owner": pot.owner,
+        "interfaces": interfaces,
+        "passed": list(network.passed),
+        "jid": run.jid if active and run and pot.is_jail else None,
+        "hostname": pot.hostname,
+        "base": pot.base,
+        "boot": pot.boot,
+        "internet": pot.internet,
+        "bandwidth_in": rate_text(pot.rate_in),
+        "bandwidth_out": rate_text(pot.rate_out),
+        "isolated": any(isolated(pot, bridge, app.config) for bridge in _bridges(pot, known)),
+        "antispoof": network.antispoof if active else app.config.antispoof and bool(pot.attachments),
+        "command": list(pot.command),
+        "type": "single" if pot.is_jail else "tap",
+        "level": 0,
+    }
+
+
+def _bridges(pot: Pot, known: dict[str, Bridge]) -> list[Bridge]:
+    return [known[a.bridge] for a in pot.attachments if a.bridge in known]
+
+
+def _with_address(app: App, view: View) -> View:
+    """An export with the address that all have, where it has none of its own."""
+    address = next(iter(app.config.external_addresses or ()), None)
+    return view if "host_address" in view else view | {"host_address": str(address) if address else None}
+
+
+def _addresses(pot: Pot, bridges: dict[str, Bridge], state: HostState) -> list[View]:
+    if pot.network_type is NetworkType.ALIAS:
+        return [
+            _address(a.address.version, str(a.address), _HOST_PREFIX[a.address.version], a.interface, None)
+            for a in pot.aliases
+        ]
+    found: list[View] = []
+    for attachment in pot.attachments:
+        bridge = bridges.get(attachment.bridge)
+        if not attachment.addresses:
+            found += _learnt(pot, attachment, state)
+        for address in attachment.addresses:
+            subnet = bridge.subnet(address.version) if bridge is not None else None
+            if subnet is not None:
+                net, end = subnet.network, attachment.jail_end
+                found.append(_address(address.version, str(address), net.prefixlen, end, str(net)))
+    return found
+
+
+def _learnt(pot: Pot, attachment: Attachment, state: HostState) -> list[View]:
+    """The addresses that a jail got by SLAAC; one without an address while there are none."""
+    interface = state.jail_interfaces.get((pot.name, attachment.jail_end))
+    wanted = [a for a in interface.addresses if a.address.version == 6] if interface else []
+    routable = [a for a in wanted if not a.address.is_link_local()]
+    if not routable:
+        return [_address(6, None, 64, attachment.jail_end, None)]
+    return [_address(6, str(a.address), a.prefix, attachment.jail_end, None) for a in routable]
+
+
+def _address(family: int, address: str | None, prefix: int, interface: str, network: str | None) -> View:
+    return {
+        "family": family,
+        "address": address,
+        "prefix": prefix,
+        "interface": interface,
+        "network": network,
+    }
+
+
+def list_bridges(app: App) -> list[View]:
+    """All bridges, in the natural order of names."""
+    bridges = sorted(app.store.bridges(), key=lambda bridge: natural(bridge.name))
+    names = with_joined(app, app.driver.observe(Query(pot_bridges=True)), bridges).pot_bridges
+    return [bridge_view(app, bridge, bridge.interface in names) for bridge in bridges]
+
+
+def bridge_info(app: App, name: str) -> View:
+    """One bridge with the addresses taken on it; raises PotnetError."""
+    bridge = require_bridge(app, name)
+    name = bridge.name
+    names = with_joined(app, app.driver.observe(Query(pot_bridges=True)), [bridge]).pot_bridges
+    view = bridge_view(app, bridge, bridge.interface in names)
+    return view | {"addresses": show_bridge(app, name)["addresses"]}
+
+
+def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
+    """The facts of a bridge from its record, and whether it is up."""
+    return {
+        "name": bridge.name,
+        "kind": str(bridge.kind),
+        "interface": bridge.interface,
+        "network": str(bridge.network) if bridge.network is not None else None,
+        "gateway": str(bridge.gateway) if bridge.gateway is not None else None,
+        "network6": str(bridge.network6) if bridge.network6 is not None else None,
+        "routed": bridge.routed6,
+        "size": bridge.size,
+        "mtu": bridge.mtu,
+        "isolated": bridge.isolate or app.config.isolate,
+        "vlan": bridge.uplink,
+        "state": "up" if up else "down",
+        "pots": sorted(app.store.bridged_names(bridge.name), key=natural),
+    }
+
+
+def environment(app: App, name: str) -> dict[str, str]:
+    """What ``info -E`` and hooks give of a pot; raises PotnetError."""
+    pot = require_pot(app, name)
+    name = pot.name
+    run = app.store.run(name)
+    state = look_for(app, pot, run)
+    active = run if running(run, state) else None
+    return dict(environment_of(active.pot if active else pot, active.jid if active else None))

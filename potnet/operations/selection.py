@@ -1,0 +1,79 @@
+"""Which pots a command is about, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from potnet.errors import PotnetError
+from potnet.model.pots import Pot, ResolverKind
+from potnet.operations.common import require_pot
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def resolve_names(app: App, names: Sequence[str], all_: bool, boot: bool = False) -> list[str]:
+    """The names meant: those given (each once), all, or all that start at boot; raises on an unknown one."""
+    if boot:
+        return [pot.name for pot in app.store.pots() if pot.boot]
+    if all_:
+        return list(app.store.pot_names())
+    return list(dict.fromkeys(require_pot(app, name).name for name in names))
+
+
+def only_pot(app: App) -> str:
+    """The name of the only pot there is; raises PotnetError that lists them when there are more."""
+    names = app.store.pot_names()
+    if len(names) == 1:
+        return names[0]
+    if not names:
+        raise PotnetError("there is no pot yet", hint="`potnet create` makes one")
+    raise PotnetError(
+        f"which pot? there are {len(names)}: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}",
+        hint="say it with -p POT, or in POTNET_POT",
+    )
+
+
+def needs(app: App, pot: Pot) -> tuple[str, ...]:
+    """The pots that have to run before this one: the DNS server, where it is the resolver."""
+    wanted = pot.resolver.kind is ResolverKind.POT and app.store.pot(app.config.dns_name) is not None
+    return (app.config.dns_name,) if wanted else ()
+
+
+def check_needs(app: App, pot: Pot) -> None:
+    """Raises PotnetError when a pot that this one needs is missing, or is not what it needs."""
+    if pot.resolver.kind is not ResolverKind.POT:
+        return
+    name, address = app.config.dns_name, app.config.dns_address
+    server = app.store.pot(name)
+    hint = (
+        f"create it (`potnet create -p {name} -N public-bridge …`), "
+        f"or choose another resolver: `potnet set -p {pot.name} -d inherit`"
+    )
+    if server is None:
+        raise PotnetError(f"{pot.name} has its resolver in the pot {name}, which does not exist", hint)
+    if address not in server.leased:
+        raise PotnetError(f"the pot {name} has not the resolvers' address {address}", hint)
+
+
+def in_order(names: Iterable[str], needed: Callable[[str], Sequence[str]]) -> list[str]:
+    """`names` and all that they need, each after what it needs; raises PotnetError on a cycle."""
+    done: dict[str, None] = {}
+    path: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in done:
+            return
+        if name in path:
+            circle = " → ".join([*path[path.index(name) :], name])
+            raise PotnetError(f"pots depend on each other in a circle: {circle}", hint="change a resolver")
+        path.append(name)
+        for other in needed(name):
+            visit(other)
+        path.pop()
+        done[name] = None
+
+    for name in names:
+        visit(name)
+    return list(done)

@@ -1,0 +1,1 @@
+"""The check of a host: findings about its drift, each with the steps that mend it."""

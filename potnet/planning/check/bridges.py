@@ -1,0 +1,158 @@
+"""What differs on the bridges that are to be up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from potnet.host.actions import AddMember, BringUp, CreateBridge, DestroyInterface, Step
+from potnet.host.findings import Finding, Kind
+from potnet.host.state import HostState, Interface, InterfaceAddress
+from potnet.model.pots import GROUP, Attachment, Bridge, BridgeKind, Run
+from potnet.planning import vnet
+from potnet.planning.check.drift import Drift, Facts, bridge_anchors, rules_drift
+from potnet.planning.check.interface import (
+    address_finding,
+    down_finding,
+    mtu_drift,
+    others_of_family,
+    set_address,
+)
+from potnet.planning.check.uplink import compare_uplink
+from potnet.planning.members import join
+from potnet.planning.uplink import make, read_uplink
+
+
+def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Bridges that are to be up: they themselves, their addresses, what is on them that does not belong."""
+    for anchor, rules, bridge in bridge_anchors(facts):
+        yield from rules_drift(anchor, rules, state, bridge=bridge.name)
+    for bridge in facts.wanted:
+        found = state.interfaces.get(bridge.interface)
+        if bridge.joined is not None:
+            yield from _joined(bridge, found, facts)
+        elif found is None:
+            yield _missing_bridge(bridge, facts, state)
+        elif found.description != vnet.description(bridge):
+            remedy = "stop the pots on it and start them again: they get a bridge with another number"
+            yield Drift(_bridge_finding(bridge, "something else of that name", remedy, repairable=False))
+        elif _lacks_uplink(bridge, found, facts):
+            yield _missing_uplink(bridge, facts, state)
+        else:
+            yield from _bridge(bridge, found, facts, state)
+
+
+def _joined(bridge: Bridge, found: Interface | None, facts: Facts) -> Iterator[Drift]:
+    """The host's own bridge in the place of one of ours: nothing of it is mended here."""
+    if found is None:
+        remedy = "bring it back; or stop the pots on it and start them again"
+        yield Drift(_bridge_finding(bridge, "none", remedy, repairable=False))
+        return
+    if not found.up:
+        finding = Finding(
+            Kind.INTERFACE_DOWN, "up", "down", f"`ifconfig {found.name} up`", bridge=bridge.name,
+            interface=found.name, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    if facts.external not in (None, found.name):
+        finding = Finding(
+            Kind.MEMBER_MISSING, f"pots with IPv6 by SLAAC are in the network of {facts.external}",
+            f"they are on {found.name}", "stop them and start them again", bridge=bridge.name,
+            interface=facts.external, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+
+
+def _bridge_finding(bridge: Bridge, found: str, remedy: str, repairable: bool = True) -> Finding:
+    return Finding(
+        Kind.BRIDGE_MISSING, f"the bridge {bridge.interface}", found, remedy, bridge=bridge.name,
+        interface=bridge.interface, repairable=repairable,
+    )  # fmt: skip
+
+
+def _missing_bridge(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
+    finding = _bridge_finding(bridge, "none", "repair makes it, with its address and the running pots on it")
+    return Drift(finding, _make(bridge, facts, state))
+
+
+def _make(bridge: Bridge, facts: Facts, state: HostState) -> tuple[Step, ...]:
+    uplink = (facts.external,) if bridge.kind is BridgeKind.PUBLIC6 and facts.external else ()
+    mtu = bridge.mtu if not uplink else None
+    create = CreateBridge(bridge.interface, vnet.description(bridge), uplink, mtu)
+    here = ((run, a) for run in facts.active for a in run.pot.attachments if a.bridge == bridge.name)
+    # One that is not whole is made anew, and joins then.
+    whole = [(run, own) for run, own in here if _is_whole(run, own, state)]
+    return (
+        Step(create, None, f"the bridge {bridge.name}"),
+        *_vlan(bridge, state),
+        *(
+            Step(set_address(wanted, bridge.interface), None, "the pots' gateway")
+            for wanted in _gateways(bridge)
+        ),
+        *(Step(join(run.pot, own, bridge, facts.config)) for run, own in whole),
+    )
+
+
+def _vlan(bridge: Bridge, state: HostState) -> tuple[Step, ...]:
+    """Joins a bridge that was made anew with its VLAN."""
+    if bridge.uplink is None:
+        return ()
+    vlan = read_uplink(bridge.uplink)
+    if vlan.interface in state.interfaces:
+        return (Step(AddMember(bridge.interface, vlan.interface)),)
+    return tuple(make(bridge, vlan)) if vlan.parent in state.interfaces else ()
+
+
+def _gateways(bridge: Bridge) -> list[InterfaceAddress]:
+    return [InterfaceAddress(subnet.gateway, subnet.network.prefixlen) for subnet in bridge.subnets]
+
+
+def _is_whole(run: Run, own: Attachment, state: HostState) -> bool:
+    """Whether both ends of an epair are where they belong; of a jail that was not looked into all is well."""
+    network = state.jail_networks.get(run.pot.name)
+    return own.host_end in state.interfaces and (network is None or own.jail_end in network.interfaces)
+
+
+def _lacks_uplink(bridge: Bridge, found: Interface, facts: Facts) -> bool:
+    return bridge.kind is BridgeKind.PUBLIC6 and facts.external not in found.members
+
+
+def _missing_uplink(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
+    """Without it the pots of the bridge reach nobody outside, so that making it anew interrupts nothing."""
+    finding = Finding(
+        Kind.MEMBER_MISSING, f"{facts.external} is on {bridge.interface}", "it is not",
+        "repair makes the bridge anew", bridge=bridge.name, interface=facts.external,
+        repairable=facts.external is not None,
+    )  # fmt: skip
+    if facts.external is None:
+        return Drift(finding)
+    destroy = Step(DestroyInterface(bridge.interface), None, "to be made anew")
+    return Drift(finding, (destroy, *_make(bridge, facts, state)))
+
+
+def _bridge(bridge: Bridge, found: Interface, facts: Facts, state: HostState) -> Iterator[Drift]:
+    for wanted in _gateways(bridge):
+        if wanted not in found.addresses:
+            action = set_address(wanted, found.name, beside=bool(others_of_family(wanted, found)))
+            step = Step(action, None, "the pots' gateway")
+            yield Drift(address_finding(wanted, found, bridge=bridge.name), (step,))
+    if not found.up:
+        yield Drift(down_finding(found, bridge=bridge.name), (Step(BringUp(found.name)),))
+    if bridge.mtu not in (None, found.mtu):
+        yield mtu_drift(found, int(bridge.mtu or 0), bridge)
+    yield from compare_uplink(bridge, found, state)
+    uplink = {facts.external} if bridge.kind is BridgeKind.PUBLIC6 else set()
+    ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
+    for member in found.members:
+        known = member in ends or GROUP in _groups(member, state)
+        if not known and member not in uplink:
+            remedy = f"it stays: `ifconfig {found.name} deletem {member}` takes it off"
+            finding = Finding(
+                Kind.MEMBER_FOREIGN, "pots only", f"{member} is on {found.name}", remedy,
+                bridge=bridge.name, interface=member, repairable=False,
+            )  # fmt: skip
+            yield Drift(finding)
+
+
+def _groups(name: str, state: HostState) -> frozenset[str]:
+    found = state.interfaces.get(name)
+    return found.groups if found is not None else frozenset()

@@ -1,0 +1,215 @@
+"""What a host is compared with, and what comes of it: findings, each with the steps that mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
+
+from netaddr import IPNetwork
+
+from potnet.config.configuration import Config
+from potnet.host.actions import Step
+from potnet.host.filter_actions import LoadAnchor
+from potnet.host.findings import Finding, Kind
+from potnet.host.ruleset import BridgeIsolation, NoRules, Ruleset
+from potnet.host.state import AnchorRules, HostState, Listener
+from potnet.model.ports import Export
+from potnet.model.pots import Bridge, End, Lease, Policy, Pot, Run
+from potnet.planning.filter import packet_filter as pf
+from potnet.planning.filter import policy
+from potnet.planning.filter.exports import end_untranslated
+from potnet.planning.ownership import complete
+from potnet.planning.vnet import WantedRules, bridge_rules, host_rules, networks6_of
+from potnet.runtime.fast_dataclass import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A finding and the steps that mend it; none where it takes more than steps, or cannot be mended.
+
+    lease: what is to be given back.
+    """
+
+    finding: Finding
+    steps: tuple[Step, ...] = ()
+    lease: Lease | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file of a running pot's etc as it is to be. steps: put it there in the place of what it is."""
+
+    text: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A command that was begun and never done. pot: of one on a pot. text: what it takes to go on."""
+
+    verb: str
+    pot: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the store knows, as far as a host is to be compared with it.
+
+    runs: the recorded starts. active: those of them that are complete and have their jail. bridges: all.
+    site6: the site's own IPv6 prefix.
+    external: the external interface. others: pots without a recorded start of whose names there are jails or
+    anchors. pieces: pots of which a create or destroy was cut off. unfinished: other commands that were.
+    written: by path. held: exports whose host port a listener has. lost: leases of pots that are not there.
+    contradictions: of the store, in words.
+    doubled: names that differ only in case, together. special: pots and bridges called like something else.
+    forwarding_set: the families whose forwarding potnet has switched on. router_kept, permitting and
+    members_set: as of `Vnet`. running: as active, when that is less.
+    """
+
+    config: Config
+    runs: tuple[Run, ...]
+    bridges: tuple[Bridge, ...]
+    site6: IPNetwork | None = None
+    external: str | None = None
+    active: tuple[Run, ...] = ()
+    others: frozenset[str] = frozenset()
+    pieces: tuple[str, ...] = ()
+    unfinished: tuple[Unfinished, ...] = ()
+    written: Mapping[str, Written] = field(default_factory=dict)
+    held: tuple[tuple[str, Export, Listener], ...] = ()
+    lost: tuple[Lease, ...] = ()
+    contradictions: tuple[str, ...] = ()
+    doubled: tuple[tuple[str, ...], ...] = ()
+    special: tuple[End, ...] = ()
+    forwarding_set: frozenset[int] = frozenset()
+    router_kept: str | None = None
+    permitting: frozenset[str] = frozenset()
+    members_set: tuple[str, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    running: tuple[Run, ...] = ()
+
+    def seen(self, state: HostState, external: str | None) -> Facts:
+        """The same, with the starts whose jails are on a host, and its external interface."""
+        active = tuple(run for run in self.runs if complete(run, state))
+        return replace(self, active=active, running=active, external=external)
+
+    @property
+    def wanted(self) -> tuple[Bridge, ...]:
+        """The bridges that have to be up: running pots are on them, or vnet-start made them."""
+        return self._used_by(self.active)
+
+    @property
+    def accounted(self) -> tuple[Bridge, ...]:
+        """Those, and the ones of starts that are to be cleared up."""
+        return self._used_by(self.runs)
+
+    def _used_by(self, runs: Iterable[Run]) -> tuple[Bridge, ...]:
+        used = {attachment.bridge for run in runs for attachment in run.pot.attachments}
+        return tuple(bridge for bridge in self.bridges if bridge.pinned or bridge.name in used)
+
+    def bridge(self, name: str) -> Bridge | None:
+        return next((bridge for bridge in self.bridges if bridge.name == name), None)
+
+    def rules_of(self, run: Run) -> dict[str, Ruleset]:
+        """What the anchors of a running pot are to hold."""
+        bridge = self.bridge(run.pot.home.bridge) if run.pot.home is not None else None
+        if bridge is None or self.external is None:
+            return {}
+        return pf.pot_rules(run.pot, bridge, self.config, self.external, self.networks6)
+
+    @property
+    def networks6(self) -> tuple[IPNetwork, ...]:
+        """All IPv6 networks of pots."""
+        return networks6_of(self.bridges, self.site6)
+
+
+def routed(bridges: Iterable[Bridge], family: int = 4) -> bool:
+    """Whether one of these needs forwarding of that family; of IPv4 also NAT and the packet filter."""
+    return any(bridge.subnet(family) is not None for bridge in bridges)
+
+
+def shared_anchors(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
+    """The anchors that all bridges share; ours only when they hold just this, since pot has them too."""
+    if facts.external is None:
+        return ()
+    return tuple((anchor, rules) for anchor, rules, _ in host_rules(facts.config, facts.external))
+
+
+def bridge_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Bridge], ...]:
+    """The anchors of the bridges that are to be up."""
+    if facts.external is None:
+        return ()
+    return tuple(
+        (anchor, rules, bridge)
+        for bridge in facts.wanted
+        for anchor, rules, _ in _rules_of_bridge(bridge, facts, facts.external)
+        if rules != NoRules()
+    )
+
+
+def _rules_of_bridge(bridge: Bridge, facts: Facts, external: str) -> tuple[WantedRules, ...]:
+    return bridge_rules(bridge, facts.networks6, facts.config, external, facts.permitting)
+
+
+def all_rules(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
+    """What there may be of all bridges and starts that are recorded; nothing where none needs the filter.
+
+    What leads to the chain of a bridge that is down goes with that.
+    """
+    if facts.external is None or not routed(facts.accounted):
+        return ()
+    bridges = (
+        (anchor, rules)
+        for bridge in facts.bridges
+        for anchor, rules, _ in _rules_of_bridge(bridge, facts, facts.external)
+        if bridge in facts.accounted or isinstance(rules, BridgeIsolation)
+    )
+    pots = (each[:2] for each in _rules_of_pots(facts, facts.runs))
+    return (*shared_anchors(facts), *(each for each in (*bridges, *pots) if each[1] != NoRules()))
+
+
+def pot_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Run], ...]:
+    """The anchors of the pots that run."""
+    return _rules_of_pots(facts, facts.active)
+
+
+def _rules_of_pots(facts: Facts, runs: tuple[Run, ...]) -> tuple[tuple[str, Ruleset, Run], ...]:
+    config = facts.config
+    exports = [(anchor, rules, run) for run in runs for anchor, rules in facts.rules_of(run).items()]
+    limited = [run for run in runs if facts.policies or policy.is_filtered(run.pot)]
+    places = _places(facts) if limited else {}
+    filters = [
+        (pf.filter_anchor(config, run.pot.name), _filter_of(run.pot, facts, places), run) for run in limited
+    ]
+    return tuple(each for each in (*exports, *filters) if each[1] != NoRules())
+
+
+def _places(facts: Facts) -> policy.Places:
+    """Where the pots that run and all bridges are."""
+    bridges = {bridge.name: bridge for bridge in facts.bridges}
+    pots = {End(run.pot.name): policy.places_of_pot(run.pot, bridges) for run in facts.running}
+    return pots | {End(name, bridge=True): policy.places_of_bridge(b) for name, b in bridges.items()}
+
+
+def _filter_of(pot: Pot, facts: Facts, places: policy.Places) -> Ruleset:
+    ends = policy.ends_of(pot)
+    about = [each for each in facts.policies if each.source in ends]
+    bridges = {a.bridge: bridge for a in pot.attachments if (bridge := facts.bridge(a.bridge)) is not None}
+    inside = (facts.config.network, *facts.networks6)
+    return policy.pot_filter(pot, bridges, about, places, inside)
+
+
+def rules_drift(
+    anchor: str, rules: Ruleset, state: HostState, pot: str | None = None, bridge: str | None = None
+) -> tuple[Drift, ...]:
+    """The finding about an anchor that does not hold what it should, if so; it must have been looked into."""
+    looked = state.anchors.get(anchor, AnchorRules())
+    if looked.expected == looked.found:
+        return ()
+    finding = Finding(
+        Kind.RULES_DIFFER if looked.found else Kind.RULES_MISSING,
+        "\n".join(looked.expected), "\n".join(looked.found), f"repair loads {anchor}", pot=pot, bridge=bridge,
+    )  # fmt: skip
+    load = Step(LoadAnchor(anchor, rules, looked.held), None, "as it should be")
+    return (Drift(finding, (load, *end_untranslated([rules]))),)

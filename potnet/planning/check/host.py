@@ -1,0 +1,352 @@
+"""What differs between store and host beside the bridges and pots that are up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from potnet.host.actions import DestroyInterface, SetForwarding, Step
+from potnet.host.filter_actions import FilterMembers, LoadAnchor, RemoveEntry
+from potnet.host.findings import Finding, Kind
+from potnet.host.ruleset import NoRules, Ruleset
+from potnet.host.state import AnchorRules, FilterEntry, HostState, Interface
+from potnet.model.ports import endpoint
+from potnet.model.pots import BRIDGE_GROUP, GROUP, Run
+from potnet.planning import uplink, vnet
+from potnet.planning.check.drift import Drift, Facts, Unfinished, routed, rules_drift, shared_anchors
+from potnet.planning.filter import packet_filter as pf
+from potnet.planning.filter.exports import absent_addresses
+from potnet.planning.filter.obstacles import obstacles, side_of
+from potnet.planning.filter.prepare import uncalled
+from potnet.planning.ownership import complete, owned
+from potnet.planning.start import filter_members
+
+_OF_BRIDGE = (pf.bridge_anchor, pf.nat6_anchor)
+_OF_POT = (pf.pot_anchor, pf.limits_anchor, pf.filter_anchor)
+
+
+def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """What was cut off, recorded starts without their jails, jails of pots without recorded starts."""
+    yield from map(_unfinished, facts.unfinished)
+    for name in facts.pieces:
+        remedy = "repair takes away what there is of it, as destroy would"
+        found = "one whose create or destroy was cut off"
+        yield Drift(Finding(Kind.POT_CUT_OFF, "a whole pot", found, remedy, pot=name))
+    for run in facts.runs:
+        if not complete(run, state):
+            yield _not_running(run, state)
+        elif run.leaving:
+            gone = ", ".join(map(str, run.leaving))
+            yield _unfinished(Unfinished("export-ports", run.pot.name, gone))
+    known = {run.pot.name: run for run in facts.runs}
+    machines = {run.pot.name for run in facts.runs if not run.pot.is_jail}
+    for name in sorted(facts.others | known.keys()):
+        jail = state.jails.get(name)
+        if jail is None or jail.dying or owned(known.get(name), jail) or name in machines:
+            continue
+        finding = Finding(
+            Kind.JAIL_FOREIGN, "no jail of this name but potnet's own",
+            f"jid {jail.jid}, which potnet did not start",
+            f"it stays: stop it with what started it, or `jail -r {jail.jid}`", pot=name, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+
+
+def _unfinished(command: Unfinished) -> Drift:
+    """Of what was copied into a root only whoever has it can tell whether it is whole."""
+    copied = command.verb == "copy-in"
+    paths = ", ".join(command.text.split("\n"))
+    options = f" {command.text}" if command.pot is None and command.text else ""
+    finding = Finding(
+        Kind.COMMAND_CUT_OFF, f"a {command.verb}{options} that is complete", "one that was cut off or failed",
+        f"copy it in once more: {paths}" if copied else "repair does the rest",
+        pot=command.pot, repairable=not copied,
+    )  # fmt: skip
+    return Drift(finding)
+
+
+def _not_running(run: Run, state: HostState) -> Drift:
+    jail = state.jails.get(run.pot.name) if run.pot.is_jail else None
+    if run.jid is None:
+        kind, expected, found = Kind.START_CUT_OFF, "a start that is complete", "one that was cut off"
+    elif run.stopping:
+        kind, expected, found = Kind.STOP_CUT_OFF, "a stop that is complete", "one that was cut off"
+    elif not run.pot.is_jail:
+        left = sorted(state.taps & {*run.pot.taps})
+        kind, expected, found = Kind.POT_GONE, ", ".join(run.pot.taps), ", ".join(left) or "none"
+    else:
+        there = jail is not None and not jail.dying
+        kind, expected = Kind.POT_GONE, f"the jail with jid {run.jid}"
+        found = f"jid {jail.jid}, which potnet did not start" if jail and there else "no jail"
+    remedy = "repair takes away what is left of it and records it as stopped"
+    return Drift(Finding(kind, expected, found, remedy, pot=run.pot.name))
+
+
+def compare_shared(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """What all bridges with IPv4 need: the packet filter, its shared anchors, forwarding."""
+    yield from map(_doubled, sorted(state.doubled))
+    yield from _members(facts, state)
+    if not routed(facts.wanted):
+        return
+    if facts.external is None:
+        finding = Finding(
+            Kind.EXTERNAL_MISSING, "an external interface", "no default route",
+            "give the host its default route, or set network.external_interface", repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    yield from _packet_filter(facts, state)
+    yield from _absent_addresses(facts, state)
+    for anchor, rules in shared_anchors(facts):
+        yield from rules_drift(anchor, rules, state)
+    for family in (4, 6):
+        if routed(facts.wanted, family) and not state.forwarding[family]:
+            what = f"IPv{family} is forwarded"
+            finding = Finding(Kind.FORWARDING_OFF, what, "it is not", "repair switches it on")
+            yield Drift(finding, (Step(SetForwarding(family, True), None, "pots are routed"),))
+
+
+def _doubled(name: str) -> Drift:
+    """A jail gave its interface this name, and something removed the jail with the interface in it."""
+    finding = Finding(
+        Kind.INTERFACE_DOUBLED, f"one interface {name}", "several interfaces of that name",
+        f"pf has lost the first {name}: remove the other, then unload pf, load it and its rules",
+        interface=name, repairable=False,
+    )  # fmt: skip
+    return Drift(finding)
+
+
+def _members(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Whether the filter looks at members of bridges, as it has to where pots are kept to their addresses."""
+    if state.unfiltered and any(run.pot.antispoof for run in facts.active):
+        finding = Finding(
+            Kind.MEMBERS_UNFILTERED, "the filter looks at what pots send, at their ends of epairs",
+            f"it does not: {', '.join(state.unfiltered)}", "repair switches it on",
+        )  # fmt: skip
+        yield Drift(finding, tuple(filter_members(state)))
+    set_on = tuple(name for name in facts.members_set if name not in state.unfiltered)
+    if set_on and not any(run.pot.antispoof for run in facts.runs):
+        finding = Finding(
+            Kind.MEMBERS_FILTERED, "the filter does not look at members of bridges",
+            f"it does, since potnet switched it on: {', '.join(set_on)}",
+            "repair switches it off, since no pot needs it",
+        )  # fmt: skip
+        yield Drift(finding, (Step(FilterMembers(set_on, False), None, "potnet had switched it on"),))
+
+
+def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
+    yield from _obstacles(facts, state)
+    found = state.packet_filter
+    if found.self_contained:
+        return
+    if not found.enabled:
+        remedy = "enable it: `pfctl -e`; `potnet init` sees to it at boot"
+        yield Drift(Finding(Kind.FILTER_DISABLED, "pf is enabled", "it is not", remedy, repairable=False))
+    for word, name in uncalled(found, facts.config):
+        finding = Finding(
+            Kind.ANCHOR_UNCALLED, f'{word} "{name}"', "the main ruleset of pf lacks it", pf.INIT_HINT,
+            repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    if not found.filter_local and any(e.loopback for run in facts.active for e in run.pot.exports):
+        finding = Finding(
+            Kind.LOOPBACK_OFF, "net.pf.filter_local=1, for exports with --loopback", "0",
+            "`potnet init --loopback` says how, and what else that changes", repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+
+
+def _obstacles(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Rules of others that keep packets of pots from ours, or from getting anywhere."""
+    sides = [side_of(bridge) for bridge in facts.wanted]
+    pots = [run.pot for run in facts.active if run.pot.leased]
+    for each in obstacles(facts.config, state.packet_filter, sides, facts.external, pots):
+        finding = Finding(
+            each.kind, each.wanted, f"{each.found}: {each.effect}", each.remedy, pot=each.pot,
+            bridge=each.bridge, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+
+
+def _absent_addresses(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Exports on addresses that the host has no more."""
+    own = {each.address for found in state.interfaces.values() for each in found.addresses}
+    for run in facts.active:
+        for address in absent_addresses(run.pot.exports if run.pot.leased else (), own):
+            finding = Finding(
+                Kind.EXPORT_ADDRESS_GONE, f"{address}, for exports of {run.pot.name}",
+                "no interface of the host has it",
+                f"give it to the host, or change the export with `potnet export-ports -p {run.pot.name}`",
+                pot=run.pot.name, repairable=False,
+            )  # fmt: skip
+            yield Drift(finding)
+
+
+def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """What is in our group, or in our anchors, and belongs to nothing that is up."""
+    left = {name for name, found in state.interfaces.items() if _left_wire(name, found, facts, state)}
+    ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
+    bridges = {bridge.interface for bridge in facts.accounted}
+    bridges |= {bridge.uplink for bridge in facts.accounted if bridge.uplink is not None}
+    left |= {name for name, found in state.interfaces.items() if _is_uplink(found) and name not in bridges}
+    for name, found in sorted(state.interfaces.items()):
+        if GROUP in found.groups and name not in ends | bridges:
+            yield _in_group(found, name in left or _left_bridge(found, left, facts))
+    for name in sorted(state.severed - bridges):
+        yield _severed(name)
+    yield from _left_shared_rules(facts, state)
+    yield from _left_rules(facts, state)
+    yield from map(_stray, state.stray)
+
+
+def _in_group(found: Interface, left: bool) -> Drift:
+    text = f"in the group {GROUP}, with the description {found.description or ''!r}"
+    if left:
+        finding = Finding(
+            Kind.INTERFACE_LEFT, "no such interface", text, "repair destroys it", interface=found.name
+        )
+        return Drift(finding, (Step(DestroyInterface(found.name), None, "nothing uses it"),))
+    remedy = f"it stays, since something uses it that potnet did not start: `ifconfig {found.name}` shows it"
+    finding = Finding(
+        Kind.INTERFACE_FOREIGN, "no such interface", text, remedy, interface=found.name, repairable=False
+    )
+    return Drift(finding)
+
+
+def _severed(bridge: str) -> Drift:
+    finding = Finding(
+        Kind.INTERFACE_LEFT, f"nothing of {bridge}", "its way to the outside, without the bridge",
+        "repair takes it away", interface=bridge,
+    )  # fmt: skip
+    return Drift(finding, (Step(DestroyInterface(bridge), None, "nothing uses it"),))
+
+
+def _left_wire(name: str, found: Interface, facts: Facts, state: HostState) -> bool:
+    """Whether it says that it is a pot's, and no jail of that name runs that potnet did not start."""
+    mark, _, pot = (found.description or "").partition(":")
+    if GROUP not in found.groups or BRIDGE_GROUP in found.groups or mark != GROUP:
+        return False
+    if any(a.host_end == name for run in facts.runs for a in run.pot.attachments):
+        return False
+    jail = state.jails.get(pot)
+    return jail is None or jail.dying or any(run.pot.name == pot for run in facts.active)
+
+
+def _is_uplink(found: Interface) -> bool:
+    return GROUP in found.groups and (found.description or "").startswith(uplink.DESCRIPTION)
+
+
+def _left_bridge(found: Interface, left: set[str], facts: Facts) -> bool:
+    """Whether it says that it is ours, and nothing is on it but what is left over, and the uplink."""
+    return _is_our_bridge(found) and not set(found.members) - left - {facts.external}
+
+
+def _is_our_bridge(found: Interface) -> bool:
+    return BRIDGE_GROUP in found.groups and (found.description or "").startswith(vnet.DESCRIPTION)
+
+
+def _left_shared_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Rules that are exactly ours, while no bridge needs them, and what came with them.
+
+    The filter's own are last to go.
+    """
+    if routed(facts.accounted):
+        return
+    yield from _left_forwarding(facts, state)
+    for anchor, rules in reversed(shared_anchors(facts)):
+        looked = state.anchors.get(anchor)
+        if looked is not None and looked.found and looked.found == looked.expected:
+            yield _emptied(anchor, "\n".join(looked.found), Step(LoadAnchor(anchor, NoRules(), rules)))
+
+
+def _left_forwarding(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """While something else of ours is there: else the host was started anew, and does it on its own."""
+    looked = state.anchors.get(pf.nat_anchor(facts.config), AnchorRules())
+    nat = bool(looked.found) and looked.found == looked.expected
+    if not nat and not any(_is_our_bridge(found) for found in state.interfaces.values()):
+        return
+    for family in sorted(facts.forwarding_set):
+        if state.forwarding[family]:
+            finding = Finding(
+                Kind.FORWARDING_LEFT, f"IPv{family} is not forwarded", "it is, since potnet switched it on",
+                "repair switches it off, since no bridge is left",
+            )  # fmt: skip
+            yield Drift(finding, tuple(vnet.forward_no_more(family, facts.router_kept)))
+
+
+def left_anchors(facts: Facts, state: HostState) -> tuple[str, ...]:
+    """Anchors that are listed though nothing that is up uses them; they may be empty."""
+    config = facts.config
+    used = {pf.external_anchor(config)}
+    used |= {name(config, run.pot.name) for run in facts.runs for name in _OF_POT}
+    used |= {name(config, b.name) for b in facts.accounted for name in _OF_BRIDGE}
+    return tuple(sorted(state.anchor_names - used))
+
+
+def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
+    config = facts.config
+    parents = {config.rdr_anchor, config.filter_anchor}
+    # With what they would hold, for a filter that takes entries away by their names.
+    ours: dict[str, Ruleset] = {name(config, pot): NoRules() for pot in facts.others for name in _OF_POT}
+    for bridge in facts.bridges:
+        ours |= {anchor: rules for anchor, rules, _ in vnet.bridge_rules(bridge, facts.networks6, config)}
+    for anchor in sorted(state.holding):
+        if anchor in ours:
+            yield _emptied(anchor, "rules", Step(LoadAnchor(anchor, NoRules(), ours[anchor])))
+        elif anchor.rpartition("/")[0] in parents:
+            finding = Finding(
+                Kind.RULES_FOREIGN, f"no rules in {anchor}", "rules of something that potnet does not know",
+                f"they stay: `pfctl -a {anchor} -s nat` and `-s rules` show them", repairable=False,
+            )  # fmt: skip
+            yield Drift(finding)
+
+
+def _stray(entry: FilterEntry) -> Drift:
+    finding = Finding(
+        Kind.RULES_LEFT, f"no entry {entry.key} in {entry.place}", "one that is no pot's and no bridge's",
+        "repair takes it out",
+    )  # fmt: skip
+    return Drift(finding, (Step(RemoveEntry(entry.place, entry.key, entry.members)),))
+
+
+def _emptied(anchor: str, found: str, step: Step) -> Drift:
+    return Drift(Finding(Kind.RULES_LEFT, f"no rules in {anchor}", found, "repair empties it"), (step,))
+
+
+def compare_stored(facts: Facts) -> Iterator[Drift]:
+    """What is wrong in the store by itself, or with what the host has given to others."""
+    for name, export, listener in facts.held:
+        port = endpoint(listener.protocol, listener.port, export.host_address)
+        finding = Finding(
+            Kind.PORT_HELD, f"host port {port} is free for its export", f"{listener.owner} listens there",
+            f"stop that program, or `potnet export-ports -p {name}` with another port", pot=name,
+            repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    for line in facts.contradictions:
+        finding = Finding(
+            Kind.STORE_CONTRADICTS, "a store that goes together", line,
+            "`potnet store restore FILE` puts a backup in its place", repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    for lease in facts.lost:
+        finding = Finding(
+            Kind.LEASE_LEFT, f"no lease of {lease.address}", f"one of a pot that is not there, {lease.pot}",
+            "repair gives the address back", bridge=lease.network,
+        )  # fmt: skip
+        yield Drift(finding, lease=lease)
+    yield from _names(facts)
+
+
+def _names(facts: Facts) -> Iterator[Drift]:
+    for names in facts.doubled:
+        finding = Finding(
+            Kind.NAME_DOUBLED, "names that differ by more than case", ", ".join(names),
+            "destroy one and create it with another name", repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    for end in facts.special:
+        finding = Finding(
+            Kind.NAME_SPECIAL, "a name that means a pot", end.name,
+            "hosts files and dns leave it out; destroy it and create it with another name",
+            pot=None if end.bridge else end.name, bridge=end.name if end.bridge else None, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)

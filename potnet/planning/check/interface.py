@@ -1,0 +1,57 @@
+"""What differs on one interface, of the host or in a pot."""
+
+from __future__ import annotations
+
+from potnet.host.actions import SetAddress, SetMtu, Step
+from potnet.host.findings import Finding, Kind
+from potnet.host.state import Interface, InterfaceAddress
+from potnet.model.pots import Bridge
+from potnet.planning.check.drift import Drift
+
+
+def set_address(
+    wanted: InterfaceAddress,
+    name: str,
+    jail: str | None = None,
+    beside: bool = False,
+    mtu: int | None = None,
+) -> SetAddress:
+    """What gives an interface an address. jail: where it is. beside: others of the family stay."""
+    return SetAddress(name, wanted.address, wanted.prefix, jail, beside, mtu)
+
+
+def others_of_family(wanted: InterfaceAddress, found: Interface) -> list[InterfaceAddress]:
+    """Other addresses of the same family, which setting this one must not replace."""
+    same = (a for a in found.addresses if a.address.version == wanted.address.version)
+    return [a for a in same if a.address != wanted.address and not a.address.is_link_local()]
+
+
+def address_finding(
+    wanted: InterfaceAddress, found: Interface, pot: str | None = None, bridge: str | None = None
+) -> Finding:
+    """An address that an interface has not, with those of its family that it has."""
+    family = wanted.address.version
+    there = [f"{a.address}/{a.prefix}" for a in found.addresses if a.address.version == family]
+    return Finding(
+        Kind.ADDRESS_MISSING, f"{wanted.address}/{wanted.prefix}", ", ".join(there) or "none",
+        "repair sets it", pot=pot, bridge=bridge, interface=found.name,
+    )  # fmt: skip
+
+
+def down_finding(found: Interface, pot: str | None = None, bridge: str | None = None) -> Finding:
+    """An interface that is to be up and is not."""
+    return Finding(
+        Kind.INTERFACE_DOWN, "up", "down", "repair brings it up", pot=pot, bridge=bridge, interface=found.name
+    )
+
+
+def mtu_drift(
+    found: Interface, mtu: int, bridge: Bridge, pot: str | None = None, inside: bool = False
+) -> Drift:
+    """An MTU that is not the bridge's, and what sets it. inside: the interface is in the pot."""
+    finding = Finding(
+        Kind.MTU_DIFFERS, str(mtu), str(found.mtu), "repair sets it", pot=pot, bridge=bridge.name,
+        interface=found.name,
+    )  # fmt: skip
+    step = Step(SetMtu(found.name, mtu, pot if inside else None, found.mtu), None, "as all on the bridge")
+    return Drift(finding, (step,))

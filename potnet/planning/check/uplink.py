@@ -1,0 +1,74 @@
+"""What differs of the VLAN that a bridge is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from potnet.host.actions import AddMember, BringUp, RemoveMember, SetMtu, Step
+from potnet.host.findings import Finding, Kind
+from potnet.host.state import HostState, Interface
+from potnet.model.pots import GROUP, Bridge
+from potnet.planning import uplink
+from potnet.planning.check.drift import Drift
+
+
+def compare_uplink(bridge: Bridge, found: Interface, state: HostState) -> Iterator[Drift]:
+    """The uplink of a bridge that is there as `found`: it itself, its parent, its place on the bridge."""
+    if bridge.uplink is None:
+        return
+    vlan = uplink.read_uplink(bridge.uplink)
+    parent, there = state.interfaces.get(vlan.parent), state.interfaces.get(vlan.interface)
+    if parent is None or not parent.up:
+        yield _without_parent(bridge, vlan, parent)
+    if there is None:
+        if parent is not None:
+            expected = f"{vlan.interface} on {found.name}"
+            finding = _finding(bridge, Kind.INTERFACE_MISSING, expected, "none", "repair makes it")
+            yield Drift(finding, tuple(uplink.make(bridge, vlan)))
+    elif not (GROUP in there.groups and there.description == uplink.description(bridge)):
+        remedy = f"it stays: `ifconfig {there.name} destroy`, if nothing needs it, then repair makes ours"
+        what = "something else of that name"
+        yield Drift(_finding(bridge, Kind.INTERFACE_FOREIGN, vlan.interface, what, remedy, repairable=False))
+    else:
+        yield from _interface(bridge, there, found, state)
+
+
+def _finding(
+    bridge: Bridge,
+    kind: Kind,
+    expected: str,
+    found: str,
+    remedy: str,
+    interface: str | None = None,
+    repairable: bool = True,
+) -> Finding:
+    return Finding(
+        kind, expected, found, remedy, bridge=bridge.name, interface=interface or bridge.uplink,
+        repairable=repairable,
+    )  # fmt: skip
+
+
+def _without_parent(bridge: Bridge, vlan: uplink.Vlan, parent: Interface | None) -> Drift:
+    kind = Kind.INTERFACE_MISSING if parent is None else Kind.INTERFACE_DOWN
+    what = ("none", "bring it back") if parent is None else ("down", f"`ifconfig {parent.name} up`")
+    expected = f"{vlan.parent}, which carries {vlan.interface}, is up"
+    return Drift(_finding(bridge, kind, expected, *what, interface=vlan.parent, repairable=False))
+
+
+def _interface(bridge: Bridge, there: Interface, found: Interface, state: HostState) -> Iterator[Drift]:
+    if there.name not in found.members:
+        on = next((each for each in state.interfaces.values() if there.name in each.members), None)
+        off = [Step(RemoveMember(on.name, there.name))] if on is not None else []
+        where = f"it is on {on.name if on else 'no bridge'}"
+        finding = _finding(
+            bridge, Kind.MEMBER_MISSING, f"{there.name} is on {found.name}", where, "repair puts it there"
+        )
+        yield Drift(finding, (*off, Step(AddMember(found.name, there.name))))
+    if not there.up:
+        finding = _finding(bridge, Kind.INTERFACE_DOWN, "up", "down", "repair brings it up")
+        yield Drift(finding, (Step(BringUp(there.name)),))
+    mtu = bridge.mtu or uplink.USUAL_MTU
+    with_bridge = state.traits.one_mtu and there.name in found.members
+    if there.mtu != mtu and not with_bridge:
+        finding = _finding(bridge, Kind.MTU_DIFFERS, str(mtu), str(there.mtu), "repair sets it")
+        yield Drift(finding, (Step(SetMtu(there.name, mtu, before=there.mtu)),))

@@ -1,0 +1,1 @@
+"""What the packet filter has to hold, and whether packets of pots reach it."""

@@ -1,0 +1,316 @@
+"""What in pf's main ruleset keeps packets of pots from the rules of our anchors, or from getting anywhere.
+
+pf says nothing of it: rules in an anchor that packets never reach load without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice, product
+
+from netaddr import IPNetwork
+
+from potnet.config.configuration import Config
+from potnet.errors import HostError
+from potnet.host.findings import Kind
+from potnet.host.ruleset import MainRule, Redirection
+from potnet.host.state import PacketFilter
+from potnet.model.pots import BRIDGE_GROUP, GROUP, Bridge, BridgeKind, Pot
+from potnet.planning.filter import packet_filter as pf
+from potnet.planning.filter.main_ruleset import Flow, Match, before, blocked, calls, match, reach
+from potnet.runtime.fast_dataclass import dataclass
+
+#: The groups of every bridge of pots: the interface cloner's, and ours.
+_BRIDGES = frozenset({"all", "bridge", BRIDGE_GROUP, GROUP})
+#: The groups of a pot's end of an epair on the host.
+_MEMBERS = frozenset({"all", "epair", GROUP})
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One of them. wanted, found: as of a `Finding`. effect: what does not work. remedy: what helps."""
+
+    kind: Kind
+    wanted: str
+    found: str
+    effect: str
+    remedy: str
+    pot: str | None = None
+    bridge: str | None = None
+
+    @property
+    def notice(self) -> str:
+        """In one line, for who starts a pot."""
+        return f"{self.found}: {self.effect}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A bridge as pf sees it. networks: of its pots, a family each. private: it is kept apart from others."""
+
+    name: str
+    interfaces: frozenset[str]
+    networks: tuple[IPNetwork, ...]
+    private: bool = False
+
+    @property
+    def interface(self) -> str:
+        return next(iter(self.interfaces - _BRIDGES), f"the group {BRIDGE_GROUP}")
+
+    @property
+    def pots(self) -> str:
+        return f"pots on {self.name}" if self.name else "pots on bridges"
+
+
+def side_of(bridge: Bridge) -> Side:
+    networks = tuple(subnet.network for subnet in bridge.subnets)
+    private = bridge.kind is BridgeKind.PRIVATE
+    return Side(bridge.name, _BRIDGES | {bridge.interface}, networks, private)
+
+
+def any_side(config: Config) -> Side:
+    """A bridge that is not there yet."""
+    return Side("", _BRIDGES, (config.network,), True)
+
+
+def obstacles(
+    config: Config, found: PacketFilter, sides: Iterable[Side], external: str | None, pots: Iterable[Pot] = ()
+) -> tuple[Obstacle, ...]:
+    """All of them, of bridges with addresses from the store. pots: whose exports and members count."""
+    if found.self_contained:
+        return tuple(_dropped(config, found, tuple(sides)))
+    if not found.enabled:
+        return ()
+    sides, pots = tuple(side for side in sides if side.networks), tuple(pots)
+    outer = _outer(external)
+    skipped = (*_skipped(found, sides, external), *_skipped_members(found, pots))
+    if external is not None and external in found.skipped:
+        return skipped
+    each = (
+        skipped, _uncalled(config, found, sides, outer), _bypassed(config, found, sides, outer),
+        _kept_in(found, sides, outer), _exports(config, found, sides, outer, pots),
+    )  # fmt: skip
+    # A rule is told once, whatever else it does.
+    told = {(o.kind, o.wanted, o.found, o.pot): o for group in reversed(each) for o in (*group,)[::-1]}
+    return tuple(told.values())[::-1]
+
+
+def check_members(config: Config, found: PacketFilter, pot: Pot) -> None:
+    """Raises HostError where rules about a pot's ends of epairs would have no effect; pf would not say so."""
+    if found.self_contained:
+        return
+    name = f"{config.filter_anchor}/*"
+    lack = None if found.enabled else "pf is off"
+    if found.enabled and not calls(found.filters, "anchor", name):
+        lack = f'the main ruleset of pf does not name anchor "{name}"'
+    for attachment in pot.attachments if lack is None else ():
+        flow = Flow("in", _MEMBERS | {attachment.host_end}, 4)
+        if reach(found.filters, "anchor", name, flow) < Match.ALWAYS:
+            shown = " and ".join(f"`{rule.text}`" for rule in calls(found.filters, "anchor", name))
+            lack = f"the main ruleset of pf has a condition on the anchor: {shown}"
+    if lack is not None:
+        raise HostError(f"network.antispoof would have no effect: {lack}", hint=pf.INIT_HINT)
+
+
+def _dropped(config: Config, found: PacketFilter, sides: tuple[Side, ...]) -> Iterator[Obstacle]:
+    """Chains of others that drop what pots send, unless they name the bridge or its network."""
+    for chain, side in product(found.others, sides):
+        known = {str(config.network), *map(str, side.networks), *(side.interfaces - {"all", "bridge"})}
+        words = {word.strip("\"',{}*") for word in chain.text.split()}
+        families = {"ip": {4}, "ip6": {6}}.get(chain.name.split()[0], {4, 6})
+        if known & words or families.isdisjoint(network.version for network in side.networks):
+            continue
+        yield Obstacle(
+            Kind.TRAFFIC_BLOCKED, f"the chain {chain.name} of nftables accepts packets of {side.pots}",
+            f"the chain {chain.name} of nftables drops what it does not accept",
+            f"{side.pots} reach nothing outside and get no exports",
+            f"accept there what comes in and goes out by {side.interface}", bridge=side.name or None,
+        )  # fmt: skip
+
+
+def _outer(external: str | None) -> frozenset[str]:
+    """The external interface, with the group of its kind if it was made by software."""
+    return frozenset() if external is None else frozenset({external, external.rstrip("0123456789"), "all"})
+
+
+def _skipped(found: PacketFilter, sides: Iterable[Side], external: str | None) -> Iterator[Obstacle]:
+    if external is not None and external in found.skipped:
+        effect = "no NAT, no exports, and machines outside can address pots directly"
+        yield _skip(external, external, effect)
+    for side in sides:
+        for mark in sorted(found.skipped & side.interfaces)[:1]:
+            effect = f"{side.pots} are not isolated and reach no exports"
+            yield _skip(mark, side.interface, effect, side.name)
+
+
+def _skipped_members(found: PacketFilter, pots: Iterable[Pot]) -> Iterator[Obstacle]:
+    for pot in pots:
+        ends = {attachment.host_end for attachment in pot.attachments} if pot.antispoof else set()
+        marks = sorted(found.skipped & {*ends, *(_MEMBERS if ends else ())})
+        for mark in marks[:1]:
+            yield _skip(mark, ", ".join(sorted(ends)), "antispoof has no effect", pot=pot.name)
+
+
+def _skip(mark: str, interface: str, effect: str, bridge: str = "", pot: str | None = None) -> Obstacle:
+    remedy = (
+        f"take {mark} out of `set skip` in the rules that pf loads; pf forgets the mark at the next boot, "
+        "or with `service pf restart`"
+    )
+    return Obstacle(
+        Kind.INTERFACE_SKIPPED, f"pf filters {interface}", f"pf skips {mark} (set skip)", effect, remedy,
+        pot=pot, bridge=bridge or None,
+    )  # fmt: skip
+
+
+def _isolating(config: Config, sides: Iterable[Side], outer: frozenset[str]) -> Iterator[Flow]:
+    """The flows that the filter anchor is there to stop."""
+    for side in sides:
+        for network in side.networks if side.private else ():
+            family = network.version
+            others = config.network if family == 4 else None
+            yield Flow("in", side.interfaces, family, network, others)
+            yield Flow("out", side.interfaces, family, others, network)
+        for network in side.networks if outer else ():
+            inside = config.network if network.version == 4 else network
+            yield Flow("in", outer, network.version, None, inside)
+
+
+def _translating(
+    config: Config, sides: Iterable[Side], outer: frozenset[str]
+) -> Iterator[tuple[str, str, str, Flow]]:
+    """What passes the anchors of translation: keyword, anchor, what it is for, and the flow."""
+    nested = f"{config.rdr_anchor}/*"
+    for side in sides:
+        if outer and any(network.version == 4 for network in side.networks):
+            yield "nat-anchor", config.nat_anchor, "NAT", Flow("out", outer, 4, config.network)
+        for network in side.networks:
+            family = network.version
+            if outer:
+                yield "rdr-anchor", nested, "exports", Flow("in", outer, family)
+            yield "rdr-anchor", nested, "exports for pots", Flow("in", side.interfaces, family)
+            hairpin = Flow("out", side.interfaces, family, None, network)
+            yield "nat-anchor", nested, "exports for pots", hairpin
+
+
+def _uncalled(
+    config: Config, found: PacketFilter, sides: Iterable[Side], outer: frozenset[str]
+) -> Iterator[Obstacle]:
+    """Calls of anchors with conditions that leave packets of pots out."""
+    sides = tuple(sides)
+    for word, name, what, flow in _translating(config, sides, outer):
+        if reach(found.translation, word, name, flow) < Match.ALWAYS:
+            effect = f"some packets get no {what}"
+            yield from _limited(calls(found.translation, word, name), word, name, effect)
+    name = f"{config.filter_anchor}/*"
+    for flow in _isolating(config, sides, outer):
+        if reach(found.filters, "anchor", name, flow) < Match.ALWAYS:
+            effect = f"{config.network} is not isolated from other pots or from the outside"
+            yield from _limited(calls(found.filters, "anchor", name), "anchor", name, effect)
+
+
+def _limited(calling: list[MainRule], word: str, name: str, effect: str) -> Iterator[Obstacle]:
+    if calling:
+        wanted = f'{word} "{name}"'
+        shown = " and ".join(f"`{rule.text}`" for rule in calling)
+        remedy = f"write it as `{wanted}`, without a condition"
+        yield Obstacle(Kind.ANCHOR_LIMITED, wanted, f"pf has {shown}", effect, remedy)
+
+
+def _bypassed(
+    config: Config, found: PacketFilter, sides: Iterable[Side], outer: frozenset[str]
+) -> Iterator[Obstacle]:
+    """Rules before our anchors that decide on packets of pots."""
+    sides = tuple(sides)
+    name = f"{config.filter_anchor}/*"
+    for flow in _isolating(config, sides, outer):
+        for rule in before(found.filters, "anchor", name):
+            if rule.action == "pass" and rule.quick and match(rule, flow) > Match.NEVER:
+                yield _bypass(rule, "anchor", name, "the packets that it passes are not isolated")
+    for word, name, what, flow in _translating(config, sides, outer):
+        kind = word.removesuffix("-anchor")
+        for rule in before(found.translation, word, name):
+            # Without a port it is about all exports; with one, only about those of that port.
+            if rule.no and rule.action == kind and not rule.port and match(rule, flow) > Match.NEVER:
+                yield _bypass(rule, word, name, f"the packets that it matches get no {what}")
+
+
+def _bypass(rule: MainRule, word: str, name: str, effect: str) -> Obstacle:
+    call = f'{word} "{name}"'
+    return Obstacle(
+        Kind.ANCHOR_BYPASSED, f"`{call}` comes first", f"`{rule.text}` comes before `{call}`", effect,
+        f"move the line `{call}` before that rule",
+    )  # fmt: skip
+
+
+def _kept_in(found: PacketFilter, sides: Iterable[Side], outer: frozenset[str]) -> Iterator[Obstacle]:
+    """Rules under which pots reach nothing outside."""
+    for side in sides:
+        for network in side.networks:
+            family = network.version
+            rule = blocked(found.filters, Flow("in", side.interfaces, family, network))
+            if rule is not None:
+                remedy = f"add a rule such as `pass in on {BRIDGE_GROUP}` behind that rule"
+                yield _blocks(rule, f"packets that come in on {side.interface}", remedy, side.name)
+            rule = blocked(found.filters, Flow("out", outer, family)) if outer else None
+            if rule is not None:
+                yield _blocks(rule, "packets that leave the host", "add a rule that passes them", side.name)
+
+
+def _blocks(rule: MainRule, what: str, remedy: str, bridge: str = "", pot: str | None = None) -> Obstacle:
+    effect = f"no packets reach {pot}" if pot is not None else "pots reach nothing outside"
+    return Obstacle(
+        Kind.TRAFFIC_BLOCKED, f"pf passes {what}", f"pf blocks {what} with `{rule.text}`", effect, remedy,
+        pot=pot, bridge=bridge or None,
+    )  # fmt: skip
+
+
+def _exports(
+    config: Config, found: PacketFilter, sides: Iterable[Side], outer: frozenset[str], pots: Iterable[Pot]
+) -> Iterator[Obstacle]:
+    """What keeps connections from exported ports, one of each kind for a pot."""
+    known = {side.name: side for side in sides}
+    for pot in pots:
+        side = known.get(pot.home.bridge) if pot.home is not None else None
+        items = pf.redirections(pot) if side is not None else ()
+        if side is not None and items:
+            yield from islice(_shut(found, side, pot, items), 1)
+            yield from islice(_shadowed(config, found, outer, pot, items), 1)
+
+
+def _shut(found: PacketFilter, side: Side, pot: Pot, items: tuple[Redirection, ...]) -> Iterator[Obstacle]:
+    """Rules that keep what is redirected from leaving for the pot."""
+    for family in {item.address.version for item in items}:
+        mine = [item for item in items if item.address.version == family]
+        to = IPNetwork(f"{mine[0].address}")
+        wide = Flow("out", side.interfaces, family, None, to)
+        rules = [rule for rule in found.filters if match(rule, wide) > Match.NEVER]
+        for item in mine if any(rule.action == "block" for rule in rules) else ():
+            flow = replace(wide, protocol=item.protocol.value, port=item.pot_port)
+            rule = blocked(rules, flow)
+            if rule is not None:
+                what = f"{item.protocol} port {item.pot_port} of {pot.name} on {side.interface}"
+                remedy = f"add a rule such as `pass out on {BRIDGE_GROUP}` behind that rule"
+                yield _blocks(rule, what, remedy, side.name, pot.name)
+
+
+def _shadowed(
+    config: Config, found: PacketFilter, outer: frozenset[str], pot: Pot, items: tuple[Redirection, ...]
+) -> Iterator[Obstacle]:
+    """Redirections of the administrator's that take what is exported."""
+    earlier = before(found.translation, "rdr-anchor", f"{config.rdr_anchor}/*")
+    rules = [rule for rule in earlier if rule.action == "rdr" and (rule.port or not rule.no)] if outer else []
+    for rule, item in product(rules, items if rules else ()):
+        to = IPNetwork(f"{item.host}") if item.host is not None else None
+        for port in range(item.host_port, item.host_port + item.count):
+            flow = Flow("in", outer, item.address.version, None, to, item.protocol.value, port)
+            if match(rule, flow) > Match.NEVER:
+                taken = f"{item.protocol} port {port}"
+                yield Obstacle(
+                    Kind.EXPORT_SHADOWED,
+                    f"{taken} of the host leads to {pot.name}",
+                    f"`{rule.text}` takes {taken}",
+                    f"it does not reach {pot.name}",
+                    f"remove that rule, or export another port with `potnet export-ports -p {pot.name}`",
+                    pot=pot.name,
+                )

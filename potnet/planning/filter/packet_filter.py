@@ -1,0 +1,254 @@
+"""What the packet filter has to hold for pots and bridges, and what its main ruleset must name.
+
+The rules' forms were each tried on a real host; pf.conf(5), TRANSLATION and ANCHORS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from netaddr import IPNetwork
+
+from potnet.config.configuration import Config
+from potnet.errors import HostError
+from potnet.host.ruleset import (
+    BridgeIsolation,
+    ConnectionLimits,
+    ExternalIsolation,
+    NoRules,
+    Outlet,
+    Redirection,
+    Redirections,
+    Ruleset,
+    SourceNat,
+)
+from potnet.host.state import HostState, PacketFilter
+from potnet.model.ports import Export
+from potnet.model.pots import Bridge, BridgeKind, Pot
+from potnet.planning.filter.policy import pipes_of
+
+#: What pf(4) keeps of an anchor's path, tried on a real host.
+_LONGEST = 63
+#: Characters that stand for the rest of a name.
+_DIGEST = 16
+
+INIT_HINT = "run `potnet init`, which adds potnet's anchors to pf.conf, and load it as it says"
+
+
+def outlets(config: Config, external: str) -> tuple[Outlet, ...]:
+    """The host's external interfaces, the main one first."""
+    main = Outlet(external, config.external_addresses or ())
+    return (main, *(Outlet(name, (), networks) for name, networks in config.extra_interfaces))
+
+
+def untranslated(config: Config, external: str, state: HostState) -> tuple[str, ...]:
+    """A notice where the default route leads by further interfaces, at which nothing is translated."""
+    known = {external, *dict(config.extra_interfaces)}
+    others = [name for name in state.external_beside if name not in known]
+    if not others:
+        return ()
+    return (
+        f"the default route of the host leads by {external} and {', '.join(others)}: NAT and exports apply "
+        f'to {external} only; set {others[0]} = "0.0.0.0/0" in [network.extra_interfaces] for both',
+    )
+
+
+def nat_anchor(config: Config) -> str:
+    return config.nat_anchor
+
+
+def pot_anchor(config: Config, pot: str) -> str:
+    """The anchor that holds one pot's redirections."""
+    return _below(config.rdr_anchor, pot)
+
+
+def limits_anchor(config: Config, pot: str) -> str:
+    """The anchor that limits the connections to one pot's exports; it comes before all other kinds."""
+    return _below(config.filter_anchor, pot, sign="-")
+
+
+def bridge_anchor(config: Config, bridge: str) -> str:
+    """The anchor that keeps one bridge apart."""
+    return _below(config.filter_anchor, bridge)
+
+
+def filter_anchor(config: Config, pot: str) -> str:
+    """The anchor that says where a pot may go.
+
+    pf evaluates the anchors below one in the order of their names (pf.conf(5), ANCHORS): what is
+    redirected is let in first, and the dot, with which no name begins, comes before the names of all bridges.
+    """
+    return _below(config.filter_anchor, pot, sign=".")
+
+
+def external_anchor(config: Config) -> str:
+    """The anchor that keeps the outside out; ``ext`` cannot be the name of a bridge."""
+    return f"{config.filter_anchor}/ext"
+
+
+def nat6_anchor(config: Config, bridge: str) -> str:
+    """The anchor with the NAT of one bridge's IPv6 network; no pot's name has a dot."""
+    return _below(config.rdr_anchor, bridge, end=".6")
+
+
+def of_pot(config: Config, pot: str) -> tuple[str, str, str]:
+    """The anchors of one pot."""
+    return pot_anchor(config, pot), limits_anchor(config, pot), filter_anchor(config, pot)
+
+
+def _below(parent: str, name: str, sign: str = "", end: str = "") -> str:
+    """The anchor of a pot or bridge; where its path is too long for pf(4), the name is cut.
+
+    A dot and a digest of the whole name follow the cut: no name has a dot, so no other anchor is called this.
+    """
+    path = f"{parent}/{sign}{name}{end}"
+    if len(path) <= _LONGEST:
+        return path
+    import hashlib  # it loads OpenSSL: 9 ms
+
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]
+    room = _LONGEST - len(f"{parent}/{sign}.{end}") - _DIGEST
+    return f"{parent}/{sign}{name[:room]}.{digest}{end}"
+
+
+def source_nat(config: Config, external: str) -> SourceNat:
+    return SourceNat(config.network, outlets(config, external))
+
+
+def source_nat6(config: Config, bridge: Bridge, external: str) -> Ruleset:
+    """What the anchor of `nat6_anchor` has to hold; the outlets beside the main one are of IPv4."""
+    if bridge.network6 is None or not hides6(bridge):
+        return NoRules()
+    return SourceNat(bridge.network6, outlets(config, external)[:1], (bridge.network6,))
+
+
+def external_isolation(config: Config, external: str) -> ExternalIsolation:
+    return ExternalIsolation(config.network, outlets(config, external))
+
+
+def bridge_isolation(
+    config: Config,
+    bridge: Bridge,
+    external: str = "",
+    networks6: tuple[IPNetwork, ...] = (),
+    permits: bool = False,
+) -> Ruleset:
+    """The rules of a bridge; the public one is kept apart by those of the others.
+
+    networks6: all of the pots', which are of no matter to a bridge that carries IPv4 only. permits: a policy
+    allows something to or from it.
+    """
+    own = tuple(subnet.network for subnet in bridge.subnets)
+    hidden = bridge.network6 if hides6(bridge) else None
+    others: tuple[IPNetwork, ...] = ()
+    if own and bridge.kind is BridgeKind.PRIVATE:
+        others = (config.network, *(networks6 if bridge.network6 is not None else ()))
+    if not others and hidden is None:
+        return NoRules()
+    sides = outlets(config, external) if hidden is not None else ()
+    return BridgeIsolation(bridge.interface, own, others, hidden, sides, permits and bool(others))
+
+
+def redirections(pot: Pot) -> tuple[Redirection, ...]:
+    """A pot's exports that have a host port, for each of its addresses on its first bridge; empty if none.
+
+    One that is offered on one address, or to some sources, is none in a family that has none of those.
+    """
+    return tuple(
+        Redirection(
+            protocol,
+            e.host_port,
+            address,
+            e.pot_port,
+            e.loopback,
+            e.count,
+            e.host_address,
+            tuple(each for each in e.sources if each.version == address.version),
+            e.max_connections,
+        )
+        for e in pot.exports
+        for address in (pot.home.addresses if pot.home is not None else ())
+        for protocol in e.protocol.each
+        if e.host_port is not None and address.version in offered_in(e)
+    )
+
+
+def offered_in(export: Export) -> frozenset[int]:
+    """The address families in which an export can be used, whatever the pot has."""
+    families = {each.version for each in export.sources} or {4, 6}
+    return frozenset(families if export.host_address is None else families & {export.host_address.version})
+
+
+def pot_rules(
+    pot: Pot, bridge: Bridge, config: Config, external: str, networks6: tuple[IPNetwork, ...] = ()
+) -> dict[str, Ruleset]:
+    """What the anchors of a pot have to hold."""
+    items = redirections(pot)
+    sides = outlets(config, external)
+    sources6 = networks6 if any(item.address.version == 6 for item in items) else ()
+    rules: Ruleset = Redirections(bridge.interface, config.network, sides, items, sources6, pot.antispoof)
+    return {
+        limits_anchor(config, pot.name): connection_limits(pot, items, sides, bridge.interface),
+        pot_anchor(config, pot.name): rules if items else NoRules(),
+    }
+
+
+def connection_limits(
+    pot: Pot, items: tuple[Redirection, ...], sides: tuple[Outlet, ...], bridge: str
+) -> Ruleset:
+    """What lets in those of a pot's redirections that do not let in by themselves."""
+    if pot.antispoof and items:
+        return ConnectionLimits(sides, items, bridge, pipes_of(pot))
+    limited = tuple(item for item in items if item.max_connections is not None)
+    return ConnectionLimits(sides, limited) if limited else NoRules()
+
+
+def hides6(bridge: Bridge) -> bool:
+    """Whether the outside sees the IPv6 network of a bridge as the host's own address (NAT)."""
+    return bridge.network6 is not None and not bridge.routed6
+
+
+def check_anchors(
+    config: Config, found: PacketFilter, network: IPNetwork, nat6: bool = False
+) -> tuple[str, ...]:
+    """Refuse a host on which the rules would have no effect; pf itself would not say so.
+
+    Calls with conditions count: `obstacles` tells what they leave out.
+    nat6: IPv6 networks are to be translated, which is done in the anchors of redirection.
+    Returns notices about what works without, a line each. Raises HostError.
+    """
+    if found.self_contained:
+        return ()
+    if not found.enabled:
+        raise HostError(
+            "pf is not enabled: pots would reach nothing and nothing would reach them",
+            hint=f"enable it with `pfctl -e`, or {INIT_HINT}",
+        )
+    nested = f"{config.rdr_anchor}/*"
+    missing = []
+    if config.nat_anchor not in found.nat_anchors:
+        missing.append(f'nat-anchor "{config.nat_anchor}"')
+    if nat6 and nested not in found.nat_anchors:
+        missing.append(f'nat-anchor "{nested}"')
+    if nested not in found.rdr_anchors:
+        missing.append(f'rdr-anchor "{nested}"')
+    if missing:
+        raise HostError(
+            f"the main ruleset of pf does not name {_listed(missing)}: rules there would have no effect",
+            hint=INIT_HINT,
+        )
+    notices = []
+    if nested not in found.nat_anchors:
+        notices.append(
+            f'the main ruleset of pf lacks nat-anchor "{nested}": pots cannot reach exports; {INIT_HINT}'
+        )
+    if f"{config.filter_anchor}/*" not in found.filter_anchors:
+        notices.append(
+            f'the main ruleset of pf lacks anchor "{config.filter_anchor}/*": {network} is not isolated from '
+            f"other pots and from the outside; {INIT_HINT}"
+        )
+    return tuple(notices)
+
+
+def _listed(items: Iterable[str]) -> str:
+    return " and ".join(items)

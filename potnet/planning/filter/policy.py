@@ -1,0 +1,142 @@
+"""Policies: which of them says what a pot may reach, and the rules that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from netaddr import IPNetwork
+
+from potnet.host.actions import Step
+from potnet.host.filter_actions import LoadAnchor
+from potnet.host.ruleset import Identity, NoRules, Pipes, Place, PotFilter, Ruleset, Verdict
+from potnet.model.pots import Attachment, Bridge, BridgeKind, End, Policy, Pot
+from potnet.runtime.fast_dataclass import dataclass
+
+#: Where everything that is running, or up, is.
+Places = Mapping[End, Sequence[Place]]
+
+
+def precedence(policy: Policy) -> tuple[object, ...]:
+    """Sorts policies, those that decide first: about pots, about ports, denials. No two are equal."""
+    source, destination = policy.source, policy.destination
+    names = (source.bridge, source.name, destination.name)
+    exact = (source.bridge + destination.bridge, policy.ports is None, policy.allow)
+    return *exact, *names, str(policy.protocol or ""), policy.ports or (0, 0)
+
+
+def ends_of(pot: Pot) -> tuple[End, ...]:
+    """The pot itself and the bridges that it is on: policies of each are about it."""
+    return End(pot.name), *dict.fromkeys(End(a.bridge, bridge=True) for a in pot.attachments)
+
+
+def places_of_pot(pot: Pot, bridges: Mapping[str, Bridge]) -> tuple[Place, ...]:
+    """The addresses of a pot on bridges."""
+    return tuple(
+        Place(bridges[a.bridge].interface, IPNetwork(address), _is_public(bridges[a.bridge]))
+        for a in pot.attachments
+        if a.bridge in bridges
+        for address in a.addresses
+    )
+
+
+def places_of_bridge(bridge: Bridge) -> tuple[Place, ...]:
+    """The networks of a bridge."""
+    return tuple(Place(bridge.interface, subnet.network, _is_public(bridge)) for subnet in bridge.subnets)
+
+
+def _is_public(bridge: Bridge) -> bool:
+    return bridge.kind is not BridgeKind.PRIVATE
+
+
+def pot_filter(
+    pot: Pot,
+    bridges: Mapping[str, Bridge],
+    policies: Iterable[Policy],
+    places: Places,
+    inside: tuple[IPNetwork, ...],
+) -> Ruleset:
+    """What a running pot may reach.
+
+    policies: those of `ends_of` it. inside: all networks of pots, where one without internet may go.
+    """
+    everywhere = places_of_pot(pot, bridges)
+    own = tuple(place for place in everywhere if not place.public)
+    ruling = [(each, places.get(each.destination, ())) for each in sorted(policies, key=precedence)]
+    verdicts = _verdicts((policy, _other_bridges(own, found)) for policy, found in ruling)
+    pipes, identities = pipes_of(pot), identities_of(pot, bridges, ruling)
+    if pot.internet and pipes is None:
+        rules = PotFilter(own if verdicts else (), verdicts, identities=identities)
+        return rules if rules != PotFilter() else NoRules()
+    return PotFilter(everywhere, verdicts, () if pot.internet else inside, pipes, identities)
+
+
+def _verdicts(ruling: Iterable[tuple[Policy, Iterable[Place]]]) -> tuple[Verdict, ...]:
+    """What policies say of places, as far as there are any."""
+    found = ((policy, tuple(places)) for policy, places in ruling)
+    return tuple(Verdict(each.allow, places, each.protocol, each.ports) for each, places in found if places)
+
+
+def identities_of(
+    pot: Pot, bridges: Mapping[str, Bridge], ruling: Sequence[tuple[Policy, Sequence[Place]]]
+) -> tuple[Identity, ...]:
+    """What a pot may send as, and to whom on its own bridges, where it was started so."""
+    known = [(a, bridges[a.bridge]) for a in pot.attachments if a.bridge in bridges and pot.antispoof]
+    return tuple(
+        Identity(
+            own.host_end,
+            own.mac,
+            own.addresses,
+            not own.addresses,
+            tuple(subnet.gateway for subnet in bridge.subnets),
+            _near(own, bridge, ruling),
+        )
+        for own, bridge in known
+    )
+
+
+def _near(
+    own: Attachment, bridge: Bridge, ruling: Sequence[tuple[Policy, Sequence[Place]]]
+) -> tuple[Verdict, ...]:
+    """What policies say of others on a bridge, from the first on; nothing where none denies anything."""
+    mine = {IPNetwork(address) for address in own.addresses}
+    families = {network.version for network in mine}
+
+    def is_other(place: Place) -> bool:
+        network = place.network
+        return place.bridge == bridge.interface and network not in mine and network.version in families
+
+    verdicts = _verdicts((policy, filter(is_other, found)) for policy, found in ruling)
+    return verdicts if any(not each.allow for each in verdicts) else ()
+
+
+def is_filtered(pot: Pot) -> bool:
+    """Whether a running pot has a filter of its own, whatever policies say."""
+    return not pot.internet or pot.antispoof or pipes_of(pot) is not None
+
+
+def pipes_of(pot: Pot) -> Pipes | None:
+    """What limits the traffic of a pot; None when nothing does."""
+    if not pot.attachments or (pot.rate_in, pot.rate_out) == (None, None):
+        return None
+    ends = tuple(attachment.host_end for attachment in pot.attachments)
+    return Pipes(pot.attachments[0].unit, ends, pot.rate_in, pot.rate_out)
+
+
+def _other_bridges(sources: Sequence[Place], places: Sequence[Place]) -> list[Place]:
+    """What is reached through the host: pots of private bridges, from others of those."""
+    own = {place.bridge for place in sources}
+    return [place for place in places if place.bridge not in own and not place.public] if own else []
+
+
+@dataclass(frozen=True, slots=True)
+class FilterChange:
+    """What becomes of the filter of a running pot as this or another pot starts or stops."""
+
+    anchor: str
+    before: Ruleset
+    after: Ruleset
+
+    @property
+    def step(self) -> Step:
+        there, back = LoadAnchor(self.anchor, self.after, self.before), (self.before, self.after)
+        return Step(there, LoadAnchor(self.anchor, *back), "where pots may go")

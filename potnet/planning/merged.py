@@ -1,0 +1,25 @@
+"""Plans of several pots as one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from potnet.host.actions import Plan, Step
+
+
+def side_by_side(plans: Sequence[Plan]) -> Plan:
+    """One plan of several that do not depend on each other, with steps of one kind beside each other.
+
+    Those of each plan stay in their order.
+    """
+    rest = [deque(plan.steps) for plan in plans]
+    steps: list[Step] = []
+    while rest := [own for own in rest if own]:
+        kind = type(rest[0][0].action)
+        for own in rest:
+            while own and type(own[0].action) is kind:
+                steps.append(own.popleft())
+    # What is true of the host is told once, not for each pot.
+    notices = dict.fromkeys(notice for plan in plans for notice in plan.notices)
+    return Plan(tuple(steps), tuple(notices))

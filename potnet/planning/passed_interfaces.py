@@ -1,0 +1,80 @@
+"""Interfaces of the host that a pot has while it runs: which may be passed, and how they come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from potnet.errors import HostError
+from potnet.host.actions import PassInterface, RestoreInterface, Step
+from potnet.host.state import HostState, Interface
+from potnet.model.pots import GROUP, Lent, Pot, Run
+
+
+def lend(pot: Pot, needed: Mapping[str, str], state: HostState) -> tuple[Lent, ...]:
+    """The interfaces that a pot is to have, as they are now; all of the host's have been observed.
+
+    needed: why the host itself, or another pot, needs one, by name. Raises HostError for one that it needs.
+    """
+    return tuple(_lent(name, needed, state) for name in pot.passed)
+
+
+def _lent(name: str, needed: Mapping[str, str], state: HostState) -> Lent:
+    found = state.interfaces.get(name)
+    if found is None:
+        raise HostError(
+            f"the host has no interface {name}" + (f": {needed[name]}" if name in needed else ""),
+            hint="`ifconfig -l` lists those that it has now",
+        )
+    reason = needed.get(name) or _reason(found, state)
+    if name in state.doubled:
+        reason = "another interface has the same name"
+    if reason is not None:
+        raise HostError(
+            f"{name} cannot be passed to a pot: {reason}", hint="choose an interface that is free"
+        )
+    return _as_it_is(found, state.indexes.get(name))
+
+
+def free(needed: Mapping[str, str], state: HostState) -> set[str]:
+    """The interfaces that a pot could have, by name; as for `lend`."""
+    return {
+        each.name
+        for each in state.interfaces.values()
+        if not needed.get(each.name) and not _reason(each, state) and each.name not in state.doubled
+    }
+
+
+def _as_it_is(found: Interface, index: int | None) -> Lent:
+    link_local = any(each.address.is_link_local() for each in found.addresses) if found.up else None
+    return Lent(found.name, found.mac, found.mtu, found.up, link_local, index)
+
+
+def _reason(found: Interface, state: HostState) -> str | None:
+    """Why the host needs an interface."""
+    addresses = [each for each in found.addresses if not each.address.is_link_local()]
+    bridge = next((each.name for each in state.interfaces.values() if found.name in each.members), None)
+    vlan = next((name for name in sorted(state.interfaces) if name.startswith(f"{found.name}.")), None)
+    if found.name == state.external:
+        return "the default route of the host leads there"
+    if GROUP in found.groups or found.mac is None:
+        return "it is no interface to a network"
+    if addresses:
+        return f"the host has the address {addresses[0].address} there, and would lose it"
+    if bridge is not None:
+        return f"it is a member of {bridge}"
+    return f"it carries {vlan}" if vlan is not None else None
+
+
+def pass_steps(pot: Pot, lent: tuple[Lent, ...]) -> list[Step]:
+    """What gives interfaces to a jail that is there; the way out of the jail undoes it."""
+    return [Step(PassInterface(each.name, pot.name), None, "the pot's while it runs") for each in lent]
+
+
+def restore(run: Run, state: HostState) -> list[Step]:
+    """What leaves interfaces as they were before that have come home without being taken back."""
+    found = [(lent, state.interfaces[lent.name]) for lent in run.lent if lent.name in state.interfaces]
+    return [
+        Step(RestoreInterface(lent), None, "as it was")
+        for lent, now in found
+        if _as_it_is(now, lent.index) != lent and _reason(now, state) is None
+    ]

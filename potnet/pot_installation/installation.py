@@ -1,0 +1,269 @@
+"""Which pots and bridges an installation has, and which addresses they hold."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+from potnet.errors import ConfigError
+from potnet.pot_installation.reading import HINT, lines, read, unreadable, wrong
+from potnet.pot_installation.settings import Address, Network, Settings, load
+
+_BRIDGED = (b"public-bridge", b"private-bridge")
+_OTHERS = (b"inherit", b"alias")
+_LONGEST_NAME = 255
+
+
+class Pot(NamedTuple):
+    """A pot on a bridge, as far as addresses go. version: 4 or 6; public: on the public bridge."""
+
+    name: str
+    version: int
+    number: int
+    public: bool
+
+
+class PotBridge(NamedTuple):
+    """A private bridge of pot."""
+
+    name: str
+    network: Network
+    gateway: Address
+
+
+class PotFile(NamedTuple):
+    """All that a pot's configuration says. values: of each key, in order; line_of: where its last one is."""
+
+    name: str
+    path: str
+    values: Mapping[str, list[str]]
+    line_of: Mapping[str, int]
+
+    def value(self, key: str) -> str:
+        """The last value of a key, without quotes around it; empty when there is none."""
+        return self.values.get(key, [""])[-1].strip(' \t"')
+
+
+def find(prefix: str | None, path: Iterable[str]) -> Installation | None:
+    """The installation at `prefix`, or that of the first ``pot`` in the directories `path` that has one.
+
+    Raises ConfigError when a prefix is given and nothing of pot is there.
+    """
+    if prefix is not None:
+        settings = load(f"{prefix}/etc/pot")
+        if settings is None:
+            raise ConfigError(f"{prefix}/etc/pot: there is no pot.conf", hint="correct pot.prefix")
+        return Installation(prefix, settings)
+    for candidate in _prefixes(path):
+        settings = load(f"{candidate}/etc/pot")
+        if settings is not None:
+            return Installation(candidate, settings)
+    return None
+
+
+def locate(given: str | None, remembered: str | None, path: Iterable[str], file: str) -> Installation | None:
+    """The installation at the prefix that is configured, else the one that was found before, else by `path`.
+
+    given: empty where pot is not installed. file: where pot.prefix can be set. Raises ConfigError when the
+    one that was found before is not there, or no longer the only one: its pots may still hold addresses.
+    """
+    if given == "":
+        return None
+    found = find(given, path)
+    if given is not None or remembered is None or (found is not None and _same(found.prefix, remembered)):
+        return found
+    kept = load(f"{remembered}/etc/pot")
+    if kept is None:
+        raise ConfigError(
+            f"pot's {remembered}/etc/pot/pot.conf is not found, and its pots may hold addresses",
+            hint=f'set pot.prefix in {file} to the prefix of pot, or to "" if pot is uninstalled',
+        )
+    if found is not None:
+        raise ConfigError(
+            f"pot is installed twice: in {remembered} and in {found.prefix}",
+            hint=f"set pot.prefix in {file} to the prefix of the pot in use",
+        )
+    return Installation(remembered, kept)
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _prefixes(path: Iterable[str]) -> Iterator[str]:
+    """Where the configuration of a ``pot`` may be: beside it, or beside what it is a link to."""
+    for folder in path:
+        program = f"{folder}/pot"
+        if folder.startswith("/") and os.access(program, os.X_OK) and not os.path.isdir(program):  # noqa: PTH112
+            for found in (program, os.path.realpath(program)):
+                yield os.path.dirname(os.path.dirname(os.path.normpath(found)))  # noqa: PTH120
+
+
+class Installation:
+    """An installation; what it says is read when it is asked for, and then kept for this process."""
+
+    def __init__(self, prefix: str, settings: Settings) -> None:
+        self.prefix = prefix
+        self.settings = settings
+        self.root = settings.text("POT_FS_ROOT")
+
+    @property
+    def network(self) -> Network:
+        """The network of all pots."""
+        return self.settings.network()
+
+    @cached_property
+    def bridges(self) -> tuple[PotBridge, ...]:
+        """The private bridges by name."""
+        names = sorted(_entries(f"{self.root}/bridges", folders=False))
+        found = (_bridge(f"{self.root}/bridges/{name}", name) for name in names)
+        return tuple(bridge for bridge in found if bridge is not None)
+
+    def bridge(self, name: str) -> PotBridge | None:
+        """A private bridge, None when there is none of that name."""
+        return next((bridge for bridge in self.bridges if bridge.name == name), None)
+
+    @cached_property
+    def pots(self) -> tuple[Pot, ...]:
+        """The pots that hold an address on a bridge."""
+        return tuple(self._held())
+
+    def pot_files(self) -> Iterator[PotFile]:
+        """All pots, by name, with all that their configuration says."""
+        for name in sorted(_entries(f"{self.root}/jails", folders=True)):
+            path = f"{self.root}/jails/{name}/conf/pot.conf"
+            data = read(path, obeyed=True)
+            if data is not None:
+                _check_name(name, path)
+                yield _pot_file(name, path, data)
+
+    def _held(self) -> Iterator[Pot]:
+        folder = f"{self.root}/jails"
+        names = _entries(folder, folders=True)
+        if not names:
+            return
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for name in names:
+                data = read(f"{name}/conf/pot.conf", handle)
+                held = _held(name, data) if data else None
+                if held is not None:
+                    yield held
+        except _Wrong as error:
+            raise _located(f"{folder}/{name}/conf/pot.conf", data or b"", error) from None
+        except ConfigError as error:
+            error.message = f"{folder}/{error.message}"
+            raise
+        finally:
+            os.close(handle)
+
+
+class _Wrong(Exception):  # noqa: N818 - a verdict, not a failure
+    """What is wrong with the value of a key."""
+
+    def __init__(self, key: bytes, what: str) -> None:
+        super().__init__(what)
+        self.key = key
+        self.what = what
+
+
+def _located(path: str, data: bytes, error: _Wrong) -> ConfigError:
+    at = (b"\n" + data).rfind(b"\n" + error.key)
+    return wrong(path, data.count(b"\n", 0, max(at, 0)) + 1, error.what)
+
+
+def _held(name: str, data: bytes) -> Pot | None:
+    """What a pot holds; None for one that has no address of its own network. Raises _Wrong.
+
+    No more is looked at than is needed: there may be ten thousand of these files.
+    """
+    data = b"\n" + data
+    kind = _value(data, b"network_type=")
+    if kind in _BRIDGED:
+        value, key, public = _value(data, b"ip="), b"ip=", kind == _BRIDGED[0]
+    elif kind is None:
+        # Before network_type there were ip4 and vnet.
+        value, key, public = _value(data, b"ip4="), b"ip4=", True
+        if value == b"inherit" or _value(data, b"vnet=") != b"true":
+            return None
+    elif kind in _OTHERS:
+        return None
+    else:
+        raise _Wrong(b"network_type=", f"names no network type: {kind[:40]!r}")
+    if not value:
+        return None
+    _check_name(name, None)
+    try:
+        if b":" in value:
+            return Pot(name, 6, int.from_bytes(socket.inet_pton(socket.AF_INET6, value.decode())), public)
+        return Pot(name, 4, int.from_bytes(socket.inet_pton(socket.AF_INET, value.decode())), public)
+    except (OSError, ValueError) as error:
+        raise _Wrong(key, f"has no address: {value[:40]!r}") from error
+
+
+def _value(data: bytes, key: bytes) -> bytes | None:
+    """The last value of a key, in data that begins with a line end."""
+    at = data.rfind(b"\n" + key)
+    if at < 0:
+        return None
+    start = at + 1 + len(key)
+    end = data.find(b"\n", start)
+    return data[start : end if end >= 0 else len(data)].strip(b' \t\r"')
+
+
+def _check_name(name: str, path: str | None) -> None:
+    """Refuse a directory's name that could not stand in a line of /etc/hosts or of a list."""
+    if not name.isascii() or not name.isprintable() or " " in name or len(name) > _LONGEST_NAME:
+        if path is None:
+            raise _Wrong(b"", f"belongs to {name!a}, which is no name of a pot")
+        raise ConfigError(f"{path!a}: {name!a} is no name of a pot", hint=HINT)
+
+
+def _entries(folder: str, folders: bool) -> list[str]:
+    """The names of what is in a directory: its directories, or its files; links are neither."""
+    try:
+        with os.scandir(folder) as found:
+            if folders:
+                return [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+            return [entry.name for entry in found if entry.is_file(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise unreadable(folder, error) from error
+
+
+def _bridge(path: str, name: str) -> PotBridge | None:
+    """A bridge of pot; None for a file that is empty still: pot makes it before it asks for a network."""
+    data = read(path)
+    if data is None or not data.strip():
+        return None
+    found = {}
+    for number, line in enumerate(lines(path, data), 1):
+        key, equals, value = line.partition("=")
+        if equals and key in ("name", "net", "gateway"):
+            found[key] = (value.strip(' \t"'), number)
+    if "net" not in found and "gateway" not in found:
+        return None
+    try:
+        network = ip_network(found.get("net", ("", 0))[0], strict=False)
+        gateway = ip_address(found.get("gateway", ("", 0))[0])
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}", hint=HINT) from error
+    if gateway not in network:
+        raise wrong(path, found["gateway"][1], f"has a gateway outside the network {network}")
+    return PotBridge(found["name"][0] if "name" in found else name, network, gateway)
+
+
+def _pot_file(name: str, path: str, data: bytes) -> PotFile:
+    values: dict[str, list[str]] = {}
+    line_of: dict[str, int] = {}
+    for number, line in enumerate(lines(path, data), 1):
+        key, equals, value = line.partition("=")
+        if equals and not key.startswith("#"):
+            values.setdefault(key, []).append(value)
+            line_of[key] = number
+    return PotFile(name, path, values, line_of)

@@ -1,0 +1,86 @@
+"""Reading the small text files of pot, of which nothing is known before they are read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from potnet.errors import ConfigError
+from potnet.runtime.trust import open_file
+
+#: pot's own files are one or two kilobytes.
+LARGEST = 65536
+LONGEST_LINE = 4096
+
+# Nearly every file ends within this much; a larger buffer costs more than the second call that it saves.
+_BUFFER = 8192
+# A named pipe must not block, and a link must not lead elsewhere.
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+HINT = "mend the file, or move it out of pot's directories"
+
+
+def read(path: str, folder: int | None = None, obeyed: bool = False) -> bytes | None:
+    """The content of a regular file, None when there is none.
+
+    folder: a descriptor of the directory that a relative path starts from. obeyed: the file decides what root
+    does, so that nobody else may be able to change it. Raises ConfigError for anything
+    but a regular file, for one that cannot be read, and for one above `LARGEST`.
+    """
+    try:
+        handle = open_file(path, follow=False) if obeyed else os.open(path, _FLAGS, dir_fd=folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from error
+    try:
+        data = os.read(handle, _BUFFER)
+        if not data or len(data) == _BUFFER:
+            data = _rest(path, handle, data)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    finally:
+        os.close(handle)
+    return data
+
+
+def lines(path: str, data: bytes) -> list[str]:
+    """The lines of a file; raises ConfigError that names one that is no text or too long."""
+    return [text(path, number, line) for number, line in enumerate(data.split(b"\n"), 1)]
+
+
+def text(path: str, number: int, line: bytes) -> str:
+    """One line as text, without white space around it; raises ConfigError."""
+    if len(line) > LONGEST_LINE:
+        raise wrong(path, number, f"is {len(line)} bytes long")
+    try:
+        return line.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise wrong(path, number, f"has a byte that is not UTF-8 (0x{line[error.start]:02x})") from error
+
+
+def wrong(path: str, number: int, what: str, hint: str = HINT) -> ConfigError:
+    """The error for one line of a file."""
+    return ConfigError(f"{path}: line {number} {what}", hint=hint)
+
+
+def unreadable(path: str, error: OSError) -> ConfigError:
+    """The error for a file or directory that cannot be read."""
+    # What O_NOFOLLOW gives: POSIX has the first, FreeBSD the second (open(2)).
+    link = error.errno in (errno.ELOOP, errno.EMLINK)
+    what = "is a symbolic link" if link else f"cannot be read: {error.strerror}"
+    return ConfigError(f"{path}: {what}", hint="potnet reads plain files only, as root or as pot's group")
+
+
+def _rest(path: str, handle: int, data: bytes) -> bytes:
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        raise ConfigError(f"{path}: is not a file", hint=HINT)
+    while data and len(data) <= LARGEST:
+        more = os.read(handle, LARGEST + 1)
+        if not more:
+            break
+        data += more
+    if len(data) > LARGEST:
+        raise ConfigError(f"{path}: is larger than {LARGEST} bytes", hint=HINT)
+    return data

@@ -1,0 +1,1 @@
+"""The rootless host itself: its namespaces, its keeper, its client."""

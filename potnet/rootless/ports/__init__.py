@@ -1,0 +1,1 @@
+"""Ports that lead into a rootless host, and the requests that change them."""

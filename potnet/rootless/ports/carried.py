@@ -1,0 +1,78 @@
+"""Ports that an uplink carries inwards, and from which exports they come."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from potnet.errors import UsageError
+from potnet.host.ruleset import Redirections, Ruleset
+
+_PORT = re.compile(r"(tcp|udp):(?:([0-9.]+):|\[([0-9A-Fa-f:.]+)\]:)?([0-9]{1,5})")
+ANY = "0.0.0.0"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Port:
+    """A port of the machine that leads to the same one of the rootless host.
+
+    address: the machine's, IPv4 or IPv6; 0.0.0.0 for all of IPv4, :: for all of IPv6.
+    """
+
+    protocol: str
+    number: int
+    address: str = ANY
+
+    def __str__(self) -> str:
+        if self.address == ANY:
+            return f"{self.protocol}:{self.number}"
+        shown = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{self.protocol}:{shown}:{self.number}"
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"protocol": self.protocol, "address": self.address, "port": self.number}
+
+
+def parse_port(text: str) -> Port:
+    """``tcp:30080``, ``udp:127.0.0.1:53``, ``tcp:[::1]:80``; raises UsageError for anything else.
+
+    A driver may take 70000 and listen on 4464: no number above 65535 gets by here.
+    """
+    match = _PORT.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{text!r} is no port", hint="write PROTOCOL:[ADDRESS:]PORT, such as tcp:30080")
+    if not 1 <= int(match[4]) <= 65535:
+        raise UsageError(f"{text!r}: {match[4]} is no port", hint="ports are 1 to 65535")
+    try:
+        address = str(ipaddress.ip_address(match[2] or match[3] or ANY))
+    except ValueError as error:
+        raise UsageError(f"{text!r}: no address", hint="write one such as tcp:127.0.0.1:30080") from error
+    return Port(match[1], int(match[4]), address)
+
+
+def mapped(rules: Ruleset) -> tuple[Port, ...]:
+    """The ports that the exports of a pot need on the machine."""
+    if not isinstance(rules, Redirections):
+        return ()
+    found = (
+        Port(str(item.protocol), number, ANY if item.host is None else str(item.host))
+        for item in rules.items
+        for number in range(item.host_port, item.host_port + item.count)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def inside(rules: Ruleset) -> Ruleset:
+    """The rules as the host itself has them: which address of the machine was called is not seen there."""
+    if not isinstance(rules, Redirections):
+        return rules
+    return replace(rules, items=tuple(replace(item, host=None) for item in rules.items))
+
+
+def parse_ports(texts: Iterable[str]) -> tuple[Port, ...]:
+    """Each once; raises UsageError."""
+    return tuple(dict.fromkeys(map(parse_port, texts)))

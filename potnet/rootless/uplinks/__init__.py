@@ -1,0 +1,1 @@
+"""The uplinks of a rootless host, one module each, and the choice among them."""

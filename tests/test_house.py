@@ -1,0 +1,166 @@
+"""The house: which room may import which, how large rooms, files and functions are. Read from the source."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "potnet"
+
+#: From the bottom up. A room imports itself and the rooms below its line, never its line or above.
+LAYERS = (
+    ("errors",),
+    ("runtime",),
+    ("model",),
+    ("pot_installation", "host"),
+    ("rootless",),
+    ("config", "templates"),
+    ("executors.base",),
+    ("drivers.base",),
+    ("planning", "apply", "drivers", "executors", "store"),
+    ("app",),
+    ("operations",),
+    ("cli",),
+    ("__main__",),
+)
+RANK = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
+
+#: Who alone may use a library or module, and for what.
+RESERVED = {
+    "click": "cli",
+    "tabulate": "cli",
+    "jinja2": "templates",
+    "toml": "config",
+    "subprocess": ("executors", "rootless"),
+    "sqlite3": ("store", "executors"),
+}
+
+#: A folder holds at most so many modules; `cli/commands` has one for each command.
+MOST_MODULES, MOST_LINES, MOST_PARAMETERS = 15, 400, 5
+
+
+@cache
+def modules() -> tuple[str, ...]:
+    """Every module below the package, by its name without ``potnet.``."""
+    found = (path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.py"))
+    names = sorted(".".join(path.parts).removesuffix(".__init__") for path in found)
+    return tuple(name for name in names if name != "__init__")
+
+
+def source(module: str) -> Path:
+    path = PACKAGE.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(source(module).read_text(encoding="utf-8"))
+
+
+def imports(module: str) -> Iterator[str]:
+    """The absolute names of what a module imports, inside functions and for type checking too."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import hides where its arrow points"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def part(name: str) -> str:
+    """The entry of `LAYERS` that a module belongs to."""
+    words = name.split(".")
+    best = next((".".join(words[:n]) for n in (2, 1) if ".".join(words[:n]) in RANK), None)
+    assert best is not None, f"potnet.{name} has no place in LAYERS: give it one"
+    return best
+
+
+def imported(module: str) -> set[str]:
+    """The potnet modules that a module imports."""
+    found = set()
+    for name in imports(module):
+        words = name.split(".")
+        if words[0] == "potnet" and len(words) > 1 and name != "potnet.__version__":
+            while ".".join(words[1:]) not in modules():
+                words.pop()
+                assert len(words) > 1, f"potnet.{module} imports {name}, which does not exist"
+            found.add(".".join(words[1:]))
+    return found
+
+
+def room(module: str) -> str:
+    """The folder that a module lives in; a package is a room of its own."""
+    return module if source(module).name == "__init__.py" else module.rpartition(".")[0] or module
+
+
+def test_there_is_something_to_check() -> None:
+    assert {"model.pots", "config.configuration", "cli.main"} <= set(modules())
+
+
+@pytest.mark.parametrize("module", modules())
+def test_no_arrow_points_up(module: str) -> None:
+    own = part(module)
+    others = {part(other) for other in imported(module)} - {own}
+    wrong = {other for other in others if RANK[other] >= RANK[own]}
+    assert not wrong, f"potnet.{module} imports {sorted(wrong)}, which its layer may not"
+
+
+def test_rooms_form_no_circle() -> None:
+    arrows = defaultdict(set)
+    for module in modules():
+        arrows[room(module)] |= {room(other) for other in imported(module)} - {room(module)}
+    while free := [name for name in arrows if not arrows[name] & arrows.keys()]:
+        for name in free:
+            del arrows[name]
+    assert not arrows, f"these rooms import each other in a circle: {sorted(arrows)}"
+
+
+def test_rooms_have_few_modules() -> None:
+    sizes = Counter(room(module) for module in modules() if room(module) != module)
+    large = {name: size for name, size in sizes.items() if size > MOST_MODULES and name != "cli.commands"}
+    assert not large
+
+
+def test_files_are_short() -> None:
+    lengths = {name: source(name).read_text("utf-8").count("\n") for name in modules()}
+    assert not {name: length for name, length in lengths.items() if length > MOST_LINES}
+
+
+def test_functions_take_few_parameters() -> None:
+    """A callback of click is called with the options of its command by name, however many it has."""
+    many = []
+    for module in modules():
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.FunctionDef) and not (module.startswith("cli.") and node.decorator_list):
+                given = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+                names = [each.arg for each in given if each.arg not in ("self", "cls")]
+                many += [f"{module}.{node.name}"] * (len(names) > MOST_PARAMETERS)
+    assert not many
+
+
+@pytest.mark.parametrize("module", modules())
+def test_only_the_application_names_concrete_drivers_and_executors(module: str) -> None:
+    concrete = {"drivers", "executors"} - {part(module)}
+    if module != "app":
+        assert not {part(other) for other in imported(module)} & concrete
+
+
+@pytest.mark.parametrize("module", modules())
+def test_libraries_stay_where_they_belong(module: str) -> None:
+    for name in imports(module):
+        allowed = RESERVED.get(name.split(".")[0])
+        assert allowed is None or part(module).split(".")[0] in allowed, f"potnet.{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if name.startswith("planning")])
+def test_planning_is_pure(module: str) -> None:
+    effects = {"os", "sys", "io", "time", "random", "secrets", "socket", "shutil", "tempfile", "datetime"}
+    assert not {name.split(".")[0] for name in imports(module)} & effects
+    assert not {part(other) for other in imported(module)} & {"drivers.base", "executors.base"}
