@@ -60,6 +60,11 @@ GROUPS: dict[str, dict[str, str]] = {
     },
 }
 
+#: Commands that have no manual page of their own, each with the page that describes it.
+PAGES_OF = dict.fromkeys(
+    ("next", "validate", "new-net", "ip4check", "ip6check", "ipcheck", "config-check", "etc-hosts"), "helper"
+)
+
 #: Every command with its place, in the order of the groups.
 COMMANDS: dict[str, str] = {name: place for group in GROUPS.values() for name, place in group.items()}
 

@@ -93,7 +93,8 @@ def test_help_opens_the_page_that_is_installed(tmp_path: Path) -> None:
     viewer.write_text('#!/bin/sh\necho "viewer: $@"\n')
     viewer.chmod(0o755)
     script = (
-        "import sys; sys.prefix = sys.argv[1]\nfrom potnet.cli import main\nfrom potnet.cli.commands import manual\n"
+        "import sys; sys.prefix = sys.argv[1]\n"
+        "from potnet.cli import main\nfrom potnet.cli.commands import manual\n"
         "manual.SYSTEM = (sys.argv[1],)\nsys.exit(main.run(['help', *sys.argv[2:]]))"
     )
 

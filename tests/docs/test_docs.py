@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from difflib import unified_diff
@@ -18,6 +19,7 @@ from rows import MDOC_BEGIN, MDOC_END
 from transcripts import TOP, Exchange, comparable, exchanges, replay
 from uplinks import capabilities
 
+from potnet.cli.command_table import GROUPS, PAGES_OF
 from potnet.cli.main import cli, run
 from potnet.cli.options import global_options
 from potnet.config.configuration import KEYS, load
@@ -25,8 +27,12 @@ from potnet.host.findings import Kind
 from potnet.rootless.uplinks.choose import KINDS as UPLINK_KINDS
 
 README = TOP / "README.md"
-POTNET_8 = TOP / "man" / "potnet.8"
-POTNET_TOML_5 = TOP / "man" / "potnet.toml.5"
+MAN = TOP / "man"
+POTNET_8, POTNET_TOML_5, JSON_5 = MAN / "potnet.8", MAN / "potnet.toml.5", MAN / "potnet-json.5"
+ROOTLESS_7, TROUBLESHOOTING_7 = MAN / "potnet-rootless.7", MAN / "potnet-troubleshooting.7"
+PAGES = sorted(MAN.iterdir())
+#: The documents with sessions, each of which is run on a host of its own.
+DOCUMENTS = [path for path in (README, *PAGES) if exchanges(path)]
 
 Replayed = dict[Path, list[tuple[Exchange, tuple[str, ...]]]]
 
@@ -34,13 +40,12 @@ Replayed = dict[Path, list[tuple[Exchange, tuple[str, ...]]]]
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     """What the sessions of each document give, each document on a host of its own."""
-    documents = (README, POTNET_8)
-    folders = [tmp_path_factory.mktemp("docs") / "fresh" for _ in documents]
+    folders = [tmp_path_factory.mktemp("docs") / "fresh" for _ in DOCUMENTS]
     with ThreadPoolExecutor() as pool:
-        return dict(zip(documents, pool.map(replay, documents, folders), strict=True))
+        return dict(zip(DOCUMENTS, pool.map(replay, DOCUMENTS, folders), strict=True))
 
 
-@pytest.mark.parametrize("document", [README, POTNET_8], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_sessions_run_as_documented(document: Path, replayed: Replayed) -> None:
     documented, answered = [], []
     for exchange, answer in replayed[document]:
@@ -50,12 +55,12 @@ def test_sessions_run_as_documented(document: Path, replayed: Replayed) -> None:
     assert documented == answered, "\n".join(difference)
 
 
-@pytest.mark.parametrize("document", [README, POTNET_8], ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [README, MAN / "potnet-tutorial.7"], ids=lambda path: path.name)
 def test_documents_have_sessions(document: Path) -> None:
-    assert len(exchanges(document)) > 20
+    assert len(exchanges(document)) > 10
 
 
-@pytest.mark.parametrize("page", [POTNET_8, POTNET_TOML_5], ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_manual_pages_are_clean(page: Path) -> None:
     mandoc = shutil.which("mandoc")
     if mandoc is None:
@@ -94,18 +99,41 @@ def _options(command: click.Command) -> set[str]:
 
 @pytest.mark.parametrize("name", [name for name, _ in _commands()])
 def test_command_is_in_the_manual(name: str) -> None:
-    command = dict(_commands())[name]
+    """Each command has a page, and the calls of pot's helper a part of one."""
+    command, page = dict(_commands())[name], MAN / f"potnet-{PAGES_OF.get(name, name)}.8"
+    text = _parts(page, "Ss")[name].partition("\n.Sh ")[0] if name in PAGES_OF else page.read_text("utf-8")
+    assert _option_items(text) == _options(command)
+    assert f".Nm potnet\n.Ic {name}\n" in text
+
+
+def test_manual_has_no_other_pages() -> None:
+    commands = {PAGES_OF.get(name, name) for name, _ in _commands()}
+    assert {path.name for path in PAGES if path.suffix == ".8"} == {
+        "potnet.8", *(f"potnet-{name}.8" for name in commands),
+    }  # fmt: skip
+
+
+def test_every_command_is_listed_in_its_group() -> None:
     section = _parts(POTNET_8, "Sh")["COMMANDS"]
     pieces = re.split(r"^\.Ss (.*)\n", section, flags=re.MULTILINE)
-    described = dict(zip(pieces[1::2], pieces[2::2], strict=True))
-    assert _option_items(described[name]) == _options(command)
-    assert f".Nm\n.Ic {name}\n" in described[name]
+    listed = dict(zip(pieces[1::2], pieces[2::2], strict=True))
+    assert list(listed) == list(GROUPS)
+    for group, names in GROUPS.items():
+        items = re.findall(r"^\.It (?:Xr potnet-(\S+) 8|Ic (\S+))$", listed[group], flags=re.MULTILINE)
+        assert ["".join(item) for item in items] == list(names)
 
 
-def test_manual_has_no_other_commands() -> None:
-    section = _parts(POTNET_8, "Sh")["COMMANDS"]
-    described = re.findall(r"^\.Ss (.*)", section, flags=re.MULTILINE)
-    assert sorted(described) == sorted(name for name, _ in _commands())
+def test_references_lead_to_pages() -> None:
+    reference = re.compile(r"^\.(?:It )?Xr (potnet\S*) (\d)", re.MULTILINE)
+    for page in PAGES:
+        for name, section in reference.findall(page.read_text("utf-8")):
+            assert (MAN / f"{name}.{section}").is_file(), f"{page.name}: {name}({section})"
+
+
+def test_every_page_is_installed() -> None:
+    build = tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    installed = {source for source in build["targets"]["wheel"]["shared-data"] if source.startswith("man/")}
+    assert installed == {f"man/{path.name}" for path in PAGES}
 
 
 def test_global_options_are_in_the_manual() -> None:
@@ -152,7 +180,7 @@ def test_examples_of_the_configuration_are_valid(tmp_path: Path) -> None:
 
 def test_what_each_uplink_has_is_in_the_manual() -> None:
     """What was measured is as the machine was; the rest is as the drivers say."""
-    table = POTNET_8.read_text("utf-8").partition(MDOC_BEGIN)[2].partition(MDOC_END)[0]
+    table = ROOTLESS_7.read_text("utf-8").partition(MDOC_BEGIN)[2].partition(MDOC_END)[0]
     names, *rows = (line.removeprefix(".It ") for line in table.splitlines() if line.startswith(".It "))
     assert names.split(" Ta ")[1:] == [*(kind.name for kind in UPLINK_KINDS), "veth"]
     told, measured = rows[: len(capabilities())], rows[len(capabilities()) :]
@@ -200,7 +228,7 @@ JSON_SESSION = (
 
 
 def test_every_json_key_is_in_the_manual(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parts = _parts(POTNET_8, "Ss")
+    parts = _parts(JSON_5, "Ss")
     documented = {heading: set(re.findall(r"\w+", _values(text))) for heading, text in parts.items()}
     documented["show -b"] |= documented["show"]
     documented["graph"] |= documented["info -p, and each element of list"]
@@ -220,7 +248,7 @@ def test_every_json_key_is_in_the_manual(tmp_path: Path, capsys: pytest.CaptureF
 def test_every_json_key_of_check_and_repair_is_in_the_manual(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parts = _parts(POTNET_8, "Ss")
+    parts = _parts(JSON_5, "Ss")
     words = [set(re.findall(r"\w+", _values(parts[h]))) for h in ("check", "Commands that change something")]
     options = ["--host", "sim", "--state-dir", str(tmp_path / "host"), "-q", "-o", "json"]
     for typed in ("create -p casserole -N public-bridge -b 14.2", "start casserole"):
@@ -236,7 +264,7 @@ def test_every_json_key_of_check_and_repair_is_in_the_manual(
 
 
 def test_every_kind_of_difference_is_in_the_manual() -> None:
-    section = _parts(POTNET_8, "Sh")["WHEN SOMETHING BREAKS"]
+    section = _parts(TROUBLESHOOTING_7, "Sh")["WHEN SOMETHING BREAKS"]
     kinds = [
         kind
         for line in re.findall(r"^\.It Cm (.*)", section, flags=re.MULTILINE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from potnet.cli.command_table import COMMANDS
+from potnet.cli.command_table import COMMANDS, PAGES_OF
 from potnet.cli.options import Command
 from potnet.cli.terminal import say
 from potnet.runtime.search_path import SYSTEM
@@ -22,7 +22,7 @@ SECTIONS = ("8", "7", "5")
 @click.pass_context
 def help_(ctx: click.Context, topic: str | None) -> int:
     """Open the manual page of a command or topic."""
-    name = f"potnet-{topic}" if topic else "potnet"
+    name = f"potnet-{PAGES_OF.get(topic, topic)}" if topic else "potnet"
     page = _installed(name)
     if page is not None:
         man = next((path for folder in SYSTEM if os.access(path := f"{folder}/man", os.X_OK)), None)
