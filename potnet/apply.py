@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from potnet.drivers.base import CommandError, Driver
 from potnet.errors import HostError, Interruption, PotnetError
 from potnet.host.actions import Action, Plan, Step
-from potnet.runtime.interrupts import unhurried
+from potnet.runtime.interrupts import deferred_signals
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Applied:
         undoing: dict[Action, Step] = {}
         for each in (each for step in steps for each in step.undoing):
             undoing.setdefault(each.action, each)
-        with unhurried():
+        with deferred_signals():
             failures = _perform_all(self.driver, tuple(undoing.values()))
         return tuple(error.message for error in failures)
 

@@ -55,8 +55,8 @@ def waiting() -> Iterator[None]:
 
 
 @contextmanager
-def unhurried() -> Iterator[None]:
-    """Keep signals from an undo; they are heeded after it."""
+def deferred_signals() -> Iterator[None]:
+    """Defer signals while the block runs: an undo is not interrupted. They take effect after it."""
     _interrupts.shielded += 1
     try:
         yield

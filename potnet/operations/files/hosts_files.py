@@ -26,21 +26,21 @@ _DUE = "due"
 SHORT = 1_000
 
 #: Pots by the bridges that a pot has an address on.
-Known = Mapping[str, Sequence[Lease]]
+Neighbours = Mapping[str, Sequence[Lease]]
 
 
-def told_key(bridge: str) -> str:
+def hosts_key(bridge: str) -> str:
     """Under this key the store remembers what the running pots of a bridge have in their hosts files."""
     return f"hosts {bridge}"
 
 
-def known_to(app: App, pot: Pot) -> Known:
+def neighbours_of(app: App, pot: Pot) -> Neighbours:
     """The pots that the hosts file of a pot names."""
     bridges = dict.fromkeys(a.bridge for a in pot.attachments if a.addresses)
     return {bridge: neighbours(app.store, bridge) for bridge in bridges}
 
 
-def hosts_text(app: App, pot: Pot, known: Known) -> str:
+def hosts_text(app: App, pot: Pot, known: Neighbours) -> str:
     """The hosts(5) of a pot, with the addresses of the families that it has itself."""
     from potnet.templates import render
 
@@ -55,17 +55,17 @@ def hosts_text(app: App, pot: Pot, known: Known) -> str:
     return render(app.config.templates, "hosts.j2", values)
 
 
-def follow(app: App, known: Known, told: Collection[str] = ()) -> None:
+def update_hosts_files(app: App, known: Neighbours, current: Collection[str] = ()) -> None:
     """Bring the hosts files of the pots that run on these bridges up to date; the network's lock is held.
 
     told: pots whose files say `known` already. What goes wrong with one pot's file is told, and no more.
     """
     heard = {}
     for bridge, leases in known.items():
-        key, digest = told_key(bridge), _digest(leases)
+        key, digest = hosts_key(bridge), _digest(leases)
         if app.store.remembered(key) == digest:
             continue
-        runs = [run for run in _with_hosts(app, bridge) if run.pot.name not in told]
+        runs = [run for run in _with_hosts(app, bridge) if run.pot.name not in current]
         if runs:
             app.store.remember(key, _DUE)
         for run in runs:
@@ -77,35 +77,35 @@ def follow(app: App, known: Known, told: Collection[str] = ()) -> None:
                 app.store.remember(key, digest)
 
 
-def make_due(app: App, pot: Pot) -> None:
+def mark_due(app: App, pot: Pot) -> None:
     """Record that a pot's neighbours have to hear of a change; in the transaction that makes it."""
     for bridge in {a.bridge for a in pot.attachments if a.addresses}:
         if any(run.pot.name != pot.name for run in _with_hosts(app, bridge)):
-            app.store.remember(told_key(bridge), _DUE)
+            app.store.remember(hosts_key(bridge), _DUE)
 
 
-def follow_due(app: App, pot: Pot) -> None:
-    """Tell a pot's neighbours what `make_due` was about; the network's lock is held."""
-    due = {each: leases for each, leases in known_to(app, pot).items() if _is_due(app, each)}
-    follow(app, due)
+def update_due_files(app: App, pot: Pot) -> None:
+    """Tell a pot's neighbours what `mark_due` was about; the network's lock is held."""
+    due = {each: leases for each, leases in neighbours_of(app, pot).items() if _is_due(app, each)}
+    update_hosts_files(app, due)
 
 
 def is_due(app: App, pot: Pot) -> bool:
-    """Whether `make_due` found neighbours of a pot that have to hear of a change."""
+    """Whether `mark_due` found neighbours of a pot that have to hear of a change."""
     return any(_is_due(app, a.bridge) for a in pot.attachments)
 
 
 def _is_due(app: App, bridge: str) -> bool:
-    return app.store.remembered(told_key(bridge)) == _DUE
+    return app.store.remembered(hosts_key(bridge)) == _DUE
 
 
-def settle(app: App, bridge: str) -> None:
-    """Record that all running pots of a bridge have been told what `make_due` was about."""
+def record_updated(app: App, bridge: str) -> None:
+    """Record that all running pots of a bridge have been told what `mark_due` was about."""
     if _is_due(app, bridge):
-        app.store.remember(told_key(bridge), _digest(neighbours(app.store, bridge)))
+        app.store.remember(hosts_key(bridge), _digest(neighbours(app.store, bridge)))
 
 
-def texts_due(app: App, pots: Iterable[Pot]) -> dict[str, str]:
+def expected_texts(app: App, pots: Iterable[Pot]) -> dict[str, str]:
     """What the hosts files of running pots have to say, by pot, unless they are yet to be told of others."""
     told: dict[str, Sequence[Lease] | None] = {}
     found = {}
@@ -114,7 +114,7 @@ def texts_due(app: App, pots: Iterable[Pot]) -> dict[str, str]:
         for bridge in dict.fromkeys(a.bridge for a in pot.attachments if a.addresses):
             if bridge not in told:
                 leases = neighbours(app.store, bridge)
-                is_told = app.store.remembered(told_key(bridge)) in (_DUE, _digest(leases))
+                is_told = app.store.remembered(hosts_key(bridge)) in (_DUE, _digest(leases))
                 told[bridge] = leases if is_told else None
             known = told[bridge]
             if known is None:
@@ -141,7 +141,7 @@ def _digest(leases: Sequence[Lease]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def folder_for(app: App, pot: Pot) -> str | None:
+def staging_directory(app: App, pot: Pot) -> str | None:
     """Where a file for a pot's etc is made first; None where a jail could change it."""
     if pot.root_made:
         return pot_directory(app, pot)
@@ -150,8 +150,8 @@ def folder_for(app: App, pot: Pot) -> str | None:
 
 def _rewrite(app: App, run: Run) -> None:
     pot = run.pot
-    text = hosts_text(app, pot, known_to(app, pot))
-    folder = folder_for(app, pot)
+    text = hosts_text(app, pot, neighbours_of(app, pot))
+    folder = staging_directory(app, pot)
     if folder is None:
         app.notify(f"{pot.name} does not know its neighbours of now: paths.jails is in the root of a pot")
         return

@@ -11,7 +11,7 @@ from potnet.host.state import HostState, Query
 from potnet.model.names import is_special
 from potnet.model.pots import End, ResolverKind, Run, valid_name
 from potnet.operations.common import NETWORK_LOCK, external_interface, pot_lock, require_bridge, require_pot
-from potnet.operations.files.hosts_files import folder_for, texts_due
+from potnet.operations.files.hosts_files import expected_texts, staging_directory
 from potnet.operations.files.journal import unfinished
 from potnet.operations.maintenance.init import INIT
 from potnet.operations.networks.units import vnet
@@ -236,14 +236,14 @@ def _written(app: App, runs: Sequence[Run], state: HostState) -> dict[str, Writt
     """The files of running pots, as far as it is known what they are to say."""
     found, traits = {}, app.driver.traits
     state = with_upstream(app, state)
-    hosts = texts_due(app, (run.pot for run in runs if "hosts" in run.files))
+    hosts = expected_texts(app, (run.pot for run in runs if "hosts" in run.files))
     for run in runs:
         pot = run.pot
         texts = {"resolv.conf": resolver_text(app, pot, state), "hosts": hosts.get(pot.name)}
         for name in run.files:
             text = texts.get(name)
             if text is not None:
-                folder = folder_for(app, pot)
+                folder = staging_directory(app, pot)
                 steps = replace_file(pot, name, text, folder, traits) if folder is not None else ()
                 found[f"{etc_of(pot, traits)}/{name}"] = Written(text, steps)
     return found

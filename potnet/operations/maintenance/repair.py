@@ -14,7 +14,7 @@ from potnet.host.state import HostState
 from potnet.operations.common import NETWORK_LOCK, Failures, look_for, pot_lock, require_bridge
 from potnet.operations.exports.export_ports import finish_exports
 from potnet.operations.files.hooks import finish_hooks
-from potnet.operations.files.hosts_files import follow_due, settle
+from potnet.operations.files.hosts_files import record_updated, update_due_files
 from potnet.operations.files.journal import unfinished
 from potnet.operations.maintenance.check import Look, Scope, look, look_now, scope_of
 from potnet.operations.maintenance.init import INIT, init
@@ -86,7 +86,7 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
     if not failures.names and scope == Scope():
         record(app, found.facts.external, alone=True)
         for bridge in app.store.bridges():
-            settle(app, bridge.name)
+            record_updated(app, bridge.name)
     failures.throw([f"mended: {finding.kind} {_subject(finding)}" for finding in mended], app.notify)
     return Report(tuple(mended), tuple(d.finding for d in drifts if not d.finding.repairable))
 
@@ -123,7 +123,7 @@ def _clear_up(app: App, name: str, kind: Kind) -> None:
     pot = app.store.pot(name)
     if kind is Kind.POT_CUT_OFF and pot is not None:
         remove_rest(app, pot)
-        follow_due(app, pot)
+        update_due_files(app, pot)
         app.locks.discard(pot_lock(name))
         return
     run = app.store.run(name)

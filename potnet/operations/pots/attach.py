@@ -11,7 +11,7 @@ from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host.state import Query
 from potnet.model.pots import Pot
 from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_jail, require_pot
-from potnet.operations.files.hosts_files import follow, known_to
+from potnet.operations.files.hosts_files import neighbours_of, update_hosts_files
 from potnet.operations.networks.units import restore_switches, switches
 from potnet.operations.pots.cleanup import clear_up
 from potnet.operations.pots.start import make_network, restore_record
@@ -76,14 +76,14 @@ def _check_jail(app: App, pot: Pot) -> None:
 
 
 def _attach(app: App, pot: Pot, created: bool) -> None:
-    before, others, remembered = pot, known_to(app, pot), switches(app)
+    before, others, remembered = pot, neighbours_of(app, pot), switches(app)
     try:
         applied, run, _ = make_network(app, pot, others, attached=True, files=created)
     except BaseException as error:
         restore_record(app, before, error)
         raise
     try:
-        follow(app, others, told=(pot.name,))
+        update_hosts_files(app, others, current=(pot.name,))
         found = app.driver.observe(Query(jails=(pot.name,))).jails.get(pot.name)
         app.store.put_run(replace(run, jid=found.jid if found is not None else None))
     except BaseException as error:

@@ -13,7 +13,7 @@ from potnet.errors import HostError, PotnetError
 from potnet.host.state import HostState, Query
 from potnet.model.pots import Bridge, Pot, Run
 from potnet.operations.common import look_for
-from potnet.operations.files.hosts_files import make_due
+from potnet.operations.files.hosts_files import mark_due
 from potnet.operations.networks.policies import filter_changes
 from potnet.operations.networks.units import forget_switches, vnet
 from potnet.planning import resolver
@@ -21,7 +21,7 @@ from potnet.planning.jail import etc_of
 from potnet.planning.ownership import owned
 from potnet.planning.stop import plan_stop
 from potnet.planning.vnet import is_last_pot
-from potnet.runtime.interrupts import unhurried
+from potnet.runtime.interrupts import deferred_signals
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -62,7 +62,7 @@ def clear_up(app: App, run: Run, jails: HostState, idle: bool = False, keep: boo
 def clear_up_failed(app: App, run: Run, error: BaseException) -> None:
     """Take away what there is of a start that failed; what stays is told with the error."""
     try:
-        with unhurried():
+        with deferred_signals():
             clear_up(app, run, look_for(app, run.pot, run))
     except PotnetError as more:
         if isinstance(error, PotnetError):
@@ -118,7 +118,7 @@ def forget(app: App, runs: Sequence[Run], pots: Mapping[str, Pot]) -> None:
     found = [(run, pots[run.pot.name]) for run in runs if run.pot.name in pots]
     for run, pot in found:
         if _leases(run.pot) - _leases(pot):
-            make_due(app, run.pot)
+            mark_due(app, run.pot)
     app.store.release_pots({pot.name: _leases(pot) for _, pot in found})
 
 

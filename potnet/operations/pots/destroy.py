@@ -14,7 +14,7 @@ from potnet.model.names import PUBLIC, PUBLIC6
 from potnet.model.pots import End, Pot, ResolverKind
 from potnet.operations.common import NETWORK_LOCK, locked_pot, look_for, pot_lock, require_bridge
 from potnet.operations.files.hooks import remove_unrecorded
-from potnet.operations.files.hosts_files import follow_due, is_due, make_due, told_key
+from potnet.operations.files.hosts_files import hosts_key, is_due, mark_due, update_due_files
 from potnet.operations.files.journal import end, unfinished
 from potnet.operations.files.places import overlap
 from potnet.operations.networks.policies import forget
@@ -46,7 +46,7 @@ def destroy_pot(app: App, name: str) -> None:
         remove_rest(app, pot)
         if is_due(app, pot):
             with app.locks.hold(NETWORK_LOCK):
-                follow_due(app, pot)
+                update_due_files(app, pot)
         app.locks.discard(pot_lock(name))
     users = [p.name for p in app.store.pots() if p.resolver.kind is ResolverKind.POT]
     if name == app.config.dns_name and users:
@@ -60,7 +60,7 @@ def remove_rest(app: App, pot: Pot) -> None:
         apply_all(Plan((Step(part, None, "of a fetch that was cut off"),)), app.driver)
     _remove_files(app, pot)
     with app.store.transaction():
-        make_due(app, pot)
+        mark_due(app, pot)
         app.store.remove_pot(pot.name)
         for each in unfinished(app, pot.name):
             end(app, each.verb, pot.name)
@@ -131,4 +131,4 @@ def destroy_bridge(app: App, name: str) -> None:
             for subnet in bridge.subnets:
                 app.store.uncarve(subnet.name)
             app.store.remove_bridge(name)
-            app.store.forget(told_key(name))
+            app.store.forget(hosts_key(name))

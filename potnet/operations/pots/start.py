@@ -26,7 +26,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.exports.ports import with_ports
 from potnet.operations.files.hooks import hook_steps
-from potnet.operations.files.hosts_files import Known, follow, known_to
+from potnet.operations.files.hosts_files import Neighbours, neighbours_of, update_hosts_files
 from potnet.operations.networks.antispoof import guarded
 from potnet.operations.networks.external import follow_external, record
 from potnet.operations.networks.interfaces import lend
@@ -52,7 +52,7 @@ from potnet.planning.jail import boot_command
 from potnet.planning.ownership import complete, owned, refuse_foreign
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
 from potnet.planning.vnet import is_up
-from potnet.runtime.interrupts import unhurried
+from potnet.runtime.interrupts import deferred_signals
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -114,14 +114,14 @@ def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None
         if run is not None:
             # A start that was cut off, a reboot, a jail removed by other hands: from a clean slate.
             clear_up(app, run, jails)
-        before, others = pot, known_to(app, pot)
+        before, others = pot, neighbours_of(app, pot)
         try:
             applied, run, state = make_network(app, pot, others)
         except BaseException as error:
             restore_record(app, before, error)
             raise
         try:
-            follow(app, others, told=(pot.name,))
+            update_hosts_files(app, others, current=(pot.name,))
         except BaseException as error:
             clear_up_failed(app, run, error)
             restore_record(app, before, error)
@@ -130,7 +130,7 @@ def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None
 
 
 def make_network(
-    app: App, pot: Pot, others: Known, attached: bool = False, files: bool = True
+    app: App, pot: Pot, others: Neighbours, attached: bool = False, files: bool = True
 ) -> tuple[Applied, Run, HostState]:
     """Bring the network and the jail up, with other units where the host hides some.
 
@@ -172,7 +172,7 @@ def _apply_network(
     pot: Pot,
     bridges: dict[str, Bridge],
     state: HostState,
-    others: Known,
+    others: Neighbours,
     attached: bool,
     files: bool,
 ) -> tuple[Applied, Run]:
@@ -236,7 +236,7 @@ def _jid(app: App, name: str, printed: str) -> int | None:
 
 def _take_back(app: App, before: Pot, run: Run, error: BaseException) -> None:
     """Stop what was started; meanwhile other pots may have come to use its bridge, which then stays."""
-    with unhurried(), app.locks.hold(NETWORK_LOCK):
+    with deferred_signals(), app.locks.hold(NETWORK_LOCK):
         clear_up_failed(app, run, error)
         restore_record(app, before, error)
 

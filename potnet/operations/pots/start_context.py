@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from potnet.host.state import FileKind, HostState, Query
 from potnet.model.pots import Bridge, Pot, ResolverKind, Run
 from potnet.operations.exports.ports import host_addresses, needs_range
-from potnet.operations.files.hosts_files import Known, hosts_text
+from potnet.operations.files.hosts_files import Neighbours, hosts_text
 from potnet.operations.networks.external import candidates
 from potnet.planning import resolver
 from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, host_files, path_in, wants_devfs
@@ -53,7 +53,7 @@ def crowded(app: App, bridge: str) -> bool:
     return ports is not None and len(app.store.bridged_names(bridge)) >= ports - 1
 
 
-def texts_for(app: App, pot: Pot, state: HostState, others: Known) -> dict[str, str]:
+def texts_for(app: App, pot: Pot, state: HostState, others: Neighbours) -> dict[str, str]:
     """The files for the jail's etc; a machine has its own. others: the pots that it is to know."""
     if not pot.is_jail:
         return {}

@@ -28,7 +28,7 @@ from potnet.operations.common import (
     require_bridge,
 )
 from potnet.operations.exports.ports import with_ports
-from potnet.operations.files.hosts_files import Known, follow
+from potnet.operations.files.hosts_files import Neighbours, update_hosts_files
 from potnet.operations.networks.antispoof import in_force
 from potnet.operations.networks.external import in_step
 from potnet.operations.networks.neighbours import neighbours
@@ -166,7 +166,7 @@ def _start(app: App, pots: Sequence[Pot]) -> frozenset[str]:
     return frozenset(start.run.pot.name for start in starts)
 
 
-def _known(app: App, pots: Iterable[Pot]) -> Known:
+def _known(app: App, pots: Iterable[Pot]) -> Neighbours:
     """The pots on the bridges that these have addresses on."""
     bridges = dict.fromkeys(a.bridge for pot in pots for a in pot.attachments if a.addresses)
     return {bridge: neighbours(app.store, bridge) for bridge in bridges}
@@ -192,7 +192,7 @@ def _has_place(pot: Pot, usable: Collection[str], state: HostState) -> bool:
 
 
 def _planned(
-    app: App, pots: Sequence[Pot], bridges: Bridges, state: HostState, others: Known
+    app: App, pots: Sequence[Pot], bridges: Bridges, state: HostState, others: Neighbours
 ) -> list[_Start]:
     """The starts of those of the pots that can be started, and have no program to wait for."""
     known = vnet(app)
@@ -214,13 +214,13 @@ def _planned(
     return starts
 
 
-def _carry_out(app: App, starts: Sequence[_Start], plan: Plan, others: Known) -> None:
+def _carry_out(app: App, starts: Sequence[_Start], plan: Plan, others: Neighbours) -> None:
     """Apply the plan and record what came of it; when that fails, host and store are as before."""
     applied = Applied(app.driver)
     try:
         applied = apply(plan, app.driver)
         jids = _jids(applied) | {each.run.pot.name: NO_JAIL for each in starts if not each.run.pot.is_jail}
-        follow(app, others, told=jids)
+        update_hosts_files(app, others, current=jids)
         with app.store.transaction():
             for start in starts:
                 app.store.put_run(replace(start.run, jid=jids[start.run.pot.name]))
@@ -288,7 +288,7 @@ def _stop(app: App, runs: Sequence[Run], pots: Mapping[str, Pot]) -> frozenset[s
         with app.store.transaction():
             cleanup.forget(app, ready, pots)
             forget_switches(app, plan)
-        follow(app, _known(app, (run.pot for run in ready)))
+        update_hosts_files(app, _known(app, (run.pot for run in ready)))
     return frozenset(run.pot.name for run in ready)
 
 

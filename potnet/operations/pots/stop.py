@@ -12,7 +12,7 @@ from potnet.host.state import HostState
 from potnet.model.pots import HookKind, Pot, Run
 from potnet.operations.common import NETWORK_LOCK, Failures, Outcome, locked_pot, look_for, require_pot
 from potnet.operations.files.hooks import hook_steps
-from potnet.operations.files.hosts_files import follow, known_to
+from potnet.operations.files.hosts_files import neighbours_of, update_hosts_files
 from potnet.operations.pots.cleanup import clear_up
 from potnet.operations.pots.start_many import STOPPED, groups, stop_together
 from potnet.operations.selection import in_order, needs
@@ -75,7 +75,7 @@ def _stop(app: App, pot: Pot) -> Outcome:
         _shut_down(app, run)
     with app.locks.hold(NETWORK_LOCK):
         cleared = clear_up(app, run, state)
-        follow(app, known_to(app, run.pot))
+        update_hosts_files(app, neighbours_of(app, run.pot))
     if was_running or run.stopping:
         for failure in apply_all(Plan(hook_steps(app, run.pot, HookKind.POSTSTOP, None)), app.driver):
             app.notify(f"{name} is stopped, but its poststop hook failed: {failure}")
@@ -98,7 +98,7 @@ def detach_locked(app: App, run: Run, state: HostState, ending: bool = False) ->
         app.store.put_run(run)
     with app.locks.hold(NETWORK_LOCK):
         cleared = clear_up(app, run, state, keep=keep)
-        follow(app, known_to(app, run.pot))
+        update_hosts_files(app, neighbours_of(app, run.pot))
     return Outcome(name, there or cleared)
 
 
