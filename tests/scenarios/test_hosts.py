@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from world import World
 
-from potnet.operations.files.hosts_files import told_key
+from potnet.operations.files.hosts_files import hosts_key
 from potnet.operations.networks.bridges import create_private_bridge
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.settings import set_options
@@ -96,11 +96,11 @@ def test_a_root_of_the_administrators_own_follows_too(world: World, tmp_path: Pa
 def test_a_bridge_that_goes_leaves_no_memory(world: World) -> None:
     kitchen(world, "kettle")
     world.do(start, ["kettle"])
-    assert world.do(lambda app: app.store.remembered(told_key("stove"))) is not None
+    assert world.do(lambda app: app.store.remembered(hosts_key("stove"))) is not None
     world.do(stop, ["kettle"])
     world.do(destroy_pot, "kettle")
     world.do(destroy_bridge, "stove")
-    assert world.do(lambda app: app.store.remembered(told_key("stove"))) is None
+    assert world.do(lambda app: app.store.remembered(hosts_key("stove"))) is None
 
 
 def test_an_address_of_now_is_told_when_it_is_in_use(world: World) -> None:
