@@ -9,7 +9,7 @@ from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
 from potnet.operations.exports.export_ports import export_ports
-from potnet.operations.files.hosts_files import hosts_text, known_to
+from potnet.operations.files.hosts_files import hosts_text, neighbours_of
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks.bridges import create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
@@ -150,7 +150,7 @@ def test_an_old_pot_called_localhost_answers_for_nobody(world: World) -> None:
     with world.app() as app:
         pot = app.store.pot("web")
         assert pot is not None
-        lines = hosts_text(app, pot, known_to(app, pot)).splitlines()
+        lines = hosts_text(app, pot, neighbours_of(app, pot)).splitlines()
     own = [line.split()[0] for line in lines if "localhost" in line.split()]
     assert own
     assert {*own} <= {"127.0.0.1", "::1"}
