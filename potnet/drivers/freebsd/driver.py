@@ -8,10 +8,14 @@ from itertools import count, groupby
 
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
-from potnet.drivers.freebsd.commands.render import Renderer, ending, is_tap, renamed_in, taking_back
+from potnet.drivers.freebsd.commands.passed import renamed_in, taking_back
+from potnet.drivers.freebsd.commands.processes import ending
+from potnet.drivers.freebsd.commands.render import Renderer
+from potnet.drivers.freebsd.commands.taps import is_tap
 from potnet.drivers.freebsd.conditions import conditions
 from potnet.drivers.freebsd.facts.devfs import hides, ruleset_of
-from potnet.drivers.freebsd.facts.observe import NO_FILTER, Observer
+from potnet.drivers.freebsd.facts.observe import Observer
+from potnet.drivers.freebsd.facts.packet_filter import NO_FILTER
 from potnet.drivers.freebsd.pf.parse_pf import redirected_states, untranslated_states
 from potnet.drivers.freebsd.pf.rules import Render, rules_text
 from potnet.drivers.reading import lines_of
@@ -101,10 +105,10 @@ class FreeBSD:
 
     def _rules(self, anchor: str, wanted: Ruleset) -> AnchorRules:
         """pf itself brings the rules of the templates, which may be anybody's, into the form it lists."""
-        normal = self._observer.normal_form(anchor, rules_text(self._template, wanted))
-        rules = self._observer.listed(anchor, normal)
+        normal = self._observer.filter.normal_form(anchor, rules_text(self._template, wanted))
+        rules = self._observer.filter.listed(anchor, normal)
         # Without rules nothing looks into tables.
-        tables = [(name, self._observer.table(anchor, name)) for name, _ in normal.tables if rules]
+        tables = [(name, self._observer.filter.table(anchor, name)) for name, _ in normal.tables if rules]
         expected = (*map(_shown_table, normal.tables), *normal.translation, *normal.filters)
         return AnchorRules(expected, (*map(_shown_table, tables), *rules))
 
@@ -115,11 +119,11 @@ class FreeBSD:
 
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
         """The redirect rules in force in an anchor, all that there are."""
-        return self._observer.redirections(anchor)
+        return self._observer.filter.redirections(anchor)
 
     def export_traffic(self, anchors: Sequence[str]) -> tuple[ExportTraffic, ...]:
         """See `potnet.drivers.base.Driver`."""
-        return tuple(each for anchor in anchors for each in self._observer.export_traffic(anchor))
+        return tuple(each for anchor in anchors for each in self._observer.filter.export_traffic(anchor))
 
     def real_path(self, path: str) -> str | None:
         """See `potnet.drivers.base.Driver`."""
@@ -276,7 +280,7 @@ class FreeBSD:
     def _killing(self, action: KillStates) -> tuple[Command, ...]:
         """One command for all that leads to a pot; pfctl(8) takes the way in only state by state."""
         whole = action.whole_pot
-        keys = redirected_states(self._observer.states(), action.redirections, outward=not whole)
+        keys = redirected_states(self._observer.filter.states(), action.redirections, outward=not whole)
         towards = [
             Command(("pfctl", "-k", "0.0.0.0/0" if address.version == 4 else "::/0", "-k", str(address)))
             for address in (whole if keys else ())
@@ -285,7 +289,7 @@ class FreeBSD:
 
     def _ending(self, action: EndUntranslated) -> tuple[Command, ...]:
         """One command for each state; the addresses of the host are asked for when there are any."""
-        found = untranslated_states(self._observer.states(), action.redirections)
+        found = untranslated_states(self._observer.filter.states(), action.redirections)
         offered = self._observer.offered(action.outlets) if found else frozenset()
         offered |= {each.host for each in action.redirections if each.host is not None}
         keys = [key for key, at, local in found if at in offered or (local and at.is_loopback())]

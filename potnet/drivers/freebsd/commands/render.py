@@ -6,11 +6,12 @@ vlan(4), tap(4), jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), chown(8),
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import singledispatchmethod
 from pathlib import Path
 
 from potnet.drivers import posix
+from potnet.drivers.freebsd.commands.passed import mtu_words, restored
+from potnet.drivers.freebsd.commands.taps import is_tap, owned
 from potnet.drivers.freebsd.pf.pipes import pipe_numbers
 from potnet.drivers.freebsd.pf.rules import Render, network_text, rules_text
 from potnet.executors.base import Command, Limit
@@ -45,7 +46,6 @@ from potnet.host.actions import (
     SolicitRouter,
     StartJail,
     StopJail,
-    TakeBack,
 )
 from potnet.host.file_actions import (
     Fetch,
@@ -68,7 +68,7 @@ from potnet.host.filter_actions import (
     PrepareFilter,
     SwitchFilter,
 )
-from potnet.model.pots import BRIDGE_GROUP, GROUP, Lent
+from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
 #: With it a host that forwards is still a customer edge router (RFC 6204, W-3), which learns its own router.
@@ -97,7 +97,7 @@ class Renderer:
         members = tuple(word for member in action.members for word in ("addm", member))
         return _one(
             "ifconfig", action.interface, "create", "descr", action.description,
-            "group", GROUP, "group", BRIDGE_GROUP, *_mtu(action.mtu), *members, "up",
+            "group", GROUP, "group", BRIDGE_GROUP, *mtu_words(action.mtu), *members, "up",
         )  # fmt: skip
 
     @_commands.register(CreateEpair)
@@ -105,9 +105,9 @@ class Renderer:
         # The offloads of epairs since 14.4 break bridging; a bridge copies them from its first member.
         create = (
             "ifconfig", f"epair{action.unit}", "create", "descr", action.description,
-            "group", GROUP, *_mtu(action.mtu), "-txcsum", "-txcsum6", "up",
+            "group", GROUP, *mtu_words(action.mtu), "-txcsum", "-txcsum6", "up",
         )  # fmt: skip
-        far = ("ifconfig", f"epair{action.unit}b", "ether", action.mac, *_mtu(action.mtu))
+        far = ("ifconfig", f"epair{action.unit}b", "ether", action.mac, *mtu_words(action.mtu))
         return Command(create), Command(far)
 
     @_commands.register(CreateTap)
@@ -115,17 +115,17 @@ class Renderer:
         # tap(4): without link0 it goes down when it is closed, and what is written to it then is lost.
         create = (
             "ifconfig", action.interface, "create", "descr", action.description,
-            "group", GROUP, *_mtu(action.mtu), "link0", "up",
+            "group", GROUP, *mtu_words(action.mtu), "link0", "up",
         )  # fmt: skip
         # The kernel asks for no more than the rights to the node (tunopen in if_tuntap.c), which are uucp's.
-        return Command(create), _owned(action.interface, action.owner)
+        return Command(create), owned(action.interface, action.owner)
 
     @_commands.register(CreateVlan)
     def _(self, action: CreateVlan) -> tuple[Command, ...]:
         # ifconfig(8): parent and tag are in the name.
         return _one(
             "ifconfig", action.interface, "create", "descr", action.description,
-            "group", GROUP, *_mtu(action.mtu), "up",
+            "group", GROUP, *mtu_words(action.mtu), "up",
         )  # fmt: skip
 
     @_commands.register(DestroyInterface)
@@ -133,11 +133,11 @@ class Renderer:
         destroy = Command(("ifconfig", action.interface, "destroy"))
         if not is_tap(action.interface) or action.owner == "root":
             return (destroy,)
-        return _owned(action.interface, "root"), destroy
+        return owned(action.interface, "root"), destroy
 
     @_commands.register(SetOwner)
     def _(self, action: SetOwner) -> tuple[Command, ...]:
-        return (_owned(action.interface, action.owner),)
+        return (owned(action.interface, action.owner),)
 
     @_commands.register(SetMac)
     def _(self, action: SetMac) -> tuple[Command, ...]:
@@ -148,7 +148,7 @@ class Renderer:
     def _(self, action: SetMtu) -> tuple[Command, ...]:
         # Of a bridge, it changes that of all its members, too.
         where = ("-j", action.jail) if action.jail else ()
-        return _one("ifconfig", *where, action.interface, *_mtu(action.mtu))
+        return _one("ifconfig", *where, action.interface, *mtu_words(action.mtu))
 
     @_commands.register(AddMember)
     def _(self, action: AddMember) -> tuple[Command, ...]:
@@ -181,7 +181,7 @@ class Renderer:
 
     @_commands.register(RestoreInterface)
     def _(self, action: RestoreInterface) -> tuple[Command, ...]:
-        return _restored(action.lent)
+        return restored(action.lent)
 
     @_commands.register(AddAlias)
     def _(self, action: AddAlias) -> tuple[Command, ...]:
@@ -356,64 +356,6 @@ class Renderer:
                 "inherit": jail.inherit,
             },
         )
-
-
-def is_tap(interface: str) -> bool:
-    """Whether an interface of this name is one that processes open (tap(4))."""
-    return interface.startswith("tap")
-
-
-def _owned(tap: str, user: str) -> Command:
-    return Command(("chown", user, tap_node(tap)))
-
-
-def tap_node(interface: str) -> str:
-    """What they open."""
-    return f"/dev/{interface}"
-
-
-def _mtu(mtu: int | None) -> tuple[str, ...]:
-    return ("mtu", str(mtu)) if mtu is not None else ()
-
-
-def taking_back(action: TakeBack, called: str) -> tuple[Command, ...]:
-    """A passed interface that a jail calls so leaves it under its own name.
-
-    Under another one it could be a second em0 to the host, and pf would lose the first.
-    """
-    name, jail = action.lent.name, ("-j", action.jail)
-    renaming = (_named(called, name, *jail),) if called != name else ()
-    # At once, while jail -r would leave it to the end of the last of its sockets.
-    back = Command(("ifconfig", name, "-vnet", action.jail))
-    return (*renaming, back, *_restored(action.lent))
-
-
-def renamed_in(jail: str, interface: str, name: str) -> Command:
-    """An interface of a jail gets another name."""
-    return _named(interface, name, "-j", jail)
-
-
-def _named(interface: str, name: str, *where: str) -> Command:
-    # A name may begin with a dash.
-    return Command(
-        ("ifconfig", *where, *(("--",) if interface.startswith("-") else ()), interface, "name", name)
-    )
-
-
-def ending(jids: Collection[int], signal: str) -> Command:
-    """A signal to all that runs in jails. By JIDs: pkill(1) knows jails called none and any."""
-    return Command(("pkill", f"-{signal}", "-j", ",".join(map(str, jids))))
-
-
-def _restored(lent: Lent) -> tuple[Command, ...]:
-    """An interface that comes from a jail is down and without addresses; it keeps its MTU and MAC address."""
-    mac = ("ether", lent.mac) if lent.mac is not None else ()
-    up = ("up",) if lent.up else ()
-    commands = (Command(("ifconfig", lent.name, *mac, *_mtu(lent.mtu), *up)),)
-    # An address family has to be the first word behind the interface.
-    return (
-        (*commands, Command(("ifconfig", lent.name, "inet6", "-ifdisabled"))) if lent.link_local else commands
-    )
 
 
 def _inside(jail: str, argv: tuple[str, ...], limit: Limit | float) -> Command:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from itertools import product
 
 from netaddr import IPAddress
 
 from potnet.drivers import owners, posix
 from potnet.drivers.base import CommandError
-from potnet.drivers.freebsd.commands.render import FORWARDING, KEEP_ROUTER, MEMBERS, tap_node
+from potnet.drivers.freebsd.commands.render import FORWARDING, KEEP_ROUTER, MEMBERS
+from potnet.drivers.freebsd.commands.taps import tap_node
 from potnet.drivers.freebsd.facts import boot, parse, parse_ifconfig, parse_netstat
 from potnet.drivers.freebsd.facts.links import Links
-from potnet.drivers.freebsd.pf import parse_pf
-from potnet.drivers.freebsd.pf.pipes import pipe_numbers
-from potnet.drivers.reading import UnreadableError, lines_of
-from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
-from potnet.host.ruleset import MainText, Outlet, Pipes, RulesetDrift
+from potnet.drivers.freebsd.facts.packet_filter import FilterReader
+from potnet.drivers.freebsd.facts.reader import Reader
+from potnet.drivers.reading import UnreadableError
+from potnet.executors.base import Command, Executor
+from potnet.host.ruleset import Outlet
 from potnet.host.state import (
     Access,
-    ActiveRedirection,
-    ExportTraffic,
     FileKind,
     HostState,
     Interface,
@@ -34,21 +34,17 @@ from potnet.host.state import (
 )
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
-#: What pfctl(8) says where pf's module is not loaded.
-NO_FILTER = "/dev/pf"
-
 _JSON = ("--libxo", "json")
-#: What pfctl(8) says of a table that is not there, beside the code of a connection that is not.
-_NO_TABLE = "Unknown error: -1"
 _PORT_RANGE = ("net.inet.ip.portrange.reservedhigh", "net.inet.ip.portrange.first")
 
 
-class Observer:
+class Observer(Reader):
     """Answers a `Query` by running what only reads."""
 
     def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        self._links = Links(self._run)
+        super().__init__(executor)
+        self.filter = FilterReader(executor)
+        self._links = Links(self.run)
 
     def observe(self, query: Query) -> HostState:
         """The facts asked for; raises HostError when a tool is missing or cannot be understood."""
@@ -63,17 +59,20 @@ class Observer:
         return HostState(
             jails=self._jails(query.jails),
             taps=own & {*query.taps},
-            misowned=owners.misowned(self._run, self._tap_owners(query.tap_owners, names), query.tap_owners),
-            users=owners.users(self._run, query.users),
+            misowned=owners.misowned(self.run, self._tap_owners(query.tap_owners, names), query.tap_owners),
+            users=owners.users(self.run, query.users),
             names=names if query.names or query.candidates else frozenset(),
             interfaces=interfaces,
             doubled=doubled,
             own=own if query.own else frozenset(),
             pot_bridges=self._links.group(BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             external=self._external() if query.external else None,
-            packet_filter=self._packet_filter(query.filter_local) if query.packet_filter else PacketFilter(),
+            packet_filter=self._packet_filter(query),
             forwarding=self._forwarding() if query.forwarding else {},
-            routes=(*self._routes("inet", query.routes), *self._routes("inet6", query.routes6)),
+            routes=(
+                *(self._routes("inet") if query.routes else ()),
+                *(self._routes("inet6") if query.routes6 else ()),
+            ),
             listeners=parse.listeners(self._out("sockstat", "-46l")) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
             own_addresses=self._own_addresses(query.own_addresses),
@@ -83,19 +82,21 @@ class Observer:
             digests=posix.digests(self._executor, query.digests, "sha256", parse.digests),
             boot_variables=boot.variables(self._optional, query.boot_variables),
             boot_files=boot.files(self._optional, query.boot_files),
-            main_drift=self._main_drift(query.main_text),
+            main_drift=self.filter.main_drift(query.main_text),
             jail_interfaces=self._jail_interfaces(query.jail_interfaces),
             hostname=self._out("hostname").strip() if query.hostname else None,
-            nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
+            nat_loaded=self.filter.loaded(query.loaded_anchor) if query.loaded_anchor else False,
             members_keep_addresses=self._members_keep_addresses() if query.bridge_rules else True,
             mounts=parse.mount_points(mounted) if mounted is not None else (),
             binds=parse.binds(mounted) if mounted is not None else (),
             base_digest=self._base_digest(query.release) if query.release else None,
             jail_networks=networks,
             unreadable=unreadable,
-            anchor_names=frozenset(name for parent in query.anchor_parents for name in self._below(parent)),
-            holding=frozenset(anchor for anchor in query.holding if self._holds_rules(anchor)),
-            limited=self._limited(query.pipes),
+            anchor_names=frozenset(
+                name for parent in query.anchor_parents for name in self.filter.below(parent)
+            ),
+            holding=frozenset(anchor for anchor in query.holding if self.filter.holds_rules(anchor)),
+            limited=self.filter.limited(query.pipes),
             traffic=self._traffic() if query.traffic else {},
             learns_router=self._learns_router(query.learns_router) if query.learns_router else False,
             unfiltered=self._unfiltered() if query.unfiltered else (),
@@ -117,34 +118,6 @@ class Observer:
             physical_memory=memory.get("memoryuse"),
         )
 
-    def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
-        """The redirect rules in force in an anchor; none when it is empty or absent."""
-        return parse_pf.redirections(self._run("pfctl", "-a", anchor, "-sn", "-P").out)
-
-    def normal_form(self, anchor: str, rules: str) -> parse_pf.Listing:
-        """What pfctl(8) would list of an anchor with these rules in it; nothing is loaded (-n)."""
-        argv = ("pfctl", "-a", anchor, "-n", "-v", "-P", "-f", "-")
-        result = self._run(*argv, stdin=rules)
-        if result.code != 0:
-            command = Command(argv, rules, changes_host=False)
-            raise CommandError(command, result, "look at paths.templates in the configuration")
-        return parse_pf.loaded_rules(result.out)
-
-    def table(self, anchor: str, name: str) -> frozenset[str]:
-        """The addresses in a table of an anchor; none when it is not there, which ends pfctl(8) with -1."""
-        result = self._run("pfctl", "-a", anchor, "-t", name, "-T", "show", absent=_NO_TABLE)
-        return parse_pf.table_entries(result.out) if result.code == 0 else frozenset()
-
-    def listed(self, anchor: str, kinds: parse_pf.Listing) -> tuple[str, ...]:
-        """The rules in an anchor, those of the kinds that it should have any of; none if pf is not there."""
-        words = (("nat",) if kinds.translation else ()) + (("rules",) if kinds.filters else ())
-        shown = [self._run("pfctl", "-a", anchor, "-s", word, "-P") for word in words]
-        return tuple(line for result in shown for line in lines_of(result.out))
-
-    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
-        """The counters of the redirect rules in force in an anchor; none when it is empty or absent."""
-        return parse_pf.export_traffic(self._run("pfctl", "-a", anchor, "-s", "nat", "-P", "-v").out)
-
     def sysctl(self, name: str) -> str | None:
         """The value of a variable of the kernel; None when this kernel does not have it."""
         found = self._optional("sysctl", "-n", name)
@@ -156,13 +129,13 @@ class Observer:
 
     def opened_by(self, tap: str) -> int | None:
         """The process that has a tap open; None when none has, or it is not there."""
-        result = self._run("ifconfig", tap)
+        result = self.run("ifconfig", tap)
         return parse_ifconfig.opened_by(result.out) if result.code == 0 else None
 
     def links(self, jail: str) -> tuple[Interface, ...]:
         """The interfaces of a jail, with their indexes; none where the jail is not there."""
         argv = ("netstat", "-j", jail, "-bin", *_JSON)
-        result = self._run(*argv)
+        result = self.run(*argv)
         if result.code != 0 and "not found" not in result.err:
             raise CommandError(Command(argv, changes_host=False), result)
         return parse_netstat.interfaces(result.out) if result.code == 0 else ()
@@ -186,7 +159,7 @@ class Observer:
     def processes(self, jids: Collection[int]) -> frozenset[str]:
         """The PIDs of all that runs in these jails. By JIDs: pgrep(1) knows jails called none and any."""
         argv = ("pgrep", "-j", ",".join(map(str, jids)))
-        result = self._run(*argv)
+        result = self.run(*argv)
         if result.code > 1:
             raise CommandError(Command(argv, changes_host=False), result)
         return frozenset(result.out.split())
@@ -202,36 +175,6 @@ class Observer:
             found |= {*(outlet.of_family(family) or own[:1])}
         return frozenset(found)
 
-    def states(self) -> str:
-        """The state table, as text for `parse_pf.redirected_states`."""
-        argv = ("pfctl", "-s", "states", "-vv")
-        result = self._run(*argv)
-        if result.code != 0 and NO_FILTER not in result.err:
-            raise CommandError(Command(argv, changes_host=False), result)
-        return result.out
-
-    def _run(self, *argv: str, stdin: str | None = None, absent: str | None = None) -> CommandResult:
-        """absent: words that make an answer of any code."""
-        command = Command(argv, stdin, changes_host=False)
-        result = self._executor.run(command)
-        if result.code == NOT_FOUND:
-            raise CommandError(command, result, hint="is this a FreeBSD host? look at --host and --via")
-        if result.code in (TIMED_OUT, posix.NO_CONNECTION) and not (absent and absent in result.err):
-            # No answer says nothing about the host.
-            raise CommandError(command, result)
-        return result
-
-    def _out(self, *argv: str) -> str:
-        command = Command(argv, changes_host=False)
-        result = self._run(*argv)
-        if result.code != 0:
-            raise CommandError(command, result)
-        return result.out
-
-    def _optional(self, *argv: str) -> str | None:
-        result = self._run(*argv)
-        return result.out if result.code == 0 else None
-
     def _jails(self, names: tuple[str, ...] | None) -> dict[str, JailState]:
         if names is None:
             found = parse.jails(self._out("jls", "-d", *_JSON, "-n", "jid", "name", "path", "dying"))
@@ -242,7 +185,7 @@ class Observer:
 
     def _jail(self, name: str) -> tuple[JailState, ...]:
         argv = ("jls", "-d", "-n", "-j", name, "jid", "name", "path", "dying")
-        result = self._run(*argv)
+        result = self.run(*argv)
         if result.code != 0 and "not found" not in result.err:
             raise CommandError(Command(argv, changes_host=False), result)
         return (parse.jail(result.out),) if result.code == 0 else ()
@@ -283,29 +226,9 @@ class Observer:
                 found |= {jail: network} if network is not None else {}
         return found, unreadable
 
-    def _limited(self, wanted: tuple[Pipes, ...]) -> frozenset[Pipes]:
-        if not wanted:
-            return frozenset()
-        shown = parse_pf.pipes(self._optional("dnctl", "pipe", "show") or "")
-        return frozenset(pipes for pipes in wanted if _as_wanted(pipes, shown))
-
-    def _below(self, parent: str) -> tuple[str, ...]:
-        return tuple(self._run("pfctl", "-a", parent, "-s", "Anchors").out.split())
-
-    def _holds_rules(self, anchor: str) -> bool:
-        # One that had a table is listed for up to a minute after it was emptied.
-        return any(self._run("pfctl", "-a", anchor, "-s", word, "-P").out for word in ("rules", "nat"))
-
     def _each(self, subjects: tuple[str, ...], *argv: str) -> dict[str, str]:
         found = {subject: self._optional(*argv, subject) for subject in subjects}
         return {subject: text for subject, text in found.items() if text is not None}
-
-    def _main_drift(self, wanted: MainText | None) -> RulesetDrift:
-        if wanted is None:
-            return RulesetDrift()
-        from potnet.drivers.freebsd.pf import main_rules
-
-        return main_rules.drift(lambda argv, stdin: self._run(*argv, stdin=stdin), wanted)
 
     def _external(self) -> str | None:
         for family in ((), ("-inet6",)):
@@ -315,41 +238,20 @@ class Observer:
                 return interface
         return None
 
-    def _packet_filter(self, local: bool) -> PacketFilter:
-        status = self._run("pfctl", "-s", "info")
-        if status.code != 0 and NO_FILTER in status.err:
-            # The module is not loaded: there is no filter at all.
-            return PacketFilter()
-        translation, filters = self._out("pfctl", "-sn", "-P"), self._out("pfctl", "-sr", "-P")
-        calls = parse_pf.anchors(translation + filters)
-        return PacketFilter(
-            enabled=status.out.startswith("Status: Enabled"),
-            nat_anchors=calls["nat-anchor"],
-            rdr_anchors=calls["rdr-anchor"],
-            filter_anchors=calls["anchor"],
-            filter_local=local and self._sysctls(("net.pf.filter_local",)) == (1,),
-            translation=parse_pf.main_rules(translation),
-            filters=parse_pf.main_rules(filters),
-            skipped=parse_pf.skipped(self._out("pfctl", "-v", "-s", "Interfaces")),
-        )
-
-    def _sysctls(self, names: tuple[str, ...]) -> tuple[int, ...]:
-        text = self._out("sysctl", "-n", *names)
-        try:
-            values = tuple(int(word) for word in text.split())
-        except ValueError as error:
-            raise UnreadableError("sysctl", text) from error
-        if len(values) != len(names):
-            raise UnreadableError("sysctl", text)
-        return values
-
     def _forwarding(self) -> dict[int, bool]:
         values = self._sysctls(tuple(FORWARDING.values()))
         return {family: bool(value) for family, value in zip(FORWARDING, values, strict=True)}
 
-    def _routes(self, family: str, wanted: bool) -> tuple[Route, ...]:
-        if not wanted:
-            return ()
+    def _packet_filter(self, query: Query) -> PacketFilter:
+        if not query.packet_filter:
+            return PacketFilter()
+        found = self.filter.packet_filter()
+        if found is None:
+            return PacketFilter()
+        local = query.filter_local and self._sysctls(("net.pf.filter_local",)) == (1,)
+        return replace(found, filter_local=local)
+
+    def _routes(self, family: str) -> tuple[Route, ...]:
         return parse_netstat.routes(self._out("netstat", *_JSON, "-rn", "-f", family))
 
     def _traffic(self) -> dict[str, Traffic]:
@@ -360,7 +262,7 @@ class Observer:
         routes = (
             route
             for family in sorted({address.version for address in wanted})
-            for route in self._routes(families[family], True)
+            for route in self._routes(families[family])
         )
         # An own address is a host route by the loopback interface.
         own = {
@@ -396,11 +298,8 @@ class Observer:
         manifest = self._out("fetch", "-q", "-o", "-", f"{release}/MANIFEST")
         return parse.manifest_digest(manifest, "base.txz")
 
-    def _loaded(self, anchor: str) -> bool:
-        return bool(self._out("pfctl", "-a", anchor, "-sn").strip())
-
     def _directories(self, paths: tuple[str, ...]) -> dict[str, FileKind]:
-        found = {path: self._run("test", "-d", path).code == 0 for path in paths}
+        found = {path: self.run("test", "-d", path).code == 0 for path in paths}
         return {path: FileKind.DIRECTORY if there else FileKind.ABSENT for path, there in found.items()}
 
     def _files(
@@ -415,20 +314,6 @@ class Observer:
             kinds = parse.file_kinds(self._stat("%HT%t%N", paths))
         return {path: kinds.get(path, FileKind.ABSENT) for path in paths}, access
 
-    def _stat(self, form: str, paths: tuple[str, ...]) -> str:
-        """What stat(1) says of those paths that are there: its code is 1 as soon as one is not."""
-        argv = ("stat", "-f", form, *paths)
-        result = self._run(*argv)
-        if not posix.only_absent(result):
-            raise CommandError(Command(argv, changes_host=False), result)
-        return result.out
-
 
 def _each_once(*paths: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for some in paths for path in some))
-
-
-def _as_wanted(pipes: Pipes, shown: Mapping[int, float]) -> bool:
-    """Whether both pipes have their rates; dnctl(8) shows no more than seven digits."""
-    pairs = zip(pipe_numbers(pipes), (pipes.rate_in, pipes.rate_out), strict=True)
-    return all(abs(shown.get(number, -1) - (rate or 0)) <= (rate or 0) / 1000 for number, rate in pairs)

@@ -1,0 +1,110 @@
+"""Facts about pf and dummynet on a FreeBSD host: pfctl(8), dnctl(8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from potnet.drivers.base import CommandError
+from potnet.drivers.freebsd.facts.reader import Reader
+from potnet.drivers.freebsd.pf import parse_pf
+from potnet.drivers.freebsd.pf.pipes import pipe_numbers
+from potnet.drivers.reading import lines_of
+from potnet.executors.base import Command
+from potnet.host.ruleset import MainText, Pipes, RulesetDrift
+from potnet.host.state import ActiveRedirection, ExportTraffic, PacketFilter
+
+#: What pfctl(8) says where pf's module is not loaded.
+NO_FILTER = "/dev/pf"
+#: What pfctl(8) says of a table that is not there, beside the code of a connection that is not.
+_NO_TABLE = "Unknown error: -1"
+
+
+class FilterReader(Reader):
+    """What the packet filter holds and does."""
+
+    def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
+        """The redirect rules in force in an anchor; none when it is empty or absent."""
+        return parse_pf.redirections(self.run("pfctl", "-a", anchor, "-sn", "-P").out)
+
+    def normal_form(self, anchor: str, rules: str) -> parse_pf.Listing:
+        """What pfctl(8) would list of an anchor with these rules in it; nothing is loaded (-n)."""
+        argv = ("pfctl", "-a", anchor, "-n", "-v", "-P", "-f", "-")
+        result = self.run(*argv, stdin=rules)
+        if result.code != 0:
+            command = Command(argv, rules, changes_host=False)
+            raise CommandError(command, result, "look at paths.templates in the configuration")
+        return parse_pf.loaded_rules(result.out)
+
+    def table(self, anchor: str, name: str) -> frozenset[str]:
+        """The addresses in a table of an anchor; none when it is not there, which ends pfctl(8) with -1."""
+        result = self.run("pfctl", "-a", anchor, "-t", name, "-T", "show", absent=_NO_TABLE)
+        return parse_pf.table_entries(result.out) if result.code == 0 else frozenset()
+
+    def listed(self, anchor: str, kinds: parse_pf.Listing) -> tuple[str, ...]:
+        """The rules in an anchor, those of the kinds that it should have any of; none if pf is not there."""
+        words = (("nat",) if kinds.translation else ()) + (("rules",) if kinds.filters else ())
+        shown = [self.run("pfctl", "-a", anchor, "-s", word, "-P") for word in words]
+        return tuple(line for result in shown for line in lines_of(result.out))
+
+    def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
+        """The counters of the redirect rules in force in an anchor; none when it is empty or absent."""
+        return parse_pf.export_traffic(self.run("pfctl", "-a", anchor, "-s", "nat", "-P", "-v").out)
+
+    def states(self) -> str:
+        """The state table, as text for `parse_pf.redirected_states`."""
+        argv = ("pfctl", "-s", "states", "-vv")
+        result = self.run(*argv)
+        if result.code != 0 and NO_FILTER not in result.err:
+            raise CommandError(Command(argv, changes_host=False), result)
+        return result.out
+
+    def limited(self, wanted: tuple[Pipes, ...]) -> frozenset[Pipes]:
+        """Those of these pipes that have their rates."""
+        if not wanted:
+            return frozenset()
+        shown = parse_pf.pipes(self._optional("dnctl", "pipe", "show") or "")
+        return frozenset(pipes for pipes in wanted if _as_wanted(pipes, shown))
+
+    def below(self, parent: str) -> tuple[str, ...]:
+        """The anchors below an anchor, by their whole paths."""
+        return tuple(self.run("pfctl", "-a", parent, "-s", "Anchors").out.split())
+
+    def holds_rules(self, anchor: str) -> bool:
+        """Whether an anchor holds rules of any kind."""
+        # One that had a table is listed for up to a minute after it was emptied.
+        return any(self.run("pfctl", "-a", anchor, "-s", word, "-P").out for word in ("rules", "nat"))
+
+    def main_drift(self, wanted: MainText | None) -> RulesetDrift:
+        """How the main ruleset differs from a text."""
+        if wanted is None:
+            return RulesetDrift()
+        from potnet.drivers.freebsd.pf import main_rules
+
+        return main_rules.drift(lambda argv, stdin: self.run(*argv, stdin=stdin), wanted)
+
+    def packet_filter(self) -> PacketFilter | None:
+        """The filter's state and its main ruleset; None when pf's module is not loaded."""
+        status = self.run("pfctl", "-s", "info")
+        if status.code != 0 and NO_FILTER in status.err:
+            return None
+        translation, filters = self._out("pfctl", "-sn", "-P"), self._out("pfctl", "-sr", "-P")
+        calls = parse_pf.anchors(translation + filters)
+        return PacketFilter(
+            enabled=status.out.startswith("Status: Enabled"),
+            nat_anchors=calls["nat-anchor"],
+            rdr_anchors=calls["rdr-anchor"],
+            filter_anchors=calls["anchor"],
+            translation=parse_pf.main_rules(translation),
+            filters=parse_pf.main_rules(filters),
+            skipped=parse_pf.skipped(self._out("pfctl", "-v", "-s", "Interfaces")),
+        )
+
+    def loaded(self, anchor: str) -> bool:
+        """Whether an anchor holds translation rules."""
+        return bool(self._out("pfctl", "-a", anchor, "-sn").strip())
+
+
+def _as_wanted(pipes: Pipes, shown: Mapping[int, float]) -> bool:
+    """Whether both pipes have their rates; dnctl(8) shows no more than seven digits."""
+    pairs = zip(pipe_numbers(pipes), (pipes.rate_in, pipes.rate_out), strict=True)
+    return all(abs(shown.get(number, -1) - (rate or 0)) <= (rate or 0) / 1000 for number, rate in pairs)
