@@ -39,9 +39,9 @@ from potnet.host.state import (
     InterfaceAddress,
     JailState,
     Query,
-    Traits,
     Usage,
 )
+from potnet.host.traits import Traits
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 #: JIDs that no kernel gives out.

@@ -11,7 +11,8 @@ from potnet.executors.base import TIMED_OUT, Command, CommandResult
 from potnet.host.actions import Action
 from potnet.host.findings import Condition
 from potnet.host.ruleset import Redirections
-from potnet.host.state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
+from potnet.host.state import ActiveRedirection, ExportTraffic, HostState, Query, Usage
+from potnet.host.traits import Traits
 
 
 class CommandError(HostError):

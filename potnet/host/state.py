@@ -11,6 +11,7 @@ from typing import Any
 from netaddr import IPAddress, IPNetwork
 
 from potnet.host.ruleset import ForwardChain, MainRule, MainText, NoRules, Pipes, Ruleset, RulesetDrift
+from potnet.host.traits import Traits
 from potnet.model.ports import Transport
 from potnet.model.pots import Lent
 from potnet.runtime.fast_dataclass import dataclass
@@ -216,34 +217,6 @@ class Usage:
     physical_memory: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """What is the same on every host of a kind, so that plans need not ask which kind it is.
-
-    own_programs: a pot runs the programs in its root; otherwise the host's, and its root only holds files.
-    etc: the directory with an etc for each pot, by its name; None: it is in the pot's root.
-    bridge_ports: how many members a bridge takes; None: no limit.
-    confines: a pot that shares the host's stack is kept to its addresses and families.
-    one_mtu: the members of a bridge always have its MTU.
-    to_prepare: `init` has something to do there. bhyve: it has that hypervisor. loopback_families: those in
-    which the host itself can reach an export. ports_by_address: one port may lead to different pots at
-    different addresses of the host. owners_change: another user can be given a tap that is there.
-    upstream_resolvers: the file that names the resolvers which one on the host's loopback asks.
-    """
-
-    own_programs: bool = True
-    etc: str | None = None
-    bridge_ports: int | None = None
-    confines: bool = True
-    one_mtu: bool = True
-    to_prepare: bool = True
-    bhyve: bool = True
-    loopback_families: tuple[int, ...] = (4,)
-    ports_by_address: bool = True
-    owners_change: bool = True
-    upstream_resolvers: str | None = None
-
-
 class FileKind(StrEnum):
     """What lies at a path, a symbolic link itself being looked at, never what it points to."""
 
@@ -267,32 +240,28 @@ class Access:
 class HostState:
     """What `Query` asked for; what it did not ask for is empty or None.
 
-    jails: by name. taps: those of the ones asked for that are there and in our group. misowned: taps that are
-    others' than they should be, by name, and whose; None: anybody's. users: those of the
-    ones asked for that the host has. names: of all the host's interfaces. interfaces: those asked for that
-    exist. own, pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that
-    somebody has removed and whose way to the outside is still there. external: the interface of the default
-    route; external_beside: further ones, where that route has several.
-    access: of files and ways, told with ways. forwarding: by family.
-    files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
-    is missing, and the digest of what is no file, or a huge one.
-    boot_variables: of rc.conf(5), those that are set, as rc(8) reads them for the service that they are of.
-    boot_files: the files that set them. main_drift: of the main ruleset asked about.
-    jail_interfaces: by jail and name.
-    nat_loaded: whether the NAT anchor has rules. members_keep_addresses: whether an interface with addresses
-    may join a bridge. mounts: where something is mounted. binds: told with mounts,
-    directories that are mounted once more to be written to, and where. base_digest: the SHA-256 of the
-    release's base.txz, None when the mirror does not say. learns_router: an interface takes default routes
-    from advertisements, which it does no more once the host forwards IPv6. jail_networks: by jail.
-    unreadable: why nothing is known of a jail's network, by jail. anchors: by name.
-    own_addresses: those of the ones asked for that are the host's. anchor_names: whole
-    paths of those that may hold rules. holding: those of the ones asked for that do.
-    traffic: by interface. limited: those of the
-    pipes asked for that are as they should be. indexes: of the host's interfaces, by name, where the kernel
-    keeps them as interfaces move. doubled: names that several interfaces of the host have, told when all
-    interfaces are. unfiltered: the switches that are off and keep the filter from
-    looking at what comes in and goes out at members of bridges. open_ruleset: told with devfs, the devfs
-    ruleset of jails if it hides nothing. traits: of hosts of this kind, always there.
+    jails: by name. taps: those of the ones asked for that are there and in our group. misowned: taps that
+    are others' than they should be, by name, and whose; None: anybody's. users: those of the ones asked for
+    that the host has. names: of all the host's interfaces. interfaces: those asked for that exist. own,
+    pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that somebody has
+    removed and whose way to the outside is still there. external: the interface of the default route;
+    external_beside: further ones, where that route has several. access: of files and ways, told with ways.
+    forwarding: by family. files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
+    is missing, and the digest of what is no file, or a huge one. boot_variables: of rc.conf(5), those that
+    are set, as rc(8) reads them for the service that they are of. boot_files: the files that set them.
+    main_drift: of the main ruleset asked about. jail_interfaces: by jail and name. nat_loaded: whether the
+    NAT anchor has rules. members_keep_addresses: whether an interface with addresses may join a bridge.
+    mounts: where something is mounted. binds: told with mounts, directories that are mounted once more to
+    be written to, and where. base_digest: the SHA-256 of the release's base.txz, None when the mirror does
+    not say. learns_router: an interface takes default routes from advertisements, which it does no more
+    once the host forwards IPv6. jail_networks: by jail. unreadable: why nothing is known of a jail's
+    network, by jail. anchors: by name. own_addresses: those of the ones asked for that are the host's.
+    anchor_names: whole paths of those that may hold rules. holding: those of the ones asked for that do.
+    traffic: by interface. limited: those of the pipes asked for that are as they should be. indexes: of the
+    host's interfaces, by name, where the kernel keeps them as interfaces move. doubled: names that several
+    interfaces of the host have, told when all interfaces are. unfiltered: the switches that are off and
+    keep the filter from looking at what comes in and goes out at members of bridges. open_ruleset: told
+    with devfs, the devfs ruleset of jails if it hides nothing. traits: of hosts of this kind, always there.
     """
 
     traits: Traits = field(default_factory=Traits)

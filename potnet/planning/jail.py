@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from potnet.host.actions import Jail
-from potnet.host.state import FileKind, HostState, Traits
+from potnet.host.state import FileKind, HostState
+from potnet.host.traits import Traits
 from potnet.model.pots import NetworkType, Pot
 
 #: What a start looks at in a root, relative to it.

@@ -15,7 +15,8 @@ from ipaddress import ip_address
 from potnet.errors import HostError
 from potnet.host.actions import Step
 from potnet.host.file_actions import MakeDirectory, MoveFile, RemoveFile, ReplaceFile, RestoreFile, WriteFile
-from potnet.host.state import FileKind, HostState, Traits
+from potnet.host.state import FileKind, HostState
+from potnet.host.traits import Traits
 from potnet.model.pots import NetworkType, Pot, ResolverKind, Run
 from potnet.planning.jail import etc_of
 

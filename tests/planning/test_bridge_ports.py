@@ -7,7 +7,8 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.config import configuration
 from potnet.errors import HostError
-from potnet.host.state import FileKind, HostState, Interface, InterfaceAddress, PacketFilter, Traits
+from potnet.host.state import FileKind, HostState, Interface, InterfaceAddress, PacketFilter
+from potnet.host.traits import Traits
 from potnet.model.pots import Attachment, Bridge, BridgeKind, NetworkType, Pot, Stack
 from potnet.planning.start import Surroundings, plan_start
 from potnet.planning.vnet import Vnet, description

@@ -8,6 +8,7 @@ import pytest
 from world import World
 
 from potnet.executors.base import Command
+from potnet.executors.simulated.net.network import Call
 from potnet.operations.exports.change_exports import Change
 from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
@@ -27,7 +28,7 @@ PORT, EXPORT = 5353, ["udp:53:5353"]
 
 def asks(world: World, source: str = "outside", address: str = "") -> str:
     """Who answers a client that always has the same port: a pot, or nobody."""
-    made = world.host.connect(source, address or world.address, PORT, "udp", own_port=45454)
+    made = world.host.call(Call(source, address or world.address, PORT, "udp", own_port=45454))
     return str(made.server) if made.ok else ""
 
 

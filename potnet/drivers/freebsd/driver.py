@@ -53,10 +53,10 @@ from potnet.host.state import (
     FileKind,
     HostState,
     Query,
-    Traits,
     Usage,
     called_in,
 )
+from potnet.host.traits import Traits
 
 #: How often processes that go on making others are killed.
 _KILLS = 10

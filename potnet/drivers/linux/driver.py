@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from potnet.drivers.linux.commands.render import Render
 from potnet.drivers.linux.conditions import LOOK, conditions
-from potnet.drivers.linux.facts.observe import TRAITS, Observer
+from potnet.drivers.linux.facts.observe import Observer
+from potnet.drivers.linux.facts.traits import TRAITS
 from potnet.drivers.linux.nft import filter as nft
 from potnet.drivers.linux.nft.rules import Rules
 from potnet.drivers.linux.perform import Performer
@@ -18,7 +19,8 @@ from potnet.executors.base import Command, Executor, as_shell
 from potnet.host.actions import Action
 from potnet.host.findings import Condition
 from potnet.host.ruleset import Redirections
-from potnet.host.state import ActiveRedirection, ExportTraffic, HostState, Query, Traits, Usage
+from potnet.host.state import ActiveRedirection, ExportTraffic, HostState, Query, Usage
+from potnet.host.traits import Traits
 
 
 class Linux:
@@ -69,7 +71,7 @@ class Linux:
 
     def export_traffic(self, anchors: Sequence[str]) -> tuple[ExportTraffic, ...]:
         """See `potnet.drivers.base.Driver`: of all, since nft(8) reads no less than that."""
-        return self._observer.export_traffic() if anchors else ()
+        return self._observer.connections.export_traffic() if anchors else ()
 
     def real_path(self, path: str) -> str | None:
         """See `potnet.drivers.base.Driver`."""

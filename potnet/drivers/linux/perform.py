@@ -100,7 +100,7 @@ class Performer:
 
     def _taking_back(self, action: TakeBack) -> tuple[Piece, ...]:
         """Take a passed link from a pot, whatever the pot calls it now."""
-        network = self._observer.network(action.jail)
+        network = self._observer.namespaces.network(action.jail)
         links = network.interfaces.values() if network is not None else ()
         called = called_in(action.lent, links)
         if called is None:
@@ -116,7 +116,9 @@ class Performer:
         if count == 1:
             yield redirection
             return
-        for port in sorted(self._observer.ports_called(redirection) & {*range(first, first + count)}):
+        for port in sorted(
+            self._observer.connections.ports_called(redirection) & {*range(first, first + count)}
+        ):
             pot_port = redirection.pot_port + port - first
             yield replace(redirection, host_port=port, pot_port=pot_port, count=1)
 
@@ -150,7 +152,7 @@ class Performer:
         if not started:
             return ("",) * len(actions)
         try:
-            ids = self._observer.namespace_ids(started)
+            ids = self._observer.namespaces.namespace_ids(started)
         except CommandError as error:
             error.begun = range(len(actions))
             raise
@@ -243,7 +245,7 @@ class Performer:
     def _end_processes(self, stops: Sequence[EndProcesses]) -> None:
         names = tuple(stop.jail for stop in stops)
         for signal in ("TERM", "KILL"):
-            found = self._observer.processes(names) if names else {}
+            found = self._observer.namespaces.processes(names) if names else {}
             if not found:
                 return
             pids = [pid for each in found.values() for pid in each]
@@ -270,7 +272,7 @@ class Performer:
     def _kill_states(self, actions: Batch) -> None:
         """End all connections to pots; whoever has none is not looked for a second time."""
         if len(actions) > 1:
-            found = self._observer.connected()
+            found = self._observer.connections.connected()
             actions = [a for a in actions if isinstance(a, KillStates) and found & {*map(str, a.whole_pot)}]
         for action in actions:
             self._alone(action)
@@ -281,7 +283,9 @@ class Performer:
             self._run(actions[0], command)
 
     def _ending(self, actions: Sequence[EndUntranslated]) -> Iterator[Command]:
-        found = self._observer.untranslated([r for action in actions for r in action.redirections])
+        found = self._observer.connections.untranslated(
+            [r for action in actions for r in action.redirections]
+        )
         yield from (Command(("conntrack", "-D", *each)) for each in found)
 
     def _load(self, actions: Batch) -> None:

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from potnet.drivers.linux.facts.names import LONGEST_ALIAS, NAMESPACES, OWN_ETC, root_mark
-from potnet.drivers.linux.facts.observe import BRIDGE_PORTS, Observer
+from potnet.drivers.linux.facts.observe import Observer
 from potnet.drivers.linux.facts.rates import trial
+from potnet.drivers.linux.facts.traits import BRIDGE_PORTS
 from potnet.drivers.linux.nft.filter import Filter
 from potnet.drivers.linux.uplinks.uplink import External, Uplink, arriving, external_link
 from potnet.errors import HostError

@@ -109,17 +109,14 @@ class SimulatedHost(Inspection):
             )
 
     def connect(
-        self,
-        source: str,
-        destination: str,
-        port: int,
-        protocol: str = "tcp",
-        client: str = "",
-        own_port: int | None = None,
+        self, source: str, destination: str, port: int, protocol: str = "tcp", client: str = ""
     ) -> network.Connection | network.Refusal:
-        """Try a connection from "outside", "host" or a jail; see `network.connect`."""
-        asked = (source, destination, port, protocol, client, own_port)
-        return self._write(lambda world: network.connect(world, *asked))
+        """Try a new connection from "outside", "host" or a jail; see `network.Call`."""
+        return self.call(network.Call(source, destination, port, protocol, client))
+
+    def call(self, call: network.Call) -> network.Connection | network.Refusal:
+        """Try a connection, also one of a client that goes on talking."""
+        return self._write(lambda world: network.connect(world, call))
 
     def attach(self, command: Command) -> int:
         """With this process's standard input and output; a shell in a jail reads its lines from there."""

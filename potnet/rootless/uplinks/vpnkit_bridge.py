@@ -22,6 +22,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 #: linux/if_tun.h; an Ethernet interface whose frames have nothing before them.
 _SET_INTERFACE, _TAP, _NO_INFORMATION = 0x400454CA, 0x0002, 0x1000
@@ -38,8 +39,20 @@ def open_tap(name: str) -> int:
     return tap
 
 
-def lay(pid: str, interface: str, mac: str, mtu: str, host: str, own: str) -> None:
+class Layout(NamedTuple):
+    """What the bridge and the wire are to be, as the arguments of this program name it."""
+
+    pid: str
+    interface: str
+    mac: str
+    mtu: str
+    host: str
+    own: str
+
+
+def lay(layout: Layout) -> None:
     """Make the bridge and the wire to the host."""
+    pid, interface, mac, mtu, host, own = layout
     # Nothing here is to talk on the wire.
     with suppress(OSError):
         Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1", "ascii")
@@ -102,7 +115,7 @@ def _to_the_end(do: Callable[[], None]) -> None:
 def main(wire_number: str, control_number: str, *layout: str) -> None:
     wire, control = socket.socket(fileno=int(wire_number)), socket.socket(fileno=int(control_number))
     tap = open_tap("tap")
-    lay(*layout)
+    lay(Layout(*layout))
     control.send(b".")
     for carry in (lambda: outwards(tap, wire), lambda: inwards(wire, tap)):
         threading.Thread(target=_to_the_end, args=(carry,), daemon=True).start()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from potnet.drivers.linux.facts import parse
-from potnet.drivers.linux.facts.observe import TRAITS
 from potnet.drivers.linux.facts.reader import ABSENT
+from potnet.drivers.linux.facts.traits import TRAITS
 from potnet.drivers.reading import lines_of
 from potnet.executors.base import NOT_FOUND, CommandResult
 from potnet.host.actions import (

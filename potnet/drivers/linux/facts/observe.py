@@ -6,47 +6,35 @@ are (25 µs each), and a host has one for each pot.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
-
-from netaddr import IPAddress
 
 from potnet.drivers import owners
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux.facts import default_route, parse, rates
+from potnet.drivers.linux.facts.connections import Connections
 from potnet.drivers.linux.facts.names import (
-    LINK_GROUP,
     MEMBERS,
-    NAMESPACES,
-    OWN_ETC,
-    OWN_NAMESPACE,
-    entering,
-    marked_root,
     marked_uplink,
     setting6,
     uplinked,
 )
+from potnet.drivers.linux.facts.namespaces import Namespaces
 from potnet.drivers.linux.facts.others import dropping
 from potnet.drivers.linux.facts.reader import Reader
+from potnet.drivers.linux.facts.traits import TRAITS
 from potnet.drivers.posix import digests
 from potnet.drivers.reading import UnreadableError, lines_of
-from potnet.errors import HostError
-from potnet.executors.base import Command
-from potnet.host.ruleset import Pipes, Redirection
+from potnet.executors.base import Command, Executor
+from potnet.host.ruleset import Pipes
 from potnet.host.state import (
-    ExportTraffic,
     FileKind,
     HostState,
     Interface,
-    JailNetwork,
-    JailState,
-    Listener,
     PacketFilter,
     Query,
     Route,
-    Traits,
     Usage,
 )
 from potnet.model.pots import BRIDGE_GROUP, GROUP
@@ -55,25 +43,6 @@ FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/al
 #: Ports below the first need privileges; from the second one on, the host itself picks (ip-sysctl).
 _PORT_RANGE = ("/proc/sys/net/ipv4/ip_unprivileged_port_start", "/proc/sys/net/ipv4/ip_local_port_range")
 
-#: BR_MAX_PORTS in net/bridge/br_private.h is 1024, and port 0 is none.
-BRIDGE_PORTS = 1023
-
-#: The namespaces of those who are there, one process for all.
-_PROCESSES = 'exec stat -L -c "%i %n" "$@" /proc/[0-9]*/ns/net'
-
-TRAITS = Traits(
-    own_programs=False,
-    etc=OWN_ETC,
-    bridge_ports=BRIDGE_PORTS,
-    confines=False,
-    one_mtu=False,
-    to_prepare=False,
-    bhyve=False,
-    loopback_families=(4, 6),
-    owners_change=False,
-    upstream_resolvers="/run/systemd/resolve/resolv.conf",
-)
-
 
 _FILTER = PacketFilter(enabled=True, filter_local=True, self_contained=True)
 
@@ -81,16 +50,22 @@ _FILTER = PacketFilter(enabled=True, filter_local=True, self_contained=True)
 class Observer(Reader):
     """Answers a `Query` by running what only reads."""
 
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self.namespaces = Namespaces(executor)
+        self.connections = Connections(executor)
+
     def observe(self, query: Query) -> HostState:
         """The facts asked for; raises HostError when a tool is missing or cannot be understood."""
         shown = self._shown(query)
         found, routes = parse.links_and_routes(shown)
         links = parse.interfaces(found)
         leading = self._leading_out(routes) if query.external else ()
-        networks, unreadable = self._jail_networks(query.jail_networks)
+        seen = shown if _namespaces(query) else None
+        networks, unreadable = self.namespaces.jail_networks(query.jail_networks)
         return HostState(
             traits=TRAITS,
-            jails=self._jails(query.jails, dict(query.roots), shown if _namespaces(query) else None),
+            jails=self.namespaces.jails(query.jails, dict(query.roots), seen),
             taps=_in_group(links, GROUP) & {*query.taps},
             misowned=owners.misowned(self.run, parse.tap_owners(found), query.tap_owners)
             if query.tap_owners
@@ -105,14 +80,19 @@ class Observer(Reader):
             external_beside=leading[1:],
             packet_filter=replace(_FILTER, others=dropping(self._optional) if query.packet_filter else ()),
             forwarding=self._forwarding() if query.forwarding else {},
-            routes=(*parse.routes(routes if query.routes else [], 4), *self._routes6(query.routes6)),
-            listeners=self._listeners(query.owners) if query.listeners else (),
+            routes=(
+                *(parse.routes(routes, 4) if query.routes else ()),
+                *(self._routes6() if query.routes6 else ()),
+            ),
+            listeners=parse.listeners(self._out(*_listing_sockets(query))) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
-            own_addresses=self._own_addresses(query.own_addresses) if query.own_addresses else frozenset(),
+            own_addresses=self.connections.own_addresses(query.own_addresses)
+            if query.own_addresses
+            else frozenset(),
             files={**self._directories(query.directories), **self._files(query.files)},
             texts=self._texts(query.texts),
             digests=digests(self._executor, query.digests, "sha256sum", parse.digests),
-            jail_interfaces=self._jail_interfaces(query.jail_interfaces),
+            jail_interfaces=self.namespaces.jail_interfaces(query.jail_interfaces),
             hostname=self._out("uname", "-n").strip() if query.hostname else None,
             nat_loaded=self._loaded(query.loaded_anchor) if query.loaded_anchor else False,
             limited=self._limited(query.pipes) if query.pipes else frozenset(),
@@ -143,66 +123,6 @@ class Observer(Reader):
         """What ip(8) says of one link of the host; None when it is not there."""
         found = self._if_there("ip", "-j", "link", "show", "dev", name)
         return next(iter(parse.documents(found)), None) if found else None
-
-    def namespace_ids(self, names: tuple[str, ...]) -> dict[str, int]:
-        """The inodes of namespaces, which name them as long as they are there (namespaces(7))."""
-        return self._inodes(names)
-
-    def processes(self, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """The PIDs in each of those namespaces that have any."""
-        paths = (f"{NAMESPACES}/{name}" for name in names)
-        # Processes end while they are looked at, and their threads may not be looked at.
-        found = parse.inodes(self.run("sh", "-c", _PROCESSES, "sh", *paths).out)
-        pots = {inode: path for path, inode in found.items() if path.startswith(f"{NAMESPACES}/")}
-        pids: dict[str, tuple[str, ...]] = {}
-        for path, inode in found.items():
-            if inode in pots and path.startswith("/proc/"):
-                name = pots[inode].removeprefix(f"{NAMESPACES}/")
-                pids[name] = (*pids.get(name, ()), path.split("/")[2])
-        return pids
-
-    def connected(self) -> frozenset[str]:
-        """The addresses that connections through the host lead to."""
-        shown = (self._out("conntrack", "-L", "-f", family) for family in ("ipv4", "ipv6"))
-        return parse.reply_sources("".join(shown))
-
-    def export_traffic(self) -> tuple[ExportTraffic, ...]:
-        """What went through all exports."""
-        shown = self._if_there("nft", "-j", "list", "table", "inet", GROUP)
-        return parse.export_traffic(shown) if shown else ()
-
-    def ports_called(self, redirection: Redirection) -> frozenset[int]:
-        """The ports of the host by which there are connections to a pot's address."""
-        r = redirection
-        family = ("-f", "ipv6") if r.address.version == 6 else ()
-        argv = ("conntrack", "-L", *family, "-p", str(r.protocol), "--reply-src", str(r.address))
-        return parse.ports_called(self._out(*argv))
-
-    def untranslated(self, redirections: Iterable[Redirection]) -> list[tuple[str, ...]]:
-        """What conntrack(8) knows the connections by that lead to the host's own ports of redirections."""
-        wanted: dict[tuple[str, int], dict[int, list[Redirection]]] = {}
-        for r in redirections:
-            at = wanted.setdefault((str(r.protocol), r.address.version), {})
-            for port in range(r.host_port, r.host_port + r.count):
-                at.setdefault(port, []).append(r)
-        found = []
-        for (protocol, version), ports in wanted.items():
-            kind = ("-f", "ipv6" if version == 6 else "ipv4", "-p", protocol)
-            for source, sport, called, dport in parse.untranslated(self._out("conntrack", "-L", *kind)):
-                if any(r.host in (None, called) for r in ports.get(dport, ())):
-                    ends = (
-                        "-s",
-                        str(source),
-                        "-d",
-                        str(called),
-                        "--sport",
-                        str(sport),
-                        "--dport",
-                        str(dport),
-                    )
-                    found.append((called, (*kind, *ends)))
-        own = self._own_addresses(tuple(dict.fromkeys(called for called, _ in found)))
-        return [argv for called, argv in found if called in own]
 
     def chains(self) -> dict[str, tuple[str, ...]]:
         """The chains, maps and sets of our table, by name, without what is in maps and sets."""
@@ -237,96 +157,6 @@ class Observer(Reader):
         if parse.other_complaints(result.err, ("does not exist", "Cannot find device")):
             raise CommandError(Command(argv, lines, changes_host=False), result)
         return parse.documents(result.out)
-
-    def _listeners(self, owners: bool) -> tuple[Listener, ...]:
-        # Whose they are, ss(8) looks up in all open files of all processes.
-        return parse.listeners(self._out("ss", "-H", "-lntup" if owners else "-lntu"))
-
-    def _jails(
-        self, names: tuple[str, ...] | None, expected: Mapping[str, str], shown: parse.Documents | None
-    ) -> dict[str, JailState]:
-        """expected: roots by name. shown: all links and namespaces, if they have been looked at."""
-        if names is None:
-            # Asked for its time, too, find looks at what is mounted there, and not only into the directory.
-            argv = ("find", NAMESPACES, "-mindepth", "1", "-maxdepth", "1", "-printf", r"%Ts %i %f\n")
-            lines = lines_of(self._if_there(*argv) or "")
-            found = parse.inodes("\n".join(line.partition(" ")[2] for line in lines))
-            return {name: JailState(inode, name, None) for name, inode in found.items()}
-        if not names:
-            return {}
-        found = self._inodes(names)
-        own = found.pop(OWN_NAMESPACE, None)
-        roots = self._roots([name for name in found if found[name] != own], expected, shown)
-        return {name: JailState(inode, name, roots.get(name)) for name, inode in found.items()}
-
-    def _inodes(self, names: tuple[str, ...]) -> dict[str, int]:
-        paths = (f"{NAMESPACES}/{name}" for name in names)
-        found = parse.inodes(self._stat("-L", "-c", "%i %n", OWN_NAMESPACE, *paths))
-        return {path.removeprefix(f"{NAMESPACES}/"): inode for path, inode in found.items()}
-
-    def _led_into(self, shown: parse.Documents | None) -> frozenset[str]:
-        """The names of namespaces that an epair of ours leads into."""
-        if shown is None:
-            lines = f"netns list\nlink show group {LINK_GROUP}\n"
-            shown = parse.documents(self.run("ip", "-d", "-j", "-force", "-batch", "-", stdin=lines).out)
-        return parse.led_into(shown, str(LINK_GROUP))
-
-    def _roots(
-        self, names: Sequence[str], expected: Mapping[str, str], shown: parse.Documents | None
-    ) -> dict[str, str | None]:
-        """The roots of namespaces: None where only an epair says that it is ours, its own path for others.
-
-        A mark is in the namespace, where the pot can change it: what the host has of an epair counts first.
-        """
-        if len(names) == 1 and names[0] in expected and self._mark(names[0]) == expected[names[0]]:
-            # One look into it is faster than one at all links.
-            return {names[0]: expected[names[0]]}
-        ours = self._led_into(shown) if names else frozenset()
-        return {name: None if name in ours else self._mark(name) or f"{NAMESPACES}/{name}" for name in names}
-
-    def _mark(self, name: str) -> str | None:
-        """The root that a namespace is marked with; None where nothing can be read."""
-        try:
-            shown = parse.documents(self._if_there(*entering(name), "ip", "-j", "link", "show") or "")
-        except HostError:
-            return None
-        marks = (marked_root(str(link.get("ifalias", ""))) for link in shown)
-        return next((root for root in marks if root is not None), None)
-
-    def _jail_interfaces(self, wanted: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Interface]:
-        found = {}
-        for jail, name in wanted:
-            with suppress(UnreadableError):
-                shown = self._if_there(*entering(jail), "ip", "-j", "addr", "show", "dev", name)
-                for interface in parse.interfaces(parse.documents(shown or "")).values():
-                    found[jail, name] = interface
-        return found
-
-    def _jail_networks(
-        self, jails: tuple[tuple[str, tuple[int, ...]], ...]
-    ) -> tuple[dict[str, JailNetwork], dict[str, str]]:
-        """The networks of those jails that are there, and why others cannot be read."""
-        found: dict[str, JailNetwork] = {}
-        unreadable: dict[str, str] = {}
-        for jail, families in jails:
-            try:
-                network = self.network(jail, families)
-            except HostError as error:
-                # A pot that changes its links all the time has no list of them that is whole.
-                unreadable[jail] = error.message
-            else:
-                found |= {jail: network} if network is not None else {}
-        return found, unreadable
-
-    def network(self, jail: str, families: tuple[int, ...] = ()) -> JailNetwork | None:
-        """The network of a pot; None when it is not there. families: of its default routes."""
-        argv = (*entering(jail), "ip", "-d", "-j", "-batch", "-")
-        shown = self._if_there(*argv, stdin="addr show\nroute show default\n")
-        if shown is None:
-            return None
-        if 6 in families:
-            shown += self._out(*entering(jail), "ip", "-6", "-j", "route", "show", "default")
-        return parse.network(parse.documents(shown))
 
     def _limited(self, wanted: tuple[Pipes, ...]) -> frozenset[Pipes]:
         queues = parse.documents(self._optional("tc", "-j", "qdisc", "show") or "")
@@ -364,16 +194,8 @@ class Observer(Reader):
         # A host without IPv6 does not forward it.
         return {family: (value or "0").strip() != "0" for family, value in values.items()}
 
-    def _routes6(self, wanted: bool) -> tuple[Route, ...]:
-        if not wanted:
-            return ()
+    def _routes6(self) -> tuple[Route, ...]:
         return parse.routes(parse.documents(self._out("ip", "-j", "-6", "route", "show")), 6)
-
-    def _own_addresses(self, wanted: tuple[IPAddress, ...]) -> frozenset[IPAddress]:
-        # An address that leads nowhere is an error, and the host's own no more than another's.
-        lines = "".join(f"route get {address}\n" for address in wanted)
-        shown = self.run("ip", "-j", "-force", "-batch", "-", stdin=lines).out
-        return frozenset(wanted) & parse.own_addresses(parse.documents(shown))
 
     def _learns_router(self, interface: str) -> bool:
         # 2 is how it goes on to learn them while it forwards (ip-sysctl).
@@ -410,6 +232,11 @@ class Observer(Reader):
     def _texts(self, paths: tuple[str, ...]) -> dict[str, str]:
         found = {path: self._optional("cat", path) for path in paths}
         return {path: text for path, text in found.items() if text is not None}
+
+
+def _listing_sockets(query: Query) -> tuple[str, ...]:
+    # ss(8) finds the owners by reading the open files of all processes.
+    return ("ss", "-H", "-lntup" if query.owners else "-lntu")
 
 
 def _links(query: Query) -> Iterable[str]:

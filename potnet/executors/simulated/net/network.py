@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 
 from potnet.executors.simulated.net import routes
+from potnet.executors.simulated.net.counters import Passed, octets_of
 from potnet.executors.simulated.net.membership import Members, NoConnectionError, Sent, reply
 from potnet.executors.simulated.net.wires import (
     GUEST,
@@ -17,7 +18,6 @@ from potnet.executors.simulated.net.wires import (
     Place,
     machines,
     neighbours,
-    other_side,
     out_there,
     owner,
     wire_of,
@@ -28,12 +28,6 @@ from potnet.executors.simulated.pf.rules import Rule
 from potnet.executors.simulated.pf.state_table import PfState, endpoint
 from potnet.executors.simulated.world.entities import HOST, Interface, Jail
 from potnet.executors.simulated.world.world import World
-
-#: The octets of a connection's packets, there and back; others are like those of ping(8).
-_OCTETS = {"tcp": (60, 40)}
-_ECHO = (84, 84)
-#: What Ethernet puts before each (IEEE 802.3).
-_HEADER = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +50,29 @@ class Refusal:
     ok: bool = False
 
 
-def connect(
-    world: World,
-    source: str,
-    destination: str,
-    port: int,
-    protocol: str = "tcp",
-    client: str = "",
-    own_port: int | None = None,
-) -> Connection | Refusal:
-    """source: "outside", "host", a jail or what has opened a tap. client: the outside machine's address.
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A connection to be tried. source: "outside", "host", a jail or what has opened a tap.
 
-    own_port: that of a client that goes on talking; what pf remembers of it holds.
+    client: the outside machine's address. own_port: that of a client that goes on talking; what pf
+    remembers of it holds.
     """
-    journey = _Journey(world, protocol, own_port)
+
+    source: str
+    destination: str
+    port: int
+    protocol: str = "tcp"
+    client: str = ""
+    own_port: int | None = None
+
+
+def connect(world: World, call: Call) -> Connection | Refusal:
+    """Try a connection, and leave the states and counters that it makes."""
+    journey = _Journey(world, call)
     try:
-        made = journey.start(source, str(ip_address(destination)), port, client)
+        made = journey.start()
     except NoConnectionError as error:
-        if protocol == "udp" and journey.closed:
+        if call.protocol == "udp" and journey.closed:
             # The packet itself has made a state, which each further one renews (record 59).
             for state in journey.states:
                 state_table.add(world, replace(state, ends="NO_TRAFFIC:SINGLE"))
@@ -87,12 +86,11 @@ def connect(
 class _Journey:
     """One packet on its way."""
 
-    def __init__(self, world: World, protocol: str, own_port: int | None = None) -> None:
+    def __init__(self, world: World, call: Call) -> None:
         self.world = world
-        self.own_port = own_port
+        self.call = call
         #: It has arrived at a port of the host on which nobody listens.
         self.closed = False
-        self.protocol = protocol
         self.pf = Filter(world)
         self.members = Members(world, self.pf)
         self.sent: Sent | None = None
@@ -104,12 +102,15 @@ class _Journey:
         self.looped = False
         self.hops = 0
         self.origin = Place(HOST)
-        #: What the first packet passed: interfaces by stack and name, and whether it came in there.
-        self.passed: list[tuple[str, str, bool]] = []
+        #: What the first packet passed.
+        self.passed = Passed(world)
 
-    def start(self, source: str, destination: str, port: int, client: str) -> Connection:
-        number = self.own_port or 49152 + self.world.state.next_number("ephemeral") % 16000
-        packet = Packet(self.protocol, client, number, destination, port)
+    def start(self) -> Connection:
+        """Follow the first packet to who answers it; raises NoConnectionError."""
+        source, client = self.call.source, self.call.client
+        number = self.call.own_port or 49152 + self.world.state.next_number("ephemeral") % 16000
+        destination = str(ip_address(self.call.destination))
+        packet = Packet(self.call.protocol, client, number, destination, self.call.port)
         if source == OUTSIDE:
             self.origin = Place(OUTSIDE, wire_of(self.world, client) if client else "")
             return self._from_outside(replace(packet, source=client or self._outsider(packet.family)))
@@ -125,35 +126,10 @@ class _Journey:
 
     def count(self) -> None:
         """Add one packet and one that answers it to all that they passed."""
-        there, back = _OCTETS.get(self.protocol, _ECHO)
+        packets = octets_of(self.call.protocol)
         for path, rule in self.pf.used:
-            load.count(self.world, path, rule, 2, there + back)
-        for stack, name, inward in self.passed:
-            found = self.world.interface(name, stack)
-            assert found is not None
-            for counter, octets in zip(
-                (found.received, found.sent) if inward else (found.sent, found.received),
-                (there, back),
-                strict=True,
-            ):
-                counter[0] += 1
-                counter[1] += octets + _HEADER
-            self.world.save(found)
-
-    def _passes(self, place: Place, inward: bool) -> None:
-        """Note an interface, and of an epair its other end."""
-        self.passed.append((place.stack, place.interface, inward))
-        found = self.world.interface(place.interface, place.stack)
-        paired = found is not None and found.kind in ("epair", "tap", GUEST)
-        other = other_side(self.world, found) if found is not None and paired else None
-        if other is not None:
-            self.passed.append((other.vnet, other.name, not inward))
-
-    def _passes_wire(self, place: Place, inward: bool) -> None:
-        """Note the host's interface at a wire, unless a jail has it."""
-        name = place.interface or self.world.facts.interface
-        if self.world.interface(name) is not None:
-            self._passes(Place(HOST, name), inward)
+            load.count(self.world, path, rule, 2, sum(packets))
+        self.passed.count(packets)
 
     def _outsider(self, family: int) -> str:
         """A machine on the external wire."""
@@ -168,7 +144,7 @@ class _Journey:
         """To who has the address on the wire; else to the host, which the machine takes for its gateway."""
         place = owner(self.world, self.origin, packet.destination)
         if place is not None and place.stack not in (HOST, OUTSIDE):
-            self._passes_wire(self.origin, True)
+            self.passed.from_wire(self.origin)
             self.members.pass_on(packet, self.origin, place)
             return self._arrive(packet, place)
         if place is None and self.origin.interface:
@@ -195,7 +171,7 @@ class _Journey:
             raise NoConnectionError(f"{name} has no route to {packet.destination}")
         packet = replace(packet, source=self._source(interface, packet, route.gateway if route else ""))
         self.origin = Place(stack, interface.name)
-        self._passes(self.origin, False)
+        self.passed.out_of(self.origin)
         hop = route.gateway if route else packet.destination
         place = self._next(self.origin, hop)
         self.known = self.members.pass_on(packet, self.origin, place)
@@ -204,7 +180,7 @@ class _Journey:
             assert found is not None
             return self._host_in(packet, found)
         if place.stack == OUTSIDE:
-            self._passes_wire(place, False)
+            self.passed.to_wire(place)
             return self._arrive(packet, place)
         if route is not None:
             raise NoConnectionError(f"the gateway {hop} is a jail, which forwards nothing")
@@ -228,26 +204,27 @@ class _Journey:
         packet = replace(packet, source=source)
         if own:
             self.looped = True
-            self._filtered("out", packet, interface)
+            self._recorded("out", packet, interface)
             return self._host_in(packet, interface)
         return self._host_out(packet, interface, route.gateway if route else packet.destination)
 
     # Through the host
 
     def _host_in(self, packet: Packet, interface: Interface) -> Connection:
-        self._passes(Place(HOST, interface.name), True)
+        self.passed.into(Place(HOST, interface.name))
         kept = self.known or self._remembered(packet)
         changed, rule = (packet, None) if kept else self.pf.translate("rdr", packet, interface)
         if rule is not None:
             self.redirected = True
         if not self.known and (rule is None or not rule.natpass):
-            verdict = self._filtered("in", changed, interface, recorded=rule is None)
+            looked_at = self._filtered if rule is not None else self._recorded
+            verdict = looked_at("in", changed, interface)
             keeper = verdict.rule if verdict.rule is not None and verdict.rule.keeps else None
             rule = keeper or rule
             changed = replace(changed, tag=verdict.tag)
         if self.redirected and rule is not None:
             left, right = _end(changed, "destination"), _end(packet, "source")
-            self._state(left, _end(packet, "destination"), "<-", right, interface, rule)
+            self._state((left, _end(packet, "destination"), "<-", right), interface, rule)
             self.members.follow(changed, interface, "if-bound" in rule.limits)
         _, _, own = routes.lookup(self.world, changed.destination, HOST)
         if own:
@@ -266,7 +243,7 @@ class _Journey:
 
     def _remembered(self, packet: Packet) -> bool:
         """Whether a client that goes on has a state from before, which no rule has translated."""
-        if self.own_port is None:
+        if self.call.own_port is None:
             return False
         ends = (packet.protocol, _end(packet, "destination"), "", "<-", _end(packet, "source"))
         known = state_table.states(self.world)
@@ -274,16 +251,16 @@ class _Journey:
 
     def _host_out(self, packet: Packet, interface: Interface, hop: str) -> Connection:
         changed, rule = self.pf.translate("nat", packet, interface)
-        verdict = self._filtered("out", changed, interface, recorded=False)
+        verdict = self._filtered("out", changed, interface)
         keeper = verdict.rule if verdict.rule is not None and verdict.rule.keeps else None
         if rule is not None:
             self.natted = True
             translated = _end(packet, "source")
-            self._state(
-                _end(changed, "source"), translated, "->", _end(changed, "destination"), interface, rule
-            )
+            ends = (_end(changed, "source"), translated, "->", _end(changed, "destination"))
+            self._state(ends, interface, rule)
         elif keeper is not None:
-            self._state(_end(changed, "source"), "", "->", _end(changed, "destination"), interface, keeper)
+            ends = (_end(changed, "source"), "", "->", _end(changed, "destination"))
+            self._state(ends, interface, keeper)
         if rule is None and keeper is None and not self.pf.filter("in", reply(changed), interface).passed:
             # Nothing remembers the connection, and pf looks at its answers as at any packet.
             raise NoConnectionError(f"pf blocks the answer in on {interface.name}")
@@ -291,13 +268,20 @@ class _Journey:
         self.sent = Sent(interface, packet, changed, rule is not None or keeper is not None, bound)
         if ip_address(changed.source).is_loopback:
             raise NoConnectionError("a packet from 127.0.0.0/8 does not leave the host")
-        self._passes(Place(HOST, interface.name), False)
+        self.passed.out_of(Place(HOST, interface.name))
         place = self._next(Place(HOST, interface.name), hop)
         return self._arrive(changed, place)
 
-    def _filtered(
-        self, direction: str, packet: Packet, interface: Interface, recorded: bool = True
-    ) -> Verdict:
+    def _recorded(self, direction: str, packet: Packet, interface: Interface) -> Verdict:
+        """What pf decides, and the state that it makes."""
+        verdict = self._filtered(direction, packet, interface)
+        if verdict.rule is not None and verdict.rule.keeps:
+            source, destination = _end(packet, "source"), _end(packet, "destination")
+            ends = (source, "", "->", destination) if direction == "out" else (destination, "", "<-", source)
+            self._state(ends, interface, verdict.rule)
+        return verdict
+
+    def _filtered(self, direction: str, packet: Packet, interface: Interface) -> Verdict:
         verdict = self.pf.filter(direction, packet, interface)
         if not verdict.passed:
             raise NoConnectionError(f"pf blocks it {direction} on {interface.name}")
@@ -305,11 +289,6 @@ class _Journey:
             raise NoConnectionError(f"dummynet has no pipe for it {direction} on {interface.name}")
         if verdict.rule is not None:
             self._count(verdict.rule, packet)
-        if recorded and verdict.rule is not None and verdict.rule.keeps:
-            ends = (_end(packet, "destination"), "<-", _end(packet, "source"))
-            if direction == "out":
-                ends = (ends[2], "->", ends[0])
-            self._state(ends[0], "", ends[1], ends[2], interface, verdict.rule)
         return verdict
 
     def _count(self, rule: Rule, packet: Packet) -> None:
@@ -320,14 +299,10 @@ class _Journey:
         if most is not None and state_table.of_source(self.world, rule.listed(), packet.source) >= most:
             raise NoConnectionError(f"{packet.source} has {most} connections already")
 
-    def _state(
-        self, left: str, translated: str, arrow: str, right: str, interface: Interface, rule: Rule
-    ) -> None:
-        self.states.append(
-            PfState(
-                "", self.protocol, left, translated, arrow, right, interface.name, rule.label, rule.listed()
-            )
-        )
+    def _state(self, ends: tuple[str, str, str, str], interface: Interface, rule: Rule) -> None:
+        """ends: as pfctl(8) lists them, the left one, what it is translated to, the arrow, the right one."""
+        made = PfState("", self.call.protocol, *ends, interface.name, rule.label, rule.listed())
+        self.states.append(made)
 
     # Where it ends
 
@@ -341,7 +316,7 @@ class _Journey:
         interface = self.world.interface(place.interface, place.stack)
         if interface is None or all(a.address != packet.destination for a in interface.addresses):
             raise NoConnectionError(f"nobody has {packet.destination}")
-        self._passes(place, True)
+        self.passed.into(place)
         self._answer(packet, place)
         return self._served(packet, place.stack)
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.net import routes
-from potnet.executors.simulated.net.network import Connection, connect
+from potnet.executors.simulated.net.network import Call, Connection, connect
 from potnet.executors.simulated.world.entities import DAD_SECONDS
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
 
@@ -32,11 +32,11 @@ def ping(world: World, argv: list[str], view: View) -> CommandResult:
         raise ToolError(f"{argv[0]}: cannot resolve {rest[0]}: Name does not resolve", 68) from None
     family = 6 if ":" in address else 4
     protocol = "icmp" if family == 4 else "ipv6-icmp"
-    answer = connect(world, _name(view), address, 0, protocol)
+    answer = connect(world, Call(_name(view), address, 0, protocol))
     if not isinstance(answer, Connection) and family == 6 and counts not in ([], ["1"]):
         # Meanwhile an address may have come into use.
         world.wait(DAD_SECONDS)
-        answer = connect(world, _name(view), address, 0, protocol)
+        answer = connect(world, Call(_name(view), address, 0, protocol))
     sent = int(counts[0]) if counts else 1
     made = answer if isinstance(answer, Connection) else None
     out = _opening(world, address, view) + "".join(_reply(address, n, made) for n in range(sent) if made)
@@ -89,7 +89,7 @@ def nc(world: World, argv: list[str], view: View) -> CommandResult:
     _check_port(rest[1])
     protocol = "udp" if "-u" in names else "tcp"
     try:
-        answer = connect(world, _name(view), rest[0], int(rest[1]), protocol)
+        answer = connect(world, Call(_name(view), rest[0], int(rest[1]), protocol))
     except ValueError:
         raise ToolError(
             f'nc: getaddrinfo for host "{rest[0]}" port {rest[1]}: Name does not resolve'

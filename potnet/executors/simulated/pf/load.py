@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from potnet.executors.simulated.pf.parse import Parser
@@ -14,31 +15,49 @@ from potnet.executors.simulated.world.world import ToolError, World, unknown
 _REFUSED = "pfctl: Syntax error in config file: pf rules not loaded"
 
 
-def parse(
-    world: World,
-    anchor: str,
-    text: str,
-    test: bool = False,
-    name: str = "stdin",
-    macros: Mapping[str, str] | None = None,
-) -> Ruleset:
-    """The rules of a text, or a ToolError with pfctl's words. test: as with -n, without the closing line.
+@dataclass(frozen=True)
+class Source:
+    """A text of rules. name: as errors give it. macros: of the command line, which a text cannot change."""
 
-    macros: of the command line, which a text cannot change.
-    """
-    parser = Parser(text, lambda named: _addresses(world, named), not anchor, lambda path: read(world, path))
-    parser.given = macros or {}
+    text: str
+    name: str = "stdin"
+    macros: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse(world: World, anchor: str, source: Source) -> Ruleset:
+    """The rules of a text that are to be loaded, or a ToolError with pfctl's words."""
+    result, errors = _parsed(world, anchor, source)
+    if errors:
+        if not anchor:
+            pf_skip.name_skipped(world.state, result.skip)
+        raise ToolError("\n".join([*errors, _REFUSED]))
+    return result
+
+
+def check(world: World, anchor: str, source: Source) -> Ruleset:
+    """The rules of a text that is only looked at, as with -n, or a ToolError with pfctl's words."""
+    result, errors = _parsed(world, anchor, source)
+    if errors:
+        raise ToolError("\n".join(errors))
+    return result
+
+
+def _parsed(world: World, anchor: str, source: Source) -> tuple[Ruleset, list[str]]:
+    """The rules of a text, and its errors."""
+    parser = Parser(
+        source.text, lambda named: _addresses(world, named), not anchor, lambda path: read(world, path)
+    )
+    parser.given = source.macros
     parser.macros |= parser.given
     try:
         result = parser.parse()
     except PfUnknownError as error:
         raise unknown(str(error)) from None
-    if parser.errors:
-        if not (test or anchor):
-            pf_skip.name_skipped(world.state, result.skip)
-        lines = [e.replace("stdin:", f"{name}:", 1) if e.startswith("stdin:") else e for e in parser.errors]
-        raise ToolError("\n".join([*lines, *([] if test else [_REFUSED])]))
-    return result
+    begin = "stdin:"
+    return result, [
+        each.replace(begin, f"{source.name}:", 1) if each.startswith(begin) else each
+        for each in parser.errors
+    ]
 
 
 def _addresses(world: World, named: str) -> list[str]:
@@ -65,13 +84,11 @@ def read(world: World, path: str) -> str | None:
 _PURGE_SECONDS = 30.0
 
 
-def load(
-    world: World, anchor: str, text: str, name: str = "stdin", macros: Mapping[str, str] | None = None
-) -> None:
+def load(world: World, anchor: str, source: Source) -> None:
     """Replace a ruleset in one piece, and those that it loads; an empty anchor is none."""
     before = pf_skip.marked(world.state)
-    result = parse(world, anchor, text, name=name, macros=macros)
-    others = [(path, parse(world, "", _needed(world, file), name=file)) for path, file in result.loads]
+    result = parse(world, anchor, source)
+    others = [(path, parse(world, "", Source(_needed(world, file), file))) for path, file in result.loads]
     for path, found in ((anchor, result), *others):
         _put(world, path, found)
     if not anchor:

@@ -239,11 +239,12 @@ def _load(world: World, options: _Options, stdin: str) -> CommandResult:
     if any(len(part) >= _COMPONENT for part in options.anchor.split("/")) or len(options.anchor) > _COMPONENT:
         raise ToolError("pfctl: pfctl_rules: strlcpy")
     macros = {name: value.strip('"') for name, _, value in (each.partition("=") for each in options.macros)}
+    source = load.Source(text, name, macros)
     if options.test:
-        found = load.parse(world, options.anchor, text, test=True, name=name, macros=macros)
+        found = load.check(world, options.anchor, source)
         return _parsed(world, found, options) if options.verbose else CommandResult()
     world.state.changing()
-    load.load(world, options.anchor, text, name=name, macros=macros)
+    load.load(world, options.anchor, source)
     return CommandResult()
 
 
@@ -256,7 +257,7 @@ def _parsed(world: World, found: Ruleset, options: _Options) -> CommandResult:
         text = load.read(world, file)
         if text is None:
             return CommandResult(1, out, f"{err}pfctl: {file}: No such file or directory\n")
-        inner = load.parse(world, "", text, test=True, name=file)
+        inner = load.check(world, "", load.Source(text, file))
         out += "".join(f"{line}\n" for line in inner.definitions) + _read(inner, options.numeric)
     return CommandResult(0, out, err)
 

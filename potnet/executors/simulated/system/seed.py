@@ -105,13 +105,13 @@ def seed_state(world: World, bare: bool) -> None:
 
 
 def _seed_pf(world: World, bare: bool) -> None:
-    from potnet.executors.simulated.pf.load import load
+    from potnet.executors.simulated.pf.load import Source, load
 
     world.state.put(
         "pf", "status", {"enabled": not bare, "since": world.now(), "filter_local": False, "skip": []}
     )
     if not bare:
-        load(world, "", PREPARED_RULES)
+        load(world, "", Source(PREPARED_RULES))
 
 
 def make_loopback(world: World, vnet: str, configured: bool) -> None:

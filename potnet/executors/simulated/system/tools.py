@@ -231,7 +231,7 @@ def service(world: World, argv: list[str], _: Stdin) -> CommandResult:
     words = values["pf_flags"].split()
     given = (w for flag, w in pairwise(words) if flag == "-D")
     macros = {name: value for name, _, value in (each.partition("=") for each in given)}
-    load.load(world, "", content(world, path), name=path, macros=macros)
+    load.load(world, "", load.Source(content(world, path), path, macros))
     if verb == "reload":
         return CommandResult(0, "Reloading pf rules.\n")
     status = world.state.get("pf", "status") or {}

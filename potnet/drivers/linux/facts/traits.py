@@ -1,0 +1,22 @@
+"""What is the same on every Linux host."""
+
+from __future__ import annotations
+
+from potnet.drivers.linux.facts.names import OWN_ETC
+from potnet.host.traits import Traits
+
+#: BR_MAX_PORTS in net/bridge/br_private.h is 1024, and port 0 is none.
+BRIDGE_PORTS = 1023
+
+TRAITS = Traits(
+    own_programs=False,
+    etc=OWN_ETC,
+    bridge_ports=BRIDGE_PORTS,
+    confines=False,
+    one_mtu=False,
+    to_prepare=False,
+    bhyve=False,
+    loopback_families=(4, 6),
+    owners_change=False,
+    upstream_resolvers="/run/systemd/resolve/resolv.conf",
+)

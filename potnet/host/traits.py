@@ -1,0 +1,33 @@
+"""What is the same on every host of a kind."""
+
+from __future__ import annotations
+
+from potnet.runtime.fast_dataclass import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is the same on every host of a kind, so that plans need not ask which kind it is.
+
+    own_programs: a pot runs the programs in its root; otherwise the host's, and its root only holds files.
+    etc: the directory with an etc for each pot, by its name; None: it is in the pot's root.
+    bridge_ports: how many members a bridge takes; None: no limit.
+    confines: a pot that shares the host's stack is kept to its addresses and families.
+    one_mtu: the members of a bridge always have its MTU.
+    to_prepare: `init` has something to do there. bhyve: it has that hypervisor. loopback_families: those in
+    which the host itself can reach an export. ports_by_address: one port may lead to different pots at
+    different addresses of the host. owners_change: another user can be given a tap that is there.
+    upstream_resolvers: the file that names the resolvers which one on the host's loopback asks.
+    """
+
+    own_programs: bool = True
+    etc: str | None = None
+    bridge_ports: int | None = None
+    confines: bool = True
+    one_mtu: bool = True
+    to_prepare: bool = True
+    bhyve: bool = True
+    loopback_families: tuple[int, ...] = (4,)
+    ports_by_address: bool = True
+    owners_change: bool = True
+    upstream_resolvers: str | None = None
