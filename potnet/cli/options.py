@@ -82,7 +82,15 @@ class KnownName(click.types.StringParamType):
         if given and self._leads:
             return []
         found = known(ctx.ensure_object(Options), self.name, ctx.params)
-        return [CompletionItem(name) for name in found if name.startswith(incomplete) and name not in given]
+        begun = _folded(self.name, incomplete)
+        used = {_folded(self.name, each) for each in given}
+        names = ((name, _folded(self.name, name)) for name in found)
+        return [CompletionItem(name) for name, key in names if key.startswith(begun) and key not in used]
+
+
+def _folded(kind: Known, name: str) -> str:
+    """What a name is compared by: those of pots and bridges are the same in any case."""
+    return name.lower() if kind in ("pot", "bridge", "name") else name
 
 
 #: Either a pot or a bridge.

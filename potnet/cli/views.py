@@ -119,6 +119,7 @@ def info_text(view: View) -> str:
     lines += ["\tinternet : false"] if not view.get("internet", True) else []
     lines += ["\tisolated : true"] if view.get("isolated") else []
     lines += ["\tantispoof : true"] if view.get("antispoof") else []
+    lines += [f"\tanchors : {' '.join(view['anchors'])}"] if view.get("anchors") else []
     lines.append(f"\tactive : {'true' if view['state'] == 'running' else 'false'}")
     for tap in view.get("taps", ()):
         lines += _tap_lines(tap, view["dns"])
@@ -171,8 +172,9 @@ def environment_text(variables: Mapping[str, str]) -> str:
 def bridge_info_text(view: View) -> str:
     """`info -B`: a bridge's settings and state."""
     lines = [f"bridge name : {view.get('name', view.get('bridge'))}"]
+    left_out = ("name", "bridge", "addresses", *(() if view.get("anchors") else ("anchors",)))
     for key, value in view.items():
-        if key not in ("name", "bridge", "addresses") and value not in (None, False):
+        if key not in left_out and value not in (None, False):
             lines.append(f"\t{key} : {_shown(value)}")
     return "\n".join(lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 #: The bridges that every host may have; private ones cannot take these names.
 PUBLIC = "public"
@@ -30,6 +31,19 @@ def is_special(name: str) -> bool:
     if plain in _SPECIAL or _NUMBERS.fullmatch(plain) is not None:
         return True
     return f".{plain}".endswith(".localhost") or (domain != "" and first == "localhost")
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether both are the name of the same pot or bridge: names are compared without case (RFC 4343)."""
+    return one.lower() == other.lower()
+
+
+def matching_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is exactly this one, or else the only one that differs from it in case alone."""
+    found = sorted({each for each in known if same_name(each, name)})
+    if name in found:
+        return name
+    return found[0] if len(found) == 1 else None
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -87,6 +87,19 @@ def check_name(what: str, name: str) -> None:
         raise UsageError(f"invalid {what} name {name!r}: {SPECIAL}", hint="choose another name")
 
 
+def refuse_same_anchor(app: App, what: Literal["pot", "bridge"], name: str) -> None:
+    """Raises PotnetError for a name that is cut in anchors to what another name is cut to."""
+    from potnet.planning.filter.packet_filter import cut_anchors
+
+    own = set(cut_anchors(app.config, name, what == "bridge"))
+    if not own:
+        return
+    known = app.store.pot_names() if what == "pot" else [bridge.name for bridge in app.store.bridges()]
+    for other in known:
+        if other != name and own.intersection(cut_anchors(app.config, other, what == "bridge")):
+            raise PotnetError(f"{what} {other} has the anchors of {name} already", hint="choose another name")
+
+
 def check_hostname(hostname: str) -> None:
     """Raises UsageError unless this is a host name (RFC 1123, and underscores)."""
     if len(hostname) > 253 or not _HOSTNAME.fullmatch(hostname):

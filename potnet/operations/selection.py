@@ -37,8 +37,10 @@ def only_pot(app: App) -> str:
 
 def needs(app: App, pot: Pot) -> tuple[str, ...]:
     """The pots that have to run before this one: the DNS server, where it is the resolver."""
-    wanted = pot.resolver.kind is ResolverKind.POT and app.store.pot(app.config.dns_name) is not None
-    return (app.config.dns_name,) if wanted else ()
+    if pot.resolver.kind is not ResolverKind.POT:
+        return ()
+    server = app.store.called("pot", app.config.dns_name)
+    return (server,) if server is not None else ()
 
 
 def check_needs(app: App, pot: Pot) -> None:

@@ -73,6 +73,11 @@ LINES = [
     (["stop", "-p", "k"], ["kettle"]),
     (["show", "-b", ""], ["public", "stove"]),
     (["create", "-B", "st"], ["stove"]),
+    (["stop", "-p", "K"], ["kettle"]),
+    (["start", "KETTLE", ""], ["casserole"]),
+    (["create", "-B", "ST"], ["stove"]),
+    (["policy", "remove", "--to", "Ke"], ["kettle"]),
+    (["create", "--pass", "E"], []),
     (["exec", ""], ["casserole", "kettle"]),
     (["exec", "casserole", ""], []),
     (["policy", ""], ["add", "list", "remove"]),
@@ -205,6 +210,7 @@ def test_a_line_is_completed_on_a_terminal(environment: dict[str, str], shell: s
     with typing([need(shell), *options], environment) as type_until:
         type_until(prepare.format(scripts=SCRIPTS), "READY> ")
         type_until("potnet start ket\t", r"potnet start kettle ")
+        type_until("\x15potnet start KET\t", r"KET\x08*kettle |start kettle ")
         type_until("\x15potnet destroy -B sto\t", r"destroy -B stove ")
         type_until("\x15potnet --host=fr\t", r"--host=freebsd ")
         type_until("\x15potnet show -b \t\t", r"public +stove")

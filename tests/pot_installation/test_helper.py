@@ -81,6 +81,24 @@ DOCUMENTED = [
 ]
 
 
+def test_bridges_have_their_names_in_any_case(tmp_path: Path, call: Call) -> None:
+    made = documented(tmp_path)
+    made.bridge("Oven", "10.192.0.32/29")
+    for line, other in (
+        ("show -b stove", "show -b STOVE"),
+        ("next -b stove", "next -b Stove"),
+        ("next -b Oven", "next -b oven"),
+        ("etc-hosts -b stove", "etc-hosts -b sTOVE"),
+        ("validate -H 10.192.0.18 -b stove", "validate -H 10.192.0.18 -b STOVE"),
+    ):
+        assert call(line, made.path) == call(other, made.path)
+    # Pot itself tells names apart by case.
+    made.bridge("OVEN", "10.192.0.40/29")
+    assert call("next -b Oven", made.path).out == "10.192.0.34\n"
+    assert call("next -b OVEN", made.path).out == "10.192.0.42\n"
+    assert "no bridge 'oven'" in call("next -b oven", made.path).err
+
+
 @pytest.mark.parametrize(("line", "code", "out"), DOCUMENTED, ids=[line for line, _, _ in DOCUMENTED])
 def test_answers_of_the_documented_installation(
     tmp_path: Path, call: Call, line: str, code: int, out: str

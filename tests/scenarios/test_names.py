@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from world import World, both_hosts
 
-from potnet.errors import PotnetError, UsageError
+from potnet.cli.views import bridge_info_text, info_text
+from potnet.errors import ConfigError, PotnetError, UsageError
 from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.files.hosts_files import hosts_text, neighbours_of
 from potnet.operations.maintenance.check import check
@@ -19,6 +23,7 @@ from potnet.operations.pots.settings import set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.dns import zones
+from potnet.operations.reports.info import bridge_info, info
 from potnet.operations.selection import resolve_names
 from potnet.planning.filter import packet_filter as pf
 
@@ -70,6 +75,126 @@ def test_anchors_are_never_too_long_and_never_the_same(world: World) -> None:
             assert pf.filter_anchor(world.config, name) == f"pot-filter/.{name}"
     assert pf.pot_anchor(world.config, "w" * 55) == f"pot-rdr/{'w' * 55}"
     assert pf.pot_anchor(world.config, LONG) == pf.pot_anchor(world.config, LONG) != f"pot-rdr/{LONG}"
+
+
+#: All that names could get into: limits of exports, members that are filtered, bandwidth, NAT of IPv6.
+EVERYTHING = '[network]\nantispoof = true\nipv6 = "nat"\n'
+#: As many characters as pf(4) keeps of names of tables, of tags and of labels.
+LIMITS = {r"table <(\S+)>": 31, r"tag(?:ged)? \"?([^\s\"]+)": 63, r"label \"([^\"]+)\"": 63}
+
+
+@both_hosts
+@pytest.mark.parametrize(
+    "anchors", ["", "[pf]\nnat_anchor = 'n'\nrdr_anchor = 'rdr-anchor'\nfilter_anchor = 'f'\n"]
+)
+def test_long_names_with_everything_that_a_pot_may_have(world: World, anchors: str) -> None:
+    world.configure(EVERYTHING + anchors)
+    if world.kind == "sim":
+        nat, rdr, filters = world.config.nat_anchor, world.config.rdr_anchor, world.config.filter_anchor
+        main = f'nat-anchor "{nat}"\nnat-anchor "{rdr}/*"\nrdr-anchor "{rdr}/*"\nanchor "{filters}/*"\n'
+        world.do_there("pfctl", "-f", "-", stdin=main)
+    bridge = "b" * 63
+    world.do(create_private_bridge, bridge, 8, "auto")
+    rates = NetworkOptions(internet=False, bandwidth_in="1Mbit/s", bandwidth_out="1Mbit/s")
+    world.create(LONG, "private-bridge", "dual", bridge=bridge, network=rates)
+    world.do(create_private_bridge, "b" * 62 + "c", 8, "auto")
+    world.create(OTHER, "private-bridge", "dual", bridge="b" * 62 + "c")
+    for pot, port in ((LONG, 30080), (OTHER, 65535)):
+        world.do(export_ports, pot, [f"{world.address}@tcp+udp:80:{port}"], False, (), 3)
+    world.do(add, OTHER, LONG, "tcp:81", True)
+    world.do(start, [LONG, OTHER])
+    assert world.do(check, [], None) == ()
+    world.do(stop, [LONG, OTHER])
+    assert world.do(check, [], None) == ()
+
+
+def test_names_are_in_no_table_tag_or_label(world: World) -> None:
+    world.configure(EVERYTHING)
+    world.do(create_private_bridge, "b" * 63, 8, "auto")
+    world.create(LONG, "private-bridge", "dual", bridge="b" * 63)
+    world.do(
+        export_ports, LONG, [f"{world.address}@tcp+udp:80:65535", "2001:db8:7::20@443:65534"], False, (), 3
+    )
+    world.do(create_private_bridge, "c" * 63, 8, "auto")
+    world.create(OTHER, "private-bridge", "dual", bridge="c" * 63)
+    world.do(add, OTHER, LONG, None, True)
+    world.do(start, [LONG, OTHER])
+    loaded = [str(c.stdin) for c in world.executor.commands if c.argv[0] == "pfctl" and c.stdin]
+    for pattern, longest in LIMITS.items():
+        words = [word for text in loaded for word in re.findall(pattern, text)]
+        assert all(len(word) <= longest and "ww" not in word and "bb" not in word for word in words), pattern
+    assert any("tag" in text for text in loaded)
+
+
+@pytest.mark.parametrize("length", range(1, 11))
+def test_anchors_of_any_configured_name(world: World, length: int) -> None:
+    keys = ("nat_anchor", "rdr_anchor", "filter_anchor")
+    world.configure("[pf]\n" + "".join(f"{key} = '{key[0] * length}'\n" for key in keys))
+    kinds = (pf.pot_anchor, pf.limits_anchor, pf.filter_anchor, pf.bridge_anchor, pf.nat6_anchor)
+    names = [("ab" * 32)[:size] for size in range(1, 64)] + ["ab" * 31 + "c"]
+    paths = [kind(world.config, name) for kind in kinds for name in names]
+    assert max(map(len, paths)) == 63
+    assert len({*paths}) == len(paths)
+
+
+def test_an_anchor_name_that_leaves_no_room_is_refused(world: World) -> None:
+    with pytest.raises(ConfigError, match=r"pf\.rdr_anchor"):
+        world.configure(f"[pf]\nrdr_anchor = '{'r' * 11}'\n")
+
+
+def test_two_names_that_are_cut_to_the_same_are_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.create(LONG, "public-bridge")
+    world.do(create_private_bridge, LONG, 4)
+    world.create(OTHER, "public-bridge")
+    world.do(destroy_pot, OTHER)
+
+    def digest(data: bytes) -> Any:
+        return hashlib.new("sha256", b"always the same")
+
+    monkeypatch.setattr(hashlib, "sha256", digest)
+    before = world.records(), world.snapshot()
+    with pytest.raises(PotnetError, match=f"pot {LONG} has the anchors of {OTHER} already"):
+        world.create(OTHER, "public-bridge")
+    with pytest.raises(PotnetError, match=f"bridge {LONG} has the anchors of {OTHER} already"):
+        world.do(create_private_bridge, OTHER, 4)
+    assert (world.records(), world.snapshot()) == before
+    world.create("v" * 63, "public-bridge")
+
+
+def test_info_shows_the_anchors_in_which_a_name_is_cut(world: World) -> None:
+    world.do(create_private_bridge, LONG, 4, "auto")
+    world.do(create_private_bridge, "stove", 4, "auto")
+    for name, shown in ((NOMAD, []), (LONG, list(pf.of_pot(world.config, LONG)))):
+        world.create(name, "public-bridge")
+        view = world.do(info, name)
+        assert view["anchors"] == shown
+        assert (f"anchors : {' '.join(shown)}" in info_text(view)) == bool(shown)
+    named = [pf.bridge_anchor(world.config, LONG), pf.nat6_anchor(world.config, LONG)]
+    for name, shown in (("stove", []), (LONG, named)):
+        view = world.do(bridge_info, name)
+        assert view["anchors"] == shown
+        assert ("anchors" in bridge_info_text(view)) == bool(shown)
+    world.create("v" * 63)
+    assert world.do(info, "v" * 63)["anchors"] == []
+
+
+def test_the_dns_server_has_its_name_in_any_case(world: World) -> None:
+    world.configure("dns.name = 'Resolver'\n")
+    server = world.create("RESOLVER", "public-bridge")
+    assert server.leased == (world.config.dns_address,)
+    world.create("web", "public-bridge", resolver="pot")
+    with pytest.raises(PotnetError, match="itself as resolver"):
+        world.do(
+            set_options, "resolver", resolver="pot", addresses=(), hostname=None, command=None, boot=None
+        )
+    world.do(start, ["web"])
+    assert world.jails() == ["RESOLVER", "web"]
+    assert str(world.config.dns_address) in world.etc("web", "resolv.conf")
+    world.do(stop, ["web", "RESOLVER"])
+    world.do(destroy_pot, "resolver")
+    assert any("RESOLVER was the resolver of web" in line for line in world.notices)
 
 
 @pytest.mark.parametrize("name", ["w" * 64, "", "a.b", "-a", "_a", "12", "a b"])

@@ -93,6 +93,53 @@ def test_the_addresses_of_an_old_store_are_not_given_away(tmp_path: Path, versio
         assert [lease.pot for lease in store.leases("public")] == ["wok"]
 
 
+def of_all_ipv6(place: Path, name: str) -> list[Any]:
+    with closing(sqlite3.connect(place / "potnet.db")) as connection:
+        parent = "SELECT name FROM network WHERE parent = ? ORDER BY name"
+        free = "SELECT hex(first), hex(last) FROM free_range WHERE pool = ? ORDER BY first"
+        return [connection.execute(sql, (name,)).fetchall() for sql in (parent, free)]
+
+
+def test_all_of_ipv6_gets_a_name_that_no_bridge_has(tmp_path: Path) -> None:
+    place = thawed(tmp_path / "state", 2)
+    before = of_all_ipv6(place, "IPv6")
+    assert before[0]
+    with Store.open(place, "sim") as store:
+        assert of_all_ipv6(place, "#IPv6") == before
+        assert of_all_ipv6(place, "IPv6") == [[], []]
+        taken = [bridge.network6 for bridge in store.bridges() if bridge.network6 is not None]
+        new = store.carve6("IPv6/6", None)
+        assert taken
+        assert all(new not in each and each not in new for each in taken)
+        store.carve("public", "IPv6", 4)
+        assert store.damage() is None
+
+
+def test_an_old_bridge_called_ipv6_keeps_its_network(tmp_path: Path) -> None:
+    place = thawed(tmp_path / "state", 2)
+    with closing(sqlite3.connect(place / "potnet.db")) as connection:
+        # As it was where that bridge came before the first network of IPv6.
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for table, column in (("free_range", "pool"), ("network", "parent"), ("network", "name")):
+            connection.execute(f"DELETE FROM {table} WHERE {column} = 'IPv6'")  # noqa: S608
+        for table, column in (
+            ("network", "name"),
+            ("lease", "network"),
+            ("free_range", "pool"),
+            ("bridge", "name"),
+        ):
+            connection.execute(f"UPDATE {table} SET {column} = 'IPv6' WHERE {column} = 'stove'")  # noqa: S608
+        connection.execute("UPDATE attachment SET bridge = 'IPv6' WHERE bridge = 'stove'")
+        connection.commit()
+    before = of_all_ipv6(place, "IPv6")
+    with Store.open(place, "sim") as store:
+        assert store.network("IPv6") is not None
+        assert of_all_ipv6(place, "IPv6") == before
+        assert [lease.pot for lease in store.leases("IPv6")] == ["kettle"]
+        assert store.carve6("wok/6", None).version == 6
+        assert store.damage() is None
+
+
 def test_the_key_of_a_table_without_rowid_comes_first(store: Store) -> None:
     # Elsewhere, integrity_check of SQLite 3.40 reports NULL in whole tables, and no backup is made.
     for kind, table, _, sql in migrations.parts(store):

@@ -102,6 +102,7 @@ def check_configuration(asked: Asked) -> list[tuple[str, bool]]:
 def hosts(asked: Asked, bridge: str | None) -> list[tuple[Address, str]]:
     """Address and name of the pots of a bridge, or of the public one, in the order of addresses."""
     site = Site(asked)
+    bridge = site.called(bridge) if bridge is not None else None
     part = _part(site, bridge)
     found: dict[tuple[int, int], str] = {}
     if site.installation is not None:
@@ -119,6 +120,4 @@ def hosts(asked: Asked, bridge: str | None) -> list[tuple[Address, str]]:
 
 
 def _part(site: Site, bridge: str | None) -> Part:
-    if bridge is not None and site.store is not None:
-        bridge = site.store.called("bridge", bridge) or bridge
     return site.public() if bridge is None else site.bridge(bridge)

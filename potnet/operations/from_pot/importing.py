@@ -16,7 +16,7 @@ from potnet.apply import apply
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan
 from potnet.host.state import FileKind, HostState, Query
-from potnet.model.names import PUBLIC
+from potnet.model.names import PUBLIC, same_name
 from potnet.model.pots import Attachment, Bridge, BridgeKind, NetworkType, Pot, Run, Subnet
 from potnet.operations.common import (
     busy_units,
@@ -25,6 +25,7 @@ from potnet.operations.common import (
     offered,
     parse_address,
     public_bridges,
+    refuse_same_anchor,
 )
 from potnet.operations.from_pot.translate import CannotComeError, Draft, translate
 from potnet.operations.networks.addresses import aliases_of, check_aliases, check_resolver, private_bridge
@@ -175,6 +176,7 @@ def _bridge(app: App, theirs: PotBridge) -> tuple[Bridge, bool]:
         raise PotnetError(what, hint="import its pots by name, without those on that bridge")
     if theirs.name in RESERVED:
         raise PotnetError(f"{theirs.name} is a name that potnet uses itself", hint="import its pots by name")
+    refuse_same_anchor(app, "bridge", theirs.name)
     app.store.carve_given(PUBLIC, theirs.name, network, gateway)
     unit = app.store.free_unit("bridge", busy_units(app, "bridge"))
     bridge = Bridge(theirs.name, BridgeKind.PRIVATE, unit, network, gateway, network.size - 3)
@@ -194,6 +196,7 @@ def _pot(app: App, draft: Draft, state: HostState, busy: set[int]) -> Imported:
     if state.files.get(pot.root) is not FileKind.DIRECTORY:
         raise HostError(f"its root {pot.root} is no directory on the host", hint="is its dataset mounted?")
     refuse_places(app, pot)
+    refuse_same_anchor(app, "pot", pot.name)
     check_resolver(app, pot)
     pot = _with_addresses(app, draft, state, busy)
     app.store.add_pot(pot)
@@ -236,7 +239,8 @@ def _lease(app: App, pot: str, subnet: Subnet, addresses: Sequence[str]) -> IPAd
         what = f"it has {len(addresses)} addresses for bridge {subnet.name}"
         raise PotnetError(what, hint="write one into its configuration: ip=ADDRESS")
     address = parse_address(addresses[0])
-    if subnet.name == PUBLIC and pot == app.config.dns_name and address == app.config.dns_address:
+    serves = subnet.name == PUBLIC and same_name(pot, app.config.dns_name)
+    if serves and address == app.config.dns_address:
         return app.store.reserve_excluded(subnet.name, pot, address)
     return app.store.reserve(subnet.name, pot, address)
 

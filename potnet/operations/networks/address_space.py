@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Protocol
 
 from potnet.errors import PotnetError
-from potnet.model.names import PUBLIC
+from potnet.model.names import PUBLIC, matching_name
 from potnet.model.ranges import Span, gaps
 
 if TYPE_CHECKING:
@@ -133,9 +133,16 @@ class Site:
 
     def bridge(self, name: str) -> Part:
         """The network of a private bridge, pot's or our own. Raises PotnetError when there is none."""
+        name = self.called(name)
         network, gateway = self.subnet(name)
         kept = _ends(network) | {int(gateway): f"is the gateway of bridge {name}"}
         return self._part(f"bridge {name}", network, kept, self._own(name, network), ())
+
+    def called(self, name: str) -> str:
+        """The name that a bridge has, pot's or our own; this one, where there is none."""
+        theirs = self.installation.bridges if self.installation is not None else ()
+        known = [each.name for each in theirs] + [each.name for each in self._bridges()]
+        return matching_name(name, known) or name
 
     def subnet(self, name: str) -> tuple[Network, Address]:
         """The network and gateway of a private bridge, pot's or our own. Raises PotnetError for none."""

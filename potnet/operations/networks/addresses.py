@@ -10,7 +10,7 @@ from netaddr import IPAddress
 
 from potnet.errors import PotnetError, UsageError
 from potnet.host.state import Query
-from potnet.model.names import INTERFACE, INTERFACE_HINT, PUBLIC
+from potnet.model.names import INTERFACE, INTERFACE_HINT, PUBLIC, same_name
 from potnet.model.pots import Alias, Attachment, Bridge, BridgeKind, NetworkType, Pot, ResolverKind, Subnet
 from potnet.operations.common import (
     busy_units,
@@ -187,7 +187,7 @@ def _network_for(address: IPAddress, pot: Pot, bridges: Sequence[Bridge]) -> str
 def lease(app: App, pot: str, subnet: Subnet, value: str) -> IPAddress:
     """An address of a bridge's network for a pot."""
     config = app.config
-    if subnet.name == PUBLIC and pot == config.dns_name and config.dns_address in config.network:
+    if subnet.name == PUBLIC and same_name(pot, config.dns_name) and config.dns_address in config.network:
         if value != AUTO and parse_address(value) != config.dns_address:
             raise PotnetError(
                 f"{pot} is the DNS server of all pots, whose address is {config.dns_address}",
@@ -203,7 +203,7 @@ def lease(app: App, pot: str, subnet: Subnet, value: str) -> IPAddress:
 
 def check_resolver(app: App, pot: Pot) -> None:
     """Raises PotnetError when the pot would need itself to run."""
-    if pot.resolver.kind is ResolverKind.POT and pot.name == app.config.dns_name:
+    if pot.resolver.kind is ResolverKind.POT and same_name(pot.name, app.config.dns_name):
         raise PotnetError(
             f"pots depend on each other in a circle: {pot.name} would have itself as resolver",
             hint="choose another -d for the DNS server",

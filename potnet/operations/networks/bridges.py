@@ -17,6 +17,7 @@ from potnet.operations.common import (
     busy_units,
     check_name,
     define_public_network,
+    refuse_same_anchor,
     require_bridge,
 )
 from potnet.operations.networks.addresses import AUTO
@@ -66,6 +67,7 @@ def create_private_bridge(
         known = app.store.bridge(name)
         if known is not None:
             raise PotnetError(f"bridge {known.name} exists already", hint="choose another name")
+        refuse_same_anchor(app, "bridge", name)
         define_public_network(app)
         network = app.store.carve(PUBLIC, name, size, beside=held(app, 4))
         bridge = Bridge(

@@ -31,6 +31,7 @@ from potnet.operations.common import (
     define_public_network,
     parse_command,
     pot_lock,
+    refuse_same_anchor,
 )
 from potnet.operations.files.places import (
     look_for_binds,
@@ -275,6 +276,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) 
     """Everything that only one pot can have, within the caller's transaction."""
     define_public_network(app)
     pot = replace(draft, hostname=draft.hostname or draft.name, whole=False)
+    refuse_same_anchor(app, "pot", pot.name)
     check_resolver(app, pot)
     pot = with_macs(attach(app, pot, request.networks, request.addresses), macs)
     check_attachments(pot)

@@ -10,7 +10,7 @@ from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, Step
 from potnet.host.file_actions import RemoveDirectory, RemoveFile, RemoveTree
 from potnet.host.state import FileKind, Query
-from potnet.model.names import PUBLIC, PUBLIC6
+from potnet.model.names import PUBLIC, PUBLIC6, same_name
 from potnet.model.pots import End, Pot, ResolverKind
 from potnet.operations.common import NETWORK_LOCK, locked_pot, look_for, pot_lock, require_bridge
 from potnet.operations.files.hooks import remove_unrecorded
@@ -49,7 +49,7 @@ def destroy_pot(app: App, name: str) -> None:
                 update_due_files(app, pot)
         app.locks.discard(pot_lock(name))
     users = [p.name for p in app.store.pots() if p.resolver.kind is ResolverKind.POT]
-    if name == app.config.dns_name and users:
+    if same_name(name, app.config.dns_name) and users:
         app.notify(f"{name} was the resolver of {', '.join(users)}, which will not start without it")
 
 

@@ -20,9 +20,10 @@ def bridge_names(app: App) -> tuple[str, ...]:
 
 def sides(app: App) -> tuple[str, ...]:
     """All pots and bridges as `policy` takes them, sorted; with the kind where both have a name."""
-    pots, bridges = set(pot_names(app)), set(bridge_names(app))
-    shared = [f"{what}:{name}" for name in pots & bridges for what in ("bridge", "pot")]
-    return tuple(sorted([*(pots ^ bridges), *shared]))
+    pots, bridges = pot_names(app), bridge_names(app)
+    shared = {name.lower() for name in pots} & {name.lower() for name in bridges}
+    sides = [("pot", name) for name in pots] + [("bridge", name) for name in bridges]
+    return tuple(sorted(f"{what}:{name}" if name.lower() in shared else name for what, name in sides))
 
 
 def users(app: App) -> tuple[str, ...]:

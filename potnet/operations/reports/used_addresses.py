@@ -42,6 +42,7 @@ def show_network(asked: Asked) -> View:
 def show_bridge(asked: Asked, name: str) -> View:
     """A bridge's network, what is free in it, and the addresses taken; raises PotnetError."""
     site = Site(asked)
+    name = site.called(name)
     own = asked.store.bridge(name) if asked.store is not None else None
     if own is not None and not own.subnets:
         return {

@@ -96,6 +96,12 @@ def of_pot(config: Config, pot: str) -> tuple[str, str, str]:
     return pot_anchor(config, pot), limits_anchor(config, pot), filter_anchor(config, pot)
 
 
+def cut_anchors(config: Config, name: str, bridge: bool = False) -> tuple[str, ...]:
+    """The anchors of a pot or bridge in whose paths its name is cut."""
+    anchors = (bridge_anchor(config, name), nat6_anchor(config, name)) if bridge else of_pot(config, name)
+    return tuple(anchor for anchor in anchors if name not in anchor)
+
+
 def _below(parent: str, name: str, sign: str = "", end: str = "") -> str:
     """The anchor of a pot or bridge; where its path is too long for pf(4), the name is cut.
 
