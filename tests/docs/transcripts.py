@@ -21,6 +21,9 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 
+#: Documents about a host that has pot, too, with the pots of pot's own documentation.
+BESIDE_POT = ("potnet-from-pot.7", "potnet-helper.8", "potnet-import.8")
+
 #: What the simulated host says at every command is left out of the documents.
 NOTICE = "potnet: the host is simulated"
 
@@ -93,15 +96,23 @@ def comparable(line: str) -> str:
 
 
 class Host:
-    """A fresh simulated host in a directory, and a shell to type into."""
+    """A fresh simulated host in a directory, and a shell to type into.
 
-    def __init__(self, directory: Path) -> None:
+    beside_pot: an installation of pot is on it. Paths below the directory are shown as if it were the root.
+    """
+
+    def __init__(self, directory: Path, beside_pot: bool = False) -> None:
         self._directory = directory
         programs, config = directory / "bin", directory / "config" / "potnet"
         for folder in (programs, config, directory / "work"):
             folder.mkdir(parents=True)
         # An empty file of one's own hides the system's.
         (config / "potnet.toml").touch()
+        if beside_pot:
+            from made_up import documented
+
+            documented(directory)
+            (config / "potnet.toml").write_text(f'pot.prefix = "{directory}/usr"\n', "utf-8")
         program = programs / "potnet"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m potnet "$@"\n')
         program.chmod(0o755)
@@ -129,12 +140,13 @@ class Host:
             timeout=60,
             check=False,
         )
-        return tuple(line for line in done.stdout.splitlines() if not line.startswith(NOTICE))
+        shown = done.stdout.replace(str(self._directory), "").splitlines()
+        return tuple(line for line in shown if not line.startswith(NOTICE))
 
 
 def replay(path: Path, directory: Path) -> list[tuple[Exchange, tuple[str, ...]]]:
     """Each session of a document with what the program answers."""
-    host = Host(directory)
+    host = Host(directory, path.name in BESIDE_POT)
     return [(exchange, host.type(exchange.command)) for exchange in exchanges(path)]
 
 
@@ -153,5 +165,6 @@ def rewrite(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    sys.path.append(str(TOP / "tests" / "pot_installation"))
     for name in sys.argv[1:]:
         rewrite(Path(name))
