@@ -37,7 +37,7 @@ Run = Callable[..., CommandResult]
         "pfctl -T show",
         "sysctl -a",
         "sysrc -x y",
-        "mount -t nullfs a b",
+        "mount -t unionfs a b",
         "find / -name x",
         "rm -Rv /tmp",
         "tar -c -f x y",

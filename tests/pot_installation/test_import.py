@@ -42,7 +42,7 @@ def mixed(directory: Path) -> MadeUp:
     (made.root / "jails/rich/conf/prestart.sh").write_text("#!/bin/sh\n")
     (made.root / "jails/rich/conf/fscomp.conf").write_text("/data /mnt/data ro\n")
     made.pot("layers", "network_type=inherit", "pot.type=multi", "pot.level=1")
-    made.pot("x" * 52, "network_type=inherit")
+    made.pot("x" * 64, "network_type=inherit")
     return made
 
 
@@ -121,7 +121,7 @@ def test_what_cannot_come_is_listed_by_name(tmp_path: Path, call: Call) -> None:
     ]  # fmt: skip
     assert left["six"] == ["address 10.192.0.12, which the stack ipv6 does not use"]
     assert {name for name, lines in left.items() if lines} == {"rich", "six"}
-    assert [each["name"] for each in view["skipped"]] == ["layers", "x" * 52]
+    assert [each["name"] for each in view["skipped"]] == ["layers", "x" * 64]
     assert "type multi, level 1" in view["skipped"][0]["reason"]
 
 

@@ -22,7 +22,7 @@ from potnet.model.pots import HookKind, Pot
 from potnet.operations.common import environment_of, locked_pot
 from potnet.operations.files.journal import begin, end, unfinished
 from potnet.operations.files.places import look_for_binds, pot_directory, refuse_directory
-from potnet.runtime.trust import open_file
+from potnet.runtime.trust import UntrustedError, open_file
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -177,6 +177,8 @@ def _check_script(path: Path) -> None:
             if not stat.S_ISREG(found.st_mode):
                 raise PotnetError(f"hook {path} is not a file", hint="name a script")
             begins_well = file.read(2) == b"#!"
+    except UntrustedError as error:
+        raise PotnetError(f"hook {path} is refused: {error.message}", hint=error.hint) from error
     except OSError as error:
         raise PotnetError(f"cannot read hook {path}: {error.strerror}") from error
     if not begins_well:
