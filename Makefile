@@ -3,7 +3,7 @@
 #	make demo	show the main job on a simulated host
 #	make test	ruff, mypy and the test suite, with a sample of what takes long
 #	make test-all	the same with all of it: every crash point, thousands of commands side by side
-#	make bench	measure what potnet costs, beside the floor of each thing: a table
+#	make bench	measure what potnet costs and write the table of docs/performance.md
 #	make clean	remove what these made
 #
 # All of them install into a virtual environment of their own, made if needed, and install again only when
@@ -35,9 +35,9 @@ checked: installed test-tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What needs namespaces, CNI's plugins, netavark or uplinks is left out where there are none; the table says so.
+# Rows that need namespaces, CNI's plugins, netavark or uplinks are left out where these are missing. The table lists them.
 bench: installed
-	$(BIN)/python tests/bench --json build/bench.json --text build/bench.txt
+	$(BIN)/python tests/bench --json build/bench.json --text build/bench.txt --into docs/performance.md
 
 venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,15 @@ def test_the_portions_of_a_command_are_measured(tmp_path: Path) -> None:
 def test_what_is_left_out_is_told() -> None:
     table = Table(left_out=["netavark: netavark is not installed."])
     assert "netavark is not installed" in table.text() and table.met
+    assert "- Left out: netavark: netavark is not installed.\n" in table.markdown() + "\n"
+
+
+def test_make_bench_writes_into_a_file_with_marks() -> None:
+    recipe = (BENCH.parents[1] / "Makefile").read_text("utf-8")
+    (name,) = re.findall(r"tests/bench .*--into (\S+)", recipe)
+    text = (BENCH.parents[1] / name).read_text("utf-8")
+    assert text.count(BEGIN) == text.count(END) == 1
+    assert "| What | Measured |" in text.partition(BEGIN)[2].partition(END)[0]
 
 
 def test_the_table_of_a_file_is_replaced_and_nothing_else() -> None:

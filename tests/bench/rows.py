@@ -108,10 +108,11 @@ class Table:
         return "\n".join(lines)
 
     def markdown(self) -> str:
-        """The rows, and why those that are out of reach are."""
+        """The rows, why some are out of reach, and what was left out."""
         lines = ["| What | Measured | Beside | Ratio | To reach | Reached |", "|---|---|---|---|---|---|"]
         lines += [f"| {' | '.join(_cells(row))} |" for row in self.rows]
         lines += ["", *(f"- Out of reach: {text}." for text in self._reasons())]
+        lines += [f"- Left out: {text.rstrip('.')}." for text in dict.fromkeys(self.left_out)]
         made = ", ".join(f"{what} {value}" for what, value in machine().items())
         return "\n".join([f"Measured with `make bench` ({made}):", "", *lines])
 
