@@ -16,7 +16,7 @@ from typing import Any
 import click
 import pytest
 from rows import MDOC_BEGIN, MDOC_END
-from transcripts import TOP, Exchange, comparable, exchanges, replay
+from transcripts import DRAWN, PICTURE, TOP, Exchange, comparable, exchanges, replay, work
 from uplinks import capabilities
 
 from potnet.cli.command_table import GROUPS, PAGES_OF
@@ -38,11 +38,16 @@ Replayed = dict[Path, list[tuple[Exchange, tuple[str, ...]]]]
 
 
 @pytest.fixture(scope="module")
-def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
+    """Where the host of each document is."""
+    return {document: tmp_path_factory.mktemp("docs") / "fresh" for document in DOCUMENTS}
+
+
+@pytest.fixture(scope="module")
+def replayed(folders: dict[Path, Path]) -> Replayed:
     """What the sessions of each document give, each document on a host of its own."""
-    folders = [tmp_path_factory.mktemp("docs") / "fresh" for _ in DOCUMENTS]
     with ThreadPoolExecutor() as pool:
-        return dict(zip(DOCUMENTS, pool.map(replay, DOCUMENTS, folders), strict=True))
+        return dict(zip(DOCUMENTS, pool.map(replay, folders.keys(), folders.values()), strict=True))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -53,6 +58,23 @@ def test_sessions_run_as_documented(document: Path, replayed: Replayed) -> None:
         answered += [f"$ {exchange.command}", *map(comparable, answer)]
     difference = unified_diff(documented, answered, document.name, "the program", lineterm="")
     assert documented == answered, "\n".join(difference)
+
+
+def test_the_readme_shows_the_picture_that_its_sessions_draw(
+    replayed: Replayed, folders: dict[Path, Path]
+) -> None:
+    assert README in replayed
+    assert f"]({PICTURE.relative_to(TOP)})" in README.read_text("utf-8")
+    drawn = (work(folders[README]) / DRAWN).read_text("utf-8")
+    assert drawn == PICTURE.read_text("utf-8"), "write it anew: python tests/docs/transcripts.py README.md"
+
+
+def test_the_readme_names_every_room() -> None:
+    text = README.read_text("utf-8").partition("\n## Development\n")[2]
+    rooms = re.findall(r"^(\w+)  +\S", text.split("```")[1], flags=re.MULTILINE)
+    loose = {path.stem for path in (TOP / "potnet").glob("*.py")} - {"__init__", "__main__"}
+    assert len(rooms) == len(set(rooms))
+    assert set(rooms) == loose | {path.parent.name for path in (TOP / "potnet").glob("*/__init__.py")}
 
 
 @pytest.mark.parametrize("document", [README, MAN / "potnet-tutorial.7"], ids=lambda path: path.name)

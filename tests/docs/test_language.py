@@ -50,7 +50,7 @@ def markdown(text: str) -> Iterator[str]:
     """The prose of a Markdown document: paragraphs, items and cells, with code as one word."""
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"<!--.*?-->|!?\[([^]]*)\]\([^)]*\)", r"\1", text, flags=re.DOTALL)
-    text = re.sub(r"`[^`]*`", "code", text)
+    text = re.sub(r"`[^`]*`", "Code", text)  # large, since it may open a sentence
     for block in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )", text):
         if block.lstrip().startswith("|"):
             yield from (cell for line in block.splitlines() for cell in line.strip("| ").split(" | "))
@@ -84,12 +84,12 @@ def mdoc(text: str) -> Iterator[str]:
 
 
 def _macro_words(macro: str, rest: str) -> str:
-    """A macro's line as one word, with the punctuation behind it."""
+    """A macro's line as one word, which may open a sentence, with the punctuation behind it."""
     words = rest.split()
     end = ""
     while words and re.fullmatch(r"[.,;:!?)\]]", words[-1]):
         end = words.pop() + end
-    return ("x" if words or macro == "Nm" else "") + end
+    return ("X" if words or macro == "Nm" else "") + end
 
 
 def comments(text: str) -> Iterator[str]:

@@ -4,13 +4,15 @@ A session is a line ``$ potnet …`` or ``# potnet …`` (variables may stand be
 writes a file by ``echo``, in a fenced block of Markdown or a literal display of mdoc(7), with the lines up to
 the next prompt as its output. Those of one document are run in order on one fresh simulated host.
 
-``python tests/docs/transcripts.py FILE …`` runs them and writes their output into the documents anew.
+``python tests/docs/transcripts.py FILE …`` runs them and writes their output into the documents anew. For
+README.md it also writes the picture that README.md shows.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,9 @@ TOP = Path(__file__).resolve().parents[2]
 
 #: Documents about a host that has pot, too, with the pots of pot's own documentation.
 BESIDE_POT = ("potnet-from-pot.7", "potnet-helper.8", "potnet-import.8")
+
+#: The picture that the sessions of the README draw, by its name where they are typed, and where it is kept.
+DRAWN, PICTURE = "host.svg", TOP / "docs" / "host.svg"
 
 #: What the simulated host says at every command is left out of the documents.
 NOTICE = "potnet: the host is simulated"
@@ -95,6 +100,11 @@ def comparable(line: str) -> str:
     return line.rstrip()
 
 
+def work(directory: Path) -> Path:
+    """Where the sessions of a host in this directory are typed."""
+    return directory / "work"
+
+
 class Host:
     """A fresh simulated host in a directory, and a shell to type into.
 
@@ -104,7 +114,7 @@ class Host:
     def __init__(self, directory: Path, beside_pot: bool = False) -> None:
         self._directory = directory
         programs, config = directory / "bin", directory / "config" / "potnet"
-        for folder in (programs, config, directory / "work"):
+        for folder in (programs, config, work(directory)):
             folder.mkdir(parents=True)
         # An empty file of one's own hides the system's.
         (config / "potnet.toml").touch()
@@ -131,7 +141,7 @@ class Host:
         """What a command prints on both outputs, as on a terminal; the notice left out."""
         done = subprocess.run(
             ["/bin/sh", "-c", command],
-            cwd=self._directory / "work",
+            cwd=work(self._directory),
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -154,7 +164,10 @@ def rewrite(path: Path) -> None:
     """Put what the program answers into a document, where it differs."""
     lines = path.read_text("utf-8").splitlines()
     with tempfile.TemporaryDirectory() as directory:
-        answers = replay(path, Path(directory) / "fresh")
+        fresh = Path(directory) / "fresh"
+        answers = replay(path, fresh)
+        if path.resolve() == TOP / "README.md":
+            shutil.copyfile(work(fresh) / DRAWN, PICTURE)
     broken = [exchange.command for exchange, answer in answers if "internal error" in "".join(answer)]
     if broken:
         sys.exit(f"{path} stays as it is, since the program fails at: {broken[0]}")
