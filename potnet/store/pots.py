@@ -104,6 +104,11 @@ class Pots(Subnets, Numbers, Exports, Policies):
         """The names of all pots, sorted."""
         return tuple(name for (name,) in self.rows("SELECT name FROM pot ORDER BY name"))
 
+    def hostnames(self) -> tuple[tuple[str, str], ...]:
+        """The pots whose host names are not their own names, and those, sorted."""
+        found = self.rows("SELECT name, hostname FROM pot WHERE hostname <> name ORDER BY name")
+        return tuple((name, hostname) for name, hostname in found)
+
     def has_pot(self, name: str) -> bool:
         """Whether there is a pot of that name; see `called`."""
         return self.called("pot", name) is not None

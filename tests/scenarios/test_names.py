@@ -276,11 +276,33 @@ def test_an_old_pot_called_localhost_answers_for_nobody(world: World) -> None:
         pot = app.store.pot("web")
         assert pot is not None
         lines = hosts_text(app, pot, neighbours_of(app, pot)).splitlines()
+        old = app.store.pot("localhost")
+        assert old is not None
+        own_lines = hosts_text(app, replace(old, hostname="localhost"), {}).splitlines()
+        assert own_lines == ["::1 localhost", "127.0.0.1 localhost"]
     own = [line.split()[0] for line in lines if "localhost" in line.split()]
     assert own
     assert {*own} <= {"127.0.0.1", "::1"}
     assert all("localhost" not in each["name"] for zone in world.do(zones) for each in zone["records"])
     assert "name-special" in {each.kind for each in world.do(check, [], None)}
+
+
+@pytest.mark.parametrize("hostname", [*SPECIAL, "wpad.", "a.localhost", "127.1"])
+def test_an_old_host_name_that_means_something_else_is_in_no_hosts_file(world: World, hostname: str) -> None:
+    world.create("web", "public-bridge")
+    world.create("db", "public-bridge")
+    with world.app() as app:
+        app.store.change("UPDATE pot SET hostname = ? WHERE name = 'web'", hostname)
+    world.do(start, ["web", "db"])
+    own, other = world.etc("web", "hosts").splitlines(), world.etc("db", "hosts").splitlines()
+    assert own[:2] == ["::1 localhost web", "127.0.0.1 localhost web"]
+    assert not any(hostname in line.split()[1:] for line in [*own[2:], *other[2:]])
+    found = [(each.pot, each.found) for each in world.do(check, [], None)]
+    assert found == [("web", hostname)]
+    world.do(set_options, "web", resolver=None, addresses=(), hostname="www", command=None, boot=None)
+    world.do(stop, ["web"])
+    world.do(start, ["web"])
+    assert world.do(check, [], None) == ()
 
 
 @pytest.mark.parametrize("name", ["IPv6", "ipv6", "IPV6"])

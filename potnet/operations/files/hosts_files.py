@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from potnet.apply import apply_all
 from potnet.host.actions import Plan
+from potnet.model.names import is_special
 from potnet.model.pots import Lease, Pot, Run
 from potnet.operations.files.places import is_out_of_reach, pot_directory
 from potnet.operations.networks.neighbours import neighbours
@@ -51,7 +52,8 @@ def hosts_text(app: App, pot: Pot, known: Neighbours) -> str:
         for lease in leases
         if lease.address.version in families
     ]
-    values = {"name": pot.hostname or pot.name, "neighbours": others}
+    own = next((name for name in (pot.hostname, pot.name) if name and not is_special(name)), "")
+    values = {"name": own, "neighbours": others}
     return render(app.config.templates, "hosts.j2", values)
 
 

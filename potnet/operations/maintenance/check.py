@@ -195,6 +195,7 @@ def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
         contradictions=contradictions(app.store, lost=False),
         doubled=(*app.store.doubled("pot"), *app.store.doubled("bridge")),
         special=_special(app),
+        special_hosts=tuple(each for each in app.store.hostnames() if is_special(each[1])),
     )
 
 

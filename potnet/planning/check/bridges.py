@@ -145,7 +145,7 @@ def _bridge(bridge: Bridge, found: Interface, facts: Facts, state: HostState) ->
     for member in found.members:
         known = member in ends or GROUP in _groups(member, state)
         if not known and member not in uplink:
-            remedy = f"it stays: `ifconfig {found.name} deletem {member}` takes it off"
+            remedy = "potnet leaves it alone: remove it with the program that added it"
             finding = Finding(
                 Kind.MEMBER_FOREIGN, "pots only", f"{member} is on {found.name}", remedy,
                 bridge=bridge.name, interface=member, repairable=False,

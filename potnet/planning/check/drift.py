@@ -62,7 +62,8 @@ class Facts:
     anchors. pieces: pots of which a create or destroy was cut off. unfinished: other commands that were.
     written: by path. held: exports whose host port a listener has. lost: leases of pots that are not there.
     contradictions: of the store, in words.
-    doubled: names that differ only in case, together. special: pots and bridges called like something else.
+    doubled: names that differ only in case, together. special: pots and bridges called like something else;
+    special_hosts: pots whose host names are so, with these.
     forwarding_set: the families whose forwarding potnet has switched on. router_kept, permitting and
     members_set: as of `Vnet`. running: as active, when that is less.
     """
@@ -82,6 +83,7 @@ class Facts:
     contradictions: tuple[str, ...] = ()
     doubled: tuple[tuple[str, ...], ...] = ()
     special: tuple[End, ...] = ()
+    special_hosts: tuple[tuple[str, str], ...] = ()
     forwarding_set: frozenset[int] = frozenset()
     router_kept: str | None = None
     permitting: frozenset[str] = frozenset()

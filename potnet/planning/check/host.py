@@ -46,7 +46,7 @@ def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
         finding = Finding(
             Kind.JAIL_FOREIGN, "no jail of this name but potnet's own",
             f"jid {jail.jid}, which potnet did not start",
-            f"it stays: stop it with what started it, or `jail -r {jail.jid}`", pot=name, repairable=False,
+            "potnet leaves it alone: stop it with the program that started it", pot=name, repairable=False,
         )  # fmt: skip
         yield Drift(finding)
 
@@ -340,13 +340,19 @@ def _names(facts: Facts) -> Iterator[Drift]:
     for names in facts.doubled:
         finding = Finding(
             Kind.NAME_DOUBLED, "names that differ by more than case", ", ".join(names),
-            "destroy one and create it with another name", repairable=False,
+            "give exact names to commands; a pot's name is that of its creation", repairable=False,
         )  # fmt: skip
         yield Drift(finding)
     for end in facts.special:
         finding = Finding(
             Kind.NAME_SPECIAL, "a name that means a pot", end.name,
-            "hosts files and dns leave it out; destroy it and create it with another name",
+            "hosts files and dns leave this name out; a new pot or bridge can take its place",
             pot=None if end.bridge else end.name, bridge=end.name if end.bridge else None, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    for name, hostname in facts.special_hosts:
+        finding = Finding(
+            Kind.NAME_SPECIAL, "a host name that means a pot", hostname,
+            f"`potnet set -p {name} --hostname NAME` gives the pot another", pot=name, repairable=False,
         )  # fmt: skip
         yield Drift(finding)

@@ -26,7 +26,7 @@ def compare_uplink(bridge: Bridge, found: Interface, state: HostState) -> Iterat
             finding = _finding(bridge, Kind.INTERFACE_MISSING, expected, "none", "repair makes it")
             yield Drift(finding, tuple(uplink.make(bridge, vlan)))
     elif not (GROUP in there.groups and there.description == uplink.description(bridge)):
-        remedy = f"it stays: `ifconfig {there.name} destroy`, if nothing needs it, then repair makes ours"
+        remedy = "potnet leaves it alone: once its owner has removed it, repair makes the VLAN"
         what = "something else of that name"
         yield Drift(_finding(bridge, Kind.INTERFACE_FOREIGN, vlan.interface, what, remedy, repairable=False))
     else:
