@@ -145,6 +145,10 @@ def test_every_command_is_listed_in_its_group() -> None:
         assert ["".join(item) for item in items] == list(names)
 
 
+def test_the_overview_is_short() -> None:
+    assert POTNET_8.read_text("utf-8").count("\n") <= 300
+
+
 def test_references_lead_to_pages() -> None:
     reference = re.compile(r"^\.(?:It )?Xr (potnet\S*) (\d)", re.MULTILINE)
     for page in PAGES:
