@@ -290,7 +290,7 @@ def test_every_json_key_of_check_and_repair_is_in_the_manual(
 
 
 def test_every_kind_of_difference_is_in_the_manual() -> None:
-    section = _parts(TROUBLESHOOTING_7, "Sh")["WHEN SOMETHING BREAKS"]
+    section = _parts(TROUBLESHOOTING_7, "Sh")["FINDINGS OF CHECK"]
     kinds = [
         kind
         for line in re.findall(r"^\.It Cm (.*)", section, flags=re.MULTILINE)
