@@ -57,7 +57,7 @@ def _host(app: App) -> tuple[Condition, ...]:
     try:
         assert app.driver
     except HostError as error:
-        remedy = error.hint or "see ROOTLESS HOSTS in potnet(8)"
+        remedy = error.hint or "see potnet-rootless(7)"
         return (*found, Condition("rootless host", _MISSING, error.message, remedy))
     return (*found, Condition("rootless host", _OK, "can be made"))
 

@@ -137,7 +137,7 @@ def refusals(uplink: Uplink | type[Uplink], options: Options) -> tuple[str, ...]
 def refuse(uplink: Uplink | type[Uplink], options: Options) -> None:
     """Raises ConfigError when an option is given that the uplink does not have."""
     for refusal in refusals(uplink, options):
-        hint = "leave it out, or choose another rootless.uplink; potnet(8) has a table of them"
+        hint = "leave it out, or choose another rootless.uplink; potnet-rootless(7) compares them"
         raise ConfigError(refusal, hint)
 
 
