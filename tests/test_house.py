@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -163,3 +164,48 @@ def test_planning_is_pure(module: str) -> None:
     effects = {"os", "sys", "io", "time", "random", "secrets", "socket", "shutil", "tempfile", "datetime"}
     assert not {name.split(".")[0] for name in imports(module)} & effects
     assert not {part(other) for other in imported(module)} & {"drivers.base", "executors.base"}
+
+
+#: What a platform's own tools and files are called, where a program would name them.
+PLATFORM_WORDS = re.compile(
+    r"\b(?:ifconfig|pfctl|jexec|jls|sysrc|sysctl|kldload|kldunload|netstat|sockstat|dnctl|rc\.conf|pf\.conf"
+    r"|nft|nftables|iproute2|iptables|conntrack|netns|nsenter|modprobe|SIOC[A-Z]+|TUNSETIFF)\b"
+    r"|\bip (?:link|addr|route|netns|neigh)\b|\bservice \w+ \w+|\bjail -|/dev/(?:pf|net)|/proc/sys|/sys/class"
+    r"|\bnet\.(?:inet6?|link|pf|ipv[46])\."
+)
+#: The rooms of a platform, and what exists on FreeBSD only, each with the reason.
+PLATFORMS = ("drivers.freebsd", "drivers.linux", "executors.simulated", "rootless")
+FREEBSD_ONLY = {
+    "cli.command_table": "jls is a word of other tools for list",
+    "cli.commands.init": "init prepares the main ruleset of pf",
+    "cli.commands.run_exec": "an example runs ifconfig in a pot",
+    "operations.maintenance.init": "init prepares the main ruleset of pf",
+    "operations.pots.attach": "jail-conf writes jail.conf(5)",
+    "planning.rc_conf": "lines of rc.conf(5)",
+}
+
+
+def platform_words(text: str) -> Iterator[str]:
+    """The words of a platform in the strings of a source text; docstrings only explain."""
+    found = ast.parse(text)
+    explaining = {id(node.value) for node in ast.walk(found) if isinstance(node, ast.Expr)}
+    for node in ast.walk(found):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in explaining:
+            yield from PLATFORM_WORDS.findall(node.value)
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if not name.startswith(PLATFORMS)])
+def test_platforms_words_stay_in_their_drivers(module: str) -> None:
+    """Plans and hints take a command of the host from the driver's traits."""
+    found = {*platform_words(source(module).read_text("utf-8"))}
+    if module in FREEBSD_ONLY:
+        assert found, f"potnet.{module} needs no exception: {FREEBSD_ONLY[module]}"
+    else:
+        assert not found
+
+
+def test_a_platforms_word_is_found() -> None:
+    decides = 'def decides(argv):\n    """ifconfig(8)."""\n    return argv[0] == "ifconfig"\n'
+    assert [*platform_words(decides)] == ["ifconfig"]
+    assert [*platform_words('hint = f"`ip link set {name} up`"')] == ["ip link"]
+    assert not [*platform_words("# pfctl(8)\nname = 'shipping'")]

@@ -16,9 +16,10 @@ from potnet.host.traits import Traits
 
 
 class CommandError(HostError):
-    """A command answered with a code that its action does not take for success.
+    """A command answered with a code that its action does not accept as success.
 
-    begun: the actions of a batch, by their numbers, that may have done something.
+    begun: the actions of a batch, by their numbers, that may have changed something.
+    in_use: interfaces that could not be made because the host has them, though it may not show them.
     """
 
     def __init__(
@@ -26,34 +27,21 @@ class CommandError(HostError):
         command: Command,
         result: CommandResult,
         hint: str | None = None,
-        begun: Collection[int] | None = None,
+        begun: Collection[int] = (0,),
+        in_use: Collection[str] = (),
     ) -> None:
         said = result.err.strip() or result.out.strip() or f"exit code {result.code}"
         words = "; ".join(line.strip() for line in said.split("\n")[:3])
         super().__init__(f"{shlex.join(command.argv)}: {words}", hint)
         self.command = command
         self.result = result
-        self.begun = begun if begun is not None else (() if self.refused else (0,))
-
-    @property
-    def refused(self) -> bool:
-        """Whether it certainly made nothing: the thing was there already, and is not ours to undo."""
-        words = ("already exists", "File exists", "TUNSETIFF): Device or resource busy")
-        return self.result.code != TIMED_OUT and any(each in self.result.err for each in words)
+        self.begun = begun
+        self.in_use = frozenset(in_use)
 
     @property
     def killed(self) -> bool:
-        """Whether it took too long, or a signal ended it: then jail(8), too, has taken nothing back."""
+        """Whether the command took too long, or a signal ended it: then it has undone nothing itself."""
         return self.result.code == TIMED_OUT or self.result.code > 128
-
-    @property
-    def taken_names(self) -> frozenset[str]:
-        """The interfaces that could not be made because the host has them, though it may not show them."""
-        argv = self.command.argv
-        if not self.refused or argv[0] != "ifconfig" or argv[2:3] != ("create",):
-            return frozenset()
-        name = argv[1]
-        return frozenset({f"{name}a", f"{name}b"} if name.startswith("epair") else {name})
 
 
 class Driver(Protocol):

@@ -6,6 +6,23 @@ from potnet.runtime.fast_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Tools:
+    """Command lines that an administrator of the host can type, for hints.
+
+    In braces is what a line is about: an interface or an anchor. A line is empty
+    where hosts of this kind need no such command.
+    """
+
+    list_interfaces: str = ""
+    show_interface: str = ""
+    bring_up: str = ""
+    show_rules: str = ""
+    enable_filter: str = ""
+    load_filter: str = ""
+    load_device_rules: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Traits:
     """What is the same on every host of a kind, so that plans need not ask which kind it is.
 
@@ -18,6 +35,7 @@ class Traits:
     which the host itself can reach an export. ports_by_address: one port may lead to different pots at
     different addresses of the host. owners_change: another user can be given a tap that is there.
     upstream_resolvers: the file that names the resolvers which one on the host's loopback asks.
+    tools: the host's own commands.
     """
 
     own_programs: bool = True
@@ -31,3 +49,4 @@ class Traits:
     ports_by_address: bool = True
     owners_change: bool = True
     upstream_resolvers: str | None = None
+    tools: Tools = Tools()

@@ -23,7 +23,7 @@ def _lent(name: str, needed: Mapping[str, str], state: HostState) -> Lent:
     if found is None:
         raise HostError(
             f"the host has no interface {name}" + (f": {needed[name]}" if name in needed else ""),
-            hint="`ifconfig -l` lists those that it has now",
+            hint=f"`{state.traits.tools.list_interfaces}` lists those that it has now",
         )
     reason = needed.get(name) or _reason(found, state)
     if name in state.doubled:

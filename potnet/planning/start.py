@@ -140,7 +140,7 @@ def _refuse_open_devfs(state: HostState) -> None:
     if state.open_ruleset is not None:
         raise HostError(
             f"devfs ruleset {state.open_ruleset} hides nothing: the jail would see every device of the host",
-            hint="`service devfs restart` loads the rulesets of devfs.rules(5)",
+            hint=f"`{state.traits.tools.load_device_rules}` loads the rulesets of devfs.rules(5)",
         )
 
 

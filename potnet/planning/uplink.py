@@ -65,7 +65,7 @@ def plan_uplink(bridge: Bridge, state: HostState) -> list[Step]:
     if found is not None and not (GROUP in found.groups and found.description == description(bridge)):
         raise HostError(
             f"the host has {vlan.interface} already, which potnet did not make, and {bridge.name} needs it",
-            hint="choose another VLAN for the bridge, or remove that interface from rc.conf",
+            hint="choose another VLAN for the bridge",
         )
     left = [Step(DestroyInterface(vlan.interface), None, "to be made anew")] if found is not None else []
     return [*left, *make(bridge, vlan)]
@@ -87,12 +87,12 @@ def check_parent(vlan: Vlan, mtu: int | None, state: HostState) -> None:
     if parent is None:
         raise HostError(
             f"the host has no interface {vlan.parent}, for the uplink {vlan.interface}",
-            hint="`ifconfig -l` lists them; an interface that a pot has is not there meanwhile",
+            hint=f"`{state.traits.tools.list_interfaces}` lists them; a running pot may have taken it",
         )
     if not parent.up:
         raise HostError(
             f"{vlan.parent} is down: the uplink {vlan.interface} would carry nothing",
-            hint=f'`ifconfig {vlan.parent} up`, and at boot by ifconfig_{vlan.parent}="up" in rc.conf',
+            hint=f"`{state.traits.tools.bring_up.format(interface=vlan.parent)}`; see to it at boot, too",
         )
     if parent.mtu < (mtu or USUAL_MTU):
         raise HostError(

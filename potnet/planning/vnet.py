@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import field
-from itertools import count
 
 from netaddr import IPAddress, IPNetwork, cidr_merge
 
@@ -26,6 +25,7 @@ from potnet.host.state import HostState, Interface
 from potnet.model.pots import GROUP, SMALLEST_MTU6, Attachment, Bridge, BridgeKind, Pot
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.members import join
+from potnet.planning.rc_conf import keeps_addresses
 from potnet.planning.uplink import plan_uplink
 from potnet.runtime.fast_dataclass import dataclass
 
@@ -149,7 +149,7 @@ def check_external(external: str | None, state: HostState) -> str:
     if external not in state.names:
         raise HostError(
             f"the host has no interface {external}",
-            hint="`ifconfig -l` lists them; look at network.external_interface in the configuration",
+            hint=f"`{state.traits.tools.list_interfaces}` lists them; look at network.external_interface",
         )
     return external
 
@@ -236,42 +236,18 @@ def _public6_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ex
     if bridge.joined is not None:
         raise HostError(
             f"the host's own bridge {bridge.joined}, which pots join for IPv6, is down",
-            hint=f"`ifconfig {bridge.joined} up`",
+            hint=f"`{state.traits.tools.bring_up.format(interface=bridge.joined)}`",
         )
     found = state.interfaces.get(external)
     if found is not None and found.addresses and not state.members_keep_addresses:
-        raise _keeps_addresses(found, state)
+        raise keeps_addresses(found, state)
     create = CreateBridge(bridge.interface, description(bridge), (external,))
     if bridge.interface in state.interfaces:
-        raise HostError(
-            f"{bridge.interface} is down", hint=f"`ifconfig {bridge.interface} up`, or stop the pots on it"
-        )
+        command = state.traits.tools.bring_up.format(interface=bridge.interface)
+        raise HostError(f"{bridge.interface} is down", hint=f"`{command}`, or stop the pots on it")
     undo = DestroyInterface(bridge.interface)
     made = Step(create, undo, f"{external} and the pots in one network")
     return Plan((made, *_rejoin(bridge, vnet, config, state)))
-
-
-def _keeps_addresses(external: Interface, state: HostState) -> HostError:
-    """What FreeBSD 15 refuses, with the lines of rc.conf(5) that make the host ready for it."""
-    free = next(name for number in count() if (name := f"bridge{number}") not in state.names)
-    lines = [f'cloned_interfaces="{free}"', f'ifconfig_{external.name}="up"']
-    learned = any(a.learned for a in external.addresses)
-    own = [a for a in external.addresses if not a.learned and not a.address.is_link_local()]
-    v4 = [f"inet {a.address}/{a.prefix}" for a in own if a.address.version == 4]
-    v6 = [f"inet6 {a.address}/{a.prefix}" for a in own if a.address.version == 6]
-    first6 = ["inet6 accept_rtadv auto_linklocal"] if learned else v6[:1] or ["inet6 auto_linklocal"]
-    lines.append(f'ifconfig_{free}="{" ".join([*v4[:1], "addm", external.name, "up"])}"')
-    lines.append(f'ifconfig_{free}_ipv6="{first6[0]}"')
-    more = [*v4[1:], *(v6 if learned else v6[1:])]
-    lines += [f'ifconfig_{free}_alias{number}="{text}"' for number, text in enumerate(more)]
-    shown = "".join(f"\n  {line}" for line in lines)
-    return HostError(
-        f"FreeBSD 15 refuses {external.name} as a member of a bridge while it has addresses of its own "
-        "(net.link.bridge.member_ifaddrs=0)\n"
-        f"these lines of rc.conf move them to {free}, which pots then join; an address by DHCP is "
-        f"SYNCDHCP there:{shown}",
-        hint="reboot the host with these lines in rc.conf, or give the pot an IPv4 stack",
-    )
 
 
 def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostState) -> None:

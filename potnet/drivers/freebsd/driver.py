@@ -8,6 +8,7 @@ from itertools import count, groupby
 
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
+from potnet.drivers.freebsd.commands import answers
 from potnet.drivers.freebsd.commands.passed import renamed_in, taking_back
 from potnet.drivers.freebsd.commands.processes import ending
 from potnet.drivers.freebsd.commands.render import Renderer
@@ -15,37 +16,25 @@ from potnet.drivers.freebsd.commands.taps import is_tap
 from potnet.drivers.freebsd.conditions import conditions
 from potnet.drivers.freebsd.facts.devfs import hides, ruleset_of
 from potnet.drivers.freebsd.facts.observe import Observer
-from potnet.drivers.freebsd.facts.packet_filter import NO_FILTER
+from potnet.drivers.freebsd.facts.traits import TRAITS
 from potnet.drivers.freebsd.pf.parse_pf import redirected_states, untranslated_states
 from potnet.drivers.freebsd.pf.rules import Render, rules_text
-from potnet.drivers.reading import lines_of
 from potnet.errors import HostError
-from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor, as_shell
+from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor, as_shell
 from potnet.host.actions import (
     Action,
     DestroyInterface,
     EndProcesses,
     Jail,
-    RemoveAddress,
-    RemoveDefaultRoute,
-    RestoreInterface,
-    RunHook,
-    RunInJail,
-    SolicitRouter,
     StopJail,
     TakeBack,
 )
 from potnet.host.file_actions import (
-    RemoveDirectory,
     RemoveFile,
-    RemoveTree,
-    ReplaceFile,
-    RestoreFile,
-    Unmount,
 )
-from potnet.host.filter_actions import EndUntranslated, KillStates, LiftRate, LimitRate, LoadAnchor
+from potnet.host.filter_actions import EndUntranslated, KillStates
 from potnet.host.findings import Condition
-from potnet.host.ruleset import NoRules, Redirections, Ruleset
+from potnet.host.ruleset import Redirections, Ruleset
 from potnet.host.state import (
     ActiveRedirection,
     AnchorRules,
@@ -60,20 +49,6 @@ from potnet.host.traits import Traits
 
 #: How often processes that go on making others are killed.
 _KILLS = 10
-
-#: What find(1) says where there is no mv(1) to be run.
-_MV = "find: /bin/mv:"
-#: What a tool says when the thing to be taken away is not there: removing the absent is success.
-_ABSENT: dict[type, tuple[str, ...]] = {
-    DestroyInterface: ("does not exist", "No such file"),
-    StopJail: ("not found",),
-    RemoveAddress: ("SIOCDIFADDR", "does not exist"),
-    RemoveDefaultRoute: ("not in table",),
-    RestoreInterface: ("does not exist",),
-    Unmount: ("not a file system root directory",),
-    RemoveTree: ("No such file",),
-    LiftRate: ("IP_DUMMYNET_DEL",),
-}
 
 
 _ANY_JAIL = Jail("any", "any", "/any", devfs=True)
@@ -114,8 +89,8 @@ class FreeBSD:
 
     @property
     def traits(self) -> Traits:
-        """See `potnet.drivers.base.Driver`: the defaults are FreeBSD's."""
-        return Traits()
+        """See `potnet.drivers.base.Driver`."""
+        return TRAITS
 
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
         """The redirect rules in force in an anchor, all that there are."""
@@ -181,8 +156,11 @@ class FreeBSD:
         clear = ("chflags", "-h", "0")
         if posix.make_mutable(self._executor, result, batch or (action,), clear, "/bin/chflags"):
             result = self._executor.run(command)
-        if not _succeeded(action, result):
-            raise CommandError(command, result, _hint(action, result), begun)
+        if not answers.succeeded(action, result):
+            if begun is None:
+                begun = () if answers.refused(result) else (0,)
+            hint, in_use = answers.hint(action, result), answers.in_use(command, result)
+            raise CommandError(command, result, hint, begun, in_use)
         return result.out
 
     def describe(self, action: Action) -> tuple[str, ...]:
@@ -306,34 +284,3 @@ def _together(action: Action) -> str | None:
 def _shown_table(table: tuple[str, frozenset[str]]) -> str:
     name, entries = table
     return f"table <{name}> {{ {' '.join(sorted(entries))} }}"
-
-
-def _succeeded(action: Action, result: CommandResult) -> bool:
-    if result.code == NOT_FOUND:
-        return False
-    if isinstance(action, RunInJail) and action.tolerant:
-        return True
-    if isinstance(action, (RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile)):
-        # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
-        return all("No such file" in line and _MV not in line for line in lines_of(result.err))
-    if isinstance(action, SolicitRouter):
-        # Without an answer the interface is configured by the next unsolicited advertisement.
-        return True
-    if result.code == 0:
-        return True
-    if isinstance(action, LoadAnchor) and action.rules == NoRules():
-        return NO_FILTER in result.err
-    # route(8) complains on standard output.
-    return any(words in result.err + result.out for words in _ABSENT.get(type(action), ()))
-
-
-def _hint(action: Action, result: CommandResult) -> str | None:
-    if isinstance(action, (RunHook, RunInJail)):
-        return "its output is not kept: run it by hand to see what it says"
-    if isinstance(action, LimitRate):
-        return "bandwidth needs dummynet(4): `kldload dummynet` says what is missing"
-    if result.code == NOT_FOUND:
-        return "is this a FreeBSD host? look at --host and --via"
-    if "permission" in result.err.lower() or "not permitted" in result.err.lower():
-        return "potnet changes the host's network: run it as root"
-    return None

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
-from potnet.drivers.linux.commands.answers import hint, succeeded
+from potnet.drivers.linux.commands.answers import failure, hint, refused, succeeded
 from potnet.drivers.linux.commands.batches import in_each, links_removed, written
 from potnet.drivers.linux.commands.render import Ip, Piece, Renderer, batch, taking_back
 from potnet.drivers.linux.facts import parse
@@ -169,7 +169,7 @@ class Performer:
         if posix.make_mutable(self._executor, result, batch or (action,), ("chattr", "-ia"), "chattr"):
             result = self._executor.run(command)
         if not succeeded(action, result):
-            raise CommandError(command, result, hint(result), begun)
+            raise failure(command, result, begun)
 
     def _build(self, actions: Batch) -> None:
         """Lines for ip(8): those in the host's namespace, then those in each of the pots'.
@@ -208,7 +208,7 @@ class Performer:
         failed = [piece for piece in pieces if piece.namespace in result.out.split()]
         if len(failed) == 1:
             self._blame(failed[0], command, result)
-        raise CommandError(command, result, hint(result))
+        raise failure(command, result)
 
     def _run_lines(self, piece: Ip, owners: Sequence[int] = ()) -> None:
         """Carry out lines, and say of a failure which it was. owners: the number of each line's action."""
@@ -224,13 +224,12 @@ class Performer:
         line = parse.failed_line(result.err)
         if line is None or line >= len(piece.lines):
             # Any of them may have been carried out.
-            raise CommandError(command, result, hint(result), owners)
+            raise failure(command, result, owners)
         where = ("-n", piece.namespace) if piece.namespace else ()
         failed = Command(("ip", *where, *shlex.split(piece.lines[line])))
         said = CommandResult(result.code, err=parse.without_line(result.err))
-        error = CommandError(failed, said, hint(result))
-        error.begun = owners[: line + len(error.begun)]
-        raise error
+        carried_out = line if refused(said) else line + 1
+        raise CommandError(failed, said, hint(result), owners[:carried_out])
 
     def _take_away(self, actions: Batch) -> None:
         """Ends the processes of pots that go, then removes namespaces, addresses and links."""
@@ -316,7 +315,7 @@ class Performer:
             # A transaction with one absent element in it does nothing at all.
             result = self._transact(action, self._those_there(leaving))
         if not succeeded(action, result):
-            raise CommandError(nft.loading(""), result, hint(result))
+            raise failure(nft.loading(""), result)
 
     def _transact(self, action: LoadAnchor, leaving: Sequence[str]) -> CommandResult:
         text = self._filter.load(action, leaving)

@@ -167,12 +167,12 @@ def _check_loopback(app: App, state: HostState) -> None:
     if {"lo0", "lo", "all"} & state.packet_filter.skipped:
         raise PotnetError(
             "pf skips lo0 (set skip), which keeps exports from the host's loopback",
-            hint="take lo0 out of `set skip` in the rules of pf and load them with `service pf restart`",
+            hint=f"take lo0 out of `set skip` in its rules, then `{state.traits.tools.load_filter}`",
         )
     if not state.packet_filter.filter_local or nested not in state.packet_filter.nat_anchors:
         raise PotnetError(
-            "this host is not prepared for exports on its loopback (net.pf.filter_local is 0, "
-            "or an anchor is missing)",
+            "this host is not prepared for exports on its loopback: the filter does not look at what it "
+            "sends to itself, or an anchor is missing",
             hint="`potnet init --loopback` prepares it, and says what else that changes",
         )
 

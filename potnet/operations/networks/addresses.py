@@ -71,7 +71,8 @@ def check_aliases(app: App, pot: Pot) -> None:
     for alias in pot.aliases:
         found = shown.interfaces.get(alias.interface)
         if found is None:
-            raise PotnetError(f"the host has no interface {alias.interface}", hint="`ifconfig -l` lists them")
+            command = app.driver.traits.tools.list_interfaces
+            raise PotnetError(f"the host has no interface {alias.interface}", hint=f"`{command}` lists them")
         holder = in_use.get(alias)
         if holder is not None and holder != pot.name:
             raise PotnetError(

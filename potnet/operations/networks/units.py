@@ -42,12 +42,12 @@ def around_hidden(work: Callable[[frozenset[str]], _T]) -> _T:
         except CommandError as error:
             if not found_hidden([error], hidden):
                 raise
-            hidden |= error.taken_names
+            hidden |= error.in_use
 
 
 def found_hidden(errors: Iterable[PotnetError], hidden: frozenset[str]) -> frozenset[str]:
     """The names that some of these failed at, if others are worth a try. hidden: those found before."""
-    found = [error.taken_names for error in errors if isinstance(error, CommandError)]
+    found = [error.in_use for error in errors if isinstance(error, CommandError)]
     names = frozenset().union(*found) - hidden
     return names if len(hidden) <= _HIDDEN_UNITS else frozenset()
 

@@ -76,7 +76,8 @@ def _tell_lost(app: App, run: Run) -> None:
     there = app.driver.observe(Query(interfaces=names)).interfaces if names else {}
     for name in names:
         if name not in there:
-            app.notify(f"{name} has not come back from {run.pot.name}: look for it by `ifconfig -l`")
+            command = app.driver.traits.tools.list_interfaces
+            app.notify(f"{name} has not come back from {run.pot.name}: look for it by `{command}`")
 
 
 def host_query(app: App, run: Run, bridges: Mapping[str, Bridge], jail_there: bool) -> Query:

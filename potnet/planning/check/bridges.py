@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from potnet.host.actions import AddMember, BringUp, CreateBridge, DestroyInterface, Step
 from potnet.host.findings import Finding, Kind
 from potnet.host.state import HostState, Interface, InterfaceAddress
+from potnet.host.traits import Tools
 from potnet.model.pots import GROUP, Attachment, Bridge, BridgeKind, Run
 from potnet.planning import vnet
 from potnet.planning.check.drift import Drift, Facts, bridge_anchors, rules_drift
@@ -29,7 +30,7 @@ def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
     for bridge in facts.wanted:
         found = state.interfaces.get(bridge.interface)
         if bridge.joined is not None:
-            yield from _joined(bridge, found, facts)
+            yield from _joined(bridge, found, facts, state.traits.tools)
         elif found is None:
             yield _missing_bridge(bridge, facts, state)
         elif found.description != vnet.description(bridge):
@@ -41,7 +42,7 @@ def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
             yield from _bridge(bridge, found, facts, state)
 
 
-def _joined(bridge: Bridge, found: Interface | None, facts: Facts) -> Iterator[Drift]:
+def _joined(bridge: Bridge, found: Interface | None, facts: Facts, tools: Tools) -> Iterator[Drift]:
     """The host's own bridge in the place of one of ours: nothing of it is mended here."""
     if found is None:
         remedy = "bring it back; or stop the pots on it and start them again"
@@ -49,8 +50,8 @@ def _joined(bridge: Bridge, found: Interface | None, facts: Facts) -> Iterator[D
         return
     if not found.up:
         finding = Finding(
-            Kind.INTERFACE_DOWN, "up", "down", f"`ifconfig {found.name} up`", bridge=bridge.name,
-            interface=found.name, repairable=False,
+            Kind.INTERFACE_DOWN, "up", "down", f"`{tools.bring_up.format(interface=found.name)}`",
+            bridge=bridge.name, interface=found.name, repairable=False,
         )  # fmt: skip
         yield Drift(finding)
     if facts.external not in (None, found.name):

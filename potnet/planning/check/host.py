@@ -9,6 +9,7 @@ from potnet.host.filter_actions import FilterMembers, LoadAnchor, RemoveEntry
 from potnet.host.findings import Finding, Kind
 from potnet.host.ruleset import NoRules, Ruleset
 from potnet.host.state import AnchorRules, FilterEntry, HostState, Interface
+from potnet.host.traits import Tools
 from potnet.model.ports import endpoint
 from potnet.model.pots import BRIDGE_GROUP, GROUP, Run
 from potnet.planning import uplink, vnet
@@ -138,7 +139,7 @@ def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
     if found.self_contained:
         return
     if not found.enabled:
-        remedy = "enable it: `pfctl -e`; `potnet init` sees to it at boot"
+        remedy = f"enable it: `{state.traits.tools.enable_filter}`; `potnet init` sees to it at boot"
         yield Drift(Finding(Kind.FILTER_DISABLED, "pf is enabled", "it is not", remedy, repairable=False))
     for word, name in uncalled(found, facts.config):
         finding = Finding(
@@ -148,8 +149,8 @@ def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
         yield Drift(finding)
     if not found.filter_local and any(e.loopback for run in facts.active for e in run.pot.exports):
         finding = Finding(
-            Kind.LOOPBACK_OFF, "net.pf.filter_local=1, for exports with --loopback", "0",
-            "`potnet init --loopback` says how, and what else that changes", repairable=False,
+            Kind.LOOPBACK_OFF, "the filter looks at what the host sends to itself",
+            "it does not", "`potnet init --loopback` says how, and what else that changes", repairable=False,
         )  # fmt: skip
         yield Drift(finding)
 
@@ -189,7 +190,8 @@ def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
     left |= {name for name, found in state.interfaces.items() if _is_uplink(found) and name not in bridges}
     for name, found in sorted(state.interfaces.items()):
         if GROUP in found.groups and name not in ends | bridges:
-            yield _in_group(found, name in left or _left_bridge(found, left, facts))
+            ours = name in left or _left_bridge(found, left, facts)
+            yield _left(found) if ours else _foreign(found, state.traits.tools)
     for name in sorted(state.severed - bridges):
         yield _severed(name)
     yield from _left_shared_rules(facts, state)
@@ -197,18 +199,25 @@ def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
     yield from map(_stray, state.stray)
 
 
-def _in_group(found: Interface, left: bool) -> Drift:
-    text = f"in the group {GROUP}, with the description {found.description or ''!r}"
-    if left:
-        finding = Finding(
-            Kind.INTERFACE_LEFT, "no such interface", text, "repair destroys it", interface=found.name
-        )
-        return Drift(finding, (Step(DestroyInterface(found.name), None, "nothing uses it"),))
-    remedy = f"it stays, since something uses it that potnet did not start: `ifconfig {found.name}` shows it"
+def _left(found: Interface) -> Drift:
     finding = Finding(
-        Kind.INTERFACE_FOREIGN, "no such interface", text, remedy, interface=found.name, repairable=False
+        Kind.INTERFACE_LEFT, "no such interface", _marks(found), "repair destroys it", interface=found.name
     )
+    return Drift(finding, (Step(DestroyInterface(found.name), None, "nothing uses it"),))
+
+
+def _foreign(found: Interface, tools: Tools) -> Drift:
+    shown = tools.show_interface.format(interface=found.name)
+    finding = Finding(
+        Kind.INTERFACE_FOREIGN, "no such interface", _marks(found),
+        f"it stays, since something uses it that potnet did not start: `{shown}` shows it",
+        interface=found.name, repairable=False,
+    )  # fmt: skip
     return Drift(finding)
+
+
+def _marks(found: Interface) -> str:
+    return f"in the group {GROUP}, with the description {found.description or ''!r}"
 
 
 def _severed(bridge: str) -> Drift:
@@ -292,9 +301,10 @@ def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
         if anchor in ours:
             yield _emptied(anchor, "rules", Step(LoadAnchor(anchor, NoRules(), ours[anchor])))
         elif anchor.rpartition("/")[0] in parents:
+            shown = state.traits.tools.show_rules.format(anchor=anchor)
             finding = Finding(
                 Kind.RULES_FOREIGN, f"no rules in {anchor}", "rules of something that potnet does not know",
-                f"they stay: `pfctl -a {anchor} -s nat` and `-s rules` show them", repairable=False,
+                f"they stay: `{shown}` shows them", repairable=False,
             )  # fmt: skip
             yield Drift(finding)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from potnet.host.actions import AddMember, BringUp, RemoveMember, SetMtu, Step
 from potnet.host.findings import Finding, Kind
 from potnet.host.state import HostState, Interface
+from potnet.host.traits import Tools
 from potnet.model.pots import GROUP, Bridge
 from potnet.planning import uplink
 from potnet.planning.check.drift import Drift
@@ -19,7 +20,7 @@ def compare_uplink(bridge: Bridge, found: Interface, state: HostState) -> Iterat
     vlan = uplink.read_uplink(bridge.uplink)
     parent, there = state.interfaces.get(vlan.parent), state.interfaces.get(vlan.interface)
     if parent is None or not parent.up:
-        yield _without_parent(bridge, vlan, parent)
+        yield _without_parent(bridge, vlan, parent, state.traits.tools)
     if there is None:
         if parent is not None:
             expected = f"{vlan.interface} on {found.name}"
@@ -48,9 +49,11 @@ def _finding(
     )  # fmt: skip
 
 
-def _without_parent(bridge: Bridge, vlan: uplink.Vlan, parent: Interface | None) -> Drift:
+def _without_parent(bridge: Bridge, vlan: uplink.Vlan, parent: Interface | None, tools: Tools) -> Drift:
     kind = Kind.INTERFACE_MISSING if parent is None else Kind.INTERFACE_DOWN
-    what = ("none", "bring it back") if parent is None else ("down", f"`ifconfig {parent.name} up`")
+    what = ("none", "bring it back")
+    if parent is not None:
+        what = ("down", f"`{tools.bring_up.format(interface=parent.name)}`")
     expected = f"{vlan.parent}, which carries {vlan.interface}, is up"
     return Drift(_finding(bridge, kind, expected, *what, interface=vlan.parent, repairable=False))
 

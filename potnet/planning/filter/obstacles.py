@@ -122,8 +122,8 @@ def _dropped(config: Config, found: PacketFilter, sides: tuple[Side, ...]) -> It
         if known & words or families.isdisjoint(network.version for network in side.networks):
             continue
         yield Obstacle(
-            Kind.TRAFFIC_BLOCKED, f"the chain {chain.name} of nftables accepts packets of {side.pots}",
-            f"the chain {chain.name} of nftables drops what it does not accept",
+            Kind.TRAFFIC_BLOCKED, f"the chain {chain.name} accepts packets of {side.pots}",
+            f"the chain {chain.name} drops what it does not accept",
             f"{side.pots} reach nothing outside and get no exports",
             f"accept there what comes in and goes out by {side.interface}", bridge=side.name or None,
         )  # fmt: skip
@@ -155,7 +155,7 @@ def _skipped_members(found: PacketFilter, pots: Iterable[Pot]) -> Iterator[Obsta
 def _skip(mark: str, interface: str, effect: str, bridge: str = "", pot: str | None = None) -> Obstacle:
     remedy = (
         f"take {mark} out of `set skip` in the rules that pf loads; pf forgets the mark at the next boot, "
-        "or with `service pf restart`"
+        "or when it is restarted"
     )
     return Obstacle(
         Kind.INTERFACE_SKIPPED, f"pf filters {interface}", f"pf skips {mark} (set skip)", effect, remedy,

@@ -32,7 +32,7 @@ _LONGEST = 63
 #: Characters that stand for the rest of a name.
 _DIGEST = 16
 
-INIT_HINT = "run `potnet init`, which adds potnet's anchors to pf.conf, and load it as it says"
+INIT_HINT = "run `potnet init`, which adds potnet's anchors to the rules, and load them as it says"
 
 
 def outlets(config: Config, external: str) -> tuple[Outlet, ...]:
@@ -228,7 +228,7 @@ def check_anchors(
     if not found.enabled:
         raise HostError(
             "pf is not enabled: pots would reach nothing and nothing would reach them",
-            hint=f"enable it with `pfctl -e`, or {INIT_HINT}",
+            hint=INIT_HINT,
         )
     nested = f"{config.rdr_anchor}/*"
     missing = []

@@ -16,6 +16,7 @@ from potnet.drivers.freebsd.facts import boot, parse, parse_ifconfig, parse_nets
 from potnet.drivers.freebsd.facts.links import Links
 from potnet.drivers.freebsd.facts.packet_filter import FilterReader
 from potnet.drivers.freebsd.facts.reader import Reader
+from potnet.drivers.freebsd.facts.traits import TRAITS
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import Command, Executor
 from potnet.host.ruleset import Outlet
@@ -57,6 +58,7 @@ class Observer(Reader):
         mounted = self._out("mount", *_JSON) if query.mounts else None
         files, access = self._files(query.files, query.ways)
         return HostState(
+            traits=TRAITS,
             jails=self._jails(query.jails),
             taps=own & {*query.taps},
             misowned=owners.misowned(self.run, self._tap_owners(query.tap_owners, names), query.tap_owners),

@@ -13,8 +13,6 @@ from potnet.executors.base import Command
 from potnet.host.ruleset import MainText, Pipes, RulesetDrift
 from potnet.host.state import ActiveRedirection, ExportTraffic, PacketFilter
 
-#: What pfctl(8) says where pf's module is not loaded.
-NO_FILTER = "/dev/pf"
 #: What pfctl(8) says of a table that is not there, beside the code of a connection that is not.
 _NO_TABLE = "Unknown error: -1"
 
@@ -54,7 +52,7 @@ class FilterReader(Reader):
         """The state table, as text for `parse_pf.redirected_states`."""
         argv = ("pfctl", "-s", "states", "-vv")
         result = self.run(*argv)
-        if result.code != 0 and NO_FILTER not in result.err:
+        if result.code != 0 and parse_pf.NO_FILTER not in result.err:
             raise CommandError(Command(argv, changes_host=False), result)
         return result.out
 
@@ -85,7 +83,7 @@ class FilterReader(Reader):
     def packet_filter(self) -> PacketFilter | None:
         """The filter's state and its main ruleset; None when pf's module is not loaded."""
         status = self.run("pfctl", "-s", "info")
-        if status.code != 0 and NO_FILTER in status.err:
+        if status.code != 0 and parse_pf.NO_FILTER in status.err:
             return None
         translation, filters = self._out("pfctl", "-sn", "-P"), self._out("pfctl", "-sr", "-P")
         calls = parse_pf.anchors(translation + filters)

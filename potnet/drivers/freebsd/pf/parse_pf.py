@@ -49,6 +49,9 @@ _TABLE = re.compile(r"table <(\S+)>(?: const| persist| counters)* \{ ([^{}]+) \}
 _ENTRY = re.compile(r"!?[0-9a-fA-F.:]+(?:/[0-9]+)?")
 _STATE_ID = re.compile(r"\s+id: (?P<id>[0-9a-f]+) creatorid: (?P<creator>[0-9a-f]+)")
 
+#: What pfctl(8) says where pf's module is not loaded.
+NO_FILTER = "/dev/pf"
+
 
 @reads("pfctl")
 def main_rules(text: str) -> tuple[MainRule, ...]:

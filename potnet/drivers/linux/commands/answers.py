@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from potnet.drivers.base import CommandError
 from potnet.drivers.linux.facts import parse
 from potnet.drivers.linux.facts.reader import ABSENT
 from potnet.drivers.linux.facts.traits import TRAITS
 from potnet.drivers.reading import lines_of
-from potnet.executors.base import NOT_FOUND, CommandResult
+from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult
 from potnet.host.actions import (
     Action,
     CreateBridge,
@@ -37,6 +40,9 @@ _NO_QUEUE = (
     "Invalid handle",
     "We have an error talking to the kernel",
 )
+
+#: What ip(8) says of a thing that is there already; the last is of a tap that is open.
+_THERE = ("already exists", "File exists", "TUNSETIFF): Device or resource busy")
 
 
 def succeeded(action: Action, result: CommandResult) -> bool:
@@ -72,6 +78,18 @@ def succeeded(action: Action, result: CommandResult) -> bool:
             return result.code == 0 or only_absent(result)
         case _:
             return result.code == 0
+
+
+def refused(result: CommandResult) -> bool:
+    """Whether a command certainly made nothing: the thing was there already, and is not ours to undo."""
+    return result.code != TIMED_OUT and any(words in result.err for words in _THERE)
+
+
+def failure(command: Command, result: CommandResult, begun: Collection[int] | None = None) -> CommandError:
+    """The error of a command that failed. begun: as CommandError has it; None: as its answer says."""
+    if begun is None:
+        begun = () if refused(result) else (0,)
+    return CommandError(command, result, hint(result), begun)
 
 
 def only_absent(result: CommandResult) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from potnet.drivers.linux.facts.names import OWN_ETC
-from potnet.host.traits import Traits
+from potnet.host.traits import Tools, Traits
 
 #: BR_MAX_PORTS in net/bridge/br_private.h is 1024, and port 0 is none.
 BRIDGE_PORTS = 1023
@@ -19,4 +19,10 @@ TRAITS = Traits(
     loopback_families=(4, 6),
     owners_change=False,
     upstream_resolvers="/run/systemd/resolve/resolv.conf",
+    tools=Tools(
+        list_interfaces="ip -br link",
+        show_interface="ip addr show dev {interface}",
+        bring_up="ip link set dev {interface} up",
+        show_rules="nft list table inet potnet",
+    ),
 )

@@ -1,0 +1,90 @@
+"""What the answers of FreeBSD's tools mean for the actions that they were to carry out."""
+
+from __future__ import annotations
+
+from potnet.drivers.freebsd.pf.parse_pf import NO_FILTER
+from potnet.drivers.reading import lines_of
+from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult
+from potnet.host.actions import (
+    Action,
+    DestroyInterface,
+    RemoveAddress,
+    RemoveDefaultRoute,
+    RestoreInterface,
+    RunHook,
+    RunInJail,
+    SolicitRouter,
+    StopJail,
+)
+from potnet.host.file_actions import (
+    RemoveDirectory,
+    RemoveFile,
+    RemoveTree,
+    ReplaceFile,
+    RestoreFile,
+    Unmount,
+)
+from potnet.host.filter_actions import LiftRate, LimitRate, LoadAnchor
+from potnet.host.ruleset import NoRules
+
+#: What find(1) says where there is no mv(1) to be run.
+_MV = "find: /bin/mv:"
+#: What a tool says when the thing to be taken away is not there: removing the absent is success.
+_ABSENT: dict[type, tuple[str, ...]] = {
+    DestroyInterface: ("does not exist", "No such file"),
+    StopJail: ("not found",),
+    RemoveAddress: ("SIOCDIFADDR", "does not exist"),
+    RemoveDefaultRoute: ("not in table",),
+    RestoreInterface: ("does not exist",),
+    Unmount: ("not a file system root directory",),
+    RemoveTree: ("No such file",),
+    LiftRate: ("IP_DUMMYNET_DEL",),
+}
+#: What ifconfig(8) and others say of a thing that is there already, and not ours to undo.
+_THERE = ("already exists", "File exists")
+
+
+def succeeded(action: Action, result: CommandResult) -> bool:
+    """Whether an action is done; taking away what is not there is."""
+    if result.code == NOT_FOUND:
+        return False
+    if isinstance(action, RunInJail) and action.tolerant:
+        return True
+    if isinstance(action, (RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile)):
+        # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
+        return all("No such file" in line and _MV not in line for line in lines_of(result.err))
+    if isinstance(action, SolicitRouter):
+        # Without an answer the interface is configured by the next unsolicited advertisement.
+        return True
+    if result.code == 0:
+        return True
+    if isinstance(action, LoadAnchor) and action.rules == NoRules():
+        return NO_FILTER in result.err
+    # route(8) complains on standard output.
+    return any(words in result.err + result.out for words in _ABSENT.get(type(action), ()))
+
+
+def hint(action: Action, result: CommandResult) -> str | None:
+    """What an administrator can do about a failure."""
+    if isinstance(action, (RunHook, RunInJail)):
+        return "its output is not kept: run it by hand to see what it says"
+    if isinstance(action, LimitRate):
+        return "bandwidth needs dummynet(4): `kldload dummynet` says what is missing"
+    if result.code == NOT_FOUND:
+        return "is this a FreeBSD host? look at --host and --via"
+    if "permission" in result.err.lower() or "not permitted" in result.err.lower():
+        return "potnet changes the host's network: run it as root"
+    return None
+
+
+def refused(result: CommandResult) -> bool:
+    """Whether a command certainly made nothing: the thing was there already."""
+    return result.code != TIMED_OUT and any(words in result.err for words in _THERE)
+
+
+def in_use(command: Command, result: CommandResult) -> frozenset[str]:
+    """The interfaces that could not be made because the host has them; ifconfig(8) may not show them."""
+    match command.argv:
+        case ("ifconfig", name, "create", *_) if refused(result):
+            return frozenset({f"{name}a", f"{name}b"} if name.startswith("epair") else {name})
+    return frozenset()

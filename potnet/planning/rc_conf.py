@@ -1,0 +1,31 @@
+"""Lines of rc.conf(5) that make a FreeBSD host ready for pots."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from potnet.errors import HostError
+from potnet.host.state import HostState, Interface
+
+
+def keeps_addresses(external: Interface, state: HostState) -> HostError:
+    """What FreeBSD 15 refuses, with the lines of rc.conf(5) that make the host ready for it."""
+    free = next(name for number in count() if (name := f"bridge{number}") not in state.names)
+    lines = [f'cloned_interfaces="{free}"', f'ifconfig_{external.name}="up"']
+    learned = any(a.learned for a in external.addresses)
+    own = [a for a in external.addresses if not a.learned and not a.address.is_link_local()]
+    v4 = [f"inet {a.address}/{a.prefix}" for a in own if a.address.version == 4]
+    v6 = [f"inet6 {a.address}/{a.prefix}" for a in own if a.address.version == 6]
+    first6 = ["inet6 accept_rtadv auto_linklocal"] if learned else v6[:1] or ["inet6 auto_linklocal"]
+    lines.append(f'ifconfig_{free}="{" ".join([*v4[:1], "addm", external.name, "up"])}"')
+    lines.append(f'ifconfig_{free}_ipv6="{first6[0]}"')
+    more = [*v4[1:], *(v6 if learned else v6[1:])]
+    lines += [f'ifconfig_{free}_alias{number}="{text}"' for number, text in enumerate(more)]
+    shown = "".join(f"\n  {line}" for line in lines)
+    return HostError(
+        f"FreeBSD 15 refuses {external.name} as a member of a bridge while it has addresses of its own "
+        "(net.link.bridge.member_ifaddrs=0)\n"
+        f"these lines of rc.conf move them to {free}, which pots then join; an address by DHCP is "
+        f"SYNCDHCP there:{shown}",
+        hint="reboot the host with these lines in rc.conf, or give the pot an IPv4 stack",
+    )
