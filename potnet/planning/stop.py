@@ -1,19 +1,18 @@
-"""Stopping a pot: what its start made goes, and what else is there stays.
+"""Stopping a pot: the plan removes all that the start made and leaves everything else alone.
 
-The same plan clears up after a start that was cut off, or a host that was rebooted: it takes away what it
-finds, and nothing that it does not.
+The same plan cleans up after a start that was cut off and after a reboot: it removes only what it finds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 
 from potnet.config.configuration import Config
 from potnet.host.actions import Plan, RemoveAddress, Step
 from potnet.host.file_actions import Unmount
 from potnet.host.filter_actions import FilterMembers, KillStates, LiftRate, LoadAnchor
-from potnet.host.ruleset import NoRules, Redirections, Ruleset
+from potnet.host.ruleset import NoRules, Redirections
 from potnet.host.state import HostState
 from potnet.model.pots import Bridge, Run
 from potnet.planning import resolver
@@ -24,35 +23,40 @@ from potnet.planning.ownership import cut_off, owned
 from potnet.planning.passed_interfaces import restore
 from potnet.planning.vnet import Vnet, is_last_pot, plan_bridge_down
 from potnet.planning.way_out import way_out
+from potnet.runtime.fast_dataclass import dataclass
 
 
-def plan_stop(
-    run: Run,
-    bridges: Mapping[str, Bridge],
-    vnet: Vnet,
-    config: Config,
-    state: HostState,
-    idle: bool = False,
-    filters: Sequence[FilterChange] = (),
-) -> Plan:
-    """All steps from a running, or half started, pot to a stopped one. `run`: as it was started.
+@dataclass(frozen=True, slots=True)
+class StopContext:
+    """What a stop depends on beside the pot and the host.
 
-    idle: nothing runs in its jail, though that is there. filters: of this pot, and of others that
-    were told of it.
+    bridges: those of the pot's attachments, by name. filters: the changes for this pot and others that name
+    it. idle: nothing runs in the jail, although it exists.
     """
+
+    vnet: Vnet
+    bridges: Mapping[str, Bridge] = field(default_factory=dict)
+    filters: tuple[FilterChange, ...] = ()
+    idle: bool = False
+
+
+def plan_stop(run: Run, context: StopContext, config: Config, state: HostState) -> Plan:
+    """Plan all steps from a running, or partly started, pot to a stopped one. run: its recorded start."""
     steps = [
-        *_exports(run, bridges, config),
+        *_exports(run, context.bridges, config),
         *_way_out(run, state),
         *restore(run, state),
     ]
-    steps += [change.step for change in filters]
+    steps += [change.step for change in context.filters]
     pipes = pipes_of(run.pot)
-    steps += [Step(LiftRate(pipes))] if pipes is not None else []
-    if idle or not (run.attached and owned(run, state.jails.get(run.pot.name))):
-        # Nothing is written into a root while something may run in it.
+    if pipes is not None:
+        steps.append(Step(LiftRate(pipes)))
+    stays = run.attached and owned(run, state.jails.get(run.pot.name))
+    if context.idle or not stays:
+        # Nothing is written into a root while a program may run in it.
         steps += resolver.give_back(run, state)
-    steps += _bridges(run, bridges, vnet, config, state)
-    steps += _members(run, bridges, vnet, state)
+    steps += _bridges(run, context, config, state)
+    steps += _members(run, context, state)
     return Plan(tuple(steps))
 
 
@@ -63,15 +67,11 @@ def _exports(run: Run, bridges: Mapping[str, Bridge], config: Config) -> list[St
     bridge = bridges.get(run.pot.home.bridge)
     held = Redirections(bridge.interface if bridge else "", config.network, (), gone)
     limits = pf.connection_limits(run.pot, gone, (), held.bridge)
-    return [
-        Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules(), held)),
-        *_emptied(pf.limits_anchor(config, run.pot.name), limits),
-        Step(KillStates(gone, run.pot.leased), None, "a connection outlives the rule that let it in"),
-    ]
-
-
-def _emptied(anchor: str, held: Ruleset) -> list[Step]:
-    return [Step(LoadAnchor(anchor, NoRules(), held))] if held != NoRules() else []
+    steps = [Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules(), held))]
+    if limits != NoRules():
+        steps.append(Step(LoadAnchor(pf.limits_anchor(config, run.pot.name), NoRules(), limits)))
+    kill = KillStates(gone, run.pot.leased)
+    return [*steps, Step(kill, None, "a connection outlives the rule that let it in")]
 
 
 def _way_out(run: Run, state: HostState) -> list[Step]:
@@ -94,41 +94,39 @@ def _left_by_jail(run: Run, state: HostState) -> list[Step]:
         if interface in state.interfaces and state.interfaces[interface].has_alone(address)
     ]
     devfs = path_in(run.pot.root, "dev")
-    mounted = run.devfs and devfs in state.mounts
-    return [*left, *([Step(Unmount(devfs), None, "left by a jail that is gone")] if mounted else [])]
+    if run.devfs and devfs in state.mounts:
+        left.append(Step(Unmount(devfs), None, "left by a jail that is gone"))
+    return left
 
 
-def _bridges(
-    run: Run,
-    bridges: Mapping[str, Bridge],
-    vnet: Vnet,
-    config: Config,
-    state: HostState,
-) -> list[Step]:
+def _bridges(run: Run, context: StopContext, config: Config, state: HostState) -> list[Step]:
+    vnet = context.vnet
     host_ends = {a.host_end for a in run.pot.attachments}
     steps: list[Step] = []
     for attachment in run.pot.attachments:
-        bridge = bridges.get(attachment.bridge)
+        bridge = context.bridges.get(attachment.bridge)
         if bridge is None:
             continue
-        # Without its bridge the host may still be prepared for it: a start or stop was cut off, or other
-        # hands took the bridge. After a reboot, too, it is gone, but then forwarding is not potnet's doing.
+        # A bridge that is gone may have left settings behind: a start or stop was cut off, or another program
+        # destroyed the bridge. After a reboot it is gone as well, but then potnet has not set forwarding.
         absent = bridge.interface not in state.interfaces
         if absent or is_last_pot(bridge, host_ends, state):
             same_boot = not absent or state.nat_loaded or cut_off(run)
             known = vnet if same_boot else replace(vnet, forwarding_set=frozenset())
             steps += plan_bridge_down(bridge, known, config, state).steps
-            # What is planned to go is gone for the plan of the next one.
+            # The plan for the next bridge takes this one for gone.
             state = replace(state, pot_bridges=state.pot_bridges - {bridge.interface})
     return steps
 
 
-def _members(run: Run, bridges: Mapping[str, Bridge], vnet: Vnet, state: HostState) -> list[Step]:
-    """Lets the filter overlook members of bridges again, with the last pot for which it did not."""
+def _members(run: Run, context: StopContext, state: HostState) -> list[Step]:
+    """Switch the filter on members of bridges off with the last pot that needs it."""
+    vnet = context.vnet
     others = {*vnet.guarded} - {run.pot.name}
     if not run.pot.antispoof or others or not vnet.members_set:
         return []
-    # As with forwarding: after a reboot it is not potnet's doing.
-    there = any(bridge.interface in state.interfaces for bridge in bridges.values())
-    same_boot = there or state.nat_loaded or cut_off(run)
-    return [Step(FilterMembers(vnet.members_set, False), None, "potnet had switched it on")] * same_boot
+    # As with forwarding: after a reboot potnet has not set it.
+    exists = any(bridge.interface in state.interfaces for bridge in context.bridges.values())
+    if not (exists or state.nat_loaded or cut_off(run)):
+        return []
+    return [Step(FilterMembers(vnet.members_set, False), None, "potnet had switched it on")]

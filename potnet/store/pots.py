@@ -314,7 +314,7 @@ def _above(path: str) -> list[str]:
 
 
 def _exists(name: str) -> PotnetError:
-    return PotnetError(f"pot {name} exists already", hint="choose another name")
+    return PotnetError(f"pot {name} already exists", hint="choose another name")
 
 
 def _head(pot: Pot) -> tuple[object, ...]:

@@ -127,7 +127,7 @@ class Store(Pots):
         with self.transaction():
             same = self.row("SELECT name FROM bridge WHERE name = ? COLLATE NOCASE", bridge.name)
             if same:
-                raise PotnetError(f"bridge {same[0]} exists already", hint="choose another name")
+                raise PotnetError(f"bridge {same[0]} already exists", hint="choose another name")
             found = self.row("SELECT name FROM bridge WHERE uplink = ?", bridge.uplink)
             if found:
                 raise PotnetError(

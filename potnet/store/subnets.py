@@ -26,7 +26,7 @@ class Subnets(Allocator):
         """Its gateway is its first address. Errors: as `next_subnet`; a network `name` exists."""
         with self.transaction():
             if self._find(name) is not None:
-                raise PotnetError(f"network {name} exists already", hint="choose another name")
+                raise PotnetError(f"network {name} already exists", hint="choose another name")
             subnet = self._fit(self._get(parent), hosts, beside)
             ranges.take(self, parent, int(subnet.first), int(subnet.last))
             self._define(Network(name, subnet, parent), {int(subnet.first) + 1})
@@ -36,7 +36,7 @@ class Subnets(Allocator):
         """Its gateway is its first address. Errors: the prefix overlaps another network; the /48 is full."""
         with self.transaction():
             if self._find(name) is not None:
-                raise PotnetError(f"network {name} exists already", hint="choose another name")
+                raise PotnetError(f"network {name} already exists", hint="choose another name")
             if self._find(EVERYWHERE) is None:
                 self._define(Network(EVERYWHERE, IPNetwork("::/0"), None), set())
             subnet = prefix.cidr if prefix is not None else self._lowest_64()
@@ -54,7 +54,7 @@ class Subnets(Allocator):
         """Errors: no such network as `parent`; a network `name` exists; not all of it is free."""
         with self.transaction():
             if self._find(name) is not None:
-                raise PotnetError(f"network {name} exists already", hint="choose another name")
+                raise PotnetError(f"network {name} already exists", hint="choose another name")
             net = self._get(parent)
             first, last = int(subnet.first), int(subnet.last)
             inside = subnet.version == net.cidr.version and subnet in net.cidr

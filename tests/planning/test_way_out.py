@@ -20,7 +20,7 @@ from potnet.host.state import FileKind, HostState, Interface, JailState, PacketF
 from potnet.model.pots import Attachment, Bridge, BridgeKind, Lent, NetworkType, Pot, Run, Stack
 from potnet.planning.merged import side_by_side
 from potnet.planning.start import Surroundings, plan_start
-from potnet.planning.stop import plan_stop
+from potnet.planning.stop import StopContext, plan_stop
 from potnet.planning.vnet import Vnet, description
 
 CONFIG = load(None)
@@ -59,7 +59,7 @@ def stops(draw: st.DrawFn, number: int = 0) -> tuple[Run, HostState]:
 
 
 def stop_of(run: Run, state: HostState) -> Plan:
-    return plan_stop(run, {}, Vnet(), CONFIG, state)
+    return plan_stop(run, StopContext(Vnet()), CONFIG, state)
 
 
 def held(pot: Pot, actions: Sequence[Action]) -> None:

@@ -20,12 +20,12 @@ from potnet.operations.files.hooks import set_hook
 from potnet.operations.from_pot.importing import import_pots
 from potnet.operations.maintenance.init import init
 from potnet.operations.networks import policies
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.attach import attach, detach
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
-from potnet.operations.pots.settings import copy_in, set_options
+from potnet.operations.pots.settings import SettingsRequest, copy_in, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 
@@ -84,7 +84,7 @@ def creating(kind: str, stack: str, name: str = NAME, **more: Any) -> Work:
 def used(world: World) -> None:
     """A host on which there was a pot: networks are known, a release is in the cache; forwarding is off."""
     world.host.run(Command(("sysctl", "net.inet.ip.forwarding=0")))
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.create(NAME, "public-bridge", "dual", base="12.2")
     world.do(start, [NAME])
     world.do(stop, [NAME])
@@ -136,7 +136,7 @@ def wired(world: World) -> None:
     """A host with another interface, and a bridge that is part of a VLAN."""
     used(world)
     world.host.plug("em1")
-    world.do(create_private_bridge, "rack", 4, mtu=1400, uplink="em0.30")
+    world.do(create_private_bridge, BridgeRequest("rack", 4, mtu=1400, uplink="em0.30"))
 
 
 def of_many_wires(running: bool) -> Work:
@@ -170,7 +170,7 @@ def ruled(*running: str) -> Work:
 
     def work(world: World) -> None:
         used(world)
-        world.do(create_private_bridge, "oven", 4)
+        world.do(create_private_bridge, BridgeRequest("oven", 4))
         limits = NetworkOptions(internet=False, bandwidth_in="10Mbit/s", bandwidth_out="1Mbit/s")
         world.create(NAME, "private-bridge", bridge="stove", network=limits)
         world.create("ragout", "private-bridge", bridge="oven")
@@ -345,14 +345,18 @@ def _changing() -> Iterator[Case]:
                 Case(
                     f"set -i {kind} {'running' if running else 'stopped'}",
                     one_pot(kind, "ipv4", running=running),
-                    doing(set_options, NAME, **NOTHING | {"addresses": ("10.192.0.13",)}),
+                    doing(set_options, NAME, SettingsRequest(**NOTHING | {"addresses": ("10.192.0.13",)})),
                 )
                 if kind == "private-bridge"
                 else Case(
                     f"set {'running' if running else 'stopped'}",
                     one_pot(kind, "ipv4", running=running),
-                    doing(set_options, NAME, **NOTHING | {"boot": True, "hostname": "pan.example"}),
-                    doing(set_options, NAME, **NOTHING | {"boot": False, "hostname": NAME}),
+                    doing(
+                        set_options,
+                        NAME,
+                        SettingsRequest(**NOTHING | {"boot": True, "hostname": "pan.example"}),
+                    ),
+                    doing(set_options, NAME, SettingsRequest(**NOTHING | {"boot": False, "hostname": NAME})),
                 )
             )
 
@@ -431,9 +435,9 @@ def without_release(world: World) -> None:
 def _bridges() -> Iterator[Case]:
     def named(world: World) -> None:
         used(world)
-        world.do(create_private_bridge, "grill", 2)
+        world.do(create_private_bridge, BridgeRequest("grill", 2))
 
-    make, drop = doing(create_private_bridge, "grill", 2), doing(destroy_bridge, "grill")
+    make, drop = doing(create_private_bridge, BridgeRequest("grill", 2)), doing(destroy_bridge, "grill")
     yield Case("create-private-bridge", used, make, drop)
     yield Case("destroy bridge", named, drop, make)
     up, down = doing(vnet_start, "grill"), doing(vnet_stop, "grill")

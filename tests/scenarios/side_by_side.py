@@ -25,17 +25,17 @@ from potnet.model.pots import NetworkType
 from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks import policies
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 
 #: What another command may have done meanwhile; anything else, a locked database above all, is a failure.
 REFUSALS = (
-    "exists already",
+    "already exists",
     "there is no pot",
     "there is no bridge",
     "is running",
@@ -113,8 +113,8 @@ def command(world: World, chance: random.Random) -> tuple[Callable[..., Any], tu
             *(2 * [(world.do, (stop, [name]))]),
             (world.do, (export_ports, name, ports, False)),
             (world.do, (destroy_pot, name)),
-            (world.do, (create_private_bridge, bridge, 6)),
-            (world.do, (create_private_bridge, bridge, 6, "auto")),
+            (world.do, (create_private_bridge, BridgeRequest(bridge, 6))),
+            (world.do, (create_private_bridge, BridgeRequest(bridge, 6, "auto"))),
             (world.do, (destroy_bridge, bridge)),
             (world.do, (vnet_start, bridge)),
             (world.do, (vnet_stop, bridge)),
@@ -127,7 +127,7 @@ def change(world: World, name: str, options: NetworkOptions) -> None:
     nothing: dict[str, Any] = {
         "resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None,
     }  # fmt: skip
-    world.do(set_options, name, **nothing, network=options)
+    world.do(set_options, name, SettingsRequest(**nothing, network=options))
 
 
 def create(

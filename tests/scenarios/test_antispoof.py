@@ -16,7 +16,7 @@ from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.maintenance.repair import repair
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.start import start
@@ -32,8 +32,8 @@ SWITCHES = ("net.link.bridge.pfil_member", "net.link.bridge.pfil_local_phys")
 def kitchen(world: World, guarded: bool = True, running: bool = True) -> dict[str, str]:
     """thief, web and away on one bridge, far on another; away is stopped. Their addresses."""
     world.configure(ON if guarded else 'network.ipv6 = "nat"\n')
-    world.do(create_private_bridge, "stove", 5, "auto")
-    world.do(create_private_bridge, "oven", 2, "auto")
+    world.do(create_private_bridge, BridgeRequest("stove", 5, "auto"))
+    world.do(create_private_bridge, BridgeRequest("oven", 2, "auto"))
     for name, bridge in (("thief", "stove"), ("web", "stove"), ("away", "stove"), ("far", "oven")):
         world.create(name, "private-bridge", "dual", bridge=bridge)
     if running:

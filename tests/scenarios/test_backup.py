@@ -19,10 +19,10 @@ from potnet.cli.main import run
 from potnet.errors import DamagedError, HostError, PotnetError, StoreError
 from potnet.operations.maintenance.store import backup, restore
 from potnet.operations.networks import policies
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.store import backups
@@ -32,7 +32,7 @@ from potnet.store.store import Store
 @pytest.fixture
 def backed_up(world: World, tmp_path: Path) -> Path:
     """A backup of a world with two pots that are stopped, on two bridges."""
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.create("casserole", "public-bridge")
     world.create("kettle", "private-bridge", bridge="stove")
     world.do(backup, tmp_path / "backup.db", False)
@@ -59,7 +59,7 @@ def damage(world: World) -> bytes:
 
 def test_a_store_with_policies_can_be_saved_and_put_back(world: World, tmp_path: Path) -> None:
     for name in ("stove", "grill"):
-        world.do(create_private_bridge, name, 4)
+        world.do(create_private_bridge, BridgeRequest(name, 4))
         world.create(f"on-{name}", "private-bridge", bridge=name)
     world.do(policies.add, "on-stove", "on-grill", "tcp:80", False)
     world.do(policies.add, "stove", "on-grill", None, True)
@@ -206,17 +206,17 @@ def test_another_start_of_the_same_pot_is_not_the_one_in_the_backup(world: World
 
 def test_a_bridge_that_is_up_has_to_be_in_the_backup(world: World, tmp_path: Path) -> None:
     world.do(backup, tmp_path / "empty.db", False)
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.do(vnet_start, "stove")
     with pytest.raises(PotnetError, match="bridge stove"):
         world.do(restore, tmp_path / "empty.db", False)
 
 
 def test_a_bridge_that_is_up_has_to_have_its_networks_of_both_families(world: World, tmp_path: Path) -> None:
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.do(backup, tmp_path / "before.db", False)
     world.do(destroy_bridge, "stove")
-    world.do(create_private_bridge, "stove", 4, "fd00:192:0:20::/64")
+    world.do(create_private_bridge, BridgeRequest("stove", 4, "fd00:192:0:20::/64"))
     world.do(vnet_start, "stove")
     with pytest.raises(PotnetError, match="bridge stove"):
         world.do(restore, tmp_path / "before.db", False)
@@ -371,12 +371,12 @@ def live(directory: str, number: int, rounds: int) -> None:
                 case 0:
                     world.create(name, "public-bridge")
                 case 1:
-                    world.do(set_options, name, addresses=("auto",), **nothing)
+                    world.do(set_options, name, SettingsRequest(addresses=("auto",), **nothing))
                 case _:
                     world.do(destroy_pot, name)
         except PotnetError as error:
             # A restore may take a pot away, and leaves its root; nothing else goes wrong.
-            assert any(words in error.message for words in ("there is no pot", "exists already")), error
+            assert any(words in error.message for words in ("there is no pot", "already exists")), error
 
 
 @pytest.mark.parametrize("rounds", [12, pytest.param(120, marks=pytest.mark.slow)])

@@ -15,7 +15,7 @@ from potnet.model.pots import NetworkType, Pot, Stack
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.network_options import NetworkOptions, rate_text, with_options
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.info import info
@@ -76,7 +76,9 @@ def test_the_rules_are_those_of_pf_conf(world: World) -> None:
 def test_set_changes_it_from_the_next_start(world: World) -> None:
     world.create("web", "public-bridge", network=BOTH)
     world.do(start, ["web"])
-    assert world.do(set_options, "web", **NOTHING, network=NetworkOptions(bandwidth_in="none"))
+    assert world.do(
+        set_options, "web", SettingsRequest(**NOTHING, network=NetworkOptions(bandwidth_in="none"))
+    )
     view = world.do(info, "web")
     assert (view["bandwidth_in"], view["bandwidth_out"]) == (None, "4Mbit/s")
     assert world.do(check, [], None) == ()

@@ -12,10 +12,10 @@ from world import Faulty, World, both_hosts
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
 from potnet.operations.exports.export_ports import export_ports
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.info import environment, info
@@ -173,7 +173,7 @@ def test_a_bridge_that_was_destroyed_under_its_pots_takes_them_up_again(
 
 def prepare_plain(world: World, kind: str, stack: str, name: str) -> None:
     if kind == "private-bridge" and not [b for b in world.records()["bridges"] if b.name == "stove"]:
-        world.do(create_private_bridge, "stove", 4)
+        world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.create(name, kind, stack, bridge="stove" if kind == "private-bridge" else None)
 
 
@@ -290,7 +290,7 @@ def test_what_info_says_of_a_running_pot_is_what_it_was_started_with(world: Worl
         world.create(name, "public-bridge")
     world.do(start, ["casserole"])
     nothing = {"resolver": None, "hostname": None, "command": None, "boot": None}
-    world.do(set_options, "casserole", addresses=("10.192.0.50",), **nothing)
+    world.do(set_options, "casserole", SettingsRequest(addresses=("10.192.0.50",), **nothing))
     assert world.do(info, "casserole")["addresses"][0]["address"] == "10.192.0.3"
     assert world.do(environment, "casserole")["_POT_IP"] == "10.192.0.3"
     world.do(start, ["ragout"])
@@ -308,7 +308,7 @@ def test_unknown_names_are_told_and_leave_no_trace(world: World, name: str) -> N
     for operation, arguments, more in (
         (destroy_pot, (name,), {}),
         (export_ports, (name, ["80"], False), {}),
-        (set_options, (name,), nothing),
+        (set_options, (name, SettingsRequest(**nothing)), {}),
         (start, ([name],), {}),
         (stop, ([name],), {}),
     ):

@@ -10,8 +10,8 @@ import pytest
 from world import World
 
 from potnet.errors import PotnetError, UsageError
-from potnet.operations.networks.bridges import create_private_bridge
-from potnet.operations.pots.settings import set_options
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.dns import text, zones
@@ -21,7 +21,7 @@ from potnet.operations.reports.dns import text, zones
 def kitchen(world: World) -> World:
     """Three pots with addresses on two bridges, and two without."""
     world.create("wok", "public-bridge", stack="dual")
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.create("kettle", "private-bridge", bridge="stove")
     world.create("pan", "private-bridge", bridge="stove", addresses=("10.192.0.13",))
     world.create("ladle", "alias")
@@ -82,7 +82,9 @@ def test_servers_take_what_is_written(kitchen: World, tmp_path: Path) -> None:
 def test_a_running_pot_is_known_by_the_address_that_it_has(kitchen: World) -> None:
     kitchen.do(start, ["pan"])
     kitchen.do(
-        set_options, "pan", addresses=("10.192.0.12",), resolver=None, hostname=None, command=None, boot=None
+        set_options,
+        "pan",
+        SettingsRequest(addresses=("10.192.0.12",), resolver=None, hostname=None, command=None, boot=None),
     )
     assert [r["address"] for r in kitchen.do(zones, "stove")[0]["records"]] == ["10.192.0.10", "10.192.0.13"]
     kitchen.do(stop, ["pan"])

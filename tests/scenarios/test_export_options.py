@@ -20,7 +20,7 @@ from potnet.operations.exports.export_text import parse_exports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.init import init
 from potnet.operations.maintenance.repair import repair
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.metrics import metrics
@@ -300,7 +300,7 @@ def test_a_limit_needs_the_anchor_that_it_is_in(world: World) -> None:
 @both_hosts
 def test_nothing_is_left_of_any_option(world: World) -> None:
     other = second(world)
-    world.do(create_private_bridge, "stove", 4, "fd00:7::/64")
+    world.do(create_private_bridge, BridgeRequest("stove", 4, "fd00:7::/64"))
     world.create("kettle", "private-bridge", "dual", bridge="stove")
     world.create("casserole", "public-bridge")
     before = world.snapshot()
@@ -406,7 +406,7 @@ def test_a_socket_on_one_address_leaves_the_others(world: World) -> None:
 
 
 def test_a_port_is_taken_in_both_families(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4, "fd00:7::/64")
+    world.do(create_private_bridge, BridgeRequest("stove", 4, "fd00:7::/64"))
     world.create("kettle", "private-bridge", "ipv6", bridge="stove")
     world.create("casserole", "public-bridge")
     export(world, "casserole", "80:30080")

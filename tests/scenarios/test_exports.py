@@ -9,7 +9,7 @@ from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command
 from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.init import init
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 
@@ -147,8 +147,8 @@ def test_stop_ends_the_connections_of_its_exports(world: World) -> None:
 @both_hosts
 def test_who_reaches_an_export_and_who_does_not(world: World) -> None:
     """The table of the record of a real host, row for row."""
-    world.do(create_private_bridge, "stove", 4)
-    world.do(create_private_bridge, "grill", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
+    world.do(create_private_bridge, BridgeRequest("grill", 4))
     world.create("casserole", "public-bridge")
     world.create("ragout", "public-bridge")
     world.create("kettle", "private-bridge", bridge="stove")

@@ -15,7 +15,7 @@ from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks import policies
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.external import OUTLETS
 from potnet.operations.networks.vnet import vnet_start
 from potnet.operations.pots.attach import attach
@@ -64,8 +64,8 @@ def rules(world: World) -> list[str]:
 def pots(world: World) -> None:
     """web and db run and export; spare is there; guest is on a bridge of its own with NAT for IPv6."""
     world.configure(f"[network]\n{SIX}")
-    world.do(create_private_bridge, "inner", 5, "auto")
-    world.do(create_private_bridge, "store", 5)
+    world.do(create_private_bridge, BridgeRequest("inner", 5, "auto"))
+    world.do(create_private_bridge, BridgeRequest("store", 5))
     for name in ("web", "spare"):
         world.create(name, "public-bridge")
     world.create("db", "private-bridge", bridge="store")

@@ -9,7 +9,7 @@ from world import World
 from potnet.cli.picture import drawing
 from potnet.model.pots import NetworkType
 from potnet.operations.networks import policies
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -32,7 +32,7 @@ def test_a_host_without_pots(bare_world: World) -> None:
 
 def test_all_there_is(world: World) -> None:
     world.create("wok", "public-bridge", stack="dual", base="14.2")
-    world.do(create_private_bridge, "barbecue", 4)
+    world.do(create_private_bridge, BridgeRequest("barbecue", 4))
     world.create("kettle", "private-bridge", bridge="barbecue")
     world.create("ladle", "alias", stack="dual")
     world.create("spoon", "inherit")
@@ -60,8 +60,8 @@ def test_all_there_is(world: World) -> None:
 
 def test_what_single_pots_and_bridges_have(world: World) -> None:
     world.host.plug("em1")
-    world.do(create_private_bridge, "floor", 4, uplink="em0.30", mtu=1400)
-    world.do(create_private_bridge, "guests", 4, ipv6="auto", routed=True, isolate=True)
+    world.do(create_private_bridge, BridgeRequest("floor", 4, uplink="em0.30", mtu=1400))
+    world.do(create_private_bridge, BridgeRequest("guests", 4, ipv6="auto", routed=True, isolate=True))
     world.create("wok", "private-bridge", bridge="floor", passed=("em1",))
     world.create("fork", "private-bridge", bridge="guests", network=NetworkOptions(isolate=True))
     more = ((NetworkType.PRIVATE_BRIDGE, "guests"),)

@@ -12,7 +12,7 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.vnet import vnet_start
 from potnet.operations.pots.attach import attach
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 
@@ -75,7 +75,11 @@ def test_repair_takes_a_unit_that_the_host_does_not_hide(world: World, hidden: t
 def test_what_set_has_changed_since_stays_when_repair_takes_another_unit(world: World) -> None:
     prepare(world, "public-bridge", "ipv4")
     world.do(start, ["casserole"])
-    world.do(set_options, "casserole", resolver=None, addresses=(), hostname="pan", command=None, boot=None)
+    world.do(
+        set_options,
+        "casserole",
+        SettingsRequest(resolver=None, addresses=(), hostname="pan", command=None, boot=None),
+    )
     world.remove_interface("epair0a")
     hide(world, "epair0")
     world.do(repair, [], None)

@@ -11,7 +11,7 @@ from potnet.executors.base import Command, CommandResult
 from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import Report, repair
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.dns import zones
@@ -184,7 +184,7 @@ def test_an_interface_without_flags(kitchen: World) -> None:
 
 
 def test_ipv6_that_is_switched_off_is_found_and_comes_back(world: World) -> None:
-    world.do(create_private_bridge, "stove", 5, ipv6="auto")
+    world.do(create_private_bridge, BridgeRequest("stove", 5, ipv6="auto"))
     world.create("pan", "private-bridge", "dual", bridge="stove")
     world.do(start, ("pan",))
     assert kinds(world) == {}

@@ -9,9 +9,9 @@ import pytest
 from world import World
 
 from potnet.operations.files.hosts_files import hosts_key
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 
@@ -29,7 +29,7 @@ def known(world: World, name: str) -> list[str]:
 def kitchen(world: World, *names: str) -> None:
     """Pots on one private bridge, and one on the public bridge that runs."""
     if world.do(lambda app: app.store.bridge("stove")) is None:
-        world.do(create_private_bridge, "stove", 8)
+        world.do(create_private_bridge, BridgeRequest("stove", 8))
         world.create("wok", "public-bridge")
         world.do(start, ["wok"])
     for name in names:
@@ -107,7 +107,7 @@ def test_an_address_of_now_is_told_when_it_is_in_use(world: World) -> None:
     kitchen(world, "kettle", "pan")
     world.do(start, ["kettle", "pan"])
     keep = {"resolver": None, "hostname": None, "command": None, "boot": None}
-    world.do(set_options, "pan", addresses=("10.192.0.25",), **keep)
+    world.do(set_options, "pan", SettingsRequest(addresses=("10.192.0.25",), **keep))
     assert "10.192.0.19 pan" in known(world, "kettle")
     world.do(stop, ["pan"])
     assert known(world, "kettle") == ["10.192.0.18 kettle", "10.192.0.25 pan"]

@@ -9,7 +9,7 @@ from world import World, both_hosts
 from potnet.errors import PotnetError, UsageError
 from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 
@@ -60,7 +60,7 @@ def test_what_is_no_name(world: World, name: str) -> None:
     with pytest.raises(UsageError, match="invalid interface name"):
         world.create("casserole", "public-bridge", passed=(name,))
     with pytest.raises(PotnetError):
-        world.do(create_private_bridge, "stove", 4, uplink=f"{name}.30")
+        world.do(create_private_bridge, BridgeRequest("stove", 4, uplink=f"{name}.30"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,7 +78,7 @@ def test_passed_interfaces(world: World, name: str) -> None:
 @pytest.mark.parametrize("name", ["vm-public", "lan_1", "_x", "4g"])
 def test_uplinks(world: World, name: str) -> None:
     external(world, name)
-    world.do(create_private_bridge, "stove", 4, uplink=f"{name}.3")
+    world.do(create_private_bridge, BridgeRequest("stove", 4, uplink=f"{name}.3"))
     world.create("casserole", "private-bridge", bridge="stove")
     world.do(start, ["casserole"])
     assert world.do(check, [], None) == ()

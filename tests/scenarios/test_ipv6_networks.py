@@ -12,10 +12,10 @@ from potnet.model.pots import Pot
 from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.show import show_pot
@@ -28,7 +28,7 @@ OUTSIDE, HOST = "2001:db8:7::63", "2001:db8:7::20"
 
 def bridge(world: World, name: str, ipv6: str | None = "auto", routed: bool = False) -> IPNetwork:
     """A private bridge; its IPv6 network."""
-    return world.do(create_private_bridge, name, 4, ipv6, routed).network6
+    return world.do(create_private_bridge, BridgeRequest(name, 4, ipv6, routed)).network6
 
 
 def pot(world: World, name: str, on: str, stack: str = "dual", *addresses: str) -> Pot:
@@ -215,7 +215,7 @@ def test_an_address_that_is_set_anew(world: World) -> None:
     bridge(world, "stove", GIVEN)
     pot(world, "one", "stove")
     options = {"resolver": None, "hostname": None, "command": None, "boot": None}
-    assert world.do(set_options, "one", addresses=("2001:db8:5::80",), **options)
+    assert world.do(set_options, "one", SettingsRequest(addresses=("2001:db8:5::80",), **options))
     (changed,) = world.records()["pots"]
     assert [str(a) for a in changed.leased] == ["10.192.0.10", "2001:db8:5::80"]
     assert reached(world, "host", "2001:db8:5::2")

@@ -12,10 +12,10 @@ from potnet.host.findings import Kind
 from potnet.model.pots import Pot
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
-from potnet.operations.networks.bridges import create_private_bridge, set_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge, set_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.vnet import vnet_start
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.info import bridge_info, info
@@ -37,7 +37,7 @@ def _made(pot: Pot) -> int:
 
 @both_hosts
 def test_only_isolated_pots_are_kept_from_one_another(world: World) -> None:
-    world.do(create_private_bridge, "stove", 5)
+    world.do(create_private_bridge, BridgeRequest("stove", 5))
     for name, options in (("one", ISOLATE), ("two", ISOLATE), ("open", NetworkOptions())):
         world.create(name, "private-bridge", bridge="stove", network=options)
     fresh = world.snapshot()
@@ -56,7 +56,7 @@ def test_only_isolated_pots_are_kept_from_one_another(world: World) -> None:
 
 @both_hosts
 def test_a_bridge_isolates_all_its_pots(world: World) -> None:
-    world.do(create_private_bridge, "stove", 5, isolate=True)
+    world.do(create_private_bridge, BridgeRequest("stove", 5, isolate=True))
     pot(world, "one", "stove")
     two = pot(world, "two", "stove")
     assert not world.reaches("one", two, 80)
@@ -66,7 +66,7 @@ def test_a_bridge_isolates_all_its_pots(world: World) -> None:
 
 @both_hosts
 def test_a_bridge_can_be_made_to_isolate_and_back(world: World) -> None:
-    world.do(create_private_bridge, "stove", 5)
+    world.do(create_private_bridge, BridgeRequest("stove", 5))
     assert not world.do(set_bridge, "stove", isolate=True)
     pot(world, "one", "stove")
     two = pot(world, "two", "stove")
@@ -79,21 +79,21 @@ def test_a_bridge_can_be_made_to_isolate_and_back(world: World) -> None:
 
 @both_hosts
 def test_set_holds_from_the_next_start(world: World) -> None:
-    world.do(create_private_bridge, "stove", 5)
+    world.do(create_private_bridge, BridgeRequest("stove", 5))
     pot(world, "one", "stove", isolate=True)
     two = pot(world, "two", "stove")
-    assert world.do(set_options, "two", **NOTHING, network=ISOLATE)
+    assert world.do(set_options, "two", SettingsRequest(**NOTHING, network=ISOLATE))
     assert world.reaches("one", two, 80)
     assert world.do(check, [], None) == ()
     world.do(stop, ["two"])
     world.do(start, ["two"])
     assert not world.reaches("one", two, 80)
-    assert not world.do(set_options, "two", **NOTHING, network=ISOLATE)
+    assert not world.do(set_options, "two", SettingsRequest(**NOTHING, network=ISOLATE))
 
 
 @both_hosts
 def test_isolation_comes_back_with_the_bridge_and_by_repair(world: World) -> None:
-    world.do(create_private_bridge, "stove", 5)
+    world.do(create_private_bridge, BridgeRequest("stove", 5))
     pot(world, "one", "stove", isolate=True)
     two = pot(world, "two", "stove", isolate=True)
     bridge = world.do(bridge_info, "stove")["interface"]
@@ -121,13 +121,13 @@ def test_a_pot_without_a_bridge_cannot_be_isolated(world: World, kind: str) -> N
     world.create("one", kind)
     records = world.records()
     with pytest.raises(PotnetError, match=f"network type {kind} shares the host's network"):
-        world.do(set_options, "one", **NOTHING, network=ISOLATE)
+        world.do(set_options, "one", SettingsRequest(**NOTHING, network=ISOLATE))
     assert world.records() == records
 
 
 def test_the_configuration_isolates_all(world: World) -> None:
     world.config = replace(world.config, isolate=True)
-    world.do(create_private_bridge, "stove", 5)
+    world.do(create_private_bridge, BridgeRequest("stove", 5))
     pot(world, "one", "stove")
     assert not world.reaches("one", pot(world, "two", "stove"), 80)
     assert world.do(info, "one")["isolated"]

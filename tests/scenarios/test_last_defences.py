@@ -9,7 +9,7 @@ from world import Faulty, World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.destroy import destroy_pot
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -81,7 +81,7 @@ class Shrinking(Faulty):
 
 def test_a_vlan_that_cannot_have_its_mtu_does_not_stay(world: World) -> None:
     """The kernel makes it before it refuses the MTU."""
-    world.do(create_private_bridge, "stove", 4, uplink="em0.30")
+    world.do(create_private_bridge, BridgeRequest("stove", 4, uplink="em0.30"))
     world.create("web", "private-bridge", bridge="stove")
     before = world.interfaces()
     world.executor = Shrinking(world.host)

@@ -9,7 +9,7 @@ from world import World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.operations.exports.export_ports import export_ports
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -26,7 +26,7 @@ def prepare(world: World, kind: str, stack: str, name: str = "casserole", **more
     """A pot of a kind, with exports where it can have them."""
     if kind == "private-bridge":
         if "stove" not in [b.name for b in world.records()["bridges"]]:
-            world.do(create_private_bridge, "stove", 4)
+            world.do(create_private_bridge, BridgeRequest("stove", 4))
         more["bridge"] = "stove"
     world.create(name, kind, stack, **more)
     if kind in ("public-bridge", "private-bridge") and stack != "ipv6":

@@ -20,10 +20,10 @@ from potnet.host.findings import Finding
 from potnet.model.pots import NetworkType
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
-from potnet.operations.networks.bridges import create_private_bridge, set_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge, set_bridge
 from potnet.operations.networks.interfaces import parse_mac
 from potnet.operations.networks.vnet import vnet_start
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.info import bridge_info, info
@@ -58,7 +58,7 @@ def test_a_mac_address_that_is_given(world: World) -> None:
     assert shown(world, pot.attachments[0].jail_end, "web")[1] == MAC
     assert world.do(info, "web")["mac"] == MAC
     assert world.do(check, [], None) == ()
-    assert world.do(set_options, "web", **CHANGES, macs=(OTHER,))
+    assert world.do(set_options, "web", SettingsRequest(**CHANGES, macs=(OTHER,)))
     assert shown(world, pot.attachments[0].jail_end, "web")[1] == MAC
     assert world.do(check, [], None) == ()
     # Until the pot stops, the old one is in use.
@@ -70,13 +70,13 @@ def test_a_mac_address_that_is_given(world: World) -> None:
 
 
 def test_mac_addresses_are_given_in_the_order_of_interfaces(world: World) -> None:
-    world.do(create_private_bridge, "back", 4)
+    world.do(create_private_bridge, BridgeRequest("back", 4))
     pot = world.create("web", "public-bridge", more=((PRIVATE, "back"),), macs=(MAC, OTHER))
     assert [a.mac for a in pot.attachments] == [MAC, OTHER]
     with pytest.raises(UsageError, match="given 3 times, and the pot has 2 interfaces"):
-        world.do(set_options, "web", **CHANGES, macs=(MAC, OTHER, "02:00:00:00:00:99"))
+        world.do(set_options, "web", SettingsRequest(**CHANGES, macs=(MAC, OTHER, "02:00:00:00:00:99")))
     # What it has already it may be given again, the other way round as well.
-    world.do(set_options, "web", **CHANGES, macs=(OTHER, MAC))
+    world.do(set_options, "web", SettingsRequest(**CHANGES, macs=(OTHER, MAC)))
     assert [a.mac for a in world.records()["pots"][0].attachments] == [OTHER, MAC]
 
 
@@ -124,7 +124,7 @@ def test_what_is_taken_for_a_mac_address_is_one(text: str) -> None:
 @both_hosts
 @pytest.mark.parametrize("mtu", [576, 1000, 1279, 1280, 1400, 9000])
 def test_all_on_a_bridge_have_its_mtu(world: World, mtu: int) -> None:
-    world.do(create_private_bridge, "stove", 4, None, False, mtu)
+    world.do(create_private_bridge, BridgeRequest("stove", 4, None, False, mtu))
     pots = [world.create(name, "private-bridge", bridge="stove") for name in ("one", "two")]
     before = world.snapshot()
     world.do(start, ["one", "two"])
@@ -151,7 +151,7 @@ def test_all_on_a_bridge_have_its_mtu(world: World, mtu: int) -> None:
 
 @both_hosts
 def test_a_bridge_that_is_up_without_pots_has_its_mtu(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4, None, False, 1400)
+    world.do(create_private_bridge, BridgeRequest("stove", 4, None, False, 1400))
     world.do(vnet_start, "stove")
     assert shown(world, "bridge0")[0] == 1400
     pot = world.create("one", "private-bridge", bridge="stove")
@@ -168,7 +168,7 @@ def test_the_first_pot_on_a_bridge_says_the_mtu(world: World) -> None:
     with pytest.raises(PotnetError, match="all on bridge public have the MTU 1400, such as first"):
         world.create("fourth", "public-bridge", mtu=1500)
     with pytest.raises(PotnetError, match="all on bridge public have the MTU 1400, such as first"):
-        world.do(set_options, "third", **CHANGES, mtu=9000)
+        world.do(set_options, "third", SettingsRequest(**CHANGES, mtu=9000))
     assert world.records() == records
     world.do(start, ["first", "second", "third"])
     assert {shown(world, pot.attachments[0].jail_end, pot.name)[0] for pot in (first, second, third)} == {
@@ -179,10 +179,10 @@ def test_the_first_pot_on_a_bridge_says_the_mtu(world: World) -> None:
 
 def test_alone_on_its_bridge_a_pot_may_change_the_mtu(world: World) -> None:
     world.create("web", "public-bridge")
-    assert not world.do(set_options, "web", **CHANGES, mtu=1400)
+    assert not world.do(set_options, "web", SettingsRequest(**CHANGES, mtu=1400))
     world.do(start, ["web"])
     assert world.host.interface("bridge0").mtu == 1400
-    assert world.do(set_options, "web", **CHANGES, mtu=1300)
+    assert world.do(set_options, "web", SettingsRequest(**CHANGES, mtu=1300))
     assert {interface for _, interface in kinds(world.do(check, [], None))} == {"bridge0", "epair0b"}
     world.do(stop, ["web"])
     world.do(start, ["web"])
@@ -191,11 +191,11 @@ def test_alone_on_its_bridge_a_pot_may_change_the_mtu(world: World) -> None:
 
 
 def test_a_bridge_that_stays_up_is_told_of(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.do(vnet_start, "stove")
     world.create("web", "private-bridge", bridge="stove")
-    world.do(set_options, "web", **CHANGES, mtu=1400)
-    assert world.notices[-1].startswith("bridge stove stays up with the MTU that it has: `potnet repair")
+    world.do(set_options, "web", SettingsRequest(**CHANGES, mtu=1400))
+    assert world.notices[-1].startswith("bridge stove is up and keeps its MTU: `potnet repair")
     with pytest.raises(PotnetError, match="has the MTU 1500"):
         world.do(start, ["web"])
     world.do(repair, [], "stove")
@@ -205,7 +205,7 @@ def test_a_bridge_that_stays_up_is_told_of(world: World) -> None:
 
 @both_hosts
 def test_a_bridge_with_several_pots_gets_another_mtu(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     for name in ("one", "two"):
         world.create(name, "private-bridge", bridge="stove")
     assert not world.do(set_bridge, "stove", mtu=1400)
@@ -227,8 +227,8 @@ def test_a_bridge_with_several_pots_gets_another_mtu(world: World) -> None:
 
 
 def test_what_a_bridge_cannot_have_is_refused(world: World) -> None:
-    world.do(create_private_bridge, "six", 4, "auto")
-    world.do(create_private_bridge, "floor", 4, uplink="em0.30")
+    world.do(create_private_bridge, BridgeRequest("six", 4, "auto"))
+    world.do(create_private_bridge, BridgeRequest("floor", 4, uplink="em0.30"))
     world.create("web", "public-bridge", "dual")
     for name, mtu, words in (
         ("six", 1279, "too small for IPv6"),
@@ -245,7 +245,7 @@ def test_what_a_bridge_cannot_have_is_refused(world: World) -> None:
 
 @both_hosts
 def test_another_mtu_is_told_and_mended(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4, None, False, 1400)
+    world.do(create_private_bridge, BridgeRequest("stove", 4, None, False, 1400))
     pot = world.create("one", "private-bridge", bridge="stove")
     world.do(start, ["one"])
     (own,) = pot.attachments
@@ -267,7 +267,7 @@ def test_another_mtu_is_told_and_mended(world: World) -> None:
 
 @both_hosts
 def test_what_is_made_anew_has_the_mtu(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4, None, False, 1400)
+    world.do(create_private_bridge, BridgeRequest("stove", 4, None, False, 1400))
     pot = world.create("one", "private-bridge", bridge="stove")
     world.do(start, ["one"])
     (own,) = pot.attachments
@@ -279,7 +279,7 @@ def test_what_is_made_anew_has_the_mtu(world: World) -> None:
 
 
 def test_a_dry_run_prints_what_a_start_does(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4, None, False, 1400, uplink="em0.30")
+    world.do(create_private_bridge, BridgeRequest("stove", 4, None, False, 1400, uplink="em0.30"))
     for name in ("one", "two"):
         world.create(name, "private-bridge", bridge="stove")
     state = str(world.directory / "state")
@@ -297,7 +297,7 @@ def test_a_dry_run_prints_what_a_start_does(world: World) -> None:
 @pytest.mark.parametrize("mtu", [-1, 0, 575, 65536])
 def test_mtus_that_are_none(world: World, mtu: int) -> None:
     with pytest.raises(UsageError, match=f"--mtu {mtu}: no MTU"):
-        world.do(create_private_bridge, "stove", 4, None, False, mtu)
+        world.do(create_private_bridge, BridgeRequest("stove", 4, None, False, mtu))
     with pytest.raises(UsageError, match=f"--mtu {mtu}: no MTU"):
         world.create("web", "public-bridge", mtu=mtu)
     assert world.records()["pots"] == ()
@@ -305,8 +305,8 @@ def test_mtus_that_are_none(world: World, mtu: int) -> None:
 
 def test_ipv6_takes_1280_bytes(world: World) -> None:
     with pytest.raises(PotnetError, match="an MTU of 1279 is too small for IPv6"):
-        world.do(create_private_bridge, "stove", 4, "auto", False, 1279)
-    world.do(create_private_bridge, "stove", 4, "auto", False, 1280)
+        world.do(create_private_bridge, BridgeRequest("stove", 4, "auto", False, 1279))
+    world.do(create_private_bridge, BridgeRequest("stove", 4, "auto", False, 1280))
     with pytest.raises(PotnetError, match="too small for IPv6"):
         world.create("web", "private-bridge", "dual", bridge="stove", mtu=1279)
     # The bridge has IPv6, if not this pot.
@@ -321,7 +321,7 @@ def test_ipv6_takes_1280_bytes(world: World) -> None:
 
 @both_hosts
 def test_a_small_mtu_grows_and_the_pots_stay_without_ipv6(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4, None, False, 1000)
+    world.do(create_private_bridge, BridgeRequest("stove", 4, None, False, 1000))
     pots = [world.create(name, "private-bridge", bridge="stove") for name in ("one", "two")]
     world.do(start, ["one", "two"])
     for mtu in (1500, 600, 1280):
@@ -388,7 +388,7 @@ def test_what_fails_leaves_the_mtu_of_the_bridge_alone(world: World) -> None:
 
 
 def test_without_these_options_no_command_speaks_of_them(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4, "auto")
+    world.do(create_private_bridge, BridgeRequest("stove", 4, "auto"))
     world.create("one", "private-bridge", "dual", bridge="stove")
     world.create("two", "public-bridge", "dual")
     world.executor.commands.clear()

@@ -14,7 +14,7 @@ from world import World
 
 from potnet.errors import PotnetError
 from potnet.operations.exports.export_ports import export_ports
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -49,7 +49,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(size=st.integers(1, 3))
     def make_bridge(self, size: int) -> None:
-        self.attempt(self.world.do, create_private_bridge, "stove", size)
+        self.attempt(self.world.do, create_private_bridge, BridgeRequest("stove", size))
 
     @rule()
     def remove_bridge(self) -> None:

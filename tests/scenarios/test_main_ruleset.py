@@ -11,7 +11,7 @@ from potnet.host.findings import Kind, Verdict
 from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.doctor import doctor
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.vnet import vnet_start
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -37,7 +37,7 @@ def limited(world: World) -> list[str]:
 def two_bridges(world: World) -> str:
     """Pots on two private bridges, of which the first is not to reach the second; its address."""
     for bridge, name in (("stove", "wok"), ("oven", "tray")):
-        world.do(create_private_bridge, bridge, 5)
+        world.do(create_private_bridge, BridgeRequest(bridge, 5))
         pot = world.create(name, "private-bridge", bridge=bridge)
     return str(pot.ipv4)
 
@@ -266,7 +266,7 @@ def test_a_redirection_of_the_administrators(world: World, rule: str, told: bool
 
 
 def test_vnet_start_tells_it_too(world: World) -> None:
-    world.do(create_private_bridge, "stove", 5)
+    world.do(create_private_bridge, BridgeRequest("stove", 5))
     load(world, f"set skip on bridge\n{TRANSLATION}{FILTER}pass\n")
     world.do(vnet_start, "stove")
     assert "pf skips bridge" in world.notices[0]

@@ -10,7 +10,7 @@ from world import World
 from potnet.drivers.base import CommandError
 from potnet.executors.base import Command, CommandResult
 from potnet.operations.exports.export_ports import export_ports
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.metrics import metrics
@@ -39,7 +39,7 @@ def kitchen(world: World) -> World:
     """Two running pots on different bridges, the first with exports, and one that is stopped."""
     world.create("wok", "public-bridge")
     world.do(export_ports, "wok", ["80:30080", "udp:53:30053"], False)
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.create("kettle", "private-bridge", bridge="stove")
     world.create("ladle", "alias")
     world.do(start, ["wok", "kettle"])
@@ -106,7 +106,7 @@ def test_what_leads_outside_is_counted(kitchen: World) -> None:
     kitchen.host.plug("em1")
     kitchen.host.plug("em2")
     kitchen.configure('[network.extra_interfaces]\nem1 = "198.51.100.0/24"\nem9 = "203.0.113.0/24"\n')
-    kitchen.do(create_private_bridge, "floor", 4, uplink="em2.30")
+    kitchen.do(create_private_bridge, BridgeRequest("floor", 4, uplink="em2.30"))
     kitchen.create("lid", "private-bridge", bridge="floor")
     assert [*figures(kitchen)["uplink_receive_bytes_total"]] == [("em0",), ("em1",)]
     kitchen.do(start, ["lid"])

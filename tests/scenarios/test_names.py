@@ -15,11 +15,11 @@ from potnet.errors import ConfigError, PotnetError, UsageError
 from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.files.hosts_files import hosts_text, neighbours_of
 from potnet.operations.maintenance.check import check
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.policies import add, listed
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.dns import zones
@@ -50,7 +50,7 @@ def rename(world: World, old: str, new: str) -> None:
 @pytest.mark.parametrize("name", [NOMAD, LONG])
 def test_long_names(world: World, name: str) -> None:
     bridge = "b" * 63
-    world.do(create_private_bridge, bridge, 8, "auto")
+    world.do(create_private_bridge, BridgeRequest(bridge, 8, "auto"))
     world.create(name, "private-bridge", "dual", bridge=bridge, network=NetworkOptions(internet=False))
     world.create(OTHER, "private-bridge", "dual", bridge=bridge)
     for pot, port in ((name, 30080), (OTHER, 30081)):
@@ -94,10 +94,10 @@ def test_long_names_with_everything_that_a_pot_may_have(world: World, anchors: s
         main = f'nat-anchor "{nat}"\nnat-anchor "{rdr}/*"\nrdr-anchor "{rdr}/*"\nanchor "{filters}/*"\n'
         world.do_there("pfctl", "-f", "-", stdin=main)
     bridge = "b" * 63
-    world.do(create_private_bridge, bridge, 8, "auto")
+    world.do(create_private_bridge, BridgeRequest(bridge, 8, "auto"))
     rates = NetworkOptions(internet=False, bandwidth_in="1Mbit/s", bandwidth_out="1Mbit/s")
     world.create(LONG, "private-bridge", "dual", bridge=bridge, network=rates)
-    world.do(create_private_bridge, "b" * 62 + "c", 8, "auto")
+    world.do(create_private_bridge, BridgeRequest("b" * 62 + "c", 8, "auto"))
     world.create(OTHER, "private-bridge", "dual", bridge="b" * 62 + "c")
     for pot, port in ((LONG, 30080), (OTHER, 65535)):
         world.do(export_ports, pot, [f"{world.address}@tcp+udp:80:{port}"], False, (), 3)
@@ -110,12 +110,12 @@ def test_long_names_with_everything_that_a_pot_may_have(world: World, anchors: s
 
 def test_names_are_in_no_table_tag_or_label(world: World) -> None:
     world.configure(EVERYTHING)
-    world.do(create_private_bridge, "b" * 63, 8, "auto")
+    world.do(create_private_bridge, BridgeRequest("b" * 63, 8, "auto"))
     world.create(LONG, "private-bridge", "dual", bridge="b" * 63)
     world.do(
         export_ports, LONG, [f"{world.address}@tcp+udp:80:65535", "2001:db8:7::20@443:65534"], False, (), 3
     )
-    world.do(create_private_bridge, "c" * 63, 8, "auto")
+    world.do(create_private_bridge, BridgeRequest("c" * 63, 8, "auto"))
     world.create(OTHER, "private-bridge", "dual", bridge="c" * 63)
     world.do(add, OTHER, LONG, None, True)
     world.do(start, [LONG, OTHER])
@@ -146,7 +146,7 @@ def test_two_names_that_are_cut_to_the_same_are_refused(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.create(LONG, "public-bridge")
-    world.do(create_private_bridge, LONG, 4)
+    world.do(create_private_bridge, BridgeRequest(LONG, 4))
     world.create(OTHER, "public-bridge")
     world.do(destroy_pot, OTHER)
 
@@ -158,14 +158,14 @@ def test_two_names_that_are_cut_to_the_same_are_refused(
     with pytest.raises(PotnetError, match=f"pot {LONG} has the anchors of {OTHER} already"):
         world.create(OTHER, "public-bridge")
     with pytest.raises(PotnetError, match=f"bridge {LONG} has the anchors of {OTHER} already"):
-        world.do(create_private_bridge, OTHER, 4)
+        world.do(create_private_bridge, BridgeRequest(OTHER, 4))
     assert (world.records(), world.snapshot()) == before
     world.create("v" * 63, "public-bridge")
 
 
 def test_info_shows_the_anchors_in_which_a_name_is_cut(world: World) -> None:
-    world.do(create_private_bridge, LONG, 4, "auto")
-    world.do(create_private_bridge, "stove", 4, "auto")
+    world.do(create_private_bridge, BridgeRequest(LONG, 4, "auto"))
+    world.do(create_private_bridge, BridgeRequest("stove", 4, "auto"))
     for name, shown in ((NOMAD, []), (LONG, list(pf.of_pot(world.config, LONG)))):
         world.create(name, "public-bridge")
         view = world.do(info, name)
@@ -187,7 +187,9 @@ def test_the_dns_server_has_its_name_in_any_case(world: World) -> None:
     world.create("web", "public-bridge", resolver="pot")
     with pytest.raises(PotnetError, match="itself as resolver"):
         world.do(
-            set_options, "resolver", resolver="pot", addresses=(), hostname=None, command=None, boot=None
+            set_options,
+            "resolver",
+            SettingsRequest(resolver="pot", addresses=(), hostname=None, command=None, boot=None),
         )
     world.do(start, ["web"])
     assert world.jails() == ["RESOLVER", "web"]
@@ -202,18 +204,18 @@ def test_what_is_no_name(world: World, name: str) -> None:
     with pytest.raises(UsageError, match="invalid pot name"):
         world.create(name)
     with pytest.raises(UsageError, match="invalid bridge name"):
-        world.do(create_private_bridge, name, 4)
+        world.do(create_private_bridge, BridgeRequest(name, 4))
 
 
 def test_names_are_compared_without_case(world: World) -> None:
-    world.do(create_private_bridge, "stove", 8)
+    world.do(create_private_bridge, BridgeRequest("stove", 8))
     world.create("Web", "private-bridge", bridge="STOVE")
-    world.do(create_private_bridge, "oven", 8)
+    world.do(create_private_bridge, BridgeRequest("oven", 8))
     world.create("db", "private-bridge", bridge="oven")
-    with pytest.raises(PotnetError, match="Web exists already"):
+    with pytest.raises(PotnetError, match="Web already exists"):
         world.create("wEB")
-    with pytest.raises(PotnetError, match="stove exists already"):
-        world.do(create_private_bridge, "Stove", 4)
+    with pytest.raises(PotnetError, match="stove already exists"):
+        world.do(create_private_bridge, BridgeRequest("Stove", 4))
     assert world.do(resolve_names, ["web", "WEB"], False) == ["Web"]
     world.do(start, world.do(resolve_names, ["WEB"], False))
     world.do(add, "WEB", "DB", None, True)
@@ -248,7 +250,7 @@ def test_names_that_mean_something_else_are_refused(world: World, name: str) -> 
     with pytest.raises(UsageError, match="invalid pot name"):
         world.create(name)
     with pytest.raises(UsageError, match="invalid bridge name"):
-        world.do(create_private_bridge, name, 4)
+        world.do(create_private_bridge, BridgeRequest(name, 4))
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,11 @@ def test_host_names_that_mean_something_else_are_refused(world: World, name: str
     with pytest.raises(UsageError, match="invalid host name"):
         world.create("db", hostname=name)
     with pytest.raises(UsageError, match="invalid host name"):
-        world.do(set_options, "web", resolver=None, addresses=(), hostname=name, command=None, boot=None)
+        world.do(
+            set_options,
+            "web",
+            SettingsRequest(resolver=None, addresses=(), hostname=name, command=None, boot=None),
+        )
 
 
 @pytest.mark.parametrize("name", ["localhosts", "web-local", "gateway", "ip6", "x0x7f", "0xy", "a127"])
@@ -299,7 +305,11 @@ def test_an_old_host_name_that_means_something_else_is_in_no_hosts_file(world: W
     assert not any(hostname in line.split()[1:] for line in [*own[2:], *other[2:]])
     found = [(each.pot, each.found) for each in world.do(check, [], None)]
     assert found == [("web", hostname)]
-    world.do(set_options, "web", resolver=None, addresses=(), hostname="www", command=None, boot=None)
+    world.do(
+        set_options,
+        "web",
+        SettingsRequest(resolver=None, addresses=(), hostname="www", command=None, boot=None),
+    )
     world.do(stop, ["web"])
     world.do(start, ["web"])
     assert world.do(check, [], None) == ()
@@ -307,8 +317,8 @@ def test_an_old_host_name_that_means_something_else_is_in_no_hosts_file(world: W
 
 @pytest.mark.parametrize("name", ["IPv6", "ipv6", "IPV6"])
 def test_a_bridge_called_ipv6_is_one_like_others(world: World, name: str) -> None:
-    world.do(create_private_bridge, name, 4, "auto")
-    world.do(create_private_bridge, "stove", 4, "auto")
+    world.do(create_private_bridge, BridgeRequest(name, 4, "auto"))
+    world.do(create_private_bridge, BridgeRequest("stove", 4, "auto"))
     world.create("web", "private-bridge", "dual", bridge=name)
     world.do(start, ["web"])
     assert world.do(check, [], None) == ()
@@ -316,5 +326,5 @@ def test_a_bridge_called_ipv6_is_one_like_others(world: World, name: str) -> Non
 
 @pytest.mark.parametrize("name", ["ext", "EXT", "public", "Public6"])
 def test_names_that_potnet_uses_itself(world: World, name: str) -> None:
-    with pytest.raises(PotnetError, match="potnet uses itself"):
-        world.do(create_private_bridge, name, 4)
+    with pytest.raises(PotnetError, match="reserved for potnet"):
+        world.do(create_private_bridge, BridgeRequest(name, 4))

@@ -17,7 +17,7 @@ from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks import policies
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -33,8 +33,8 @@ OUTSIDE = {"sim": "192.168.178.99", "linux": "192.0.2.9"}
 def kitchen(world: World, running: bool = True, kind: str = "private-bridge") -> dict[str, str]:
     """web, db and log on one bridge, mail on another; their addresses."""
     world.configure(ON)
-    world.do(create_private_bridge, "stove", 5, "auto")
-    world.do(create_private_bridge, "post", 2, "auto")
+    world.do(create_private_bridge, BridgeRequest("stove", 5, "auto"))
+    world.do(create_private_bridge, BridgeRequest("post", 2, "auto"))
     for name in ("web", "db", "log"):
         bridge = "stove" if kind == "private-bridge" else None
         world.create(name, kind, "dual" if bridge else "ipv4", bridge=bridge)

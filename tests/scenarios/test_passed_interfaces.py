@@ -14,11 +14,11 @@ from potnet.executors.base import Command
 from potnet.host.findings import Finding
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.pots.attach import attach, detach
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.graph import graph
@@ -252,7 +252,7 @@ def test_nothing_keeps_it_from_the_internet(world: World) -> None:
         world.create("web", "public-bridge", passed=("em1",), network=NetworkOptions(internet=False))
     world.create("web", "public-bridge", network=NetworkOptions(internet=False))
     with pytest.raises(PotnetError, match="--no-internet cannot hold there"):
-        world.do(set_options, "web", **CHANGES, passed=("em1",))
+        world.do(set_options, "web", SettingsRequest(**CHANGES, passed=("em1",)))
 
 
 def test_a_failed_start_gives_it_back(world: World) -> None:
@@ -295,14 +295,14 @@ def test_two_pots_cannot_have_one(world: World) -> None:
         world.create("web", "public-bridge", passed=("em1",))
     assert world.records() == records
     world.do(start, ["first"])
-    assert world.do(set_options, "first", **CHANGES, passed=())
+    assert world.do(set_options, "first", SettingsRequest(**CHANGES, passed=()))
     # Until it stops.
     with pytest.raises(PotnetError, match="the host has no interface em1: pot first has it until it stops"):
         world.create("web", "public-bridge", passed=("em1",))
     world.do(stop, ["first"])
     world.create("web", "public-bridge", passed=("em1",))
     world.do(destroy_pot, "web")
-    world.do(set_options, "first", **CHANGES, passed=("em1",))
+    world.do(set_options, "first", SettingsRequest(**CHANGES, passed=("em1",)))
     world.do(start, ["first"])
     assert "em1" in world.host.interfaces("first")
 
@@ -344,7 +344,7 @@ def test_interfaces_that_the_store_needs(world: World) -> None:
     with pytest.raises(PotnetError, match="pot alias has an alias there"):
         world.create("web", "public-bridge", passed=("em1",))
     world.do(destroy_pot, "alias")
-    world.do(create_private_bridge, "stove", 4, uplink="em1.30")
+    world.do(create_private_bridge, BridgeRequest("stove", 4, uplink="em1.30"))
     with pytest.raises(PotnetError, match="bridge stove has its uplink there"):
         world.create("web", "public-bridge", passed=("em1",))
     world.configure('[network]\nexternal_interface = "em1"\n')
@@ -355,7 +355,7 @@ def test_interfaces_that_the_store_needs(world: World) -> None:
 def test_the_uplink_of_a_bridge_needs_an_interface_that_is_free(world: World) -> None:
     world.create("web", "public-bridge", passed=("em1",))
     with pytest.raises(PotnetError, match="em1 is passed to pot web"):
-        world.do(create_private_bridge, "stove", 4, uplink="em1.30")
+        world.do(create_private_bridge, BridgeRequest("stove", 4, uplink="em1.30"))
 
 
 @pytest.mark.parametrize(

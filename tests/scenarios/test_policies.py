@@ -15,10 +15,10 @@ from potnet.host.findings import Kind
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks import policies
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.completion_names import sides
@@ -31,7 +31,7 @@ OFFLINE = NetworkOptions(internet=False)
 def kitchen(world: World, running: bool = True) -> dict[str, str]:
     """web on the bridge front, db and log on back, mail on one of its own; their addresses."""
     for bridge in ("front", "back", "post"):
-        world.do(create_private_bridge, bridge, 4)
+        world.do(create_private_bridge, BridgeRequest(bridge, 4))
     world.create("web", "private-bridge", bridge="front")
     world.create("db", "private-bridge", bridge="back")
     world.create("log", "private-bridge", bridge="back")
@@ -47,8 +47,8 @@ def add(world: World, source: str, destination: str, port: str | None = None, de
 
 @both_hosts
 def test_names_that_a_pot_and_a_bridge_share_are_told_apart(world: World) -> None:
-    world.do(create_private_bridge, "oven", 4)
-    world.do(create_private_bridge, "post", 4)
+    world.do(create_private_bridge, BridgeRequest("oven", 4))
+    world.do(create_private_bridge, BridgeRequest("post", 4))
     world.create("oven", "private-bridge", bridge="oven")
     world.create("mail", "private-bridge", bridge="post")
     assert world.do(sides) == ("bridge:oven", "mail", "post", "pot:oven")
@@ -157,7 +157,7 @@ def test_a_pot_without_internet(world: World) -> None:
 
 @both_hosts
 def test_a_pot_without_internet_has_none_by_ipv6_either(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4, "2001:db8:77::/64")
+    world.do(create_private_bridge, BridgeRequest("stove", 4, "2001:db8:77::/64"))
     world.create("inner", "private-bridge", "ipv6", bridge="stove", network=OFFLINE)
     world.create("mail", "private-bridge", "ipv6", bridge="stove")
     world.do(start, ["inner", "mail"])
@@ -206,8 +206,8 @@ def test_the_opposite_takes_back_what_was_cut_off(world: World) -> None:
 
 @both_hosts
 def test_ipv6_is_filtered_likewise(world: World) -> None:
-    world.do(create_private_bridge, "front", 4, "auto")
-    world.do(create_private_bridge, "back", 4, "auto")
+    world.do(create_private_bridge, BridgeRequest("front", 4, "auto"))
+    world.do(create_private_bridge, BridgeRequest("back", 4, "auto"))
     for name, bridge in (("web", "front"), ("db", "back")):
         world.create(name, "private-bridge", "dual", bridge=bridge)
     world.do(start, ["web", "db"])
@@ -221,7 +221,7 @@ def test_ipv6_is_filtered_likewise(world: World) -> None:
 
 def test_rules_that_name_the_external_interface_are_not_made_without_one(world: World) -> None:
     for bridge in ("front", "back"):
-        world.do(create_private_bridge, bridge, 4, "auto")
+        world.do(create_private_bridge, BridgeRequest(bridge, 4, "auto"))
     world.create("web", "private-bridge", "dual", bridge="front")
     world.create("db", "private-bridge", "dual", bridge="back")
     world.do(start, ["web"])
@@ -298,7 +298,7 @@ def test_bad_policies(
 ) -> None:
     kitchen(world, running=False)
     world.create("stove", "inherit"), world.create("alias", "alias"), world.create("open", "public-bridge")
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     add(world, "web", "db", "80")
     records = world.do(policies.listed)
     with pytest.raises(error, match=words):
@@ -312,7 +312,7 @@ def test_slaac_cannot_be_kept_from_the_internet(world: World) -> None:
             world.create("six", "public-bridge", stack, network=OFFLINE)
     world.create("six", "public-bridge", "ipv6")
     with pytest.raises(PotnetError, match="IPv6 by SLAAC"):
-        world.do(set_options, "six", **NOTHING, network=OFFLINE)
+        world.do(set_options, "six", SettingsRequest(**NOTHING, network=OFFLINE))
     with pytest.raises(PotnetError, match="--no-internet is for pots on bridges"):
         world.create("host", network=OFFLINE)
 
@@ -343,7 +343,7 @@ def houses(directory: Path) -> World:
     """All these pots, which do not run."""
     world = World(directory)
     for bridge in dict.fromkeys(HOMES.values()):
-        world.do(create_private_bridge, bridge, 4)
+        world.do(create_private_bridge, BridgeRequest(bridge, 4))
     for name, bridge in HOMES.items():
         world.create(name, "private-bridge", bridge=bridge)
     return world

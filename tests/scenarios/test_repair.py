@@ -21,7 +21,7 @@ from potnet.host.findings import Finding
 from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import Report, repair
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -54,7 +54,7 @@ def kitchen(world: World) -> World:
 def prepare(world: World) -> None:
     """A pot of each kind."""
     run(world, "sysctl net.inet.ip.forwarding=0")
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.create("casserole", "private-bridge", "ipv4", bridge="stove", base="12.2")
     world.create("stew", "public-bridge", "dual", base="12.2")
     world.create("lid", "alias", "dual", base="12.2")
@@ -352,7 +352,7 @@ def test_what_a_stopped_pot_left_in_its_anchor(kitchen: World) -> None:
 
 
 def test_a_bridge_and_rules_that_nothing_needs_go(world: World) -> None:
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     before = world.host.snapshot()
     world.do(vnet_start, "stove")
     with world.app() as app:
@@ -470,7 +470,7 @@ def test_forwarding_goes_off_when_a_foreign_member_kept_the_last_bridge(kitchen:
 
 @pytest.mark.parametrize("operation", [vnet_start, vnet_stop])
 def test_pinned_bridges_are_as_the_store_says(world: World, operation: Callable[..., bool]) -> None:
-    world.do(create_private_bridge, "stove", 4)
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.do(vnet_start, "stove")
     if operation is vnet_stop:
         world.do(vnet_stop, "stove")

@@ -16,7 +16,7 @@ from potnet.model.pots import HookKind
 from potnet.operations.files.hooks import set_hook
 from potnet.operations.pots.create import CreateRequest, create
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.settings import copy_in, set_options
+from potnet.operations.pots.settings import SettingsRequest, copy_in, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 
@@ -295,16 +295,12 @@ def test_what_set_changes_holds_from_the_next_start(world: World, tmp_path: Path
     later = world.do(
         set_options,
         "casserole",
-        resolver="off",
-        addresses=(),
-        hostname="web.example",
-        command=None,
-        boot=True,
+        SettingsRequest(resolver="off", addresses=(), hostname="web.example", command=None, boot=True),
     )
     assert not later
     world.do(start, ["casserole"])
     change = {"resolver": None, "hostname": None, "command": None, "boot": None}
-    assert world.do(set_options, "casserole", addresses=("10.192.0.77",), **change)
+    assert world.do(set_options, "casserole", SettingsRequest(addresses=("10.192.0.77",), **change))
     # The address in use is not given to anybody else while the jail has it.
     assert str(world.create("ragout", "public-bridge").ipv4) == "10.192.0.4"
     with pytest.raises(PotnetError, match="casserole"):
@@ -321,7 +317,7 @@ def test_set_back_and_forth_while_running_keeps_one_address(world: World) -> Non
     world.do(start, ["casserole"])
     nothing = {"resolver": None, "hostname": None, "command": None, "boot": None}
     for address in ("10.192.0.77", "10.192.0.78", "10.192.0.3", "10.192.0.77"):
-        world.do(set_options, "casserole", addresses=(address,), **nothing)
+        world.do(set_options, "casserole", SettingsRequest(addresses=(address,), **nothing))
     world.do(stop, ["casserole"])
     assert [str(lease.address) for lease in world.records()["leases"][0]] == ["10.192.0.77"]
 
@@ -331,7 +327,11 @@ def test_an_alias_that_set_replaced_is_not_given_away_while_it_is_in_use(world: 
     world.create("casserole", "alias")
     world.do(start, ["casserole"])
     nothing = {"resolver": None, "hostname": None, "command": None, "boot": None}
-    world.do(set_options, "casserole", addresses=(f"{world.external}|{world.prefix}201",), **nothing)
+    world.do(
+        set_options,
+        "casserole",
+        SettingsRequest(addresses=(f"{world.external}|{world.prefix}201",), **nothing),
+    )
     for address in (f"{world.prefix}200", f"{world.prefix}201"):
         with pytest.raises(PotnetError, match="casserole"):
             world.create("ragout", "alias", addresses=(address,))
@@ -490,10 +490,10 @@ def test_addresses_that_were_never_in_use_are_given_back_at_once(world: World) -
     world.do(start, ["casserole"])
     nothing = {"resolver": None, "hostname": None, "command": None, "boot": None}
     for address in ("10.192.0.77", "auto", "10.192.0.78"):
-        world.do(set_options, "casserole", addresses=(address,), **nothing)
+        world.do(set_options, "casserole", SettingsRequest(addresses=(address,), **nothing))
     held = [str(lease.address) for lease in world.records()["leases"][0]]
     assert held == ["10.192.0.3", "10.192.0.78"]
-    world.do(set_options, "casserole", addresses=("10.192.0.3",), **nothing)
+    world.do(set_options, "casserole", SettingsRequest(addresses=("10.192.0.3",), **nothing))
     assert [str(lease.address) for lease in world.records()["leases"][0]] == ["10.192.0.3"]
 
 

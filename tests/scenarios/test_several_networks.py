@@ -14,9 +14,9 @@ from potnet.operations.exports.export_ports import export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.addresses import Networks
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.attach import attach, detach
-from potnet.operations.pots.settings import set_options
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.dns import zones
@@ -27,7 +27,7 @@ PUBLIC, PRIVATE = NetworkType.PUBLIC_BRIDGE, NetworkType.PRIVATE_BRIDGE
 
 def bridges(world: World, *names: str, ipv6: str | None = None) -> None:
     for name in names:
-        world.do(create_private_bridge, name, 4, ipv6)
+        world.do(create_private_bridge, BridgeRequest(name, 4, ipv6))
 
 
 def web(world: World, *networks: tuple[NetworkType, str | None], stack: str = "ipv4") -> Pot:
@@ -149,11 +149,11 @@ def test_addresses_are_given_to_the_networks_that_they_are_of(world: World) -> N
         "front": "10.192.0.10", "back": "10.192.0.21", "public": "10.192.0.5",
     }  # fmt: skip
     changes = {"resolver": None, "hostname": None, "command": None, "boot": None}
-    world.do(set_options, "web", addresses=("10.192.0.12",), **changes)
+    world.do(set_options, "web", SettingsRequest(addresses=("10.192.0.12",), **changes))
     pot = world.records()["pots"][0]
     assert [str(a.address) for a in pot.attachments] == ["10.192.0.12", "10.192.0.21", "10.192.0.5"]
     with pytest.raises(UsageError, match="a bridge takes one -i of each family"):
-        world.do(set_options, "web", addresses=("10.192.0.12", "10.192.0.11"), **changes)
+        world.do(set_options, "web", SettingsRequest(addresses=("10.192.0.12", "10.192.0.11"), **changes))
     with pytest.raises(PotnetError, match=r"10\.192\.0\.3"):
         world.create("other", "private-bridge", bridge="front", addresses=("10.192.0.3",))
 
@@ -284,8 +284,8 @@ def test_an_alias_stands_alone(world: World) -> None:
 
 
 def test_a_full_bridge_leaves_nothing_reserved_on_the_others(world: World) -> None:
-    world.do(create_private_bridge, "front", 4)
-    world.do(create_private_bridge, "small", 1)
+    world.do(create_private_bridge, BridgeRequest("front", 4))
+    world.do(create_private_bridge, BridgeRequest("small", 1))
     world.create("first", "private-bridge", bridge="small")
     records = world.records()
     with pytest.raises(PotnetError, match="full"):

@@ -7,7 +7,7 @@ from world import World
 from potnet.executors.base import Command
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import Report, repair
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 
@@ -16,7 +16,7 @@ ANCHOR = "pot-filter/stove"
 
 def running(world: World) -> None:
     """A pot on a private bridge, whose filter has a table."""
-    world.do(create_private_bridge, "stove", 5)
+    world.do(create_private_bridge, BridgeRequest("stove", 5))
     world.create("pan", "private-bridge", bridge="stove")
     world.do(start, ("pan",))
     assert world.do(check, (), None) == ()

@@ -22,12 +22,12 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.maintenance.store import backup, restore
 from potnet.operations.networks import policies
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.pots.attach import attach, detach, jail_conf
 from potnet.operations.pots.destroy import destroy_pot
 from potnet.operations.pots.run_exec import execute, run
-from potnet.operations.pots.settings import copy_in, set_options
+from potnet.operations.pots.settings import SettingsRequest, copy_in, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.pots.virtual_machines import with_owner
@@ -44,7 +44,7 @@ def machine(world: World, name: str = "vm1", kind: str = "private-bridge", **mor
     """A machine that is to be; on the bridge lab unless another is given."""
     if kind == "private-bridge":
         if "lab" not in [bridge.name for bridge in world.records()["bridges"]]:
-            world.do(create_private_bridge, "lab", 6)
+            world.do(create_private_bridge, BridgeRequest("lab", 6))
         more.setdefault("bridge", "lab")
     world.create(name, kind, tap=True, **more)
 
@@ -124,7 +124,7 @@ def test_no_look_makes_a_tap_that_is_gone(world: World) -> None:
 
 
 def test_the_commands_of_a_start_and_a_stop(world: World) -> None:
-    world.do(create_private_bridge, "lab", 6)
+    world.do(create_private_bridge, BridgeRequest("lab", 6))
     world.create("web", "private-bridge", bridge="lab")
     machine(world, owner="alice", network=NetworkOptions(isolate=True))
     world.do(start, ["web"])
@@ -258,13 +258,13 @@ def test_without_an_owner_it_is_root_s_whoever_called(world: World, monkeypatch:
 def test_another_owner_holds_from_the_next_start(world: World) -> None:
     machine(world)
     world.do(start, ["vm1"])
-    assert world.do(set_options, "vm1", **NOTHING, owner="alice")
+    assert world.do(set_options, "vm1", SettingsRequest(**NOTHING, owner="alice"))
     assert world.host.interface(tap(world)["name"]).owner == "root"
     world.do(stop, ["vm1"])
     world.do(start, ["vm1"])
     assert world.host.interface(tap(world)["name"]).owner == "alice"
     with pytest.raises(PotnetError, match="the host has no user carol"):
-        world.do(set_options, "vm1", **NOTHING, owner="carol")
+        world.do(set_options, "vm1", SettingsRequest(**NOTHING, owner="carol"))
 
 
 def test_an_owner_who_is_gone_fails_the_start_and_nothing_stays(
@@ -317,11 +317,11 @@ def test_what_needs_a_jail_is_refused(world: World) -> None:
                 world.do(operation, *args)
         for more in ({"command": "ls"}, {"passed": ("em1",)}):
             with pytest.raises(UsageError, match="is for jails"):
-                world.do(set_options, "vm1", **NOTHING | more)
+                world.do(set_options, "vm1", SettingsRequest(**NOTHING | more))
         assert world.snapshot() == before
     with pytest.raises(UsageError, match="--owner is for --tap"):
         world.create("web")
-        world.do(set_options, "web", **NOTHING, owner="root")
+        world.do(set_options, "web", SettingsRequest(**NOTHING, owner="root"))
 
 
 @given(st.text(max_size=40))
@@ -375,7 +375,7 @@ def test_a_guest_is_on_the_network_like_a_pot(world: World) -> None:
 def test_policies_isolation_and_no_internet_hold_for_a_guest(world: World) -> None:
     machine(world, network=NetworkOptions(isolate=True, internet=False))
     machine(world, "vm2", network=NetworkOptions(isolate=True))
-    world.do(create_private_bridge, "rack", 6)
+    world.do(create_private_bridge, BridgeRequest("rack", 6))
     world.create("db", "private-bridge", bridge="rack")
     world.do(start, ["vm1", "vm2", "db"])
     for name in ("vm1", "vm2"):
@@ -391,7 +391,7 @@ def test_policies_isolation_and_no_internet_hold_for_a_guest(world: World) -> No
 
 
 def test_ipv6_of_a_guest(world: World) -> None:
-    world.do(create_private_bridge, "lab", 6, ipv6="auto")
+    world.do(create_private_bridge, BridgeRequest("lab", 6, ipv6="auto"))
     machine(world, stack="dual")
     world.create("web", "private-bridge", "dual", bridge="lab")
     world.do(start, ["vm1", "web"])

@@ -16,7 +16,7 @@ from potnet.executors.base import Command, CommandResult
 from potnet.model.pots import NetworkType
 from potnet.operations.common import pot_lock
 from potnet.operations.exports.export_ports import export_ports
-from potnet.operations.networks.bridges import create_private_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.runtime.locks import Locks
@@ -82,7 +82,7 @@ def test_all_of_a_bridge_that_stays_can_go_at_once(world: World) -> None:
 def on_several_bridges(world: World) -> list[str]:
     """Pots on the public bridge and two private ones, of which some are on two."""
     for name in ("front", "back"):
-        world.do(create_private_bridge, name, 4, None)
+        world.do(create_private_bridge, BridgeRequest(name, 4, None))
     private = NetworkType.PRIVATE_BRIDGE
     world.create("casserole", "public-bridge", more=((private, "front"),))
     world.create("lid", "private-bridge", bridge="front", more=((private, "back"),))

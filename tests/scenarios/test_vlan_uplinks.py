@@ -17,7 +17,7 @@ from potnet.host.findings import Finding
 from potnet.model.pots import Bridge
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
-from potnet.operations.networks.bridges import create_private_bridge, set_bridge
+from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge, set_bridge
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.start import start
@@ -83,7 +83,7 @@ def _has_vlans(request: pytest.FixtureRequest) -> None:
 
 def bridge(world: World, name: str = "stove", vlan: int = 30, mtu: int | None = None) -> Bridge:
     """One that is part of a VLAN on the external interface."""
-    made = world.do(create_private_bridge, name, 4, mtu=mtu, uplink=f"{world.external}.{vlan}")
+    made = world.do(create_private_bridge, BridgeRequest(name, 4, mtu=mtu, uplink=f"{world.external}.{vlan}"))
     assert isinstance(made, Bridge)
     return made
 
@@ -324,7 +324,7 @@ def test_an_interface_of_somebody_elses_with_that_name(world: World) -> None:
 
 def test_a_parent_that_is_down_or_gone(world: World) -> None:
     world.host.plug("em1")
-    world.do(create_private_bridge, "stove", 4, uplink="em1.30")
+    world.do(create_private_bridge, BridgeRequest("stove", 4, uplink="em1.30"))
     world.create("web", "private-bridge", bridge="stove")
     world.do_there("ifconfig", "em1", "down")
     before = world.host.snapshot()
@@ -375,12 +375,12 @@ def test_it_is_in_the_views(world: World) -> None:
 )
 def test_uplinks_that_are_refused(world: World, uplink: str, words: str) -> None:
     bridge(world, "first")
-    world.do(create_private_bridge, "second", 4)
+    world.do(create_private_bridge, BridgeRequest("second", 4))
     world.do(vnet_start, "second")
     world.do_there("ifconfig", "bridge1", "name", "bridge0")
     records = world.records()
     with pytest.raises(PotnetError, match=words):
-        world.do(create_private_bridge, "stove", 4, uplink=uplink)
+        world.do(create_private_bridge, BridgeRequest("stove", 4, uplink=uplink))
     assert world.records() == records
 
 

@@ -151,7 +151,7 @@ def test_no_room_for_a_subnet(store: Store) -> None:
         with pytest.raises(PotnetError) as refused:
             store.carve(parent, "stove", hosts)
         assert refused.value.hint
-    with pytest.raises(PotnetError, match="exists already"):
+    with pytest.raises(PotnetError, match="already exists"):
         store.carve("public", "small", 4)
 
 

@@ -141,7 +141,7 @@ def test_names(store: Store) -> None:
     store.remove_pot("pot1")
     assert store.next_pot_name() == "pot1"
     assert store.pot_names() == ("pot02", "pot3", "potato")
-    with pytest.raises(PotnetError, match="pot potato exists already"):
+    with pytest.raises(PotnetError, match="pot potato already exists"):
         store.add_pot(plain("potato", root="/elsewhere"))
     with pytest.raises(PotnetError, match="there is no pot pot1"):
         store.update_pot(plain("pot1"))
@@ -224,7 +224,7 @@ def test_bridges(store: Store) -> None:
     store.add_bridge(stove)
     store.add_bridge(public6)
     assert store.bridges() == (public6, stove) and store.bridge("stove") == stove
-    with pytest.raises(PotnetError, match="bridge stove exists already"):
+    with pytest.raises(PotnetError, match="bridge stove already exists"):
         store.add_bridge(replace(stove, unit=9))
     with pytest.raises(PotnetError, match="bridge unit 1 is used by bridge stove"):
         store.add_bridge(replace(public6, name="other", unit=1))

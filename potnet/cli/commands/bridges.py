@@ -38,9 +38,8 @@ def create_private_bridge(
     from potnet.operations.networks import bridges
 
     with opened(options, changes_host=True) as app:
-        bridge = bridges.create_private_bridge(
-            app, name, size, ipv6, routed, mtu=mtu, isolate=isolate, uplink=uplink
-        )
+        request = bridges.BridgeRequest(name, size, ipv6, routed, mtu, isolate, uplink)
+        bridge = bridges.create_private_bridge(app, request)
     view: dict[str, object] = {"name": bridge.name, "changed": True}
     said = []
     for subnet, suffix in zip(bridge.subnets, ("", "6"), strict=False):

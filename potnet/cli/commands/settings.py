@@ -75,11 +75,12 @@ def set_options(
     from potnet.operations.pots import settings
 
     with opened(options, changes_host=True) as app:
-        later = settings.set_options(
-            app, pot, resolver=resolver, addresses=addresses, hostname=hostname, command=command, boot=boot,
+        request = settings.SettingsRequest(
+            resolver=resolver, addresses=addresses, hostname=hostname, command=command, boot=boot,
             macs=macs, mtu=mtu, passed=passed if passed or no_pass else None,
             owner=owner, network=NetworkOptions(**network),
         )  # fmt: skip
+        later = settings.set_options(app, pot, request)
     text = f"{pot} changed" + ("; it holds from the next start" if later else "")
     tell(options, {"name": pot, "changed": True, "from_next_start": later}, [text])
 

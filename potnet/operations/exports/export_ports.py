@@ -78,7 +78,7 @@ def _change_running(
     app: App, before: Pot, changed: Pot, run: Run, held: Collection[Export], state: HostState
 ) -> Pot:
     """Record the exports of a pot that runs and put them in force; the network's lock is held."""
-    state = follow_external(app, state, up=True)
+    state = follow_external(app, state)
     external = require_external(app, state)
     define_public_network(app)
     with app.store.transaction():

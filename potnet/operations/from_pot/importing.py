@@ -175,7 +175,7 @@ def _bridge(app: App, theirs: PotBridge) -> tuple[Bridge, bool]:
         what = f"there is another bridge of that name here ({known.network})"
         raise PotnetError(what, hint="import its pots by name, without those on that bridge")
     if theirs.name in RESERVED:
-        raise PotnetError(f"{theirs.name} is a name that potnet uses itself", hint="import its pots by name")
+        raise PotnetError(f"the name {theirs.name} is reserved for potnet", hint="import its pots by name")
     refuse_same_anchor(app, "bridge", theirs.name)
     app.store.carve_given(PUBLIC, theirs.name, network, gateway)
     unit = app.store.free_unit("bridge", busy_units(app, "bridge"))

@@ -1,4 +1,4 @@
-"""Private bridges."""
+"""Creating and changing private bridges."""
 
 from __future__ import annotations
 
@@ -24,73 +24,90 @@ from potnet.operations.networks.addresses import AUTO
 from potnet.operations.networks.interfaces import check_bridge_mtu, check_mtu, check_uplink
 from potnet.operations.networks.pot_leases import held
 from potnet.planning.vnet import refuse_small_mtu
+from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App
 
 #: ``ext`` is the anchor of the external interfaces beside those of the bridges.
 RESERVED = (PUBLIC, PUBLIC6, "ext")
-#: Larger than any bridge: a member is a port, and if_bridge(4) learns 2000 addresses.
+#: Larger than any bridge can be: if_bridge(4) learns 2000 addresses.
 LARGEST = 65536
 
 
-def create_private_bridge(
-    app: App,
-    name: str,
-    size: int,
-    ipv6: str | None = None,
-    routed: bool = False,
-    mtu: int | None = None,
-    isolate: bool = False,
-    uplink: str | None = None,
-) -> Bridge:
-    """Reserve a network that holds `size` pots, and a bridge for it; it comes up with its first pot.
+@dataclass(frozen=True, slots=True)
+class BridgeRequest:
+    """The options of ``create-private-bridge``.
 
-    ipv6: a prefix, or ``auto`` for one of the site's own. routed: that is not translated (NAT). mtu: of all
-    that is on it, in bytes. isolate: its pots do not see one another. uplink: the VLAN that it is part of, as
-    PARENT.TAG.
+    size: how many pots the network holds. ipv6: a prefix, or ``auto`` for one of the site's own (RFC 4193).
+    routed: the IPv6 network is not translated (NAT). mtu: of the bridge and all interfaces on it, in bytes.
+    isolate: its pots do not reach one another. uplink: the VLAN that the bridge joins, as PARENT.TAG.
     """
-    check_name("bridge", name)
-    if name.lower() in RESERVED:
-        raise PotnetError(f"{name} is a name that potnet uses itself", hint="choose another name")
-    if not 1 <= size <= LARGEST:
-        raise UsageError(f"-S {size}: a bridge holds 1 to {LARGEST} pots")
-    if routed and ipv6 is None:
-        raise UsageError("--routed is about an IPv6 network", hint="-6 PREFIX, or -6 auto")
-    if mtu is not None:
-        refuse_small_mtu(check_mtu(mtu), 4 if ipv6 is None else 6)
-    if uplink is not None:
-        check_uplink(app, uplink, mtu)
-    prefix = None if ipv6 in (None, AUTO) else _prefix6(ipv6)
+
+    name: str
+    size: int
+    ipv6: str | None = None
+    routed: bool = False
+    mtu: int | None = None
+    isolate: bool = False
+    uplink: str | None = None
+
+
+def create_private_bridge(app: App, request: BridgeRequest) -> Bridge:
+    """Reserve a network and record a bridge for it. The bridge comes up with its first pot.
+
+    Raises PotnetError.
+    """
+    _check_request(app, request)
+    prefix = None if request.ipv6 in (None, AUTO) else _prefix6(request.ipv6)
     units = busy_units(app, "bridge")
     with app.store.transaction():
-        known = app.store.bridge(name)
+        known = app.store.bridge(request.name)
         if known is not None:
-            raise PotnetError(f"bridge {known.name} exists already", hint="choose another name")
-        refuse_same_anchor(app, "bridge", name)
+            raise PotnetError(f"bridge {known.name} already exists", hint="choose another name")
+        refuse_same_anchor(app, "bridge", request.name)
         define_public_network(app)
-        network = app.store.carve(PUBLIC, name, size, beside=held(app, 4))
+        network = app.store.carve(PUBLIC, request.name, request.size, beside=held(app, 4))
+        network6 = None
+        if request.ipv6 is not None:
+            network6 = app.store.carve6(network6_of(request.name), prefix)
         bridge = Bridge(
-            name=name,
+            name=request.name,
             kind=BridgeKind.PRIVATE,
             unit=app.store.free_unit("bridge", units),
             network=network,
             gateway=IPAddress(network.first + 1, network.version),
-            size=size,
-            network6=app.store.carve6(network6_of(name), prefix) if ipv6 is not None else None,
-            routed6=routed,
-            mtu=mtu,
-            isolate=isolate,
-            uplink=uplink,
+            size=request.size,
+            network6=network6,
+            routed6=request.routed,
+            mtu=request.mtu,
+            isolate=request.isolate,
+            uplink=request.uplink,
         )
         app.store.add_bridge(bridge)
     return bridge
 
 
-def set_bridge(app: App, name: str, *, mtu: int | None = None, isolate: bool | None = None) -> bool:
-    """Change what is given of a bridge, for all pots on it; whether it is up, and has it only by a repair.
+def _check_request(app: App, request: BridgeRequest) -> None:
+    """Raises PotnetError when no bridge can be as requested, on the host as it is now."""
+    check_name("bridge", request.name)
+    if request.name.lower() in RESERVED:
+        raise PotnetError(f"the name {request.name} is reserved for potnet", hint="choose another name")
+    if not 1 <= request.size <= LARGEST:
+        raise UsageError(f"invalid size -S {request.size}: a bridge holds 1 to {LARGEST} pots")
+    if request.routed and request.ipv6 is None:
+        raise UsageError("--routed requires an IPv6 network", hint="add -6 auto or -6 PREFIX")
+    if request.mtu is not None:
+        refuse_small_mtu(check_mtu(request.mtu), 4 if request.ipv6 is None else 6)
+    if request.uplink is not None:
+        check_uplink(app, request.uplink, request.mtu)
 
-    mtu: in bytes. isolate: whether its pots see one another. Raises PotnetError.
+
+def set_bridge(app: App, name: str, *, mtu: int | None = None, isolate: bool | None = None) -> bool:
+    """Change the settings of a bridge for all pots on it, and return whether the bridge is up.
+
+    A bridge that is up keeps its former settings until a repair. mtu: in bytes. isolate: its pots do not
+    reach one another. Raises PotnetError.
     """
     with app.locks.hold(NETWORK_LOCK):
         bridge = require_bridge(app, name)

@@ -62,15 +62,13 @@ def in_step(app: App, state: HostState) -> bool:
     return external is not None and recorded(app) == InForce(pf.outlets(app.config, external))
 
 
-def follow_external(app: App, state: HostState, up: bool) -> HostState:
-    """Bring all that is up to the external interface of now; the network's lock is held.
+def follow_external(app: App, state: HostState) -> HostState:
+    """Move all rules and uplinks to the current external interface; for callers with a bridge that is up.
 
-    state: `external` and `candidates` have been observed. up: a bridge is up, or may be. Returns the state
-    with the external interface that rules are to be about. Raises HostError.
+    The caller holds the network's lock and has observed `external` and `candidates`. Returns the state with
+    the external interface that the rules name. Raises HostError.
     """
     external = external_interface(app, state)
-    if not up:
-        return state
     if external is None:
         known = recorded(app)
         if known is None:

@@ -34,22 +34,36 @@ _PORT = re.compile(r"(?:(tcp|udp):)?([0-9]{1,5})(?:-([0-9]{1,5}))?")
 Running = Mapping[str, Pot | None]
 
 
-def filter_changes(app: App, pot: Pot, starts: bool) -> tuple[FilterChange, ...]:
-    """What becomes of the filters of a pot that starts or stops, and of those that run and name it."""
+def filters_at_start(app: App, pot: Pot) -> tuple[FilterChange, ...]:
+    """The changes to the filter of a pot that starts, and to those of running pots that name it.
+
+    Raises PotnetError for a policy that could have no effect.
+    """
     if not app.store.has_policies() and not planning.is_filtered(pot):
         return ()
+    if not pot.antispoof:
+        _refuse_open(app, pot)
+    return _filter_changes(app, pot)
+
+
+def filters_at_stop(app: App, pot: Pot) -> tuple[FilterChange, ...]:
+    """The changes to the same filters when the pot stops."""
+    if not app.store.has_policies() and not planning.is_filtered(pot):
+        return ()
+    return tuple(
+        FilterChange(each.anchor, before=each.after, after=each.before) for each in _filter_changes(app, pot)
+    )
+
+
+def _filter_changes(app: App, pot: Pot) -> tuple[FilterChange, ...]:
+    """From the rules without the pot to those with it."""
     off: Running = {pot.name: None}
     on: Running = {pot.name: pot}
-    if starts and not pot.antispoof:
-        _refuse_open(app, pot)
     changes = [FilterChange(pf.filter_anchor(app.config, pot.name), NoRules(), _rules(app, pot, on))]
     for other in _senders(app, app.store.policies_towards(End(pot.name)), but=pot.name):
         anchor = pf.filter_anchor(app.config, other.name)
         changes.append(FilterChange(anchor, _rules(app, other, off), _rules(app, other, on)))
-    changes = [each for each in changes if each.before != each.after]
-    if not starts:
-        changes = [FilterChange(each.anchor, each.after, each.before) for each in changes]
-    return tuple(changes)
+    return tuple(each for each in changes if each.before != each.after)
 
 
 def _refuse_open(app: App, pot: Pot) -> None:
@@ -139,8 +153,8 @@ def _follow(app: App) -> None:
     """Bring what is up to the external interface of now: the rules of bridges are about it, too."""
     look = Query(candidates=candidates(app), external=app.config.external_interface is None, pot_bridges=True)
     state = app.driver.observe(look)
-    if external_interface(app, state) is not None:
-        follow_external(app, state, bool(state.pot_bridges))
+    if state.pot_bridges and external_interface(app, state) is not None:
+        follow_external(app, state)
 
 
 def _same(one: Policy, other: Policy) -> bool:

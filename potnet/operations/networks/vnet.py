@@ -101,7 +101,8 @@ def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
         state = look_for_bridges(app, [bridge], state)
         bridge = settled(app, bridge, state)
     up = is_up(bridge, state)
-    state = follow_external(app, state, up or bool(state.pot_bridges))
+    if up or state.pot_bridges:
+        state = follow_external(app, state)
     external = external_interface(app, state)
     for obstacle in obstacles(app.config, state.packet_filter, [side_of(bridge)], external):
         app.notify(obstacle.notice)

@@ -14,7 +14,7 @@ from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_
 from potnet.operations.files.hosts_files import neighbours_of, update_hosts_files
 from potnet.operations.networks.units import restore_switches, switches
 from potnet.operations.pots.cleanup import clear_up
-from potnet.operations.pots.start import make_network, restore_record
+from potnet.operations.pots.start import attach_new_jail, attach_running_jail, restore_record
 from potnet.operations.pots.stop import SHUTDOWN, detach_locked
 from potnet.operations.selection import check_needs
 from potnet.planning.jail import LOOKED_AT, boot_command, jail_of, path_in, wants_devfs
@@ -76,14 +76,17 @@ def _check_jail(app: App, pot: Pot) -> None:
 
 
 def _attach(app: App, pot: Pot, created: bool) -> None:
-    before, others, remembered = pot, neighbours_of(app, pot), switches(app)
+    before, neighbours, remembered = pot, neighbours_of(app, pot), switches(app)
     try:
-        applied, run, _ = make_network(app, pot, others, attached=True, files=created)
+        if created:
+            applied, run, _ = attach_new_jail(app, pot, neighbours)
+        else:
+            applied, run, _ = attach_running_jail(app, pot, neighbours)
     except BaseException as error:
         restore_record(app, before, error)
         raise
     try:
-        update_hosts_files(app, others, current=(pot.name,))
+        update_hosts_files(app, neighbours, current=(pot.name,))
         found = app.driver.observe(Query(jails=(pot.name,))).jails.get(pot.name)
         app.store.put_run(replace(run, jid=found.jid if found is not None else None))
     except BaseException as error:

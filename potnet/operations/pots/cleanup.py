@@ -14,12 +14,12 @@ from potnet.host.state import HostState, Query
 from potnet.model.pots import Bridge, Pot, Run
 from potnet.operations.common import look_for
 from potnet.operations.files.hosts_files import mark_due
-from potnet.operations.networks.policies import filter_changes
+from potnet.operations.networks.policies import filters_at_stop
 from potnet.operations.networks.units import forget_switches, vnet
 from potnet.planning import resolver
 from potnet.planning.jail import etc_of
 from potnet.planning.ownership import owned
-from potnet.planning.stop import plan_stop
+from potnet.planning.stop import StopContext, plan_stop
 from potnet.planning.vnet import is_last_pot
 from potnet.runtime.interrupts import deferred_signals
 
@@ -37,8 +37,8 @@ def clear_up(app: App, run: Run, jails: HostState, idle: bool = False, keep: boo
     found = jails.jails.get(run.pot.name)
     bridges = {b.name: b for a in run.pot.attachments if (b := app.store.bridge(a.bridge))}
     state = replace(_observe(app, run, bridges, owned(run, found)), jails=jails.jails)
-    filters = filter_changes(app, run.pot, starts=False)
-    plan = plan_stop(run, bridges, vnet(app), app.config, state, idle, filters)
+    context = StopContext(vnet(app), bridges, filters_at_stop(app, run.pot), idle)
+    plan = plan_stop(run, context, app.config, state)
     if found is not None and not found.dying and not owned(run, found):
         app.notify(f"jail {run.pot.name} (jid {found.jid}) is not the one that potnet started: it stays")
     failures = apply_all(plan, app.driver)

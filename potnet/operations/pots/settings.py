@@ -14,7 +14,7 @@ from potnet.errors import PotnetError, UsageError
 from potnet.host.actions import Plan, Step
 from potnet.host.file_actions import UnpackLocal
 from potnet.host.state import FileKind, Query
-from potnet.model.pots import Bridge, NetworkType, Pot, Subnet
+from potnet.model.pots import Bridge, NetworkType, Pot, Run, Subnet
 from potnet.operations.common import (
     check_hostname,
     is_running,
@@ -51,6 +51,7 @@ from potnet.operations.networks.network_options import (
 from potnet.operations.pots.virtual_machines import refuse_unfit, with_owner
 from potnet.planning.jail import host_files, path_in
 from potnet.planning.roots import refuse_exposed, ways_to
+from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from netaddr import IPAddress
@@ -61,108 +62,130 @@ if TYPE_CHECKING:
 COPY_IN = "copy-in"
 
 
-def set_options(
-    app: App,
-    name: str,
-    *,
-    resolver: str | None,
-    addresses: tuple[str, ...],
-    hostname: str | None,
-    command: str | None,
-    boot: bool | None,
-    macs: tuple[str, ...] = (),
-    mtu: int | None = None,
-    passed: tuple[str, ...] | None = None,
-    network: NetworkOptions = UNCHANGED,
-    owner: str | None = None,
-) -> bool:
-    """Change what is given; True when some of it holds only from the next start. Raises PotnetError."""
+@dataclass(frozen=True, slots=True)
+class SettingsRequest:
+    """The options of ``set`` for a pot; None or an empty tuple leaves a setting as it is.
+
+    resolver, command: as -d and --cmd take them. addresses: the -i values. macs: of the interfaces on
+    bridges, in their order. mtu: of all its bridges, in bytes. passed: interfaces of the host; empty: none.
+    owner: the user who may open the taps of a machine.
+    """
+
+    resolver: str | None = None
+    addresses: tuple[str, ...] = ()
+    hostname: str | None = None
+    command: str | None = None
+    boot: bool | None = None
+    macs: tuple[str, ...] = ()
+    mtu: int | None = None
+    passed: tuple[str, ...] | None = None
+    network: NetworkOptions = UNCHANGED
+    owner: str | None = None
+
+
+def set_options(app: App, name: str, request: SettingsRequest) -> bool:
+    """Change settings of a pot; True if some of them take effect at the next start only.
+
+    Raises PotnetError, with nothing changed.
+    """
     with locked_pot(app, name) as before:
-        name = before.name
-        pot = with_owner(app, before, owner)
-        refuse_unfit(pot, command=command, passed=passed)
-        if resolver is not None:
-            pot = replace(pot, resolver=parse_resolver(resolver))
-            check_resolver(app, pot)
-        if hostname is not None:
-            check_hostname(hostname)
-            pot = replace(pot, hostname=hostname)
-        if command is not None:
-            pot = replace(pot, command=parse_command(command))
-        if boot is not None:
-            pot = replace(pot, boot=boot)
-        pot = with_options(pot, network)
-        if addresses and pot.network_type is NetworkType.ALIAS:
-            pot = replace(pot, aliases=aliases_of(app, addresses))
-            check_aliases(app, pot)
-        pot = with_macs(pot, check_macs(app, name, macs))
-        if passed is not None:
-            pot = replace(pot, passed=parse_passed(passed))
-            check_passed(app, pot)
-        check_attachments(pot)
+        pot = _with_settings(app, before, request)
         active = is_running(app, before)
+        bridges: tuple[Bridge, ...] = ()
         with app.store.transaction():
-            if addresses and pot.network_type is not NetworkType.ALIAS:
-                pot = _with_address(app, pot, addresses, active)
-                _release_unused(app, pot, active)
+            if request.addresses and pot.network_type is not NetworkType.ALIAS:
+                run = app.store.run(pot.name) if active else None
+                pot = _with_addresses(app, pot, request.addresses, run)
+                _release_unused(app, pot, run)
             app.store.update_pot(pot)
-            bridges = to_change(app, pot, check_mtu(mtu)) if mtu is not None else ()
+            if request.mtu is not None:
+                bridges = to_change(app, pot, check_mtu(request.mtu))
             for bridge in bridges:
                 app.store.update_bridge(bridge)
-        _tell_pinned(app, bridges)
+        _report_pinned(app, bridges)
         return active and (replace(pot, boot=before.boot) != before or bool(bridges))
 
 
-def _tell_pinned(app: App, bridges: Sequence[Bridge]) -> None:
-    """Say which bridges with another MTU do not come up anew with the next start."""
+def _with_settings(app: App, pot: Pot, request: SettingsRequest) -> Pot:
+    """The pot with the settings that need no lease. Raises PotnetError."""
+    pot = with_owner(app, pot, request.owner)
+    refuse_unfit(pot, command=request.command, passed=request.passed)
+    if request.resolver is not None:
+        pot = replace(pot, resolver=parse_resolver(request.resolver))
+        check_resolver(app, pot)
+    if request.hostname is not None:
+        check_hostname(request.hostname)
+        pot = replace(pot, hostname=request.hostname)
+    if request.command is not None:
+        pot = replace(pot, command=parse_command(request.command))
+    if request.boot is not None:
+        pot = replace(pot, boot=request.boot)
+    pot = with_options(pot, request.network)
+    if request.addresses and pot.network_type is NetworkType.ALIAS:
+        pot = replace(pot, aliases=aliases_of(app, request.addresses))
+        check_aliases(app, pot)
+    pot = with_macs(pot, check_macs(app, pot.name, request.macs))
+    if request.passed is not None:
+        pot = replace(pot, passed=parse_passed(request.passed))
+        check_passed(app, pot)
+    check_attachments(pot)
+    return pot
+
+
+def _report_pinned(app: App, bridges: Sequence[Bridge]) -> None:
+    """Name the bridges that keep their former MTU, since they stay up when their last pot stops."""
     pinned = [bridge for bridge in bridges if bridge.pinned]
     up = app.driver.observe(Query(pot_bridges=True)).pot_bridges if pinned else ()
     for bridge in pinned:
         if bridge.interface in up:
             app.notify(
-                f"bridge {bridge.name} stays up with the MTU that it has: "
-                f"`potnet repair -B {bridge.name}` gives it the other one"
+                f"bridge {bridge.name} is up and keeps its MTU: "
+                f"`potnet repair -B {bridge.name}` sets the new one"
             )
 
 
-def _with_address(app: App, pot: Pot, values: tuple[str, ...], active: bool) -> Pot:
-    """The pot with another address on its bridge; the former one is kept while the jail uses it."""
+def _with_addresses(app: App, pot: Pot, values: tuple[str, ...], run: Run | None) -> Pot:
+    """The pot with other addresses on its bridges. run: its start, while its jail uses the former ones."""
     if not pot.leased:
         raise PotnetError(f"{pot.name} has no address to set", hint=f"its network type is {pot.network_type}")
     bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
     given = given_addresses(values, pot, tuple(bridges.values()))
     changed = []
     for attachment in pot.attachments:
-        for address in attachment.addresses:
-            family = address.version
-            subnet = bridges[attachment.bridge].subnet(family)
-            if subnet is not None:
-                value = given.get(subnet.name, AUTO if AUTO in values else str(address))
-                found = _other_address(app, pot.name, subnet, address, value, active)
-                attachment = (
-                    replace(attachment, address=found) if family == 4 else replace(attachment, address6=found)
-                )
+        for old in attachment.addresses:
+            subnet = bridges[attachment.bridge].subnet(old.version)
+            if subnet is None:
+                continue
+            value = given.get(subnet.name, AUTO if AUTO in values else str(old))
+            if value == str(old):
+                continue
+            if run is None:
+                # Released first: auto may choose it again.
+                app.store.release(subnet.name, old)
+            new = _lease_other(app, pot.name, subnet, value)
+            if new.version == 4:
+                attachment = replace(attachment, address=new)
+            else:
+                attachment = replace(attachment, address6=new)
         changed.append(attachment)
     return replace(pot, attachments=tuple(changed))
 
 
-def _other_address(app: App, pot: str, subnet: Subnet, old: IPAddress, value: str, active: bool) -> IPAddress:
-    if str(old) == value:
-        return old
-    held = [lease.address for lease in app.store.leases(subnet.name) if lease.pot == pot]
-    if not active:
-        # Given back first, so that auto may choose it again.
-        app.store.release(subnet.name, old)
-    if value != AUTO and parse_address(value) in held:
-        return parse_address(value)
+def _lease_other(app: App, pot: str, subnet: Subnet, value: str) -> IPAddress:
+    """Lease the address that a -i value names, unless the pot holds it already."""
+    if value != AUTO:
+        address = parse_address(value)
+        if any(each.pot == pot and each.address == address for each in app.store.leases(subnet.name)):
+            return address
     return lease(app, pot, subnet, value)
 
 
-def _release_unused(app: App, pot: Pot, active: bool) -> None:
-    """Give back what the pot has neither now nor from its next start on."""
-    run = app.store.run(pot.name) if active else None
-    used = (*pot.attachments, *(run.pot.attachments if run else ()))
-    app.store.release_pot(pot.name, keep=[pair for a in used for pair in a.leases])
+def _release_unused(app: App, pot: Pot, run: Run | None) -> None:
+    """Release the leases that neither the pot nor its running jail uses."""
+    used = [*pot.attachments]
+    if run is not None:
+        used += run.pot.attachments
+    app.store.release_pot(pot.name, keep=[pair for attachment in used for pair in attachment.leases])
 
 
 def copy_in(app: App, name: str, source: Path, destination: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, RunInJail, StartJail, Step
 from potnet.host.state import HostState, Query
-from potnet.model.pots import NO_JAIL, Bridge, HookKind, Pot, Run
+from potnet.model.pots import NO_JAIL, HookKind, Pot, Run
 from potnet.operations.common import (
     NETWORK_LOCK,
     Failures,
@@ -30,7 +30,7 @@ from potnet.operations.files.hosts_files import Neighbours, neighbours_of, updat
 from potnet.operations.networks.antispoof import guarded
 from potnet.operations.networks.external import follow_external, record
 from potnet.operations.networks.interfaces import lend
-from potnet.operations.networks.policies import filter_changes
+from potnet.operations.networks.policies import filters_at_start
 from potnet.operations.networks.units import (
     around_hidden,
     free_bridge,
@@ -45,7 +45,7 @@ from potnet.operations.networks.units import (
     with_stranded,
 )
 from potnet.operations.pots.cleanup import clear_up, clear_up_failed
-from potnet.operations.pots.start_context import host_query, run_of, texts_for, with_upstream
+from potnet.operations.pots.start_context import StartContext, host_query, run_of, texts_for, with_upstream
 from potnet.operations.pots.start_many import STARTED, bring_up_bridges, groups, start_together
 from potnet.operations.selection import check_needs, in_order, needs
 from potnet.planning.jail import boot_command
@@ -57,7 +57,7 @@ from potnet.runtime.interrupts import deferred_signals
 if TYPE_CHECKING:
     from potnet.app import App
 
-__all__ = ["Outcome", "make_network", "restore_record", "start"]
+__all__ = ["Outcome", "attach_new_jail", "attach_running_jail", "restore_record", "start"]
 
 
 def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
@@ -114,14 +114,14 @@ def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None
         if run is not None:
             # A start that was cut off, a reboot, a jail removed by other hands: from a clean slate.
             clear_up(app, run, jails)
-        before, others = pot, neighbours_of(app, pot)
+        before, neighbours = pot, neighbours_of(app, pot)
         try:
-            applied, run, state = make_network(app, pot, others)
+            applied, run, state = make_network(app, pot, neighbours)
         except BaseException as error:
             restore_record(app, before, error)
             raise
         try:
-            update_hosts_files(app, others, current=(pot.name,))
+            update_hosts_files(app, neighbours, current=(pot.name,))
         except BaseException as error:
             clear_up_failed(app, run, error)
             restore_record(app, before, error)
@@ -129,24 +129,41 @@ def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None
     _boot(app, before, run, applied, state)
 
 
-def make_network(
-    app: App, pot: Pot, others: Neighbours, attached: bool = False, files: bool = True
+#: Carries a start out; returns what was applied and the record of the start.
+_Work = Callable[["App", StartContext], tuple[Applied, Run]]
+
+
+def make_network(app: App, pot: Pot, neighbours: Neighbours) -> tuple[Applied, Run, HostState]:
+    """Start the jail of a pot with its network. Raises PotnetError, with nothing left on the host."""
+    return _with_free_names(app, pot, neighbours, _start_jail)
+
+
+def attach_new_jail(app: App, pot: Pot, neighbours: Neighbours) -> tuple[Applied, Run, HostState]:
+    """Give a network to a jail that exists and runs nothing yet: its etc files are written as well."""
+    return _with_free_names(app, pot, neighbours, _attach_with_files)
+
+
+def attach_running_jail(app: App, pot: Pot, neighbours: Neighbours) -> tuple[Applied, Run, HostState]:
+    """Give a network to a jail whose programs run: its files stay as they are."""
+    return _with_free_names(app, pot, neighbours, _attach_without_files)
+
+
+def _with_free_names(
+    app: App, pot: Pot, neighbours: Neighbours, work: _Work
 ) -> tuple[Applied, Run, HostState]:
-    """Bring the network and the jail up, with other units where the host hides some.
+    """Prepare a start and carry it out, again with other interface units while the host hides some."""
 
-    attached: for a jail that is there. files: write those of its etc.
-    """
-
-    def make(hidden: frozenset[str]) -> tuple[Applied, Run, HostState]:
+    def attempt(hidden: frozenset[str]) -> tuple[Applied, Run, HostState]:
         nonlocal pot
-        pot, bridges, state = _prepare(app, pot, hidden)
-        return *_apply_network(app, pot, bridges, state, others, attached, files), state
+        context = _prepare(app, pot, neighbours, hidden)
+        pot = context.pot
+        return *work(app, context), context.state
 
-    return around_hidden(make)
+    return around_hidden(attempt)
 
 
-def _prepare(app: App, pot: Pot, taken: frozenset[str]) -> tuple[Pot, dict[str, Bridge], HostState]:
-    """Names and ports that are free on the host now, and the state that the plan is made from."""
+def _prepare(app: App, pot: Pot, neighbours: Neighbours, hidden: frozenset[str]) -> StartContext:
+    """Choose names and ports that are free on the host now, and observe what the plan depends on."""
     if pot.leased:
         # Rules are about the network of the configuration: it must be the one that addresses come from.
         define_public_network(app)
@@ -156,43 +173,68 @@ def _prepare(app: App, pot: Pot, taken: frozenset[str]) -> tuple[Pot, dict[str, 
     if pot.exports and ignored_exports(pot) is None:
         with app.store.transaction():
             pot = with_ports(app, pot, state)
-    pot = free_wires(app, pot, state.names, taken)
-    bridges = {name: free_bridge(app, bridge, state, taken) for name, bridge in bridges.items()}
+    pot = free_wires(app, pot, state.names, hidden)
+    bridges = {name: free_bridge(app, bridge, state, hidden) for name, bridge in bridges.items()}
     missing = [b for b in bridges.values() if not is_up(b, state) or left_behind(app, b, state)]
     if missing:
         state = look_for_bridges(app, missing, state)
         bridges |= {b.name: settled(app, b, state) for b in missing}
-    if bridges:
-        state = follow_external(app, state, len(missing) < len(bridges) or bool(state.pot_bridges))
-    return pot, bridges, state
+    if len(missing) < len(bridges) or (bridges and state.pot_bridges):
+        state = follow_external(app, state)
+    return StartContext(pot, bridges, state, neighbours)
 
 
-def _apply_network(
-    app: App,
-    pot: Pot,
-    bridges: dict[str, Bridge],
-    state: HostState,
-    others: Neighbours,
-    attached: bool,
-    files: bool,
-) -> tuple[Applied, Run]:
-    texts = texts_for(app, pot, with_upstream(app, state), others) if files else {}
-    known = with_stranded(app, vnet(app), [b for b in bridges.values() if not is_up(b, state)])
-    filters = filter_changes(app, pot, starts=True)
-    lent = lend(app, pot)
-    around = Surroundings(known, bridges, texts, external_interface(app, state), attached, filters, lent)
+def _start_jail(app: App, context: StartContext) -> tuple[Applied, Run]:
+    around = _surroundings(app, context, _etc_files(app, context))
+    run = run_of(context.pot, around.texts, context.state)
+    return _carry_out(app, context, around, run)
+
+
+def _attach_with_files(app: App, context: StartContext) -> tuple[Applied, Run]:
+    return _attach(app, context, _etc_files(app, context))
+
+
+def _attach_without_files(app: App, context: StartContext) -> tuple[Applied, Run]:
+    return _attach(app, context, {})
+
+
+def _attach(app: App, context: StartContext, texts: dict[str, str]) -> tuple[Applied, Run]:
+    around = replace(_surroundings(app, context, texts), attached=True)
+    run = replace(run_of(context.pot, texts, context.state), attached=True, devfs=False, booted=False)
+    return _carry_out(app, context, around, run)
+
+
+def _etc_files(app: App, context: StartContext) -> dict[str, str]:
+    """The texts of the files for the jail's etc, by name."""
+    return texts_for(app, context.pot, with_upstream(app, context.state), context.neighbours)
+
+
+def _surroundings(app: App, context: StartContext, texts: dict[str, str]) -> Surroundings:
+    state = context.state
+    down = [bridge for bridge in context.bridges.values() if not is_up(bridge, state)]
+    return Surroundings(
+        vnet=with_stranded(app, vnet(app), down),
+        bridges=context.bridges,
+        texts=texts,
+        external=external_interface(app, state),
+        filters=filters_at_start(app, context.pot),
+        lent=lend(app, context.pot),
+    )
+
+
+def _carry_out(app: App, context: StartContext, around: Surroundings, run: Run) -> tuple[Applied, Run]:
+    """Record a start and apply its plan. On failure host and store are as before, as far as that works."""
+    pot, state = context.pot, context.state
     plan = plan_start(pot, around, app.config, state)
     for notice in plan.notices:
         app.notify(notice)
-    run = replace(run_of(pot, texts, state), lent=lent)
-    if attached:
-        run = replace(run, attached=True, devfs=False, booted=False)
+    run = replace(run, lent=around.lent)
     remembered = switches(app)
-    # What is about to be made is recorded first, so that whatever happens it is known.
+    # Recorded first: whatever happens then, the store knows what there may be.
     with app.store.transaction():
         app.store.put_run(run)
         remember_switches(app, plan, state)
-        if bridges:
+        if context.bridges:
             record(app, around.external, alone=bool(state.forwarding) and not state.pot_bridges)
     try:
         applied = apply(plan, app.driver)

@@ -15,11 +15,26 @@ from potnet.planning import resolver
 from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, host_files, path_in, wants_devfs
 from potnet.planning.roots import ways_to
 from potnet.planning.start import ignored_exports
+from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App
 
 RESOLV_CONF = "/etc/resolv.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class StartContext:
+    """The facts from which one start is planned.
+
+    pot: with interface units and host ports that are free. bridges: those of its attachments, by name.
+    state: the observed host. neighbours: the pots that its hosts file names.
+    """
+
+    pot: Pot
+    bridges: Mapping[str, Bridge]
+    state: HostState
+    neighbours: Neighbours
 
 
 def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:

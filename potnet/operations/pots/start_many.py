@@ -32,14 +32,14 @@ from potnet.operations.files.hosts_files import Neighbours, update_hosts_files
 from potnet.operations.networks.antispoof import in_force
 from potnet.operations.networks.external import in_step
 from potnet.operations.networks.neighbours import neighbours
-from potnet.operations.networks.policies import filter_changes
+from potnet.operations.networks.policies import filters_at_start, filters_at_stop
 from potnet.operations.networks.units import forget_switches, remember_switches, vnet
 from potnet.operations.pots import cleanup, start_context
 from potnet.operations.selection import check_needs, needs
 from potnet.planning.merged import side_by_side
 from potnet.planning.ownership import complete, cut_off, presence
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
-from potnet.planning.stop import plan_stop
+from potnet.planning.stop import StopContext, plan_stop
 from potnet.planning.vnet import description, is_last_pot, is_up
 from potnet.runtime.fast_dataclass import dataclass
 
@@ -206,7 +206,7 @@ def _planned(
                 pot = with_ports(app, before, state) if exported else before
                 own = {a.bridge: others[a.bridge] for a in pot.attachments if a.addresses}
                 texts = start_context.texts_for(app, pot, state, own)
-                filters = filter_changes(app, pot, starts=True)
+                filters = filters_at_start(app, pot)
                 around = Surroundings(known, _own(pot, bridges), texts, external, filters=filters)
                 run = start_context.run_of(pot, texts, state)
                 if not run.booted:
@@ -311,9 +311,10 @@ def _stops(app: App, runs: Sequence[Run], bridges: Bridges, state: HostState) ->
         emptied = [bridge.interface for name, bridge in own.items() if last.get(name) is run]
         if emptied:
             state = _without(state, emptied, ends - {a.host_end for a in run.pot.attachments})
-        filters = filter_changes(app, run.pot, starts=False)
-        yield plan_stop(run, own, around, app.config, state, filters=filters)
-        state = replace(state, pot_bridges=state.pot_bridges - {*emptied}) if emptied else state
+        context = StopContext(around, own, filters_at_stop(app, run.pot))
+        yield plan_stop(run, context, app.config, state)
+        if emptied:
+            state = replace(state, pot_bridges=state.pot_bridges - {*emptied})
 
 
 def _without(state: HostState, bridges: Collection[str], gone: Collection[str]) -> HostState:

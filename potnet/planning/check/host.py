@@ -190,8 +190,10 @@ def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
     left |= {name for name, found in state.interfaces.items() if _is_uplink(found) and name not in bridges}
     for name, found in sorted(state.interfaces.items()):
         if GROUP in found.groups and name not in ends | bridges:
-            ours = name in left or _left_bridge(found, left, facts)
-            yield _left(found) if ours else _foreign(found, state.traits.tools)
+            if name in left or _left_bridge(found, left, facts):
+                yield _left_interface(found)
+            else:
+                yield _foreign_interface(found, state.traits.tools)
     for name in sorted(state.severed - bridges):
         yield _severed(name)
     yield from _left_shared_rules(facts, state)
@@ -199,14 +201,16 @@ def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
     yield from map(_stray, state.stray)
 
 
-def _left(found: Interface) -> Drift:
+def _left_interface(found: Interface) -> Drift:
+    """The finding about an interface in potnet's group that nothing uses."""
     finding = Finding(
         Kind.INTERFACE_LEFT, "no such interface", _marks(found), "repair destroys it", interface=found.name
     )
     return Drift(finding, (Step(DestroyInterface(found.name), None, "nothing uses it"),))
 
 
-def _foreign(found: Interface, tools: Tools) -> Drift:
+def _foreign_interface(found: Interface, tools: Tools) -> Drift:
+    """The finding about an interface in potnet's group that another program uses."""
     shown = tools.show_interface.format(interface=found.name)
     finding = Finding(
         Kind.INTERFACE_FOREIGN, "no such interface", _marks(found),

@@ -1,4 +1,4 @@
-"""What differs of the interfaces of the host that running pots have."""
+"""Drift of the host interfaces that are passed to running pots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from potnet.planning.passed_interfaces import lend
 
 
 def compare_passed(run: Run, state: HostState) -> Iterator[Drift]:
-    """Passed interfaces that the jail has not; it may call them as it likes, and set them up itself."""
+    """Find passed interfaces that are not in the jail. The jail may rename and configure them."""
     network = state.jail_networks.get(run.pot.name)
     for lent in run.lent if network is not None else ():
         if network is not None and called_in(lent, network.interfaces.values()) is None:
@@ -34,6 +34,6 @@ def _not_there(run: Run, lent: Lent, state: HostState) -> Drift:
         Kind.INTERFACE_MISSING, f"{lent.name} in the jail", found, remedy, pot=name, interface=lent.name,
         repairable=repairable,
     )  # fmt: skip
-    return Drift(
-        finding, (Step(PassInterface(lent.name, name), None, "the pot's while it runs"),) * repairable
-    )
+    if not repairable:
+        return Drift(finding)
+    return Drift(finding, (Step(PassInterface(lent.name, name), None, "the pot's while it runs"),))

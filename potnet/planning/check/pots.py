@@ -1,9 +1,10 @@
-"""What differs in the pots that run."""
+"""Drift of running pots."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from netaddr import IPAddress
 
@@ -40,22 +41,42 @@ from potnet.planning.check.passed_interfaces import compare_passed
 from potnet.planning.filter.policy import pipes_of
 from potnet.planning.jail import etc_of, jail_of
 from potnet.planning.members import isolated, join
+from potnet.runtime.fast_dataclass import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """An epair or tap of a running pot, with the bridge that it belongs on."""
+
+    run: Run
+    own: Attachment
+    bridge: Bridge
+
+    @property
+    def pot(self) -> Pot:
+        return self.run.pot
+
+    def finding(self, kind: Kind, expected: str, found: str, remedy: str = "repair sets it") -> Finding:
+        """A finding about the host's end."""
+        return Finding(
+            kind, expected, found, remedy, pot=self.pot.name, bridge=self.bridge.name,
+            interface=self.own.host_end,
+        )  # fmt: skip
+
+    def join(self, config: Config) -> Step:
+        """The step that makes it a member of its bridge."""
+        return Step(join(self.pot, self.own, self.bridge, config))
 
 
 def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Pots that run: their epairs and taps, addresses, routes, aliases, redirections and files."""
+    """Compare running pots: epairs and taps, addresses, routes, aliases, redirections and files."""
     for run in facts.active:
         yield from _unreadable(run, state)
         yield from _aliases(run, state)
         for attachment in run.pot.attachments:
             bridge = facts.bridge(attachment.bridge)
-            network = state.jail_networks.get(run.pot.name)
-            tap = state.interfaces.get(attachment.host_end) if attachment.tap else None
-            if bridge is not None and tap is not None:
-                yield from _on_host(run, attachment, bridge, tap, facts, state)
-                yield from _owner(run, attachment.host_end, bridge, state)
-            if bridge is not None and network is not None:
-                yield from _attachment(run, attachment, bridge, network, facts, state)
+            if bridge is not None:
+                yield from _wire(Wire(run, attachment, bridge), facts, state)
         yield from compare_passed(run, state)
         yield from _loopback(run, state)
         yield from _rates(run, state)
@@ -77,16 +98,27 @@ def _unreadable(run: Run, state: HostState) -> Iterator[Drift]:
         yield Drift(finding)
 
 
-def _owner(run: Run, tap: str, bridge: Bridge, state: HostState) -> Iterator[Drift]:
-    if tap not in state.misowned or run.pot.owner is None:
+def _wire(wire: Wire, facts: Facts, state: HostState) -> Iterator[Drift]:
+    tap = state.interfaces.get(wire.own.host_end) if wire.own.tap else None
+    if tap is not None:
+        yield from _on_host(wire, tap, facts, state)
+        yield from _owner(wire, state)
+    network = state.jail_networks.get(wire.pot.name)
+    if network is not None:
+        yield from _epair(wire, network, facts, state)
+
+
+def _owner(wire: Wire, state: HostState) -> Iterator[Drift]:
+    tap, owner = wire.own.host_end, wire.pot.owner
+    if tap not in state.misowned or owner is None:
         return
-    change = state.traits.owners_change
-    finding = Finding(
-        Kind.OWNER_DIFFERS, f"{run.pot.owner} may open {tap}", f"{state.misowned[tap] or 'everybody'} may",
-        "repair sets it" if change else f"stop {run.pot.name} and start it", pot=run.pot.name,
-        bridge=bridge.name, interface=tap, repairable=change,
-    )  # fmt: skip
-    yield Drift(finding, (Step(SetOwner(tap, run.pot.owner)),) if change else ())
+    found = f"{state.misowned[tap] or 'everybody'} may"
+    finding = wire.finding(Kind.OWNER_DIFFERS, f"{owner} may open {tap}", found)
+    if state.traits.owners_change:
+        yield Drift(finding, (Step(SetOwner(tap, owner)),))
+    else:
+        remedy = f"stop {wire.pot.name} and start it"
+        yield Drift(replace(finding, remedy=remedy, repairable=False))
 
 
 def _aliases(run: Run, state: HostState) -> Iterator[Drift]:
@@ -105,141 +137,149 @@ def _aliases(run: Run, state: HostState) -> Iterator[Drift]:
             yield Drift(address_finding(alone, found, pot=run.pot.name), (step,))
 
 
-def _attachment(
-    run: Run, own: Attachment, bridge: Bridge, network: JailNetwork, facts: Facts, state: HostState
-) -> Iterator[Drift]:
-    host, inside = state.interfaces.get(own.host_end), network.interfaces.get(own.jail_end)
+def _epair(wire: Wire, network: JailNetwork, facts: Facts, state: HostState) -> Iterator[Drift]:
+    host = state.interfaces.get(wire.own.host_end)
+    inside = network.interfaces.get(wire.own.jail_end)
     if host is None or inside is None:
-        yield _broken_epair(run, own, bridge, host, network, facts.config)
+        yield _broken_epair(wire, host, network, facts.config)
         return
-    yield from _on_host(run, own, bridge, host, facts, state)
-    if bridge.mtu not in (None, inside.mtu):
-        yield mtu_drift(inside, int(bridge.mtu or 0), bridge, run.pot.name, inside=True)
-    yield from _inside(run, own, bridge, inside, network)
+    yield from _on_host(wire, host, facts, state)
+    mtu = wire.bridge.mtu
+    if mtu is not None and mtu != inside.mtu:
+        yield mtu_drift(inside, mtu, wire.bridge, wire.pot.name, inside=True)
+    yield from _inside(wire, inside, network)
 
 
-def _on_host(
-    run: Run, own: Attachment, bridge: Bridge, host: Interface, facts: Facts, state: HostState
-) -> Iterator[Drift]:
-    """The host's end of an epair, or a tap."""
-    on = next((b for b in state.interfaces.values() if own.host_end in b.members), None)
-    up = bridge.interface in state.interfaces
-    if up and (on is None or on.name != bridge.interface):
-        off = (Step(RemoveMember(on.name, own.host_end)),) if on is not None else ()
-        finding = Finding(
-            Kind.MEMBER_MISSING, f"{own.host_end} is on {bridge.interface}",
-            f"it is on {on.name if on else 'no bridge'}", "repair puts it there", pot=run.pot.name,
-            bridge=bridge.name, interface=own.host_end,
-        )  # fmt: skip
-        yield Drift(finding, (*off, Step(join(run.pot, own, bridge, facts.config))))
-    elif on is not None and (own.host_end in on.private) != isolated(run.pot, bridge, facts.config):
-        yield _wrong_member(run, own, bridge, own.host_end not in on.private)
-    elif run.pot.antispoof and on is not None and on.open is not None and own.host_end in on.open:
-        yield _open_member(run, own, bridge, facts.config)
-    elif on is not None and on.hairpin is not None and (own.host_end in on.hairpin) != bool(bridge.subnets):
-        yield _wrong_hairpin(run, own, bridge, facts.config)
+def _on_host(wire: Wire, host: Interface, facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Compare the host's end of an epair, or a tap."""
+    bridge, name = wire.bridge, wire.own.host_end
+    on = next((found for found in state.interfaces.values() if name in found.members), None)
+    joined = on is not None and on.name == bridge.interface
+    if bridge.interface in state.interfaces and not joined:
+        yield _elsewhere(wire, on, facts.config)
+    elif on is not None:
+        yield from _membership(wire, on, facts.config)
     if not host.up:
-        yield Drift(down_finding(host, run.pot.name, bridge.name), (Step(BringUp(host.name)),))
+        yield Drift(down_finding(host, wire.pot.name, bridge.name), (Step(BringUp(host.name)),))
     with_bridge = state.traits.one_mtu and on is not None and host.mtu == on.mtu
-    if bridge.mtu not in (None, host.mtu) and not with_bridge:
-        yield mtu_drift(host, int(bridge.mtu or 0), bridge, run.pot.name)
+    if bridge.mtu is not None and bridge.mtu != host.mtu and not with_bridge:
+        yield mtu_drift(host, bridge.mtu, bridge, wire.pot.name)
 
 
-def _member_finding(
-    run: Run, own: Attachment, bridge: Bridge, expected: str, found: str, remedy: str = "repair sets it"
-) -> Finding:
-    return Finding(
-        Kind.MEMBER_DIFFERS, expected, found, remedy, pot=run.pot.name, bridge=bridge.name,
-        interface=own.host_end,
+def _elsewhere(wire: Wire, on: Interface | None, config: Config) -> Drift:
+    """The finding about an end that is on no bridge, or on another one."""
+    name = wire.own.host_end
+    steps = [wire.join(config)]
+    where = "it is on no bridge"
+    if on is not None:
+        steps.insert(0, Step(RemoveMember(on.name, name)))
+        where = f"it is on {on.name}"
+    expected = f"{name} is on {wire.bridge.interface}"
+    finding = wire.finding(Kind.MEMBER_MISSING, expected, where, "repair puts it there")
+    return Drift(finding, tuple(steps))
+
+
+def _membership(wire: Wire, on: Interface, config: Config) -> Iterator[Drift]:
+    """Compare the flags of a member of a bridge; the first difference is enough."""
+    name = wire.own.host_end
+    if (name in on.private) != isolated(wire.pot, wire.bridge, config):
+        yield _wrong_privacy(wire, on)
+    elif wire.pot.antispoof and on.open is not None and name in on.open:
+        yield _open_member(wire, config)
+    elif on.hairpin is not None and (name in on.hairpin) != bool(wire.bridge.subnets):
+        yield _wrong_hairpin(wire, config)
+
+
+def _wrong_privacy(wire: Wire, on: Interface) -> Drift:
+    name, bridge = wire.own.host_end, wire.bridge.interface
+    private = name not in on.private
+    if private:
+        expected, found = f"{name} is private on {bridge}", "it is not private"
+    else:
+        expected, found = f"{name} is not private on {bridge}", "it is private"
+    finding = wire.finding(Kind.MEMBER_DIFFERS, expected, found)
+    return Drift(finding, (Step(SetPrivate(bridge, name, private)),))
+
+
+def _open_member(wire: Wire, config: Config) -> Drift:
+    """The finding about a member that may send from any MAC address; only joining again changes that."""
+    name = wire.own.host_end
+    finding = wire.finding(
+        Kind.MEMBER_DIFFERS, f"behind {name} is {wire.own.mac} alone", "any number of MAC addresses",
+        "repair lets it join anew",
     )  # fmt: skip
+    return Drift(finding, (Step(RemoveMember(wire.bridge.interface, name)), wire.join(config)))
 
 
-def _wrong_member(run: Run, own: Attachment, bridge: Bridge, private: bool) -> Drift:
-    words = "not private", "private"
-    expected = f"{own.host_end} is {words[private]} on {bridge.interface}"
-    finding = _member_finding(run, own, bridge, expected, f"it is {words[not private]}")
-    return Drift(finding, (Step(SetPrivate(bridge.interface, own.host_end, private)),))
+def _wrong_hairpin(wire: Wire, config: Config) -> Drift:
+    """The finding about hairpin mode: a pot reaches its own exports only with it."""
+    back, not_back = "sends frames back to where they came from", "sends no frame back to where it came from"
+    wanted, found = (back, not_back) if wire.bridge.subnets else (not_back, back)
+    expected = f"{wire.bridge.interface} {wanted} at {wire.own.host_end}"
+    finding = wire.finding(Kind.MEMBER_DIFFERS, expected, f"it {found}")
+    return Drift(finding, (wire.join(config),))
 
 
-def _open_member(run: Run, own: Attachment, bridge: Bridge, config: Config) -> Drift:
-    """What is known of a member is set as it joins."""
-    expected, remedy = f"behind {own.host_end} is {own.mac} alone", "repair lets it join anew"
-    finding = _member_finding(run, own, bridge, expected, "any number of MAC addresses", remedy)
-    off = Step(RemoveMember(bridge.interface, own.host_end))
-    return Drift(finding, (off, Step(join(run.pot, own, bridge, config))))
-
-
-def _wrong_hairpin(run: Run, own: Attachment, bridge: Bridge, config: Config) -> Drift:
-    """Without it a pot does not reach its own exports; without addresses on the bridge there are none."""
-    words = "sends no frame back to where it came from", "sends frames back to where they came from"
-    expected = f"{bridge.interface} {words[bool(bridge.subnets)]} at {own.host_end}"
-    finding = _member_finding(run, own, bridge, expected, f"it {words[not bridge.subnets]}")
-    return Drift(finding, (Step(join(run.pot, own, bridge, config)),))
-
-
-def _broken_epair(
-    run: Run, own: Attachment, bridge: Bridge, host: Interface | None, network: JailNetwork, config: Config
-) -> Drift:
-    pot = run.pot
+def _broken_epair(wire: Wire, host: Interface | None, network: JailNetwork, config: Config) -> Drift:
+    pot, own = wire.pot, wire.own
+    expected = f"{own.host_end} on {wire.bridge.interface}, {own.jail_end} in the jail"
+    if host is not None and host.description != start.description(pot):
+        found, remedy = (
+            f"{own.host_end} is something else",
+            f"stop {pot.name} and start it: it gets another epair",
+        )
+        finding = wire.finding(Kind.INTERFACE_MISSING, expected, found, remedy)
+        return Drift(replace(finding, repairable=False))
     found = f"no {own.host_end}" if host is None else f"{own.jail_end} is not in the jail"
-    ours = host is None or host.description == start.description(pot)
-    finding = Finding(
-        Kind.INTERFACE_MISSING, f"{own.host_end} on {bridge.interface}, {own.jail_end} in the jail",
-        found if ours else f"{own.host_end} is something else",
-        "repair makes the epair anew" if ours else f"stop {pot.name} and start it: it gets another epair",
-        pot=pot.name, bridge=bridge.name, interface=own.host_end, repairable=ours,
-    )  # fmt: skip
-    if not ours:
-        return Drift(finding)
-    steps = (
-        *((Step(DestroyInterface(own.host_end), None, "to be made anew"),) if host else ()),
-        Step(
-            CreateEpair(own.unit, start.description(pot), own.mac, pot.name, bridge.mtu),
-            None,
-            f"from {bridge.name} to the jail",
-        ),
-        Step(join(pot, own, bridge, config)),
+    finding = wire.finding(Kind.INTERFACE_MISSING, expected, found, "repair makes the epair anew")
+    steps = _new_epair(wire, network, config)
+    if host is not None:
+        steps.insert(0, Step(DestroyInterface(own.host_end), None, "to be made anew"))
+    return Drift(finding, tuple(steps))
+
+
+def _new_epair(wire: Wire, network: JailNetwork, config: Config) -> list[Step]:
+    """The steps that make an epair with its addresses and routes."""
+    pot, own, bridge = wire.pot, wire.own, wire.bridge
+    create = CreateEpair(own.unit, start.description(pot), own.mac, pot.name, bridge.mtu)
+    steps = [
+        Step(create, None, f"from {bridge.name} to the jail"),
+        wire.join(config),
         Step(MoveToJail(own.jail_end, pot.name, pot.root)),
-        *_learning(run, own),
-        *(
-            Step(set_address(wanted, own.jail_end, pot.name, mtu=bridge.mtu))
-            for wanted, _ in _addresses(pot, own, bridge)
-        ),
-        *(step for _, gateway in _addresses(pot, own, bridge) for step in _route(run, gateway, network)),
-    )
-    return Drift(finding, steps)
-
-
-def _addresses(pot: Pot, own: Attachment, bridge: Bridge) -> list[tuple[InterfaceAddress, IPAddress | None]]:
-    """A pot's own addresses on a bridge, each with its gateway where that is the pot's way to the outside."""
-    pairs = ((address, bridge.subnet(address.version)) for address in own.addresses)
-    return [
-        (InterfaceAddress(a, s.network.prefixlen), s.gateway if pot.leads_out(own, a.version) else None)
-        for a, s in pairs
-        if s is not None
     ]
+    if not own.addresses:
+        steps.append(Step(start.learning(pot, own), None, "SLAAC"))
+    addresses = _addresses(wire)
+    for wanted, _ in addresses:
+        steps.append(Step(set_address(wanted, own.jail_end, pot.name, mtu=bridge.mtu)))
+    for _, gateway in addresses:
+        steps += _route(wire.run, gateway, network)
+    return steps
 
 
-def _learning(run: Run, own: Attachment) -> tuple[Step, ...]:
-    """What lets an end without addresses find some."""
-    if own.addresses:
-        return ()
-    return (Step(start.learning(run.pot, own), None, "SLAAC"),)
+def _addresses(wire: Wire) -> list[tuple[InterfaceAddress, IPAddress | None]]:
+    """The addresses of a pot on a bridge, each with its gateway if the default route leads there."""
+    found = []
+    for address in wire.own.addresses:
+        subnet = wire.bridge.subnet(address.version)
+        if subnet is not None:
+            gateway = subnet.gateway if wire.pot.leads_out(wire.own, address.version) else None
+            found.append((InterfaceAddress(address, subnet.network.prefixlen), gateway))
+    return found
 
 
 def _route(run: Run, gateway: IPAddress | None, network: JailNetwork) -> tuple[Step, ...]:
-    """Sets the default route, in the place of one that is there."""
+    """The steps that set the default route, in place of an existing one."""
     if gateway is None:
         return ()
-    family = gateway.version
-    remove = (Step(RemoveDefaultRoute(family, run.pot.name)),) if family in network.gateways else ()
-    return (*remove, Step(AddDefaultRoute(gateway, run.pot.name)))
+    add = Step(AddDefaultRoute(gateway, run.pot.name))
+    if gateway.version in network.gateways:
+        return (Step(RemoveDefaultRoute(gateway.version, run.pot.name)), add)
+    return (add,)
 
 
-def _inside(
-    run: Run, own: Attachment, bridge: Bridge, inside: Interface, network: JailNetwork
-) -> Iterator[Drift]:
-    pot = run.pot.name
+def _inside(wire: Wire, inside: Interface, network: JailNetwork) -> Iterator[Drift]:
+    run, own, bridge, pot = wire.run, wire.own, wire.bridge, wire.pot.name
     if not inside.up:
         yield Drift(down_finding(inside, pot, bridge.name), (Step(BringUp(inside.name, pot)),))
     if inside.mac != own.mac:
@@ -248,7 +288,7 @@ def _inside(
             interface=inside.name,
         )  # fmt: skip
         yield Drift(finding, (Step(SetMac(inside.name, own.mac, pot), None, "the pot's own"),))
-    for wanted, gateway in _addresses(run.pot, own, bridge):
+    for wanted, gateway in _addresses(wire):
         there = network.gateways.get(wanted.address.version)
         if wanted not in inside.addresses:
             beside = bool(others_of_family(wanted, inside))
@@ -296,7 +336,7 @@ def _loopback(run: Run, state: HostState) -> Iterator[Drift]:
 
 
 def _files(run: Run, facts: Facts, state: HostState) -> Iterator[Drift]:
-    """What is missing comes with the next start: a file only takes the place of another while a jail runs."""
+    """Compare the files in etc. While a jail runs, a file can be replaced and not be created."""
     etc = etc_of(run.pot, state.traits)
     for name in run.files:
         path = f"{etc}/{name}"

@@ -1,8 +1,9 @@
-"""What differs of the VLAN that a bridge is part of."""
+"""Drift of the VLAN that is the uplink of a bridge."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from potnet.host.actions import AddMember, BringUp, RemoveMember, SetMtu, Step
 from potnet.host.findings import Finding, Kind
@@ -14,7 +15,7 @@ from potnet.planning.check.drift import Drift
 
 
 def compare_uplink(bridge: Bridge, found: Interface, state: HostState) -> Iterator[Drift]:
-    """The uplink of a bridge that is there as `found`: it itself, its parent, its place on the bridge."""
+    """Compare the uplink of an existing bridge: the interface, its parent and its place on the bridge."""
     if bridge.uplink is None:
         return
     vlan = uplink.read_uplink(bridge.uplink)
@@ -29,33 +30,25 @@ def compare_uplink(bridge: Bridge, found: Interface, state: HostState) -> Iterat
     elif not (GROUP in there.groups and there.description == uplink.description(bridge)):
         remedy = "potnet leaves it alone: once its owner has removed it, repair makes the VLAN"
         what = "something else of that name"
-        yield Drift(_finding(bridge, Kind.INTERFACE_FOREIGN, vlan.interface, what, remedy, repairable=False))
+        finding = _finding(bridge, Kind.INTERFACE_FOREIGN, vlan.interface, what, remedy)
+        yield Drift(replace(finding, repairable=False))
     else:
         yield from _interface(bridge, there, found, state)
 
 
-def _finding(
-    bridge: Bridge,
-    kind: Kind,
-    expected: str,
-    found: str,
-    remedy: str,
-    interface: str | None = None,
-    repairable: bool = True,
-) -> Finding:
-    return Finding(
-        kind, expected, found, remedy, bridge=bridge.name, interface=interface or bridge.uplink,
-        repairable=repairable,
-    )  # fmt: skip
+def _finding(bridge: Bridge, kind: Kind, expected: str, found: str, remedy: str) -> Finding:
+    """A finding about the uplink of a bridge."""
+    return Finding(kind, expected, found, remedy, bridge=bridge.name, interface=bridge.uplink)
 
 
 def _without_parent(bridge: Bridge, vlan: uplink.Vlan, parent: Interface | None, tools: Tools) -> Drift:
-    kind = Kind.INTERFACE_MISSING if parent is None else Kind.INTERFACE_DOWN
-    what = ("none", "bring it back")
-    if parent is not None:
-        what = ("down", f"`{tools.bring_up.format(interface=parent.name)}`")
     expected = f"{vlan.parent}, which carries {vlan.interface}, is up"
-    return Drift(_finding(bridge, kind, expected, *what, interface=vlan.parent, repairable=False))
+    if parent is None:
+        finding = _finding(bridge, Kind.INTERFACE_MISSING, expected, "none", f"bring {vlan.parent} back")
+    else:
+        remedy = f"`{tools.bring_up.format(interface=parent.name)}`"
+        finding = _finding(bridge, Kind.INTERFACE_DOWN, expected, "down", remedy)
+    return Drift(replace(finding, interface=vlan.parent, repairable=False))
 
 
 def _interface(bridge: Bridge, there: Interface, found: Interface, state: HostState) -> Iterator[Drift]:
