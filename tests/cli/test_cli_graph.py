@@ -114,10 +114,11 @@ def segments(wire: layout.Wire) -> Iterator[tuple[int, int, int, int]]:
 @given(views())
 def test_nothing_overlaps_and_everything_is_inside(view: View) -> None:
     found = layout.picture(view)
-    for one, other in combinations(found.boxes, 2):
+    boxes = (*found.boxes, *found.legend)
+    for one, other in combinations(boxes, 2):
         beside = one.x + one.width < other.x or other.x + other.width < one.x
         assert beside or one.y + one.height < other.y or other.y + other.height < one.y
-    for box in found.boxes:
+    for box in boxes:
         assert 24 < box.x < box.x + box.width <= found.width - 24
         assert 24 < box.y < box.y + box.height <= found.height - 24
         for x, y, text in box.texts:
@@ -126,15 +127,59 @@ def test_nothing_overlaps_and_everything_is_inside(view: View) -> None:
         for x1, y1, x2, y2 in (piece for wire in found.wires for piece in segments(wire)):
             outside = x2 <= box.x or box.x + box.width <= x1 or y2 <= box.y or box.y + box.height <= y1
             assert outside, "a line runs through a box"
+        for label in found.labels:
+            right = label.x + len(label.text) * layout.CHARACTER
+            beside = right < box.x or box.x + box.width < label.x
+            assert beside or label.y < box.y or box.y + box.height < label.y - 12
     assert 34 + len(found.title) * layout.CHARACTER < found.width - 24
 
 
 @settings(max_examples=40)
 @given(views())
-def test_each_pot_is_there_on_each_bridge(view: View) -> None:
-    shown = [box.node.title for box in layout.picture(view).boxes if box.node.kind == "pot"]
-    wanted = [pot["name"] for pot in view["pots"] for _ in pot["links"] or [None]]
-    assert sorted(shown) == sorted(wanted)
+def test_each_pot_is_there_once_with_a_line_from_each_of_its_bridges(view: View) -> None:
+    found = layout.picture(view)
+    boxes = [box for box in found.boxes if box.node.kind == "pot"]
+    assert sorted(box.node.title for box in boxes) == sorted(pot["name"] for pot in view["pots"])
+    ends = [wire.points[-1] for wire in found.wires]
+    for box in boxes:
+        pot = next(pot for pot in view["pots"] if pot["name"] == box.node.title)
+        lines = [(x, y) for x, y in ends if y == box.y and box.x < x < box.x + box.width]
+        assert len(lines) == max(1, len({link["bridge"] for link in pot["links"]}))
+
+
+def simple(names: list[str], bridges: int = 1) -> View:
+    """A host with pots on bridges, in turn."""
+    interface = {"name": "em0", "external": True, "addresses": ["192.0.2.1/24"], "passed": None}
+    made = [bridge(f"bridge{number}", True) for number in range(bridges)]
+    pots = [
+        pot(name, True, [{
+            "interface": f"epair{number}b", "bridge": made[number % bridges]["name"],
+            "addresses": [f"10.192.0.{number}/10"], "isolated": False,
+        }], 1)
+        for number, name in enumerate(names)
+    ]  # fmt: skip
+    return {
+        "host": "oven", "kind": "freebsd", "interfaces": [interface], "bridges": made, "pots": pots,
+        "policies": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("bridges", [1, 3, 9])
+def test_a_hundred_pots_are_no_ribbon(bridges: int) -> None:
+    found = layout.picture(simple([f"web{number}" for number in range(100)], bridges))
+    assert found.height <= 1.25 * found.width <= 2.5 * found.height
+    assert len({box.x for box in found.boxes if box.node.kind == "pot"}) > 3
+
+
+def test_lines_to_bridges_say_how_and_each_kind_of_box_is_explained() -> None:
+    view = simple(["web", "db"])
+    view["bridges"].append(bridge("outer", False) | {"uplink": "member"})
+    view["pots"][1]["state"] = "stopped"
+    found = layout.picture(view)
+    assert [label.text for label in found.labels] == ["NAT", "member"]
+    assert [box.node.title for box in found.legend] == [
+        "interface of the host", "bridge", "bridge, down", "pot, running", "pot, stopped",
+    ]  # fmt: skip
 
 
 def test_thirty_pots_fit_on_a_page() -> None:

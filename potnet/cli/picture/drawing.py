@@ -64,10 +64,8 @@ def edges(view: View) -> Iterator[Edge]:
     """From what leads outside to the bridges, and from those to the pots."""
     for interface in view["interfaces"]:
         for bridge in view["bridges"] if interface["external"] else ():
-            how = "NAT" if bridge["uplink"] == "nat" else "member"
-            yield Edge(
-                f"interface {interface['name']}", f"bridge {bridge['name']}", (how,), bridge["state"] == "up"
-            )
+            one, other = f"interface {interface['name']}", f"bridge {bridge['name']}"
+            yield Edge(one, other, (uplink_text(bridge),), bridge["state"] == "up")
     there = {interface["name"] for interface in view["interfaces"]}
     for bridge in view["bridges"]:
         parent = (bridge["vlan"] or "").rpartition(".")[0]
@@ -112,6 +110,11 @@ def bridge_node(bridge: View) -> Node:
         None if up else "down",
     ]
     return Node(f"bridge {bridge['name']}", "bridge", bridge["name"], tuple(filter(None, lines)), up)
+
+
+def uplink_text(bridge: View) -> str:
+    """How a bridge reaches the outside."""
+    return "NAT" if bridge["uplink"] == "nat" else "member"
 
 
 def apart_bridges(view: View) -> set[str]:

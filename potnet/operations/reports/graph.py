@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from potnet.host.state import HostState, Query
+from potnet.model.names import natural
 from potnet.model.pots import Bridge, BridgeKind, Pot, Run
 from potnet.operations.common import external_interface
 from potnet.operations.networks.policies import listed
@@ -27,13 +28,14 @@ def graph(app: App) -> View:
     A pot's links say what it hangs on, a bridge or an interface of the host, and the addresses that it has
     there; a pot with the host's own stack has none.
     """
-    pots, runs = app.store.pots(), {run.pot.name: run for run in app.store.runs()}
+    pots = tuple(sorted(app.store.pots(), key=lambda pot: natural(pot.name)))
+    runs = {run.pot.name: run for run in app.store.runs()}
     external = app.config.external_interface
     query = replace(presence_of_all(runs.values()), pot_bridges=True, hostname=True, external=not external)
     state = app.driver.observe(query)
     state = _closer(app, state, pots, runs)
     state = with_joined(app, state, app.store.bridges())
-    bridges = sorted(app.store.bridges(), key=lambda bridge: (bridge.kind is BridgeKind.PRIVATE, bridge.name))
+    bridges = sorted(app.store.bridges(), key=_order)
     known = {bridge.name: bridge for bridge in bridges}
     views = [pot_view(app, pot, runs.get(pot.name), state, known) for pot in pots]
     return {
@@ -49,6 +51,11 @@ def graph(app: App) -> View:
         ],
         "policies": listed(app),
     }
+
+
+def _order(bridge: Bridge) -> tuple[bool, list[tuple[int, str]]]:
+    """Public bridges first, then by name as people sort them."""
+    return bridge.kind is BridgeKind.PRIVATE, natural(bridge.name)
 
 
 def _closer(app: App, state: HostState, pots: tuple[Pot, ...], runs: dict[str, Run]) -> HostState:
@@ -88,7 +95,7 @@ def _interfaces(app: App, state: HostState, pots: list[View]) -> list[View]:
             ],
             "passed": passed.get(name),
         }
-        for name in sorted(state.interfaces.keys() | passed.keys())
+        for name in sorted(state.interfaces.keys() | passed.keys(), key=natural)
     ]
     return sorted(found, key=lambda each: (each["passed"] is not None, each["name"] != state.external))
 
