@@ -1,8 +1,10 @@
-"""`dataclass` of the standard library, made faster for what is frozen and has slots.
+"""`dataclass` of the standard library, made faster for classes that are frozen and have slots.
 
-A start has 120 such classes, and the standard library compiles six methods for each of them before anything
-is done: 0.57 ms a class, 65 ms a command, more than Python and click take to begin. Here five are functions
-for all classes, and ``__init__`` is compiled when the first object is made: 0.02 ms a class.
+The standard library compiles six methods for each class at its definition; a start defines 120 such classes.
+Here five methods are functions that all classes share, and ``__init__`` is compiled at the first object.
+User time of ``potnet start -n``, the minimum of 20 runs: 171 ms with this module and 251 ms with the standard
+one on Python 3.11, 211 and 302 ms on 3.12, 235 and 315 ms on 3.13. With the standard one ``potnet show`` of
+one pot takes 1.81 times the user time of ``import click`` on 3.11; `make bench` allows 1.8 for ten pots.
 """
 
 from __future__ import annotations

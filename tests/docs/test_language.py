@@ -142,8 +142,9 @@ def test_the_rules_find_what_they_name() -> None:
     assert not faults(iter(["The pot is no longer there. A start fails. " + "A " * 24 + "b."]))
 
 
-def test_readme_speaks_plainly() -> None:
-    assert not faults(markdown((TOP / "README.md").read_text("utf-8")))
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_readme_speaks_plainly(name: str) -> None:
+    assert not faults(markdown((TOP / name).read_text("utf-8")))
 
 
 @pytest.mark.parametrize("page", MAN, ids=lambda path: path.name)

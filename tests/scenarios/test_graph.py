@@ -110,7 +110,7 @@ def test_the_number_of_commands_does_not_grow_with_the_pots(world: World) -> Non
 
 def test_pots_bridges_and_interfaces_are_sorted_as_people_do(world: World) -> None:
     for number in (10, 9, 2):
-        world.do(create_private_bridge, f"shelf{number}", 4)
+        world.do(create_private_bridge, BridgeRequest(f"shelf{number}", 4))
         world.create(f"web{number}", "private-bridge", bridge=f"shelf{number}")
     view = world.do(graph)
     assert [pot["name"] for pot in view["pots"] if pot["name"].startswith("web")] == ["web2", "web9", "web10"]

@@ -89,3 +89,11 @@ def test_destroy_leaves_nothing_of_a_pot(world: World, kind: str, stack: str) ->
         world.do(destroy_bridge, "stove")
     assert world.records()["pots"] == ()
     assert world.without_folders(world.snapshot()) == before
+
+
+def test_a_pot_reaches_the_outside_while_it_runs(world: World) -> None:
+    world.create("web", "public-bridge")
+    world.do(start, ["web"])
+    assert world.reaches("web", "198.51.100.7", 443)
+    world.do(stop, ["web"])
+    assert not world.reaches("web", "198.51.100.7", 443)
