@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -297,6 +298,25 @@ def test_every_kind_of_difference_is_in_the_manual() -> None:
         for kind in line.split(" , ")
     ]
     assert sorted(kinds) == sorted(Kind)
+
+
+def test_quoted_messages_are_those_of_the_program() -> None:
+    section = _parts(TROUBLESHOOTING_7, "Sh")["DIAGNOSTICS"]
+    quoted = re.findall(r'^\.It "(.*)"$', section, flags=re.MULTILINE)
+    parts = {part.strip(" .:;") for message in quoted for part in message.split("...")} - {""}
+    said = [text for path in (TOP / "potnet").rglob("*.py") for text in _texts(path)]
+    assert len(quoted) > 10
+    assert {part for part in parts if not any(part in text for text in said)} == set()
+
+
+def _texts(source: Path) -> Iterator[str]:
+    """The texts of a module, with x for each value in them."""
+    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+        match node:
+            case ast.Constant(value=str(text)):
+                yield text
+            case ast.JoinedStr(values=values):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in values)
 
 
 def _values(text: str) -> str:
