@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,17 @@ def test_scripts_are_well_formed(script: str) -> None:
     assert os.access(path, os.X_OK)
     shell = "bash" if "bash" in path.read_text(encoding="utf-8").splitlines()[0] else "sh"
     output(shell, "-n", str(path))
+
+
+def test_the_demo_shows_isolation_and_a_clean_host() -> None:
+    """It ends with an error where a pot reaches what it must not, or where something is left."""
+    installed = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    shown = output("sh", "etc/demo", PATH=installed)
+    assert shown.count("(tcp) failed\n") == 3
+    _, before, running = shown.split("$ ifconfig -l\n")
+    assert "bridge1" in running.partition("\n")[0] and "block return in quick on bridge1" in running
+    assert "bridge" not in before.partition("\n")[0] and "block return" not in before.partition("\n# ")[0]
+    assert "no difference: 7 commands answer as before the start\n" in shown
 
 
 @pytest.mark.parametrize(
