@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from linux_world import World
@@ -23,13 +25,21 @@ def pots(world: World) -> dict[str, str]:
     return world.snapshot()
 
 
-def stub(world: World, tool: str, words: str, said: str) -> str:
-    """Put a stub in the place of a tool and return the PATH that finds it."""
-    real = world.run("sh", "-c", f"command -v {tool}").out.strip()
+@contextmanager
+def stub(world: World, tool: str, words: str, said: str) -> Iterator[None]:
+    """Put a stub in the place of a tool: root's PATH is not asked for it."""
+    real = world.run("sh", "-c", f"readlink -f $(command -v {tool})").out.strip()
     world.run("mkdir", "-p", "/run/stubs")
-    world.run("tee", f"/run/stubs/{tool}", stdin=STUB.format(words=words, said=said, tool=real))
+    world.run("cp", real, f"/run/stubs/real-{tool}")
+    world.run(
+        "tee", f"/run/stubs/{tool}", stdin=STUB.format(words=words, said=said, tool=f"/run/stubs/real-{tool}")
+    )
     world.run("chmod", "755", f"/run/stubs/{tool}")
-    return f"/run/stubs:{world.run('printenv', 'PATH').out.strip()}"
+    assert world.run("mount", "--bind", f"/run/stubs/{tool}", real).code == 0
+    try:
+        yield
+    finally:
+        world.run("umount", real)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +76,8 @@ def test_a_kernel_without_something(
     world: World, pot: str, tool: str, words: str, said: str, lack: str
 ) -> None:
     before = pots(world)
-    refused = world.try_potnet("start", pot, PATH=stub(world, tool, words, said))
+    with stub(world, tool, words, said):
+        refused = world.try_potnet("start", pot)
     assert refused.code == 1
     assert lack in refused.err
     assert said in refused.err
@@ -78,12 +89,13 @@ def test_a_kernel_without_something(
 def test_a_kernel_that_cannot_keep_pots_to_their_addresses(world: World) -> None:
     before = pots(world)
     world.run("tee", "/run/potnet.toml", stdin="network.antispoof = true\n")
-    path = stub(world, "nft", "table bridge", "Error: Operation not supported")
     asked = ("--config", "/run/potnet.toml", "-o", "json")
-    refused = world.try_potnet(*asked, "start", "wok", PATH=path)
+    with stub(world, "nft", "table bridge", "Error: Operation not supported"):
+        refused = world.try_potnet(*asked, "start", "wok")
+        doctor = world.try_potnet(*asked, "doctor")
     assert (refused.code, "filters nothing that passes bridges" in refused.err) == (1, True)
     assert world.snapshot() == before
-    told = {each["subject"]: each for each in json.loads(world.try_potnet(*asked, "doctor", PATH=path).out)}
+    told = {each["subject"]: each for each in json.loads(doctor.out)}
     assert told["antispoof"]["verdict"] == "limited"
     assert "filters nothing that passes bridges" in told["antispoof"]["found"]
     world.potnet("start", "wok")

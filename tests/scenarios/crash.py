@@ -216,9 +216,9 @@ def _tables(world: World, jids: dict[str, int]) -> dict[str, list[Any]]:
 
 
 def _kept(world: World) -> set[str]:
-    """What lies beside the store, but for locks and SQLite's own files."""
+    """What lies beside the store, but for locks, SQLite's own files and the space kept for a full disk."""
     names = {str(path.relative_to(world.directory)) for path in (world.directory / "state").rglob("*")}
-    return {name for name in names if "/locks" not in name and not name.endswith(("-wal", "-shm"))}
+    return {name for name in names if "/locks" not in name and not name.endswith(("-wal", "-shm", "/spare"))}
 
 
 def difference(one: Any, other: Any, where: str = "") -> list[str]:

@@ -56,12 +56,12 @@ def test_the_hosts_own_address_is_refused_at_create_and_at_start(world: World) -
 
 @both_hosts
 def test_names_that_jail_would_take_for_an_id_or_a_child_are_refused(world: World) -> None:
-    for name in ("12", "with.dot", "-x", "", "a" * 52, "a b", "ä", "a\n"):
+    for name in ("12", "with.dot", "-x", "", "a" * 64, "a b", "ä", "a\n"):
         with pytest.raises(UsageError):
             world.create(name)
-    world.create("a" * 51, "public-bridge")
-    world.do(start, ["a" * 51])
-    world.do(stop, ["a" * 51])
+    world.create("a" * 63, "public-bridge")
+    world.do(start, ["a" * 63])
+    world.do(stop, ["a" * 63])
 
 
 MAIN = [

@@ -19,6 +19,7 @@ from potnet.drivers.freebsd.facts.observe import Observer
 from potnet.drivers.freebsd.facts.traits import TRAITS
 from potnet.drivers.freebsd.pf.parse_pf import redirected_states, untranslated_states
 from potnet.drivers.freebsd.pf.rules import Render, rules_text
+from potnet.drivers.reading import UnreadableError
 from potnet.errors import HostError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor, as_shell
 from potnet.host.actions import (
@@ -245,7 +246,7 @@ class FreeBSD:
     def _stopping(self, action: StopJail) -> Iterator[Command]:
         """Remove a jail. What somebody else has put into it comes home under a name that the host lacks."""
         jail = action.jail.name
-        inside = [each.name for each in self._observer.links(jail) if each.mac is not None]
+        inside = self._hardware_in(jail)
         # Whoever has no interface but its loopback, as after any start of ours, brings none home.
         taken = self._observer.names() if inside else frozenset()
         numbered = (name for name in (f"other{number}" for number in count()) if name not in taken)
@@ -254,6 +255,13 @@ class FreeBSD:
             if name in taken:
                 yield renamed_in(jail, name, next(free))
         yield from self._renderer.commands(action)
+
+    def _hardware_in(self, jail: str) -> list[str]:
+        """The interfaces of a jail but its loopback; none if they cannot be read: a stop goes on."""
+        try:
+            return [each.name for each in self._observer.links(jail) if each.mac is not None]
+        except UnreadableError:
+            return []
 
     def _killing(self, action: KillStates) -> tuple[Command, ...]:
         """One command for all that leads to a pot; pfctl(8) takes the way in only state by state."""

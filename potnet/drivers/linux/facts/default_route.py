@@ -16,6 +16,7 @@ _MAIN = "main"
 _Object = Mapping[str, Any]
 
 
+@reads("ip")
 def default(routes: Documents) -> Documents:
     """Those of the routes that lead anywhere; one that refuses all packets leads nowhere."""
     return [route for route in routes if route["dst"] == "default" and "type" not in route]
