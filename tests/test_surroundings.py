@@ -112,6 +112,32 @@ def test_on_a_full_disk_stop_and_destroy_give_space_back(tmp_path: Path) -> None
     assert "done" in done.stdout
 
 
+#: Leaves a log behind, as a process does that was killed.
+KILLED = """
+import os, sqlite3, sys
+store = sqlite3.connect(sys.argv[1])
+store.execute("INSERT INTO remembered VALUES ('x', 'y')")
+store.commit()
+os.kill(os.getpid(), 9)
+"""
+
+
+@needs_mounts
+def test_a_log_that_is_left_on_a_read_only_file_system_is_no_hindrance(tmp_path: Path) -> None:
+    store = f"{tmp_path}/store"
+    Path(f"{tmp_path}-killed").write_text(KILLED)
+    done = mounted(
+        tmp_path,
+        f"mkdir -p -m 700 {store}/sim; mount -t tmpfs tmpfs {store}/sim\n"
+        "potnet create -p a -N public-bridge >/dev/null\n"
+        f"{sys.executable} {tmp_path}-killed {store}/potnet.db || true; rm -f {store}/potnet.db-shm\n"
+        f"test -s {store}/potnet.db-wal && mount -o remount,ro {tmp_path}\n"
+        "potnet list -q; potnet check; echo end",
+        size="16m",
+    )
+    assert done.stdout == "a\nend\n", (done.stdout, done.stderr)
+
+
 @needs_mounts
 def test_on_a_read_only_file_system_what_reads_works(tmp_path: Path) -> None:
     done = mounted(

@@ -56,6 +56,8 @@ class Kind(StrEnum):
     PORT_HELD = "port-held"
     LEASE_LEFT = "lease-left"
     STORE_CONTRADICTS = "store-contradicts"
+    ROOT_EXPOSED = "root-exposed"
+    DEVICES_EXPOSED = "devices-exposed"
     NAME_SPECIAL = "name-special"
     NAME_DOUBLED = "name-doubled"
 

@@ -31,18 +31,28 @@ def ways_to(pot: Pot) -> tuple[str, ...]:
         return ()
     if pot.root_made:
         return leading_to(str(PurePosixPath(pot.root).parent))
-    return (*leading_to(pot.root), path_in(pot.root, "etc"))
+    # Its hooks are in a directory of their own.
+    hooks = leading_to(pot.directory) if pot.hooks and pot.directory is not None else ()
+    return tuple(dict.fromkeys((*hooks, *leading_to(pot.root), path_in(pot.root, "etc"))))
+
+
+def exposure(ways: Iterable[str], access: Mapping[str, Access]) -> str | None:
+    """Who else than root can change which directory on the way, in words; None for nobody."""
+    for way in ways:
+        who = _who_changes(access[way], within=way.endswith("/etc")) if way in access else None
+        if who is not None:
+            return f"{who} {way}"
+    return None
 
 
 def refuse_exposed(what: str, ways: Iterable[str], access: Mapping[str, Access]) -> None:
     """Raises HostError when somebody else than root can change a directory on the way."""
-    for way in ways:
-        who = _who_changes(access[way], within=way.endswith("/etc")) if way in access else None
-        if who is not None:
-            raise HostError(
-                f"{what} is not safe: {who} {way} and could lead what root writes there elsewhere",
-                hint="use a place below directories that only root owns and can write to, such as /jails",
-            )
+    found = exposure(ways, access)
+    if found is not None:
+        raise HostError(
+            f"{what} is not safe: {found} and could lead what root writes there elsewhere",
+            hint="use a place below directories that only root owns and can write to, such as /jails",
+        )
 
 
 def _who_changes(access: Access, within: bool) -> str | None:

@@ -24,6 +24,7 @@ def write(store: Store, path: Path, overwrite: bool) -> None:
     if damage is not None:
         raise damaged(str(store.path), damage)
     _check_target(store, path, overwrite)
+    check_trusted(path.absolute().parent)
     try:
         copies.save(store.path, path, overwrite)
     except FileExistsError as error:

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from netaddr import IPAddress
 
+from potnet.model.ports import Export, Transport, endpoint, same_host
 from potnet.model.ranges import Span, gaps, merged
 from potnet.store import ranges
 from potnet.store.allocate import Network
@@ -18,6 +19,7 @@ from potnet.store.numbers import pot_number
 from potnet.store.store import Store
 
 _UNITS = (0, 0x7FFFFFFF)
+_PORTS = 65535
 
 
 def contradictions(store: Store, lost: bool = True) -> tuple[str, ...]:
@@ -29,6 +31,8 @@ def contradictions(store: Store, lost: bool = True) -> tuple[str, ...]:
             *_leases(store, networks, lost),
             *_attachments(store),
             *_bridges(store, networks),
+            *_exports(store),
+            *_policies(store),
             *_free(store, networks),
         )
 
@@ -100,6 +104,33 @@ def _bridges(store: Store, networks: dict[str, Network]) -> Iterator[str]:
                 yield f"bridge {bridge.name} has {subnet.network}, and network {subnet.name} is {known.cidr}"
             elif subnet.gateway not in known.cidr:
                 yield f"the gateway {subnet.gateway} of bridge {bridge.name} is outside {known.cidr}"
+
+
+def _exports(store: Store) -> Iterator[str]:
+    """Host ports that two exports have at one address, and numbers that are no ports."""
+    taken: dict[tuple[Transport, int], list[tuple[str, Export]]] = {}
+    for pot in store.pots():
+        for export in pot.exports:
+            starts = [port for port in (export.pot_port, export.host_port) if port is not None]
+            if min(starts) < 1 or max(starts) + export.count - 1 > _PORTS:
+                yield f"pot {pot.name} exports {export}, and ports are 1 to {_PORTS}"
+                continue
+            for end in export.ends:
+                others = taken.setdefault(end, [])
+                same = [name for name, other in others if same_host(other.host_address, export.host_address)]
+                if same:
+                    yield f"host port {endpoint(*end)} is exported by pot {same[0]} and by pot {pot.name}"
+                    break
+                others.append((pot.name, export))
+
+
+def _policies(store: Store) -> Iterator[str]:
+    pots, bridges = set(store.pot_names()), {bridge.name for bridge in store.bridges()}
+    for policy in store.policies():
+        for end in (policy.source, policy.destination):
+            if end.name not in (bridges if end.bridge else pots):
+                what = "bridge" if end.bridge else "pot"
+                yield f"a policy names {what} {end.name}, which does not exist"
 
 
 def _free(store: Store, networks: dict[str, Network]) -> Iterator[str]:

@@ -132,7 +132,8 @@ _WORD = r"[A-Za-z0-9_.:/()@%!-]+"
 _PLACE = rf"(?:{_WORD}|\{{ {_WORD}(?:,? {_WORD})* \}})"
 _WORDS = r"[A-Za-z0-9_.:/()@%!,{} -]*"
 _QUOTED = r'"(?:[^"\\$\x00-\x1f]|\\["\\$])*"'
-_STATEMENT = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+#: A macro is part of the lines that call it, and no line of its own.
+_STATEMENT = re.compile(r"\{% macro .*?\{%-? endmacro %\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _PHRASES = re.compile(r"\{% for (\w+) in \([^%]*\"")
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}")
 
@@ -153,7 +154,8 @@ _IP = tuple(
         rf"link set dev {_LINK} [a-z0-9_ :]+",
         rf"link set dev {_LINK} master {_LINK}(?: up)?",
         rf"link del (?:dev {_LINK}|group \d+)",
-        r"addr show|route show(?: default)?|route get [0-9a-f.:]+|netns list|link show group \d+",
+        r"addr show|rule show|route show(?: table all)?(?: default)?|route get [0-9a-f.:]+",
+        r"netns list|link show group \d+",
         rf"(?:addr|address) (?:add|del|show) (?:{_ADDRESS} )?dev {_LINK}(?: nodad)?(?: preferred_lft 0)?",
         rf"route (?:add|replace|del) [a-z0-9.:/ ]+(?: dev {_LINK})?",
         r"(?:-6 )?neigh [a-z0-9.:/ ]+",
@@ -195,6 +197,7 @@ def _as_pattern(line: str, phrases: set[str]) -> str:
 #: Places in which more than a word stands, or something quoted, and just what.
 _PARTS = {
     "what": rf"(?:proto (?:tcp|udp) )?from {_PLACE} to {_PLACE}(?: port {_PLACE})?",
+    "destination": rf"(?:! )?{_PLACE}",
     "r.target_ports": r"\d+(?::\*)?",
     "r.options": r"(?:if-bound|max-src-(?:conn|states) \d+)(?:, (?:if-bound|max-src-(?:conn|states) \d+))*",
     "r.way": rf"(?:in|out) quick on {_PLACE}",

@@ -8,6 +8,7 @@ from sandbox import Said, Violation, check, hold
 from potnet.executors.base import Command
 
 PF = "nat on em0 inet from 10.192.0.0/10 to any -> (em0:0)\n"
+PF6 = "nat on em0 inet6 from fd00:1::/64 to ! fd00:1::/64 -> (em0:0)\n"
 NFT = 'add element inet potnet entering { "bridge0" : jump pot-filter/stove }\n'
 IP = "link set dev epair0a master bridge0\n"
 
@@ -16,7 +17,9 @@ IP = "link set dev epair0a master bridge0\n"
     ("argv", "stdin"),
     [
         (("pfctl", "-a", "pot-nat", "-f", "-"), PF),
+        (("pfctl", "-a", "pot-rdr/stove.6", "-f", "-"), PF6),
         (("nft", "-f", "-"), NFT),
+        (("ip", "-batch", "-"), "rule show\nroute show table all default\n"),
         (("ip", "-batch", "-"), IP),
         (("jail", "-f", "-", "-c", "x"), '"x" {\n\thost.hostname = "a\\"b\\$";\n\tpersist;\n}\n'),
         (("tee", "/x/etc/resolv.conf"), "anything; at $(all)\n"),
@@ -31,6 +34,7 @@ def test_what_potnet_makes_passes(argv: tuple[str, ...], stdin: str) -> None:
     [
         (("pfctl", "-a", "pot-nat", "-f", "-"), f"{PF}pass quick all\n"),
         (("pfctl", "-a", "pot-nat", "-f", "-"), PF.replace("em0 inet", "em0;id inet")),
+        (("pfctl", "-a", "pot-rdr/stove.6", "-f", "-"), PF6.replace("to !", "to ! any port !")),
         (("nft", "-f", "-"), f"{NFT}flush ruleset\n"),
         (("nft", "-f", "-"), NFT.replace("bridge0", 'bridge0" } ; flush ruleset ; "')),
         (("ip", "-batch", "-"), f"{IP}link del dev eth0 ; x\n"),

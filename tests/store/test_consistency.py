@@ -27,7 +27,18 @@ LIFE = (
     "set -p a -i 10.192.0.77",
     "destroy -p c",
     "create -p d -N private-bridge -B oven",
+    "export-ports -p a -e 80:30080 -e udp:53-54:30052-30053",
+    "export-ports -p d -e 192.168.178.20@80:30090",
+    "export-ports -p b -e udp:80:30080",
+    "policy add --from b --to d",
 )
+
+
+def exported(pot: str, protocol: str, port: int, count: int = 1, address: str | None = None) -> str:
+    """The SQL of one more export, which the store itself would refuse."""
+    at = "NULL" if address is None else f"'{address}'"
+    values = f"'{pot}', 9, '{protocol}', 80, {port}, 0, 0, {count}, {at}, '[]', NULL"
+    return f"INSERT INTO export VALUES ({values})"  # noqa: S608
 
 
 @pytest.fixture
@@ -81,6 +92,17 @@ def test_a_sound_store_has_no_contradictions(backup: Path) -> None:
             "overlap",
         ),
         ("DELETE FROM free_range WHERE pool = '#pot'", "the free numbers of pot"),
+        (exported("b", "tcp", 30080), "host port tcp 30080 is exported by pot a and by pot b"),
+        (exported("a", "tcp", 30080), "is exported by pot a and by pot a"),
+        (exported("b", "tcp+udp", 30080), "tcp 30080 is exported by pot a and by pot b"),
+        (exported("b", "tcp", 30075, 10), "tcp 30080 is exported by pot a and by pot b"),
+        (exported("b", "tcp", 30080, address="192.168.178.20"), "30080 is exported by pot a and by pot b"),
+        (exported("b", "udp", 30053), "udp 30053 is exported by pot a and by pot b"),
+        (exported("b", "tcp", 65535, 2), "ports are 1 to 65535"),
+        (exported("b", "tcp", 1, 10**9), "ports are 1 to 65535"),
+        (exported("b", "tcp", 0), "ports are 1 to 65535"),
+        ("UPDATE policy SET source = 'gone' WHERE source = 'b'", "a policy names pot gone"),
+        ("UPDATE policy SET destination_bridge = 1", "a policy names bridge d"),
     ],
 )
 def test_a_contradiction_is_noticed_and_not_restored(backup: Path, sql: str, words: str) -> None:

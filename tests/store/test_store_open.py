@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -211,18 +212,27 @@ def test_a_dry_run_sees_what_a_killed_process_committed(place: Path) -> None:
     assert content(place) == before
 
 
-def test_a_dry_run_on_a_log_without_its_index_says_what_to_do(place: Path) -> None:
+def test_a_log_without_its_index_is_read_and_left_as_it_is(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Store.open(place, "simulated") as store:
         store.reserve("public", "second")
         kept = {path.name: path.read_bytes() for path in place.iterdir() if path.suffix != ".db-shm"}
     for name, data in kept.items():
         (place / name).write_bytes(data)
         (place / name).chmod(0o600)
-    with pytest.raises(StoreError, match="cannot be read without a change"):
-        Store.open_copy(place, "simulated")
-    Store.open(place, "simulated").close()
+    before = content(place)
     with Store.open_copy(place, "simulated") as copy:
         assert len(copy.leases("public")) == 2
+    assert content(place) == before
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(place / "nowhere"))
+        with pytest.raises(StoreError, match="cannot be read through a copy") as refused:
+            Store.open_copy(place, "simulated")
+        assert "TMPDIR" in str(refused.value.hint)
+    (place / "potnet.db").write_bytes(b"no store")
+    with pytest.raises(StoreError):
+        Store.open_copy(place, "simulated")
 
 
 def test_all_or_nothing(store: Store) -> None:

@@ -22,6 +22,7 @@ from potnet.model.pots import HookKind, Pot
 from potnet.operations.common import environment_of, locked_pot
 from potnet.operations.files.journal import begin, end, unfinished
 from potnet.operations.files.places import look_for_binds, pot_directory, refuse_directory
+from potnet.planning.roots import leading_to, refuse_exposed
 from potnet.runtime.trust import UntrustedError, open_file
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ def _with_directory(app: App, pot: Pot) -> Pot:
             )
         pot = replace(pot, directory=directory)
     refuse_directory(app, pot, directory, look_for_binds(app))
+    if app.driver.traits.own_programs:
+        ways = leading_to(directory)
+        access = app.driver.observe(Query(ways=ways)).access
+        refuse_exposed(f"{directory}, where the hooks of {pot.name} are kept,", ways, access)
     return pot
 
 

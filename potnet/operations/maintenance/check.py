@@ -38,8 +38,9 @@ from potnet.planning.check.host import (
 from potnet.planning.check.pots import compare_pots
 from potnet.planning.filter.packet_filter import of_pot
 from potnet.planning.filter.policy import pipes_of
-from potnet.planning.jail import etc_of
+from potnet.planning.jail import etc_of, path_in
 from potnet.planning.resolver import replace_file
+from potnet.planning.roots import ways_to
 from potnet.runtime.fast_dataclass import dataclass
 from potnet.store.consistency import contradictions
 
@@ -208,6 +209,8 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
     )
     traits = app.driver.traits
     paths = tuple(f"{etc_of(run.pot, traits)}/{name}" for run in shown.active for name in run.files)
+    jails = [run for run in shown.active if run.pot.is_jail]
+    devfs = tuple(path_in(run.pot.root, "dev") for run in jails if run.devfs)
     resolvers = {run.pot.resolver.kind for run in shown.active if "resolv.conf" in run.files}
     more = app.driver.observe(
         Query(
@@ -220,7 +223,9 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
             ),
             holding=left_anchors(facts, state),
             pipes=tuple(pipes for run in shown.active if (pipes := pipes_of(run.pot)) is not None),
-            files=paths,
+            files=(*paths, *devfs),
+            devfs=devfs,
+            ways=tuple(way for run in jails for way in ways_to(run.pot)) if traits.own_programs else (),
             digests=paths,
             texts=(RESOLV_CONF,) if ResolverKind.INHERIT in resolvers else (),
             hostname=ResolverKind.POT in resolvers,
@@ -228,6 +233,7 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
     )
     told = (
         "anchors", "stray", "limited", "jail_networks", "unreadable", "files", "digests", "texts", "hostname",
+        "access", "open_ruleset",
         "holding",
     )  # fmt: skip
     return replace(state, **{name: getattr(more, name) for name in told})

@@ -16,6 +16,7 @@ from potnet.operations.networks.antispoof import in_force
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.obstacles import any_side, obstacles, side_of
 from potnet.planning.filter.prepare import uncalled
+from potnet.planning.roots import exposure, leading_to
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -30,10 +31,35 @@ def doctor(app: App) -> tuple[Condition, ...]:
         # What follows would only fail for the same reasons.
         return found
     state = app.driver.observe(
-        Query(packet_filter=True, filter_local=True, external=app.config.external_interface is None)
+        Query(
+            packet_filter=True,
+            filter_local=True,
+            external=app.config.external_interface is None,
+            files=("/",),
+            devfs=("/",),
+            ways=leading_to(app.config.jails) if app.driver.traits.own_programs else (),
+        )
     )
     external = external_interface(app, state)
+    found = (*found, *_jails(app, state))
     return (*found, *_filter(app, state, external), *_antispoof(app), *_outside(app, external, state))
+
+
+def _jails(app: App, state: HostState) -> Iterator[Condition]:
+    """What keeps the host's devices out of jails, and others than root out of their directories."""
+    if not app.driver.traits.own_programs:
+        return
+    if state.open_ruleset is None:
+        yield Condition("devices", _OK, "jails see none of the host's")
+    else:
+        lack = f"devfs ruleset {state.open_ruleset} hides nothing: no jail with devices can start"
+        yield Condition("devices", _LIMITED, lack, "service devfs restart")
+    who = exposure(leading_to(app.config.jails), state.access)
+    if who is None:
+        yield Condition("directory of jails", _OK, f"only root can change {app.config.jails}")
+    else:
+        lack = f"{who}, which leads to {app.config.jails}: no pot can be created there"
+        yield Condition("directory of jails", _LIMITED, lack, "set paths.jails to a directory of root's own")
 
 
 def _antispoof(app: App) -> Iterator[Condition]:

@@ -136,8 +136,9 @@ def jail_conf(app: App, name: str, program: Sequence[str]) -> str:
         raise PotnetError("there is no jail.conf(5) on this kind of host", hint="--host freebsd")
     jail = jail_of(pot, wants_devfs(pot, state))
     command = boot_command(pot, state)
-    # What ends the jail's programs comes from outside where they need the network until then.
-    inside = ("jexec", "-l", jail.name) if pot.network_type.bridged else ()
+    # What ends the jail's programs comes from outside where they need the network until then. A clean
+    # environment may have no /usr/sbin in its PATH (jail(8), exec.clean).
+    inside = ("/usr/sbin/jexec", "-l", jail.name) if pot.network_type.bridged else ()
     values = {
         "name": jail.name,
         "hostname": jail.hostname,

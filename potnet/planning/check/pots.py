@@ -41,6 +41,7 @@ from potnet.planning.check.passed_interfaces import compare_passed
 from potnet.planning.filter.policy import pipes_of
 from potnet.planning.jail import etc_of, jail_of
 from potnet.planning.members import isolated, join
+from potnet.planning.roots import exposure, ways_to
 from potnet.runtime.fast_dataclass import dataclass
 
 
@@ -72,6 +73,7 @@ def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
     """Compare running pots: epairs and taps, addresses, routes, aliases, redirections and files."""
     for run in facts.active:
         yield from _unreadable(run, state)
+        yield from _exposed(run, state)
         yield from _aliases(run, state)
         for attachment in run.pot.attachments:
             bridge = facts.bridge(attachment.bridge)
@@ -94,6 +96,25 @@ def _unreadable(run: Run, state: HostState) -> Iterator[Drift]:
         finding = Finding(
             Kind.JAIL_UNREADABLE, f"the network of {name}", why, "potnet compares all else",
             pot=name, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+
+
+def _exposed(run: Run, state: HostState) -> Iterator[Drift]:
+    """What a start would refuse by now: a root that others can change, devices of the host in the jail."""
+    name, who = run.pot.name, exposure(ways_to(run.pot), state.access)
+    if who is not None:
+        finding = Finding(
+            Kind.ROOT_EXPOSED, f"only root can change what leads to {run.pot.root}", who,
+            "stop the pot until only root owns and can write to that directory", pot=name, repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+    if run.devfs and state.open_ruleset is not None:
+        finding = Finding(
+            Kind.DEVICES_EXPOSED, "a devfs ruleset that hides the devices of the host",
+            f"ruleset {state.open_ruleset} hides nothing",
+            f"`service devfs restart` loads the rulesets; then stop {name} and start it", pot=name,
+            repairable=False,
         )  # fmt: skip
         yield Drift(finding)
 

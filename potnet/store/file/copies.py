@@ -21,18 +21,15 @@ def in_memory(path: Path) -> sqlite3.Connection:
 
     SQLite would leave -wal and -shm files behind after reading a WAL database. Without a log nothing is
     to be found there, so the file is read as immutable, and once more if it changed meanwhile. A log
-    without its -shm file (another process is just opening the store, or it was copied so) is waited for.
+    without its -shm file (another process is just opening the store) is waited for; where none comes (the
+    two were copied so, or are on a file system that is read-only by now), a copy of both is read.
     """
     memory = connect("file::memory:", str(path))
     for _ in range(_TRIES):
         before = _state(path)
         how = "mode=ro&readonly_shm=1" if before[-1] else "mode=ro&immutable=1"
         try:
-            source = connect(f"{path.absolute().as_uri()}?{how}", str(path))
-            try:
-                source.backup(memory)
-            finally:
-                source.close()
+            _read(f"{path.absolute().as_uri()}?{how}", str(path), memory)
         except (*FAILURES, StoreError) as error:
             half_open = before[-1] and not Path(f"{path}-shm").exists()
             if _state(path) == before and not half_open:
@@ -41,10 +38,39 @@ def in_memory(path: Path) -> sqlite3.Connection:
             continue
         if before[-1] or _state(path) == before:
             return memory
-    raise StoreError(
-        f"the store {path} cannot be read without a change to it",
-        hint="run a command that is no dry run (potnet show), then this one again",
-    )
+    _through_copy(path, memory)
+    return memory
+
+
+def _through_copy(path: Path, memory: sqlite3.Connection) -> None:
+    """Read a store and its log through a copy of both, beside which SQLite can make what it needs."""
+    import tempfile  # for this and a backup only: 3 ms
+
+    before = _state(path)
+    try:
+        with tempfile.TemporaryDirectory(prefix="potnet-") as place:
+            copy = Path(place) / path.name
+            for ending in ENDINGS[:2]:
+                Path(f"{copy}{ending}").write_bytes(Path(f"{path}{ending}").read_bytes())
+            if _state(path) == before:
+                _read(f"{copy.as_uri()}?mode=rw", str(path), memory)
+                return
+    except FAILURES as error:
+        raise trouble(str(path), error) from error
+    except OSError as error:
+        raise StoreError(
+            f"the store {path} cannot be read through a copy: {error.strerror or error}",
+            hint="name a directory with some space in TMPDIR",
+        ) from error
+    raise StoreError(f"the store {path} changed while it was read", hint="run the command again")
+
+
+def _read(uri: str, place: str, memory: sqlite3.Connection) -> None:
+    source = connect(uri, place)
+    try:
+        source.backup(memory)
+    finally:
+        source.close()
 
 
 def save(path: Path, target: Path, overwrite: bool) -> None:
