@@ -139,6 +139,9 @@ def seed_tree(base: Path, facts: HostFacts, bare: bool) -> None:
     """The files of the host, as `potnet init` leaves them unless bare."""
     for directory in DIRECTORIES:
         (base / directory).mkdir(parents=True, exist_ok=True)
+    # The umask is that of this machine, not of the host.
+    for place in (base, *base.rglob("*")):
+        place.chmod(0o755)
     (base / "tmp").chmod(0o1777)
     rc = [f'hostname="{facts.hostname}"']
     if not bare:
