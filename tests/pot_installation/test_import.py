@@ -291,3 +291,26 @@ def test_root_obeys_no_configuration_that_others_can_write(tmp_path: Path, call:
     assert f"others can write {made.prefix}/etc/pot/{name}" in found.err
     (made.prefix / "etc/pot" / name).chmod(0o644)
     assert call("--host sim import pot --all", made.path).code == 0
+
+
+@pytest.mark.parametrize("hooks", ["m/jails", "m"])
+def test_a_root_in_which_anothers_hooks_are_is_not_imported(tmp_path: Path, call: Call, hooks: str) -> None:
+    made = MadeUp.at(tmp_path)
+    made.public("web", "10.192.0.10")
+    made.public("db", "10.192.0.11")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "hook").write_text("#!/bin/sh\n")
+    (tmp_path / "potnet.toml").write_text(f'[paths]\njails = "{made.root}/jails/web/{hooks}"\n')
+    options = f"--host sim --config {tmp_path}/potnet.toml"
+    assert call(f"{options} create -p d --path {tmp_path}/data", made.path).code == 0
+    assert call(f"{options} set-hook -p d -s {tmp_path}/hook", made.path).code == 0
+    # Its directory is recorded, whatever the configuration says by now.
+    (tmp_path / "potnet.toml").write_text("")
+    (tmp_path / f"state/sim/root{made.root}/jails/db/m/etc").mkdir(parents=True)
+    for line in ("import pot web db", "import pot --all"):
+        done = call(f"{options} {line}", made.path)
+        assert (done.code, "where the hooks of pot d are kept, overlap" in done.err) == (1, True), done.err
+    assert call(f"{options} list -q", made.path).out == "d\n"
+    # Without those hooks nothing is in the way.
+    assert call(f"{options} destroy -p d", made.path).code == 0
+    assert call(f"{options} import pot web db", made.path).code == 0
