@@ -22,8 +22,9 @@ from potnet.config.host_kind import (
     require_system,
     state_dir,
 )
-from potnet.errors import ConfigError, StoreError, UsageError, printable
+from potnet.errors import ConfigError, StoreError, printable
 from potnet.runtime.fast_dataclass import dataclass
+from potnet.runtime.output import beside, silent, write_stderr, write_stdout
 from potnet.runtime.progress import Progress
 from potnet.runtime.search_path import installation_path
 from potnet.runtime.trust import real_root
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from potnet.config.configuration import Config
     from potnet.drivers.base import Driver
     from potnet.executors.base import Executor
-    from potnet.executors.simulated.world.entities import HostFacts
     from potnet.host.findings import Condition
     from potnet.pot_installation import Installation
     from potnet.rootless.host.client import Connection, RootlessHost
@@ -131,6 +131,20 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """The host that a command acts on.
+
+    kind: freebsd, linux or sim. via: the prefix of all commands, if any. rootless: it is in namespaces of the
+    caller. directory: where its store is.
+    """
+
+    kind: str
+    via: str | None
+    rootless: bool
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
     """What questions about addresses are answered from: files alone, on any system and for any user.
 
@@ -149,17 +163,15 @@ def open_records(settings: Settings) -> Iterator[Records]:
     config is None where no file sets anything and pot's own configuration is the one to ask.
     """
     config = _load_config(settings)
-    kind = host_kind(settings.host, config)
-    via = prefix(settings.via, config, kind)
-    rootless = is_rootless(settings.rootless, kind, via)
-    directory = settings.state_dir or state_dir(config, kind, via, rootless)
+    target = _target(settings, config)
+    directory = target.directory
     # A log without its store is a matter for the store.
     if not any((directory / name).exists() for name in (FILE_NAME, f"{FILE_NAME}-wal")):
         yield _records(config, None)
         return
     from potnet.store import opening
 
-    with opening.to_read(directory, kind) as store, store.blamed():
+    with opening.to_read(directory, target.kind) as store, store.blamed():
         yield _records(config, store)
 
 
@@ -181,21 +193,30 @@ def _load_config(settings: Settings) -> Config | None:
     return configuration.load_file(settings.config_file)
 
 
-def _installation(config: Config | None, store: Store | None, remembers: bool = False) -> Installation | None:
-    """What pot has on this machine. remembers: the store keeps where it was found."""
+def _target(settings: Settings, config: Config | None) -> Target:
+    """The host that a command acts on. Raises ConfigError for one that cannot be."""
+    kind = host_kind(settings.host, config)
+    via = prefix(settings.via, config, kind)
+    rootless = is_rootless(settings.rootless, kind, via)
+    return Target(kind, via, rootless, settings.state_dir or state_dir(config, kind, via, rootless))
+
+
+def _installation(config: Config | None, store: Store | None) -> Installation | None:
+    """The installation of pot on this machine, if there is one."""
     given = config.pot_prefix if config is not None else None
     known = store.remembered(POT_PREFIX) if store is not None else None
-    found = pot_installation.locate(given, known, installation_path(), str(files.to_write()))
-    if remembers and store is not None:
-        _remember(store, known, found)
-    return found
+    return pot_installation.locate(given, known, installation_path(), str(files.to_write()))
 
 
-def _remember(store: Store, known: str | None, found: Installation | None) -> None:
-    if found is not None and found.prefix != known:
+def _remembered_installation(config: Config | None, store: Store) -> Installation | None:
+    """The same, and the store records where it was found."""
+    found = _installation(config, store)
+    if found is None:
+        if store.remembered(POT_PREFIX) is not None:
+            store.forget(POT_PREFIX)
+    elif store.remembered(POT_PREFIX) != found.prefix:
         store.remember(POT_PREFIX, found.prefix)
-    if found is None and known is not None:
-        store.forget(POT_PREFIX)
+    return found
 
 
 def config_in_force(settings: Settings) -> Config:
@@ -218,31 +239,27 @@ def open_app(settings: Settings) -> Iterator[App]:
     """The application for one command. Raises ConfigError, StoreError or HostError."""
     from potnet.config import configuration
     from potnet.runtime.locks import Locks
-    from potnet.store import opening
     from potnet.store.file.private import is_read_only
 
     given = _load_config(settings)
-    kind = host_kind(settings.host, given)
-    via = prefix(settings.via, given, kind)
-    rootless = is_rootless(settings.rootless, kind, via)
-    if kind in REAL and via is None:
+    target = _target(settings, given)
+    kind, directory = target.kind, target.directory
+    if kind in REAL and target.via is None:
         require_system(kind)
-        if settings.changes_host and not settings.dry_run and not rootless:
+        if settings.changes_host and not settings.dry_run and not target.rootless:
             require_root()
     progress = _progress(settings)
-    notify = _silent if settings.quiet else _beside(progress)
+    notify = silent if settings.quiet else beside(progress)
     if kind == "sim" and settings.changes_host:
         notify(SIMULATED_NOTICE)
-    directory = settings.state_dir or state_dir(given, kind, via, rootless)
-    store, damaged = opening.opened(
-        directory, kind, settings.dry_run, settings.changes_host, settings.frees, settings.restores
-    )
-    # Where nothing can be written, no other command is at work.
+    store, damaged = _open_store(settings, target)
+    # Where nothing can be written, no other command is running.
     alone = settings.dry_run or (not settings.changes_host and is_read_only(directory))
     with store, store.blamed():
-        find = partial(_installation, given, store, settings.changes_host and not settings.dry_run)
+        locate = _remembered_installation if settings.changes_host and not settings.dry_run else _installation
+        find = partial(locate, given, store)
         config = _placed(given or configuration.without_file(find()), kind, directory)
-        host = _rootless_host(config, directory) if rootless else None
+        host = _rootless_host(config, directory) if target.rootless else None
         yield App(
             config=with_anchors_in_force(config, store),
             store=store,
@@ -250,13 +267,31 @@ def open_app(settings: Settings) -> Iterator[App]:
             notify=notify,
             progress=progress,
             locks=Locks(None if alone else directory / "locks", config.lock_wait),
-            make_executor=lambda: _executor(settings, config, kind, via, directory, host),
+            make_executor=lambda: _executor(settings, config, target, host),
             dry_run=settings.dry_run,
             damaged=damaged,
             find_installation=find,
             rootless=host,
             outside=partial(_outside, host) if host is not None else None,
         )
+
+
+def _open_store(settings: Settings, target: Target) -> tuple[Store, bool]:
+    """The store for one command; True with it if it is damaged, which only a restore can work with."""
+    from potnet.store import opening
+
+    place = target.directory, target.kind
+    if settings.restores:
+        from potnet.store import backups
+
+        return backups.open_for_trial(*place) if settings.dry_run else backups.open_for_restore(*place)
+    if settings.dry_run:
+        return opening.to_plan(*place), False
+    if settings.frees:
+        return opening.to_free(*place), False
+    if settings.changes_host:
+        return opening.to_change(*place), False
+    return opening.to_read(*place), False
 
 
 def _placed(config: Config, kind: str, directory: Path) -> Config:
@@ -313,90 +348,45 @@ def _join(settings: Settings, host: RootlessHost) -> Connection:
     connection, commands = host.ensure() if changes and not settings.dry_run else host.look(planned=changes)
     for command in commands if changes else ():
         if settings.dry_run:
-            _stdout(printable(" ".join(command)))
+            write_stdout(printable(" ".join(command)))
         elif settings.verbose:
-            _stderr(f"+ {' '.join(command)}")
+            write_stderr(f"+ {' '.join(command)}")
     connection.join()
     return connection
 
 
-def _simulated_facts() -> HostFacts:
-    """The machine that a simulated host is, if it is made now."""
-    from potnet.executors.simulated.world.entities import HostFacts
-
-    facts, release = HostFacts(spare="em1"), os.environ.get("POTNET_SIM_RELEASE", "")
-    try:
-        return facts.of_release(release) if release else facts
-    except ValueError:
-        raise UsageError(
-            f"invalid POTNET_SIM_RELEASE {release!r}: not a release of FreeBSD", hint="write one such as 15.0"
-        ) from None
-
-
-def _executor(
-    settings: Settings,
-    config: Config,
-    kind: str,
-    via: str | None,
-    directory: Path,
-    host: RootlessHost | None,
-) -> Executor:
+def _executor(settings: Settings, config: Config, target: Target, host: RootlessHost | None) -> Executor:
     executor: Executor
-    if kind == "sim":
-        from potnet.executors.simulated import SimulatedHost
+    if target.kind == "sim":
+        from potnet.executors.simulated import SimulatedHost, environment
 
-        bare = os.environ.get("POTNET_SIM_BARE", "") not in ("", "0")
-        executor = SimulatedHost(directory / "sim", bare, _simulated_facts())
+        executor = SimulatedHost(target.directory / "sim", environment.is_bare(), environment.machine())
     else:
         from potnet.executors.base import Limit
         from potnet.executors.local import LocalExecutor
 
         limits = {Limit.BRIEF: config.command_wait, Limit.LONG: config.long_wait}
-        executor = LocalExecutor(prefixed=via is not None, limits=limits)
+        executor = LocalExecutor(prefixed=target.via is not None, limits=limits)
     if host is not None:
         from potnet.executors.rootless import RootlessExecutor
 
         executor = RootlessExecutor(executor, _join(settings, host))
-    if via:
+    if target.via:
         from potnet.executors.remote import RemoteExecutor
 
-        executor = RemoteExecutor(via, executor)
+        executor = RemoteExecutor(target.via, executor)
     if settings.dry_run:
         from potnet.executors.dry_run import DryRun
 
-        executor = DryRun(executor, _stdout)
+        executor = DryRun(executor, write_stdout)
     if settings.verbose:
         from potnet.executors.traced import Traced
 
-        executor = Traced(executor, _stderr)
+        executor = Traced(executor, write_stderr)
     return executor
 
 
-def _stdout(line: str) -> None:
-    try:
-        print(line, flush=True)
-    except UnicodeEncodeError:
-        # A path need not be text; the shell that is to read this wants its very bytes.
-        sys.stdout.buffer.write(os.fsencode(f"{line}\n"))
-
-
-def _stderr(line: str) -> None:
-    print(f"potnet: {printable(line)}", file=sys.stderr, flush=True)
-
-
 def _progress(settings: Settings) -> Progress:
-    """On a terminal, where nothing else is told line by line."""
+    """The progress line: on a terminal, unless an option asks for other output."""
     plain = settings.quiet or settings.verbose or settings.dry_run or os.environ.get("TERM") == "dumb"
     return Progress(None if plain else sys.stderr)
-
-
-def _beside(progress: Progress) -> Callable[[str], None]:
-    def notify(line: str) -> None:
-        progress.clear()
-        _stderr(line)
-
-    return notify
-
-
-def _silent(line: str) -> None:
-    del line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from potnet.errors import DamagedError, PotnetError, StoreError
@@ -86,13 +87,24 @@ def replace(store: Store, other: Store) -> None:
                 store.change(f"INSERT INTO {table} VALUES ({places})", *row)  # noqa: S608
 
 
-def open_for_restore(directory: Path, host_kind: str, copy: bool) -> tuple[Store, bool]:
-    """The store in `directory` and False; for a damaged one an empty one in memory and True.
+def open_for_restore(directory: Path, host_kind: str) -> tuple[Store, bool]:
+    """The store in a directory and False, or an empty store in memory and True if it is damaged.
 
-    copy: in memory too, for a dry run. Errors: as `Store.open`, but for damage.
+    Errors: those of `Store.open`, except damage.
     """
+    return _unless_damaged(Store.open, directory, host_kind)
+
+
+def open_for_trial(directory: Path, host_kind: str) -> tuple[Store, bool]:
+    """The same with a copy in memory, for a dry run."""
+    return _unless_damaged(Store.open_copy, directory, host_kind)
+
+
+def _unless_damaged(
+    opens: Callable[[Path, str], Store], directory: Path, host_kind: str
+) -> tuple[Store, bool]:
     try:
-        store = (Store.open_copy if copy else Store.open)(directory, host_kind)
+        store = opens(directory, host_kind)
     except DamagedError:
         pass
     else:
@@ -108,7 +120,7 @@ def start_over(directory: Path, host_kind: str) -> tuple[Store, Path]:
 
     The caller holds all locks. Errors: it is damaged no more.
     """
-    store, damaged = open_for_restore(directory, host_kind, copy=False)
+    store, damaged = open_for_restore(directory, host_kind)
     store.close()
     if not damaged:
         raise StoreError("the store has been put right meanwhile", hint="look at it: `potnet list`")

@@ -9,6 +9,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
 from potnet.model.ports import Export, Transport, endpoint, same_host
+from potnet.runtime.fast_dataclass import dataclass
 from potnet.store.file.database import Database, Row
 from potnet.store.records import address_or_none, text_or_none
 
@@ -47,6 +48,23 @@ def export_of(row: Row) -> Export:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PortSearch:
+    """A search for `count` host ports in a row, from `first` to `last`, that no pot exports at an address.
+
+    busy: ports that are in use otherwise. address: of the host; None: all. begin: where to begin, because no
+    lower port is free.
+    """
+
+    protocol: Transport
+    first: int
+    last: int
+    busy: Collection[int]
+    count: int = 1
+    address: IPAddress | None = None
+    begin: int | None = None
+
+
 class Exports(Database):
     """Reading and writing exports."""
 
@@ -65,34 +83,26 @@ class Exports(Database):
         """The pots that have one of these host ports at whatever address, each with the export."""
         return tuple(self._taken(protocol, ports[0], ports[-1])) if ports else ()
 
-    def free_port(
-        self,
-        protocol: Transport,
-        first: int,
-        last: int,
-        busy: Collection[int],
-        count: int = 1,
-        address: IPAddress | None = None,
-        begin: int | None = None,
-    ) -> int:
-        """The lowest port from `first` to `last` that begins `count` ones that are free at an address.
+    def free_port(self, search: PortSearch) -> int:
+        """The lowest host port at which as many ports as are wanted are free. Error: there is none.
 
-        Free: no pot exports them there, and they are not in `busy`. Error: there is none. The cost grows with
-        the exported ports from `begin`, below which none is known to be free, to the free one.
+        The cost grows with the exported ports between `begin` and the port that is found.
         """
-        port = first if begin is None else begin
-        for start, span in self._spans(protocol, port, last, address):
-            if start - port >= count:
-                found = _run(port, start, count, busy)
+        port = search.first if search.begin is None else search.begin
+        for start, span in self._spans(search.protocol, port, search.last, search.address):
+            if start - port >= search.count:
+                found = _run(port, start, search.count, search.busy)
                 if found is not None:
                     return found
             port = max(port, start + span)
-        found = _run(port, last + 1, count, busy)
+        found = _run(port, search.last + 1, search.count, search.busy)
         if found is not None:
             return found
-        ports = f"no {protocol} port" if count == 1 else f"no {count} {protocol} ports in a row"
+        ports = f"no {search.protocol} port is free"
+        if search.count > 1:
+            ports = f"no {search.count} {search.protocol} ports in a row are free"
         raise PotnetError(
-            f"{ports} from {first} to {last} {'is' if count == 1 else 'are'} free on the host",
+            f"{ports} on the host from {search.first} to {search.last}",
             hint="set ports.first and ports.last in the configuration to a larger range",
         )
 

@@ -1,4 +1,4 @@
-"""Opening a store where the file system is read-only, or full."""
+"""Opening the store for the kinds of commands, also where the file system is read-only or full."""
 
 from __future__ import annotations
 
@@ -10,28 +10,25 @@ from potnet.store.store import Store
 
 
 def to_read(directory: Path, kind: str) -> Store:
-    """The store for a command that changes nothing: a copy in memory where it cannot be written."""
-    return (Store.open_copy if is_read_only(directory) else Store.open)(directory, kind)
+    """The store for a command that changes nothing: a copy in memory if the file cannot be written."""
+    if is_read_only(directory):
+        return Store.open_copy(directory, kind)
+    return Store.open(directory, kind)
 
 
-def opened(
-    directory: Path, kind: str, dry_run: bool, changes: bool, frees: bool, restores: bool
-) -> tuple[Store, bool]:
-    """The store for one command, and whether it is damaged, which only one that restores can do with.
+def to_plan(directory: Path, kind: str) -> Store:
+    """A copy in memory, for a dry run."""
+    return Store.open_copy(directory, kind)
 
-    frees: the command gives back what pots take up, and works on a full disk, too.
-    """
-    if restores:
-        from potnet.store.backups import open_for_restore
 
-        return open_for_restore(directory, kind, copy=dry_run)
-    if dry_run:
-        return Store.open_copy(directory, kind), False
-    if not changes:
-        return to_read(directory, kind), False
-    if frees:
-        spare.give_up(directory)
+def to_change(directory: Path, kind: str) -> Store:
+    """The store for a command that may write it; disk space is kept in reserve for `to_free`."""
     store = Store.open(directory, kind)
-    if not frees:
-        spare.keep(directory)
-    return store, False
+    spare.keep(directory)
+    return store
+
+
+def to_free(directory: Path, kind: str) -> Store:
+    """The store for a command that releases resources and must work on a full disk."""
+    spare.give_up(directory)
+    return Store.open(directory, kind)

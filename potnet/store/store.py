@@ -42,7 +42,7 @@ ANCHORS = "anchors"
 _ANCHOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*", re.ASCII)
 
 _GUARDED = "SELECT pot FROM run WHERE antispoof LIMIT ?"
-_UNGUARDED = "SELECT pot FROM run WHERE NOT antispoof LIMIT ?"
+_UNGUARDED = "SELECT pot FROM run WHERE NOT antispoof"
 _RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving FROM run"
 
 _BRIDGES = (
@@ -228,10 +228,13 @@ class Store(Pots):
         with self.transaction():
             self.change_each("UPDATE run SET stopping = 1 WHERE pot = ?", ((name,) for name in names))
 
-    def guarded(self, antispoof: bool, most: int = -1) -> tuple[str, ...]:
-        """Pots on bridges that were started with that, or without it: `most` of them, or all if negative."""
-        found = self.rows(_GUARDED if antispoof else _UNGUARDED, most)
-        return tuple(name for (name,) in found)
+    def guarded(self, most: int = -1) -> tuple[str, ...]:
+        """Pots on bridges that were started with antispoof: `most` of them, or all if negative."""
+        return tuple(name for (name,) in self.rows(_GUARDED, most))
+
+    def unguarded(self) -> tuple[str, ...]:
+        """Pots on bridges that were started without antispoof."""
+        return tuple(name for (name,) in self.rows(_UNGUARDED))
 
     def remove_run(self, *names: str) -> None:
         """Forget the starts of pots; one that is not recorded is no error."""

@@ -273,17 +273,15 @@ class Sandbox:
         def make(
             settings: app.Settings,
             config: Config,
-            kind: str,
-            via: str | None,
-            directory: Path,
+            target: app.Target,
             host: RootlessHost | None,
         ) -> Executor:
-            host_itself = SimulatedHost(directory / "sim", facts=HostFacts(spare="em1"))
+            host_itself = SimulatedHost(target.directory / "sim", facts=HostFacts(spare="em1"))
             watched = Watched(self.executor(host_itself), self.commands)
             if settings.dry_run:
                 from potnet.executors.dry_run import DryRun
 
-                return DryRun(watched, app._stdout)
+                return DryRun(watched, app.write_stdout)
             return watched
 
         before = Path.cwd()

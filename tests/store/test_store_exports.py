@@ -13,6 +13,7 @@ from potnet.errors import PotnetError, UsageError
 from potnet.model.ports import Export, Transport
 from potnet.model.pots import NetworkType, Pot, Stack
 from potnet.operations.exports.export_text import parse_exports
+from potnet.store.exports import PortSearch
 from potnet.store.store import Store
 
 #: Few ports and addresses, so that many are wanted twice.
@@ -100,7 +101,7 @@ def test_the_first_ports_that_are_free_together(before: list[Export], wanted: Ex
         ]
         ask = (wanted.protocol, first, last, busy, wanted.count, wanted.host_address)
         try:
-            assert store.free_port(*ask) == fitting[0]
+            assert store.free_port(PortSearch(*ask)) == fitting[0]
         except PotnetError:
             assert not fitting
 

@@ -25,6 +25,7 @@ from potnet.model.pots import (
     Run,
     Stack,
 )
+from potnet.store.exports import PortSearch
 from potnet.store.records import pot_from_json, pot_to_json
 from potnet.store.store import Store
 
@@ -267,12 +268,14 @@ def test_the_lowest_port(used: set[int], busy: set[int]) -> None:
     with Store.open_copy(Path("/nonexistent"), "simulated") as store:
         store.add_pot(plain("one", exports=tuple(Export(Transport.TCP, 80, port) for port in used)))
         free = set(range(1024, 1031)) - busy
-        assert store.free_port(Transport.UDP, 1024, 2000, busy) == min(set(range(1024, 2001)) - busy)
+        assert store.free_port(PortSearch(Transport.UDP, 1024, 2000, busy)) == min(
+            set(range(1024, 2001)) - busy
+        )
         if free - used:
-            assert store.free_port(Transport.TCP, 1024, 1030, busy) == min(free - used)
+            assert store.free_port(PortSearch(Transport.TCP, 1024, 1030, busy)) == min(free - used)
         else:
             with pytest.raises(PotnetError, match="no tcp port from 1024 to 1030 is free"):
-                store.free_port(Transport.TCP, 1024, 1030, busy)
+                store.free_port(PortSearch(Transport.TCP, 1024, 1030, busy))
 
 
 def test_mac_addresses(store: Store) -> None:

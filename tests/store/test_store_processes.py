@@ -13,6 +13,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.model.ports import Export, Transport
 from potnet.model.pots import Attachment, NetworkType, Pot, Stack
+from potnet.store.exports import PortSearch
 from potnet.store.store import Store
 
 PUBLIC = IPNetwork("10.192.0.0/10")
@@ -30,7 +31,7 @@ def create_pots(directory: str) -> list[str]:
                 name = store.next_pot_name()
                 address = store.reserve("public", name)
                 epair = Attachment("public", store.free_unit("epair", ()), store.new_mac(), address)
-                port = store.free_port(Transport.TCP, 1024, 65535, ())
+                port = store.free_port(PortSearch(Transport.TCP, 1024, 65535, ()))
                 store.add_pot(
                     Pot(
                         name,

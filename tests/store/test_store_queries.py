@@ -10,6 +10,7 @@ from netaddr import IPAddress
 
 from potnet.model.ports import Export, Transport
 from potnet.model.pots import Alias, Attachment, Bridge, BridgeKind, NetworkType, Pot, Run, Stack
+from potnet.store.exports import PortSearch
 from potnet.store.store import Store
 
 POT = Pot(
@@ -35,7 +36,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "carve": lambda s: (s.carve("public", "stove", 4), s.uncarve("stove")),
     "free_unit": lambda s: s.free_unit("epair", {0, 1}),
     "new_mac": lambda s: s.new_mac(),
-    "free_port": lambda s: s.free_port(Transport.TCP, 1024, 65535, ()),
+    "free_port": lambda s: s.free_port(PortSearch(Transport.TCP, 1024, 65535, ())),
     "next_pot_name": lambda s: s.next_pot_name(),
     "pot": lambda s: (
         s.add_pot(POT),

@@ -12,6 +12,7 @@ from potnet.errors import PotnetError
 from potnet.host.state import HostState, Listener, Query
 from potnet.model.ports import Export, Transport, endpoint, same_host
 from potnet.model.pots import Pot
+from potnet.store.exports import PortSearch
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -111,9 +112,8 @@ class _Choice:
             self._taken[where] = {*self._listening(export)}.union(*beside)
         start = self._next.get((*where, export.count), first)
         at = export.host_address if self._app.driver.traits.ports_by_address else None
-        port = self._app.store.free_port(
-            export.protocol, first, last, self._taken[where], export.count, at, start
-        )
+        search = PortSearch(export.protocol, first, last, self._taken[where], export.count, at, start)
+        port = self._app.store.free_port(search)
         self._next[*where, export.count] = port
         return port
 

@@ -30,7 +30,7 @@ from potnet.operations.common import (
 from potnet.operations.from_pot.translate import CannotComeError, Draft, translate
 from potnet.operations.networks.addresses import aliases_of, check_aliases, check_resolver, private_bridge
 from potnet.operations.networks.bridges import RESERVED
-from potnet.operations.pots.create import own_etc, refuse_places
+from potnet.operations.pots.make_root import own_etc, refuse_places
 from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:

@@ -75,8 +75,26 @@ class Wanted:
     @property
     def text(self) -> str:
         """For the record of an init that was cut off."""
-        options = ("--apply",) * self.apply_now + ("--loopback",) * self.loopback
-        return " ".join((*options, *(("--pf-conf", self.named) if self.named else ())))
+        words = []
+        if self.apply_now:
+            words.append("--apply")
+        if self.loopback:
+            words.append("--loopback")
+        if self.named:
+            words += ["--pf-conf", self.named]
+        return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The host before an init. files: the main ruleset and its includes, by path.
+
+    differences: between the rules in force and those of the file, a line each.
+    """
+
+    state: HostState
+    files: Mapping[str, str]
+    differences: tuple[str, ...]
 
 
 def init(app: App, apply_now: bool, loopback: bool, pf_conf: str | None = None) -> InitReport:
@@ -90,17 +108,17 @@ def init(app: App, apply_now: bool, loopback: bool, pf_conf: str | None = None) 
         return InitReport((), (), False)
     with app.locks.hold(INIT):
         wanted = _wanted(app, apply_now, loopback, pf_conf)
-        before = _look(app, wanted)
-        files = rules_files(app, wanted.rules, before.texts)
-        differences = _differences(app, wanted, before.packet_filter, files)
-        if differences and apply_now:
-            raise PotnetError(_refusal(wanted.rules, differences), hint=_REFUSED_HINT)
+        state = _look(app, wanted)
+        files = rules_files(app, wanted.rules, state.texts)
+        found = Found(state, files, _differences(app, wanted, state.packet_filter, files))
+        if found.differences and apply_now:
+            raise PotnetError(_refusal(wanted.rules, found.differences), hint=_REFUSED_HINT)
         begin(app, INIT, None, wanted.text)
         done: list[str] = []
         try:
-            report = _prepare(app, wanted, before, files, differences, done)
+            report = _prepare(app, wanted, found, done)
         except PotnetError as error:
-            _tell_done(app, error, done, wanted, before)
+            _report_done(app, error, done, wanted, state)
             raise
         end(app, INIT, None)
         return report
@@ -149,9 +167,11 @@ def _differences(app: App, wanted: Wanted, found: PacketFilter, files: Mapping[s
             f"pf does not take {wanted.rules} as it is, while it runs other rules: {drift.refused}",
             hint=f"`pfctl -nf {wanted.rules}` tells the lines; {_REFUSED_HINT}",
         )
-    lines = [*(f"only in force: {line}" for line in drift.lost)]
+    lines = [f"only in force: {line}" for line in drift.lost]
     lines += [f"only in the file: {line}" for line in drift.gained]
-    return tuple(lines or ["the rules are in another order"] * drift.reordered)
+    if drift.reordered and not lines:
+        lines = ["the rules are in another order"]
+    return tuple(lines)
 
 
 def _refusal(rules: str, differences: Sequence[str]) -> str:
@@ -162,15 +182,10 @@ def _refusal(rules: str, differences: Sequence[str]) -> str:
     return "\n".join([head, *(f"  {line}" for line in shown)])
 
 
-def _prepare(
-    app: App,
-    wanted: Wanted,
-    state: HostState,
-    files: Mapping[str, str],
-    differences: tuple[str, ...],
-    done: list[str],
-) -> InitReport:
-    done += _write_rules(app, wanted, state, files)
+def _prepare(app: App, wanted: Wanted, found: Found, done: list[str]) -> InitReport:
+    """Change what an init changes, a line in `done` for each change."""
+    state, differences = found.state, found.differences
+    done += _write_rules(app, wanted, state, found.files)
     _boot_variables(app, wanted, state, done)
     if wanted.loopback:
         _prepare_loopback(app, wanted.rules, state, done)
@@ -184,8 +199,10 @@ def _prepare(
     return InitReport(tuple(done), commands, wanted.apply_now and bool(commands), differences)
 
 
-def _tell_done(app: App, error: PotnetError, done: Sequence[str], wanted: Wanted, before: HostState) -> None:
-    """Tell with an error what was done before it; of an init that left nothing there is nothing to finish."""
+def _report_done(
+    app: App, error: PotnetError, done: Sequence[str], wanted: Wanted, before: HostState
+) -> None:
+    """Add to an error what was done before it; an init that changed nothing needs no second one."""
     error.message += "".join(f"\n  left behind: {line}" for line in done)
     with suppress(PotnetError):
         if _look(app, wanted) == before:

@@ -23,8 +23,8 @@ def in_force(app: App, starting: str = "") -> bool:
     starting: a pot that does not count.
     """
     if not app.config.antispoof:
-        return bool(_running(app, app.store.guarded(True), starting))
-    others = _running(app, app.store.guarded(False), starting)
+        return bool(_running(app, app.store.guarded(), starting))
+    others = _running(app, app.store.unguarded(), starting)
     if others:
         raise HostError(
             f"network.antispoof is set while pots run that were started without it: {', '.join(others)}",

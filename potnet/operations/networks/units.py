@@ -61,7 +61,7 @@ def vnet(app: App) -> Vnet:
         router_kept=app.store.remembered(ROUTER),
         permitting=app.store.permitting(),
         members_set=tuple((app.store.remembered(MEMBERS) or "").split()),
-        guarded=app.store.guarded(True, most=2),
+        guarded=app.store.guarded(most=2),
     )
 
 

@@ -14,7 +14,7 @@ from potnet.host.state import HostState, Query
 from potnet.model.pots import Bridge, Pot, Run
 from potnet.operations.common import look_for
 from potnet.operations.files.hosts_files import mark_due
-from potnet.operations.networks.policies import filters_at_stop
+from potnet.operations.networks.policy_filters import filters_at_stop
 from potnet.operations.networks.units import forget_switches, vnet
 from potnet.planning import resolver
 from potnet.planning.jail import etc_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,20 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from potnet.apply import Applied, apply
+from potnet.apply import Applied
 from potnet.errors import PotnetError, UsageError
-from potnet.host.actions import Plan, Step
-from potnet.host.file_actions import (
-    Fetch,
-    MakeDirectory,
-    MoveFile,
-    RemoveDirectory,
-    RemoveFile,
-    RemoveTree,
-    Unpack,
-    VerifyDigest,
-)
-from potnet.host.state import FileKind, Query
 from potnet.model.pots import NetworkType, Pot, Resolver, Stack
 from potnet.operations.common import (
     check_hostname,
@@ -32,13 +19,6 @@ from potnet.operations.common import (
     parse_command,
     pot_lock,
     refuse_same_anchor,
-)
-from potnet.operations.files.places import (
-    look_for_binds,
-    overlap,
-    pot_directory,
-    refuse_directory,
-    refuse_root,
 )
 from potnet.operations.files.resolvers import parse_resolver
 from potnet.operations.networks.addresses import (
@@ -64,9 +44,9 @@ from potnet.operations.networks.network_options import (
     check_attachments,
     with_options,
 )
-from potnet.operations.pots.destroy import part_name, remove_rest
+from potnet.operations.pots.destroy import remove_rest
+from potnet.operations.pots.make_root import make_root, refuse_exposed_root, refuse_places, refuse_present
 from potnet.operations.pots.virtual_machines import ROOT, refuse_unfit, with_owner
-from potnet.planning.roots import leading_to, refuse_exposed, ways_to
 from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -135,12 +115,12 @@ def create(app: App, request: CreateRequest) -> Pot:
         if unfinished is not None and not unfinished.whole:
             remove_rest(app, unfinished)
         draft = _placed(app, replace(draft, name=name, root=_root(app, name, request.path)))
-        _refuse_present(app, draft)
+        refuse_present(app, draft)
         with app.store.transaction():
             pot = _reserve(app, request, draft, macs)
         applied = Applied(app.driver)
         try:
-            applied = _make_root(app, pot, base)
+            applied = make_root(app, pot, base)
             return _finished(app, pot, request.mtu)
         except BaseException as error:
             applied.take_back(error)
@@ -288,129 +268,6 @@ def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) 
     return pot
 
 
-def _refuse_present(app: App, pot: Pot) -> None:
-    """Raises PotnetError when something is where the pot's directory is to be made.
-
-    Before the pot is recorded: from then on the directory counts as its own.
-    """
-    if pot.directory is None:
-        return
-    if app.driver.observe(Query(files=(pot.directory,))).files[pot.directory] is not FileKind.ABSENT:
-        raise PotnetError(
-            f"{pot.directory} already exists", hint="choose another name, or move that directory away"
-        )
-
-
-def _make_root(app: App, pot: Pot, base: str | None) -> Applied:
-    if not pot.is_jail:
-        return Applied(app.driver)
-    directory = pot_directory(app, pot)
-    refuse_places(app, pot)
-    if not pot.root_made:
-        _check_given_root(app, pot)
-        return apply(Plan(tuple(own_etc(app, pot))), app.driver)
-    _refuse_exposed(app, pot)
-    if base is not None:
-        _refuse_exposed_cache(app)
-    undo = RemoveTree(directory)
-    steps = own_etc(app, pot)
-    steps.append(Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files"))
-    if base is None:
-        steps.append(Step(MakeDirectory(f"{pot.root}/etc"), None, "a jail without programs"))
-    else:
-        steps += _fetch_base(app, pot.name, base)
-        steps.append(Step(MakeDirectory(pot.root)))
-        steps.append(Step(Unpack(_archive(app, base), pot.root), None, f"FreeBSD {base}"))
-    return apply(Plan(tuple(steps)), app.driver)
-
-
-def _refuse_exposed(app: App, pot: Pot) -> None:
-    """Raises HostError where others could lead what is written into a root elsewhere."""
-    ways = ways_to(pot) if app.driver.traits.own_programs else ()
-    if ways:
-        refuse_exposed(f"the root {pot.root}", ways, app.driver.observe(Query(ways=ways)).access)
-
-
-def _refuse_exposed_cache(app: App) -> None:
-    """The same for where archives are kept, which are not checked again once they are there."""
-    ways = leading_to(app.config.cache)
-    refuse_exposed(f"paths.cache = {app.config.cache}", ways, app.driver.observe(Query(ways=ways)).access)
-
-
-def own_etc(app: App, pot: Pot) -> list[Step]:
-    """The step that makes the pot's etc, where that is not in its root."""
-    if app.driver.traits.etc is None:
-        return []
-    etc = f"{app.driver.traits.etc}/{pot.name}"
-    return [Step(MakeDirectory(etc), RemoveDirectory(etc), "for its resolver and hosts files")]
-
-
-def _check_given_root(app: App, pot: Pot) -> None:
-    found = app.driver.observe(Query(directories=(pot.root,))).files
-    if found[pot.root] is not FileKind.DIRECTORY:
-        raise PotnetError(
-            f"--path {pot.root} is no directory", hint="give an existing one, or leave --path out"
-        )
-
-
-def refuse_places(app: App, pot: Pot) -> None:
-    """Raises PotnetError where a jail could change what root runs or reads."""
-    refuse_own_directory(app, pot)
-    refuse_store(app, pot)
-    binds = look_for_binds(app) if not pot.root_made or app.store.has_given_roots() else ()
-    refuse_root(app, pot, binds)
-    if pot.directory is not None:
-        refuse_directory(app, pot, pot.directory, binds)
-
-
-def refuse_own_directory(app: App, pot: Pot) -> None:
-    """A root that was given must not hold, or lie in, what potnet keeps of the pot: hooks, run by root."""
-    kept = pot_directory(app, pot)
-    if not pot.root_made and pot.root != "/" and overlap(pot.root, kept):
-        raise PotnetError(
-            f"--path {pot.root}: potnet keeps what belongs to {pot.name} in {kept}",
-            hint="choose another name for the pot, or another directory",
-        )
-
-
-def refuse_store(app: App, pot: Pot) -> None:
-    """A jail must see nothing of the store; the host's own root is the whole host, and meant so."""
-    state = os.path.realpath(app.store.path.parent)
-    if pot.root != "/" and overlap(pot.root, state) and not pot.root.startswith(f"{state}/jails/"):
-        raise PotnetError(
-            f"the root {pot.root} and the state directory {state} lie one in the other: "
-            "a jail must see nothing of the store",
-            hint="choose another directory" if not pot.root_made else "look at paths.jails",
-        )
-
-
-def _archive(app: App, base: str) -> str:
-    return f"{app.config.cache}/{base}-RELEASE_base.txz"
-
-
-def _fetch_base(app: App, name: str, base: str) -> list[Step]:
-    """The steps that bring a release's archive into the cache, checked; none when it is there."""
-    archive = _archive(app, base)
-    if app.driver.observe(Query(files=(archive,))).files[archive] is FileKind.FILE:
-        return []
-    if not app.config.mirror:
-        raise PotnetError(
-            f"{archive} is not there, and no mirror to fetch it from is configured",
-            hint="put it there, or set releases.mirror in the configuration",
-        )
-    release = f"{app.config.mirror.rstrip('/')}/{base}-RELEASE"
-    digest = app.driver.observe(Query(release=release)).base_digest
-    if digest is None:
-        raise PotnetError(f"{release}/MANIFEST names no SHA-256 for base.txz", hint="look at releases.mirror")
-    part = part_name(name, base)
-    return [
-        Step(MakeDirectory(app.config.cache)),
-        Step(Fetch(f"{release}/base.txz", f"{app.config.cache}/{part}"), RemoveFile(app.config.cache, part)),
-        Step(VerifyDigest(f"{app.config.cache}/{part}", digest), None, "as the release's MANIFEST says"),
-        Step(MoveFile(f"{app.config.cache}/{part}", archive)),
-    ]
-
-
 def _finished(app: App, pot: Pot, mtu: int | None) -> Pot:
     """The pot, whole, with its root's links resolved, as jail(8) shows it; its bridges get its MTU."""
     real = app.driver.real_path(pot.root) if pot.is_jail else None
@@ -419,7 +276,7 @@ def _finished(app: App, pot: Pot, mtu: int | None) -> Pot:
     if moved:
         refuse_places(app, pot)
     if moved or not pot.root_made:
-        _refuse_exposed(app, pot)
+        refuse_exposed_root(app, pot)
     with app.store.transaction():
         app.store.update_pot(pot)
         for bridge in to_change(app, pot, mtu) if mtu is not None else ():

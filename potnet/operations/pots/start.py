@@ -30,7 +30,7 @@ from potnet.operations.files.hosts_files import Neighbours, neighbours_of, updat
 from potnet.operations.networks.antispoof import guarded
 from potnet.operations.networks.external import follow_external, record
 from potnet.operations.networks.interfaces import lend
-from potnet.operations.networks.policies import filters_at_start
+from potnet.operations.networks.policy_filters import filters_at_start
 from potnet.operations.networks.units import (
     around_hidden,
     free_bridge,

@@ -32,7 +32,7 @@ from potnet.operations.files.hosts_files import Neighbours, update_hosts_files
 from potnet.operations.networks.antispoof import in_force
 from potnet.operations.networks.external import in_step
 from potnet.operations.networks.neighbours import neighbours
-from potnet.operations.networks.policies import filters_at_start, filters_at_stop
+from potnet.operations.networks.policy_filters import filters_at_start, filters_at_stop
 from potnet.operations.networks.units import forget_switches, remember_switches, vnet
 from potnet.operations.pots import cleanup, start_context
 from potnet.operations.selection import check_needs, needs
@@ -295,7 +295,7 @@ def _stop(app: App, runs: Sequence[Run], pots: Mapping[str, Pot]) -> frozenset[s
 def _leaving_guarded(app: App, runs: Sequence[Run]) -> list[Run]:
     """The starts without the last one for which the filter looks at members of bridges."""
     names = {run.pot.name for run in runs if run.pot.antispoof}
-    if not names or {*app.store.guarded(True, most=len(names) + 1)} - names:
+    if not names or {*app.store.guarded(most=len(names) + 1)} - names:
         return list(runs)
     return [run for run in runs if run.pot.name != max(names)]
 

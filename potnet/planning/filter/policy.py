@@ -128,6 +128,17 @@ def _other_bridges(sources: Sequence[Place], places: Sequence[Place]) -> list[Pl
     return [place for place in places if place.bridge not in own and not place.public] if own else []
 
 
+def policy_text(policy: Policy) -> str:
+    """A policy in one line."""
+    ports = f" {policy_ports(policy)}" if policy.ports else ""
+    return f"{'allow' if policy.allow else 'deny'} {policy.source.name} to {policy.destination.name}{ports}"
+
+
+def policy_ports(policy: Policy) -> str:
+    """Its ports as `add` takes them; empty for all."""
+    return f"{policy.protocol}:{'-'.join(map(str, dict.fromkeys(policy.ports)))}" if policy.ports else ""
+
+
 @dataclass(frozen=True, slots=True)
 class FilterChange:
     """What becomes of the filter of a running pot as this or another pot starts or stops."""

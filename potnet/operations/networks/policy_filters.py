@@ -1,0 +1,148 @@
+"""The rules that policies put in force: in the filters of pots, and in the anchors of bridges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from potnet.errors import PotnetError
+from potnet.host.ruleset import NoRules, Place, Ruleset
+from potnet.host.state import Query
+from potnet.model.pots import Bridge, End, Policy, Pot
+from potnet.operations.common import external_interface
+from potnet.operations.networks.units import vnet
+from potnet.planning.filter import packet_filter as pf
+from potnet.planning.filter import policy as planning
+from potnet.planning.filter.policy import FilterChange, policy_text
+from potnet.planning.vnet import there_is
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+#: Pots by name, as they run or are about to; None: not, or not any more.
+Running = Mapping[str, Pot | None]
+#: The rules of anchors by their names.
+RulesByAnchor = dict[str, Ruleset]
+
+
+def filters_at_start(app: App, pot: Pot) -> tuple[FilterChange, ...]:
+    """The changes to the filter of a pot that starts, and to those of running pots that name it.
+
+    Raises PotnetError for a policy that could have no effect.
+    """
+    if not app.store.has_policies() and not planning.is_filtered(pot):
+        return ()
+    if not pot.antispoof:
+        _refuse_open(app, pot)
+    return _filter_changes(app, pot)
+
+
+def filters_at_stop(app: App, pot: Pot) -> tuple[FilterChange, ...]:
+    """The changes to the same filters when the pot stops."""
+    if not app.store.has_policies() and not planning.is_filtered(pot):
+        return ()
+    return tuple(
+        FilterChange(each.anchor, before=each.after, after=each.before) for each in _filter_changes(app, pot)
+    )
+
+
+def _filter_changes(app: App, pot: Pot) -> tuple[FilterChange, ...]:
+    """From the rules without the pot to those with it."""
+    off: Running = {pot.name: None}
+    on: Running = {pot.name: pot}
+    changes = [FilterChange(pf.filter_anchor(app.config, pot.name), NoRules(), _rules(app, pot, on))]
+    for other in senders(app, app.store.policies_towards(End(pot.name)), but=pot.name):
+        anchor = pf.filter_anchor(app.config, other.name)
+        changes.append(FilterChange(anchor, _rules(app, other, off), _rules(app, other, on)))
+    return tuple(each for each in changes if each.before != each.after)
+
+
+def _refuse_open(app: App, pot: Pot) -> None:
+    """Raises PotnetError where a policy denies a pot, or others to it, what nobody looks at on its bridge."""
+    ends = planning.ends_of(pot)
+    for policy in (*app.store.policies_of(*ends), *app.store.policies_towards(*ends)):
+        one, other = sides(policy)
+        shared = {*bridges_of(app, one)} & {*bridges_of(app, other)} & {*pot.bridges}
+        if shared and not policy.allow:
+            raise PotnetError(
+                f"a policy is about bridge {', '.join(sorted(shared))}, and without network.antispoof has no "
+                f"effect there: {policy_text(policy)}",
+                hint="set network.antispoof = true, or `potnet policy remove` it",
+            )
+
+
+def rules_about(app: App, policy: Policy) -> RulesByAnchor:
+    """What the anchors that a policy is about have to hold: those of its bridges, and of pots that run."""
+    filters = {pf.filter_anchor(app.config, pot.name): _rules(app, pot, {}) for pot in senders(app, [policy])}
+    return {**_bridge_rules(app, policy), **filters}
+
+
+def senders(app: App, policies: Iterable[Policy], but: str = "") -> list[Pot]:
+    """The pots that run and are meant by the sources of policies, as they were started, by name."""
+    names: set[str] = set()
+    for source in {policy.source for policy in policies}:
+        names |= {*app.store.bridged_names(source.name)} if source.bridge else {source.name}
+    runs = (app.store.run(name) for name in sorted(names - {but}))
+    return [run.pot for run in runs if run is not None]
+
+
+def _rules(app: App, pot: Pot, running: Running) -> Ruleset:
+    """What the filter of a pot has to hold. running: beside the recorded starts."""
+    policies = app.store.policies_of(*planning.ends_of(pot))
+    if not policies and not planning.is_filtered(pot):
+        return NoRules()
+    known = vnet(app)
+    bridges = {bridge.name: bridge for bridge in known.bridges}
+    places = {end: places_of(app, end, running) for end in {policy.destination for policy in policies}}
+    inside = (app.config.network, *known.networks6)
+    return planning.pot_filter(pot, bridges, policies, places, inside)
+
+
+def places_of(app: App, end: End, running: Running) -> tuple[Place, ...]:
+    bridges = {bridge.name: bridge for bridge in app.store.bridges()}
+    if end.bridge:
+        return planning.places_of_bridge(bridges[end.name]) if end.name in bridges else ()
+    if end.name in running:
+        pot = running[end.name]
+    else:
+        run = app.store.run(end.name)
+        pot = run.pot if run is not None else None
+    return planning.places_of_pot(pot, bridges) if pot is not None else ()
+
+
+def _bridge_rules(app: App, policy: Policy) -> RulesByAnchor:
+    known = vnet(app)
+    names = {name for end in (policy.source, policy.destination) for name in bridges_of(app, end)}
+    bridges = [bridge for bridge in known.bridges if bridge.name in names]
+    hiding = [bridge for bridge in bridges if pf.hides6(bridge)]
+    external = external_of(app, hiding)
+    found: RulesByAnchor = {}
+    if external is None:
+        bridges = [bridge for bridge in bridges if bridge not in hiding]
+    for bridge in bridges:
+        permits = bridge.name in known.permitting
+        rules = pf.bridge_isolation(app.config, bridge, external or "", known.networks6, permits)
+        found[pf.bridge_anchor(app.config, bridge.name)] = rules
+    return found
+
+
+def bridges_of(app: App, end: End) -> list[str]:
+    if end.bridge:
+        return [end.name]
+    pot = app.store.pot(end.name)
+    return [attachment.bridge for attachment in pot.attachments] if pot is not None else []
+
+
+def external_of(app: App, bridges: Sequence[Bridge]) -> str | None:
+    """The external interface, which the rules of these bridges name; HostError if one is up without it."""
+    if not bridges:
+        return None
+    state = app.driver.observe(Query(external=app.config.external_interface is None, pot_bridges=True))
+    external = external_interface(app, state)
+    up = any(bridge.interface in state.pot_bridges for bridge in bridges)
+    return there_is(external) if up else external
+
+
+def sides(policy: Policy) -> tuple[End, End]:
+    """The source and the destination of a policy."""
+    return policy.source, policy.destination

@@ -1,0 +1,157 @@
+"""The root of a new pot: where it may be, and the steps that fill it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from potnet.apply import Applied, apply
+from potnet.errors import PotnetError
+from potnet.host.actions import Plan, Step
+from potnet.host.file_actions import (
+    Fetch,
+    MakeDirectory,
+    MoveFile,
+    RemoveDirectory,
+    RemoveFile,
+    RemoveTree,
+    Unpack,
+    VerifyDigest,
+)
+from potnet.host.state import FileKind, Query
+from potnet.model.pots import Pot
+from potnet.operations.files.places import (
+    look_for_binds,
+    overlap,
+    pot_directory,
+    refuse_directory,
+    refuse_root,
+)
+from potnet.operations.pots.destroy import part_name
+from potnet.planning.roots import leading_to, refuse_exposed, ways_to
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+def refuse_present(app: App, pot: Pot) -> None:
+    """Raises PotnetError when something is where the pot's directory is to be made.
+
+    Before the pot is recorded: from then on the directory counts as its own.
+    """
+    if pot.directory is None:
+        return
+    if app.driver.observe(Query(files=(pot.directory,))).files[pot.directory] is not FileKind.ABSENT:
+        raise PotnetError(
+            f"{pot.directory} already exists", hint="choose another name, or move that directory away"
+        )
+
+
+def make_root(app: App, pot: Pot, base: str | None) -> Applied:
+    if not pot.is_jail:
+        return Applied(app.driver)
+    directory = pot_directory(app, pot)
+    refuse_places(app, pot)
+    if not pot.root_made:
+        _check_given_root(app, pot)
+        return apply(Plan(tuple(own_etc(app, pot))), app.driver)
+    refuse_exposed_root(app, pot)
+    if base is not None:
+        _refuse_exposed_cache(app)
+    undo = RemoveTree(directory)
+    steps = own_etc(app, pot)
+    steps.append(Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files"))
+    if base is None:
+        steps.append(Step(MakeDirectory(f"{pot.root}/etc"), None, "a jail without programs"))
+    else:
+        steps += _fetch_base(app, pot.name, base)
+        steps.append(Step(MakeDirectory(pot.root)))
+        steps.append(Step(Unpack(_archive(app, base), pot.root), None, f"FreeBSD {base}"))
+    return apply(Plan(tuple(steps)), app.driver)
+
+
+def refuse_exposed_root(app: App, pot: Pot) -> None:
+    """Raises HostError where others could lead what is written into a root elsewhere."""
+    ways = ways_to(pot) if app.driver.traits.own_programs else ()
+    if ways:
+        refuse_exposed(f"the root {pot.root}", ways, app.driver.observe(Query(ways=ways)).access)
+
+
+def _refuse_exposed_cache(app: App) -> None:
+    """The same for where archives are kept, which are not checked again once they are there."""
+    ways = leading_to(app.config.cache)
+    refuse_exposed(f"paths.cache = {app.config.cache}", ways, app.driver.observe(Query(ways=ways)).access)
+
+
+def own_etc(app: App, pot: Pot) -> list[Step]:
+    """The step that makes the pot's etc, where that is not in its root."""
+    if app.driver.traits.etc is None:
+        return []
+    etc = f"{app.driver.traits.etc}/{pot.name}"
+    return [Step(MakeDirectory(etc), RemoveDirectory(etc), "for its resolver and hosts files")]
+
+
+def _check_given_root(app: App, pot: Pot) -> None:
+    found = app.driver.observe(Query(directories=(pot.root,))).files
+    if found[pot.root] is not FileKind.DIRECTORY:
+        raise PotnetError(
+            f"--path {pot.root} is no directory", hint="give an existing one, or leave --path out"
+        )
+
+
+def refuse_places(app: App, pot: Pot) -> None:
+    """Raises PotnetError where a jail could change what root runs or reads."""
+    refuse_own_directory(app, pot)
+    refuse_store(app, pot)
+    binds = look_for_binds(app) if not pot.root_made or app.store.has_given_roots() else ()
+    refuse_root(app, pot, binds)
+    if pot.directory is not None:
+        refuse_directory(app, pot, pot.directory, binds)
+
+
+def refuse_own_directory(app: App, pot: Pot) -> None:
+    """A root that was given must not hold, or lie in, what potnet keeps of the pot: hooks, run by root."""
+    kept = pot_directory(app, pot)
+    if not pot.root_made and pot.root != "/" and overlap(pot.root, kept):
+        raise PotnetError(
+            f"--path {pot.root}: potnet keeps what belongs to {pot.name} in {kept}",
+            hint="choose another name for the pot, or another directory",
+        )
+
+
+def refuse_store(app: App, pot: Pot) -> None:
+    """A jail must see nothing of the store; the host's own root is the whole host, and meant so."""
+    state = os.path.realpath(app.store.path.parent)
+    if pot.root != "/" and overlap(pot.root, state) and not pot.root.startswith(f"{state}/jails/"):
+        raise PotnetError(
+            f"the root {pot.root} and the state directory {state} lie one in the other: "
+            "a jail must see nothing of the store",
+            hint="choose another directory" if not pot.root_made else "look at paths.jails",
+        )
+
+
+def _archive(app: App, base: str) -> str:
+    return f"{app.config.cache}/{base}-RELEASE_base.txz"
+
+
+def _fetch_base(app: App, name: str, base: str) -> list[Step]:
+    """The steps that bring a release's archive into the cache, checked; none when it is there."""
+    archive = _archive(app, base)
+    if app.driver.observe(Query(files=(archive,))).files[archive] is FileKind.FILE:
+        return []
+    if not app.config.mirror:
+        raise PotnetError(
+            f"{archive} is not there, and no mirror to fetch it from is configured",
+            hint="put it there, or set releases.mirror in the configuration",
+        )
+    release = f"{app.config.mirror.rstrip('/')}/{base}-RELEASE"
+    digest = app.driver.observe(Query(release=release)).base_digest
+    if digest is None:
+        raise PotnetError(f"{release}/MANIFEST names no SHA-256 for base.txz", hint="look at releases.mirror")
+    part = part_name(name, base)
+    return [
+        Step(MakeDirectory(app.config.cache)),
+        Step(Fetch(f"{release}/base.txz", f"{app.config.cache}/{part}"), RemoveFile(app.config.cache, part)),
+        Step(VerifyDigest(f"{app.config.cache}/{part}", digest), None, "as the release's MANIFEST says"),
+        Step(MoveFile(f"{app.config.cache}/{part}", archive)),
+    ]
