@@ -9,7 +9,7 @@ from pathlib import Path
 
 from potnet.app import Settings, open_app
 from potnet.model.pots import NetworkType
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.pots.create import CreateRequest, create
 
 
@@ -19,7 +19,11 @@ def fill(pots: Iterable[int], ports: int) -> None:
         for number in pots:
             name = f"pot{number:04}"
             create(app, CreateRequest(name, NetworkType.PUBLIC_BRIDGE))
-            export_ports(app, name, [f"{80 + n}:{20000 + ports * number + n}" for n in range(ports)], False)
+            export_ports(
+                app,
+                name,
+                ExportRequest([f"{80 + n}:{20000 + ports * number + n}" for n in range(ports)]),
+            )
 
 
 if __name__ == "__main__":

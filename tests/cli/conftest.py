@@ -14,6 +14,9 @@ import pytest
 
 from potnet.cli.main import run
 from potnet.config.configuration import load
+from potnet.operations.exports.export_ports import ExportRequest
+from potnet.operations.networks.bridges import BridgeRequest
+from potnet.operations.pots.settings import SettingsRequest
 
 #: Module and functions of each operation.
 OPERATIONS = {
@@ -36,6 +39,15 @@ OPERATIONS = {
     "selection": ("resolve_names",),
     "maintenance.check": ("check",),
     "maintenance.repair": ("repair",),
+}
+
+
+#: The values that operations take for their options.
+REQUESTS = {
+    "CreateRequest": SimpleNamespace,
+    "ExportRequest": ExportRequest,
+    "BridgeRequest": BridgeRequest,
+    "SettingsRequest": SettingsRequest,
 }
 
 
@@ -90,7 +102,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     for name, functions in OPERATIONS.items():
         module = ModuleType(f"potnet.operations.{name}")
         module.__dict__.update({function: stage.function(function) for function in functions})
-        module.__dict__["CreateRequest"] = SimpleNamespace
+        module.__dict__.update(REQUESTS)
         monkeypatch.setitem(sys.modules, module.__name__, module)
         room, _, last = module.__name__.rpartition(".")
         monkeypatch.setattr(importlib.import_module(room), last, module, raising=False)

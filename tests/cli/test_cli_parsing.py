@@ -11,10 +11,11 @@ import pytest
 
 from potnet.model.pots import HookKind, NetworkType, Stack
 from potnet.operations.exports.change_exports import Change
+from potnet.operations.exports.export_ports import ExportRequest
+from potnet.operations.networks.bridges import BridgeRequest
 from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.pots.settings import SettingsRequest
 
-#: What export-ports hands on when none of its options is given.
-EXPORT = (False, (), None, Change.REPLACE)
 POT = SimpleNamespace(name="casserole", exports=())
 
 
@@ -88,35 +89,30 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
         ("exec c ls -n", ("execute", ("c", ("ls", "-n")), {})),
         ("exec -p c -- ls -- -l", ("execute", ("c", ("ls", "--", "-l")), {})),
         ("exec c -- ls --help", ("execute", ("c", ("ls", "--help")), {})),
-        ("export-ports -p c -e 80:3 -e udp:53", ("export_ports", ("c", ("80:3", "udp:53"), *EXPORT), {})),
+        (
+            "export-ports -p c -e 80:3 -e udp:53",
+            ("export_ports", ("c", ExportRequest(("80:3", "udp:53"))), {}),
+        ),
         (
             "export-ports -e 80 --loopback --add --from 10.0.0.0/8 --from ::1 --max-connections 3",
-            ("export_ports", (None, ("80",), True, ("10.0.0.0/8", "::1"), 3, Change.ADD), {}),
+            ("export_ports", (None, ExportRequest(("80",), True, ("10.0.0.0/8", "::1"), 3, Change.ADD)), {}),
         ),
         (
             "export-ports -p c --remove -e 80",
-            ("export_ports", ("c", ("80",), False, (), None, Change.REMOVE), {}),
+            ("export_ports", ("c", ExportRequest(("80",), change=Change.REMOVE)), {}),
         ),
-        ("export-ports -p c --clear", ("export_ports", ("c", (), *EXPORT), {})),
+        ("export-ports -p c --clear", ("export_ports", ("c", ExportRequest(())), {})),
         ("policy add --from a --to b --port 80", ("add", ("a", "b", "80", False), {})),
         ("policy add --from pot:a --to bridge:b --deny", ("add", ("pot:a", "bridge:b", None, True), {})),
         ("policy remove --from a --to b", ("remove", ("a", "b", None), {})),
         ("policy list", ("listed", (), {})),
         (
             "create-private-bridge -B stove -S 4",
-            (
-                "create_private_bridge",
-                ("stove", 4, None, False),
-                {"mtu": None, "isolate": False, "uplink": None},
-            ),
+            ("create_private_bridge", (BridgeRequest("stove", 4),), {}),
         ),
         (
             "create-private-bridge -B stove -S 4 -6 auto --routed",
-            (
-                "create_private_bridge",
-                ("stove", 4, "auto", True),
-                {"mtu": None, "isolate": False, "uplink": None},
-            ),
+            ("create_private_bridge", (BridgeRequest("stove", 4, "auto", True),), {}),
         ),
         ("vnet-start", ("vnet_start", (None,), {})),
         ("vnet-start -B stove", ("vnet_start", ("stove",), {})),
@@ -128,22 +124,7 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
         ),
         (
             "set -p c -d off --no-boot",
-            (
-                "set_options",
-                ("c",),
-                {
-                    "resolver": "off",
-                    "addresses": (),
-                    "hostname": None,
-                    "command": None,
-                    "boot": False,
-                    "macs": (),
-                    "mtu": None,
-                    "passed": None,
-                    "owner": None,
-                    "network": NetworkOptions(),
-                },
-            ),
+            ("set_options", ("c", SettingsRequest(resolver="off", boot=False)), {}),
         ),
         ("init --apply --loopback", ("init", (True, True), {})),
         ("show", ("show_network", (), {})),

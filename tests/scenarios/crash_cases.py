@@ -15,7 +15,7 @@ from world import World
 from potnet.executors.base import Command
 from potnet.model.names import PUBLIC
 from potnet.model.pots import HookKind, NetworkType
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.files.hooks import set_hook
 from potnet.operations.from_pot.importing import import_pots
 from potnet.operations.maintenance.init import init
@@ -157,7 +157,7 @@ def of_taps(running: bool) -> Work:
     def work(world: World) -> None:
         wired(world)
         MACHINE(world)
-        world.do(export_ports, NAME, ["80:30080", "443"], False)
+        world.do(export_ports, NAME, ExportRequest(["80:30080", "443"]))
         world.do(start, [NAME])
         if not running:
             world.do(stop, [NAME])
@@ -330,16 +330,18 @@ def _changing() -> Iterator[Case]:
     yield Case(
         "export-ports with limits",
         one_pot("public-bridge", "ipv4", running=True),
-        doing(export_ports, NAME, ["80:30080", "tcp+udp:90-99"], False, ["198.51.100.0/24"], 5),
-        doing(export_ports, NAME, ["80:30080", "udp:53"], False),
+        doing(
+            export_ports, NAME, ExportRequest(["80:30080", "tcp+udp:90-99"], False, ["198.51.100.0/24"], 5)
+        ),
+        doing(export_ports, NAME, ExportRequest(["80:30080", "udp:53"])),
     )
     for kind in ("public-bridge", "private-bridge"):
         for running in (False, True):
             yield Case(
                 f"export-ports {kind} {'running' if running else 'stopped'}",
                 one_pot(kind, "ipv4", running=running),
-                doing(export_ports, NAME, ["80:30080", "443:30443", "8080"], False),
-                doing(export_ports, NAME, ["80:30080", "udp:53"], False),
+                doing(export_ports, NAME, ExportRequest(["80:30080", "443:30443", "8080"])),
+                doing(export_ports, NAME, ExportRequest(["80:30080", "udp:53"])),
             )
             yield (
                 Case(

@@ -22,7 +22,7 @@ from potnet.errors import PotnetError
 from potnet.executors.base import Executor
 from potnet.executors.local import LocalExecutor
 from potnet.model.pots import NetworkType
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks import policies
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
@@ -111,7 +111,7 @@ def command(world: World, chance: random.Random) -> tuple[Callable[..., Any], tu
             (world.create, (None, "public-bridge")),
             *(3 * [(world.do, (start, [name]))]),
             *(2 * [(world.do, (stop, [name]))]),
-            (world.do, (export_ports, name, ports, False)),
+            (world.do, (export_ports, name, ExportRequest(ports))),
             (world.do, (destroy_pot, name)),
             (world.do, (create_private_bridge, BridgeRequest(bridge, 6))),
             (world.do, (create_private_bridge, BridgeRequest(bridge, 6, "auto"))),

@@ -12,7 +12,7 @@ from world import World, both_hosts
 from potnet.cli.main import cli
 from potnet.errors import HostError
 from potnet.host.findings import Kind
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.maintenance.repair import repair
@@ -78,7 +78,7 @@ def test_pots_go_on_as_without_it(world: World) -> None:
     world.create("open", "public-bridge")
     before = world.snapshot()
     world.do(start, ["thief", "web", "far", "open"])
-    world.do(export_ports, "web", ["80:30080"], False)
+    world.do(export_ports, "web", ExportRequest(["80:30080"]))
     ways = [("thief", at["web"], 80), ("web", at["thief"], 80), ("host", at["web"], 80)]
     ways += [(name, outside(world), 80) for name in ("thief", "open", "far")]
     ways += [(name, world.address, 30080) for name in ("outside", "thief", "web", "far", "open")]
@@ -88,7 +88,7 @@ def test_pots_go_on_as_without_it(world: World) -> None:
     assert not world.reaches("thief", at["far"], 80) and not world.reaches("open", at["web"], 80)
     assert world.do(info, "web")["antispoof"] is True
     assert world.do(check, [], None) == ()
-    world.do(export_ports, "web", [], False)
+    world.do(export_ports, "web", ExportRequest([]))
     world.do(stop, ["thief", "web", "far", "open"])
     assert world.snapshot() == before
 
@@ -312,7 +312,7 @@ def test_exports_work_under_any_main_ruleset(world: World, rules: str) -> None:
     at = kitchen(world)
     anchors = 'nat-anchor "pot-nat"\nnat-anchor "pot-rdr/*"\nrdr-anchor "pot-rdr/*"\nanchor "pot-filter/*"\n'
     world.do_there("pfctl", "-f", "-", stdin=anchors + rules)
-    world.do(export_ports, "web", ["80:30080", "udp:53:30053"], False, ["0.0.0.0/0"], 9)
+    world.do(export_ports, "web", ExportRequest(["80:30080", "udp:53:30053"], False, ["0.0.0.0/0"], 9))
     for source in ("outside", "thief", "web", "far"):
         assert world.host.connect(source, world.address, 30080).ok, source
         assert world.host.connect(source, world.address, 30053, "udp").ok, source
@@ -324,7 +324,7 @@ def test_bandwidth_holds_for_exports_too(world: World) -> None:
     kitchen(world, running=False)
     world.create("slow", "public-bridge", network=NetworkOptions(bandwidth_in="1Mbit/s"))
     world.do(start, ["slow"])
-    world.do(export_ports, "slow", ["80:30080"], False)
+    world.do(export_ports, "slow", ExportRequest(["80:30080"]))
     (*_, out) = world.host.anchor("pot-filter/-slow")
     assert out.startswith("pass out quick on bridge") and out.endswith(
         " dnpipe(10008, 10009) tagged potnet:tcp:30080"

@@ -9,7 +9,7 @@ from potnet.errors import PotnetError, StoreError
 from potnet.executors.base import Command
 from potnet.executors.simulated.jail import jailconf
 from potnet.model.pots import NetworkType, Run
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.pots.attach import attach, detach, jail_conf
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -37,7 +37,7 @@ def _remove(world: World) -> None:
 def exported(world: World) -> World:
     world.create("web", NetworkType.PUBLIC_BRIDGE)
     with world.app() as app:
-        export_ports(app, "web", ("80:30080",), False)
+        export_ports(app, "web", ExportRequest(("80:30080",)))
     return world
 
 
@@ -68,7 +68,9 @@ def test_exports_with_options_come_and_go_with_the_network(exported: World) -> N
     _make(world)
     before = world.snapshot()
     with world.app() as app:
-        export_ports(app, "web", ("192.168.178.20@80-84:30080-30084",), False, ("192.168.178.0/24",), 1)
+        export_ports(
+            app, "web", ExportRequest(("192.168.178.20@80-84:30080-30084",), False, ("192.168.178.0/24",), 1)
+        )
         attach(app, "web", None, created=False)
     reached = [world.reaches("outside", world.address, port) for port in (30082, 30083, 30082, 30085)]
     assert reached == [True, False, False, False]

@@ -11,7 +11,7 @@ from world import Faulty, World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_pot
@@ -235,7 +235,7 @@ def test_a_network_that_moved_under_its_pots_is_refused(world: World) -> None:
         with pytest.raises(PotnetError, match=r"10\.192\.0\.0/10|no pot"):
             world.do(operation, argument)
     with pytest.raises(PotnetError, match=r"10\.192\.0\.0/10"):
-        world.do(export_ports, "casserole", ["81:30081"], False)
+        world.do(export_ports, "casserole", ExportRequest(["81:30081"]))
     # What runs can be stopped all the same.
     world.do(stop, ["casserole"])
     with pytest.raises(PotnetError, match=r"10\.192\.0\.0/10"):
@@ -247,7 +247,7 @@ def test_stop_empties_the_anchors_that_start_filled_whatever_they_are_called_now
     before = world.snapshot()
     world.do(start, ["casserole"])
     world.configure('[pf]\nnat_anchor = "n"\nrdr_anchor = "r"\nfilter_anchor = "f"\n')
-    world.do(export_ports, "casserole", ["443:30443"], False)
+    world.do(export_ports, "casserole", ExportRequest(["443:30443"]))
     assert world.host.anchor("pot-rdr/casserole")
     world.do(stop, ["casserole"])
     assert world.snapshot() == before
@@ -307,7 +307,7 @@ def test_unknown_names_are_told_and_leave_no_trace(world: World, name: str) -> N
     nothing = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": True}
     for operation, arguments, more in (
         (destroy_pot, (name,), {}),
-        (export_ports, (name, ["80"], False), {}),
+        (export_ports, (name, ExportRequest(["80"])), {}),
         (set_options, (name, SettingsRequest(**nothing)), {}),
         (start, ([name],), {}),
         (stop, ([name],), {}),

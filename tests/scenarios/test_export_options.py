@@ -15,7 +15,7 @@ from potnet.executors.base import Command, CommandResult
 from potnet.host.findings import Kind
 from potnet.model.ports import Export, Transport
 from potnet.operations.exports.change_exports import Change
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.exports.export_text import parse_exports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.init import init
@@ -30,7 +30,7 @@ SECOND = "192.0.2.77"
 
 
 def export(world: World, name: str, *exports: str, **options: Any) -> None:
-    world.do(export_ports, name, exports, options.pop("loopback", False), **options)
+    world.do(export_ports, name, ExportRequest(exports, options.pop("loopback", False), **options))
 
 
 def texts(world: World, name: str) -> list[str]:

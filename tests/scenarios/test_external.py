@@ -11,7 +11,7 @@ from potnet.drivers.base import CommandError
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
 from potnet.operations.exports.change_exports import Change
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks import policies
@@ -70,8 +70,8 @@ def pots(world: World) -> None:
         world.create(name, "public-bridge")
     world.create("db", "private-bridge", bridge="store")
     world.create("guest", "private-bridge", "dual", bridge="inner")
-    world.do(export_ports, "web", ["80:30080"], False)
-    world.do(export_ports, "guest", ["80:30081"], False)
+    world.do(export_ports, "web", ExportRequest(["80:30080"]))
+    world.do(export_ports, "guest", ExportRequest(["80:30081"]))
     world.do(start, ["web", "db", "guest"])
 
 
@@ -83,9 +83,13 @@ Step = Callable[[World], object]
 COMMANDS: dict[str, Step] = {
     "start": lambda w: w.do(start, ["spare"]),
     "start several": lambda w: w.do(start, ["spare", "more"]),
-    "export of one that runs": lambda w: w.do(export_ports, "db", ["443:30443"], False),
-    "one more export": lambda w: w.do(export_ports, "web", ["443:30443"], False, change=Change.ADD),
-    "export taken away": lambda w: w.do(export_ports, "web", ["80:30080"], False, change=Change.REMOVE),
+    "export of one that runs": lambda w: w.do(export_ports, "db", ExportRequest(["443:30443"])),
+    "one more export": lambda w: w.do(
+        export_ports, "web", ExportRequest(["443:30443"], False, change=Change.ADD)
+    ),
+    "export taken away": lambda w: w.do(
+        export_ports, "web", ExportRequest(["80:30080"], False, change=Change.REMOVE)
+    ),
     "vnet-start": lambda w: w.do(vnet_start, None),
     "vnet-start of a bridge": lambda w: w.do(vnet_start, "inner"),
     "policy": lambda w: w.do(policies.add, "db", "guest", "80", False),
@@ -123,7 +127,7 @@ def test_everything_follows_the_default_route(world: World, command: str) -> Non
     )
     # The next one finds nothing to do, and back again it follows as well.
     world.notices.clear()
-    world.do(export_ports, "db", ["22:30022"], False, change=Change.ADD)
+    world.do(export_ports, "db", ExportRequest(["22:30022"], False, change=Change.ADD))
     assert world.notices == []
     gateway = "192.0.2.9" if world.kind == "linux" else "192.168.178.1"
     move(world, gateway)
@@ -164,7 +168,7 @@ def test_without_any_default_route_what_is_in_force_stays(world: World) -> None:
     assert any(
         f"no default route: NAT and exports stay on {world.external}" in line for line in world.notices
     )
-    world.do(export_ports, "db", ["443:30443"], False)
+    world.do(export_ports, "db", ExportRequest(["443:30443"]))
     found = rules(world)
     assert found and not any(new in line for line in found)
     gateway = "192.0.2.9" if world.kind == "linux" else "192.168.178.1"
@@ -272,7 +276,7 @@ def test_antispoofed_exports_follow(world: World) -> None:
     world.configure("network.antispoof = true\n")
     for name in ("web", "spare"):
         world.create(name, "public-bridge")
-    world.do(export_ports, "web", ["80:30080"], False)
+    world.do(export_ports, "web", ExportRequest(["80:30080"]))
     world.do(start, ["web"])
     other(world)
     move(world)

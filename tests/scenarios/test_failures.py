@@ -9,7 +9,7 @@ from world import FAILURE, HANG, Faulty, World, both_hosts
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
 from potnet.host.findings import Kind
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.vnet import vnet_start
@@ -220,7 +220,7 @@ def test_a_failed_change_of_exports_leaves_those_in_force(world: World) -> None:
     for after in (False, True):
         world.executor = Faulty(world.host, fail_at=0, after=after)
         with pytest.raises(PotnetError, match="injected"):
-            world.do(export_ports, "casserole", ["443:30443"], False)
+            world.do(export_ports, "casserole", ExportRequest(["443:30443"]))
         assert world.snapshot() == before
         assert world.records() == records
 

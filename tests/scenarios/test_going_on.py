@@ -10,7 +10,7 @@ from world import World
 from potnet.executors.base import Command
 from potnet.executors.simulated.net.network import Call
 from potnet.operations.exports.change_exports import Change
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.init import init
 from potnet.operations.maintenance.repair import repair
@@ -50,7 +50,7 @@ Step = Callable[[World], object]
 
 
 def _remove(world: World) -> None:
-    world.do(export_ports, "web", EXPORT, False, change=Change.REMOVE)
+    world.do(export_ports, "web", ExportRequest(EXPORT, False, change=Change.REMOVE))
 
 
 def _flushed(world: World) -> None:
@@ -62,7 +62,7 @@ GONE: dict[str, tuple[Step, Step]] = {
     "stop and start": (lambda w: w.do(stop, ["web"]), lambda w: w.do(start, ["web"])),
     "removed and added": (
         _remove,
-        lambda w: w.do(export_ports, "web", EXPORT, False, change=Change.ADD),
+        lambda w: w.do(export_ports, "web", ExportRequest(EXPORT, False, change=Change.ADD)),
     ),
     "flushed and repaired": (_flushed, lambda w: w.do(repair, [], None)),
     "flushed and loaded": (_flushed, lambda w: w.do(vnet_start, None)),
@@ -72,7 +72,7 @@ GONE: dict[str, tuple[Step, Step]] = {
 @pytest.mark.parametrize("source", ["outside", "other"])
 @pytest.mark.parametrize("way", GONE)
 def test_a_client_that_goes_on_reaches_the_export_again(kept: World, way: str, source: str) -> None:
-    kept.do(export_ports, "web", EXPORT, False)
+    kept.do(export_ports, "web", ExportRequest(EXPORT))
     kept.do(start, ["web", "other"])
     assert asks(kept, source) == "web"
     away, back = GONE[way]
@@ -99,14 +99,14 @@ def test_the_simulated_client_is_held_by_its_state(kept: World) -> None:
 @pytest.mark.parametrize("source", ["outside", "third"])
 def test_an_export_that_moves_takes_its_clients_along(kept: World, source: str) -> None:
     kept.create("third", "public-bridge")
-    kept.do(export_ports, "web", EXPORT, False)
+    kept.do(export_ports, "web", ExportRequest(EXPORT))
     kept.do(start, ["web", "other", "third"])
     assert asks(kept, source) == "web"
     _remove(kept)
     assert asks(kept, source) == ""
-    kept.do(export_ports, "other", EXPORT, False)
+    kept.do(export_ports, "other", ExportRequest(EXPORT))
     assert asks(kept, source) == "other"
-    kept.do(export_ports, "other", ["80:30080"], False)
+    kept.do(export_ports, "other", ExportRequest(["80:30080"]))
     assert asks(kept, source) == ""
 
 
@@ -114,7 +114,7 @@ def test_an_export_that_moves_takes_its_clients_along(kept: World, source: str) 
 def test_the_host_itself_reaches_it_at_once(kept: World, address: str) -> None:
     kept.do(start, ["web"])
     assert asks(kept, "host", address) == ""
-    kept.do(export_ports, "web", EXPORT, True)
+    kept.do(export_ports, "web", ExportRequest(EXPORT, True))
     assert asks(kept, "host", address) == "web"
 
 
@@ -127,5 +127,5 @@ def test_others_keep_their_states(kept: World) -> None:
     kept.host.connect("outside", kept.address, PORT, "tcp")
     before = states(kept)
     assert len(before) > 2
-    kept.do(export_ports, "web", EXPORT, False)
+    kept.do(export_ports, "web", ExportRequest(EXPORT))
     assert states(kept) == before

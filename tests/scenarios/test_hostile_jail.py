@@ -8,7 +8,7 @@ import pytest
 from world import World
 
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import Report, repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
@@ -49,7 +49,7 @@ def kitchen(world: World) -> World:
     """Two pots on the public bridge, one of which exports a port."""
     for name in ("web", "db"):
         world.create(name, "public-bridge")
-    world.do(export_ports, "db", ["80:30080"], False)
+    world.do(export_ports, "db", ExportRequest(["80:30080"]))
     world.do(start, ("web", "db"))
     assert world.do(check, (), None) == ()
     return world

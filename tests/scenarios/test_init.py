@@ -7,7 +7,7 @@ from world import Faulty, World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.init import init
 from potnet.operations.pots.start import start
 
@@ -15,7 +15,7 @@ from potnet.operations.pots.start import start
 def test_a_bare_host_becomes_one_that_can_start_pots(bare_world: World) -> None:
     world = bare_world
     world.create("casserole", "public-bridge")
-    world.do(export_ports, "casserole", ["80:30080"], False)
+    world.do(export_ports, "casserole", ExportRequest(["80:30080"]))
     with pytest.raises(PotnetError, match="pf is not enabled"):
         world.do(start, ["casserole"])
     report = world.do(init, False, False)

@@ -7,7 +7,7 @@ from on_linux import LinuxWorld
 from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.start import start
@@ -26,7 +26,7 @@ def external(world: World, name: str) -> None:
 def test_the_external_interface(world: World, name: str) -> None:
     external(world, name)
     world.create("casserole", "public-bridge")
-    world.do(export_ports, "casserole", ["80:30080"], False)
+    world.do(export_ports, "casserole", ExportRequest(["80:30080"]))
     before = world.snapshot()
     world.do(start, ["casserole"])
     assert world.do(check, [], None) == ()

@@ -9,7 +9,7 @@ from world import World
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command
 from potnet.model.pots import Pot
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
@@ -56,7 +56,7 @@ def test_a_start_and_a_stop_leave_the_host_as_it_was(world: World, stack: str, i
     assert {a.version for a in made.leased} == {4: {4}, 6: {6}}.get(
         {"ipv4": 4, "ipv6": 6}.get(stack, 0), {4, 6}
     )
-    world.do(export_ports, "casserole", ["80:30080"], False)
+    world.do(export_ports, "casserole", ExportRequest(["80:30080"]))
     before, records = world.host.snapshot(), world.records()
     world.do(start, ["casserole"])
     world.do(stop, ["casserole"])
@@ -92,7 +92,7 @@ def test_exports_in_both_families(world: World, stack: str) -> None:
         pot(world, "two", "stove"),
         pot(world, "three", "oven"),
     )
-    world.do(export_ports, "one", ["80:30080", "udp:53:30053"], False)
+    world.do(export_ports, "one", ExportRequest(["80:30080", "udp:53:30053"]))
     assert reached(world, "outside", HOST, 30080) == OUTSIDE
     gateway = str(IPNetwork(f"{address6(one)}/64").network + 1)
     for name in ("one", "two", "three"):
@@ -101,7 +101,7 @@ def test_exports_in_both_families(world: World, stack: str) -> None:
     seen = {view["pot_address"] for view in world.do(show_pot, "one")["redirections"]}
     assert seen == {str(a) for a in one.leased}
     assert (reached(world, "outside", "192.168.178.20", 30080) is None) == (stack == "ipv6")
-    world.do(export_ports, "one", [], False)
+    world.do(export_ports, "one", ExportRequest([]))
     assert reached(world, "outside", HOST, 30080) is None
     assert address6(two) != address6(three)
 
@@ -109,10 +109,10 @@ def test_exports_in_both_families(world: World, stack: str) -> None:
 def test_removing_an_export_ends_its_connections_of_ipv6(world: World) -> None:
     bridge(world, "stove")
     pot(world, "one", "stove", "ipv6")
-    world.do(export_ports, "one", ["80:30080"], False)
+    world.do(export_ports, "one", ExportRequest(["80:30080"]))
     assert reached(world, "outside", HOST, 30080)
     assert world.host.states()
-    world.do(export_ports, "one", ["81:30081"], False)
+    world.do(export_ports, "one", ExportRequest(["81:30081"]))
     assert not [state for state in world.host.states() if ":30080" in str(state) or "[30080]" in str(state)]
     assert reached(world, "outside", HOST, 30081)
     world.do(stop, ["one"])
@@ -300,7 +300,7 @@ DRIFT = [
 def test_what_is_off_is_found_and_mended(world: World, argv: tuple[str, ...], kind: str) -> None:
     bridge(world, "stove", GIVEN)
     world.create("one", "private-bridge", "dual", bridge="stove")
-    world.do(export_ports, "one", ["80:30080"], False)
+    world.do(export_ports, "one", ExportRequest(["80:30080"]))
     world.do(start, ["one"])
     assert world.do(check, (), None) == ()
     before = world.host.snapshot()

@@ -14,7 +14,7 @@ from world import World, both_hosts
 from potnet.errors import HostError, PotnetError
 from potnet.executors.simulated import SimulatedHost
 from potnet.executors.simulated.world.entities import HostFacts
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
@@ -118,7 +118,7 @@ def test_pots_join_the_bridge_of_the_host(world: World, name: str, stack: str) -
 def test_nat_and_exports_name_the_bridge(world: World) -> None:
     bridged(world, "lanbr")
     pot = world.create("one", "public-bridge", "dual")
-    world.do(export_ports, "one", ["80:30080"], False)
+    world.do(export_ports, "one", ExportRequest(["80:30080"]))
     before = world.snapshot()
     world.do(start, ["one"])
     assert world.reaches("outside", world.address, 30080)

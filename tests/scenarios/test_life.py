@@ -8,7 +8,7 @@ import pytest
 from world import World, both_hosts
 
 from potnet.errors import PotnetError
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.start import start
@@ -30,7 +30,7 @@ def prepare(world: World, kind: str, stack: str, name: str = "casserole", **more
         more["bridge"] = "stove"
     world.create(name, kind, stack, **more)
     if kind in ("public-bridge", "private-bridge") and stack != "ipv6":
-        world.do(export_ports, name, ["80:30080", "udp:53"], False)
+        world.do(export_ports, name, ExportRequest(["80:30080", "udp:53"]))
 
 
 @both_hosts

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from world import World
 
 from potnet.errors import PotnetError
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.start import start
@@ -69,7 +69,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(name=NAMES, ports=PORTS)
     def export(self, name: str, ports: list[str]) -> None:
-        self.attempt(self.world.do, export_ports, name, ports, False)
+        self.attempt(self.world.do, export_ports, name, ExportRequest(ports))
 
     @invariant()
     def nothing_is_shared(self) -> None:

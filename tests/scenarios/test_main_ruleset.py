@@ -8,7 +8,7 @@ from world import World
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
 from potnet.host.findings import Kind, Verdict
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
@@ -224,7 +224,7 @@ def test_rules_that_keep_pots_in(world: World, rules: str, told: bool) -> None:
 
 def test_rules_that_keep_connections_from_an_export(world: World) -> None:
     world.create("casserole", "public-bridge")
-    world.do(export_ports, "casserole", ["80:30080"], False)
+    world.do(export_ports, "casserole", ExportRequest(["80:30080"]))
     block = "block all\npass in on potbridge\npass out on em0\n"
     load(world, f"{TRANSLATION}{FILTER}{block}")
     world.do(start, ["casserole"])
@@ -250,7 +250,7 @@ def test_rules_that_keep_connections_from_an_export(world: World) -> None:
 )
 def test_a_redirection_of_the_administrators(world: World, rule: str, told: bool) -> None:
     world.create("casserole", "public-bridge")
-    world.do(export_ports, "casserole", ["80:30080"], False)
+    world.do(export_ports, "casserole", ExportRequest(["80:30080"]))
     load(world, f"{rule}\n{TRANSLATION}{FILTER}pass\n")
     world.do(start, ["casserole"])
     answer = world.host.connect("outside", world.address, 30080)
@@ -281,10 +281,10 @@ def test_loopback_exports_are_refused_where_lo0_is_skipped(world: World) -> None
     found = {each.subject: each for each in world.do(doctor)}
     assert found["loopback exports"].verdict is Verdict.LIMITED
     with pytest.raises(PotnetError, match="skips lo0"):
-        world.do(export_ports, "casserole", ["80:30080"], True)
+        world.do(export_ports, "casserole", ExportRequest(["80:30080"], True))
     world.do_there("pfctl", "-F", "all")
     load(world, f"{TRANSLATION}{FILTER}pass\n")
-    world.do(export_ports, "casserole", ["80:30080"], True)
+    world.do(export_ports, "casserole", ExportRequest(["80:30080"], True))
 
 
 def test_antispoof_takes_a_filter_that_looks_at_members(world: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 from world import World
 
 from potnet.operations.exports.change_exports import Change
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -49,7 +49,7 @@ def pot(tmp_path: Any, count: int, running: bool = True, given: bool = True) -> 
     world = World(directory)
     world.configure("[ports]\nfirst = 10000\nlast = 19999\n")
     world.create("web", "public-bridge")
-    world.do(export_ports, "web", texts(count, given), False)
+    world.do(export_ports, "web", ExportRequest(texts(count, given)))
     if running:
         world.do(start, ["web"])
     return world
@@ -57,16 +57,22 @@ def pot(tmp_path: Any, count: int, running: bool = True, given: bool = True) -> 
 
 #: Each with whether the pot runs before, and whether host ports are given.
 WORK: dict[str, tuple[Callable[[World, int], Any], bool, bool]] = {
-    "add": (lambda w, n: w.do(export_ports, "web", ["9999:9999"], False, change=Change.ADD), True, True),
+    "add": (
+        lambda w, n: w.do(export_ports, "web", ExportRequest(["9999:9999"], change=Change.ADD)), True, True,
+    ),
     "add without a port": (
-        lambda w, n: w.do(export_ports, "web", ["9999"], False, change=Change.ADD), True, False,
+        lambda w, n: w.do(export_ports, "web", ExportRequest(["9999"], change=Change.ADD)), True, False,
     ),
-    "remove": (lambda w, n: w.do(export_ports, "web", ["7:20007"], False, change=Change.REMOVE), True, True),
+    "remove": (
+        lambda w, n: w.do(export_ports, "web", ExportRequest(["7:20007"], change=Change.REMOVE)), True, True,
+    ),
     "remove all": (
-        lambda w, n: w.do(export_ports, "web", texts(n), False, change=Change.REMOVE), True, True,
+        lambda w, n: w.do(export_ports, "web", ExportRequest(texts(n), change=Change.REMOVE)), True, True,
     ),
-    "replace": (lambda w, n: w.do(export_ports, "web", texts(n), False, (), 5), False, True),
-    "replace chosen ones": (lambda w, n: w.do(export_ports, "web", texts(n, False), False), True, False),
+    "replace": (lambda w, n: w.do(export_ports, "web", ExportRequest(texts(n), False, (), 5)), False, True),
+    "replace chosen ones": (
+        lambda w, n: w.do(export_ports, "web", ExportRequest(texts(n, False))), True, False,
+    ),
     "start": (lambda w, n: w.do(start, ["web"]), False, True),
     "start and choose": (lambda w, n: w.do(start, ["web"]), False, False),
     "stop": (lambda w, n: w.do(stop, ["web"]), True, True),
@@ -94,8 +100,8 @@ def test_the_store_writes_what_changes(tmp_path: Any) -> None:
         statements: list[str] = []
         with world.app() as app:
             app.store._connection.set_trace_callback(statements.append)
-            export_ports(app, "web", ["9999:9999"], False, change=Change.ADD)
-            export_ports(app, "web", ["7:20007"], False, change=Change.REMOVE)
+            export_ports(app, "web", ExportRequest(["9999:9999"], change=Change.ADD))
+            export_ports(app, "web", ExportRequest(["7:20007"], change=Change.REMOVE))
         found.append(len(statements))
         assert [str(export) for export in world.records()["pots"][0].exports][-1] == "9999:9999"
     assert found[0] == found[1]
@@ -113,5 +119,5 @@ def test_rules_are_made_while_others_may_write(tmp_path: Any, monkeypatch: pytes
             "plan_exports",
             lambda *args: seen.append(app.store._connection.in_transaction) or original(*args),
         )
-        export_ports(app, "web", ["9999:9999"], False, change=Change.ADD)
+        export_ports(app, "web", ExportRequest(["9999:9999"], change=Change.ADD))
     assert seen == [False]

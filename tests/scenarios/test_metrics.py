@@ -9,7 +9,7 @@ from world import World
 
 from potnet.drivers.base import CommandError
 from potnet.executors.base import Command, CommandResult
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -38,7 +38,7 @@ def figures(world: World) -> dict[str, dict[tuple[str, ...], int]]:
 def kitchen(world: World) -> World:
     """Two running pots on different bridges, the first with exports, and one that is stopped."""
     world.create("wok", "public-bridge")
-    world.do(export_ports, "wok", ["80:30080", "udp:53:30053"], False)
+    world.do(export_ports, "wok", ExportRequest(["80:30080", "udp:53:30053"]))
     world.do(create_private_bridge, BridgeRequest("stove", 4))
     world.create("kettle", "private-bridge", bridge="stove")
     world.create("ladle", "alias")
@@ -129,7 +129,7 @@ def test_exports_are_counted_from_wherever_they_are_used(kitchen: World) -> None
     assert found["export_connections_total"] == {tcp: 2, udp: 0}
     assert found["export_packets_total"] == {tcp: 4, udp: 0}
     assert found["export_bytes_total"] == {tcp: 200, udp: 0}
-    kitchen.do(export_ports, "wok", ["80:30080", "443:30443"], False)
+    kitchen.do(export_ports, "wok", ExportRequest(["80:30080", "443:30443"]))
     # The rules are new, and so are their counters.
     assert set(figures(kitchen)["export_connections_total"].values()) == {0}
     kitchen.do(stop, ["wok"])

@@ -12,7 +12,7 @@ from world import World, both_hosts
 
 from potnet.cli.views import bridge_info_text, info_text
 from potnet.errors import ConfigError, PotnetError, UsageError
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.files.hosts_files import hosts_text, neighbours_of
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
@@ -54,7 +54,7 @@ def test_long_names(world: World, name: str) -> None:
     world.create(name, "private-bridge", "dual", bridge=bridge, network=NetworkOptions(internet=False))
     world.create(OTHER, "private-bridge", "dual", bridge=bridge)
     for pot, port in ((name, 30080), (OTHER, 30081)):
-        world.do(export_ports, pot, [f"80:{port}"], False, (), 3)
+        world.do(export_ports, pot, ExportRequest([f"80:{port}"], False, (), 3))
     world.do(start, [name, OTHER])
     assert world.do(check, [], None) == ()
     world.do(stop, [name, OTHER])
@@ -100,7 +100,7 @@ def test_long_names_with_everything_that_a_pot_may_have(world: World, anchors: s
     world.do(create_private_bridge, BridgeRequest("b" * 62 + "c", 8, "auto"))
     world.create(OTHER, "private-bridge", "dual", bridge="b" * 62 + "c")
     for pot, port in ((LONG, 30080), (OTHER, 65535)):
-        world.do(export_ports, pot, [f"{world.address}@tcp+udp:80:{port}"], False, (), 3)
+        world.do(export_ports, pot, ExportRequest([f"{world.address}@tcp+udp:80:{port}"], False, (), 3))
     world.do(add, OTHER, LONG, "tcp:81", True)
     world.do(start, [LONG, OTHER])
     assert world.do(check, [], None) == ()
@@ -113,7 +113,9 @@ def test_names_are_in_no_table_tag_or_label(world: World) -> None:
     world.do(create_private_bridge, BridgeRequest("b" * 63, 8, "auto"))
     world.create(LONG, "private-bridge", "dual", bridge="b" * 63)
     world.do(
-        export_ports, LONG, [f"{world.address}@tcp+udp:80:65535", "2001:db8:7::20@443:65534"], False, (), 3
+        export_ports,
+        LONG,
+        ExportRequest([f"{world.address}@tcp+udp:80:65535", "2001:db8:7::20@443:65534"], False, (), 3),
     )
     world.do(create_private_bridge, BridgeRequest("c" * 63, 8, "auto"))
     world.create(OTHER, "private-bridge", "dual", bridge="c" * 63)
@@ -220,7 +222,7 @@ def test_names_are_compared_without_case(world: World) -> None:
     world.do(start, world.do(resolve_names, ["WEB"], False))
     world.do(add, "WEB", "DB", None, True)
     assert (world.do(listed)[0]["from"], world.do(listed)[0]["to"]) == ("Web", "db")
-    world.do(export_ports, "weB", ["80:30080"], False)
+    world.do(export_ports, "weB", ExportRequest(["80:30080"]))
     world.do(stop, world.do(resolve_names, ["WEB"], False))
     world.do(destroy_pot, "WEB")
     world.do(destroy_pot, "DB")

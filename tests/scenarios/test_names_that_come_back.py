@@ -15,7 +15,7 @@ from world import FAILURE, Faulty, World
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
 from potnet.host.findings import Kind
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.pots.attach import attach, detach
@@ -57,7 +57,7 @@ def pots(world: World) -> World:
     world.host.plug("em1")
     for name in ("db", "web", "wok"):
         world.create(name, "public-bridge")
-    world.do(export_ports, "db", ("80:30081",), False)
+    world.do(export_ports, "db", ExportRequest(("80:30081",)))
     world.do(start, ["db"])
     assert intact(world)
     return world

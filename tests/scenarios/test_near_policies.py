@@ -13,7 +13,7 @@ from world import World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.host.findings import Kind
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks import policies
@@ -90,7 +90,7 @@ def test_a_port_and_what_is_more_exact(world: World) -> None:
     assert reached(world, at) == set() and reached(world, at, 443) == {("log", "web")}
     assert world.do(check, [], None) == ()
     # The gateway, what is behind it, and exports are no pots of the bridge.
-    world.do(export_ports, "db", ["443:30443"], False)
+    world.do(export_ports, "db", ExportRequest(["443:30443"]))
     for source in ("web", "outside", "mail", "db"):
         assert world.reaches(source, world.address, 30443), source
     assert world.reaches("web", OUTSIDE[world.kind], 80) and world.reaches("host", at["log"], 80)

@@ -9,7 +9,7 @@ from world import World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.pots.start import start
 
 _SETTINGS = {
@@ -35,7 +35,7 @@ def chosen(world: World) -> int | None:
 @pytest.fixture
 def exporting(world: World) -> Iterator[World]:
     world.create("web", "public-bridge")
-    world.do(export_ports, "web", ["443"], False)
+    world.do(export_ports, "web", ExportRequest(["443"]))
     yield world
     ports_of_host(world, 1023, 32768)
 
@@ -91,6 +91,6 @@ def test_ports_below_1024_are_chosen_where_they_are_asked_for(exporting: World) 
 def test_a_range_that_is_used_up_says_how_to_widen_it(exporting: World) -> None:
     exporting.configure("[ports]\nfirst = 2000\nlast = 2001")
     with pytest.raises(PotnetError, match="from 2000 to 2001") as error:
-        exporting.do(export_ports, "web", ["443", "80", "22"], False)
+        exporting.do(export_ports, "web", ExportRequest(["443", "80", "22"]))
         exporting.do(start, ["web"])
     assert "ports.first" in str(error.value.hint)

@@ -18,7 +18,7 @@ from potnet.errors import PotnetError
 from potnet.executors.base import Command, as_shell
 from potnet.executors.dry_run import DryRun
 from potnet.host.findings import Finding
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import Report, repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
@@ -59,7 +59,7 @@ def prepare(world: World) -> None:
     world.create("stew", "public-bridge", "dual", base="12.2")
     world.create("lid", "alias", "dual", base="12.2")
     world.create("spoon", "inherit", "dual")
-    world.do(export_ports, "casserole", ["80:30080", "udp:53:30053"], False)
+    world.do(export_ports, "casserole", ExportRequest(["80:30080", "udp:53:30053"]))
 
 
 def named(finding: Finding) -> str:
@@ -394,7 +394,7 @@ def test_a_port_that_a_program_of_the_host_has_is_told(kitchen: World) -> None:
 
 
 def test_connections_of_other_pots_go_on(kitchen: World) -> None:
-    kitchen.do(export_ports, "stew", ["80:30090"], False)
+    kitchen.do(export_ports, "stew", ExportRequest(["80:30090"]))
     kitchen.host.listen("tcp", 80, jail="stew")
     assert kitchen.host.connect("outside", "192.168.178.20", 30090)
     states = kitchen.host.states()
@@ -564,7 +564,7 @@ def test_what_a_check_costs(world: World, figure: Callable[..., None]) -> None:
     for number in range(8):
         world.create(f"pot{number}", "public-bridge")
     for number in (0, 1, 2):
-        world.do(export_ports, f"pot{number}", [f"80:3008{number}", f"443:3044{number}"], False)
+        world.do(export_ports, f"pot{number}", ExportRequest([f"80:3008{number}", f"443:3044{number}"]))
     world.do(start, ["pot0", "pot4"])
     few = commands()
     world.do(start, ["pot1", "pot5"])

@@ -20,7 +20,7 @@ import pytest
 from world import World, both_hosts
 
 from potnet.errors import PotnetError
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.exports.serve import Numbers, answer
 from potnet.operations.pots.destroy import destroy_pot
 from potnet.operations.pots.start import start
@@ -79,7 +79,11 @@ def test_a_port_is_led_and_led_no_more(world: World) -> None:
 def test_what_others_export_is_listed_and_can_be_removed(world: World) -> None:
     world.create("casserole", "public-bridge")
     world.create("ladle", "public-bridge", "ipv6")
-    world.do(export_ports, "casserole", ["80-81:30080-30081", "192.168.178.20@tcp+udp:53:30053"], False)
+    world.do(
+        export_ports,
+        "casserole",
+        ExportRequest(["80-81:30080-30081", "192.168.178.20@tcp+udp:53:30053"]),
+    )
     control = Control(world)
     assert [entry[1:4] for entry in control.entries()] == [
         ("tcp", "0.0.0.0", 30080),
@@ -90,7 +94,7 @@ def test_what_others_export_is_listed_and_can_be_removed(world: World) -> None:
     # An export is one thing, however many ports it has.
     assert control(request("remove_hostfwd", id=2)) == {"return": {}}
     assert [entry[0] for entry in control.entries()] == [3, 4]
-    world.do(export_ports, "casserole", ["80:30080"], False)
+    world.do(export_ports, "casserole", ExportRequest(["80:30080"]))
     assert [entry[0] for entry in control.entries()] == [5]
 
 

@@ -10,7 +10,7 @@ from world import World, both_hosts
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command
 from potnet.model.pots import NetworkType, Pot
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.addresses import Networks
@@ -74,7 +74,7 @@ def test_exports_lead_to_the_first_network(world: World, kinds: tuple[NetworkTyp
     bridges(world, "back")
     pot = web(world, *((kind, "back" if kind is PRIVATE else None) for kind in kinds))
     world.create("other", "public-bridge")
-    world.do(export_ports, "web", ["80:30080"], False)
+    world.do(export_ports, "web", ExportRequest(["80:30080"]))
     before = world.snapshot()
     world.do(start, ["web", "other"])
     assert world.redirections("web") == [("tcp", 30080)]

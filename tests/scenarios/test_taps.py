@@ -16,7 +16,7 @@ from potnet.errors import HostError, PotnetError, UsageError
 from potnet.executors.base import Command
 from potnet.host.findings import Kind
 from potnet.model.pots import HookKind, NetworkType
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.files.hooks import set_hook
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
@@ -347,7 +347,7 @@ def test_a_guest_is_on_the_network_like_a_pot(world: World) -> None:
     machine(world)
     world.create("web", "private-bridge", bridge="lab")
     world.create("far", "public-bridge")
-    world.do(export_ports, "vm1", ["80:8080"], False)
+    world.do(export_ports, "vm1", ExportRequest(["80:8080"]))
     world.do(start, ["vm1", "web", "far"])
     guest = address(world, "vm1")
     # Nobody has opened it yet.
@@ -367,7 +367,7 @@ def test_a_guest_is_on_the_network_like_a_pot(world: World) -> None:
     assert f"{guest} vm1" in re.sub(r"\s+", " ", world.etc("web", "hosts"))
     assert [each["name"] for zone in world.do(zones) for each in zone["records"]].count("vm1.lab") == 1
     # Exports change while it runs.
-    world.do(export_ports, "vm1", ["81:8081"], False)
+    world.do(export_ports, "vm1", ExportRequest(["81:8081"]))
     assert world.reaches("outside", world.address, 8081)
     assert not world.reaches("outside", world.address, 8080)
 
@@ -408,7 +408,7 @@ def test_ipv6_of_a_guest(world: World) -> None:
 def test_a_stop_never_waits_for_who_has_the_tap(world: World) -> None:
     machine(world, owner="alice")
     world.create("web", "private-bridge", bridge="lab")
-    world.do(export_ports, "vm1", ["80:8080"], False)
+    world.do(export_ports, "vm1", ExportRequest(["80:8080"]))
     fresh = world.snapshot()
     world.do(start, ["vm1", "web"])
     open_tap(world, user="alice")
@@ -438,7 +438,7 @@ def test_a_stop_never_waits_for_who_has_the_tap(world: World) -> None:
 
 def test_a_failed_start_does_not_wait_for_who_has_opened_the_tap_meanwhile(world: World) -> None:
     machine(world, owner="alice")
-    world.do(export_ports, "vm1", ["80:8080"], False)
+    world.do(export_ports, "vm1", ExportRequest(["80:8080"]))
     world.do(start, ["vm1"])
     world.do(stop, ["vm1"])
 

@@ -15,7 +15,7 @@ from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
 from potnet.model.pots import NetworkType
 from potnet.operations.common import pot_lock
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -27,7 +27,7 @@ NAMES = ["casserole", "lid", "pan", "wok"]
 def four(world: World) -> None:
     for number, name in enumerate(NAMES):
         world.create(name, "public-bridge")
-        world.do(export_ports, name, [f"80:{30080 + number}"], False)
+        world.do(export_ports, name, ExportRequest([f"80:{30080 + number}"]))
 
 
 def in_any_order(found: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def on_several_bridges(world: World) -> list[str]:
     world.create("lid", "private-bridge", bridge="front", more=((private, "back"),))
     world.create("pan", "private-bridge", bridge="back")
     world.create("wok", "public-bridge")
-    world.do(export_ports, "wok", ["80:30080"], False)
+    world.do(export_ports, "wok", ExportRequest(["80:30080"]))
     return NAMES
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from world import World
 
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 
@@ -22,7 +22,7 @@ def test_the_commands_are_those_of_a_local_host(tmp_path: Path) -> None:
     (tmp_path / "near").mkdir()
     near = World(tmp_path / "near")
     near.create("casserole", "public-bridge", "dual")
-    near.do(export_ports, "casserole", ["80:30080"], False)
+    near.do(export_ports, "casserole", ExportRequest(["80:30080"]))
     near.executor.commands.clear()
     near.do(start, ["casserole"])
     near.do(stop, ["casserole"])

@@ -68,7 +68,8 @@ def export_ports(
 
     change = Change.ADD if add else Change.REMOVE if remove else Change.REPLACE
     with opened(options, changes_host=True) as app:
-        changed = operation.export_ports(app, pot, exports, loopback, sources, max_connections, change)
+        request = operation.ExportRequest(exports, loopback, sources, max_connections, change)
+        changed = operation.export_ports(app, pot, request)
     listed = [export_view(export) for export in changed.exports]
     text = ", ".join(map(export_text, listed))
     view = {"name": changed.name, "changed": True, "exports": listed}

@@ -12,7 +12,13 @@ from potnet.host.actions import Plan
 from potnet.host.state import HostState, Query, union
 from potnet.model.ports import Export
 from potnet.model.pots import Pot, Run
-from potnet.operations.common import NETWORK_LOCK, define_public_network, locked_pot, require_bridge
+from potnet.operations.common import (
+    NETWORK_LOCK,
+    define_public_network,
+    locked_pot,
+    require_bridge,
+    require_pot,
+)
 from potnet.operations.exports.change_exports import Change, absent
 from potnet.operations.exports.change_exports import changed as changed_exports
 from potnet.operations.exports.export_text import parse_exports
@@ -30,22 +36,34 @@ from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.exports import check_exports, plan_exports
 from potnet.planning.ownership import presence, running
 from potnet.planning.start import ignored_exports
+from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App
 
 
-def export_ports(
-    app: App,
-    name: str | None,
-    exports: Sequence[str],
-    loopback: bool,
-    sources: Sequence[str] = (),
-    max_connections: int | None = None,
-    change: Change = Change.REPLACE,
-) -> Pot:
-    """Change a pot's exports; on a running pot this holds at once. Raises PotnetError, nothing changed."""
-    given = parse_exports(exports, loopback, sources, max_connections)
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """The options of ``export-ports``.
+
+    exports, sources: the -e and --from values. loopback: the host itself reaches the exports as well.
+    max_connections: of each source at a time. change: what happens to the exports that the pot has.
+    """
+
+    exports: Sequence[str]
+    loopback: bool = False
+    sources: Sequence[str] = ()
+    max_connections: int | None = None
+    change: Change = Change.REPLACE
+
+
+def export_ports(app: App, name: str | None, request: ExportRequest) -> Pot:
+    """Change the exports of a pot, at once if it runs. Raises PotnetError, with nothing changed.
+
+    name: None for the only pot that exists.
+    """
+    change = request.change
+    given = parse_exports(request.exports, request.loopback, request.sources, request.max_connections)
     name = name if name is not None else only_pot(app)
     with locked_pot(app, name) as pot:
         name = pot.name
@@ -67,17 +85,16 @@ def export_ports(
         changed = replace(pot, exports=after)
         if run is not None and running(run, state) and not ignored:
             with app.locks.hold(NETWORK_LOCK):
-                return _change_running(app, pot, changed, run, held, state)
+                return _change_running(app, changed, run, held, state)
         with app.store.transaction():
             app.store.update_pot(changed)
             check_addresses(app, changed, new)
         return changed
 
 
-def _change_running(
-    app: App, before: Pot, changed: Pot, run: Run, held: Collection[Export], state: HostState
-) -> Pot:
-    """Record the exports of a pot that runs and put them in force; the network's lock is held."""
+def _change_running(app: App, changed: Pot, run: Run, held: Collection[Export], state: HostState) -> Pot:
+    """Record the exports of a running pot and put them in force; the caller holds the network's lock."""
+    before = require_pot(app, changed.name)
     state = follow_external(app, state)
     external = require_external(app, state)
     define_public_network(app)

@@ -12,7 +12,7 @@ from potnet.model.ports import Export, Transport
 from potnet.model.pots import Pot
 from potnet.operations.common import require_pot
 from potnet.operations.exports.change_exports import Change
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.rootless.ports.hostfwd import (
     Add,
     BadRequestError,
@@ -97,14 +97,14 @@ def _add(app: App, numbers: Numbers, request: Add, usual: str | None) -> bytes:
     name = pot.name
     if any(port == there for each in pot.exports for there, _ in _ports(each)):
         raise PotnetError(f"{name} exports {export} already")
-    export_ports(app, name, [str(export)], False, change=Change.ADD)
+    export_ports(app, name, ExportRequest([str(export)], change=Change.ADD))
     return added(numbers.of(port))
 
 
 def _remove(app: App, numbers: Numbers, request: Remove) -> bytes:
     for pot, export, port, _ in _all(app):
         if numbers.of(port) == request.id:
-            export_ports(app, pot.name, [str(export)], False, change=Change.REMOVE)
+            export_ports(app, pot.name, ExportRequest([str(export)], change=Change.REMOVE))
             numbers.forget(port)
             return removed()
     raise BadRequestError("remove_hostfwd: bad arguments.id")
