@@ -102,7 +102,7 @@ def environment(own: str | None) -> Environment:
 def render(own: str | None, template: str, values: Mapping[str, object]) -> str:
     """Fill in a template; raises ConfigError when it is missing or wrong."""
     if own is not None and not Path(own).is_dir():
-        raise ConfigError(f"paths.templates = {own!r} is no directory", hint="mend the configuration")
+        raise ConfigError(f"paths.templates = {own!r}: not a directory", hint="name an existing directory")
     try:
         return environment(own).get_template(template).render(values)
     except ConfigError:

@@ -223,7 +223,7 @@ def _read(path: Path, explicit: bool) -> str:
     except FileNotFoundError as error:
         if not explicit:
             return ""
-        raise ConfigError(f"{path}: there is no such file", hint="check the path after --config") from error
+        raise ConfigError(f"{path}: file not found", hint="check the path after --config") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8", hint="save it as UTF-8") from error
     except (OSError, ValueError) as error:
@@ -236,7 +236,7 @@ def _content(path: Path) -> bytes:
     """Of a plain file that root may obey, or /dev/null."""
     with os.fdopen(open_file(path), "rb") as file:
         if str(path) != os.devnull and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("it is no plain file")
+            raise ValueError("not a plain file")
         return file.read()
 
 

@@ -103,7 +103,9 @@ def refuse_same_anchor(app: App, what: Literal["pot", "bridge"], name: str) -> N
 def check_hostname(hostname: str) -> None:
     """Raises UsageError unless this is a host name (RFC 1123, and underscores)."""
     if len(hostname) > 253 or not _HOSTNAME.fullmatch(hostname):
-        raise UsageError(f"{hostname!r} is no host name", hint="letters, digits and -, with dots between")
+        raise UsageError(
+            f"invalid host name {hostname!r}", hint="use letters, digits and -, with dots between"
+        )
     if is_special(hostname):
         raise UsageError(f"invalid host name {hostname!r}: {SPECIAL}", hint="choose another name")
 
@@ -126,14 +128,16 @@ def parse_address(text: str) -> IPAddress:
     try:
         return IPAddress(text, flags=INET_PTON)
     except (AddrFormatError, ValueError) as error:
-        raise UsageError(f"{text!r} is no address", hint="such as 10.192.0.10 or 2001:db8::10") from error
+        raise UsageError(
+            f"invalid address {text!r}", hint="write one such as 10.192.0.10 or 2001:db8::10"
+        ) from error
 
 
 def require_pot(app: App, name: str) -> Pot:
     """The pot of that name; raises PotnetError that names those there are."""
     pot = app.store.pot(name)
     if pot is None:
-        raise PotnetError(f"there is no pot {name!r}", hint=_those("pots", app.store.pot_names()))
+        raise PotnetError(f"pot {name!r} not found", hint=_those("pots", app.store.pot_names()))
     return pot
 
 
@@ -167,7 +171,7 @@ def require_bridge(app: App, name: str) -> Bridge:
     bridge = app.store.bridge(name)
     if bridge is None:
         names = tuple(b.name for b in app.store.bridges())
-        raise PotnetError(f"there is no bridge {name!r}", hint=_those("bridges", names))
+        raise PotnetError(f"bridge {name!r} not found", hint=_those("bridges", names))
     return bridge
 
 

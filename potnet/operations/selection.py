@@ -28,7 +28,7 @@ def only_pot(app: App) -> str:
     if len(names) == 1:
         return names[0]
     if not names:
-        raise PotnetError("there is no pot yet", hint="`potnet create` makes one")
+        raise PotnetError("no pot exists yet", hint="`potnet create` makes one")
     raise PotnetError(
         f"which pot? there are {len(names)}: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}",
         hint="say it with -p POT, or in POTNET_POT",

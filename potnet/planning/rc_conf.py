@@ -24,8 +24,8 @@ def keeps_addresses(external: Interface, state: HostState) -> HostError:
     shown = "".join(f"\n  {line}" for line in lines)
     return HostError(
         f"FreeBSD 15 refuses {external.name} as a member of a bridge while it has addresses of its own "
-        "(net.link.bridge.member_ifaddrs=0)\n"
-        f"these lines of rc.conf move them to {free}, which pots then join; an address by DHCP is "
+        "(net.link.bridge.member_ifaddrs=0).\n"
+        f"These lines of rc.conf move them to {free}, which pots then join. For an address by DHCP write "
         f"SYNCDHCP there:{shown}",
         hint="reboot the host with these lines in rc.conf, or give the pot an IPv4 stack",
     )

@@ -110,7 +110,7 @@ def _check_exports(pot: Pot, config: Config, state: HostState) -> list[str]:
     gone = absent_addresses(pot.exports, state.own_addresses)
     check_exports(pot, (each for each in pot.exports if each.host_address not in gone), config, state)
     return [
-        f"{pot.name} is exported on {address}, which is no address of this host: nothing reaches it there; "
+        f"{pot.name} is exported on {address}, which this host does not have: nothing reaches it there; "
         f"give the host that address, or change the export with `potnet export-ports -p {pot.name}`"
         for address in gone
     ]

@@ -37,9 +37,9 @@ def read_uplink(text: str) -> Vlan:
     """``PARENT.TAG`` (ifconfig(8)); raises ValueError with what is wrong."""
     match = _UPLINK.fullmatch(text)
     if match is None:
-        raise ValueError("no VLAN on an interface")
+        raise ValueError("not a VLAN on an interface")
     if int(match["tag"]) > LARGEST_TAG:
-        raise ValueError(f"{match['tag']} is no VLAN, which are 1 to {LARGEST_TAG}")
+        raise ValueError(f"VLANs are 1 to {LARGEST_TAG}")
     if len(text) > _LONGEST:
         raise ValueError(f"too long for the name of an interface, which holds {_LONGEST} characters")
     return Vlan(match["parent"], int(match["tag"]))

@@ -56,7 +56,7 @@ def find(prefix: str | None, path: Iterable[str]) -> Installation | None:
     if prefix is not None:
         settings = load(f"{prefix}/etc/pot")
         if settings is None:
-            raise ConfigError(f"{prefix}/etc/pot: there is no pot.conf", hint="correct pot.prefix")
+            raise ConfigError(f"{prefix}/etc/pot: pot.conf not found", hint="correct pot.prefix")
         return Installation(prefix, settings)
     for candidate in _prefixes(path):
         settings = load(f"{candidate}/etc/pot")
@@ -219,8 +219,8 @@ def _check_name(name: str, path: str | None) -> None:
     """Refuse a directory's name that could not stand in a line of /etc/hosts or of a list."""
     if not name.isascii() or not name.isprintable() or " " in name or len(name) > _LONGEST_NAME:
         if path is None:
-            raise _Wrong(b"", f"belongs to {name!a}, which is no name of a pot")
-        raise ConfigError(f"{path!a}: {name!a} is no name of a pot", hint=HINT)
+            raise _Wrong(b"", f"belongs to {name!a}, an invalid pot name")
+        raise ConfigError(f"{path!a}: invalid pot name {name!a}", hint=HINT)
 
 
 def _entries(folder: str, folders: bool) -> list[str]:

@@ -188,9 +188,7 @@ class Allocator(Database):
     def _get(self, name: str) -> Network:
         net = self._find(name)
         if net is None:
-            raise PotnetError(
-                f"there is no network {name}", hint=f"make it first: potnet vnet-start -B {name}"
-            )
+            raise PotnetError(f"network {name} not found", hint=f"`potnet vnet-start -B {name}` makes it")
         return net
 
     def _define(self, net: Network, excluded: set[int]) -> None:
@@ -339,7 +337,7 @@ def _excluded_numbers(net: Network, excluded: Iterable[IPAddress]) -> set[int]:
 
 def _taken(address: IPAddress, holder: str) -> PotnetError:
     return PotnetError(
-        f"{address} is taken by pot {holder}", hint="choose another address, or auto for the lowest free one"
+        f"{address} is in use by pot {holder}", hint="choose another address, or auto for the lowest free one"
     )
 
 

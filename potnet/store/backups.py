@@ -50,7 +50,7 @@ def read(path: Path, host_kind: str) -> Store:
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}", hint="name a backup") from error
     if not stat.S_ISREG(found.st_mode):
-        raise StoreError(f"{path} is no file", hint="name one that `potnet store backup` has made")
+        raise StoreError(f"{path}: not a file", hint="name one that `potnet store backup` has made")
     check_private(path, found)
     check_trusted(path)
     try:
@@ -148,10 +148,10 @@ def _check_target(store: Store, path: Path, overwrite: bool) -> None:
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
     if not stat.S_ISREG(found.st_mode):
-        raise StoreError(f"{path} is there and is no plain file", hint="name another one")
+        raise StoreError(f"{path} already exists and is not a plain file", hint="name another file")
     if not overwrite:
         raise _is_there(path)
 
 
 def _is_there(path: Path) -> StoreError:
-    return StoreError(f"{path} is there already", hint="name another file, or replace it with --force")
+    return StoreError(f"{path} already exists", hint="name another file, or replace it with --force")

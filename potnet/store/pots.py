@@ -170,7 +170,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
         """Replace the pot of that name. Errors: there is none; else as `add_pot`."""
         with self.transaction():
             if self.row("SELECT 1 FROM pot WHERE name = ?", pot.name) is None:
-                raise PotnetError(f"there is no pot {pot.name}", hint="`potnet list` shows the pots")
+                raise PotnetError(f"pot {pot.name} not found", hint="`potnet list` shows the pots")
             self._check_root(pot)
             self._drop_children(pot.name)
             self.change(

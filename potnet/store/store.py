@@ -140,7 +140,9 @@ class Store(Pots):
         with self.transaction():
             old = self.bridge(bridge.name)
             if old is None:
-                raise PotnetError(f"there is no bridge {bridge.name}", hint="see `potnet list --bridges`")
+                raise PotnetError(
+                    f"bridge {bridge.name} not found", hint="`potnet list --bridges` shows the bridges"
+                )
             self.remove_bridge(bridge.name)
             self._write_bridge(bridge)
 
@@ -198,7 +200,7 @@ class Store(Pots):
         name = run.pot.name
         with self.transaction():
             if self.row("SELECT 1 FROM pot WHERE name = ?", name) is None:
-                raise PotnetError(f"there is no pot {name}", hint="`potnet list` shows the pots")
+                raise PotnetError(f"pot {name} not found", hint="`potnet list` shows the pots")
             self.change(
                 "INSERT OR REPLACE INTO run"
                 " (pot, record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving,"

@@ -125,7 +125,7 @@ def test_every_refusal_says_why(tmp_path: Path, call: Call) -> None:
         ("validate -H 10.192.0.30 -b stove", "outside bridge stove 10.192.0.16/29"),
         ("new-net -s 1", "a network with size 1 is too small"),
         ("next -b nowhere", "no bridge 'nowhere'"),
-        ("ip4check -H 10.0.0", "'10.0.0' is no address"),
+        ("ip4check -H 10.0.0", "invalid address '10.0.0'"),
     ):
         assert words in call(line, path).err
 
@@ -333,7 +333,7 @@ def test_which_installation(tmp_path: Path, call: Call) -> None:
     file.write_text('[pot]\nprefix = "/nonexistent"\n')
     found = call(f"--config {file} etc-hosts")
     assert (found.code, found.out) == (1, "")
-    assert "/nonexistent/etc/pot: there is no pot.conf" in found.err
+    assert "/nonexistent/etc/pot: pot.conf not found" in found.err
 
 
 def test_without_pot_it_is_about_our_own_network(tmp_path: Path, call: Call) -> None:

@@ -200,7 +200,7 @@ def test_an_address_that_is_leased_here_is_in_the_way(tmp_path: Path, call: Call
     made.public("free", "10.192.0.4")
     made.bridge("far", "172.16.0.0/24")
     found = call("--host sim import pot --all", made.path)
-    assert "theirs: 10.192.0.3 is taken by pot mine" in found.err
+    assert "theirs: 10.192.0.3 is in use by pot mine" in found.err
     assert "bridge far: 172.16.0.0/24 does not lie in network public (10.192.0.0/10)" in found.err
     assert call("--host sim -q list").out == "mine\n"
 
@@ -211,8 +211,8 @@ def test_an_address_that_is_leased_here_is_in_the_way(tmp_path: Path, call: Call
         (["network_type=other"], "which is none of inherit, alias, public-bridge, private-bridge"),
         (["network_type=public-bridge"], "it has 0 addresses for bridge public"),
         (["network_type=private-bridge", "ip=10.192.0.9"], "private-bridge without a bridge"),
-        (["network_type=inherit", "pot.export.ports=99999"], "99999 is no port"),
-        (["network_type=inherit", "pot.dns=custom"], "resolv.conf: there is no such file"),
+        (["network_type=inherit", "pot.export.ports=99999"], "ports are 1 to 65535"),
+        (["network_type=inherit", "pot.dns=custom"], "resolv.conf: file not found"),
         (["network_type=inherit", "pot.stack=both"], "which is none of ipv4, ipv6, dual"),
         (["network_type=inherit", "pot.cmd=a 'b"], "a command that cannot be read"),
         (["network_type=alias", "ip=em9|10.0.0.1"], "the host has no interface em9"),

@@ -36,15 +36,13 @@ from potnet.operations.pots.stop import stop
 #: What another command may have done meanwhile; anything else, a locked database above all, is a failure.
 REFUSALS = (
     "already exists",
-    "there is no pot",
-    "there is no bridge",
+    "not found",
     "is running",
     "is exported by pot",
     "is not whole",
     "is in use",
     "is full",
     "is still used by pot",
-    "there is no pot or bridge",
     # Of options that do not go together, or do not with what is there.
     "carries IPv4 only",
     "does not exist",

@@ -190,7 +190,7 @@ def test_what_cannot_be_attached_is_refused(exported: World) -> None:
     world.create("host", NetworkType.INHERIT)
     with world.app() as app:
         for name, jail, words in (
-            ("web", None, "there is no jail called web"),
+            ("web", None, "jail web not found"),
             ("host", None, "host is inherit"),
             ("web", "other", "--jail other"),
         ):

@@ -97,7 +97,7 @@ def test_addresses_that_pots_learn_are_not_known(kitchen: World) -> None:
 
 
 def test_what_is_no_bridge_or_domain_is_refused(kitchen: World) -> None:
-    with pytest.raises(PotnetError, match="there is no bridge 'grill'"):
+    with pytest.raises(PotnetError, match="bridge 'grill' not found"):
         kitchen.do(zones, "grill")
     for domain in ("a..b", "-a", 'x" A 192.0.2.1', "", "a\nb"):
         with pytest.raises(UsageError):

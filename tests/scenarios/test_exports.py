@@ -81,7 +81,7 @@ def test_one_host_port_twice_is_refused(world: World) -> None:
 
 
 def test_without_a_name_the_only_pot_is_meant(world: World) -> None:
-    with pytest.raises(PotnetError, match="no pot yet"):
+    with pytest.raises(PotnetError, match="no pot exists yet"):
         world.do(export_ports, None, ExportRequest(["80"]))
     world.create("casserole", "public-bridge")
     assert world.do(export_ports, None, ExportRequest(["80:30080"])).name == "casserole"
@@ -185,7 +185,7 @@ def test_pots_of_an_isolating_host_do_not_reach_their_neighbours(world: World) -
 
 def test_loopback_is_refused_until_the_host_is_prepared_for_it(world: World) -> None:
     world.create("casserole", "public-bridge")
-    with pytest.raises(PotnetError, match="filter_local"):
+    with pytest.raises(PotnetError, match="not prepared for exports"):
         world.do(export_ports, "casserole", ExportRequest(["80:30080"], True))
     report = world.do(init, True, True)
     assert report.loaded

@@ -199,7 +199,7 @@ def test_addresses_that_are_given(world: World) -> None:
     made = world.create("one", "private-bridge", "dual", bridge="stove", addresses=("2001:db8:5::80",))
     assert [str(a) for a in made.leased] == ["10.192.0.10", "2001:db8:5::80"]
     for addresses, stack, reason in (
-        (("2001:db8:5::80",), "dual", "taken by pot one"),
+        (("2001:db8:5::80",), "dual", "in use by pot one"),
         (("2001:db8:5::80", "2001:db8:5::81"), "dual", "one -i of each family"),
         (("2001:db8:5::81",), "ipv4", "the stack of the pot is ipv4"),
         (("2001:db8:6::81",), "ipv6", "is outside network stove IPv6"),

@@ -235,7 +235,7 @@ def test_what_a_bridge_cannot_have_is_refused(world: World) -> None:
         ("public6", 1400, "em0, which is on it, has 1500"),
         ("floor", 9000, "em0 has the MTU 1500"),
         ("floor", 100, "no MTU"),
-        ("oven", 1400, "there is no bridge 'oven'"),
+        ("oven", 1400, "bridge 'oven' not found"),
     ):
         before = world.records()
         with pytest.raises(PotnetError, match=words):

@@ -276,8 +276,8 @@ def test_a_policy_goes_with_its_pot_or_bridge(world: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (("web", "nobody", None, False), PotnetError, "there is no pot or bridge 'nobody'"),
-        (("pot:front", "db", None, False), PotnetError, "there is no pot 'front'"),
+        (("web", "nobody", None, False), PotnetError, "pot or bridge 'nobody' not found"),
+        (("pot:front", "db", None, False), PotnetError, "pot 'front' not found"),
         (("host:x", "db", None, False), UsageError, "neither a pot nor a bridge"),
         (("stove", "db", None, False), UsageError, "stove is a pot and a bridge"),
         (("web", "db", "tcp:0", False), UsageError, "no port"),

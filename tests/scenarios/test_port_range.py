@@ -71,8 +71,8 @@ def test_a_host_that_uses_all_ports_by_itself(exporting: World, reserved: int, o
 @pytest.mark.parametrize(
     ("configuration", "says"),
     [
-        ("first = 20000", "the first one is 20000, and the last one 9999, by default"),
-        ("last = 80", "the first one is 1024, by default, and the last one 80"),
+        ("first = 20000", "from 20000 to 9999, by default"),
+        ("last = 80", "from 1024, by default to 80"),
     ],
 )
 def test_one_end_alone_that_leaves_nothing(exporting: World, configuration: str, says: str) -> None:

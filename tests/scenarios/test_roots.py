@@ -214,7 +214,7 @@ def test_a_given_root_is_used_and_never_deleted(world: World, tmp_path: Path) ->
     world.do(stop, ["casserole"])
     world.do(destroy_pot, "casserole")
     assert (own / "etc/hosts").read_text() == "mine\n"
-    with pytest.raises(PotnetError, match="no directory"):
+    with pytest.raises(PotnetError, match="not a directory"):
         world.create("ragout", path=str(tmp_path / "nowhere"))
     with pytest.raises(UsageError):
         world.create("ragout", path="relative")

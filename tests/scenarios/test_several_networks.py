@@ -264,7 +264,7 @@ def test_a_jail_that_something_else_makes_gets_all_networks(world: World) -> Non
         (((PUBLIC, None), (NetworkType.INHERIT, None)), "-N inherit shares the host's network"),
         (((NetworkType.INHERIT, None), (PRIVATE, "front")), "-N inherit shares the host's network"),
         (((PRIVATE, "front"), (PRIVATE, None)), "needs a bridge"),
-        (((PRIVATE, "front"), (PRIVATE, "nosuch")), "there is no bridge 'nosuch'"),
+        (((PRIVATE, "front"), (PRIVATE, "nosuch")), "bridge 'nosuch' not found"),
         (((PRIVATE, "front"), (PRIVATE, "public")), "public is a public bridge"),
     ],
 )

@@ -40,7 +40,7 @@ def test_a_subnet_holds_its_pots(store: Store, hosts: int, prefix: int) -> None:
         ("10.192.0.0", "is the network address of 10.192.0.0/10"),
         ("10.255.255.255", "is the broadcast address of 10.192.0.0/10"),
         ("10.192.0.1", "is kept for the gateway or the DNS server"),
-        ("10.192.0.10", "is taken by pot casserole"),
+        ("10.192.0.10", "is in use by pot casserole"),
         ("10.192.0.17", "is inside the private bridge stove (10.192.0.16/29)"),
         ("10.192.0.16", "is inside the private bridge stove"),
     ],
@@ -85,7 +85,7 @@ def test_a_full_network_says_so(store: Store) -> None:
 def test_the_dns_address_is_for_one_pot_only(store: Store) -> None:
     assert store.reserve_excluded("public", "dns", DNS) == DNS
     assert store.counts("public") == (0, 4194300)
-    with pytest.raises(PotnetError, match=r"10\.192\.0\.2 is taken by pot dns"):
+    with pytest.raises(PotnetError, match=r"10\.192\.0\.2 is in use by pot dns"):
         store.reserve_excluded("public", "other", DNS)
     with pytest.raises(PotnetError, match="is an ordinary address"):
         store.reserve_excluded("public", "other", IPAddress("10.192.0.3"))
@@ -95,7 +95,7 @@ def test_the_dns_address_is_for_one_pot_only(store: Store) -> None:
 
 
 def test_an_unknown_network_is_named(store: Store) -> None:
-    with pytest.raises(PotnetError, match="there is no network nowhere"):
+    with pytest.raises(PotnetError, match="network nowhere not found"):
         store.reserve("nowhere", "pan")
     assert store.leases("nowhere") == () and store.network("nowhere") is None
     store.release("nowhere", DNS)

@@ -144,9 +144,9 @@ def test_names(store: Store) -> None:
     assert store.pot_names() == ("pot02", "pot3", "potato")
     with pytest.raises(PotnetError, match="pot potato already exists"):
         store.add_pot(plain("potato", root="/elsewhere"))
-    with pytest.raises(PotnetError, match="there is no pot pot1"):
+    with pytest.raises(PotnetError, match="pot pot1 not found"):
         store.update_pot(plain("pot1"))
-    with pytest.raises(PotnetError, match="there is no pot pot1"):
+    with pytest.raises(PotnetError, match="pot pot1 not found"):
         store.put_run(Run(plain("pot1"), 1))
 
 
@@ -237,7 +237,7 @@ def test_bridges(store: Store) -> None:
     store.remove_bridge("stove")
     store.remove_bridge("stove")
     assert store.bridge("stove") is None
-    with pytest.raises(PotnetError, match="there is no bridge stove"):
+    with pytest.raises(PotnetError, match="bridge stove not found"):
         store.update_bridge(stove)
 
 

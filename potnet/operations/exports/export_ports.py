@@ -188,8 +188,8 @@ def _check_loopback(app: App, state: HostState) -> None:
         )
     if not state.packet_filter.filter_local or nested not in state.packet_filter.nat_anchors:
         raise PotnetError(
-            "this host is not prepared for exports on its loopback: the filter does not look at what it "
-            "sends to itself, or an anchor is missing",
+            "this host is not prepared for exports on its loopback: its filter skips "
+            "what it sends to itself, or an anchor is missing",
             hint="`potnet init --loopback` prepares it, and says what else that changes",
         )
 

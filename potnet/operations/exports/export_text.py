@@ -105,7 +105,7 @@ def _ports(value: str, first: str, last: str | None) -> range:
     ends = [int(first), int(last or first)]
     for port in ends:
         if not 1 <= port <= 65535:
-            raise UsageError(f"-e {value!r}: {port} is no port", hint="ports are 1 to 65535")
+            raise UsageError(f"invalid export {value!r}: ports are 1 to 65535")
     if ends[0] > ends[1]:
         raise UsageError(f"-e {value!r}: a range that runs backwards", hint=f"{ends[1]}-{ends[0]}")
     return range(ends[0], ends[1] + 1)
@@ -124,7 +124,7 @@ def _host_address(value: str, text: str) -> IPAddress:
         )
     if int(found) == 0 or found.is_multicast() or found.is_link_local():
         raise UsageError(
-            f"-e {value!r}: {found} is no address to offer a port on",
+            f"invalid export {value!r}: no port can be offered on {found}",
             hint="an address of the host; without one the port is offered on all of them",
         )
     return found

@@ -161,7 +161,7 @@ def _range(app: App, state: HostState) -> tuple[int, int]:
             for value, given in ((first, config.first_port), (last, config.last_port))
         )
         raise PotnetError(
-            f"no host port can be chosen: the first one is {above}, and the last one {below}; "
+            f"no host port can be chosen from {above} to {below}; "
             f"the host uses ports from {host[1] + 1} on for its own connections",
             hint="set ports.first and ports.last in the configuration",
         )

@@ -39,5 +39,5 @@ def _content(path: Path) -> str:
     except (OSError, ValueError) as error:
         raise PotnetError(f"cannot read resolver file {path}: {error}") from error
     if len(data) > LARGEST or "\0" in text:
-        raise PotnetError(f"{path} is no resolv.conf: it is too large or has NUL characters in it")
+        raise PotnetError(f"invalid resolver file {path}: too large, or with NUL characters in it")
     return text

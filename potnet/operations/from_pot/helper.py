@@ -70,7 +70,7 @@ _HINT = "`potnet next` prints the lowest address that is free"
 def parse(text: str) -> Address:
     """An address in its usual form; raises PotnetError."""
     if family_of(text) is None:
-        raise PotnetError(f"{text!r} is no address", hint="such as 10.192.0.10 or 2001:db8::10")
+        raise PotnetError(f"invalid address {text!r}", hint="write one such as 10.192.0.10 or 2001:db8::10")
     return ip_address(text)
 
 

@@ -72,7 +72,7 @@ def import_pots(app: App, names: Sequence[str], all_: bool) -> Result:
     found = app.installation
     if found is None:
         raise PotnetError(
-            "there is no installation of pot on this machine",
+            "no installation of pot found on this machine",
             hint="its prefix is pot.prefix in the configuration, or that of the program pot that is found",
         )
     files = _chosen(found, names, all_)
@@ -194,7 +194,7 @@ def _pot(app: App, draft: Draft, state: HostState, busy: set[int]) -> Imported:
             f"there is another pot of that name here, with the root {known.root}", hint="leave it out"
         )
     if state.files.get(pot.root) is not FileKind.DIRECTORY:
-        raise HostError(f"its root {pot.root} is no directory on the host", hint="is its dataset mounted?")
+        raise HostError(f"its root {pot.root} is not a directory on the host", hint="mount its dataset")
     refuse_places(app, pot)
     refuse_same_anchor(app, "pot", pot.name)
     check_resolver(app, pot)

@@ -139,7 +139,7 @@ def _resolver(file: PotFile) -> Resolver:
     path = f"{Path(file.path).parent}/resolv.conf"
     data = read(path)
     if data is None:
-        raise PotnetError(f"{path}: there is no such file", hint=f"pot.dns=custom in {file.path} is about it")
+        raise PotnetError(f"{path}: file not found", hint=f"pot.dns=custom in {file.path} is about it")
     lines(path, data)
     return Resolver(kind, data.decode("utf-8"))
 

@@ -151,7 +151,7 @@ class Site:
             return found.network, found.gateway
         subnet = next((s for b in self._bridges() if b.name == name for s in b.subnets), None)
         if subnet is None:
-            raise PotnetError(f"there is no bridge {name!r}", hint=self._those())
+            raise PotnetError(f"bridge {name!r} not found", hint=self._those())
         return ip_network(str(subnet.network)), ip_address(str(subnet.gateway))
 
     def own_bridges(self) -> Iterator[tuple[str, Network, Address]]:

@@ -206,5 +206,5 @@ def _end(app: App, text: str) -> End:
         raise UsageError(f"{name} is a pot and a bridge", hint=f"say pot:{name} or bridge:{name}")
     if not pot and not bridge:
         what = {"pot": "pot", "bridge": "bridge"}.get(kind, "pot or bridge")
-        raise PotnetError(f"there is no {what} {name!r}", hint="`potnet list` and `potnet list --bridges`")
+        raise PotnetError(f"{what} {name!r} not found", hint="`potnet list` and `potnet list --bridges`")
     return End(bridge or str(pot), bridge is not None)

@@ -66,7 +66,7 @@ def _check_jail(app: App, pot: Pot) -> None:
     found = app.driver.observe(Query(jails=(pot.name,))).jails.get(pot.name)
     if found is None or found.dying:
         raise HostError(
-            f"there is no jail called {pot.name}", hint=f"`potnet jail-conf {pot.name}` prints what makes one"
+            f"jail {pot.name} not found", hint=f"`potnet jail-conf {pot.name}` prints what makes one"
         )
     if found.path not in (None, pot.root):
         raise HostError(
@@ -133,7 +133,7 @@ def jail_conf(app: App, name: str, program: Sequence[str]) -> str:
     require_jail(pot, "there is nothing to put into jail.conf(5)")
     state = app.driver.observe(Query(files=tuple(path_in(pot.root, each) for each in LOOKED_AT)))
     if not app.driver.traits.own_programs:
-        raise PotnetError("there is no jail.conf(5) on this kind of host", hint="--host freebsd")
+        raise PotnetError("jail.conf(5) is not used on this kind of host", hint="add --host freebsd")
     jail = jail_of(pot, wants_devfs(pot, state))
     command = boot_command(pot, state)
     # What ends the jail's programs comes from outside where they need the network until then. A clean

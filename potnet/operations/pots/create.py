@@ -98,8 +98,8 @@ def create(app: App, request: CreateRequest) -> Pot:
         check_name("pot", request.name)
     if request.base is not None and not app.driver.traits.own_programs:
         raise PotnetError(
-            "a pot on this host runs the host's own programs: there is no release to unpack",
-            hint="leave -b out",
+            "-b cannot be used on this host: its pots run the programs of the host",
+            hint="omit -b",
         )
     draft = with_options(_with_taps(app, request, _draft(app, request)), request.network)
     _check_network(app, request, draft)
@@ -216,7 +216,7 @@ def _release(text: str | None) -> str | None:
 
 def _check_network(app: App, request: CreateRequest, pot: Pot) -> None:
     if request.network_type is NetworkType.INHERIT and request.addresses:
-        raise UsageError("-N inherit uses the host's addresses: -i has no place there")
+        raise UsageError("-i cannot be used with -N inherit, which uses the addresses of the host")
     if request.network_type is NetworkType.ALIAS:
         check_aliases(app, pot)
     seen: set[tuple[NetworkType, str | None]] = set()

@@ -95,7 +95,7 @@ def _check_given_root(app: App, pot: Pot) -> None:
     found = app.driver.observe(Query(directories=(pot.root,))).files
     if found[pot.root] is not FileKind.DIRECTORY:
         raise PotnetError(
-            f"--path {pot.root} is no directory", hint="give an existing one, or leave --path out"
+            f"--path {pot.root}: not a directory", hint="name an existing directory, or omit --path"
         )
 
 

@@ -26,7 +26,7 @@ def run(app: App, name: str) -> int:
     own = app.driver.traits.own_programs
     if own and app.driver.observe(Query(files=(shell,))).files[shell] is FileKind.ABSENT:
         raise PotnetError(
-            f"{name} runs, but has no programs: there is no {SHELL} in its root",
+            f"{name} runs, but {SHELL} was not found in its root",
             hint=f"create it with -b RELEASE or --path DIR; `potnet exec {name} -- CMD` runs what it has",
         )
     return app.executor.attach(app.driver.enter(name, (SHELL,)))

@@ -195,7 +195,7 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
     """
     target = _inside(destination)
     if not source.exists():
-        raise PotnetError(f"there is no {source}")
+        raise PotnetError(f"{source} not found")
     if not source.is_file() and not source.is_dir():
         raise PotnetError(f"{source} is neither a file nor a directory")
     with locked_pot(app, name) as pot:
@@ -220,7 +220,7 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
         there = state.files[place]
         # As cp(1): into a folder that exists, else under the new name.
         if there is not FileKind.DIRECTORY and destination.endswith("/"):
-            raise PotnetError(f"there is no directory {destination} in {name}")
+            raise PotnetError(f"directory {destination} not found in {name}")
         if there is FileKind.DIRECTORY:
             target = target / source.resolve().name
         elif source.is_dir() and there is not FileKind.ABSENT:

@@ -315,7 +315,7 @@ def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 def _stray(entry: FilterEntry) -> Drift:
     finding = Finding(
-        Kind.RULES_LEFT, f"no entry {entry.key} in {entry.place}", "one that is no pot's and no bridge's",
+        Kind.RULES_LEFT, f"no entry {entry.key} in {entry.place}", "one that belongs to no pot or bridge",
         "repair takes it out",
     )  # fmt: skip
     return Drift(finding, (Step(RemoveEntry(entry.place, entry.key, entry.members)),))

@@ -39,7 +39,7 @@ def check_exports(pot: Pot, exports: Iterable[Export], config: Config, state: Ho
         at = export.host_address
         if at is not None and at not in state.own_addresses:
             raise HostError(
-                f"{pot.name} is exported on {at}, which is no address of this host",
+                f"{pot.name} is exported on {at}, which this host does not have",
                 hint="give the host that address, or leave it out to export on all that the host has",
             )
         reached = families & offered_in(export) & {*state.traits.loopback_families}
