@@ -274,7 +274,7 @@ def test_the_lowest_port(used: set[int], busy: set[int]) -> None:
         if free - used:
             assert store.free_port(PortSearch(Transport.TCP, 1024, 1030, busy)) == min(free - used)
         else:
-            with pytest.raises(PotnetError, match="no tcp port from 1024 to 1030 is free"):
+            with pytest.raises(PotnetError, match="no tcp port is free on the host from 1024 to 1030"):
                 store.free_port(PortSearch(Transport.TCP, 1024, 1030, busy))
 
 
