@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ def connect(connection: socket.socket, directory: Path, name: str) -> None:
         connection.connect(f"/proc/self/fd/{folder}/{name}")
     finally:
         os.close(folder)
+
+
+def peer(connection: socket.socket) -> int:
+    """The user at the other end (SO_PEERCRED, unix(7)): of a server, who listened."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(credentials[4:8], sys.byteorder)
 
 
 def listen(directory: Path) -> socket.socket:

@@ -19,7 +19,7 @@ from typing import Any
 
 from potnet.errors import HostError
 from potnet.rootless.uplinks.options import Options
-from potnet.rootless.wire import CONTROL, LOG, PID_FILE, send
+from potnet.rootless.wire import CONTROL, LOG, PID_FILE, peer, send
 from potnet.rootless.wire import connect as connect_in
 from potnet.runtime.environment import inherited
 from potnet.runtime.interrupts import waiting
@@ -149,6 +149,7 @@ def connect(directory: Path) -> Connection | None:
         sock = socket.socket(socket.AF_UNIX)
         try:
             connect_in(sock, directory, CONTROL)
+            _refuse_others(sock, directory)
             return Connection(sock)
         except (FileNotFoundError, ConnectionRefusedError):
             # It is about to listen, or to end.
@@ -161,6 +162,17 @@ def connect(directory: Path) -> Connection | None:
             with waiting():
                 time.sleep(_PAUSE)
     return None
+
+
+def _refuse_others(sock: socket.socket, directory: Path) -> None:
+    """Raises HostError for a keeper of somebody else's, whose answers would be obeyed."""
+    user = peer(sock)
+    if user not in (0, os.geteuid()):
+        sock.close()
+        raise HostError(
+            f"user {user} keeps the rootless host in {directory}",
+            hint="use another state directory (--state-dir)",
+        )
 
 
 def alive(directory: Path) -> bool:

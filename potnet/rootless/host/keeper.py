@@ -30,7 +30,7 @@ from potnet.rootless.uplinks.choose import choose
 from potnet.rootless.uplinks.offline_uplink import StandIn
 from potnet.rootless.uplinks.options import Options
 from potnet.rootless.uplinks.uplink import Target, Uplink
-from potnet.rootless.wire import CONTROL, PID_FILE, listen, send
+from potnet.rootless.wire import CONTROL, PID_FILE, listen, peer, send
 
 #: Seconds between attempts to start a driver that has ended, at first and at most.
 _SOON, _LATE = 0.5, 30.0
@@ -196,7 +196,7 @@ class Keeper:
             # Who called has gone, or there is no file left for it: the others go on.
             _log(f"a connection was not taken: {error}")
             return
-        if _peer(connection) in (0, os.getuid()) and len(self._connections) < _MOST_CONNECTIONS:
+        if peer(connection) in (0, os.getuid()) and len(self._connections) < _MOST_CONNECTIONS:
             self._add(connection)
         else:
             connection.close()
@@ -351,12 +351,6 @@ def _output(*argv: str) -> str:
     if done.returncode != 0:
         raise HostError(f"{argv[0]}: {done.stderr.strip()}")
     return done.stdout
-
-
-def _peer(connection: socket.socket) -> int:
-    """The user at the other end (SO_PEERCRED)."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int.from_bytes(credentials[4:8], sys.byteorder)
 
 
 def _shorten_log() -> None:
