@@ -239,7 +239,7 @@ def open_app(settings: Settings) -> Iterator[App]:
     """The application for one command. Raises ConfigError, StoreError or HostError."""
     from potnet.config import configuration
     from potnet.runtime.locks import Locks
-    from potnet.store.file.private import is_read_only
+    from potnet.store.file.permissions import is_read_only
 
     given = _load_config(settings)
     target = _target(settings, given)

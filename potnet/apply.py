@@ -1,8 +1,8 @@
-"""Carrying out a plan, and taking it back.
+"""Carrying out a plan, and undoing it.
 
-`apply` stops at the first failure and undoes what was done; `apply_all` goes on past failures, for what
-takes away. Undoing is idempotent: the action that failed is undone too, since a tool that failed, or was
-interrupted, may have done half of its work.
+`apply` stops at the first failure and undoes all earlier steps. `apply_all` continues after failures: stops
+and removals use it. Undoing is idempotent. A failed action is undone as well, because the tool may have done
+half of its work.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Applied:
         return tuple(error.message for error in failures)
 
     def take_back(self, error: BaseException) -> None:
-        """Undo all steps after an error, which then says what is left; raises Interruption for a signal's."""
+        """Undo all steps after an error, and add to it what is left. Raises Interruption after a signal."""
         _add_left_over(error, self.roll_back())
 
 
 def apply(plan: Plan, driver: Driver) -> Applied:
-    """Carry out a plan; on failure the host is put back and the error says what, if anything, is left."""
+    """Carry out a plan. On failure all steps are undone, and the error lists what could not be undone."""
     applied = Applied(driver)
     actions = [step.action for step in plan.steps]
     driver.check(actions)
@@ -73,7 +73,7 @@ def _begun(steps: tuple[Step, ...], error: BaseException) -> tuple[Step, ...]:
 
 
 def apply_all(plan: Plan, driver: Driver) -> tuple[str, ...]:
-    """Carry out every step, whatever fails, and return the failures, a line each.
+    """Carry out every step, also after failures, and return the failures, a line each.
 
     Raises HostError, with nothing changed, when the host lacks a tool.
     """
@@ -110,7 +110,7 @@ def _perform(driver: Driver, batch: tuple[Action, ...]) -> dict[Action, PotnetEr
     except PotnetError as error:
         if len(batch) == 1:
             return {batch[0]: error}
-        # One by one, so that what failed keeps none of the others from being done.
+        # One by one: the failure of one action does not stop the others.
         return {action: each for one in batch for action, each in _perform(driver, (one,)).items()}
     return {}
 

@@ -1,4 +1,4 @@
-"""The configuration: what may be set, what is in force, and where each value came from.
+"""The configuration: the keys, the values in force, and the origin of each value.
 
 `KEYS` is the whole of potnet.toml(5): one entry a key, with the reader that checks its value; a pot.conf is
 taken too. A wrong file is a `ConfigError` that names file, key and value. Whatever depends on the host (the
@@ -36,7 +36,7 @@ ROOTLESS = Options()
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What is in force. None: taken from the host, or by whoever asks, at run time.
+    """The values in force. None: determined from the host at run time.
 
     origin: for each TOML key, `DEFAULT` or the file that set it. notes: keys of pot.conf that are none of
     ours: name, value, what became of it.

@@ -1,4 +1,4 @@
-"""What potnet knows: pots, bridges, policies and leases, as plain immutable data.
+"""Pots, bridges, policies and leases, as plain immutable data.
 
 Addresses are netaddr objects, MAC addresses lower-case colon notation, names as `valid_name`
 allows. Nothing here does I/O.
@@ -178,7 +178,7 @@ class Attachment:
 
     @property
     def leases(self) -> tuple[tuple[str, IPAddress], ...]:
-        """What it holds of the store, as pairs of network and address, IPv4 first."""
+        """Its leases, as pairs of network and address, IPv4 first."""
         pairs = ((self.bridge, self.address), (network6_of(self.bridge), self.address6))
         return tuple((network, address) for network, address in pairs if address is not None)
 
@@ -218,20 +218,20 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Pot:
-    """A jail as it is wanted, or a machine of somebody's on taps.
+    """A jail as it is configured, or a virtual machine of a user on taps.
 
-    root: the jail's root directory on the host; root_made: create made it, so destroy removes it. A machine
-    has none, and what is kept of it lies where one would be.
-    directory: what potnet has made for the pot, its root in it or its hooks; destroy removes it and no other.
-    command: run in the jail at start in place of /bin/sh /etc/rc; empty for that default.
+    root: the jail's root directory on the host. root_made: create made the root, and destroy removes it. A
+    machine has no root; root is then the path where one would be.
+    directory: the directory that potnet made for the root or the hooks; destroy removes only this one.
+    command: run in the jail at start; empty for the default, /bin/sh /etc/rc.
     network_type: of its first network. attachments: for bridge types, those of each network in the order of
-    the stack's families; aliases: for alias.
-    passed: interfaces of the host that are the jail's while it runs.
-    whole: no more while it is destroyed, and not before its create is done.
-    isolate: it and other such pots of its bridge do not see one another. internet: it may open connections to
-    where no pots are. rate_in, rate_out: how much it may receive and send, in bits a second; None: no limit.
-    antispoof: of a pot as it was started: it sends under its own addresses only.
-    owner: the user who may open the taps of a machine; None: it is a jail.
+    the stack's families. aliases: for type alias.
+    passed: interfaces of the host that the jail has while it runs.
+    whole: its create is complete, and no destroy has begun.
+    isolate: it does not reach other isolated pots of its bridge. internet: it may open connections to the
+    outside. rate_in, rate_out: limits for receiving and sending, in bits a second; None: no limit.
+    antispoof: of a started pot: it can send from its own addresses only.
+    owner: the user who may open the taps of a machine; None for a jail.
     """
 
     name: str
@@ -351,13 +351,13 @@ NO_JAIL = 0
 class Run:
     """A start, as recorded.
 
-    pot: as it was when it started; what `set` changes since holds from the next start.
-    jid: None from the moment before anything was touched until the start was complete; of a machine NO_JAIL.
-    files: those that the start put into the root's etc; saved: those of them that had stood there before.
+    pot: as it was at the start; later changes by `set` take effect at the next start.
+    jid: None until the start is complete; NO_JAIL for a machine.
+    files: those that the start wrote into the root's etc. saved: those of them that replaced another file.
     devfs: a device file system was mounted in the root. booted: the jail's own rc was run.
-    stopping: a stop has begun, so that some of it may be gone. attached: the jail is somebody else's.
-    lent: the passed interfaces. leaving: exports that the pot has no more, which may still be in force since
-    the command that took them away was cut off.
+    stopping: a stop has begun, and part of the pot may be gone. attached: another program made the jail.
+    lent: the passed interfaces. leaving: former exports that may still be in force, because the command that
+    removed them was cut off.
     """
 
     pot: Pot
@@ -373,5 +373,5 @@ class Run:
 
     @property
     def exported(self) -> tuple[Export, ...]:
-        """What may be in force."""
+        """The exports that may be in force."""
         return tuple(dict.fromkeys((*self.pot.exports, *self.leaving)))

@@ -1,4 +1,4 @@
-"""What several operations need: finding pots and bridges, and what is known around them."""
+"""Functions that several operations share: finding, checking and locking pots and bridges."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ SPECIAL = "programs take it for something else than a pot"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one pot: changed, or already as wanted."""
+    """The result for one pot: changed, or already in the requested state."""
 
     name: str
     changed: bool
 
 
 class Failures:
-    """What went wrong with several pots, told together at the end."""
+    """The failures of several pots, reported together at the end."""
 
     def __init__(self, verb: str) -> None:
         self._verb = verb

@@ -1,4 +1,4 @@
-"""Which pots and bridges an installation has, and which addresses they hold."""
+"""The pots and bridges of an installation, and the addresses that they hold."""
 
 from __future__ import annotations
 

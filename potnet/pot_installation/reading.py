@@ -1,4 +1,4 @@
-"""Reading the small text files of pot, of which nothing is known before they are read."""
+"""Reading the small text files of pot. Their content is not trusted."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from potnet.runtime.trust import check_trusted
 from potnet.store.file import FILE_NAME, copies
 from potnet.store.file.database import damaged
 from potnet.store.file.files import checked, open_blank
-from potnet.store.file.private import check_private, exposed, os_errors
+from potnet.store.file.permissions import check_private, exposed, os_errors
 from potnet.store.store import Store
 
 

@@ -1,4 +1,4 @@
-"""Whether what a store says goes together: networks, leases, pots, bridges and what is free.
+"""Contradictions in a store, between networks, leases, pots, bridges and free numbers.
 
 SQLite checks single rows. Rows of several tables contradict each other only after a change by hand, damage
 to the disk, or a fault of potnet's.
@@ -14,7 +14,7 @@ from netaddr import IPAddress
 from potnet.model.ports import Export, Transport, endpoint, same_host
 from potnet.model.ranges import Span, gaps, merged
 from potnet.store import ranges
-from potnet.store.allocate import Network
+from potnet.store.leases import Network
 from potnet.store.numbers import pot_number
 from potnet.store.store import Store
 
@@ -23,7 +23,7 @@ _PORTS = 65535
 
 
 def contradictions(store: Store, lost: bool = True) -> tuple[str, ...]:
-    """What does not go together, a line each. lost: leases of pots that are not there as well."""
+    """The contradictions, a line each. lost: report leases of missing pots as well."""
     with store.snapshot():
         networks = _networks(store)
         return (
@@ -134,7 +134,7 @@ def _policies(store: Store) -> Iterator[str]:
 
 
 def _free(store: Store, networks: dict[str, Network]) -> Iterator[str]:
-    """Where the ranges that are kept as free are not what nobody has."""
+    """Compare the ranges recorded as free with the numbers that nothing uses."""
     taken: dict[str, list[Span]] = {name: [] for name in networks}
     for table in ("lease", "excluded"):
         for name, stored in store.rows(f"SELECT network, address FROM {table}"):  # noqa: S608 - our own schema

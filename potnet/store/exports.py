@@ -11,7 +11,7 @@ from potnet.errors import PotnetError
 from potnet.model.ports import Export, Transport, endpoint, same_host
 from potnet.runtime.fast_dataclass import dataclass
 from potnet.store.file.database import Database, Row
-from potnet.store.records import address_or_none, text_or_none
+from potnet.store.pot_json import address_or_none, text_or_none
 
 #: Those that begin among some ports, in their order, and those that begin before a port and have it.
 _INSIDE = "SELECT * FROM export WHERE protocol = ? AND host_port BETWEEN ? AND ? ORDER BY host_port"

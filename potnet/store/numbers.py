@@ -1,7 +1,7 @@
-"""Names for things on the host: interface units, MAC addresses, pot names.
+"""Choosing interface units, MAC addresses and pot names that are free.
 
-They are chosen before any command runs, so that a plan is exact; they are taken when the pot or bridge
-that has them is written.
+They are chosen before any command runs: a plan is exact. They are in use from when their pot or bridge is
+written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UnitKind = Literal["epair", "tap", "bridge"]
 
 
 class Numbers(Database):
-    """What is free to be chosen. Nothing is taken here."""
+    """Chooses free numbers and names, without reserving them."""
 
     def free_unit(self, kind: UnitKind, busy: Collection[int]) -> int:
         """The lowest unit from 0 that neither the store nor the host (`busy`) has."""

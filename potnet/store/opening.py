@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from potnet.store.file import spare
-from potnet.store.file.private import is_read_only
+from potnet.store.file.permissions import is_read_only
 from potnet.store.store import Store
 
 

@@ -29,7 +29,7 @@ from potnet.store.exports import Exports, export_of
 from potnet.store.file.database import Row
 from potnet.store.numbers import Numbers, pot_number
 from potnet.store.policies import Policies
-from potnet.store.records import address_or_none, strings, text_or_none
+from potnet.store.pot_json import address_or_none, strings, text_or_none
 from potnet.store.subnets import Subnets
 
 _Children = tuple[

@@ -1,4 +1,4 @@
-"""What is free in a pool, as a sorted set of ranges: each operation is a few look-ups in one index.
+"""The free numbers of a pool, as sorted ranges: each operation is a few look-ups in one index.
 
 A pool is a network (numbers are addresses) or a numbering of the host's things (`EPAIR`, `BRIDGE`, `POT`).
 Ranges of a pool neither overlap nor touch. The caller holds the transaction.

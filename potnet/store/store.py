@@ -20,8 +20,7 @@ from potnet.store import ranges
 from potnet.store.file import FILE_NAME, migrations
 from potnet.store.file.database import RefusedError, Row, damaged
 from potnet.store.file.files import open_file, open_memory
-from potnet.store.pots import Pots
-from potnet.store.records import (
+from potnet.store.pot_json import (
     address_or_none,
     exports_from_json,
     exports_to_json,
@@ -32,9 +31,10 @@ from potnet.store.records import (
     strings,
     text_or_none,
 )
+from potnet.store.pots import Pots
 
 if TYPE_CHECKING:
-    from potnet.store.base import Ipam
+    from potnet.store.ipam import Ipam
 
 
 #: Under this key `remember` keeps the names of the anchors in use, of NAT, redirection and filter.

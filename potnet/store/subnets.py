@@ -10,7 +10,7 @@ from netaddr import IPAddress, IPNetwork
 from potnet.errors import PotnetError
 from potnet.model.ranges import Span, aligned, gaps, subnet_bits
 from potnet.store import ranges
-from potnet.store.allocate import Allocator, Network
+from potnet.store.leases import Allocator, Network
 
 #: All of IPv6, of which each network takes a part; nothing is leased from it. No bridge can be called this.
 EVERYWHERE = "#IPv6"
@@ -20,7 +20,7 @@ _SUBNET_SIZE = 1 << 64
 
 
 class Subnets(Allocator):
-    """The subnets of `potnet.store.base.Ipam`; what a method does is said there."""
+    """The subnets of `potnet.store.ipam.Ipam`; what a method does is said there."""
 
     def carve(self, parent: str, name: str, hosts: int, beside: Iterable[Span] = ()) -> IPNetwork:
         """Its gateway is its first address. Errors: as `next_subnet`; a network `name` exists."""
@@ -46,7 +46,7 @@ class Subnets(Allocator):
             return subnet
 
     def site_prefix(self) -> IPNetwork | None:
-        """See `potnet.store.base.Ipam`."""
+        """See `potnet.store.ipam.Ipam`."""
         found = self.row("SELECT value FROM remembered WHERE key = ?", _SITE)
         return IPNetwork(found[0]) if found else None
 

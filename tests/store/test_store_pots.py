@@ -26,7 +26,7 @@ from potnet.model.pots import (
     Stack,
 )
 from potnet.store.exports import PortSearch
-from potnet.store.records import pot_from_json, pot_to_json
+from potnet.store.pot_json import pot_from_json, pot_to_json
 from potnet.store.store import Store
 
 addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(lambda a: IPAddress(int(a), a.version))

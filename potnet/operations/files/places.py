@@ -1,4 +1,4 @@
-"""Where potnet keeps what root runs and reads: in no jail's root, which the jail can change."""
+"""Checks that files which root runs or reads lie outside the roots of jails."""
 
 from __future__ import annotations
 

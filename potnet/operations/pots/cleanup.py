@@ -1,4 +1,4 @@
-"""Taking away what a start made, and forgetting it."""
+"""Removing what a start made, and its record."""
 
 from __future__ import annotations
 

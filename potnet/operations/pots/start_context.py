@@ -1,4 +1,4 @@
-"""What one start or many at once look at, write and record."""
+"""The facts that a start observes, and the files and the record that it writes."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from potnet.errors import StoreError
 from potnet.store.file.database import FAILURES, Database, connect, trouble
-from potnet.store.file.private import os_errors
+from potnet.store.file.permissions import os_errors
 
 _TRIES = 20
 #: A database, its log and the log's index.

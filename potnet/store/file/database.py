@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from potnet.errors import DamagedError, StoreError
-from potnet.store.file.private import is_read_only
+from potnet.store.file.permissions import is_read_only
 
 #: How long to wait for another process that is writing.
 BUSY_SECONDS = 30.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from potnet.errors import DamagedError, StoreError
 from potnet.store.file import FILE_NAME, copies, migrations
 from potnet.store.file.database import Database, RefusedError, connect, damaged
-from potnet.store.file.private import check_directory, check_private, make_directory, os_errors
+from potnet.store.file.permissions import check_directory, check_private, make_directory, os_errors
 
 #: In the file's header, so that another program's database is told from a store ("potn").
 APPLICATION_ID = 0x706F746E

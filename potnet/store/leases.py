@@ -1,4 +1,4 @@
-"""Addresses: which are free, who has which."""
+"""Leases: which addresses of a network are free, and which pot holds the others."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Network:
 
 
 class Allocator(Database):
-    """The leases of `potnet.store.base.Ipam`; what a method does is said there."""
+    """The leases of `potnet.store.ipam.Ipam`; what a method does is said there."""
 
     def define_network(self, name: str, network: IPNetwork, excluded: Iterable[IPAddress]) -> None:
         """Excluded addresses outside the network are left out.

@@ -1,4 +1,4 @@
-"""The protocol that address management speaks, so that another engine can take SQLite's place.
+"""The protocol of address management: another engine can replace SQLite behind it.
 
 A network is known by name: ``public``, or that of the private bridge it was carved for; an IPv6 network as
 `potnet.model.pots.network6_of` says. Errors are
