@@ -122,7 +122,13 @@ class LocalExecutor:
             with nullcontext() if _brief(command) else waiting():
                 out, err = process.communicate(data, timeout=self._seconds(command))
         except BaseException:
-            _kill(process, whole=self._has_session(command))
+            with suppress(ProcessLookupError):
+                if self._has_session(command):
+                    # The process leads a group, which dies with it.
+                    os.killpg(process.pid, signal.SIGKILL)
+                else:
+                    process.kill()
+            _await_death(process)
             raise
         return CommandResult(_code(process.returncode), _text(out or b""), _text(err or b""))
 
@@ -146,13 +152,8 @@ class LocalExecutor:
             signal.signal(signal.SIGINT, before)
 
 
-def _kill(process: _Process, whole: bool) -> None:
-    """Kill a process and wait for its end, but not for ever. whole: it leads a group, which dies with it."""
-    with suppress(ProcessLookupError):
-        if whole:
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
+def _await_death(process: _Process) -> None:
+    """Wait for the end of a process that has been killed, but not for ever."""
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with suppress(OSError):

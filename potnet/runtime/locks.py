@@ -58,7 +58,7 @@ class Locks:
             free = []
             for name in names:
                 with suppress(HostError):
-                    held.enter_context(self._alone(name, wait=False))
+                    held.enter_context(self._alone(name, 0.0))
                     free.append(name)
             yield tuple(free)
 
@@ -88,16 +88,21 @@ class Locks:
             return frozenset()
         return frozenset(path.name for path in self._directory.iterdir() if _is_held(path))
 
-    def _alone(self, name: str, wait: bool = True) -> AbstractContextManager[str]:
-        return self._locked(lambda: (name,), fcntl.LOCK_EX, wait)
+    def _alone(self, name: str, patience: float | None = None) -> AbstractContextManager[str]:
+        return self._locked(lambda: (name,), fcntl.LOCK_EX, patience)
 
     @contextmanager
-    def _locked(self, choose: Callable[[], Sequence[str]], how: int, wait: bool = True) -> Iterator[str]:
+    def _locked(
+        self, choose: Callable[[], Sequence[str]], how: int, patience: float | None = None
+    ) -> Iterator[str]:
+        """Hold the first lock that is free. patience: seconds to wait for one; None: as usual."""
         if self._directory is None:
             yield choose()[0]
             return
         _make_private(self._directory)
-        name, descriptor = self._acquire(self._directory, choose, how, self.patience if wait else 0.0)
+        name, descriptor = self._acquire(
+            self._directory, choose, how, self.patience if patience is None else patience
+        )
         try:
             if how == fcntl.LOCK_EX:
                 os.ftruncate(descriptor, 0)

@@ -76,7 +76,7 @@ def test_a_lock_discarded_between_its_opening_and_its_locking_is_not_held(
             discarded.append(path)
         return lock(descriptor, how)
 
-    monkeypatch.setattr(potnet.locks, "_locks", late)
+    monkeypatch.setattr(potnet.runtime.locks, "_locks", late)
     locks = Locks(tmp_path / "locks", 0.0)
     with locks.hold("pot-wok"):
         assert discarded

@@ -17,7 +17,7 @@ from potnet.drivers.freebsd.conditions import conditions
 from potnet.drivers.freebsd.facts.devfs import hides, ruleset_of
 from potnet.drivers.freebsd.facts.observe import Observer
 from potnet.drivers.freebsd.facts.traits import TRAITS
-from potnet.drivers.freebsd.pf.parse_pf import redirected_states, untranslated_states
+from potnet.drivers.freebsd.pf.parse_pf import inward_states, redirected_states, untranslated_states
 from potnet.drivers.freebsd.pf.rules import Render, rules_text
 from potnet.drivers.reading import UnreadableError
 from potnet.errors import HostError
@@ -266,7 +266,8 @@ class FreeBSD:
     def _killing(self, action: KillStates) -> tuple[Command, ...]:
         """One command for all that leads to a pot; pfctl(8) takes the way in only state by state."""
         whole = action.whole_pot
-        keys = redirected_states(self._observer.filter.states(), action.redirections, outward=not whole)
+        read = inward_states if whole else redirected_states
+        keys = read(self._observer.filter.states(), action.redirections)
         towards = [
             Command(("pfctl", "-k", "0.0.0.0/0" if address.version == 4 else "::/0", "-k", str(address)))
             for address in (whole if keys else ())

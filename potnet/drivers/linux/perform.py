@@ -11,8 +11,8 @@ from typing import NoReturn
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux.commands.answers import failure, hint, refused, succeeded
-from potnet.drivers.linux.commands.batches import in_each, links_removed, written
-from potnet.drivers.linux.commands.render import Ip, Piece, Renderer, batch, taking_back
+from potnet.drivers.linux.commands.batches import batch, forced_batch, in_each, links_removed, written
+from potnet.drivers.linux.commands.render import Ip, Piece, Renderer, taking_back
 from potnet.drivers.linux.facts import parse
 from potnet.drivers.linux.facts.names import MEMBERS, uplink
 from potnet.drivers.linux.facts.observe import Observer
@@ -239,7 +239,7 @@ class Performer:
         lines = [line for action in others for piece in self._renderer.lines(action) for line in piece.lines]
         # Links first: those that a namespace takes along with it, the kernel removes one by one.
         if links or lines:
-            self._run(actions[-1], batch(Ip((*links_removed(links), *lines)), force=True))
+            self._run(actions[-1], forced_batch(Ip((*links_removed(links), *lines))))
 
     def _end_processes(self, stops: Sequence[EndProcesses]) -> None:
         names = tuple(stop.jail for stop in stops)
@@ -335,7 +335,7 @@ class Performer:
         if near:
             # Left by a bridge that somebody has removed.
             before, after = part(action.interface, near)
-            yield from (*before, batch(Ip(after), force=True))
+            yield from (*before, forced_batch(Ip(after)))
         found = external_link(self._observer.link(external) or {}, external)
         for piece in (*self._renderer.pieces(action), *self._uplink.join(action.interface, found)):
             yield batch(piece) if isinstance(piece, Ip) else piece
@@ -343,7 +343,7 @@ class Performer:
     def _remove_bridge(self, action: DestroyInterface) -> Iterator[Command]:
         before, after = part(action.interface, self._observer.link(uplink(action.interface)[0]) or {})
         yield from before
-        yield batch(Ip((f"link del dev {action.interface}", *after)), force=True)
+        yield forced_batch(Ip((f"link del dev {action.interface}", *after)))
 
 
 def _commands(pieces: Iterable[Piece]) -> Iterator[Command]:

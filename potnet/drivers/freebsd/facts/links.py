@@ -70,7 +70,8 @@ class Links:
         listed = parse_netstat.interfaces(self._out("netstat", "-I", name, "-bn", *_JSON))
         if not listed:
             return None
-        return _more(listed[0], parse_ifconfig.interface(text, several=len(listed) > 1))
+        read = parse_ifconfig.first_interface if len(listed) > 1 else parse_ifconfig.interface
+        return _more(listed[0], read(text))
 
     def all(self) -> tuple[dict[str, Interface], frozenset[str]]:
         """All interfaces of the host by name, and the names that several of them have."""

@@ -26,13 +26,25 @@ _UP, _PROMISC = 0x1, 0x100
 
 
 @reads("ifconfig")
-def interface(text: str, several: bool = False) -> Interface:
-    """The one interface that ``ifconfig NAME`` shows. several: the first of several of that name."""
+def interface(text: str) -> Interface:
+    """The one interface that ``ifconfig NAME`` shows."""
     first, *rest = lines_of(text)
-    header = _HEADER.fullmatch(first)
+    return _interface(_header(first), rest)
+
+
+@reads("ifconfig")
+def first_interface(text: str) -> Interface:
+    """The host's own interface, where ``ifconfig NAME`` shows several of that name."""
+    first, *rest = lines_of(text)
+    header = _header(first)
+    return _interface(header, _first_of(header["name"], rest))
+
+
+def _header(line: str) -> re.Match[str]:
+    header = _HEADER.fullmatch(line)
     if header is None:
-        raise UnreadableError("ifconfig", first)
-    return _interface(header, _first_of(header["name"], rest) if several else rest)
+        raise UnreadableError("ifconfig", line)
+    return header
 
 
 def is_plain(text: str) -> bool:

@@ -104,27 +104,27 @@ def _rules(item: Redirection, rules: Redirections) -> Rules:
         address=str(item.address),
         pot_ports=_range(item.pot_port, item.count),
         target_ports=str(item.pot_port) if item.count == 1 else f"{item.pot_port}:*",
-        ways=tuple(_ways(item, rules.outlets, rules.marked)),
+        ways=tuple(_ways(item, rules)),
     )
 
 
-def _ways(item: Redirection, outlets: Sequence[Outlet], marked: bool) -> Iterable[Way]:
-    tag = _tag(item) if marked or item.max_connections is not None else ""
+def _ways(item: Redirection, rules: Redirections) -> Iterable[Way]:
+    tag = _tag(item) if rules.marked or item.max_connections is not None else ""
     sources = _braced([str(each) for each in item.sources]) if item.sources else "any"
     # lo0 takes no part in what is for some sources only, or counted: the host itself is none of them.
     apart = bool(tag or item.sources)
     local = _by_loopback(item)
-    for interfaces, called in _entries(item, outlets):
+    for interfaces, called in _entries(item, rules.outlets):
         ends = _braced(called if not local or item.host is not None else [*called, "127.0.0.1"])
         inside = ["lo0"] if local and not apart else []
         yield Way(
-            _braced([*interfaces, BRIDGE_GROUP, *inside], always=True),
+            _list([*interfaces, BRIDGE_GROUP, *inside]),
             sources,
             _braced(called) if apart else ends,
             tag,
         )
         if local and apart:
-            yield Way("lo0", "any", ends, tag if marked else "")
+            yield Way("lo0", "any", ends, tag if rules.marked else "")
 
 
 def _entries(item: Redirection, outlets: Sequence[Outlet]) -> list[tuple[list[str], list[str]]]:
@@ -163,5 +163,10 @@ def _range(first: int, count: int) -> str:
     return port_text(first, count).replace("-", ":")
 
 
-def _braced(words: Sequence[str], always: bool = False) -> str:
-    return f"{{ {' '.join(words)} }}" if always or len(words) != 1 else words[0]
+def _braced(words: Sequence[str]) -> str:
+    """One word as it is, or several as a list."""
+    return words[0] if len(words) == 1 else _list(words)
+
+
+def _list(words: Sequence[str]) -> str:
+    return f"{{ {' '.join(words)} }}"

@@ -220,14 +220,24 @@ def _came_by(state: _State, redirection: Redirection) -> bool:
 
 
 @reads("pfctl")
-def redirected_states(text: str, removed: Iterable[Redirection], outward: bool = True) -> tuple[str, ...]:
-    """The keys of the states of connections that came in by these redirections.
+def redirected_states(text: str, removed: Iterable[Redirection]) -> tuple[str, ...]:
+    """The keys of all states of connections that came in by these redirections.
 
     A redirected connection has a state for its way in, ``POT:PORT (HOST:HPORT) <- CLIENT``, and one for its
     way out to the pot, translated or not; the client tells which of those belong to it.
-    outward: the latter, too.
     """
-    removed = tuple(removed)
+    ways = _redirected(text, tuple(removed))
+    return tuple(dict.fromkeys(key for inward, onward in ways for key in (*inward, *onward)))
+
+
+@reads("pfctl")
+def inward_states(text: str, removed: Iterable[Redirection]) -> tuple[str, ...]:
+    """The same for the ways in alone."""
+    return tuple(dict.fromkeys(key for inward, _ in _redirected(text, tuple(removed)) for key in inward))
+
+
+def _redirected(text: str, removed: tuple[Redirection, ...]) -> Iterator[tuple[list[str], list[str]]]:
+    """For each redirection the keys of the ways in, and of the ways out to the pot."""
     known = {(r.protocol.value, r.address) for r in removed}
     # Each state by the end of a pot that is meant, in the order of the listing.
     states: dict[tuple[str, IPAddress, int], list[_State]] = {}
@@ -235,15 +245,13 @@ def redirected_states(text: str, removed: Iterable[Redirection], outward: bool =
         end = _end(state.left if state.way == "<-" else state.right)
         if end is not None and (state.protocol, end[0]) in known:
             states.setdefault((state.protocol, *end), []).append(state)
-    keys: list[str] = []
     for r in removed:
         ports = range(r.pot_port, r.pot_port + r.count)
         mine = [s for port in ports for s in states.get((r.protocol.value, r.address, port), ())]
         inward = [s for s in mine if s.way == "<-" and s.left_in and _came_by(s, r)]
         clients = {s.right for s in inward}
-        onward = [s for s in mine if outward and s.way == "->" and (s.left_in or s.left) in clients]
-        keys.extend(s.key for s in inward + onward)
-    return tuple(dict.fromkeys(keys))
+        onward = [s for s in mine if s.way == "->" and (s.left_in or s.left) in clients]
+        yield [s.key for s in inward], [s.key for s in onward]
 
 
 @reads("pfctl")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from potnet.drivers.linux.commands.render import Ip
-from potnet.drivers.linux.facts.names import LEAVING_LINK_GROUP, NAMESPACES
+from potnet.drivers.linux.facts.names import LEAVING_LINK_GROUP, NAMESPACES, entering
 from potnet.executors.base import Command
 
 #: Writes files: of each the number of its lines and its path, then the lines. The last has no end.
@@ -51,3 +51,18 @@ def written(files: Sequence[tuple[str, str]]) -> Command:
         lines = text.split("\n")
         blocks.append("\n".join((f"{len(lines)} {path}", *lines, "")))
     return Command(("awk", _WRITE), stdin="".join(blocks))
+
+
+def batch(piece: Ip) -> Command:
+    """The command that carries out lines, and ends at the first that fails."""
+    return _lines(piece, "-batch", "-")
+
+
+def forced_batch(piece: Ip) -> Command:
+    """The command that carries out lines, and goes on past those that fail."""
+    return _lines(piece, "-force", "-batch", "-")
+
+
+def _lines(piece: Ip, *flags: str) -> Command:
+    enter = entering(piece.namespace) if piece.namespace else ()
+    return Command((*enter, "ip", *flags), stdin="".join(f"{line}\n" for line in piece.lines))

@@ -116,7 +116,7 @@ class Renderer:
         host, far = f"epair{action.unit}a", f"epair{action.unit}b"
         mtu = _mtu(action.mtu)
         return _ip(
-            f"link add name {host}{mtu} address {far_mac(action.unit)} group {LINK_GROUP} type veth"
+            f"link add name {host}{mtu} address {_far_mac('epair', action.unit)} group {LINK_GROUP} type veth"
             f" peer name {far} address {action.mac}{mtu} netns {action.jail}",
             f"link set dev {host} {_quietly_up(action.description, action.mtu)}",
         )
@@ -124,7 +124,7 @@ class Renderer:
     @pieces.register(CreateTap)
     def _(self, action: CreateTap) -> tuple[Piece, ...]:
         made = f"tuntap add dev {action.interface} mode tap user {action.owner}"
-        mac = far_mac(int(action.interface.removeprefix("tap")), tap=True)
+        mac = _far_mac(_TAP, int(action.interface.removeprefix("tap")))
         own = f"{_mtu(action.mtu)} address {mac} group {LINK_GROUP}"
         own += f" {_quietly_up(action.description, action.mtu)}"
         return _ip(made, f"link set dev {action.interface}{own}")
@@ -320,13 +320,6 @@ class Renderer:
         return (Command(("rm", "-rf", "--one-file-system", action.path), timeout=Limit.LONG),)
 
 
-def batch(piece: Ip, force: bool = False) -> Command:
-    """The command that carries out lines; force: it goes on past those that fail."""
-    enter = entering(piece.namespace) if piece.namespace else ()
-    go_on = ("-force",) if force else ()
-    return Command((*enter, "ip", *go_on, "-batch", "-"), stdin="".join(f"{line}\n" for line in piece.lines))
-
-
 def _ip(*lines: str, namespace: str | None = None) -> tuple[Piece, ...]:
     return (Ip(lines, namespace),) if lines else ()
 
@@ -352,13 +345,17 @@ def _restored(lent: Lent) -> tuple[Piece, ...]:
     return _ip(f"link set dev {lent.name}{mac}{_mtu(lent.mtu)}{quiet}{' up' if lent.up else ''}")
 
 
-def far_mac(unit: int, tap: bool = False) -> str:
+#: The third byte of the MAC address of the host's end.
+_EPAIR, _TAP = "6f", "74"
+
+
+def _far_mac(kind: str, unit: int) -> str:
     """The MAC address of the host's end of an epair, or of a tap, which no frame ever has.
 
     A bridge of the host's own may take the lowest one of its members: it is higher than those of hardware.
     """
     number = f"{unit:06x}"
-    return f"fe:70:{'74' if tap else '6f'}:{number[:2]}:{number[2:4]}:{number[4:]}"
+    return f"fe:70:{kind}:{number[:2]}:{number[2:4]}:{number[4:]}"
 
 
 def _quietly_up(description: str, mtu: int | None) -> str:
