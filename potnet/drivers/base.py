@@ -1,4 +1,4 @@
-"""What every driver offers to the layers above, and the failure that it reports."""
+"""The interface of every driver for the layers above, and the failure that it reports."""
 
 from __future__ import annotations
 

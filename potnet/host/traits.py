@@ -1,4 +1,4 @@
-"""What is the same on every host of a kind."""
+"""Properties that all hosts of a kind share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What is the same on every host of a kind, so that plans need not ask which kind it is.
+    """Properties that all hosts of a kind share, so that plans need not ask for the kind.
 
     own_programs: a pot runs the programs in its root; otherwise the host's, and its root only holds files.
     etc: the directory with an etc for each pot, by its name; None: it is in the pot's root.

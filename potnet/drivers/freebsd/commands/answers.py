@@ -1,4 +1,4 @@
-"""What the answers of FreeBSD's tools mean for the actions that they were to carry out."""
+"""The meaning of the answers of FreeBSD's tools: success, failure, and hints."""
 
 from __future__ import annotations
 

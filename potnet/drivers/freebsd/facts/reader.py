@@ -1,4 +1,4 @@
-"""What only reads on a FreeBSD host, and what is made of its answers that are none."""
+"""Commands that only read on a FreeBSD host, and the errors for answers that say nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is the same on every FreeBSD host."""
+"""Properties of all FreeBSD hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the answers of Linux tools mean for the actions that they were to carry out."""
+"""The meaning of the answers of Linux tools: success, failure, and hints."""
 
 from __future__ import annotations
 

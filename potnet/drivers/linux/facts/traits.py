@@ -1,4 +1,4 @@
-"""What is the same on every Linux host."""
+"""Properties of all Linux hosts."""
 
 from __future__ import annotations
 
