@@ -53,7 +53,7 @@ def _jails(app: App, state: HostState) -> Iterator[Condition]:
         yield Condition("devices", _OK, "jails see none of the host's")
     else:
         lack = f"devfs ruleset {state.open_ruleset} hides nothing: no jail with devices can start"
-        yield Condition("devices", _LIMITED, lack, "service devfs restart")
+        yield Condition("devices", _LIMITED, lack, app.driver.traits.tools.load_device_rules)
     who = exposure(leading_to(app.config.jails), state.access)
     if who is None:
         yield Condition("directory of jails", _OK, f"only root can change {app.config.jails}")

@@ -110,10 +110,11 @@ def _exposed(run: Run, state: HostState) -> Iterator[Drift]:
         )  # fmt: skip
         yield Drift(finding)
     if run.devfs and state.open_ruleset is not None:
+        load = state.traits.tools.load_device_rules
         finding = Finding(
             Kind.DEVICES_EXPOSED, "a devfs ruleset that hides the devices of the host",
             f"ruleset {state.open_ruleset} hides nothing",
-            f"`service devfs restart` loads the rulesets; then stop {name} and start it", pot=name,
+            f"`{load}` loads the rulesets; then stop {name} and start it", pot=name,
             repairable=False,
         )  # fmt: skip
         yield Drift(finding)
