@@ -39,7 +39,7 @@ def test_any_text_is_a_port_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize("number", [0, 65536, 70000, 99999])
 def test_what_a_driver_would_wrap_is_no_port(number: int) -> None:
-    with pytest.raises(UsageError, match="is no port"):
+    with pytest.raises(UsageError, match="invalid port"):
         parse_port(f"tcp:{number}")
 
 

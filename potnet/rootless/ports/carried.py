@@ -44,9 +44,9 @@ def parse_port(text: str) -> Port:
     """
     match = _PORT.fullmatch(text)
     if match is None:
-        raise UsageError(f"{text!r} is no port", hint="write PROTOCOL:[ADDRESS:]PORT, such as tcp:30080")
+        raise UsageError(f"invalid port {text!r}", hint="write PROTOCOL:[ADDRESS:]PORT, such as tcp:30080")
     if not 1 <= int(match[4]) <= 65535:
-        raise UsageError(f"{text!r}: {match[4]} is no port", hint="ports are 1 to 65535")
+        raise UsageError(f"invalid port {text!r}: {match[4]} is out of range", hint="ports are 1 to 65535")
     try:
         address = str(ipaddress.ip_address(match[2] or match[3] or ANY))
     except ValueError as error:

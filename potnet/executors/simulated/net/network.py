@@ -119,7 +119,7 @@ class _Journey:
             return self._from_stack(source, guest["stack"], packet)
         jail = None if source == "host" else self.world.jail(source)
         if source != "host" and jail is None:
-            raise NoConnectionError(f"there is no jail {source}")
+            raise NoConnectionError(f"jail {source} not found")
         if jail is not None and jail.vnet:
             return self._from_stack(jail.name, jail.stack, packet)
         return self._from_host(packet, jail)
