@@ -126,7 +126,7 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
             "set -p c -d off --no-boot",
             ("set_options", ("c", SettingsRequest(resolver="off", boot=False)), {}),
         ),
-        ("init --apply --loopback", ("init", (True, True), {})),
+        ("init --apply --loopback", ("init", (True, True, None), {})),
         ("show", ("show_network", (), {})),
         ("show -b stove", ("show_bridge", ("stove",), {})),
         ("show -p c", ("show_pot", ("c",), {})),
@@ -245,7 +245,7 @@ def test_global_options_stand_on_either_side(
     rest = {
         "config_file": None, "host": None, "state_dir": None, "via": None, "rootless": False,
         "dry_run": False, "verbose": 0,
-        "quiet": False, "changes_host": True, "restores": False,
+        "quiet": False, "changes_host": True, "restores": False, "frees": False,
     }  # fmt: skip
     assert vars(settings) == {key: rest[key] for key in rest if key != name}
 
