@@ -250,7 +250,7 @@ def open_app(settings: Settings) -> Iterator[App]:
             require_root()
     progress = _progress(settings)
     notify = silent if settings.quiet else beside(progress)
-    if kind == "sim" and settings.changes_host:
+    if kind == "sim" and settings.changes_host and not (directory / FILE_NAME).exists():
         notify(SIMULATED_NOTICE)
     store, damaged = _open_store(settings, target)
     # Where nothing can be written, no other command is running.

@@ -1,8 +1,8 @@
-"""The commands of potnet in their groups, and the words that other tools have for them."""
+"""The commands of potnet in their groups, and the words of other tools for them."""
 
 from __future__ import annotations
 
-#: The groups of `potnet --help`. Each command has its module below `potnet.cli` and its function there.
+#: The groups of `potnet --help`: each command with its module and its function there.
 GROUPS: dict[str, dict[str, str]] = {
     "Pots": {
         "create": "create:create",
@@ -47,7 +47,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "attach": "attach:attach",
         "detach": "attach:detach",
     },
-    "pot: its import, and the calls of its helper": {
+    "Import from pot, and the calls of pot's helper": {
         "import": "importing:import_",
         "next": "helper:next_",
         "validate": "helper:validate",
@@ -68,7 +68,7 @@ PAGES_OF = dict.fromkeys(
 #: Every command with its place, in the order of the groups.
 COMMANDS: dict[str, str] = {name: place for group in GROUPS.values() for name, place in group.items()}
 
-#: The words that other tools have for what potnet does, each with the command that does it here.
+#: Words of other tools, each with the command of potnet that does the same.
 OTHER_WORDS = {
     "add": "create",
     "clone": "create",
@@ -103,8 +103,8 @@ OTHER_WORDS = {
     "version": "--version",
 }
 
-#: Words of other tools for what takes two commands here, with the hint that names them.
+#: Words of other tools for a task that requires two commands here, each with its hint.
 IN_TWO_STEPS = {
     "restart": "use `potnet stop POT`, then `potnet start POT`",
-    "rename": "create a pot of the new name with `potnet create`; a pot keeps its name",
+    "rename": "a pot keeps its name; `potnet create` makes one with the new name",
 }

@@ -1,28 +1,30 @@
-"""What shells complete from. See etc/completions, and click's documentation on shell completion."""
+"""The names that shells complete. See etc/completions, and click's documentation on shell completion."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from potnet.cli.options import Known, Options, opened
+from potnet.cli.options import Options, reading
 
 if TYPE_CHECKING:
     from potnet.app import App
 
+#: The kinds of names. name: a pot or a bridge; uplink: the interface of a VLAN.
+Known = Literal["pot", "bridge", "name", "interface", "uplink", "export", "user"]
 
-def known(options: Options, what: Known, line: Mapping[str, Any]) -> Sequence[str]:
-    """What a command with these options would find; line: its own options, as far as they are typed.
 
-    As in a dry run nothing is made or changed, and a host behind --via is not asked, which may ask for a
-    password, and take its time. Whatever is wrong is for the command itself to say, since the
-    user is in the middle of a line.
+def known(options: Options, kind: Known, line: Mapping[str, Any]) -> Sequence[str]:
+    """The names of a kind for a command with these options. line: its own options, as far as they are typed.
+
+    Nothing is made or changed. A host behind --via is not asked: it may be slow or ask for a password.
+    Every error gives no names: the user is in the middle of a line, and the command itself will report it.
     """
     try:
-        with opened(replace(options, dry_run=True, quiet=True, verbose=0), changes_host=False) as app:
-            far = what in _ON_HOST and (options.via or app.config.via)
-            return () if far else _FINDERS[what](app, line)
+        with reading(replace(options, dry_run=True, quiet=True, verbose=0)) as app:
+            far = kind in _ON_HOST and (options.via or app.config.via)
+            return () if far else _FINDERS[kind](app, line)
     except Exception:
         return ()
 
@@ -46,10 +48,11 @@ def _sides(app: App, line: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _exports(app: App, line: Mapping[str, Any]) -> Sequence[str]:
-    """Those of the pot that are to be taken away; what is to be exported nobody knows but the user."""
+    """The exports of the pot, for --remove. New exports cannot be completed."""
     from potnet.operations.reports.completion_names import exports
 
-    return exports(app, line.get("pot")) if line.get("remove") else ()
+    pot = line.get("named") or line.get("pot")
+    return exports(app, pot) if line.get("remove") else ()
 
 
 def _interfaces(app: App, line: Mapping[str, Any]) -> Sequence[str]:
@@ -79,5 +82,5 @@ _FINDERS: dict[Known, Callable[[App, Mapping[str, Any]], Sequence[str]]] = {
     "uplink": _parents,
     "user": _users,
 }
-#: Those that only the host knows.
+#: The kinds that only the host knows.
 _ON_HOST: tuple[Known, ...] = ("interface", "uplink", "user")

@@ -1,4 +1,4 @@
-"""The command `potnet`: its commands, loaded when they are called, and what becomes of errors."""
+"""The command `potnet`: it loads the command that is called, and reports errors."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import click
 
 from potnet import __version__
 from potnet.cli.command_table import COMMANDS, GROUPS
-from potnet.cli.options import Once, Options, global_options
+from potnet.cli.options import Once, Options, group_options
 from potnet.cli.terminal import say
 from potnet.errors import PotnetError, UsageError
 from potnet.runtime import interrupts
 
 INTERRUPTED = 130
-#: A script whose command is an empty word has to notice, though the help is printed.
+#: The exit code without a command, so that a script notices an empty word in its place.
 WRONG_USAGE = 2
 
 
@@ -45,7 +45,7 @@ class LazyGroup(Once, click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands in their groups, each with the first line of its help."""
+        """Write the commands in their groups, each with the first line of its help."""
         width = max(map(len, COMMANDS))
         for title, names in GROUPS.items():
             commands = ((name, self.get_command(ctx, name)) for name in names)
@@ -57,7 +57,7 @@ class LazyGroup(Once, click.Group):
 
 
 class UnknownCommandError(click.UsageError):
-    """A word that is not a command; hint: the command that was probably meant."""
+    """An unknown command. hint: the command that was probably meant."""
 
     def __init__(self, word: str, ctx: click.Context) -> None:
         super().__init__(f"unknown command {word!r}", ctx)
@@ -65,7 +65,7 @@ class UnknownCommandError(click.UsageError):
 
     @staticmethod
     def _hint(word: str) -> str:
-        import difflib  # only a mistake pays for it
+        import difflib  # loaded for a mistake only
 
         from potnet.cli.command_table import IN_TWO_STEPS, OTHER_WORDS
 
@@ -77,15 +77,15 @@ class UnknownCommandError(click.UsageError):
 
 @click.group(
     cls=LazyGroup,
-    params=global_options(after_command=False),
+    params=group_options(),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Each option may also be given in the environment: POTNET_CONFIG, POTNET_HOST and so on.",
+    epilog="Each option can also be set in the environment: POTNET_CONFIG, POTNET_HOST and so on.",
 )
 @click.version_option(__version__, prog_name="potnet", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> int:
-    """Give FreeBSD jails their network: addresses, bridges, pf and the jails themselves."""
+    """Manage FreeBSD jails and their network: addresses, bridges and pf."""
     if ctx.invoked_subcommand is None:
         say(ctx.get_help())
         return WRONG_USAGE
@@ -93,17 +93,17 @@ def cli(ctx: click.Context) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and exit; no traceback reaches a user."""
+    """Run one command and exit. The user sees no traceback."""
     interrupts.install()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code, with errors told on stderr."""
+    """Run one command and return its exit code. Errors are reported on standard error."""
     options = Options()
     try:
         if any("\0" in word for word in arguments):
-            raise UsageError("no argument can hold a NUL")
+            raise UsageError("invalid argument: it contains a NUL character")
         result: Any = cli.main(args=list(arguments), prog_name="potnet", standalone_mode=False, obj=options)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -114,7 +114,7 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         return _report(f"interrupted{error}", None, INTERRUPTED)
     except BrokenPipeError:
-        # The reader has gone, the work is done; Python must not complain again when it flushes at exit.
+        # The reader is gone and the work is done. Python must not report it again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -157,6 +157,6 @@ def _internal_error(error: Exception, verbose: bool) -> int:
 
         say("".join(traceback.format_exception(error)).rstrip(), err=True)
     what = " ".join(str(error).split()) or "no message"
-    report = "the traceback above" if verbose else "what the same command prints with -v before its name"
+    report = "the traceback above" if verbose else "the output of the same command with `potnet -v`"
     hint = f"this is a bug in potnet; please report it with {report}"
     return _report(f"internal error: {type(error).__name__}: {what}", hint, 1)

@@ -1,6 +1,6 @@
-"""The options that every command takes, before its name or after it, and how a command opens the app.
+"""The options that every command takes, before its name or after it, and how a command opens the application.
 
-Imports here stay light: whatever needs more than click is imported by the function that uses it.
+Imports here stay light: a function that needs more than click imports it itself.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from potnet.app import App, Records, Settings
 
 
@@ -29,9 +27,9 @@ KINDS = ("auto", "freebsd", "sim", "linux")
 
 @dataclass
 class Options:
-    """What the command line and the environment ask for; None where they say nothing.
+    """The global options, from the command line and the environment. None: not given.
 
-    given: which option came from where, in words, for `potnet config`.
+    given: the origin of each option that was given, in words, for `potnet config`.
     """
 
     config: Path | None = None
@@ -50,54 +48,9 @@ class Options:
         return self.output == "json"
 
     def take(self, name: str, value: Any, origin: str) -> None:
-        """Keep one value; each -v counts."""
+        """Keep one value and its origin. Each -v adds to the verbosity."""
         setattr(self, name, self.verbose + value if name == "verbose" else value)
         self.given[name] = origin
-
-
-#: What can be completed. name: either a pot or a bridge; uplink: the interface of a VLAN.
-Known = Literal["pot", "bridge", "name", "interface", "uplink", "export", "user"]
-
-
-class KnownName(click.types.StringParamType):
-    """What the store or the host knows by name, which shells complete; whether it is known is not asked.
-
-    name: also what help shows in its place. leads: of several words only the first one is such a name.
-    """
-
-    def __init__(self, name: Known, leads: bool = False) -> None:
-        self.name: Known = name
-        self._leads = leads
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """Names that are not on the line yet."""
-        from click.shell_completion import CompletionItem
-
-        from potnet.cli.completion import known
-
-        value = ctx.params.get(str(param.name))
-        given = value if isinstance(value, tuple) else ()
-        if given and self._leads:
-            return []
-        found = known(ctx.ensure_object(Options), self.name, ctx.params)
-        begun = _folded(self.name, incomplete)
-        used = {_folded(self.name, each) for each in given}
-        names = ((name, _folded(self.name, name)) for name in found)
-        return [CompletionItem(name) for name, key in names if key.startswith(begun) and key not in used]
-
-
-def _folded(kind: Known, name: str) -> str:
-    """What a name is compared by: those of pots and bridges are the same in any case."""
-    return name.lower() if kind in ("pot", "bridge", "name") else name
-
-
-#: Either a pot or a bridge.
-SIDE = KnownName("name")
-POT, BRIDGE, POT_FIRST = KnownName("pot"), KnownName("bridge"), KnownName("pot", leads=True)
-INTERFACE, UPLINK, EXPORT = KnownName("interface"), KnownName("uplink"), KnownName("export")
-USER = KnownName("user")
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -112,19 +65,26 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 
 class Once(click.Command):
-    """A command whose options are given once, unless they are repeatable or flags without an opposite.
+    """A command that refuses an option that is given twice, unless it is repeatable or a plain flag.
 
-    click itself keeps the last value and drops the others.
+    click itself would keep the last value and drop the others.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does. Errors: UsageError for a second value; --help is answered first."""
+        """Parse as click does, --help first. Errors: UsageError for a second value."""
+        if ctx.resilient_parsing and args and self._takes_value(args[-1]):
+            # A shell asks for the value. Without it click would drop the arguments of the line.
+            args = args[:-1]
         _, _, given = self.make_parser(ctx).parse_args(list(args))
         rest = super().parse_args(ctx, args)
         for number, param in enumerate(given):
             if param in given[:number] and not ctx.resilient_parsing:
                 _refuse_second(ctx, param)
         return rest
+
+    def _takes_value(self, word: str) -> bool:
+        options = (param for param in self.params if isinstance(param, click.Option))
+        return any(word in option.opts and not (option.is_flag or option.count) for option in options)
 
 
 def _refuse_second(ctx: click.Context, param: click.Parameter) -> None:
@@ -136,48 +96,57 @@ def _refuse_second(ctx: click.Context, param: click.Parameter) -> None:
     raise click.UsageError(f"option {names} can be given only once", ctx)
 
 
-def global_options(*, after_command: bool) -> list[click.Parameter]:
-    """The options of the group, and the same once more, unlisted, for each command.
-
-    Only the group reads the environment: what is typed, wherever it is typed, then wins over it.
-    """
-    path = click.Path(path_type=Path)
-    specs: list[tuple[list[str], dict[str, Any]]] = [
-        (["--config"], {"type": path, "metavar": "FILE", "help": "Read this configuration file."}),
-        (["--host"], {"type": click.Choice(KINDS), "help": "The kind of host."}),
-        (["--state-dir"], {"type": path, "metavar": "DIR", "help": "Where the store is kept."}),
-        (["--via"], {"metavar": "PREFIX", "help": 'Run commands through this, such as "ssh root@host".'}),
-        (["--rootless"], {"is_flag": True, "help": "With --host linux: without root, in namespaces."}),
-        (["-n", "--dry-run"], {"is_flag": True, "help": "Print the commands and change nothing."}),
-        (["-o", "--output"], {"type": click.Choice(["text", "json"]), "help": "The form of the output."}),
-        (["-v", "--verbose"], {"count": True, "help": "Say more on standard error."}),
-        (["-q", "--quiet"], {"is_flag": True, "help": "Print results only, no notices."}),
-    ]
-    common: dict[str, Any] = {"expose_value": False, "callback": _keep, "is_eager": True}
-    if after_command:
-        return [click.Option(names, **common, hidden=True, **more) for names, more in specs]
+def group_options() -> list[click.Parameter]:
+    """The global options as `potnet` itself takes them: from the command line or the environment."""
     return [
-        click.Option(names, **common, envvar="POTNET_" + names[-1][2:].upper().replace("-", "_"), **more)
-        for names, more in specs
+        click.Option(names, **_COMMON, envvar=_variable(names), **more) for names, more in _global_options()
+    ]
+
+
+def command_options() -> list[click.Parameter]:
+    """The global options as each command takes them: unlisted, from the command line alone.
+
+    An option that is typed anywhere then wins over the environment.
+    """
+    return [click.Option(names, **_COMMON, hidden=True, **more) for names, more in _global_options()]
+
+
+def _variable(names: list[str]) -> str:
+    return "POTNET_" + names[-1][2:].upper().replace("-", "_")
+
+
+_COMMON: dict[str, Any] = {"expose_value": False, "callback": _keep, "is_eager": True}
+
+
+def _global_options() -> list[tuple[list[str], dict[str, Any]]]:
+    path = click.Path(path_type=Path)
+    return [
+        (["--config"], {"type": path, "metavar": "FILE", "help": "Configuration file."}),
+        (["--host"], {"type": click.Choice(KINDS), "help": "Kind of host; sim is a simulated one."}),
+        (["--state-dir"], {"type": path, "metavar": "DIR", "help": "Directory of the store."}),
+        (["--via"], {"metavar": "PREFIX", "help": 'Prefix of each command, such as "ssh root@host".'}),
+        (["--rootless"], {"is_flag": True, "help": "Use namespaces without root; requires --host linux."}),
+        (["-n", "--dry-run"], {"is_flag": True, "help": "Print the commands and change nothing."}),
+        (["-o", "--output"], {"type": click.Choice(["text", "json"]), "help": "Format of the output."}),
+        (["-v", "--verbose"], {"count": True, "help": "Print each command on standard error; repeatable."}),
+        (["-q", "--quiet"], {"is_flag": True, "help": "Print results only, no notices."}),
     ]
 
 
 class Command(Once):
-    """A command that takes the global options too, except those whose letter or word it has itself.
+    """A command that takes the global options too, except those whose names it uses itself.
 
-    examples: command lines that its help ends with.
+    examples: the command lines at the end of its help.
     """
 
     def __init__(self, *args: Any, examples: tuple[str, ...] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
-        taken = {name for param in self.params for name in param.opts}
-        self.params.extend(
-            option for option in global_options(after_command=True) if taken.isdisjoint(option.opts)
-        )
+        own = {name for param in self.params for name in param.opts}
+        self.params.extend(option for option in command_options() if own.isdisjoint(option.opts))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The examples, and where the global options are explained."""
+        """Write the examples, and where the global options are explained."""
         if self.examples:
             with formatter.section("Examples"):
                 for example in self.examples:
@@ -186,62 +155,75 @@ class Command(Once):
         formatter.write_text("Global options are accepted here too; see `potnet --help`.")
 
     def get_short_help_str(self, limit: int = 0) -> str:
-        """The whole first line; click wraps it where the terminal ends."""
+        """The whole first line of the help; click itself would shorten it."""
         return (self.help or "").strip().split("\n", 1)[0].rstrip(".")
 
 
 class Commands(Command, click.Group):
-    """A command that consists of commands, which take the global options as well."""
+    """A command that has commands of its own. These take the global options as well."""
 
     command_class = Command
 
 
 def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds what create and set say of a pot's network; None where nothing is said."""
+    """Add the options that create and set have for a pot's traffic. None: not given."""
     options = (
         click.option(
-            "--isolate/--no-isolate", default=None, help="Keep it from isolated pots of its bridge."
+            "--isolate/--no-isolate", default=None,
+            help="Block traffic to and from other isolated pots on its bridges.",
         ),
+        click.option("--internet/--no-internet", default=None, help="Allow connections to the outside."),
         click.option(
-            "--internet/--no-internet", default=None, help="Whether it may connect to other than pots."
+            "--bandwidth-in", metavar="RATE", help="Limit of what the pot receives, such as 10Mbit/s."
         ),
-        click.option("--bandwidth-in", metavar="RATE", help="How much it may receive, such as 10Mbit/s."),
-        click.option("--bandwidth-out", metavar="RATE", help="How much it may send."),
-    )
+        click.option("--bandwidth-out", metavar="RATE", help="Limit of what the pot sends."),
+    )  # fmt: skip
     for option in reversed(options):
         function = option(function)
     return function
 
 
 @contextmanager
-def opened(
-    options: Options, *, changes_host: bool, restores: bool = False, frees: bool = False
-) -> Iterator[App]:
-    """The application, for one operation. changes_host: the command is not one that only looks.
+def reading(options: Options) -> Iterator[App]:
+    """The application for a command that changes nothing."""
+    with _opened(options, app_settings(options)) as app:
+        yield app
 
-    restores: it can do with a damaged store. frees: it has to work on a full disk.
+
+@contextmanager
+def changing(options: Options, *, restores: bool = False, frees: bool = False) -> Iterator[App]:
+    """The application for a command that may change the host or the store.
+
+    restores: the command accepts a damaged store. frees: it has to work on a full disk.
     """
+    settings = app_settings(options, changes_host=True, restores=restores, frees=frees)
+    with _opened(options, settings) as app:
+        yield app
+
+
+@contextmanager
+def _opened(options: Options, settings: Settings) -> Iterator[App]:
     from potnet.app import open_app
 
-    with open_app(app_settings(options, changes_host, restores, frees)) as app:
+    with open_app(settings) as app:
         options.output = options.output or app.config.output
         yield app
 
 
 @contextmanager
-def asked(options: Options) -> Iterator[Records]:
+def reading_records(options: Options) -> Iterator[Records]:
     """The records, for a question that is answered from files alone."""
     from potnet.app import open_records
 
-    with open_records(app_settings(options, changes_host=False)) as records:
+    with open_records(app_settings(options)) as records:
         options.output = options.output or (records.config.output if records.config else None)
         yield records
 
 
 def app_settings(
-    options: Options, changes_host: bool, restores: bool = False, frees: bool = False
+    options: Options, changes_host: bool = False, restores: bool = False, frees: bool = False
 ) -> Settings:
-    """What the options ask for, as the application takes it."""
+    """The options as the application takes them."""
     from potnet.app import Settings
 
     return Settings(

@@ -10,17 +10,17 @@ from typing import Any
 from potnet.cli.options import Options
 from potnet.cli.terminal import say
 
-#: All but what is certainly harmless to a terminal, so that long texts are read fast.
+#: All characters but those that no terminal obeys: a fast search in long texts.
 _ODD = re.compile(r"[^\x20-\x7e\n]")
 
-#: Between the columns of a table, and what none of them is made narrower than.
+#: The gap between the columns of a table, and the least width of a column.
 _GAP, _NARROWEST = 2, 8
 
 
 def emit(
     options: Options, view: Any, text: Callable[[Any], str], paint: Callable[[str], str] | None = None
 ) -> None:
-    """Print a view: as it is in JSON, else as `text` has it. An empty text prints nothing.
+    """Print a view, as JSON or as the text that `text` makes of it. An empty text prints nothing.
 
     paint: colours the text for a terminal.
     """
@@ -29,10 +29,16 @@ def emit(
         say(shown, paint=None if options.json else paint)
 
 
-def tell(options: Options, view: Any, text: Iterable[str], failed: Iterable[str] = ()) -> None:
-    """Say what a changing command did; a dry run did nothing, and -q leaves only JSON that was asked for.
+def tell(
+    options: Options,
+    view: Any,
+    text: Iterable[str],
+    failed: Iterable[str] = (),
+    paint: Callable[[str], str] | None = None,
+) -> None:
+    """Print what a changing command did. A dry run did nothing; -q prints nothing but JSON.
 
-    failed: what the exit status 1 is about; said on standard error where there is no result.
+    failed: the reasons for exit code 1, on standard error if no result is printed. paint: colours them.
     """
     if options.json and not options.dry_run:
         say(as_json(view))
@@ -42,11 +48,11 @@ def tell(options: Options, view: Any, text: Iterable[str], failed: Iterable[str]
         for line in text:
             say(line)
     for line in failed:
-        say(line, err=silent)
+        say(line, err=silent, paint=paint)
 
 
 def as_json(view: Any) -> str:
-    """JSON as people read it, with escapes for what a terminal would obey or cannot show."""
+    """Indented JSON, with escapes for characters that a terminal would obey or cannot show."""
     text = json.dumps(view, indent=2, ensure_ascii=False)
     return _ODD.sub(lambda match: _escaped(match[0]), text)
 
@@ -56,7 +62,7 @@ def _escaped(character: str) -> str:
 
 
 def fitted(headers: Sequence[str], rows: Sequence[Sequence[Sequence[str]]], width: int | None) -> str:
-    """A plain table of cells that hold several words; None: as wide as it gets.
+    """A plain table of cells that hold several words. width: None for no limit.
 
     If the table is wider than `width` columns, cells are wrapped between their words, the widest first. Words
     are broken only if that is not enough.
@@ -88,7 +94,7 @@ def _lines(words: Iterable[str], most: int) -> Iterator[str]:
 
 
 def _pieces(word: str, most: int) -> Iterator[str]:
-    """A word in pieces of at most so many characters, broken behind a mark where there is one."""
+    """A word in pieces of at most so many characters, broken behind a mark if possible."""
     while len(word) > most:
         marks = [word.rfind(mark, 0, most) for mark in "-:|/@,."]
         end = max(marks) + 1 or most
@@ -98,7 +104,7 @@ def _pieces(word: str, most: int) -> Iterator[str]:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], padding: int = 2) -> str:
-    """A plain table; what looks like a number (10.10, a base) stays as it is.
+    """A plain table. A cell that looks like a number (the base 10.10) is not changed.
 
     padding: columns that a header has beside its text.
     """
@@ -106,5 +112,5 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], padding: int
 
     tabulate.MIN_PADDING = padding
     text: str = tabulate.tabulate(list(rows), headers=headers, tablefmt="simple", disable_numparse=True)
-    # The last column's padding is of no use to anyone.
+    # The last column needs no padding.
     return "\n".join(line.rstrip() for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""The only way in which the command line prints: nothing that others said is obeyed by the terminal."""
+"""The only function of the command line that prints. The terminal obeys nothing that others wrote."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import click
 
 from potnet.errors import printable
 
-#: The width of a table where nothing tells how wide the terminal is, in columns.
+#: The default width of a table, in columns.
 WIDTH = 80
 
 
 def say(text: str, err: bool = False, paint: Callable[[str], str] | None = None) -> None:
-    """Print a text, with escapes in the place of control characters. err: on standard error.
+    """Print a text with its control characters escaped. err: on standard error.
 
-    paint: colours the text for a terminal. A pipe or file gets it plain; so does a user who sets NO_COLOR.
+    paint: colours the text for a terminal. A pipe, a file and a user who sets NO_COLOR get it plain.
     """
     safe = printable(text)
     plain = paint is None or bool(os.environ.get("NO_COLOR"))
@@ -24,7 +24,7 @@ def say(text: str, err: bool = False, paint: Callable[[str], str] | None = None)
 
 
 def width() -> int:
-    """The columns of the terminal, or of COLUMNS."""
+    """The width of the terminal in columns; COLUMNS overrides it."""
     from shutil import get_terminal_size
 
     return get_terminal_size((WIDTH, 24)).columns

@@ -1,17 +1,13 @@
-"""The text forms of show, info and list, to the byte those that pot's users and scripts know."""
+"""The text forms of show, info and list, to the byte those of pot."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from potnet.cli.output import fitted
 
 View = Mapping[str, Any]
-
-#: The state in a row of a list: of a pot behind its name, of a bridge behind its interface.
-_STATE = re.compile(r"^((?:\S+ +){1,3}?)(running|stopped|up|down)(?= |$)", re.MULTILINE)
 
 _OF_BRIDGE = {
     "network": "network ",
@@ -28,7 +24,7 @@ _USAGE = (
 
 
 def network_text(view: View) -> str:
-    """`show`: the public network and every address taken in it."""
+    """`show`: the public network and every address in use there."""
     from ipaddress import ip_network
 
     network = ip_network(view["network"])
@@ -44,7 +40,7 @@ def network_text(view: View) -> str:
 
 
 def bridge_text(view: View) -> str:
-    """`show -b`: the addresses taken on one bridge."""
+    """`show -b`: the addresses in use on one bridge."""
     return "\n".join(_address_line(entry) for entry in view["addresses"])
 
 
@@ -58,7 +54,7 @@ def _address_line(entry: View) -> str:
 
 
 def pot_text(view: View) -> str:
-    """`show -p`: what a pot uses and the redirections in force for it."""
+    """`show -p`: the usage of a pot and the redirections in force."""
     usage = view["usage"]
     lines = [f"pot {view['name']}"]
     lines += [f"\t{label}: {usage[key]}" for label, key in _USAGE if usage.get(key) is not None]
@@ -93,8 +89,8 @@ def _traffic(each: View) -> str:
     return f"{each['export']}: {figures}"
 
 
-def info_text(view: View) -> str:
-    """`info -p`: the settings of a pot and whether it runs."""
+def info_text(view: View, own: View) -> str:
+    """`info -p`: the settings of a pot and its state. own: those settings that pot itself does not print."""
     lines = [
         f"pot name : {view['name']}",
         f"\ttype : {view['type']}",
@@ -120,6 +116,7 @@ def info_text(view: View) -> str:
     lines += ["\tisolated : true"] if view.get("isolated") else []
     lines += ["\tantispoof : true"] if view.get("antispoof") else []
     lines += [f"\tanchors : {' '.join(view['anchors'])}"] if view.get("anchors") else []
+    lines += [f"\t{name} : {_shown(value)}" for name, value in own.items()]
     lines.append(f"\tactive : {'true' if view['state'] == 'running' else 'false'}")
     for tap in view.get("taps", ()):
         lines += _tap_lines(tap, view["dns"])
@@ -127,7 +124,7 @@ def info_text(view: View) -> str:
 
 
 def _tap_lines(tap: View, resolvers: list[str]) -> list[str]:
-    """What the machine behind a tap is to be told, and the options that connect it."""
+    """The network settings of the machine behind a tap, and the options that connect it."""
     lines = [f"\ttap : {tap['name']} on {tap['bridge']}", f"\t\tmac : {tap['mac']}"]
     for each in tap["addresses"]:
         gateway = f", gateway {each['gateway']}" if each["gateway"] else ""
@@ -139,7 +136,7 @@ def _tap_lines(tap: View, resolvers: list[str]) -> list[str]:
 
 
 def _address(entry: View, network_type: str) -> str:
-    # One that SLAAC gives (RFC 4862) is not known before the pot has run.
+    # An autoconfigured address (RFC 4862) is not known before the pot has run.
     address = entry["address"] or "auto"
     return f"{entry['interface']}|{address}" if network_type == "alias" and entry["interface"] else address
 
@@ -150,7 +147,7 @@ def exports_text(view: View) -> str:
 
 
 def export_text(entry: View) -> str:
-    """One of them: ``192.0.2.1@tcp+udp:80-89:30080-30089``."""
+    """One export: ``192.0.2.1@tcp+udp:80-89:30080-30089``."""
     address = f"{entry['host_address']}@" if entry.get("own_address") else ""
     protocol = "" if entry["protocol"] == "tcp" else f"{entry['protocol']}:"
     count = entry.get("count", 1)
@@ -186,7 +183,7 @@ def _shown(value: Any) -> str:
 
 
 def list_text(views: list[View], width: int | None = None) -> str:
-    """`list`: one row a pot, in at most `width` columns of the terminal."""
+    """`list`: one row for each pot, in at most `width` columns."""
     rows = [
         (
             [view["name"]],
@@ -203,7 +200,7 @@ def list_text(views: list[View], width: int | None = None) -> str:
 
 
 def bridges_text(views: list[View], width: int | None = None) -> str:
-    """`list --bridges`: one row a bridge, in at most `width` columns of the terminal."""
+    """`list --bridges`: one row for each bridge, in at most `width` columns."""
     keys = ("name", "kind", "interface", "state", "network", "gateway", "size", "pots")
     rows = [[_words(value) for value in map(view.get, keys)] for view in map(_both, views)]
     return fitted(keys, rows, width)
@@ -215,16 +212,8 @@ def _words(value: Any) -> list[str]:
     return [] if value is None else [str(value)]
 
 
-def painted_states(text: str) -> str:
-    """A list with its states in colour: green for what is up, yellow for what is not."""
-    from click import style
-
-    colours = {"running": "green", "up": "green", "stopped": "yellow", "down": "yellow"}
-    return _STATE.sub(lambda found: found[1] + style(found[2], fg=colours[found[2]]), text)
-
-
 def _both(view: View) -> View:
-    """A bridge with its networks of both families as one."""
+    """A bridge with its networks of both families in one list."""
     return {**view, "network": [each for each in (view["network"], view["network6"]) if each]}
 
 
@@ -234,17 +223,17 @@ def names_text(views: list[View]) -> str:
 
 
 def findings_text(views: list[View]) -> str:
-    """`check`: a line for each difference, rules below it."""
+    """`check`: a line for each difference, followed by rules that differ."""
     return "\n".join(finding_text(view) + _rules_text(view) for view in views)
 
 
 def finding_head(view: View) -> str:
-    """What a difference is, and of which pot, bridge and interface."""
+    """The kind of a difference with its pot, bridge and interface."""
     return " ".join(view[key] for key in ("kind", "pot", "bridge", "interface") if view[key])
 
 
 def finding_text(view: View) -> str:
-    """The same with how it is, how it should be, and what becomes of it."""
+    """The head with the state found, the state expected and the remedy."""
     states = "" if _of_rules(view) else f"{view['found']}; expected: {view['expected']}; "
     return f"{finding_head(view)}: {states}{view['remedy']}"
 
@@ -254,7 +243,7 @@ def _of_rules(view: View) -> bool:
 
 
 def _rules_text(view: View) -> str:
-    """Which rules are missing, and which are there that should not be, as diff(1) marks them."""
+    """The missing and the superfluous rules, marked as by diff(1)."""
     if not _of_rules(view):
         return ""
     expected, found = view["expected"].splitlines(), view["found"].splitlines()

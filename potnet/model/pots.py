@@ -167,7 +167,10 @@ def network6_of(bridge: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One epair of a pot, or one tap. Without any address it learns them by SLAAC (RFC 4862)."""
+    """One epair of a pot, or one tap. Without any address it learns them by SLAAC (RFC 4862).
+
+    mac_given: the user chose the MAC address.
+    """
 
     bridge: str
     unit: int
@@ -175,6 +178,7 @@ class Attachment:
     address: IPAddress | None = None
     address6: IPAddress | None = None
     tap: bool = False
+    mac_given: bool = False
 
     @property
     def leases(self) -> tuple[tuple[str, IPAddress], ...]:

@@ -51,7 +51,7 @@ _DOUBLED = {
 }
 #: What a pot has several of.
 _CHILDREN = (
-    "SELECT pot, bridge, unit, mac, address, address6 FROM attachment",
+    "SELECT pot, bridge, unit, mac, address, address6, mac_given FROM attachment",
     "SELECT pot, interface, address FROM alias",
     "SELECT * FROM export",
     "SELECT pot, interface FROM passed",
@@ -280,8 +280,8 @@ class Pots(Subnets, Numbers, Exports, Policies):
         if found:
             raise PotnetError(f"MAC address {item.mac} is used by pot {found[0]}", hint="choose another")
         self.change(
-            "INSERT INTO attachment (pot, position, bridge, unit, mac, address, address6)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO attachment (pot, position, bridge, unit, mac, address, address6, mac_given)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             name,
             position,
             item.bridge,
@@ -289,6 +289,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             item.mac,
             text_or_none(item.address),
             text_or_none(item.address6),
+            item.mac_given,
         )
 
     def _add_alias(self, name: str, position: int, item: Alias) -> None:
@@ -345,8 +346,9 @@ def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
     """The rows of `_CHILDREN` by the name of their pot, in order."""
     attachments, aliases, exports, passed = found
     children: _Children = (defaultdict(list), defaultdict(list), defaultdict(list), defaultdict(list))
-    for name, bridge, unit, mac, address, address6 in attachments:
-        item = Attachment(bridge, unit, mac, address_or_none(address), address_or_none(address6))
+    for name, bridge, unit, mac, address, address6, given in attachments:
+        addresses = address_or_none(address), address_or_none(address6)
+        item = Attachment(bridge, unit, mac, *addresses, mac_given=bool(given))
         children[0][name].append(item)
     for name, interface, address in aliases:
         children[1][name].append(Alias(interface, IPAddress(address)))

@@ -35,7 +35,7 @@ OPERATIONS = {
     "reports.show": ("show_pot", "show_all", "show_ports"),
     "maintenance.rootless": ("status", "start", "stop", "enter", "change_ports"),
     "reports.used_addresses": ("show_network", "show_bridge"),
-    "reports.info": ("info", "list_pots", "list_bridges", "environment", "bridge_info"),
+    "reports.info": ("info", "list_pots", "list_bridges", "environment", "bridge_info", "own_settings"),
     "selection": ("resolve_names",),
     "maintenance.check": ("check",),
     "maintenance.repair": ("repair",),
@@ -95,6 +95,7 @@ class Stage:
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """The stand-ins in the places of potnet.app and potnet.operations."""
     stage = Stage()
+    stage.answers["own_settings"] = {}
     stage.answers["resolve_names"] = lambda names, *_: list(names)
     app = ModuleType("potnet.app")
     app.__dict__.update(Settings=SimpleNamespace, open_app=stage.open_app, open_records=stage.open_app)

@@ -38,6 +38,20 @@ def test_help_lists_every_command(potnet: Callable[..., Any]) -> None:
     assert [out.index(f"\n{group}:\n") for group in GROUPS] == sorted(out.index(f"\n{g}:\n") for g in GROUPS)
 
 
+def test_the_help_of_each_command_fits_a_line(
+    potnet: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = potnet("-h").out.splitlines()
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        row = next(line for line in lines if line.startswith(f"  {name} "))
+        assert row.split(maxsplit=1)[1] == command.get_short_help_str()
+        assert len(row) <= 80
+
+
 def test_the_name_alone_prints_the_help(potnet: Callable[..., Any]) -> None:
     alone = potnet()
     assert (alone.code, alone.out, alone.err) == (2, potnet("--help").out, "")

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from potnet.cli.output import fitted
-from potnet.cli.views import painted_states
 from potnet.model.names import natural
 
 PLAIN = {"addresses": [], "bridges": [], "exports": [], "stack": "ipv4", "network_type": "inherit"}
@@ -73,19 +72,3 @@ def test_numbers_in_names_sort_as_numbers() -> None:
 def test_any_names_can_be_sorted(names: list[str]) -> None:
     keys = [natural(name) for name in sorted(names, key=natural)]
     assert all(first <= second for first, second in pairwise(keys))
-
-
-def test_states_have_colours_and_names_have_none() -> None:
-    rows = "running  stopped  inherit\nup       running  alias"
-    text = f"name     state    type\n-------  -------  -------\n{rows}"
-    lines = painted_states(text).split("\n")
-    assert lines[:2] == text.split("\n")[:2]
-    assert lines[2].startswith("running  \x1b[33mstopped\x1b[0m")
-    assert lines[3].startswith("up       \x1b[32mrunning\x1b[0m")
-    assert "\x1b[32mup\x1b[0m" in painted_states("public   public   bridge0    up     10.192.0.0/10")
-
-
-def test_a_pipe_gets_no_colours(stage: Any, potnet: Callable[..., Any]) -> None:
-    stage.answers["list_pots"] = [named("a", "running")]
-    assert "\x1b" not in potnet("list").out
-    assert "\x1b" not in potnet("nothing").err

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from potnet.cli.main import COMMANDS, cli
-from potnet.cli.options import global_options
+from potnet.cli.options import command_options
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
@@ -86,4 +86,4 @@ def test_help_is_answered_before_a_second_value(potnet: Callable[..., Any]) -> N
 @pytest.mark.parametrize("name", list(EVERY))
 def test_every_command_takes_the_global_options(name: str) -> None:
     own = {word for param in EVERY[name].params for word in param.opts}
-    assert {word for option in global_options(after_command=True) for word in option.opts} <= own
+    assert {word for option in command_options() for word in option.opts} <= own

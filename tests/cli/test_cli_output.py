@@ -238,16 +238,30 @@ def test_the_dns_pot_is_named_where_there_is_one(stage: Any, potnet: Callable[..
     assert potnet("show").out.endswith("\t10.192.0.2\tunbound\n")
 
 
+def made(name: str, *addresses: str, aliases: tuple[SimpleNamespace, ...] = ()) -> SimpleNamespace:
+    return SimpleNamespace(name=name, leased=tuple(map(IPAddress, addresses)), aliases=aliases)
+
+
 def outcome(name: str, changed: bool) -> SimpleNamespace:
     return SimpleNamespace(name=name, changed=changed)
 
 
 BRIDGE_MADE = Bridge("stove", BridgeKind.PRIVATE, 0, IPNetwork("10.192.0.16/29"), IPAddress("10.192.0.17"))
 BRIDGE_MADE6 = replace(BRIDGE_MADE, network6=IPNetwork("fd00:192::/64"))
-EXPORTED = SimpleNamespace(name="c", exports=(Export(Transport.TCP, 80, 30080), Export(Transport.UDP, 53)))
+EXPORTED = SimpleNamespace(
+    name="c",
+    exports=(Export(Transport.TCP, 80, 30080), Export(Transport.UDP, 53)),
+    withdrawn=(Export(Transport.TCP, 443, 30443), replace(Export(Transport.TCP, 80, 30080), loopback=True)),
+)
 INIT = SimpleNamespace(done=("pf.conf changed",), load_commands=("service pf reload",), loaded=False)
 DONE = [
-    ("create -p c", "create", outcome("c", True), "c created\n", {"name": "c", "changed": True}),
+    ("create -p c", "create", made("c"), "c created\n", {"name": "c", "changed": True}),
+    ("create c", "create", made("c", "10.192.0.3"), "c created: 10.192.0.3\n", None),
+    ("create -p c", "create", made("c", "10.192.0.3", "fd00::3"), "c created: 10.192.0.3, fd00::3\n", None),
+    (
+        "create -p c", "create", made("c", aliases=(SimpleNamespace(interface="em0", address="192.0.2.1"),)),
+        "c created: em0|192.0.2.1\n", None,
+    ),
     ("destroy -p c", "destroy_pot", None, "c destroyed\n", {"name": "c", "changed": True}),
     ("destroy -B stove", "destroy_bridge", None, "stove destroyed\n", {"name": "stove", "changed": True}),
     (
@@ -262,7 +276,7 @@ DONE = [
     ),
     (
         "export-ports -e 80:30080 -e udp:53", "export_ports", EXPORTED,
-        "c exports 80:30080, udp:53\n",
+        "c exports 80:30080, udp:53; withdrawn: 443:30443\n",
         {
             "name": "c", "changed": True,
             "exports": [
@@ -292,7 +306,7 @@ DONE = [
     ("vnet-stop", "vnet_stop", True, "bridge public is down\n", {"name": "public", "changed": True}),
     (
         "set -p c -d off", "set_options", True,
-        "c changed; it holds from the next start\n",
+        "c changed; the change takes effect at the next start\n",
         {"name": "c", "changed": True, "from_next_start": True},
     ),
     (
@@ -301,14 +315,14 @@ DONE = [
     ),
     (
         "set -B stove --mtu 1400", "set_bridge", True,
-        "stove changed; `potnet repair -B stove` gives it to what is up\n",
+        "stove changed; `potnet repair -B stove` changes the running bridge\n",
         {"name": "stove", "changed": True, "from_next_start": True},
     ),
     (
         "set -B stove --isolate", "set_bridge", False,
         "stove changed\n", {"name": "stove", "changed": True, "from_next_start": False},
     ),
-    ("set-hook -p c -s a -t b", "set_hook", None, "c has its prestart and prestop set\n", None),
+    ("set-hook -p c -s a -t b", "set_hook", None, "c: prestart and prestop set\n", None),
     ("copy-in -p c -s a -d /b", "copy_in", None, "a copied to /b in c\n", {"name": "c", "changed": True}),
     (
         "init", "init", INIT, "pf.conf changed\nto load it:\n\tservice pf reload\n",
@@ -344,7 +358,7 @@ def test_init_says_what_it_loaded(stage: Any, potnet: Callable[..., Any]) -> Non
 
 
 def test_a_chosen_name_is_printed_alone(stage: Any, potnet: Callable[..., Any]) -> None:
-    stage.answers["create"] = outcome("pot1", True)
+    stage.answers["create"] = made("pot1", "10.192.0.3")
     assert potnet("create").out == "pot1\n"
     assert potnet("create", "-q").out == "pot1\n"
     assert potnet("create", "-n").out == ""
@@ -398,7 +412,7 @@ def test_what_repair_says(stage: Any, potnet: Callable[..., Any]) -> None:
     stage.answers["repair"] = SimpleNamespace(mended=(LOST,), left=(OFF,))
     assert potnet("repair") == (
         1,
-        "member-missing c public epair0a: mended\n"
+        "member-missing c public epair0a: repaired\n"
         "filter-disabled: it is not; expected: pf is enabled; `pfctl -e`\n",
         "",
     )
@@ -422,7 +436,7 @@ def test_info_tells_what_a_machine_needs() -> None:
             }
         ],
     }  # fmt: skip
-    assert views.info_text(view).splitlines()[-6:] == [
+    assert views.info_text(view, {}).splitlines()[-6:] == [
         "\ttap : tap0 on public6",
         "\t\tmac : 02:00:00:00:00:01",
         "\t\taddress : auto, from router advertisements",

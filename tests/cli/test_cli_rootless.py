@@ -55,10 +55,10 @@ def test_status(stage: Any, potnet: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("action", "changed", "text"),
     [
-        ("start", True, "the rootless host runs\n"),
-        ("start", False, "the rootless host runs already\n"),
-        ("stop", True, "the rootless host has ended\n"),
-        ("stop", False, "the rootless host does not run\n"),
+        ("start", True, "the rootless host is started\n"),
+        ("start", False, "the rootless host is already running\n"),
+        ("stop", True, "the rootless host is stopped\n"),
+        ("stop", False, "the rootless host is already stopped\n"),
     ],
 )
 def test_start_and_stop(

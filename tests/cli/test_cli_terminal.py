@@ -20,7 +20,7 @@ def prints(path: Path) -> list[int]:
 
 
 def test_only_one_module_prints() -> None:
-    modules = [path for path in FOLDER.glob("*.py") if path.name != "terminal.py"]
+    modules = [path for path in FOLDER.rglob("*.py") if path.name != "terminal.py"]
     assert len(modules) > 30
     assert {path.name: lines for path in modules if (lines := prints(path))} == {}
 

@@ -22,7 +22,7 @@ from uplinks import capabilities
 
 from potnet.cli.command_table import GROUPS, PAGES_OF
 from potnet.cli.main import cli, run
-from potnet.cli.options import global_options
+from potnet.cli.options import group_options
 from potnet.config.configuration import KEYS, load
 from potnet.host.findings import Kind
 from potnet.rootless.uplinks.choose import KINDS as UPLINK_KINDS
@@ -165,10 +165,10 @@ def test_every_page_is_installed() -> None:
 
 def test_global_options_are_in_the_manual() -> None:
     sections = _parts(POTNET_8, "Sh")
-    wanted = {name for option in global_options(after_command=False) for name in option.opts}
+    wanted = {name for option in group_options() for name in option.opts}
     assert _option_items(sections["OPTIONS"]) == wanted | {"-h", "--help", "--version"}
-    variables = {str(option.envvar) for option in global_options(after_command=False) if option.envvar}
-    assert len(variables) == len(global_options(after_command=False))
+    variables = {str(option.envvar) for option in group_options() if option.envvar}
+    assert len(variables) == len(group_options())
     assert variables <= set(re.findall(r"POTNET_\w+", sections["ENVIRONMENT"]))
 
 

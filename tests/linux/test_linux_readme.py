@@ -60,5 +60,5 @@ def test_the_session_without_root_runs_as_documented() -> None:
         lines = done.out.splitlines()
         assert "soup" in lines, done
         assert any(line.split()[:3] == ["tcp", "0.0.0.0", "30080"] for line in lines)
-        assert lines[-1] == "the rootless host has ended"
+        assert lines[-1] == "the rootless host is stopped"
         assert (done.code, user.processes()) == (0, [])

@@ -30,13 +30,13 @@ def test_stop_ends_everything(cook: User) -> None:
     cook.potnet("create", "-p", "kettle", "-N", "private-bridge", "-B", "stove", "-S", "dual")
     cook.potnet("start", "kettle")
     assert len(cook.processes()) > 3
-    assert cook.potnet("rootless", "stop") == "the rootless host has ended\n"
+    assert cook.potnet("rootless", "stop") == "the rootless host is stopped\n"
     assert cook.processes() == []
     assert cook.world.snapshot() == before
     left = cook.run("ls", f"{cook.home}/.local/state/potnet/rootless/host").out
     assert left.split() == ["lock", "log"]
     assert cook.potnet("rootless", "status") == "stopped\n"
-    assert cook.potnet("rootless", "stop") == "the rootless host does not run\n"
+    assert cook.potnet("rootless", "stop") == "the rootless host is already stopped\n"
     assert {each["state"] for each in cook.facts("list")} == {"stopped"}
 
 
@@ -227,7 +227,7 @@ def test_looking_starts_nothing(cook: User) -> None:
 def test_many_at_once_start_one_host(cook: User) -> None:
     words = 'for each in 1 2 3 4; do "$@" & done; wait'
     said = cook.run("sh", "-c", words, "sh", *_potnet("rootless", "start"))
-    assert said.out.count("the rootless host runs") == 4
+    assert said.out.count("the rootless host is started") == 4
     assert sum("potnet.rootless.host.keeper" in each for each in cook.processes()) == 2
 
 
@@ -314,9 +314,9 @@ def test_ipv6_leads_out(cook: User) -> None:
 def test_root_may_have_one_too(machine: World) -> None:
     before = machine.snapshot()
     assert "slirp4netns" in machine.potnet("--rootless", "-n", "rootless", "start")
-    assert machine.potnet("--rootless", "rootless", "start") == "the rootless host runs\n"
+    assert machine.potnet("--rootless", "rootless", "start") == "the rootless host is started\n"
     assert machine.potnet("--rootless", "rootless", "enter", "--", "ls", "/run/netns") == ""
-    assert machine.potnet("--rootless", "rootless", "stop") == "the rootless host has ended\n"
+    assert machine.potnet("--rootless", "rootless", "stop") == "the rootless host is stopped\n"
     assert machine.snapshot() == before
 
 

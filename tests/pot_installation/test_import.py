@@ -132,7 +132,7 @@ def test_twice_is_harmless(tmp_path: Path, call: Call) -> None:
     again = _json(call, "import pot --all", made)
     assert not any(each["changed"] for each in (*again["pots"], *again["bridges"]))
     assert call("--host sim -o json list", made.path).out == before
-    assert call("--host sim import pot web", made.path).out == "web is here already\n"
+    assert call("--host sim import pot web", made.path).out == "web is already imported\n"
 
 
 def test_one_pot_brings_its_bridge(tmp_path: Path, call: Call) -> None:

@@ -6,54 +6,70 @@ import sys
 
 import click
 
-from potnet.cli.options import POT, Command, Options, opened
+from potnet.cli.known_names import many_pots, one_pot, required
+from potnet.cli.options import Command, Options, changing, reading
 from potnet.cli.output import tell
 from potnet.cli.terminal import say
 
 
 @click.command(cls=Command, examples=("potnet attach web", "potnet attach web --created"))
-@click.argument("name", type=POT, metavar="POT")
-@click.option("--jail", metavar="JAIL", help="The jail, which has to have the name of the pot.")
-@click.option("--created", is_flag=True, help="Nothing runs in it yet: write its etc files, too.")
+@one_pot("Pot whose network the jail gets.")
+@click.option("--jail", metavar="JAIL", help="Name of the jail; it must be the name of the pot.")
+@click.option(
+    "--created", is_flag=True, help="Also write the jail's resolver and hosts files: nothing runs in it yet."
+)
 @click.pass_obj
-def attach(options: Options, name: str, jail: str | None, created: bool) -> None:
-    """Give the network of a pot to a jail that something else has made."""
+def attach(options: Options, pot: str | None, jail: str | None, created: bool) -> None:
+    """Give a pot's network to a jail of another tool.
+
+    The jail must exist and have the name of the pot.
+    """
+    name = required(pot)
     from potnet.operations.pots import attach as operation
 
-    with opened(options, changes_host=True) as app:
+    with changing(options) as app:
         outcome = operation.attach(app, name, jail, created)
-    done = "attached" if outcome.changed else "is attached already"
+    done = "attached" if outcome.changed else "is already attached"
     tell(options, {"name": name, "changed": outcome.changed}, [f"{name} {done}"])
 
 
 @click.command(cls=Command, examples=("potnet detach web",))
-@click.argument("names", nargs=-1, required=True, type=POT, metavar="POT...")
+@many_pots("Pot to detach; repeatable.")
 @click.option("--ending", is_flag=True, help="The jail is about to be removed; detach again after that.")
 @click.pass_obj
-def detach(options: Options, names: tuple[str, ...], ending: bool) -> None:
-    """Take the networks of pots away from jails that something else has made, or had made."""
+def detach(options: Options, pots: tuple[str, ...], ending: bool) -> None:
+    """Take the networks of pots from jails of another tool.
+
+    The jails may already be gone.
+    """
+    if not pots:
+        raise click.UsageError("missing pot: give POT or -p POT")
     from potnet.operations.pots import attach as operation
 
-    with opened(options, changes_host=True) as app:
-        outcomes = operation.detach(app, names, ending)
+    with changing(options) as app:
+        outcomes = operation.detach(app, pots, ending)
     results = [{"name": each.name, "changed": each.changed} for each in outcomes]
     words = ("is not attached", "detached")
     tell(options, results, [f"{each['name']} {words[bool(each['changed'])]}" for each in results])
 
 
 @click.command("jail-conf", cls=Command, examples=("potnet jail-conf web > /etc/jail.conf.d/web.conf",))
-@click.argument("name", type=POT, metavar="POT")
+@one_pot("Pot to print.")
 @click.pass_obj
-def jail_conf(options: Options, name: str) -> None:
-    """Print a pot as a fragment of jail.conf(5), for jail(8) or another manager to start it."""
+def jail_conf(options: Options, pot: str | None) -> None:
+    """Print a pot as a fragment of jail.conf(5).
+
+    jail(8), or another jail manager, starts the pot from it.
+    """
+    name = required(pot)
     from potnet.operations.pots import attach as operation
 
-    with opened(options, changes_host=False) as app:
+    with reading(options) as app:
         say(operation.jail_conf(app, name, _program(options)))
 
 
 def _program(options: Options) -> list[str]:
-    """This program as a hook has to call it: where it is, and which store and host it is about."""
+    """The command line by which a hook calls this program, for the same store and host."""
     called = sys.argv[0]
     words = [called if called.startswith("/") and called.endswith("/potnet") else "potnet"]
     for option in ("config", "host", "state_dir"):

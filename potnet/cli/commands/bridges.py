@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from potnet.cli.options import UPLINK, Command, Options, opened
+from potnet.cli.known_names import UPLINK
+from potnet.cli.options import Command, Options, changing
 from potnet.cli.output import tell
 
 
@@ -16,13 +17,15 @@ from potnet.cli.output import tell
         "potnet create-private-bridge -B stove -S 4 -6 auto --isolate",
     ),
 )
-@click.option("-B", "--bridge", "name", metavar="BRIDGE", required=True, help="Its name.")
-@click.option("-S", "--size", type=int, metavar="N", required=True, help="How many pots it must hold.")
-@click.option("-6", "--ipv6", metavar="auto|PREFIX", help="Give it an IPv6 network, too.")
-@click.option("--routed", is_flag=True, help="The outside reaches its IPv6 addresses, without NAT.")
-@click.option("--mtu", type=int, metavar="BYTES", help="Of the bridge and all that is on it.")
-@click.option("--isolate", is_flag=True, help="Its pots do not see one another.")
-@click.option("--uplink", type=UPLINK, metavar="IF.VLAN", help="Make it part of this VLAN, such as em0.30.")
+@click.option("-B", "--bridge", "name", metavar="BRIDGE", required=True, help="Name of the new bridge.")
+@click.option("-S", "--size", type=int, metavar="N", required=True, help="Number of pots that it must hold.")
+@click.option("-6", "--ipv6", metavar="auto|PREFIX", help="Add this IPv6 network, or auto for a free one.")
+@click.option("--routed", is_flag=True, help="Route its IPv6 network to the outside, without NAT.")
+@click.option("--mtu", type=int, metavar="BYTES", help="MTU of the bridge and of every interface on it.")
+@click.option("--isolate", is_flag=True, help="Block traffic between its pots.")
+@click.option(
+    "--uplink", type=UPLINK, metavar="IF.VLAN", help="VLAN that the bridge is part of, such as em0.30."
+)
 @click.pass_obj
 def create_private_bridge(
     options: Options,
@@ -34,10 +37,13 @@ def create_private_bridge(
     isolate: bool,
     uplink: str | None,
 ) -> None:
-    """Create a private bridge with a network of its own, carved from the public network."""
+    """Create a private bridge with a network of its own.
+
+    The network is a free part of the public network.
+    """
     from potnet.operations.networks import bridges
 
-    with opened(options, changes_host=True) as app:
+    with changing(options) as app:
         request = bridges.BridgeRequest(name, size, ipv6, routed, mtu, isolate, uplink)
         bridge = bridges.create_private_bridge(app, request)
     view: dict[str, object] = {"name": bridge.name, "changed": True}

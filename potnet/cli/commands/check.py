@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from potnet.cli import views
-from potnet.cli.options import Command, Options, opened
+from potnet.cli import colours, views
+from potnet.cli.known_names import BRIDGE, many_pots
+from potnet.cli.options import Command, Options, changing, reading
 from potnet.cli.output import emit, tell
 
 if TYPE_CHECKING:
@@ -17,57 +18,59 @@ if TYPE_CHECKING:
 
 DRIFT = 1
 
-_names = click.argument("names", nargs=-1, metavar="[POT]...")
-_pots = click.option("-p", "--pot", "pots", multiple=True, metavar="POT", help="A pot; repeatable.")
-_bridge = click.option("-B", "--bridge", metavar="BRIDGE", help="A bridge, with the pots on it.")
+_bridge = click.option("-B", "--bridge", type=BRIDGE, metavar="BRIDGE", help="A bridge and the pots on it.")
 
 
 def _one_choice(pots: tuple[str, ...], bridge: str | None) -> None:
     if pots and bridge is not None:
-        raise click.UsageError("name pots, or a bridge with -B, and not both")
+        raise click.UsageError("give pots or -B BRIDGE, not both")
 
 
 @click.command(cls=Command, examples=("potnet check", "potnet check web"))
-@_names
-@_pots
+@many_pots("Pot to check; repeatable. Default: the whole host.")
 @_bridge
 @click.pass_obj
-def check(options: Options, names: tuple[str, ...], pots: tuple[str, ...], bridge: str | None) -> int:
-    """Tell where the host differs from what potnet made of it.
+def check(options: Options, pots: tuple[str, ...], bridge: str | None) -> int:
+    """Report where the host differs from the store.
 
-    A line for each difference: what it is, on which pot, bridge or interface, how it is, how it should be,
-    and what repair does about it. The exit code is 1 when there is one. Without names all is looked at.
+    Each line names the difference, its pot, bridge or interface, the state found, the state expected
+    and the action of repair. The exit code is 1 if there is a difference.
     """
-    _one_choice(pots + names, bridge)
+    _one_choice(pots, bridge)
     from potnet.operations.maintenance import check as operation
 
-    with opened(options, changes_host=False) as app:
-        findings = operation.check(app, [*pots, *names], bridge)
-    emit(options, _as_dicts(findings), views.findings_text)
+    with reading(options) as app:
+        findings = operation.check(app, pots, bridge)
+    emit(options, _as_dicts(findings), views.findings_text, colours.findings)
     return DRIFT if findings else 0
 
 
 @click.command(cls=Command, examples=("potnet repair", "potnet repair -B stove"))
-@_names
-@_pots
+@many_pots("Pot to repair; repeatable. Default: the whole host.")
 @_bridge
 @click.pass_obj
-def repair(options: Options, names: tuple[str, ...], pots: tuple[str, ...], bridge: str | None) -> int:
-    """Make the host as potnet left it, as far as it is potnet's.
+def repair(options: Options, pots: tuple[str, ...], bridge: str | None) -> int:
+    """Correct the differences that check reports.
 
-    What is missing is put back, and what belongs to nothing is taken away; a pot whose jail is gone is
-    stopped. What potnet did not make stays, and is told. The exit code is 1 when something is left.
+    Missing parts are added and unused parts are removed. A pot whose jail is gone is stopped.
+    Objects of other tools are left alone and reported. The exit code is 1 if a difference is left.
     """
-    _one_choice(pots + names, bridge)
+    _one_choice(pots, bridge)
     from potnet.operations.maintenance import repair as operation
 
-    with opened(options, changes_host=True) as app:
-        report = operation.repair(app, [*pots, *names], bridge)
+    with changing(options) as app:
+        report = operation.repair(app, pots, bridge)
     mended, left = _as_dicts(report.mended), _as_dicts(report.left)
-    text = [f"{views.finding_head(each)}: mended" for each in mended]
+    text = [f"{views.finding_head(each)}: repaired" for each in mended]
     if not mended and not left:
         text = ["nothing to do: the host is as it should be"]
-    tell(options, {"mended": mended, "left": left}, text, [views.finding_text(each) for each in left])
+    tell(
+        options,
+        {"mended": mended, "left": left},
+        text,
+        [views.finding_text(each) for each in left],
+        colours.findings,
+    )
     return DRIFT if left else 0
 
 

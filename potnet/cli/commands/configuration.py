@@ -1,4 +1,4 @@
-"""`potnet config`: what is in force, and where each value came from."""
+"""`potnet config`: the configuration in force, and the origin of each value."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from potnet.cli.output import emit, table
 @click.command(cls=Command, examples=("potnet config", "potnet config -o json"))
 @click.pass_obj
 def config(options: Options) -> None:
-    """Print every value of the configuration and its origin; `-` is taken from the host."""
+    """Print the configuration and the origin of each value.
+
+    `-` stands for a value that the host decides.
+    """
     from potnet.app import config_in_force
     from potnet.config import configuration
 
-    in_force = config_in_force(app_settings(options, changes_host=False))
+    in_force = config_in_force(app_settings(options))
     options.output = options.output or in_force.output
     emit(options, [_overridden(row, options) for row in configuration.describe(in_force)], _text)
 
 
 def _overridden(row: dict[str, Any], options: Options) -> dict[str, Any]:
-    """A row of the file as the command line and the environment leave it."""
+    """A row of the file, with a value from the command line or the environment in its place."""
     table_name, _, name = row["key"].partition(".")
     if table_name != "potnet" or name not in options.given:
         return row

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from potnet.cli.options import BRIDGE, INTERFACE, USER, Command, Options, network_options, opened
+from potnet.cli.known_names import BRIDGE, INTERFACE, USER, one_pot
+from potnet.cli.options import Command, Options, changing, network_options
 from potnet.cli.output import tell
 from potnet.cli.terminal import say
+
+if TYPE_CHECKING:
+    from potnet.model.pots import Pot
 
 NETWORK_TYPES = ["inherit", "alias", "public-bridge", "private-bridge"]
 STACKS = ["ipv4", "ipv6", "dual"]
@@ -17,7 +22,9 @@ STACKS = ["ipv4", "ipv6", "dual"]
 def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
     if value == "multi":
         raise click.BadParameter(
-            "potnet keeps a pot's files in one tree and has no layers of file systems; use single", ctx, param
+            "multi requires layered file systems, and potnet keeps a pot's files in one tree; use single",
+            ctx,
+            param,
         )
     return value
 
@@ -29,42 +36,50 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
         "potnet create -p db -N private-bridge -B stove -i auto -S dual",
     ),
 )
-@click.option("-p", "--pot", metavar="POT", help="Its name; without it the lowest free of pot1, pot2, …")
+@one_pot("Name of the new pot; default: the lowest free of pot1, pot2, …", kind=click.STRING)
 @click.option(
     "-t", "--type", "layout", type=click.Choice(["single", "multi"]), default="single", callback=_layout,
-    expose_value=False, help="The layout of its files; single is the only one.",
+    expose_value=False, help="Layout of the files; only single is supported.",
 )  # fmt: skip
-@click.option("-b", "--base", metavar="RELEASE", help="Unpack this release, such as 12.2, into the root.")
+@click.option("-b", "--base", metavar="RELEASE", help="Release to unpack into the root, such as 14.2.")
 @click.option(
     "-N", "--network-type", "network_types", type=click.Choice(NETWORK_TYPES), multiple=True,
-    help="Default: inherit. Repeatable for bridges; the first one has the default route.",
+    help="Network type (default: inherit); repeatable for bridges. The default route uses the first one.",
 )  # fmt: skip
 @click.option(
     "-i", "--ip", "addresses", multiple=True, metavar="auto|[IF|]ADDR",
-    help="An address, or auto for the lowest free one; repeatable.",
+    help="Address of the pot, or auto for the lowest free one; repeatable.",
 )  # fmt: skip
-@click.option("-S", "--stack", type=click.Choice(STACKS), help="Default: network.stack of the configuration.")
 @click.option(
-    "-B", "--bridge", "bridges", type=BRIDGE, multiple=True, help="A private bridge it is on; repeatable."
+    "-S", "--stack", type=click.Choice(STACKS),
+    help="Protocols of the pot; default: network.stack of the configuration.",
+)  # fmt: skip
+@click.option(
+    "-B", "--bridge", "bridges", type=BRIDGE, multiple=True, help="Private bridge of the pot; repeatable."
 )
 @click.option(
     "--mac", "macs", multiple=True, metavar="MAC",
-    help="Of its first interface on a bridge, then of the next; repeatable.",
+    help="MAC address of the first interface on a bridge; repeat it for further ones.",
 )  # fmt: skip
-@click.option("--mtu", type=int, metavar="BYTES", help="Of its bridge and all that is on it.")
+@click.option(
+    "--mtu", type=int, metavar="BYTES", help="MTU of the pot's bridge and of every interface on it."
+)
 @click.option(
     "--pass", "passed", type=INTERFACE, multiple=True, metavar="IF",
-    help="Give it this interface of the host while it runs; repeatable.",
+    help="Interface of the host that the pot has while it runs; repeatable.",
 )  # fmt: skip
 @click.option(
-    "-d", "--dns", "resolver", metavar="RESOLVER", help="inherit (default), off, pot or custom:FILE.",
+    "-d", "--dns", "resolver", metavar="RESOLVER",
+    help="Source of resolv.conf: inherit (default), off, pot or custom:FILE.",
 )  # fmt: skip
-@click.option("--path", metavar="DIR", help="Use this existing root; it is never deleted.")
-@click.option("--hostname", help="Default: the pot's name.")
-@click.option("--cmd", "command", metavar="COMMAND", help="Run at start in place of /bin/sh /etc/rc.")
-@click.option("--boot/--no-boot", default=False, help="Start it when the host boots.")
-@click.option("--tap", is_flag=True, help="No jail: a tap on each bridge, for a virtual machine.")
-@click.option("--owner", type=USER, metavar="USER", help="Who may open its taps; default: root alone.")
+@click.option("--path", metavar="DIR", help="Existing directory to use as root; destroy leaves it alone.")
+@click.option("--hostname", help="Host name; default: the name of the pot.")
+@click.option("--cmd", "command", metavar="COMMAND", help="Command to start in place of /bin/sh /etc/rc.")
+@click.option("--boot/--no-boot", default=False, help="Start the pot when the host boots.")
+@click.option("--tap", is_flag=True, help="Create a tap on each bridge for a virtual machine, and no jail.")
+@click.option(
+    "--owner", type=USER, metavar="USER", help="User who can open the taps, beside root; default: root only."
+)
 @network_options
 @click.pass_obj
 def create(
@@ -88,9 +103,9 @@ def create(
     owner: str | None,
     **network: Any,
 ) -> None:
-    """Create a pot: reserve its addresses and lay out its root.
+    """Create a pot: reserve its addresses and make its root.
 
-    Without -p the chosen name is printed.
+    If no name is given, potnet chooses one and prints the name alone.
     """
     from potnet.model.pots import NetworkType, Stack
     from potnet.operations.networks.addresses import paired
@@ -118,9 +133,17 @@ def create(
         owner=owner,
         network=NetworkOptions(**network),
     )
-    with opened(options, changes_host=True) as app:
+    with changing(options) as app:
         created = operation.create(app, request)
     if pot is None and not options.json and not options.dry_run:
         say(created.name)
     else:
-        tell(options, {"name": created.name, "changed": True}, [f"{created.name} created"])
+        addresses_text = ", ".join(_reserved(created))
+        text = f"{created.name} created" + (f": {addresses_text}" if addresses_text else "")
+        tell(options, {"name": created.name, "changed": True}, [text])
+
+
+def _reserved(pot: Pot) -> Iterator[str]:
+    """The addresses of a pot, an alias with its interface. Autoconfigured ones are not known yet."""
+    yield from map(str, pot.leased)
+    yield from (f"{alias.interface}|{alias.address}" for alias in pot.aliases)

@@ -8,24 +8,25 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli import colours
+from potnet.cli.options import Command, Options, reading
 from potnet.cli.output import emit
 
 
 @click.command(cls=Command, examples=("potnet doctor",))
 @click.pass_obj
 def doctor(options: Options) -> int:
-    """Tell what this host has of what pots need, and what mends the rest.
+    """Report what the host provides and lacks for pots.
 
-    A line for each condition: ok, limited (pots work, but for what is said) or missing (none does). The exit
-    code is 1 when something is missing. Nothing is changed.
+    Each line is one condition: ok, limited (pots work, with the limit that is named) or missing (no pot
+    works). The next line names the command that fixes it. The exit code is 1 if a condition is missing.
     """
     from potnet.host.findings import Verdict
     from potnet.operations.maintenance import doctor as operation
 
-    with opened(options, changes_host=False) as app:
+    with reading(options) as app:
         found = operation.doctor(app)
-    emit(options, [asdict(each) for each in found], _text)
+    emit(options, [asdict(each) for each in found], _text, colours.verdicts)
     return int(any(each.verdict is Verdict.MISSING for each in found))
 
 
@@ -34,5 +35,5 @@ def _text(conditions: Sequence[dict[str, Any]]) -> str:
     for each in conditions:
         lines.append(f"{each['verdict']:<8} {each['subject']}: {each['found']}")
         if each["remedy"] is not None:
-            lines.append(f"{'':<8} to mend it: {each['remedy']}")
+            lines.append(f"{'':<8} fix: {each['remedy']}")
     return "\n".join(lines)

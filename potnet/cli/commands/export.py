@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from potnet.cli.options import EXPORT, POT, Command, Options, opened
+from potnet.cli.known_names import EXPORT, one_pot
+from potnet.cli.options import Command, Options, changing
 from potnet.cli.output import tell
 from potnet.cli.views import export_text
 
@@ -17,27 +18,27 @@ from potnet.cli.views import export_text
         "potnet export-ports -p web --add -e 443 --from 192.0.2.0/24",
     ),
 )
-@click.option(
-    "-p", "--pot", type=POT, envvar="POTNET_POT",
-    help="The pot; without it POTNET_POT in the environment, else the only pot there is.",
-)  # fmt: skip
+@one_pot("Pot; default: POTNET_POT in the environment, or the only pot.", envvar="POTNET_POT")
 @click.option(
     "-e", "exports", type=EXPORT, multiple=True,
     metavar="[HOST_ADDR@][tcp:|udp:|tcp+udp:]POT_PORT[-END][:HOST_PORT[-END]]",
-    help="A port, or a range of ports; repeatable. Without HOST_PORT the lowest free one is taken.",
+    help="Port or range of ports to export; repeatable. HOST_PORT defaults to the lowest free port.",
 )  # fmt: skip
 @click.option(
     "--from", "sources", multiple=True, metavar="CIDR",
-    help="Only addresses in this network can use these exports; repeatable.",
+    help="Network of the clients that can use these exports; repeatable. Default: any.",
 )  # fmt: skip
 @click.option(
     "--max-connections", type=int, metavar="N",
-    help="Let each address have so many connections to an export at once, and no more.",
+    help="Number of connections that each client address can have to an export at once.",
 )  # fmt: skip
-@click.option("--loopback", is_flag=True, help="Reach them from the host itself too (see init --loopback).")
+@click.option(
+    "--loopback", is_flag=True,
+    help="Make the exports reachable from the host itself too; requires init --loopback.",
+)  # fmt: skip
 @click.option("--add", is_flag=True, help="Keep the other exports of the pot.")
-@click.option("--remove", is_flag=True, help="Take these away, and keep the others.")
-@click.option("--clear", is_flag=True, help="Export nothing any more.")
+@click.option("--remove", is_flag=True, help="Withdraw these exports and keep the others.")
+@click.option("--clear", is_flag=True, help="Withdraw all exports.")
 @click.pass_obj
 def export_ports(
     options: Options,
@@ -50,27 +51,32 @@ def export_ports(
     remove: bool,
     clear: bool,
 ) -> None:
-    """Export ports of a pot on the host; the list given replaces the one before.
+    """Export ports of a pot on the host.
 
-    On a running pot this holds at once.
+    The given exports replace the previous ones, unless --add or --remove is given. On a running pot the
+    change takes effect at once.
     """
     if [add, remove, clear].count(True) > 1:
         raise click.UsageError("give at most one of --add, --remove and --clear")
     if bool(exports) == clear:
-        raise click.UsageError("give either -e, once or more, or --clear")
+        raise click.UsageError("give either -e or --clear")
     if (remove or clear) and (loopback or sources or max_connections is not None):
         raise click.UsageError(
-            "--from, --max-connections and --loopback are for what is exported, not removed"
+            "--from, --max-connections and --loopback cannot be used with --remove or --clear"
         )
     from potnet.operations.exports import export_ports as operation
     from potnet.operations.exports.change_exports import Change
     from potnet.operations.exports.export_text import export_view
 
     change = Change.ADD if add else Change.REMOVE if remove else Change.REPLACE
-    with opened(options, changes_host=True) as app:
+    with changing(options) as app:
         request = operation.ExportRequest(exports, loopback, sources, max_connections, change)
         changed = operation.export_ports(app, pot, request)
     listed = [export_view(export) for export in changed.exports]
-    text = ", ".join(map(export_text, listed))
-    view = {"name": changed.name, "changed": True, "exports": listed}
-    tell(options, view, [f"{changed.name} exports {text or 'nothing'}"])
+    exported = [export_text(each) for each in listed]
+    withdrawn = [
+        text for each in changed.withdrawn if (text := export_text(export_view(each))) not in exported
+    ]
+    text = f"{changed.name} exports {', '.join(exported) or 'nothing'}"
+    text += f"; withdrawn: {', '.join(withdrawn)}" if withdrawn else ""
+    tell(options, {"name": changed.name, "changed": True, "exports": listed}, [text])

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import Command, Options, reading
 from potnet.cli.output import emit
 
 
@@ -15,20 +15,20 @@ from potnet.cli.output import emit
 )
 @click.option(
     "--format", "form", type=click.Choice(["dot", "svg", "mermaid"]), default="dot", show_default=True,
-    help="For dot(1), as a picture, or for Mermaid.",
+    help="Text for dot(1), a picture, or text for Mermaid.",
 )  # fmt: skip
 @click.pass_obj
 def graph(options: Options, form: str) -> None:
-    """Draw the host, its bridges and its pots as they are now."""
+    """Draw the host with its bridges and pots."""
     from potnet.operations.reports import graph as operation
 
-    with opened(options, changes_host=False) as app:
+    with reading(options) as app:
         view = operation.graph(app)
         emit(options, view, lambda found: drawn(app.config.templates, found, form))
 
 
 def drawn(templates: str | None, view: dict[str, Any], form: str) -> str:
-    """The picture in one of the forms; templates: the administrator's own."""
+    """The picture in one of the forms. templates: the directory of the administrator's own templates."""
     from potnet.cli.picture import drawing, layout
     from potnet.templates import render
 

@@ -1,4 +1,4 @@
-"""The commands that pot's scripts call their helper with; their output is for those scripts."""
+"""The commands of pot's helper, which pot's scripts call; these scripts read the output."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import BRIDGE, Command, Options, asked
+from potnet.cli.known_names import BRIDGE
+from potnet.cli.options import Command, Options, reading_records
 from potnet.cli.terminal import say
 
-_address = click.option("-H", "--host", "address", metavar="ADDRESS", required=True, help="The address.")
+_address = click.option("-H", "--host", "address", metavar="ADDRESS", required=True, help="Address to check.")
 
 
 def _bridge(help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -18,37 +19,43 @@ def _bridge(help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 @click.command("next", cls=Command, examples=("potnet next", "potnet next -b stove"))
-@_bridge("Of this private bridge.")
+@_bridge("Private bridge of the address; default: the public network.")
 @click.pass_obj
 def next_(options: Options, bridge: str | None) -> None:
-    """Print the lowest address that is free."""
+    """Print the lowest free address."""
     from potnet.operations.from_pot import helper
 
-    with asked(options) as records:
+    with reading_records(options) as records:
         address = helper.next_address(records, bridge)
         say(f"{address} available" if options.verbose else str(address))
 
 
 @click.command(cls=Command, examples=("potnet validate -H 10.192.0.10",))
 @_address
-@_bridge("For a pot on this private bridge.")
+@_bridge("Private bridge of the address; default: the public network.")
 @click.pass_obj
 def validate(options: Options, address: str, bridge: str | None) -> None:
-    """Tell by the exit code whether an address is inside the network and free."""
+    """Check that an address is in the network and free.
+
+    The exit code is 0 if it is, else 1.
+    """
     from potnet.operations.from_pot import helper
 
-    with asked(options) as records:
+    with reading_records(options) as records:
         helper.validate(records, address, bridge)
 
 
 @click.command("new-net", cls=Command, examples=("potnet new-net -s 4",))
-@click.option("-s", "size", type=int, metavar="N", required=True, help="How many pots it has to hold.")
+@click.option("-s", "size", type=int, metavar="N", required=True, help="Number of pots that it must hold.")
 @click.pass_obj
 def new_net(options: Options, size: int) -> None:
-    """Print the lowest network that is free and holds N pots, and its gateway."""
+    """Print the lowest free network for N pots.
+
+    The second line is its gateway.
+    """
     from potnet.operations.from_pot import helper
 
-    with asked(options) as records:
+    with reading_records(options) as records:
         network, gateway = helper.new_network(records, size)
         say(f"net={network}\ngateway={gateway}")
 
@@ -56,10 +63,13 @@ def new_net(options: Options, size: int) -> None:
 @click.command("config-check", cls=Command, examples=("potnet config-check",))
 @click.pass_obj
 def config_check(options: Options) -> int:
-    """Tell by the exit code whether gateway and netmask fit the network."""
+    """Check that gateway and netmask fit the network.
+
+    The exit code is 0 if they do, else 1.
+    """
     from potnet.operations.from_pot import helper
 
-    with asked(options) as records:
+    with reading_records(options) as records:
         complaints = helper.check_configuration(records)
     for text, _ in complaints:
         say(f"potnet: {text}", err=True)
@@ -67,13 +77,13 @@ def config_check(options: Options) -> int:
 
 
 @click.command("etc-hosts", cls=Command, examples=("potnet etc-hosts", "potnet etc-hosts -b stove"))
-@_bridge("The pots of this private bridge, not those of the public one.")
+@_bridge("Private bridge of the pots; default: the public bridge.")
 @click.pass_obj
 def etc_hosts(options: Options, bridge: str | None) -> None:
-    """Print addresses and names of the pots on a bridge, for hosts(5)."""
+    """Print the pots of a bridge as lines of hosts(5)."""
     from potnet.operations.from_pot import helper
 
-    with asked(options) as records:
+    with reading_records(options) as records:
         lines = [f"{address} {name}" for address, name in helper.hosts(records, bridge)]
     if lines:
         say("\n".join(lines))
@@ -88,19 +98,28 @@ def _check(address: str, families: tuple[int, ...]) -> int:
 @click.command(cls=Command, examples=("potnet ip4check -H 192.0.2.1",))
 @_address
 def ip4check(address: str) -> int:
-    """Tell by the exit code whether this is an IPv4 address."""
+    """Check that an address is an IPv4 address.
+
+    The exit code is 0 if it is, else 1.
+    """
     return _check(address, (4,))
 
 
 @click.command(cls=Command, examples=("potnet ip6check -H 2001:db8::1",))
 @_address
 def ip6check(address: str) -> int:
-    """Tell by the exit code whether this is an IPv6 address."""
+    """Check that an address is an IPv6 address.
+
+    The exit code is 0 if it is, else 1.
+    """
     return _check(address, (6,))
 
 
 @click.command(cls=Command, examples=("potnet ipcheck -H 192.0.2.1",))
 @_address
 def ipcheck(address: str) -> int:
-    """Tell by the exit code whether this is an address."""
+    """Check that an address is an IPv4 or IPv6 address.
+
+    The exit code is 0 if it is, else 1.
+    """
     return _check(address, (4, 6))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.known_names import many_pots
+from potnet.cli.options import Command, Options, changing
 from potnet.cli.output import emit
 from potnet.cli.views import exports_text
 
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
 
 @click.command("import", cls=Command, examples=("potnet import pot web --dry-run", "potnet import pot --all"))
 @click.argument("source", type=click.Choice(["pot"]))
-@click.argument("names", nargs=-1, metavar="[POT]...")
-@click.option("--all", "all_", is_flag=True, help="Every pot and every bridge.")
+@many_pots("Pot of pot to import; repeatable.", kind=click.STRING)
+@click.option("--all", "all_", is_flag=True, help="Import every pot and every bridge.")
 @click.pass_obj
-def import_(options: Options, source: str, names: tuple[str, ...], all_: bool) -> None:
-    """Take pots of pot over into the store, with the bridges that they are on; their roots stay in place.
+def import_(options: Options, source: str, pots: tuple[str, ...], all_: bool) -> None:
+    """Import pots and bridges of pot into the store.
 
-    All of it comes or nothing does; with -n what would come is shown.
+    The roots stay in place. If one pot cannot be imported, none is. -n shows the result and imports nothing.
     """
-    if bool(names) == all_:
-        raise click.UsageError("name pots, or give --all, and not both")
+    if bool(pots) == all_:
+        raise click.UsageError("give either pots or --all")
     from potnet.operations.from_pot import importing as operation
 
-    with opened(options, changes_host=True) as app:
-        result = operation.import_pots(app, names, all_)
+    with changing(options) as app:
+        result = operation.import_pots(app, pots, all_)
     if options.json or not options.quiet:
         emit(options, _view(result), _text)
 
@@ -83,11 +84,11 @@ def _text(view: dict[str, Any]) -> str:
 
 def _lines(view: dict[str, Any]) -> Iterator[str]:
     for bridge in view["bridges"]:
-        done = "imported" if bridge["changed"] else "is here already"
+        done = "imported" if bridge["changed"] else "is already imported"
         yield f"bridge {bridge['name']} {done}: {bridge['network']}, gateway {bridge['gateway']}"
     for pot in view["pots"]:
         if not pot["changed"]:
-            yield f"{pot['name']} is here already"
+            yield f"{pot['name']} is already imported"
             continue
         bridge = f" on {pot['bridge']}" if pot["network_type"] == "private-bridge" else ""
         parts = [f"{pot['network_type']}{bridge}", pot["stack"], *pot["addresses"]]
@@ -98,6 +99,6 @@ def _lines(view: dict[str, Any]) -> Iterator[str]:
         if pot["running"]:
             yield f"\t{pot['running']}"
         for line in pot["left"]:
-            yield f"\tdoes not come along: {line}"
+            yield f"\tnot imported: {line}"
     for each in view["skipped"]:
         yield f"{each['name']} not imported: {each['reason']}"

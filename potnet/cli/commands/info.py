@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import click
 
-from potnet.cli import views
-from potnet.cli.options import BRIDGE, POT, Command, Options, opened
+from potnet.cli import colours, views
+from potnet.cli.known_names import BRIDGE, one_pot
+from potnet.cli.options import Command, Options, reading
 from potnet.cli.output import emit
 
 
-@click.command(cls=Command, examples=("potnet info -p web", "potnet info -B stove"))
-@click.option("-p", "--pot", type=POT, help="A pot.")
-@click.option("-B", "--bridge", type=BRIDGE, help="A bridge.")
-@click.option("-E", "--environment", is_flag=True, help="Print the pot's facts as shell variables.")
-@click.option("-v", "--verbose", is_flag=True, expose_value=False, help="As in pot: all is shown anyway.")
+@click.command(cls=Command, examples=("potnet info web", "potnet info -B stove"))
+@one_pot("Pot to describe.")
+@click.option("-B", "--bridge", type=BRIDGE, help="Bridge to describe.")
+@click.option("-E", "--environment", is_flag=True, help="Print the pot as variables for a shell.")
+@click.option("-v", "--verbose", is_flag=True, expose_value=False, help="Accepted as in pot; has no effect.")
 @click.pass_obj
 def info(options: Options, pot: str | None, bridge: str | None, environment: bool) -> None:
-    """Print the settings of a pot, or of a bridge, and whether it is up."""
-    if (pot is None) == (bridge is None) or (environment and pot is None):
-        raise click.UsageError("give either -p POT, with -E if wanted, or -B BRIDGE")
+    """Print the settings and the state of a pot or bridge."""
+    if (pot is None) == (bridge is None):
+        raise click.UsageError("give either a pot or -B BRIDGE")
+    if environment and pot is None:
+        raise click.UsageError("-E requires a pot")
     from potnet.operations.reports import info as operation
 
-    with opened(options, changes_host=False) as app:
+    with reading(options) as app:
         if bridge is not None:
-            emit(options, operation.bridge_info(app, bridge), views.bridge_info_text)
+            emit(options, operation.bridge_info(app, bridge), views.bridge_info_text, colours.info_states)
         elif environment:
             emit(options, operation.environment(app, str(pot)), views.environment_text)
         else:
-            emit(options, operation.info(app, str(pot)), views.info_text)
+            found = operation.info(app, str(pot))
+            own = {} if options.json else operation.own_settings(app, found["name"])
+            emit(options, found, lambda view: views.info_text(view, own), colours.info_states)

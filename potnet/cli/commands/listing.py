@@ -6,8 +6,9 @@ from functools import partial
 
 import click
 
-from potnet.cli import views
-from potnet.cli.options import BRIDGE, Command, Options, opened
+from potnet.cli import colours, views
+from potnet.cli.known_names import BRIDGE
+from potnet.cli.options import Command, Options, reading
 from potnet.cli.output import emit
 from potnet.cli.terminal import width
 
@@ -19,17 +20,20 @@ TYPES = ("inherit", "alias", "public-bridge", "private-bridge")
 @click.option("--running", is_flag=True, help="List running pots only, or bridges that are up.")
 @click.option("-B", "--bridge", type=BRIDGE, help="List the pots of this bridge only.")
 @click.option("--type", "network_type", type=click.Choice(TYPES), help="List pots of this network type only.")
-@click.option("--wide", is_flag=True, help="Print one line a pot, however long.")
+@click.option("--wide", is_flag=True, help="Print one line for each pot, however long.")
 @click.pass_obj
 def listing(
     options: Options, bridges: bool, running: bool, bridge: str | None, network_type: str | None, wide: bool
 ) -> None:
-    """List the pots, or the bridges; with -q print their names only."""
+    """List the pots, or the bridges.
+
+    -q prints the names only.
+    """
     if bridges and (bridge or network_type):
         raise click.UsageError("-b cannot be used with -B or --type: they choose pots")
     from potnet.operations.reports import info
 
-    with opened(options, changes_host=False) as app:
+    with reading(options) as app:
         found = info.list_bridges(app) if bridges else info.list_pots(app, bridge=bridge)
     chosen = [
         view
@@ -38,4 +42,4 @@ def listing(
         and (network_type is None or view["network_type"] == network_type)
     ]
     text = partial(views.bridges_text if bridges else views.list_text, width=None if wide else width())
-    emit(options, chosen, views.names_text if options.quiet else text, views.painted_states)
+    emit(options, chosen, views.names_text if options.quiet else text, colours.rows)

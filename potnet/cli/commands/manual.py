@@ -39,12 +39,12 @@ def help_(ctx: click.Context, topic: str | None) -> int:
         with click.Context(command, info_name=topic, parent=parent) as own:
             say(command.get_help(own))
     else:
-        raise click.UsageError(f"no manual page of potnet for {topic!r}", ctx)
+        raise click.UsageError(f"manual page not found: {topic!r}", ctx)
     return 0
 
 
 def _installed(name: str) -> Path | None:
-    """The manual page of this installation: FreeBSD and virtual environments have it below the prefix."""
+    """The manual page of this installation; it is below the prefix."""
     for section in SECTIONS:
         page = Path(sys.prefix, "share", "man", f"man{section}", f"{name}.{section}")
         if page.is_file():

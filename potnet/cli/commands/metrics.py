@@ -7,17 +7,17 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import Command, Options, reading
 from potnet.cli.output import emit
 
 
 @click.command(cls=Command, examples=("potnet metrics",))
 @click.pass_obj
 def metrics(options: Options) -> None:
-    """Print figures of pots, bridges and exports for Prometheus."""
+    """Print figures of pots and exports for Prometheus."""
     from potnet.operations.reports import metrics as operation
 
-    with opened(options, changes_host=False) as app:
+    with reading(options) as app:
         found = operation.metrics(app)
     emit(options, found, exposition)
 

@@ -6,17 +6,20 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import Command, Options, reading
 from potnet.cli.output import emit, table
 
 
 @click.command(cls=Command, examples=("potnet ports",))
 @click.pass_obj
 def ports(options: Options) -> None:
-    """List the ports of the host that lead to pots, as they are in force."""
+    """List the ports of the host that are forwarded to pots.
+
+    The list shows the rules in force.
+    """
     from potnet.operations.reports import show
 
-    with opened(options, changes_host=False) as app:
+    with reading(options) as app:
         found = show.show_ports(app)
     emit(options, found, _text)
 

@@ -7,22 +7,22 @@ from typing import Any
 
 import click
 
-from potnet.cli.options import Commands, Options, opened
+from potnet.cli.options import Commands, Options, changing, reading
 from potnet.cli.output import emit, tell
 
 
 @click.group(cls=Commands, examples=("potnet rootless start", "potnet rootless status"))
 def rootless() -> None:
-    """Start, inspect, enter or stop the host of pots without root, or open ports to it."""
+    """Manage the host of pots that runs without root."""
 
 
 @rootless.command(examples=("potnet rootless status",))
 @click.pass_obj
 def status(options: Options) -> None:
-    """Print whether the host runs, with which uplink and users."""
+    """Print the state, uplink and users of the host."""
     from potnet.operations.maintenance import rootless as operation
 
-    with opened(options, changes_host=False) as app:
+    with reading(options) as app:
         view = operation.status(app)
     emit(options, view, _text)
 
@@ -30,23 +30,26 @@ def status(options: Options) -> None:
 @rootless.command(examples=("potnet rootless start",))
 @click.pass_obj
 def start(options: Options) -> None:
-    """Start the host, as every command that changes something does."""
+    """Start the host.
+
+    Every command that changes something also starts it.
+    """
     from potnet.operations.maintenance import rootless as operation
 
-    with opened(options, changes_host=True) as app:
+    with changing(options) as app:
         changed = operation.start(app)
-    _tell(options, changed, "runs" if changed else "runs already")
+    _tell(options, changed, "is started" if changed else "is already running")
 
 
 @rootless.command(examples=("potnet rootless stop",))
 @click.pass_obj
 def stop(options: Options) -> None:
-    """Stop the pots, then the host with every process in it."""
+    """Stop the pots, then the host and its processes."""
     from potnet.operations.maintenance import rootless as operation
 
-    with opened(options, changes_host=True) as app:
+    with changing(options) as app:
         changed = operation.stop(app)
-    _tell(options, changed, "has ended" if changed else "does not run")
+    _tell(options, changed, "is stopped" if changed else "is already stopped")
 
 
 @rootless.command(
@@ -55,11 +58,14 @@ def stop(options: Options) -> None:
 @click.argument("words", nargs=-1, metavar="[-- COMMAND [ARGUMENT]...]")
 @click.pass_context
 def enter(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Run a command, or a shell, in the host as its root, and exit with its code."""
+    """Run a command, or a shell, as root of the host.
+
+    The exit code is that of the command.
+    """
     from potnet.operations.maintenance import rootless as operation
 
     options: Options = ctx.obj
-    with opened(options, changes_host=True) as app:
+    with changing(options) as app:
         code = operation.enter(app, words, os.environ.get("SHELL", "/bin/sh"))
     ctx.exit(code)
 
@@ -71,7 +77,7 @@ _ports = click.argument("ports", nargs=-1, required=True, metavar="PROTOCOL:[ADD
 @_ports
 @click.pass_obj
 def open_(options: Options, ports: tuple[str, ...]) -> None:
-    """Let ports of the machine, such as tcp:8080, lead to the same ports of the host."""
+    """Forward ports of the machine to the same ports of the host."""
     _change_ports(options, "open", ports)
 
 
@@ -79,14 +85,14 @@ def open_(options: Options, ports: tuple[str, ...]) -> None:
 @_ports
 @click.pass_obj
 def close(options: Options, ports: tuple[str, ...]) -> None:
-    """Close ports that open opened."""
+    """Close ports that `rootless open` opened."""
     _change_ports(options, "close", ports)
 
 
 def _change_ports(options: Options, action: str, ports: tuple[str, ...]) -> None:
     from potnet.operations.maintenance import rootless as operation
 
-    with opened(options, changes_host=True) as app:
+    with changing(options) as app:
         operation.change_ports(app, action, ports)
     _tell(options, True, f"{action}: {' '.join(ports)}")
 

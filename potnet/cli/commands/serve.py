@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from potnet.cli.options import POT, Command, Options, opened
+from potnet.cli.known_names import one_pot
+from potnet.cli.options import Command, Options, changing
 from potnet.cli.terminal import say
 from potnet.errors import PotnetError, UsageError
 from potnet.runtime.trust import check_trusted
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 @click.command(cls=Command, examples=("potnet serve --socket /var/run/potnet.sock -p web",))
 @click.option(
     "--socket", "path", type=click.Path(path_type=Path), metavar="PATH", required=True,
-    help="Where to listen.",
+    help="Path of the socket.",
 )  # fmt: skip
-@click.option("-p", "--pot", "name", type=POT, help="The pot that is meant where a request names no address.")
+@one_pot("Pot for requests without an address; default: the only pot.")
 @click.pass_obj
-def serve(options: Options, path: Path, name: str | None) -> None:
-    """Take exports by the requests of slirp4netns's API socket, until a signal ends it.
+def serve(options: Options, path: Path, pot: str | None) -> None:
+    """Accept exports on an API socket as of slirp4netns.
 
-    add_hostfwd, list_hostfwd and remove_hostfwd are export-ports --add, show and export-ports --remove. The
-    socket is its user's own.
+    add_hostfwd, list_hostfwd and remove_hostfwd do the work of export-ports --add, show and
+    export-ports --remove. Only the user who runs serve can connect. A signal ends it.
     """
     from potnet.operations.common import require_pot
     from potnet.operations.exports.serve import Numbers
@@ -41,17 +42,19 @@ def serve(options: Options, path: Path, name: str | None) -> None:
     from potnet.runtime.clients import Clients
 
     if options.dry_run:
-        raise UsageError("serve has no dry run", hint="what a request does, `export-ports -n --add` shows")
-    with opened(options, changes_host=True) as app:
-        if name is not None:
-            require_pot(app, name)
+        raise UsageError(
+            "serve has no dry run", hint="`potnet export-ports -n --add` shows what a request does"
+        )
+    with changing(options) as app:
+        if pot is not None:
+            require_pot(app, pot)
         rootless = app.rootless is not None
-    # Other commands end before there is anything to collect.
+    # Other commands end before the collector is worth its time.
     gc.enable()
     numbers = Numbers()
 
     def here(request: Request) -> bytes:
-        return _reply(options, numbers, request, name)
+        return _reply(options, numbers, request, pot)
 
     def apart(request: Request) -> bytes:
         return _apart(here, request, numbers)
@@ -65,12 +68,12 @@ def serve(options: Options, path: Path, name: str | None) -> None:
 
 @contextmanager
 def _listening(path: Path) -> Iterator[socket.socket]:
-    """A socket that only its user can connect to; one that nobody listens on gives way."""
-    # Others could let a socket that is removed be anything else.
+    """A socket that only its user can connect to. A stale socket is replaced."""
+    # In a directory of others, another file could take the place of the socket.
     check_trusted(path.absolute().parent)
     with socket.socket(socket.AF_UNIX) as listener:
         _clear(path)
-        # Nobody may connect before the mode is what it should be (unix(4) looks at it when one does).
+        # Nobody can connect before the mode is set: unix(4) checks it at each connect.
         mask = os.umask(0o177)
         try:
             listener.bind(str(path))
@@ -83,7 +86,7 @@ def _listening(path: Path) -> Iterator[socket.socket]:
             listener.listen()
             yield listener
         finally:
-            # Somebody may have put another in its place meanwhile.
+            # Another process may have replaced the socket meanwhile.
             if path.exists() and os.path.samestat(path.lstat(), made):
                 path.unlink()
 
@@ -99,7 +102,7 @@ def _clear(path: Path) -> None:
             return
         except OSError as error:
             raise PotnetError(f"cannot listen on {path}: {error.strerror or error}") from error
-    raise PotnetError(f"somebody listens on {path} already", hint="end that one, or choose another path")
+    raise PotnetError(f"{path} is in use by another process", hint="choose another path")
 
 
 def _answer(text: bytes, reply: Callable[[Request], bytes]) -> bytes:
@@ -114,12 +117,12 @@ def _answer(text: bytes, reply: Callable[[Request], bytes]) -> bytes:
 
 
 def _reply(options: Options, numbers: Numbers, request: Request, name: str | None) -> bytes:
-    """Carry a request out; what goes wrong is told here and, in the protocol's words, there."""
+    """Carry a request out. An error is reported here and, in the words of the protocol, to the client."""
     from potnet.operations.exports.serve import answer, failure
     from potnet.rootless.ports.hostfwd import BadRequestError, refused
 
     try:
-        with opened(options, changes_host=True) as app:
+        with changing(options) as app:
             return answer(app, numbers, request, name)
     except BadRequestError as error:
         return refused(error)
@@ -129,7 +132,7 @@ def _reply(options: Options, numbers: Numbers, request: Request, name: str | Non
 
 
 def _apart(reply: Callable[[Request], bytes], request: Request, numbers: Numbers) -> bytes:
-    """Carry a request out in a process of its own: none comes back from a rootless host that it went into."""
+    """Carry a request out in a process of its own, since a process cannot leave a rootless host."""
     import pickle
 
     from potnet.operations.exports.serve import failure

@@ -7,58 +7,52 @@ from typing import TYPE_CHECKING
 
 import click
 
-from potnet.cli.options import POT, Command, Options, opened
+from potnet.cli.known_names import many_pots
+from potnet.cli.options import Command, Options, changing
 from potnet.cli.output import tell
 
 if TYPE_CHECKING:
     from potnet.operations.pots.start import Outcome
 
-_names = click.argument("names", nargs=-1, type=POT, metavar="[POT]...")
-_pots = click.option("-p", "--pot", "pots", multiple=True, type=POT, help="A pot; repeatable.")
 
-
-def _one_choice(names: tuple[str, ...], *others: bool) -> None:
-    """Refuse none of, or more than one of, names and the flags that stand for them."""
-    if [bool(names), *others].count(True) != 1:
-        raise click.UsageError("name pots, or give --all or its like, and not both")
+def _one_choice(flags: dict[str, bool], pots: tuple[str, ...]) -> None:
+    """Raises UsageError unless either pots or one of the flags are given."""
+    if [bool(pots), *flags.values()].count(True) != 1:
+        raise click.UsageError(f"give pot names or {'/'.join(flags)}, not both")
 
 
 @click.command(cls=Command, examples=("potnet start web db", "potnet start --all --dry-run"))
-@_names
-@_pots
-@click.option("--all", "all_", is_flag=True, help="Every pot.")
-@click.option("--boot-only", is_flag=True, help="Every pot created or set with --boot.")
+@many_pots("Pot to start; repeatable.")
+@click.option("--all", "all_", is_flag=True, help="Start every pot.")
+@click.option("--boot-only", is_flag=True, help="Start every pot that was created or set with --boot.")
 @click.pass_obj
-def start(
-    options: Options, names: tuple[str, ...], pots: tuple[str, ...], all_: bool, boot_only: bool
-) -> None:
-    """Start pots, those that they depend on first."""
-    _one_choice(pots + names, all_, boot_only)
+def start(options: Options, pots: tuple[str, ...], all_: bool, boot_only: bool) -> None:
+    """Start pots, and before them the pots they require."""
+    _one_choice({"--all": all_, "--boot-only": boot_only}, pots)
     from potnet.operations import selection
     from potnet.operations.pots import start as operation
 
-    with opened(options, changes_host=True) as app:
-        wanted = selection.resolve_names(app, [*pots, *names], all_, boot=boot_only)
+    with changing(options) as app:
+        wanted = selection.resolve_names(app, pots, all_, boot=boot_only)
         outcomes = operation.start(app, wanted)
     _tell(options, outcomes, "started", "is already running")
 
 
 @click.command(cls=Command, examples=("potnet stop web", "potnet stop --all"))
-@_names
-@_pots
-@click.option("--all", "all_", is_flag=True, help="Every pot.")
+@many_pots("Pot to stop; repeatable.")
+@click.option("--all", "all_", is_flag=True, help="Stop every pot.")
 @click.pass_obj
-def stop(options: Options, names: tuple[str, ...], pots: tuple[str, ...], all_: bool) -> None:
-    """Stop pots and leave nothing of them on the host.
+def stop(options: Options, pots: tuple[str, ...], all_: bool) -> None:
+    """Stop pots and remove their networks from the host.
 
-    A stop goes on past a failure and lists what is left; a second stop finishes.
+    After a failure stop continues and lists what is left. Run it again to remove the rest.
     """
-    _one_choice(pots + names, all_)
+    _one_choice({"--all": all_}, pots)
     from potnet.operations import selection
     from potnet.operations.pots import stop as operation
 
-    with opened(options, changes_host=True, frees=True) as app:
-        outcomes = operation.stop(app, selection.resolve_names(app, [*pots, *names], all_))
+    with changing(options, frees=True) as app:
+        outcomes = operation.stop(app, selection.resolve_names(app, pots, all_))
     _tell(options, outcomes, "stopped", "is already stopped")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from potnet.cli.options import Command, Options, opened
+from potnet.cli.options import Command, Options, changing, reading
 from potnet.cli.output import tell
 
 
@@ -16,24 +16,29 @@ from potnet.cli.output import tell
 )
 @click.argument("action", type=click.Choice(["backup", "restore"]))
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-f", "--force", is_flag=True, help="Replace FILE; restore even what does not fit what runs.")
+@click.option(
+    "-f",
+    "--force",
+    is_flag=True,
+    help="Replace FILE; restore a store that does not fit the running pots.",
+)
 @click.pass_obj
 def store(options: Options, action: str, file: Path, force: bool) -> None:
-    """Save the store in a file, or put such a file in its place.
+    """Back the store up to a file, or restore it from one.
 
     Both work while other commands run.
     """
     from potnet.operations.maintenance import store as operation
 
     restores = action == "restore"
-    with opened(options, changes_host=restores, restores=restores) as app:
+    with changing(options, restores=True) if restores else reading(options) as app:
         done = (operation.restore if restores else operation.backup)(app, file, force)
     view = {"changed": True, "file": str(file), "pots": done.pots, "bridges": done.bridges}
     text = f"store {'restored from' if restores else 'saved in'} {file}: {_count(done.pots, 'pot')}, "
     text += _count(done.bridges, "bridge")
     if restores:
         view["replaced"] = str(done.replaced) if done.replaced else None
-        text += f"; the one before is {done.replaced}"
+        text += f"; the previous store is {done.replaced}"
     tell(options, view, [text])
 
 

@@ -57,7 +57,16 @@ class ExportRequest:
     change: Change = Change.REPLACE
 
 
-def export_ports(app: App, name: str | None, request: ExportRequest) -> Pot:
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The exports of a pot after a change, and the former ones that are withdrawn."""
+
+    name: str
+    exports: tuple[Export, ...]
+    withdrawn: tuple[Export, ...]
+
+
+def export_ports(app: App, name: str | None, request: ExportRequest) -> Exported:
     """Change the exports of a pot, at once if it runs. Raises PotnetError, with nothing changed.
 
     name: None for the only pot that exists.
@@ -85,11 +94,17 @@ def export_ports(app: App, name: str | None, request: ExportRequest) -> Pot:
         changed = replace(pot, exports=after)
         if run is not None and running(run, state) and not ignored:
             with app.locks.hold(NETWORK_LOCK):
-                return _change_running(app, changed, run, held, state)
+                in_force = _change_running(app, changed, run, held, state).exports
+                return Exported(name, in_force, _withdrawn(run.pot.exports, in_force))
         with app.store.transaction():
             app.store.update_pot(changed)
             check_addresses(app, changed, new)
-        return changed
+        return Exported(name, after, _withdrawn(pot.exports, after))
+
+
+def _withdrawn(before: Sequence[Export], after: Sequence[Export]) -> tuple[Export, ...]:
+    kept = frozenset(after)
+    return tuple(each for each in before if each not in kept)
 
 
 def _change_running(app: App, changed: Pot, run: Run, held: Collection[Export], state: HostState) -> Pot:

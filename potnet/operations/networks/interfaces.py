@@ -72,7 +72,7 @@ def with_macs(pot: Pot, macs: Sequence[str]) -> Pot:
             f"{'' if number == 1 else 's'} on bridges",
             hint="each is for one interface, in their order",
         )
-    changed = [replace(own, mac=mac) for own, mac in zip(pot.attachments, macs, strict=False)]
+    changed = [replace(own, mac=mac, mac_given=True) for own, mac in zip(pot.attachments, macs, strict=False)]
     return replace(pot, attachments=(*changed, *pot.attachments[len(macs) :]))
 
 

@@ -1,12 +1,13 @@
-"""info and list: what is known of pots and bridges, as plain dictionaries."""
+"""info and list: the facts of pots and bridges, as plain dictionaries."""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from potnet.host.state import HostState, Query
 from potnet.model.names import natural
-from potnet.model.pots import Attachment, Bridge, NetworkType, Pot, Run
+from potnet.model.pots import Attachment, Bridge, NetworkType, Pot, ResolverKind, Run
 from potnet.operations.common import environment_of, look_for, require_bridge, require_pot
 from potnet.operations.exports.export_text import export_view
 from potnet.operations.networks.network_options import rate_text
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 View = dict[str, Any]
-#: jail(8) gives an alias the prefix of one host.
+#: jail(8) gives an alias the prefix length of a single host.
 _HOST_PREFIX = {4: 32, 6: 128}
 
 
@@ -44,15 +45,40 @@ def info(app: App, name: str) -> View:
 
 
 def _with_learnt(app: App, state: HostState, interfaces: tuple[tuple[str, str], ...]) -> HostState:
-    """The state with the interfaces of a jail that configured themselves."""
+    """The state with the interfaces of a jail that are autoconfigured."""
     from dataclasses import replace
 
     shown = app.driver.observe(Query(jail_interfaces=interfaces))
     return replace(state, jail_interfaces=shown.jail_interfaces)
 
 
+def own_settings(app: App, name: str) -> View:
+    """The settings of a pot that differ from the defaults and that pot's own `info` does not print."""
+    pot = require_pot(app, name)
+    settings: View = {
+        "stack": str(pot.stack) if pot.stack is not app.config.stack else None,
+        "hostname": pot.hostname if pot.hostname != pot.name else None,
+        "resolver": str(pot.resolver.kind) if pot.resolver.kind is not ResolverKind.INHERIT else None,
+        "command": shlex.join(pot.command) or None,
+        "boot": pot.boot or None,
+    }
+    if pot.is_jail:
+        settings["mac"] = [each.mac for each in pot.attachments if each.mac_given] or None
+        settings["mtu"] = _mtus(app, pot) or None
+        settings["root"] = pot.root if not pot.root_made else None
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def _mtus(app: App, pot: Pot) -> list[str]:
+    """The MTUs of a pot's bridges that have one of their own; of several bridges, with the name."""
+    found = [require_bridge(app, name) for name in pot.bridges]
+    given = [each for each in found if each.mtu is not None]
+    return [str(each.mtu) if len(found) == 1 else f"{each.mtu} on {each.name}" for each in given]
+
+
 def list_pots(app: App, bridge: str | None = None) -> list[View]:
-    """All pots, or those of a bridge, in the natural order of names; one look at the host for all of them."""
+    """All pots, or those of a bridge, in the natural order of names. The host is observed once for all."""
+    _tell_simulated(app)
     pots = app.store.pots()
     if bridge is not None:
         wanted = require_bridge(app, bridge).name
@@ -64,13 +90,20 @@ def list_pots(app: App, bridge: str | None = None) -> list[View]:
     return [pot_view(app, pot, runs.get(pot.name), state, bridges) for pot in ordered]
 
 
+def _tell_simulated(app: App) -> None:
+    if app.host_kind == "sim":
+        from potnet.app import SIMULATED_NOTICE
+
+        app.notify(SIMULATED_NOTICE)
+
+
 def pot_view(
     app: App, pot: Pot, run: Run | None, state: HostState, bridges: dict[str, Bridge] | None = None
 ) -> View:
-    """The facts of a pot from its record and what was observed."""
+    """The facts of a pot, from its record and the state of the host."""
     known = bridges if bridges is not None else {b.name: b for b in app.store.bridges()}
     active = running(run, state)
-    # What a running jail has is what it was started with.
+    # A running jail has the network that it was started with.
     network = run.pot if active and run else pot
     interfaces = [
         {"name": a.jail_end, "mac": a.mac, "bridge": a.bridge, "mtu": known[a.bridge].mtu}
@@ -113,7 +146,7 @@ def _bridges(pot: Pot, known: dict[str, Bridge]) -> list[Bridge]:
 
 
 def _with_address(app: App, view: View) -> View:
-    """An export with the address that all have, where it has none of its own."""
+    """An export with its own address, or with the external address that all exports have."""
     address = next(iter(app.config.external_addresses or ()), None)
     return view if "host_address" in view else view | {"host_address": str(address) if address else None}
 
@@ -138,7 +171,7 @@ def _addresses(pot: Pot, bridges: dict[str, Bridge], state: HostState) -> list[V
 
 
 def _learnt(pot: Pot, attachment: Attachment, state: HostState) -> list[View]:
-    """The addresses that a jail got by SLAAC; one without an address while there are none."""
+    """The addresses that a jail got by SLAAC (RFC 4862); while it has none, one entry without an address."""
     interface = state.jail_interfaces.get((pot.name, attachment.jail_end))
     wanted = [a for a in interface.addresses if a.address.version == 6] if interface else []
     routable = [a for a in wanted if not a.address.is_link_local()]
@@ -159,6 +192,7 @@ def _address(family: int, address: str | None, prefix: int, interface: str, netw
 
 def list_bridges(app: App) -> list[View]:
     """All bridges, in the natural order of names."""
+    _tell_simulated(app)
     bridges = sorted(app.store.bridges(), key=lambda bridge: natural(bridge.name))
     names = with_joined(app, app.driver.observe(Query(pot_bridges=True)), bridges).pot_bridges
     return [bridge_view(app, bridge, bridge.interface in names) for bridge in bridges]
@@ -194,7 +228,7 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
 
 
 def environment(app: App, name: str) -> dict[str, str]:
-    """What ``info -E`` and hooks give of a pot; raises PotnetError."""
+    """The variables of ``info -E`` and of hooks; raises PotnetError."""
     pot = require_pot(app, name)
     name = pot.name
     run = app.store.run(name)

@@ -18,3 +18,6 @@ DELETE FROM network WHERE name = 'IPv6' AND cidr = '::/0';
 -- Names are compared without case.
 CREATE INDEX pot_any_case ON pot (name COLLATE NOCASE);
 CREATE INDEX bridge_any_case ON bridge (name COLLATE NOCASE);
+-- Whether the user chose the MAC address; potnet's own begin with 02.
+ALTER TABLE attachment ADD COLUMN mac_given INTEGER NOT NULL DEFAULT 0;
+UPDATE attachment SET mac_given = 1 WHERE mac NOT LIKE '02:%';
