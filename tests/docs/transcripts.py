@@ -29,7 +29,7 @@ BESIDE_POT = ("potnet-from-pot.7", "potnet-helper.8", "potnet-import.8")
 #: The picture that the sessions of the README draw, by its name where they are typed, and where it is kept.
 DRAWN, PICTURE = "host.svg", TOP / "docs" / "host.svg"
 
-#: What the simulated host says at every command is left out of the documents.
+#: The notice that the host is simulated is left out of the documents.
 NOTICE = "potnet: the host is simulated"
 
 _PROMPT = re.compile(r"[$#] ")

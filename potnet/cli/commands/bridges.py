@@ -44,7 +44,9 @@ def create_private_bridge(
     from potnet.operations.networks import bridges
 
     with changing(options) as app:
-        request = bridges.BridgeRequest(name, size, ipv6, routed, mtu, isolate, uplink)
+        request = bridges.BridgeRequest(
+            name=name, size=size, ipv6=ipv6, routed=routed, mtu=mtu, isolate=isolate, uplink=uplink
+        )
         bridge = bridges.create_private_bridge(app, request)
     view: dict[str, object] = {"name": bridge.name, "changed": True}
     said = []
