@@ -33,11 +33,15 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class SourceNat:
-    """Pots reach the outside with the host's address (RFC 3022); destinations in `inside` are no outside."""
+    """Pots reach the outside with the host's address (RFC 3022); destinations in `inside` are no outside.
+
+    further: addresses at which no export is offered, for a filter that cannot tell those of the host's own.
+    """
 
     network: IPNetwork
     outlets: tuple[Outlet, ...]
     inside: tuple[IPNetwork, ...] = ()
+    further: tuple[IPAddress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

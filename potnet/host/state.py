@@ -21,12 +21,13 @@ from potnet.runtime.fast_dataclass import dataclass
 class InterfaceAddress:
     """An address on an interface and the length of its prefix in bits.
 
-    learned: it came by what a router advertises (RFC 4862).
+    learned: it came by what a router advertises (RFC 4862). expires: it was given for a time; told on Linux.
     """
 
     address: IPAddress
     prefix: int
     learned: bool = False
+    expires: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +245,10 @@ class HostState:
     are others' than they should be, by name, and whose; None: anybody's. users: those of the ones asked for
     that the host has. names: of all the host's interfaces. interfaces: those asked for that exist. own,
     pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that somebody has
-    removed and whose way to the outside is still there. external: the interface of the default route;
-    external_beside: further ones, where that route has several. access: of files and ways, told with ways.
-    forwarding: by family. files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
+    removed and whose way to the outside is still there. external: the interface of the default route,
+    which is among `interfaces`, too, if the look shows it; external_beside: further ones, where that route
+    has several. access: of files and ways, told with ways. forwarding: by family.
+    files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
     is missing, and the digest of what is no file, or a huge one. boot_variables: of rc.conf(5), those that
     are set, as rc(8) reads them for the service that they are of. boot_files: the files that set them.
     main_drift: of the main ruleset asked about. jail_interfaces: by jail and name. nat_loaded: whether the

@@ -33,7 +33,8 @@ class Traits:
     one_mtu: the members of a bridge always have its MTU.
     to_prepare: `init` has something to do there. bhyve: it has that hypervisor. loopback_families: those in
     which the host itself can reach an export. ports_by_address: one port may lead to different pots at
-    different addresses of the host. owners_change: another user can be given a tap that is there.
+    different addresses of the host. first_address: its filter knows the first address of an interface.
+    owners_change: another user can be given a tap that is there.
     upstream_resolvers: the file that names the resolvers which one on the host's loopback asks.
     tools: the host's own commands.
     """
@@ -47,6 +48,7 @@ class Traits:
     bhyve: bool = True
     loopback_families: tuple[int, ...] = (4,)
     ports_by_address: bool = True
+    first_address: bool = True
     owners_change: bool = True
     upstream_resolvers: str | None = None
     tools: Tools = Tools()

@@ -27,7 +27,8 @@ def bridge_anchors(
     for bridge in bridges:
         if bridge.subnets:
             own = bridge_rules(bridge, vnet.networks6, config, external, vnet.permitting)
-            found |= {anchor: rules for anchor, rules, _ in (*host_rules(config, external), *own)}
+            shared = host_rules(config, external, vnet.further)
+            found |= {anchor: rules for anchor, rules, _ in (*shared, *own)}
     return found
 
 

@@ -44,8 +44,8 @@ class Vnet:
     prefix of the site's own IPv6 networks. router_kept: where it made the host go on to learn its routers.
     permitting: the bridges to or from which a policy allows something. members_set: the switches that potnet
     turned on so that the filter looks at members of bridges. guarded: pots that need it, two of them at most.
-    stranded: by bridge, running pots with their epairs, which are on none when somebody has destroyed it
-    under them.
+    further: addresses at which no export is offered. stranded: by bridge, running pots with their epairs,
+    which are on none when somebody has destroyed it under them.
     """
 
     bridges: tuple[Bridge, ...] = ()
@@ -55,6 +55,7 @@ class Vnet:
     permitting: frozenset[str] = frozenset()
     members_set: tuple[str, ...] = ()
     guarded: tuple[str, ...] = ()
+    further: tuple[IPAddress, ...] = ()
     stranded: Mapping[str, tuple[tuple[Pot, Attachment], ...]] = field(default_factory=dict)
 
     def others_up(self, bridge: Bridge, state: HostState, family: int = 4) -> tuple[Bridge, ...]:
@@ -159,7 +160,7 @@ def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ext
         _refuse_overlap(subnet.network, vnet, config, state)
     # A bridge that lacks something is in use: what it has by now does not go with what is added.
     new = bridge.interface not in state.interfaces
-    shared = () if vnet.others_up(bridge, state) else host_rules(config, external)
+    shared = () if vnet.others_up(bridge, state) else host_rules(config, external, vnet.further)
     own = bridge_rules(bridge, vnet.networks6, config, external, vnet.permitting)
     steps = [*_load(shared, new), *_forward(bridge, vnet, external, state), *_load(own, new)]
     if new:
@@ -183,10 +184,10 @@ def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> lis
     return [Step(join(pot, own, bridge, config), None, "a pot that runs") for pot, own in left]
 
 
-def host_rules(config: Config, external: str) -> tuple[WantedRules, ...]:
+def host_rules(config: Config, external: str, further: tuple[IPAddress, ...] = ()) -> tuple[WantedRules, ...]:
     """What the first bridge needs, before it exists, so that it is never up without it."""
     return (
-        (pf.nat_anchor(config), pf.source_nat(config, external), "pots reach out"),
+        (pf.nat_anchor(config), pf.source_nat(config, external, further), "pots reach out"),
         (
             pf.external_anchor(config),
             pf.external_isolation(config, external),

@@ -182,6 +182,11 @@ class Pots(Subnets, Numbers, Exports, Policies):
             )
             self._add_children(pot)
 
+    def alias_of(self, address: IPAddress) -> str | None:
+        """The alias pot that has an address, on whatever interface."""
+        found = self.row("SELECT pot FROM alias WHERE address = ?", str(address))
+        return found[0] if found else None
+
     def remove_pot(self, name: str) -> None:
         """Remove a pot with its leases and its run. One that is not there is no error."""
         with self.transaction():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from potnet.errors import PotnetError
 from potnet.model.ports import Export
-from potnet.model.pots import Bridge, BridgeKind, Lent, Run
+from potnet.model.pots import Alias, Bridge, BridgeKind, Lent, Run
 from potnet.store import ranges
 from potnet.store.file import FILE_NAME, migrations
 from potnet.store.file.database import RefusedError, Row, damaged
@@ -189,6 +189,11 @@ class Store(Pots):
         """The recorded starts of those of these pots that have one, by name."""
         runs = map(_run, self.rows_of(f"{_RUNS} WHERE pot IN", names))
         return {run.pot.name: run for run in runs}
+
+    def aliases_in_use(self) -> tuple[Alias, ...]:
+        """Those of starts on record, which `set` may have replaced since."""
+        found = self.rows("SELECT record FROM run WHERE instr(record, '\"aliases\": []') = 0")
+        return tuple(alias for (record,) in found for alias in pot_from_json(record).aliases)
 
     def run(self, name: str) -> Run | None:
         """The recorded start of a pot."""

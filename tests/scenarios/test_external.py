@@ -16,7 +16,7 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks import policies
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
-from potnet.operations.networks.external import OUTLETS
+from potnet.operations.networks.in_force import OUTLETS
 from potnet.operations.networks.vnet import vnet_start
 from potnet.operations.pots.attach import attach
 from potnet.operations.pots.start import start

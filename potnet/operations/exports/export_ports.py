@@ -29,7 +29,8 @@ from potnet.operations.exports.ports import (
     needs_range,
     with_ports,
 )
-from potnet.operations.networks.external import candidates, follow_external, require_external
+from potnet.operations.networks.external import follow_external, require_external
+from potnet.operations.networks.in_force import candidates, known_outlets
 from potnet.operations.networks.units import vnet
 from potnet.operations.selection import only_pot
 from potnet.planning.filter import packet_filter as pf
@@ -167,6 +168,7 @@ def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[
     loopback = any(each.loopback for each in new)
     return Query(
         candidates=candidates(app) if effective is not None else (),
+        interfaces=known_outlets(app) if effective is not None else (),
         external=app.config.external_interface is None,
         packet_filter=loopback or any(each.max_connections is not None for each in new),
         filter_local=loopback,

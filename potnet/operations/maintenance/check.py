@@ -14,6 +14,7 @@ from potnet.operations.common import NETWORK_LOCK, external_interface, pot_lock,
 from potnet.operations.files.hosts_files import expected_texts, staging_directory
 from potnet.operations.files.journal import unfinished
 from potnet.operations.maintenance.init import INIT
+from potnet.operations.networks.external import kept_off
 from potnet.operations.networks.units import vnet
 from potnet.operations.pots.start_context import RESOLV_CONF, resolver_text, with_upstream
 from potnet.operations.pots.virtual_machines import ROOT
@@ -135,7 +136,8 @@ def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
     """Compare store and host as they are."""
     facts = facts if facts is not None else _facts(app)
     state = _host(app, facts)
-    facts = facts.seen(state, external_interface(app, state))
+    external = external_interface(app, state)
+    facts = replace(facts.seen(state, external), further=kept_off(app, state, external))
     facts = _with_store(app, facts, state)
     shown = replace(facts, active=tuple(filter(scope.covers, facts.active)))
     state = _inside(app, scope, shown, facts, state)

@@ -84,7 +84,7 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
         found = look_now(app, scope)
         drifts = _ours(found, names)
     if not failures.names and scope == Scope():
-        record(app, found.facts.external, alone=True)
+        record(app, found.facts.external, alone=True, further=found.facts.further)
         for bridge in app.store.bridges():
             record_updated(app, bridge.name)
     failures.throw([f"mended: {finding.kind} {_subject(finding)}" for finding in mended], app.notify)

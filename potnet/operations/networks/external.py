@@ -6,8 +6,7 @@ them with those of now, and brings all that is up to these first.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,36 +18,17 @@ from potnet.host.ruleset import Outlet, Ruleset
 from potnet.host.state import HostState, Query, union
 from potnet.model.pots import Bridge, BridgeKind, Run
 from potnet.operations.common import external_interface
+from potnet.operations.networks.in_force import InForce, keep, known_outlets, recorded
 from potnet.operations.networks.units import vnet, with_stranded
 from potnet.planning.external import bridge_anchors, plan_move, plan_reload, pot_anchors
 from potnet.planning.filter import packet_filter as pf
+from potnet.planning.filter.own_addresses import further_addresses
 from potnet.planning.ownership import complete, presence_of_all
 from potnet.planning.vnet import Vnet, check_external, plan_bridge_up
-from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App
     from potnet.config.configuration import Config
-
-#: Under this key the store keeps the external interfaces that the rules in force are about.
-OUTLETS = "outlets"
-
-
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """External interfaces that rules were loaded for, the main one first.
-
-    settled: all rules are about them; otherwise a change was cut off, and some may be about each.
-    """
-
-    outlets: tuple[Outlet, ...]
-    settled: bool = True
-
-
-def candidates(app: App) -> tuple[str, ...]:
-    """The configured external interface, which the host may not have; that of a default route it has."""
-    name = app.config.external_interface
-    return (name,) if name is not None else ()
 
 
 def require_external(app: App, state: HostState) -> str:
@@ -59,14 +39,15 @@ def require_external(app: App, state: HostState) -> str:
 def in_step(app: App, state: HostState) -> bool:
     """Whether the rules in force are about the external interfaces that the host has now."""
     external = external_interface(app, state)
-    return external is not None and recorded(app) == InForce(pf.outlets(app.config, external))
+    return external is not None and recorded(app) == _due(app, state, external)
 
 
-def follow_external(app: App, state: HostState) -> HostState:
+def follow_external(app: App, state: HostState, starting: Collection[IPAddress] = ()) -> HostState:
     """Move all rules and uplinks to the current external interface; for callers with a bridge that is up.
 
-    The caller holds the network's lock and has observed `external` and `candidates`. Returns the state with
-    the external interface that the rules name. Raises HostError.
+    The caller holds the network's lock and has observed `external`, `candidates` and `known_outlets`.
+    starting: addresses that an alias pot is about to have. Returns the state with the external interface that
+    the rules name. Raises HostError.
     """
     external = external_interface(app, state)
     if external is None:
@@ -78,71 +59,102 @@ def follow_external(app: App, state: HostState) -> HostState:
         return replace(state, external=main)
     if app.config.external_interface is not None:
         check_external(external, state)
-    if not in_step(app, state):
-        _move(app, external)
+    if recorded(app) != _due(app, state, external, starting):
+        _move(app, external, starting)
     return state
 
 
-def record(app: App, external: str | None, alone: bool) -> None:
+def expect_first(app: App, state: HostState) -> None:
+    """Record what the rules of the first bridge will name, before they are made; nothing where one is up."""
+    external = external_interface(app, state)
+    if external is not None and nothing_in_force(state):
+        keep(app, _due(app, state, external))
+
+
+def nothing_in_force(state: HostState) -> bool:
+    """Whether no bridge is up for which rules would be loaded, as far as that has been looked at."""
+    return bool(state.forwarding) and not state.pot_bridges
+
+
+def record(app: App, external: str | None, alone: bool, further: tuple[IPAddress, ...] | None = None) -> None:
     """Keep the external interface that rules are loaded for. alone: all that there are.
 
-    Otherwise, unless it is known already, the next command that loads rules loads all of them.
+    Otherwise, unless it is known already, the next command that loads rules loads all of them. further: as of
+    `InForce`; None: those that are kept.
     """
     outlets = pf.outlets(app.config, external) if external is not None else ()
     known = recorded(app)
-    if outlets and known != InForce(outlets):
-        _keep(app, InForce(outlets if alone or known is None else _both(known.outlets, outlets), alone))
+    if further is None:
+        further = known.further if known is not None else ()
+    if outlets and known != InForce(outlets, further=further):
+        both = outlets if alone or known is None else _both(known.outlets, outlets)
+        keep(app, InForce(both, alone, further))
 
 
-def recorded(app: App) -> InForce | None:
-    """What the store has; None if it has nothing, or nothing that can be read."""
-    text = app.store.remembered(OUTLETS)
-    try:
-        found = json.loads(text or "{}")
-        outlets = tuple(
-            Outlet(name, tuple(map(IPAddress, addresses)), tuple(map(IPNetwork, behind)))
-            for name, addresses, behind in found["outlets"]
-        )
-        return InForce(outlets, bool(found["settled"])) if outlets else None
-    except (KeyError, TypeError, ValueError):
-        return None
+def further_due(
+    app: App, state: HostState, outlets: Sequence[Outlet], starting: Collection[IPAddress] = ()
+) -> tuple[IPAddress, ...]:
+    """The addresses at which no export is to be offered; those kept, where an outlet has not been seen."""
+    if app.driver.traits.first_address:
+        return ()
+    pots = {*(alias.address for alias in app.store.aliases_in_use()), *starting}
+    if outlets[0].interface not in state.interfaces:
+        known = recorded(app)
+        return tuple(sorted({*pots, *(known.further if known is not None else ())}))
+    return further_addresses(outlets, state.interfaces, pots)
 
 
-def _keep(app: App, known: InForce) -> None:
-    outlets = [
-        [each.interface, [*map(str, each.addresses)], [*map(str, each.destinations)]]
-        for each in known.outlets
-    ]
-    app.store.remember(OUTLETS, json.dumps({"outlets": outlets, "settled": known.settled}))
+def kept_off(app: App, state: HostState, external: str | None) -> tuple[IPAddress, ...]:
+    """The addresses that rules may keep exports off; all interfaces have been looked at.
+
+    Those of alias pots that have stopped stay there as long as the host does not have them.
+    """
+    if external is None or app.driver.traits.first_address:
+        return ()
+    outlets = pf.outlets(app.config, external)
+    shown = [found for each in outlets if (found := state.interfaces.get(each.interface)) is not None]
+    there = {each.address for interface in shown for each in interface.addresses}
+    known = recorded(app)
+    left = {*(known.further if known is not None else ())} - there
+    return tuple(sorted({*further_due(app, state, outlets), *left}))
+
+
+def _due(app: App, state: HostState, external: str, starting: Collection[IPAddress] = ()) -> InForce:
+    outlets = pf.outlets(app.config, external)
+    return InForce(outlets, further=further_due(app, state, outlets, starting))
 
 
 def _both(one: Sequence[Outlet], other: Sequence[Outlet]) -> tuple[Outlet, ...]:
     return tuple(dict.fromkeys((*one, *other)))
 
 
-def _move(app: App, external: str) -> None:
+def _move(app: App, external: str, starting: Collection[IPAddress]) -> None:
     """Load all rules that are about external interfaces anew, and put the uplink of bridges in its place."""
-    before, after = recorded(app), InForce(pf.outlets(app.config, external))
-    plan = _plan(app, before, external)
-    if before is not None and plan.steps:
+    known, runs = vnet(app), app.store.runs()
+    state = _look(app, known, runs, external)
+    before, after = recorded(app), _due(app, state, external, starting)
+    plan = _plan(app, before, after, state, known, runs)
+    if before is not None and plan.steps and before.outlets != after.outlets:
         app.notify(
             f"the external interface was {_shown(before.outlets)} and is {_shown(after.outlets)} now: "
             "NAT, filters and exports of what is up follow"
         )
-    _keep(app, InForce(_both(before.outlets if before else (), after.outlets), settled=False))
+    keep(app, InForce(_both(before.outlets if before else (), after.outlets), False, after.further))
     try:
         apply(plan, app.driver)
     except BaseException as error:
         if before is not None and not getattr(error, "left_behind", ()):
-            _keep(app, before)
+            keep(app, before)
         raise
-    _keep(app, after)
+    keep(app, after)
 
 
-def _plan(app: App, before: InForce | None, external: str) -> Plan:
-    known, runs = vnet(app), app.store.runs()
-    state = _look(app, known, runs)
+def _plan(
+    app: App, before: InForce | None, after: InForce, state: HostState, known: Vnet, runs: Sequence[Run]
+) -> Plan:
+    external = after.outlets[0].interface
     check_external(external, state)
+    known = replace(known, further=after.further)
     up = [bridge for bridge in known.bridges if bridge.interface in state.pot_bridges]
     # One whose start is not complete has its rules, too.
     there = [run for run in runs if run.jid is None or complete(run, state)]
@@ -151,16 +163,18 @@ def _plan(app: App, before: InForce | None, external: str) -> Plan:
     if before is not None:
         held = [replace(run, pot=replace(run.pot, exports=run.exported)) for run in there]
         config, main = _as_of(app.config, before.outlets), before.outlets[0].interface
-        steps = plan_move(_rules(up, held, known, config, main), wanted)
+        then = replace(known, further=before.further)
+        steps = plan_move(_rules(up, held, then, config, main), wanted)
         if not before.settled:
             steps = tuple(Step(step.action, None, step.why) for step in steps)
     return Plan((*steps, *_uplinks(app, up, known, state, external)))
 
 
-def _look(app: App, known: Vnet, runs: Sequence[Run]) -> HostState:
+def _look(app: App, known: Vnet, runs: Sequence[Run], external: str) -> HostState:
     bridges = tuple(bridge.interface for bridge in known.bridges)
     look = Query(
-        names=True, interfaces=bridges, members=True, uplinks=True, own=True, pot_bridges=True,
+        names=True, interfaces=(*bridges, *known_outlets(app, external)), members=True, uplinks=True,
+        own=True, pot_bridges=True,
         bridge_rules=any(bridge.kind is BridgeKind.PUBLIC6 for bridge in known.bridges),
     )  # fmt: skip
     return app.driver.observe(union((presence_of_all(runs), look)))

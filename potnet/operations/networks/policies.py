@@ -15,7 +15,8 @@ from potnet.host.state import Query
 from potnet.model.ports import Transport
 from potnet.model.pots import End, Policy, Pot
 from potnet.operations.common import NETWORK_LOCK, external_interface
-from potnet.operations.networks.external import candidates, follow_external
+from potnet.operations.networks.external import follow_external
+from potnet.operations.networks.in_force import candidates, known_outlets
 from potnet.operations.networks.policy_checks import check
 from potnet.operations.networks.policy_filters import (
     RulesByAnchor,
@@ -77,7 +78,12 @@ def remove(app: App, source: str, destination: str, port: str | None) -> bool:
 
 def _follow(app: App) -> None:
     """Bring what is up to the external interface of now: the rules of bridges are about it, too."""
-    look = Query(candidates=candidates(app), external=app.config.external_interface is None, pot_bridges=True)
+    look = Query(
+        candidates=candidates(app),
+        interfaces=known_outlets(app),
+        external=app.config.external_interface is None,
+        pot_bridges=True,
+    )
     state = app.driver.observe(look)
     if state.pot_bridges and external_interface(app, state) is not None:
         follow_external(app, state)

@@ -14,6 +14,7 @@ from potnet.host.filter_actions import FilterMembers
 from potnet.host.state import HostState, Query
 from potnet.model.pots import Attachment, Bridge, BridgeKind, Pot
 from potnet.operations.common import FORWARDING, MEMBERS, ROUTER, busy_units, external_interface, wire_kind
+from potnet.operations.networks.in_force import recorded
 from potnet.planning import start as planning
 from potnet.planning import uplink
 from potnet.planning.vnet import Vnet, description
@@ -54,6 +55,7 @@ def found_hidden(errors: Iterable[PotnetError], hidden: frozenset[str]) -> froze
 
 def vnet(app: App) -> Vnet:
     """What the store knows of all bridges."""
+    known = recorded(app)
     return Vnet(
         bridges=app.store.bridges(),
         forwarding_set=frozenset(f for f, key in FORWARDING.items() if app.store.remembered(key)),
@@ -62,6 +64,7 @@ def vnet(app: App) -> Vnet:
         permitting=app.store.permitting(),
         members_set=tuple((app.store.remembered(MEMBERS) or "").split()),
         guarded=app.store.guarded(most=2),
+        further=known.further if known is not None else (),
     )
 
 

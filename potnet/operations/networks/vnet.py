@@ -20,7 +20,8 @@ from potnet.operations.common import (
     public_bridges,
     require_bridge,
 )
-from potnet.operations.networks.external import follow_external, record
+from potnet.operations.networks.external import expect_first, follow_external, nothing_in_force, record
+from potnet.operations.networks.in_force import known_outlets
 from potnet.operations.networks.units import (
     around_hidden,
     forget_switches,
@@ -85,7 +86,7 @@ def _bring_up(app: App, bridge: Bridge) -> bool:
 def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
     query = Query(
         names=True,
-        interfaces=(bridge.interface,),
+        interfaces=(bridge.interface, *known_outlets(app)),
         external=app.config.external_interface is None,
         packet_filter=bool(bridge.subnets),
     )
@@ -103,6 +104,8 @@ def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
     up = is_up(bridge, state)
     if up or state.pot_bridges:
         state = follow_external(app, state)
+    else:
+        expect_first(app, state)
     external = external_interface(app, state)
     for obstacle in obstacles(app.config, state.packet_filter, [side_of(bridge)], external):
         app.notify(obstacle.notice)
@@ -116,7 +119,7 @@ def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
     remembered = switches(app)
     with app.store.transaction():
         remember_switches(app, plan, state)
-        record(app, external, alone=not up and bool(state.forwarding) and not state.pot_bridges)
+        record(app, external, alone=not up and nothing_in_force(state))
         app.store.update_bridge(replace(bridge, pinned=True))
     try:
         apply(plan, app.driver)

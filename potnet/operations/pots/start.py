@@ -28,7 +28,7 @@ from potnet.operations.exports.ports import with_ports
 from potnet.operations.files.hooks import hook_steps
 from potnet.operations.files.hosts_files import Neighbours, neighbours_of, update_hosts_files
 from potnet.operations.networks.antispoof import guarded
-from potnet.operations.networks.external import follow_external, record
+from potnet.operations.networks.external import expect_first, follow_external, nothing_in_force, record
 from potnet.operations.networks.interfaces import lend
 from potnet.operations.networks.policy_filters import filters_at_start
 from potnet.operations.networks.units import (
@@ -45,7 +45,14 @@ from potnet.operations.networks.units import (
     with_stranded,
 )
 from potnet.operations.pots.cleanup import clear_up, clear_up_failed
-from potnet.operations.pots.start_context import StartContext, host_query, run_of, texts_for, with_upstream
+from potnet.operations.pots.start_context import (
+    StartContext,
+    host_query,
+    keeps_exports_off,
+    run_of,
+    texts_for,
+    with_upstream,
+)
 from potnet.operations.pots.start_many import STARTED, bring_up_bridges, groups, start_together
 from potnet.operations.selection import check_needs, in_order, needs
 from potnet.planning.jail import boot_command
@@ -181,6 +188,10 @@ def _prepare(app: App, pot: Pot, neighbours: Neighbours, hidden: frozenset[str])
         bridges |= {b.name: settled(app, b, state) for b in missing}
     if len(missing) < len(bridges) or (bridges and state.pot_bridges):
         state = follow_external(app, state)
+    elif bridges:
+        expect_first(app, state)
+    elif keeps_exports_off(app, pot) and state.pot_bridges:
+        state = follow_external(app, state, starting=[alias.address for alias in pot.aliases])
     return StartContext(pot, bridges, state, neighbours)
 
 
@@ -235,7 +246,7 @@ def _carry_out(app: App, context: StartContext, around: Surroundings, run: Run) 
         app.store.put_run(run)
         remember_switches(app, plan, state)
         if context.bridges:
-            record(app, around.external, alone=bool(state.forwarding) and not state.pot_bridges)
+            record(app, around.external, alone=nothing_in_force(state))
     try:
         applied = apply(plan, app.driver)
     except BaseException as error:

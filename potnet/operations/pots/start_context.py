@@ -10,7 +10,7 @@ from potnet.host.state import FileKind, HostState, Query
 from potnet.model.pots import Bridge, Pot, ResolverKind, Run
 from potnet.operations.exports.ports import host_addresses, needs_range
 from potnet.operations.files.hosts_files import Neighbours, hosts_text
-from potnet.operations.networks.external import candidates
+from potnet.operations.networks.in_force import candidates, known_outlets
 from potnet.planning import resolver
 from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, host_files, path_in, wants_devfs
 from potnet.planning.roots import ways_to
@@ -44,11 +44,14 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
     seen = [path_in(pot.root, name) for name in LOOKED_AT]
     etc = etc_of(pot, app.driver.traits)
     ends = tuple(end for a in pot.attachments for end in (a.host_end, a.jail_end))
+    outside = bool(ends) or keeps_exports_off(app, pot)
+    interfaces = (*(b.interface for b in bridges.values()), *(known_outlets(app) if outside else ()))
     return Query(
-        candidates=(*ends, *(candidates(app) if ends else ())),
-        interfaces=None if pot.aliases else tuple(b.interface for b in bridges.values()),
+        candidates=(*ends, *(candidates(app) if outside else ())),
+        interfaces=None if pot.aliases else interfaces,
         members=any(crowded(app, bridge) for bridge in bridges),
-        external=bool(ends) and app.config.external_interface is None,
+        external=outside and app.config.external_interface is None,
+        pot_bridges=outside and not ends,
         packet_filter=routed or pot.antispoof,
         unfiltered=pot.antispoof,
         listeners=exports,
@@ -60,6 +63,11 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         devfs=(path_in(pot.root, "dev"),) if jail and not host_files(pot.root) else (),
         hostname=jail and pot.resolver.kind is ResolverKind.POT,
     )
+
+
+def keeps_exports_off(app: App, pot: Pot) -> bool:
+    """Whether the rules of bridges have to know of its addresses, at which no export is to be offered."""
+    return bool(pot.aliases) and not app.driver.traits.first_address
 
 
 def crowded(app: App, bridge: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 
-from netaddr import IPNetwork
+from netaddr import IPAddress, IPNetwork
 
 from potnet.config.configuration import Config
 from potnet.host.actions import Step
@@ -65,7 +65,8 @@ class Facts:
     doubled: names that differ only in case, together. special: pots and bridges called like something else;
     special_hosts: pots whose host names are so, with these.
     forwarding_set: the families whose forwarding potnet has switched on. router_kept, permitting and
-    members_set: as of `Vnet`. running: as active, when that is less.
+    members_set: as of `Vnet`. further: addresses that no export is offered at. running: as active, when that
+    is less.
     """
 
     config: Config
@@ -90,6 +91,7 @@ class Facts:
     members_set: tuple[str, ...] = ()
     policies: tuple[Policy, ...] = ()
     running: tuple[Run, ...] = ()
+    further: tuple[IPAddress, ...] = ()
 
     def seen(self, state: HostState, external: str | None) -> Facts:
         """The same, with the starts whose jails are on a host, and its external interface."""
@@ -135,7 +137,8 @@ def shared_anchors(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
     """The anchors that all bridges share; ours only when they hold just this, since pot has them too."""
     if facts.external is None:
         return ()
-    return tuple((anchor, rules) for anchor, rules, _ in host_rules(facts.config, facts.external))
+    wanted = host_rules(facts.config, facts.external, facts.further)
+    return tuple((anchor, rules) for anchor, rules, _ in wanted)
 
 
 def bridge_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Bridge], ...]:

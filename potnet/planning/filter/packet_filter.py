@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from netaddr import IPNetwork
+from netaddr import IPAddress, IPNetwork
 
 from potnet.config.configuration import Config
 from potnet.errors import HostError
@@ -117,8 +117,9 @@ def _below(parent: str, name: str, sign: str = "", end: str = "") -> str:
     return f"{parent}/{sign}{name[:room]}.{digest}{end}"
 
 
-def source_nat(config: Config, external: str) -> SourceNat:
-    return SourceNat(config.network, outlets(config, external))
+def source_nat(config: Config, external: str, further: tuple[IPAddress, ...] = ()) -> SourceNat:
+    """further: as of `SourceNat`."""
+    return SourceNat(config.network, outlets(config, external), further=further)
 
 
 def source_nat6(config: Config, bridge: Bridge, external: str) -> Ruleset:

@@ -21,3 +21,5 @@ CREATE INDEX bridge_any_case ON bridge (name COLLATE NOCASE);
 -- Whether the user chose the MAC address; potnet's own begin with 02.
 ALTER TABLE attachment ADD COLUMN mac_given INTEGER NOT NULL DEFAULT 0;
 UPDATE attachment SET mac_given = 1 WHERE mac NOT LIKE '02:%';
+-- The starts of alias pots.
+CREATE INDEX run_with_aliases ON run (pot) WHERE instr(record, '"aliases": []') = 0;

@@ -61,6 +61,7 @@ class Observer(Reader):
         found, routes = parse.links_and_routes(shown)
         links = parse.interfaces(found)
         leading = self._leading_out(routes) if query.external else ()
+        asked = {*_asked(query, links), *leading}
         seen = shown if _namespaces(query) else None
         networks, unreadable = self.namespaces.jail_networks(query.jail_networks)
         return HostState(
@@ -72,7 +73,7 @@ class Observer(Reader):
             else {},
             users=owners.users(self.run, query.users),
             names=frozenset(links),
-            interfaces={name: links[name] for name in links if name in _asked(query, links)},
+            interfaces={name: links[name] for name in links if name in asked},
             own=_in_group(links, GROUP) if query.own else frozenset(),
             pot_bridges=_in_group(links, BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             severed=_severed(links) if query.own or query.interfaces is None else frozenset(),

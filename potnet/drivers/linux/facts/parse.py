@@ -123,6 +123,15 @@ def _is_learned(address: Mapping[str, Any]) -> bool:
     return address.get("family") == "inet6" and address.get("dynamic") is True
 
 
+def _address(shown: Mapping[str, Any]) -> InterfaceAddress:
+    return InterfaceAddress(
+        IPAddress(text_of(shown["local"])),
+        int(shown["prefixlen"]),
+        learned=_is_learned(shown),
+        expires=shown.get("dynamic") is True,
+    )
+
+
 def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
     return Interface(
         name=text_of(link["ifname"]),
@@ -131,11 +140,7 @@ def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
         mtu=int(link["mtu"]),
         description=text_of(link["ifalias"]) if "ifalias" in link else None,
         groups=_groups(link),
-        addresses=tuple(
-            InterfaceAddress(IPAddress(text_of(each["local"])), int(each["prefixlen"]), _is_learned(each))
-            for each in link.get("addr_info", [])
-            if "local" in each
-        ),
+        addresses=tuple(_address(each) for each in link.get("addr_info", []) if "local" in each),
         members=tuple(map(_member, ports)),
         private=frozenset(_member(port) for port in ports if _has_flag(port, "isolated")),
         hairpin=frozenset(_member(port) for port in ports if _has_flag(port, "hairpin")),

@@ -102,6 +102,7 @@ class Filter:
             "chain": chain,
             "network": rules.network,
             "outlets": rules.outlets,
+            "further": [(f"further{each.version}", each) for each in rules.further],
             "group": BRIDGE_LINK_GROUP,
         }
         return self._template("nft-table.j2", values)

@@ -1,0 +1,72 @@
+"""The record of the external interfaces that the rules in force are about."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from netaddr import IPAddress, IPNetwork
+
+from potnet.host.ruleset import Outlet
+from potnet.runtime.fast_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+#: Under this key the store keeps the external interfaces that the rules in force are about.
+OUTLETS = "outlets"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """External interfaces that rules were loaded for, the main one first.
+
+    settled: all rules are about them; otherwise a change was cut off, and some may be about each.
+    further: as of `potnet.host.ruleset.SourceNat`.
+    """
+
+    outlets: tuple[Outlet, ...]
+    settled: bool = True
+    further: tuple[IPAddress, ...] = ()
+
+
+def candidates(app: App) -> tuple[str, ...]:
+    """The configured external interface, which the host may not have; that of a default route it has."""
+    name = app.config.external_interface
+    return (name,) if name is not None else ()
+
+
+def known_outlets(app: App, external: str | None = None) -> tuple[str, ...]:
+    """The external interfaces to look at where rules depend on their addresses. external: that of now."""
+    if app.driver.traits.first_address:
+        return ()
+    known = recorded(app)
+    kept = (each.interface for each in (known.outlets if known is not None else ()))
+    now = (external,) if external is not None else ()
+    return tuple(dict.fromkeys((*now, *candidates(app), *dict(app.config.extra_interfaces), *kept)))
+
+
+def recorded(app: App) -> InForce | None:
+    """What the store has; None if it has nothing, or nothing that can be read."""
+    text = app.store.remembered(OUTLETS)
+    try:
+        found = json.loads(text or "{}")
+        outlets = tuple(
+            Outlet(name, tuple(map(IPAddress, addresses)), tuple(map(IPNetwork, behind)))
+            for name, addresses, behind in found["outlets"]
+        )
+        further = tuple(map(IPAddress, found.get("further", ())))
+        return InForce(outlets, bool(found["settled"]), further) if outlets else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def keep(app: App, known: InForce) -> None:
+    """Record it in place of what there was."""
+    outlets = [
+        [each.interface, [*map(str, each.addresses)], [*map(str, each.destinations)]]
+        for each in known.outlets
+    ]
+    further = [*map(str, known.further)]
+    value = {"outlets": outlets, "settled": known.settled} | ({"further": further} if further else {})
+    app.store.remember(OUTLETS, json.dumps(value))
