@@ -5,7 +5,7 @@ A ruleset fills one anchor (pf.conf(5), ANCHORS) whole: loading it replaces what
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from netaddr import IPAddress, IPNetwork
@@ -77,6 +77,12 @@ class Redirections:
     items: tuple[Redirection, ...]
     networks6: tuple[IPNetwork, ...] = ()
     marked: bool = False
+
+
+def without(items: Iterable[Redirection], others: Iterable[Redirection]) -> tuple[Redirection, ...]:
+    """Those of the redirections that are not among others."""
+    known = frozenset(others)
+    return tuple(each for each in items if each not in known) if known else tuple(items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from netaddr import IPAddress, IPNetwork
 
@@ -22,6 +23,29 @@ _REACHING = (
 _SPANS = (
     "SELECT host_port, count FROM export WHERE protocol IN (?, ?, ?) AND host_port BETWEEN ? AND ?"
     " AND (host_address IS NULL OR ? IS NULL OR host_address = ?) ORDER BY host_port"
+)
+
+
+class _Table(NamedTuple):
+    """The statements about one of the tables of exports."""
+
+    select: str
+    insert: str
+    delete: str
+    clear: str
+
+
+_OF_POT = _Table(
+    "SELECT * FROM export WHERE pot = ? ORDER BY position",
+    "INSERT INTO export VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "DELETE FROM export WHERE pot = ? AND position = ?",
+    "DELETE FROM export WHERE pot = ?",
+)
+_OF_RUN = _Table(
+    "SELECT * FROM run_export WHERE pot = ? ORDER BY position",
+    "INSERT INTO run_export VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "DELETE FROM run_export WHERE pot = ? AND position = ?",
+    "DELETE FROM run_export WHERE pot = ?",
 )
 
 #: In which rows a protocol is found.
@@ -43,7 +67,7 @@ def export_of(row: Row) -> Export:
         bool(loopback),
         count,
         address_or_none(address),
-        tuple(map(IPNetwork, json.loads(sources))),
+        tuple(map(IPNetwork, json.loads(sources))) if sources != "[]" else (),
         limit,
     )
 
@@ -108,26 +132,47 @@ class Exports(Database):
 
     def drop_exports(self, pot: str) -> None:
         """Give up all of a pot."""
-        self.change("DELETE FROM export WHERE pot = ?", pot)
+        self.change(_OF_POT.clear, pot)
 
     def put_exports(self, pot: str, exports: Sequence[Export]) -> None:
-        """Let a pot have these, in their order, in place of those that it has. Error: as `add_export`.
+        """Let a pot have these, in their order, in place of those that it has. Error: as `add_export`."""
+        count, first = self._make_room(_OF_POT, pot, exports)
+        for position, export in enumerate(exports[count:], first):
+            self.add_export(pot, position, export)
+
+    def put_run_exports(self, pot: str, exports: Sequence[Export]) -> None:
+        """The same for those that the recorded start of a pot has in force, whosever the ports are."""
+        count, first = self._make_room(_OF_RUN, pot, exports)
+        for position, export in enumerate(exports[count:], first):
+            self.change(_OF_RUN.insert, pot, position, *_columns(export))
+
+    def run_exports(self, names: Sequence[str] | None = None) -> dict[str, tuple[Export, ...]]:
+        """Those of recorded starts, by pot: of these names, or of all."""
+        if names is None:
+            rows = self.rows("SELECT * FROM run_export ORDER BY pot, position")
+        else:
+            rows = self.rows_of("SELECT * FROM run_export WHERE pot IN", names, "ORDER BY pot, position")
+        found: dict[str, list[Export]] = {}
+        for row in rows:
+            found.setdefault(row[0], []).append(export_of(row))
+        return {pot: tuple(exports) for pot, exports in found.items()}
+
+    def _make_room(self, table: _Table, pot: str, exports: Sequence[Export]) -> tuple[int, int]:
+        """Remove a pot's rows that are not to stay; how many of the first do, and the next free position.
 
         As long as the others keep their order, only the rows of those that go and come are touched.
         """
         wanted = list(map(_columns, exports))
-        rows = self.rows("SELECT * FROM export WHERE pot = ? ORDER BY position", pot)
+        rows = self.rows(table.select, pot)
         known = set(wanted)
         staying = [row for row in rows if row[2:] in known]
         count, first = len(staying), staying[-1][1] + 1 if staying else 0
         if [row[2:] for row in staying] == wanted[:count]:
             gone = (row[:2] for row in rows if row[2:] not in known)
-            self.change_each("DELETE FROM export WHERE pot = ? AND position = ?", gone)
-        else:
-            self.drop_exports(pot)
-            count = first = 0
-        for position, export in enumerate(exports[count:], first):
-            self.add_export(pot, position, export)
+            self.change_each(table.delete, gone)
+            return count, first
+        self.change(table.clear, pot)
+        return 0, 0
 
     def add_export(self, pot: str, position: int, export: Export) -> None:
         """Error: a pot has one of its host ports."""
@@ -139,12 +184,7 @@ class Exports(Database):
                     f"host port {endpoint(*clash, other.host_address)} is exported by pot {owner}",
                     hint="choose another host port, or none to have one chosen",
                 )
-        self.change(
-            "INSERT INTO export VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            pot,
-            position,
-            *_columns(export),
-        )
+        self.change(_OF_POT.insert, pot, position, *_columns(export))
 
     def _taken(self, protocol: Transport, first: int, last: int) -> Iterator[tuple[str, Export]]:
         """The exports that have a port from `first` to `last`, at whatever address, with their pots."""

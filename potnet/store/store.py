@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -183,12 +183,13 @@ class Store(Pots):
     def runs(self) -> tuple[Run, ...]:
         """All recorded starts, sorted by the pot's name."""
         found = self.rows(f"{_RUNS} ORDER BY pot")
-        return tuple(_run(row) for row in found)
+        exports = self.run_exports()
+        return tuple(_run(row, exports) for row in found)
 
     def runs_named(self, names: Sequence[str]) -> dict[str, Run]:
         """The recorded starts of those of these pots that have one, by name."""
-        runs = map(_run, self.rows_of(f"{_RUNS} WHERE pot IN", names))
-        return {run.pot.name: run for run in runs}
+        found, exports = self.rows_of(f"{_RUNS} WHERE pot IN", names), self.run_exports(names)
+        return {run.pot.name: run for run in (_run(row, exports) for row in found)}
 
     def aliases_in_use(self) -> tuple[Alias, ...]:
         """Those of starts on record, which `set` may have replaced since."""
@@ -198,7 +199,7 @@ class Store(Pots):
     def run(self, name: str) -> Run | None:
         """The recorded start of a pot."""
         found = self.row(f"{_RUNS} WHERE pot = ?", name)
-        return _run(found) if found else None
+        return _run(found, self.run_exports((name,))) if found else None
 
     def put_run(self, run: Run) -> None:
         """Record a start in place of an earlier one. Error: the store has no such pot."""
@@ -211,7 +212,7 @@ class Store(Pots):
                 " (pot, record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving,"
                 " antispoof) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 name,
-                pot_to_json(run.pot),
+                pot_to_json(replace(run.pot, exports=())),
                 run.jid,
                 json.dumps(run.files),
                 json.dumps(run.saved),
@@ -224,6 +225,7 @@ class Store(Pots):
                 # Of those without a bridge of their own it is none.
                 run.pot.antispoof if run.pot.attachments else None,
             )
+            self.put_run_exports(name, run.pot.exports)
 
     def put_leaving(self, name: str, exports: Sequence[Export]) -> None:
         """Record which exports a start may have in force though its pot does not have them."""
@@ -246,7 +248,8 @@ class Store(Pots):
     def remove_run(self, *names: str) -> None:
         """Forget the starts of pots; one that is not recorded is no error."""
         with self.transaction():
-            self.change_each("DELETE FROM run WHERE pot = ?", ((name,) for name in names))
+            for sql in ("DELETE FROM run WHERE pot = ?", "DELETE FROM run_export WHERE pot = ?"):
+                self.change_each(sql, ((name,) for name in names))
 
     def size(self) -> int:
         """How large it is, in bytes, without what is still in its log."""
@@ -318,10 +321,11 @@ def _bridge(row: Row) -> Bridge:
     )
 
 
-def _run(row: Row) -> Run:
+def _run(row: Row, exports: Mapping[str, tuple[Export, ...]]) -> Run:
     record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving = row
+    pot = pot_from_json(record)
     return Run(
-        pot=pot_from_json(record),
+        pot=replace(pot, exports=exports.get(pot.name, pot.exports)),
         jid=jid,
         files=strings(files),
         saved=strings(saved),

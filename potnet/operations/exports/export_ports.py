@@ -219,4 +219,4 @@ def _in_force(app: App, run: Run, begun: Run, external: str) -> Plan:
     networks6 = vnet(app).networks6
     held = pf.pot_rules(old, bridge, app.config, external, networks6)
     wanted = pf.pot_rules(begun.pot, bridge, app.config, external, networks6)
-    return plan_exports(held, wanted, pf.redirections(old), pf.redirections(begun.pot))
+    return plan_exports(held, wanted)

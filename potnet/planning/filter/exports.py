@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from netaddr import IPAddress, IPNetwork
@@ -11,7 +11,7 @@ from potnet.config.configuration import Config
 from potnet.errors import HostError
 from potnet.host.actions import Plan, Step
 from potnet.host.filter_actions import EndUntranslated, KillStates, LoadAnchor
-from potnet.host.ruleset import NoRules, Redirection, Redirections, Ruleset
+from potnet.host.ruleset import NoRules, Redirection, Redirections, Ruleset, without
 from potnet.host.state import HostState
 from potnet.model.ports import Export
 from potnet.model.pots import Pot
@@ -90,12 +90,10 @@ def end_untranslated(rules: Iterable[Ruleset]) -> list[Step]:
 def plan_exports(
     held: Mapping[str, Ruleset],
     wanted: Mapping[str, Ruleset],
-    before: Iterable[Redirection],
-    after: Iterable[Redirection],
 ) -> Plan:
     """Put the rules of a running pot's exports in force and end the connections of what is exported no more.
 
-    held, wanted: what the pot's anchors hold, and are to hold. before, after: the redirections in them.
+    held, wanted: what the pot's anchors hold, and are to hold.
     """
     loads = [
         Step(LoadAnchor(anchor, rules, held[anchor]), LoadAnchor(anchor, held[anchor], rules))
@@ -103,22 +101,34 @@ def plan_exports(
         for anchor, rules in sorted(wanted.items(), key=lambda each: each[1] == NoRules())
         if NoRules() != rules or NoRules() != held[anchor]
     ]
-    kept: dict[tuple[object, ...], list[Redirection]] = {}
-    for each in after:
-        kept.setdefault(_ends(each), []).append(each)
+    before = {anchor: _redirections(rules) for anchor, rules in held.items()}
     gone = tuple(
-        each for each in before if not any(_goes_on(each, other) for other in kept.get(_ends(each), ()))
+        each for anchor, rules in wanted.items() for each in _ended(before[anchor], _redirections(rules))
     )
-    ended = end_untranslated(_new(rules, held[anchor]) for anchor, rules in wanted.items())
+    ended = end_untranslated(_new(rules, before[anchor]) for anchor, rules in wanted.items())
     return Plan((*loads, *((Step(KillStates(gone)),) if gone else ()), *ended))
 
 
-def _new(rules: Ruleset, held: Ruleset) -> Ruleset:
+def _redirections(rules: Ruleset) -> tuple[Redirection, ...]:
+    return rules.items if isinstance(rules, Redirections) else ()
+
+
+def _ended(before: Iterable[Redirection], after: Sequence[Redirection]) -> Iterator[Redirection]:
+    """The redirections that nothing goes on by."""
+    left_out = without(before, after)
+    kept: dict[tuple[object, ...], list[Redirection]] = {}
+    for each in after if left_out else ():
+        kept.setdefault(_ends(each), []).append(each)
+    for each in left_out:
+        if not any(_goes_on(each, other) for other in kept.get(_ends(each), ())):
+            yield each
+
+
+def _new(rules: Ruleset, before: Iterable[Redirection]) -> Ruleset:
     """Those of the redirections that were not in force."""
     if not isinstance(rules, Redirections):
         return NoRules()
-    old = frozenset(held.items) if isinstance(held, Redirections) else frozenset()
-    items = tuple(each for each in rules.items if each not in old)
+    items = without(rules.items, before)
     return replace(rules, items=items) if items else NoRules()
 
 

@@ -29,6 +29,7 @@ from potnet.planning.filter.policy import pipes_of
 
 #: What pf(4) keeps of an anchor's path, tried on a real host.
 _LONGEST = 63
+_FAMILIES = frozenset({4, 6})
 #: Characters that stand for the rest of a name.
 _DIGEST = 16
 
@@ -161,6 +162,7 @@ def redirections(pot: Pot) -> tuple[Redirection, ...]:
 
     One that is offered on one address, or to some sources, is none in a family that has none of those.
     """
+    addresses = pot.home.addresses if pot.home is not None else ()
     return tuple(
         Redirection(
             protocol,
@@ -174,7 +176,7 @@ def redirections(pot: Pot) -> tuple[Redirection, ...]:
             e.max_connections,
         )
         for e in pot.exports
-        for address in (pot.home.addresses if pot.home is not None else ())
+        for address in addresses
         for protocol in e.protocol.each
         if e.host_port is not None and address.version in offered_in(e)
     )
@@ -182,7 +184,9 @@ def redirections(pot: Pot) -> tuple[Redirection, ...]:
 
 def offered_in(export: Export) -> frozenset[int]:
     """The address families in which an export can be used, whatever the pot has."""
-    families = {each.version for each in export.sources} or {4, 6}
+    if export.host_address is None and not export.sources:
+        return _FAMILIES
+    families = {each.version for each in export.sources} or _FAMILIES
     return frozenset(families if export.host_address is None else families & {export.host_address.version})
 
 

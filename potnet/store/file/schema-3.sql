@@ -23,3 +23,19 @@ ALTER TABLE attachment ADD COLUMN mac_given INTEGER NOT NULL DEFAULT 0;
 UPDATE attachment SET mac_given = 1 WHERE mac NOT LIKE '02:%';
 -- The starts of alias pots.
 CREATE INDEX run_with_aliases ON run (pot) WHERE instr(record, '"aliases": []') = 0;
+-- What a start has in force, as `export` has what the pot is to have: one change is one row. A start of an
+-- older version has all of it in its record.
+CREATE TABLE run_export (
+    pot             TEXT NOT NULL REFERENCES pot (name) ON DELETE CASCADE,
+    position        INTEGER NOT NULL,
+    protocol        TEXT NOT NULL,
+    pot_port        INTEGER NOT NULL,
+    host_port       INTEGER,
+    chosen          INTEGER NOT NULL CHECK (chosen IN (0, 1)),
+    loopback        INTEGER NOT NULL CHECK (loopback IN (0, 1)),
+    count           INTEGER NOT NULL CHECK (count > 0),
+    host_address    TEXT,
+    sources         TEXT NOT NULL,
+    max_connections INTEGER,
+    PRIMARY KEY (pot, position)
+) STRICT, WITHOUT ROWID;

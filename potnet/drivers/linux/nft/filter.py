@@ -28,6 +28,7 @@ from potnet.host.ruleset import (
     Ruleset,
     SourceNat,
     Verdict,
+    without,
 )
 from potnet.model.pots import GROUP
 
@@ -72,7 +73,7 @@ class Filter:
                 values = {"chain": action.anchor, "bridge": bridge, "sides": _sides(own, others)}
                 return self._template("nft-bridge.j2", values)
             case Redirections():
-                return self._redirections(action.anchor, action.rules)
+                return self._redirections(action.anchor, action.rules, action.replaced)
             case ConnectionLimits() | NoRules():
                 return ""
 
@@ -89,11 +90,14 @@ class Filter:
         """The table of what comes in at members of bridges, without any pots."""
         return self._template("nft-members.j2", {})
 
-    def _redirections(self, anchor: str, rules: Redirections) -> str:
+    def _redirections(self, anchor: str, rules: Redirections, replaced: Ruleset) -> str:
+        """What the anchor does not hold yet."""
+        before = _items(replaced)
         known = [f"add element inet {GROUP} {POTS6} {{ {each} }}" for each in rules.networks6]
         held = guards(rules.items, anchor)
-        chain = self._template("nft-exports.j2", {"chain": anchor, "guards": held}) if held else ""
-        added = (each.addition for each in elements(rules.items, anchor))
+        changed = held if held != guards(before, anchor) else ()
+        chain = self._template("nft-exports.j2", {"chain": anchor, "guards": changed}) if changed else ""
+        added = (each.addition for each in elements(without(rules.items, before), anchor))
         return chain + "".join(map(_line, (*known, *added)))
 
     def table(self, chain: str, rules: SourceNat) -> str:
@@ -194,12 +198,20 @@ def _near_no_more(anchor: str, held: PotFilter, rules: PotFilter) -> tuple[str, 
 
 
 def _exported_no_more(action: LoadAnchor, items: Sequence[Redirection]) -> tuple[str, ...]:
-    before = action.replaced.items if isinstance(action.replaced, Redirections) else ()
-    kept = {*elements(items, action.anchor)}
-    gone = dict.fromkeys(each.removal for each in elements(before, action.anchor) if each not in kept)
+    before = _items(action.replaced)
+    left_out = without(before, items)
+    ports = {(each.protocol, each.host_port) for each in left_out}
+    # An element may be of both families of an export.
+    alike = (each for each in items if (each.protocol, each.host_port) in ports)
+    kept = {*elements(alike, action.anchor)} if ports else set()
+    gone = dict.fromkeys(each.removal for each in elements(left_out, action.anchor) if each not in kept)
     chain = guards_removed(guards(before, action.anchor), action.anchor)
     left = guards_removed(guards(items, action.anchor), action.anchor)
     return (*gone, *(each for each in chain if each not in left))
+
+
+def _items(rules: Ruleset) -> tuple[Redirection, ...]:
+    return rules.items if isinstance(rules, Redirections) else ()
 
 
 def opened_bridge(rules: Ruleset) -> str | None:

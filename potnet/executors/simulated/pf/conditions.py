@@ -87,7 +87,7 @@ class Conditions(Options):
             found = [Host("none", self._next())]
         else:
             found = self._address(self._name())
-        return [replace(host, negated=negated) for host in found]
+        return [replace(host, negated=True) for host in found] if negated else found
 
     def _dynamic(self) -> str:
         text = self._name()
@@ -130,9 +130,13 @@ class Conditions(Options):
         return found
 
 
-def family_of(rule: Rule) -> str | None:
-    """inet, inet6 or none said; None when the families of a rule contradict each other."""
-    named = {host.family for host in (rule.source, rule.destination, rule.target) if host and host.family}
+def family_of(rule: Rule, *hosts: Host) -> str | None:
+    """inet, inet6 or none said; None when the families of a rule contradict each other.
+
+    hosts: its source and destination, where the rule does not have them yet.
+    """
+    ends = hosts or (rule.source, rule.destination)
+    named = {host.family for host in (*ends, rule.target) if host and host.family}
     if rule.family:
         named.add(4 if rule.family == "inet" else 6)
     if len(named) > 1:

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from potnet.executors.simulated.pf.tokens import PfError
 
 _WORD = re.compile(r"(?:(?!->)[^\s{}(),<>!=\"'#\\$])+")
+#: A word that no macro goes on, with the blanks before it; only what is none is read letter by letter.
+_PLAIN = re.compile(
+    r"[ \t]*((?:(?!->)[A-Za-z0-9:_](?:(?!->)[^\s{}(),<>!=\"'#\\$])*+(?![$\\]))|->|[{}(),<>!=])"
+)
 _MACRO = re.compile(r"\$([A-Za-z0-9_]+)")
 
 
@@ -57,6 +61,10 @@ class Lexer:
         return Statement(self._line, words)
 
     def _word(self) -> str | None:
+        plain = _PLAIN.match(self._text, self._at)
+        if plain is not None:
+            self._at = plain.end()
+            return plain[1]
         self._skip_blanks()
         rest = self._text[self._at : self._at + 2]
         if not rest:

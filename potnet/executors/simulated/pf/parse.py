@@ -196,7 +196,7 @@ class Parser(Conditions):
         natpass = self._accept("pass")
         if natpass and rule.no:
             raise PfError
-        rule = self._log(replace(rule, natpass=natpass))
+        rule = self._log(replace(rule, natpass=True) if natpass else rule)
         draft = self._conditions(Draft(rule))
         if self._accept("tag"):
             draft.rule = replace(draft.rule, tag=self._name())
@@ -340,20 +340,21 @@ class Parser(Conditions):
             draft.destinations,
             draft.destination_ports,
         ):
+            family = family_of(draft.rule, source, destination)
+            if family is None:
+                continue
             rule = replace(
                 draft.rule,
                 interface=name,
                 outside=outside,
+                family=family,
                 protocol=protocol,
                 source=source,
                 source_port=sport,
                 destination=destination,
                 destination_port=dport,
             )
-            family = family_of(rule)
-            if family is None:
-                continue
-            rules.append(_finished(replace(rule, family=family)))
+            rules.append(_finished(rule))
         if not rules:
             raise PfError("rule expands to no valid combination")
         self.result.rules += rules

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 #: What pfctl prints in place of these ports in filter and NAT conditions, unless -P is given.
@@ -182,16 +182,32 @@ class Rule:
         return next((int(each.split()[1]) for each in self.limits if each.split()[0] == option), None)
 
     def row(self) -> dict[str, Any]:
-        return asdict(self)
+        """What is not as in any rule; asdict() copies all of it, which takes ten times as long."""
+        found = {name: getattr(self, name) for name in _FIELDS}
+        return {
+            name: [getattr(value, each) for each in _PARTS[type(value)]] if type(value) in _PARTS else value
+            for name, value in found.items()
+            if value != _DEFAULTS[name]
+        }
+
+
+_FIELDS = tuple(each.name for each in fields(Rule))
+_DEFAULTS = {name: getattr(Rule(""), name) for name in _FIELDS}
+_PARTS = {kind: tuple(each.name for each in fields(kind)) for kind in (Host, Ports)}
+_HOSTS = frozenset({"source", "destination", "target"})
+_PORTS = frozenset({"source_port", "destination_port", "target_port"})
 
 
 def rule_from(row: dict[str, Any]) -> Rule:
-    for name in ("source", "destination", "target"):
-        row[name] = None if row[name] is None else Host(**row[name])
-    for name in ("source_port", "destination_port", "target_port"):
-        row[name] = None if row[name] is None else Ports(**row[name])
-    row["limits"], row["pipes"] = tuple(row["limits"]), tuple(row["pipes"])
-    return Rule(**row)
+    return Rule(**{name: _value(name, value) for name, value in row.items()})
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in _HOSTS:
+        return Host(*value)
+    if name in _PORTS:
+        return Ports(*value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(slots=True)

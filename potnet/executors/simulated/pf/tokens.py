@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import TypeVar
 
@@ -85,6 +86,7 @@ def numeric(text: str) -> bool:
     return re.match(r"[0-9]", text) is not None or text.count(":") > 1
 
 
+@lru_cache(maxsize=4096)
 def prefix(text: str) -> Host:
     try:
         network = ip_network(text, strict=False)
