@@ -25,6 +25,7 @@ class Kind(StrEnum):
     TRAFFIC_BLOCKED = "traffic-blocked"
     EXPORT_SHADOWED = "export-shadowed"
     EXPORT_ADDRESS_GONE = "export-address-gone"
+    EXPORT_ADDRESS_TAKEN = "export-address-taken"
     FORWARDING_OFF = "forwarding-off"
     FORWARDING_LEFT = "forwarding-left"
     MEMBERS_UNFILTERED = "members-unfiltered"

@@ -107,6 +107,16 @@ class Exports(Database):
         """The pots that have one of these host ports at whatever address, each with the export."""
         return tuple(self._taken(protocol, ports[0], ports[-1])) if ports else ()
 
+    def exporters_anywhere(self) -> tuple[str, ...]:
+        """The pots with exports that are on no one address of the host."""
+        found = self.rows("SELECT DISTINCT pot FROM export WHERE host_address IS NULL ORDER BY pot")
+        return tuple(pot for (pot,) in found)
+
+    def exporter_at(self, address: IPAddress) -> str | None:
+        """A pot that has an export on one address of the host."""
+        found = self.row("SELECT pot FROM export WHERE host_address = ?", text_or_none(address))
+        return found[0] if found else None
+
     def free_port(self, search: PortSearch) -> int:
         """The lowest host port at which as many ports as are wanted are free. Error: there is none.
 

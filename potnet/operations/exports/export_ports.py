@@ -27,6 +27,7 @@ from potnet.operations.exports.ports import (
     check_listeners,
     host_addresses,
     needs_range,
+    refuse_pots_addresses,
     with_ports,
 )
 from potnet.operations.networks.external import follow_external, require_external
@@ -83,6 +84,7 @@ def export_ports(app: App, name: str | None, request: ExportRequest) -> Exported
         new = tuple(each for each in after if each not in held)
         if change is Change.REMOVE:
             _tell_absent(app, pot, given)
+        refuse_pots_addresses(app, new)
         ignored = ignored_exports(pot)
         run = app.store.run(name)
         wanted = _query(app, pot, None if ignored else after, new)

@@ -64,6 +64,17 @@ def check_addresses(app: App, pot: Pot, exports: Sequence[Export]) -> None:
                 )
 
 
+def refuse_pots_addresses(app: App, exports: Iterable[Export]) -> None:
+    """Raises PotnetError when an export is to be on an address of an alias pot."""
+    for address in host_addresses(exports):
+        pot = app.store.alias_of(address)
+        if pot is not None:
+            raise PotnetError(
+                f"{address} is an address of the pot {pot}, which exports cannot use",
+                hint="choose an address of the host's own, or leave the address out",
+            )
+
+
 def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = frozenset()) -> Pot:
     """The pot with a host port for each export, recorded; within a transaction of the caller's.
 

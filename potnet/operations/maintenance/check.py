@@ -29,6 +29,7 @@ from potnet.planning.check.drift import (
     routed,
     shared_anchors,
 )
+from potnet.planning.check.first_addresses import compare_first_addresses
 from potnet.planning.check.host import (
     compare_left,
     compare_shared,
@@ -146,6 +147,7 @@ def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
         *compare_starts(facts, state),
         *compare_left(facts, state),
         *compare_shared(facts, state),
+        *compare_first_addresses(facts, state),
         *compare_bridges(facts, state),
         *compare_pots(shown, state),
         *compare_stored(facts),

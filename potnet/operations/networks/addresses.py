@@ -79,6 +79,11 @@ def check_aliases(app: App, pot: Pot) -> None:
                 f"{alias.address} on {alias.interface} is an alias of pot {holder}, which runs",
                 hint="choose another address",
             )
+        exporter = app.store.exporter_at(alias.address)
+        if exporter is not None:
+            raise PotnetError(
+                f"pot {exporter} is exported on {alias.address}", hint="choose another address for the alias"
+            )
         if holder is None:
             refuse_own(alias.address, shown.interfaces.values())
 

@@ -18,7 +18,7 @@ from potnet.host.ruleset import Outlet, Ruleset
 from potnet.host.state import HostState, Query, union
 from potnet.model.pots import Bridge, BridgeKind, Run
 from potnet.operations.common import external_interface
-from potnet.operations.networks.in_force import InForce, keep, known_outlets, recorded
+from potnet.operations.networks.in_force import NARROWED, InForce, keep, known_outlets, recorded
 from potnet.operations.networks.units import vnet, with_stranded
 from potnet.planning.external import bridge_anchors, plan_move, plan_reload, pot_anchors
 from potnet.planning.filter import packet_filter as pf
@@ -59,6 +59,7 @@ def follow_external(app: App, state: HostState, starting: Collection[IPAddress] 
         return replace(state, external=main)
     if app.config.external_interface is not None:
         check_external(external, state)
+    _tell_narrowed(app, external)
     if recorded(app) != _due(app, state, external, starting):
         _move(app, external, starting)
     return state
@@ -67,8 +68,28 @@ def follow_external(app: App, state: HostState, starting: Collection[IPAddress] 
 def expect_first(app: App, state: HostState) -> None:
     """Record what the rules of the first bridge will name, before they are made; nothing where one is up."""
     external = external_interface(app, state)
+    if external is not None:
+        _tell_narrowed(app, external)
     if external is not None and nothing_in_force(state):
         keep(app, _due(app, state, external))
+
+
+def _tell_narrowed(app: App, external: str) -> None:
+    """Name once the exports of an older potnet's store that answered at further addresses, too."""
+    if app.store.remembered(NARROWED) is None:
+        return
+    outlets = pf.outlets(app.config, external)
+    shown = app.driver.observe(Query(interfaces=tuple(each.interface for each in outlets))).interfaces
+    pots = {alias.address for alias in app.store.aliases_in_use()}
+    unset = [each for each in outlets if not each.addresses]
+    further = [a for a in further_addresses(unset, shown, pots, app.driver.traits) if a not in pots]
+    if further:
+        exporters = app.store.exporters_anywhere()
+        app.notify(
+            f"exports of {', '.join(exporters)} are no longer reachable at {', '.join(map(str, further))}: "
+            f"add the addresses of {external} that exports shall use to network.external_address"
+        )
+    app.store.forget(NARROWED)
 
 
 def nothing_in_force(state: HostState) -> bool:
@@ -101,7 +122,7 @@ def further_due(
     if outlets[0].interface not in state.interfaces:
         known = recorded(app)
         return tuple(sorted({*pots, *(known.further if known is not None else ())}))
-    return further_addresses(outlets, state.interfaces, pots)
+    return further_addresses(outlets, state.interfaces, pots, app.driver.traits)
 
 
 def kept_off(app: App, state: HostState, external: str | None) -> tuple[IPAddress, ...]:

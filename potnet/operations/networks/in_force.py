@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Under this key the store keeps the external interfaces that the rules in force are about.
 OUTLETS = "outlets"
+#: A store of an older version, with exports, has this until they have been named.
+NARROWED = "exports-narrowed"
 
 
 @dataclass(frozen=True, slots=True)

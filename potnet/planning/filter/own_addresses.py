@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from netaddr import IPAddress
 
 from potnet.host.ruleset import Outlet
 from potnet.host.state import Interface, InterfaceAddress
+from potnet.host.traits import Traits
 
 
 def further_addresses(
-    outlets: Iterable[Outlet], interfaces: Mapping[str, Interface], pots: Collection[IPAddress]
+    outlets: Iterable[Outlet],
+    interfaces: Mapping[str, Interface],
+    pots: Collection[IPAddress],
+    traits: Traits,
 ) -> tuple[IPAddress, ...]:
     """The addresses of these outlets at which no export is offered, and those of alias pots.
 
@@ -19,23 +23,21 @@ def further_addresses(
     """
     found = {*pots}
     for outlet in outlets:
-        for family, shown in _families(interfaces.get(outlet.interface)):
-            given = outlet.of_family(family)
-            kept = given or [*first_addresses(shown, family, pots), *(a.address for a in shown if a.expires)]
+        for family in (4, 6):
+            shown = in_order(interfaces.get(outlet.interface), family, traits)
+            own = [each for each in shown if each.address not in pots]
+            kept = outlet.of_family(family) or [e.address for e in own if e.expires or e is own[0]]
             found |= {each.address for each in shown} - {*kept}
         found -= {*outlet.addresses}
     return tuple(sorted(found))
 
 
-def first_addresses(
-    shown: Iterable[InterfaceAddress], family: int, pots: Collection[IPAddress]
-) -> list[IPAddress]:
-    """The oldest address that is no pot's, if any. Linux lists it first of IPv4, and last of IPv6."""
-    own = [each.address for each in shown if each.address not in pots]
-    return own[:1] if family == 4 else own[-1:]
+def in_order(interface: Interface | None, family: int, traits: Traits) -> list[InterfaceAddress]:
+    """The addresses of a family that are reached from elsewhere, the first one first.
 
-
-def _families(interface: Interface | None) -> Iterator[tuple[int, list[InterfaceAddress]]]:
+    Linux lists the oldest address of IPv4 first, and that of IPv6 last.
+    """
     addresses = interface.addresses if interface is not None else ()
-    yield 4, [each for each in addresses if each.address.version == 4]
-    yield 6, [each for each in addresses if each.address.version == 6 and not each.address.is_link_local()]
+    shown = [each for each in addresses if each.address.version == family]
+    usable = [each for each in shown if family == 4 or not each.address.is_link_local()]
+    return usable if family == 4 or traits.first_address else usable[::-1]

@@ -39,3 +39,6 @@ CREATE TABLE run_export (
     max_connections INTEGER,
     PRIMARY KEY (pot, position)
 ) STRICT, WITHOUT ROWID;
+-- Exports that answered at further addresses of the host are to be named once.
+INSERT INTO remembered (key, value)
+    SELECT 'exports-narrowed', '' WHERE EXISTS (SELECT 1 FROM export WHERE host_address IS NULL);
