@@ -151,10 +151,9 @@ def _both(one: Sequence[Outlet], other: Sequence[Outlet]) -> tuple[Outlet, ...]:
 
 def _move(app: App, external: str, starting: Collection[IPAddress]) -> None:
     """Load all rules that are about external interfaces anew, and put the uplink of bridges in its place."""
-    known, runs = vnet(app), app.store.runs()
-    state = _look(app, known, runs, external)
+    state = _look(app, vnet(app), app.store.runs(), external)
     before, after = recorded(app), _due(app, state, external, starting)
-    plan = _plan(app, before, after, state, known, runs)
+    plan = _plan(app, before, after, state)
     if before is not None and plan.steps and before.outlets != after.outlets:
         app.notify(
             f"the external interface was {_shown(before.outlets)} and is {_shown(after.outlets)} now: "
@@ -170,12 +169,10 @@ def _move(app: App, external: str, starting: Collection[IPAddress]) -> None:
     keep(app, after)
 
 
-def _plan(
-    app: App, before: InForce | None, after: InForce, state: HostState, known: Vnet, runs: Sequence[Run]
-) -> Plan:
+def _plan(app: App, before: InForce | None, after: InForce, state: HostState) -> Plan:
     external = after.outlets[0].interface
     check_external(external, state)
-    known = replace(known, further=after.further)
+    known, runs = replace(vnet(app), further=after.further), app.store.runs()
     up = [bridge for bridge in known.bridges if bridge.interface in state.pot_bridges]
     # One whose start is not complete has its rules, too.
     there = [run for run in runs if run.jid is None or complete(run, state)]
