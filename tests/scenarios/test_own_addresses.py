@@ -7,7 +7,7 @@ from world import World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.host.findings import Kind
-from potnet.operations.exports.export_ports import export_ports
+from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks.in_force import NARROWED
 from potnet.operations.pots.start import start
@@ -24,7 +24,7 @@ def add(world: World, address: str) -> None:
 
 def prepared(world: World) -> None:
     world.create("web", "public-bridge")
-    world.do(export_ports, "web", ["80:30080"], False)
+    world.do(export_ports, "web", ExportRequest(["80:30080"]))
     world.do(start, ["web"])
 
 
@@ -33,7 +33,7 @@ def test_an_address_of_an_alias_pot_takes_no_exports(world: World) -> None:
     world.create("bowl", "alias")
     world.create("web", "public-bridge")
     with pytest.raises(PotnetError, match="is an address of the pot bowl"):
-        world.do(export_ports, "web", [f"{world.prefix}200@80:30080"], False)
+        world.do(export_ports, "web", ExportRequest([f"{world.prefix}200@80:30080"]))
     assert world.records()["pots"][1].exports == ()
 
 
@@ -41,7 +41,7 @@ def test_an_address_of_an_alias_pot_takes_no_exports(world: World) -> None:
 def test_an_exported_address_is_no_alias(world: World) -> None:
     world.create("web", "public-bridge")
     add(world, f"{world.prefix}200")
-    world.do(export_ports, "web", [f"{world.prefix}200@80:30080"], False)
+    world.do(export_ports, "web", ExportRequest([f"{world.prefix}200@80:30080"]))
     with pytest.raises(PotnetError, match="pot web is exported on"):
         world.create("bowl", "alias")
 
@@ -80,7 +80,7 @@ def test_a_first_address_that_is_a_pots_is_told(world: World) -> None:
 @pytest.mark.parametrize("further", [True, False])
 def test_exports_of_an_older_store_are_named_once(world: World, further: bool) -> None:
     world.create("web", "public-bridge")
-    world.do(export_ports, "web", ["80:30080"], False)
+    world.do(export_ports, "web", ExportRequest(["80:30080"]))
     with world.app() as app:
         app.store.remember(NARROWED, "")
     if further:
@@ -90,7 +90,7 @@ def test_exports_of_an_older_store_are_named_once(world: World, further: bool) -
     assert len(told) == further
     assert all("web" in each and f"{world.prefix}77" in each for each in told)
     world.notices.clear()
-    world.do(export_ports, "web", ["80:30081"], False)
+    world.do(export_ports, "web", ExportRequest(["80:30081"]))
     assert not [notice for notice in world.notices if "network.external_address" in notice]
 
 
