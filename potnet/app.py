@@ -1,4 +1,4 @@
-"""The application object: the one place where drivers and executors are named."""
+"""The application object, the only module that names drivers and executors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from potnet.runtime.search_path import installation_path
 from potnet.runtime.trust import real_root
 from potnet.store.file import FILE_NAME
 
-# Questions about addresses are answered in a few milliseconds: they do without most of what follows.
+# Commands that only ask for addresses must answer in a few milliseconds; they skip most imports below.
 if TYPE_CHECKING:
     from potnet.config.configuration import Config
     from potnet.drivers.base import Driver
@@ -48,11 +48,11 @@ SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command line asks for; None leaves it to the configuration.
+    """Options of the command line; None means that the configuration decides.
 
-    rootless: on a Linux host without root, even where there is root.
-    changes_host: the command may change something. restores: it can do with a damaged store.
-    frees: it gives back what pots take up, and has to work on a full disk.
+    rootless: use a rootless host on Linux, even for root. changes_host: the command may change something.
+    restores: the command can work with a damaged store. frees: the command gives resources of pots back, and
+    must work on a full disk.
     """
 
     config_file: Path | None = None
@@ -70,12 +70,13 @@ class Settings:
 
 @dataclass
 class App:
-    """What operations work with. notify: tells the user one line beside the result; progress: how far it is.
+    """Everything that operations need. notify: shows the user a line beside the result; progress: shows the
+    progress.
 
-    damaged: the store on disk is, and an empty one in memory stands for it; restoring only.
-    rootless: the host, where it is one in namespaces. outside: what the machine has of what that needs.
+    damaged: the store on disk is damaged, and an empty store in memory replaces it; only for a restore.
+    rootless: the host in namespaces, if used. outside: what this machine provides for such a host.
 
-    Executor and driver are made when they are first used: what only reads the store does without them.
+    The executor and the driver are created at their first use, because some commands only read the store.
     """
 
     config: Config
@@ -93,7 +94,7 @@ class App:
 
     @cached_property
     def installation(self) -> Installation | None:
-        """What pot has on this machine, if it is installed."""
+        """Return pot's installation on this machine, if there is one."""
         return self.find_installation()
 
     @cached_property
@@ -124,7 +125,7 @@ class App:
         return FreeBSD(self.executor, self._render)
 
     def _render(self, template: str, values: dict[str, object]) -> str:
-        # Only what renders a template pays for Jinja2's import.
+        # Jinja2 is imported here, because most commands render no template.
         from potnet import templates
 
         return templates.render(self.config.templates, template, values)
@@ -134,8 +135,8 @@ class App:
 class Target:
     """The host that a command acts on.
 
-    kind: freebsd, linux or sim. via: the prefix of all commands, if any. rootless: it is in namespaces of the
-    caller. directory: where its store is.
+    kind: freebsd, linux or sim. via: the prefix of all commands, if any. rootless: the host is in namespaces
+    of the caller. directory: where its store is.
     """
 
     kind: str
@@ -146,9 +147,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What questions about addresses are answered from: files alone, on any system and for any user.
+    """The files that answer questions about addresses, on any system and for any user.
 
-    store: None while there is none.
+    store: None if there is no store.
     """
 
     config: Config | None
@@ -158,14 +159,14 @@ class Records:
 
 @contextmanager
 def open_records(settings: Settings) -> Iterator[Records]:
-    """The records for one question; nothing is made. Raises ConfigError or StoreError.
+    """Open the records for one question and create nothing. Raises ConfigError or StoreError.
 
-    config is None where no file sets anything and pot's own configuration is the one to ask.
+    config is None if no file sets anything and pot's own configuration applies.
     """
     config = _load_config(settings)
     target = _target(settings, config)
     directory = target.directory
-    # A log without its store is a matter for the store.
+    # A log without its store is an error that the store reports.
     if not any((directory / name).exists() for name in (FILE_NAME, f"{FILE_NAME}-wal")):
         yield _records(config, None)
         return
@@ -185,7 +186,7 @@ def _records(config: Config | None, store: Store | None) -> Records:
 
 
 def _load_config(settings: Settings) -> Config | None:
-    """What the configuration file says; None where there is none."""
+    """Load the configuration file; None if there is no file."""
     if files.in_force(settings.config_file) is None:
         return None
     from potnet.config import configuration
@@ -194,7 +195,7 @@ def _load_config(settings: Settings) -> Config | None:
 
 
 def _target(settings: Settings, config: Config | None) -> Target:
-    """The host that a command acts on. Raises ConfigError for one that cannot be."""
+    """Find the host that a command acts on. Raises ConfigError if the options contradict the host."""
     kind = host_kind(settings.host, config)
     via = prefix(settings.via, config, kind)
     rootless = is_rootless(settings.rootless, kind, via)
@@ -209,7 +210,7 @@ def _installation(config: Config | None, store: Store | None) -> Installation | 
 
 
 def _remembered_installation(config: Config | None, store: Store) -> Installation | None:
-    """The same, and the store records where it was found."""
+    """Find the installation of pot, and record in the store where it is."""
     found = _installation(config, store)
     if found is None:
         if store.remembered(POT_PREFIX) is not None:
@@ -220,7 +221,7 @@ def _remembered_installation(config: Config | None, store: Store) -> Installatio
 
 
 def config_in_force(settings: Settings) -> Config:
-    """The configuration of the file that is named, of the system's, or of pot's. Nothing is made."""
+    """Return the configuration of the named file, of the system or of pot. It creates nothing."""
     from potnet.config import configuration
 
     config = _load_config(settings)
@@ -230,7 +231,7 @@ def config_in_force(settings: Settings) -> Config:
         with open_records(settings) as records:
             return configuration.without_file(records.installation)
     except StoreError:
-        # Only root can read it, and the rest is for everybody.
+        # Only root can read the store's record of pot, but every user needs the rest.
         return configuration.without_file(_installation(None, None))
 
 
@@ -253,7 +254,7 @@ def open_app(settings: Settings) -> Iterator[App]:
     if kind == "sim" and settings.changes_host and not (directory / FILE_NAME).exists():
         notify(SIMULATED_NOTICE)
     store, damaged = _open_store(settings, target)
-    # Where nothing can be written, no other command is running.
+    # If nothing can be written, no other command can change anything either.
     alone = settings.dry_run or (not settings.changes_host and is_read_only(directory))
     with store, store.blamed():
         locate = _remembered_installation if settings.changes_host and not settings.dry_run else _installation
@@ -277,7 +278,8 @@ def open_app(settings: Settings) -> Iterator[App]:
 
 
 def _open_store(settings: Settings, target: Target) -> tuple[Store, bool]:
-    """The store for one command; True with it if it is damaged, which only a restore can work with."""
+    """Open the store for one command. The second value is True if the store is damaged (only for a
+    restore)."""
     from potnet.store import opening
 
     place = target.directory, target.kind
@@ -295,7 +297,7 @@ def _open_store(settings: Settings, target: Target) -> tuple[Store, bool]:
 
 
 def _placed(config: Config, kind: str, directory: Path) -> Config:
-    """The configuration with roots on Linux beside the store, which root of a user namespace may write to."""
+    """Put the roots on Linux beside the store, where root of a user namespace may write."""
     from potnet.config.configuration import DEFAULT
 
     if kind != "linux" or config.origin.get("paths.jails", DEFAULT) != DEFAULT:
@@ -304,7 +306,7 @@ def _placed(config: Config, kind: str, directory: Path) -> Config:
 
 
 def with_anchors_in_force(config: Config, store: Store) -> Config:
-    """The configuration, but with the names of the anchors that hold the rules of what runs now."""
+    """Return the configuration with the anchors that hold the rules of the running pots."""
     recorded = store.anchors()
     if recorded is None or not store.anything_up():
         return config
@@ -330,7 +332,7 @@ def _rootless_host(config: Config, directory: Path) -> RootlessHost:
 
 
 def _outside(host: RootlessHost) -> tuple[Condition, ...]:
-    """What this machine has of what a rootless host needs; the host itself is not there for that."""
+    """Look at what this machine provides for a rootless host; the host itself need not run."""
     from potnet.drivers.linux.conditions import LOOK, conditions
     from potnet.executors.base import Command
     from potnet.executors.local import LocalExecutor
@@ -341,8 +343,9 @@ def _outside(host: RootlessHost) -> tuple[Condition, ...]:
 
 
 def _join(settings: Settings, host: RootlessHost) -> Connection:
-    """Go into a rootless host; a command that changes something starts it, others look at an empty one."""
-    # Asked now: in the host, the process IDs of the machine, and so /proc/self, are out of sight.
+    """Enter a rootless host. A command that changes something starts the host; other commands see an empty
+    one."""
+    # This call comes first: inside the host, /proc/self and the machine's process IDs are hidden.
     real_root()
     changes = settings.changes_host
     connection, commands = host.ensure() if changes and not settings.dry_run else host.look(planned=changes)
@@ -387,6 +390,6 @@ def _executor(settings: Settings, config: Config, target: Target, host: Rootless
 
 
 def _progress(settings: Settings) -> Progress:
-    """The progress line: on a terminal, unless an option asks for other output."""
+    """Return the progress line, shown on a terminal unless an option asks for other output."""
     plain = settings.quiet or settings.verbose or settings.dry_run or os.environ.get("TERM") == "dumb"
     return Progress(None if plain else sys.stderr)

@@ -1,4 +1,4 @@
-"""Carrying out a plan, and undoing it.
+"""Carry out a plan, and undo it.
 
 `apply` stops at the first failure and undoes all earlier steps. `apply_all` continues after failures: stops
 and removals use it. Undoing is idempotent. A failed action is undone as well, because the tool may have done
@@ -18,19 +18,19 @@ from potnet.runtime.interrupts import deferred_signals
 
 @dataclass(slots=True)
 class Applied:
-    """Steps that were carried out. outputs: what the commands of each printed."""
+    """Steps that were carried out. outputs: what the commands of each step printed."""
 
     driver: Driver
     steps: list[Step] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
 
     def output(self, kind: type[Action]) -> str:
-        """What the first action of a kind printed; empty when there was none."""
+        """Return what the first action of a kind printed; empty if there was no such action."""
         pairs = zip(self.steps, self.outputs, strict=True)
         return next((out for step, out in pairs if isinstance(step.action, kind)), "")
 
     def roll_back(self) -> tuple[str, ...]:
-        """Undo all steps in reverse order and return what could not be undone, a line each."""
+        """Undo all steps in reverse order and return each failure as one line."""
         steps, self.steps, self.outputs = self.steps[::-1], [], []
         undoing: dict[Action, Step] = {}
         for each in (each for step in steps for each in step.undoing):
@@ -40,7 +40,8 @@ class Applied:
         return tuple(error.message for error in failures)
 
     def take_back(self, error: BaseException) -> None:
-        """Undo all steps after an error, and add to it what is left. Raises Interruption after a signal."""
+        """Undo all steps after an error, and add the failures to the error. Raises Interruption after a
+        signal."""
         _add_left_over(error, self.roll_back())
 
 
@@ -66,7 +67,7 @@ def apply(plan: Plan, driver: Driver) -> Applied:
 
 
 def _begun(steps: tuple[Step, ...], error: BaseException) -> tuple[Step, ...]:
-    """The steps of a failed batch that may have done something: a command was begun, or interrupted."""
+    """Return the steps of a failed batch that may have changed something: the begun or interrupted ones."""
     if isinstance(error, CommandError):
         return tuple(step for number, step in enumerate(steps) if number in error.begun)
     return () if isinstance(error, PotnetError) else steps
@@ -81,13 +82,13 @@ def apply_all(plan: Plan, driver: Driver) -> tuple[str, ...]:
 
 
 def try_all(plan: Plan, driver: Driver) -> tuple[PotnetError, ...]:
-    """As `apply_all`, with the failures themselves."""
+    """Carry out every step like `apply_all`, and return the errors themselves."""
     driver.check([step.action for step in plan.steps])
     return _perform_all(driver, plan.steps)
 
 
 def _perform_all(driver: Driver, steps: Sequence[Step]) -> tuple[PotnetError, ...]:
-    """Carry out the steps; one whose precondition failed is left out."""
+    """Carry out the steps, and skip a step if its precondition failed."""
     after = {step.action: step.after for step in steps}
     failed: dict[Action, PotnetError] = {}
     for batch in driver.batches(tuple(step.action for step in steps)):
@@ -103,14 +104,14 @@ def _left_out(driver: Driver, action: Action) -> PotnetError:
 
 
 def _perform(driver: Driver, batch: tuple[Action, ...]) -> dict[Action, PotnetError]:
-    """The actions that failed, and how."""
+    """Perform a batch, and return the failed actions with their errors."""
     try:
         if batch:
             driver.perform(batch)
     except PotnetError as error:
         if len(batch) == 1:
             return {batch[0]: error}
-        # One by one: the failure of one action does not stop the others.
+        # Each action is repeated alone, so that one failure does not stop the others.
         return {action: each for one in batch for action, each in _perform(driver, (one,)).items()}
     return {}
 

@@ -1,21 +1,21 @@
-"""The errors that reach a user, and nothing else.
+"""The errors that a user sees.
 
-Every failure that potnet foresees is a `PotnetError`: one line that says what failed, on which thing, and
-a hint that says how to mend it. The command line prints both and exits with `exit_code`.
+Every failure that potnet foresees is a `PotnetError`: one line says what failed and where, and a hint says
+how to fix it. The command line prints both and exits with `exit_code`.
 """
 
 from __future__ import annotations
 
 import re
 
-#: All but what is certainly printable, so that long texts are read fast.
+# : Everything outside printable ASCII, because this test is fast for long texts.
 _ODD = re.compile(r"[^\x20-\x7e\n\t]")
 
 
 class PotnetError(Exception):
-    """A refusal or failure to be shown as ``potnet: MESSAGE`` and ``hint: HINT``.
+    """A refusal or failure, shown as ``potnet: MESSAGE`` and ``hint: HINT``.
 
-    left_behind: what could not be taken away again, a line each; the message lists it too.
+    left_behind: what could not be removed again, a line each; the message lists it too.
     """
 
     exit_code = 1
@@ -31,7 +31,7 @@ class PotnetError(Exception):
 
 
 def printable(text: str) -> str:
-    """Text for a terminal: escape sequences in what a tool or a jail said are shown and not sent."""
+    """Return text for a terminal: escape sequences of a tool or a jail are shown, not sent."""
     return _ODD.sub(lambda match: _shown(match[0]), text)
 
 
@@ -40,7 +40,7 @@ def _shown(character: str) -> str:
 
 
 class Interruption(KeyboardInterrupt):
-    """A signal ended the command, and not all could be taken back. left_behind: as of a `PotnetError`."""
+    """A signal ended the command, and the rollback was incomplete. left_behind: as in `PotnetError`."""
 
     def __init__(self, lines: str, left_behind: tuple[str, ...]) -> None:
         super().__init__(lines)
@@ -48,7 +48,7 @@ class Interruption(KeyboardInterrupt):
 
 
 class UsageError(PotnetError):
-    """The command line itself is wrong: a malformed name, port or address."""
+    """The command line is wrong, for example a malformed name, port or address."""
 
     exit_code = 2
 
@@ -58,11 +58,11 @@ class ConfigError(PotnetError):
 
 
 class StoreError(PotnetError):
-    """The store is newer than this program, of another kind of host, locked, or cannot be read or written."""
+    """The store is newer than this program, locked, unreadable, or of another kind of host."""
 
 
 class DamagedError(StoreError):
-    """A file is no store, or not whole any more."""
+    """A file is not a store, or the store is damaged."""
 
 
 class HostError(PotnetError):

@@ -1,4 +1,4 @@
-"""Jinja2 templates: where they are found, and how they are filled in."""
+"""Find Jinja2 templates and fill them in."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ else:
     BaseLoader = object
 
 _PACKAGE = Path(__file__).resolve().parent
-#: An installed copy carries its templates; a checkout has them at its top.
+# : An installed copy includes its templates; a checkout has them at its top.
 _BUILT_IN = (_PACKAGE / "data" / "templates", _PACKAGE.parent / "templates")
-#: What XML 1.0 cannot hold (2.2); compiled by what first needs it, since that takes 6 ms.
+# : Characters that XML 1.0 forbids (2.2); the first use compiles the pattern, because that takes 6 ms.
 _NO_XML = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _MERMAID = r"[^\w ,.:/|()-]"
 
 
 def quoted(value: str) -> str:
-    """A jail.conf(5) string: in double quotes nothing but backslash, quote and ``$`` has a meaning."""
+    """Quote a jail.conf(5) string: in double quotes only backslash, quote and ``$`` are special."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'
 
 
 def dot_quoted(value: str) -> str:
-    """A quoted string of Graphviz, for an identity or a label: there ``\\`` and ``&`` mean something, too.
+    """Quote a Graphviz string for an identity or a label, where backslash and ``&`` are special, too.
 
-    What XML 1.0 cannot hold (2.2) becomes U+FFFD, since Graphviz would put it into an SVG as it is.
+    Characters that XML 1.0 forbids (2.2) become U+FFFD, because Graphviz would copy them into an SVG.
     """
     escaped = re.sub(_NO_XML, "\ufffd", value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
     return '"' + escaped.replace("&", "&amp;") + '"'
 
 
 def xml_text(value: str) -> str:
-    """Character data or an attribute's value; what XML 1.0 cannot hold becomes U+FFFD."""
-    import html  # only pictures need it
+    """Escape character data or an attribute value; characters that XML 1.0 forbids become U+FFFD."""
+    import html  # here, because only pictures need it
 
     return html.escape(re.sub(_NO_XML, "\ufffd", value))
 
 
 def mermaid_text(value: str) -> str:
-    """The inside of a quoted label of Mermaid: everything but letters, digits and the like by its number."""
+    """Escape the text of a quoted Mermaid label: special characters become their numbers."""
     return re.sub(_MERMAID, lambda match: f"#{ord(match[0])};", value)
 
 
 class _Files(BaseLoader):
-    """Loads templates from the folder `own`, of an administrator's own files, or else from potnet's."""
+    """Load templates from the administrator's directory `own`, or otherwise from potnet's."""
 
     def __init__(self, own: str | None) -> None:
         self._own = own
@@ -67,7 +67,7 @@ class _Files(BaseLoader):
         name: str,
         globals: MutableMapping[str, Any] | None = None,  # noqa: A002
     ) -> Template:
-        """See `jinja2.BaseLoader`."""
+        """Load a template (see `jinja2.BaseLoader`)."""
         path, text = self._read(name)
         code = environment.compile(text, name, str(path))
         return environment.template_class.from_code(environment, code, globals or {})
@@ -86,21 +86,22 @@ class _Files(BaseLoader):
 
 @cache
 def environment(own: str | None) -> Environment:
-    """The environment that looks into the folder `own` first, where the administrator may keep changes."""
+    """Return the environment that searches the directory `own` first, where the administrator keeps
+    changes."""
     env = Environment(
         loader=_Files(own),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # what needs escaping has a filter of its own
+        autoescape=False,  # each format has its own filter for escaping
     )
     env.filters |= {"quoted": quoted, "dot": dot_quoted, "xml": xml_text, "mermaid": mermaid_text}
     return env
 
 
 def render(own: str | None, template: str, values: Mapping[str, object]) -> str:
-    """Fill in a template; raises ConfigError when it is missing or wrong."""
+    """Fill in a template. Raises ConfigError if the template is missing or wrong."""
     if own is not None and not Path(own).is_dir():
         raise ConfigError(f"paths.templates = {own!r}: not a directory", hint="name an existing directory")
     try:
@@ -108,7 +109,7 @@ def render(own: str | None, template: str, values: Mapping[str, object]) -> str:
     except ConfigError:
         raise
     except Exception as error:
-        # An administrator's own template may do anything, down to a division by zero.
+        # An administrator's own template may raise any error, for example a division by zero.
         raise ConfigError(
             f"template {template}: {error}",
             hint="look at paths.templates in the configuration, or reinstall potnet",

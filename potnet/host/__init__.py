@@ -1,1 +1,1 @@
-"""What can be done to a host, and what is observed of it, as plain data."""
+"""Actions on a host and observations of a host, as plain data."""

@@ -1,8 +1,7 @@
-"""What can be done to a host, one small change each, and plans made of them.
+"""The actions on a host, one small change each, and plans made of them.
 
-An action says what is wanted in the field's terms; a driver knows the commands. Every action that makes
-something may be undone by another one, which stands beside it in the step. Undoing what is not there
-is success.
+An action says what the host should have; a driver knows the commands. An action that creates something has
+another action beside it in the step, which undoes it. Undoing succeeds if the thing does not exist.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ class Jail:
 
 @dataclass(frozen=True, slots=True)
 class CreateBridge:
-    """A bridge (if_bridge(4)), up, in both groups; members: interfaces that join at once.
+    """Create a bridge (if_bridge(4)), up, in both groups. members: interfaces that join at once.
 
-    mtu: in bytes, of a bridge without members; the first member's takes its place, where it has another.
+    mtu: in bytes, for a bridge without members; otherwise the bridge takes the MTU of its first member.
     """
 
     interface: str
@@ -43,10 +42,10 @@ class CreateBridge:
 
 @dataclass(frozen=True, slots=True)
 class CreateEpair:
-    """A pair of Ethernet interfaces (epair(4)), the host's end up and in our group.
+    """Create a pair of Ethernet interfaces (epair(4)); the host's end is up and in potnet's group.
 
-    The other end has this MAC address, and goes into this jail when the jail starts, if it is not there yet.
-    mtu: of both, in bytes.
+    The other end has this MAC address, and moves into this jail when the jail starts, unless it is there.
+    mtu: of both ends, in bytes.
     """
 
     unit: int
@@ -58,9 +57,9 @@ class CreateEpair:
 
 @dataclass(frozen=True, slots=True)
 class CreateTap:
-    """An Ethernet interface whose other side is a process (tap(4)), up, in our group.
+    """Create an Ethernet interface with a process at its other side (tap(4)), up, in potnet's group.
 
-    owner: the only user, beside root, whose processes may open it. mtu: in bytes.
+    owner: the only user, beside root, whose processes may open the tap. mtu: in bytes.
     """
 
     interface: str
@@ -71,7 +70,7 @@ class CreateTap:
 
 @dataclass(frozen=True, slots=True)
 class CreateVlan:
-    """An interface for a VLAN of another one (vlan(4)), up, in our group. tag: its number. mtu: in bytes."""
+    """Create a VLAN interface of another interface (vlan(4)), up, in potnet's group. tag: its ID. mtu: in bytes."""
 
     interface: str
     parent: str
@@ -82,9 +81,9 @@ class CreateVlan:
 
 @dataclass(frozen=True, slots=True)
 class DestroyInterface:
-    """Removes a cloned interface; of an epair either end takes both, and a tap may be open.
+    """Remove a cloned interface. Either end of an epair removes both; a tap may be open.
 
-    owner: of a tap, the user who may open it until then, if that is known.
+    owner: the user who may open the tap until then, if known.
     """
 
     interface: str
@@ -93,7 +92,7 @@ class DestroyInterface:
 
 @dataclass(frozen=True, slots=True)
 class SetOwner:
-    """Says anew who, beside root, may open a tap; who has it open keeps it."""
+    """Set who, beside root, may open a tap; a process that has the tap open keeps it."""
 
     interface: str
     owner: str
@@ -101,7 +100,7 @@ class SetOwner:
 
 @dataclass(frozen=True, slots=True)
 class SetMac:
-    """Gives an interface of a jail its MAC address back."""
+    """Restore the MAC address of an interface of a jail."""
 
     interface: str
     mac: str
@@ -110,7 +109,7 @@ class SetMac:
 
 @dataclass(frozen=True, slots=True)
 class SetMtu:
-    """Sets the MTU, in bytes, of an interface of the host, or of a jail. before: the one that it had."""
+    """Set the MTU, in bytes, of an interface of the host or of a jail. before: its earlier MTU."""
 
     interface: str
     mtu: int
@@ -120,10 +119,10 @@ class SetMtu:
 
 @dataclass(frozen=True, slots=True)
 class AddMember:
-    """Joins a bridge; private: it exchanges nothing with other private members.
+    """Add an interface to a bridge. private: it exchanges nothing with other private members.
 
-    hairpin: what it sends may come back to it, as a pot's call to its own export does. mac: the address that
-    is behind it, and no other is; None: whoever is there.
+    hairpin: the bridge may send its packets back to it, as when a pot connects to its own export. mac: the
+    only address behind it; None: any address.
     """
 
     bridge: str
@@ -135,7 +134,7 @@ class AddMember:
 
 @dataclass(frozen=True, slots=True)
 class SetPrivate:
-    """Makes a member of a bridge private, as `AddMember` would, or public."""
+    """Make a member of a bridge private, as `AddMember` would, or public."""
 
     bridge: str
     member: str
@@ -144,7 +143,7 @@ class SetPrivate:
 
 @dataclass(frozen=True, slots=True)
 class RemoveMember:
-    """Takes an interface off a bridge."""
+    """Remove an interface from a bridge."""
 
     bridge: str
     member: str
@@ -152,7 +151,7 @@ class RemoveMember:
 
 @dataclass(frozen=True, slots=True)
 class BringUp:
-    """Brings an interface of the host, or of a jail, up."""
+    """Bring up an interface of the host or of a jail."""
 
     interface: str
     jail: str | None = None
@@ -160,7 +159,7 @@ class BringUp:
 
 @dataclass(frozen=True, slots=True)
 class MoveToJail:
-    """Gives an interface of the host to a running jail with a network stack of its own; root: that jail's."""
+    """Move an interface that potnet created into a running VNET jail. root: the root of that jail."""
 
     interface: str
     jail: str
@@ -169,7 +168,7 @@ class MoveToJail:
 
 @dataclass(frozen=True, slots=True)
 class PassInterface:
-    """Gives an interface of the host's own to a running jail with a network stack of its own."""
+    """Move an interface of the host's own into a running VNET jail."""
 
     interface: str
     jail: str
@@ -177,9 +176,9 @@ class PassInterface:
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """Takes a passed interface out of a jail, if the jail has it, and leaves it as it was.
+    """Take a passed interface out of a jail, if the jail has it, and restore its settings.
 
-    The jail may call it otherwise. It gets its own name before it is the host's again.
+    The jail may have renamed the interface. It gets its own name before it returns to the host.
     """
 
     lent: Lent
@@ -188,14 +187,14 @@ class TakeBack:
 
 @dataclass(frozen=True, slots=True)
 class RestoreInterface:
-    """Leaves a passed interface as it was, when the jail is gone and it has come back by itself."""
+    """Restore the settings of a passed interface after its jail is gone and the interface has returned."""
 
     lent: Lent
 
 
 @dataclass(frozen=True, slots=True)
 class AddAlias:
-    """Puts an address beside those that an interface of the host has, as jail(8) does: as one host's."""
+    """Add an address to an interface of the host as jail(8) does: with a full-length prefix."""
 
     interface: str
     address: IPAddress
@@ -203,10 +202,10 @@ class AddAlias:
 
 @dataclass(frozen=True, slots=True)
 class SetAddress:
-    """Gives an interface of the host, or of a jail, an address and brings it up.
+    """Set an address on an interface of the host or of a jail, and bring the interface up.
 
-    beside: it keeps another one of the same family that it has. mtu: of the interface, as given; None: the
-    host's own.
+    beside: the interface keeps its other address of the same family. mtu: of the interface, as given; None:
+    the default of the host.
     """
 
     interface: str
@@ -225,9 +224,9 @@ class RemoveAddress:
 
 @dataclass(frozen=True, slots=True)
 class AcceptAdvertisements:
-    """Lets an interface of a jail configure itself from router advertisements (RFC 4862).
+    """Let an interface of a jail configure itself from router advertisements (RFC 4862).
 
-    default_route: the router becomes the jail's.
+    default_route: the router becomes the default route of the jail.
     """
 
     interface: str
@@ -237,7 +236,7 @@ class AcceptAdvertisements:
 
 @dataclass(frozen=True, slots=True)
 class SolicitRouter:
-    """Asks for an advertisement at once; without it the next unsolicited one does."""
+    """Request a router advertisement at once; otherwise the interface waits for the next unsolicited one."""
 
     interface: str
     jail: str
@@ -251,7 +250,7 @@ class AddDefaultRoute:
 
 @dataclass(frozen=True, slots=True)
 class RemoveDefaultRoute:
-    """Removes the default route of a jail."""
+    """Remove the default route of a jail."""
 
     family: int
     jail: str
@@ -265,9 +264,9 @@ class SetForwarding:
 
 @dataclass(frozen=True, slots=True)
 class KeepRouter:
-    """Whether a host that forwards IPv6 goes on to learn its own default route on an interface.
+    """Set whether a host that forwards IPv6 still learns its default route on an interface.
 
-    Without it, it ignores the routers that advertise themselves (RFC 4861, 6.2.7 and 6.3.4).
+    By default a forwarding host ignores router advertisements (RFC 4861, 6.2.7 and 6.3.4).
     """
 
     interface: str
@@ -281,7 +280,7 @@ class StartJail:
 
 @dataclass(frozen=True, slots=True)
 class EndProcesses:
-    """Ends all that runs in a jail, which stays. jid: None: it is looked up."""
+    """End all processes of a jail; the jail stays. jid: None: the driver looks it up."""
 
     jail: str
     jid: int | None = None
@@ -289,16 +288,16 @@ class EndProcesses:
 
 @dataclass(frozen=True, slots=True)
 class StopJail:
-    """Removes a jail with the configuration that it was started with, so that aliases and mounts go too."""
+    """Remove a jail with the configuration of its start, so that aliases and mounts are removed too."""
 
     jail: Jail
 
 
 @dataclass(frozen=True, slots=True)
 class RunInJail:
-    """Runs a program of the jail's. tolerant: its failure does not matter.
+    """Run a program inside a jail. tolerant: its failure is ignored.
 
-    patience: in seconds; None gives it as long as anything that takes its time.
+    patience: the time limit in seconds; None: the limit for slow commands.
     """
 
     jail: str
@@ -309,7 +308,7 @@ class RunInJail:
 
 @dataclass(frozen=True, slots=True)
 class RunHook:
-    """Runs an administrator's executable on the host, with these variables in its environment."""
+    """Run an administrator's executable on the host, with these variables in its environment."""
 
     path: str
     environment: tuple[tuple[str, str], ...]
@@ -317,7 +316,7 @@ class RunHook:
 
 @dataclass(frozen=True, slots=True)
 class SetBootVariable:
-    """Sets a variable that the host reads when it boots (rc.conf(5)). file: in place of the usual one."""
+    """Set a variable that the host reads when it boots (rc.conf(5)). file: instead of the usual one."""
 
     name: str
     value: str
@@ -363,10 +362,10 @@ Action = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An action, what undoes it, and why it is there in a few words.
+    """An action, the action that undoes it, and its reason in a few words.
 
     undo: an action, or steps in their order. after: actions of the same plan, or undo, that must not have
-    failed; else this one is left out, and that is reported.
+    failed; otherwise this step is skipped and reported.
     """
 
     action: Action
@@ -376,7 +375,7 @@ class Step:
 
     @property
     def undoing(self) -> tuple[Step, ...]:
-        """The steps that undo this one."""
+        """Return the steps that undo this step."""
         if isinstance(self.undo, tuple):
             return self.undo
         return (Step(self.undo),) if self.undo is not None else ()
@@ -384,9 +383,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps in their order, complete before the first of them is carried out.
+    """Steps in their order. The plan is complete before its first step is carried out.
 
-    notices: what the user should know of it, a line each.
+    notices: lines that tell the user something about the plan.
     """
 
     steps: tuple[Step, ...] = ()

@@ -1,4 +1,4 @@
-"""What can be done to the files of a host, one small change each (see `potnet.host.actions`)."""
+"""The actions on the files of a host, one small change each (see `potnet.host.actions`)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from potnet.runtime.fast_dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WriteFile:
-    """Writes a file where none is, in a directory that nobody else can change meanwhile.
+    """Write a new file, in a directory that nobody else can change meanwhile.
 
-    in_root: of a pot, as in other actions; there root in the jail may have made things immutable.
+    in_root: the pot whose root holds the file, as in other actions; root in the jail may have set file flags
+    there.
     """
 
     path: str
@@ -19,7 +20,7 @@ class WriteFile:
 
 @dataclass(frozen=True, slots=True)
 class CopyLocal:
-    """Copies a file that lies where potnet runs to the host, with this mode (octal)."""
+    """Copy a file from where potnet runs to the host, with this mode (octal)."""
 
     source: str
     path: str
@@ -28,7 +29,7 @@ class CopyLocal:
 
 @dataclass(frozen=True, slots=True)
 class MoveFile:
-    """Renames; a link is renamed, not followed."""
+    """Rename a file; a symbolic link is renamed, not followed."""
 
     source: str
     destination: str
@@ -37,7 +38,7 @@ class MoveFile:
 
 @dataclass(frozen=True, slots=True)
 class RemoveFile:
-    """Removes a file of a directory, unless the directory is a symbolic link."""
+    """Remove a file of a directory, unless the directory is a symbolic link."""
 
     directory: str
     name: str
@@ -46,7 +47,7 @@ class RemoveFile:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceFile:
-    """Moves a file into the place of another, if that is there and neither it nor the directory is a link."""
+    """Replace a file by another, if the other exists and neither it nor the directory is a symbolic link."""
 
     directory: str
     name: str
@@ -55,7 +56,7 @@ class ReplaceFile:
 
 @dataclass(frozen=True, slots=True)
 class RestoreFile:
-    """Gives a file that was set aside its name again, unless the directory is a symbolic link."""
+    """Rename a saved file back, unless the directory is a symbolic link."""
 
     directory: str
     name: str
@@ -75,14 +76,14 @@ class Unmount:
 
 @dataclass(frozen=True, slots=True)
 class RemoveDirectory:
-    """Removes a directory when it is empty."""
+    """Remove a directory if it is empty."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveTree:
-    """Removes a directory with all that is in it, file flags and all, never across a mount."""
+    """Remove a directory with all its contents and file flags; the removal never crosses a mount."""
 
     path: str
 
@@ -95,7 +96,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class VerifyDigest:
-    """Fails unless the file's SHA-256 is this (hexadecimal)."""
+    """Fail unless the SHA-256 digest of a file equals this one (hexadecimal)."""
 
     path: str
     digest: str
@@ -103,7 +104,7 @@ class VerifyDigest:
 
 @dataclass(frozen=True, slots=True)
 class Unpack:
-    """Extracts an archive of the host's into a directory."""
+    """Extract an archive of the host into a directory."""
 
     archive: str
     directory: str
@@ -111,7 +112,7 @@ class Unpack:
 
 @dataclass(frozen=True, slots=True)
 class UnpackLocal:
-    """Extracts an archive that lies where potnet runs; never through a link in the directory."""
+    """Extract an archive from where potnet runs; symbolic links in the directory are not followed."""
 
     archive: str
     directory: str
@@ -119,7 +120,7 @@ class UnpackLocal:
 
 @dataclass(frozen=True, slots=True)
 class CopyFile:
-    """Copies a file with its mode and owner."""
+    """Copy a file with its mode and owner."""
 
     source: str
     destination: str

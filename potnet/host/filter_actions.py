@@ -1,4 +1,4 @@
-"""What can be done to the packet filter of a host, one small change each (see `potnet.host.actions`)."""
+"""The actions on the packet filter of a host, one small change each (see `potnet.host.actions`)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from potnet.runtime.fast_dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LoadAnchor:
-    """Replaces the rules of an anchor in one step.
+    """Replace the rules of an anchor in one step.
 
-    replaced: what it held, as far as that is known, for a filter that takes entries away by their names.
+    replaced: the earlier rules, if known, for a filter that removes entries by their names.
     """
 
     anchor: str
@@ -24,9 +24,9 @@ class LoadAnchor:
 
 @dataclass(frozen=True, slots=True)
 class RemoveEntry:
-    """Takes an entry out of a map or set of the packet filter's, on hosts whose filter has some.
+    """Remove an entry from a map or set of the packet filter, on hosts whose filter has maps or sets.
 
-    members: out of one that is about members of bridges.
+    members: the map or set is about members of bridges.
     """
 
     place: str
@@ -36,9 +36,9 @@ class RemoveEntry:
 
 @dataclass(frozen=True, slots=True)
 class KillStates:
-    """Ends the connections that came through redirections which are no more in force.
+    """End the connections of redirections that are no longer in force.
 
-    whole_pot: everything that leads to these addresses ends too, the pot going with it.
+    whole_pot: every connection to these addresses ends too, because the pot goes away.
     """
 
     redirections: tuple[Redirection, ...]
@@ -47,7 +47,7 @@ class KillStates:
 
 @dataclass(frozen=True, slots=True)
 class EndUntranslated:
-    """Ends what goes to the host's own ports that have become exports: as long as it goes on, it stays there.
+    """End connections to ports of the host that have become exports; they would bypass the redirection.
 
     outlets: where the redirections are offered.
     """
@@ -58,7 +58,7 @@ class EndUntranslated:
 
 @dataclass(frozen=True, slots=True)
 class EndConnections:
-    """Ends what was opened from one network to another, both of a family."""
+    """End the connections that were opened from one network to another, both of one family."""
 
     source: IPNetwork
     destination: IPNetwork
@@ -66,26 +66,26 @@ class EndConnections:
 
 @dataclass(frozen=True, slots=True)
 class LimitRate:
-    """Makes what limits the traffic of a pot, whose epairs are there."""
+    """Limit the traffic of a pot whose epairs exist."""
 
     pipes: Pipes
 
 
 @dataclass(frozen=True, slots=True)
 class LiftRate:
-    """Takes that away; the epairs may be gone."""
+    """Remove the traffic limit of a pot; the epairs may be gone."""
 
     pipes: Pipes
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareFilter:
-    """Makes the packet filter's module available."""
+    """Load the packet filter's module, if necessary."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRules:
-    """Fails unless the packet filter would take this file as its main ruleset. flags: beside the file."""
+    """Fail unless the packet filter accepts this file as its main ruleset. flags: options of the command."""
 
     path: str
     flags: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class CheckRules:
 
 @dataclass(frozen=True, slots=True)
 class LoadRules:
-    """Puts a main ruleset in force. flags: beside the file."""
+    """Load a main ruleset. flags: options of the command, beside the file."""
 
     path: str
     flags: tuple[str, ...] = ()
@@ -101,16 +101,16 @@ class LoadRules:
 
 @dataclass(frozen=True, slots=True)
 class SwitchFilter:
-    """Turns the packet filter on or off."""
+    """Turn the packet filter on or off."""
 
     enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FilterMembers:
-    """Whether the filter looks at what comes in and goes out at the members of bridges, too.
+    """Set whether the packet filter also checks packets at the members of bridges.
 
-    switches: those of the host that it takes, as the host names them.
+    switches: the host's switches for this, as the host names them.
     """
 
     switches: tuple[str, ...]
@@ -119,7 +119,7 @@ class FilterMembers:
 
 @dataclass(frozen=True, slots=True)
 class FilterLocal:
-    """Lets the filter look at connections of the host with itself, from the time it is switched on next."""
+    """Let the filter check connections of the host with itself, from the next time it is switched on."""
 
 
 FilterAction = (

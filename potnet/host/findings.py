@@ -1,4 +1,4 @@
-"""What is found about a host, as plain data: where it differs from what the store says, what it lacks."""
+"""Findings about a host, as plain data: differences from the store, and missing requirements."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from potnet.runtime.fast_dataclass import dataclass
 
 
 class Kind(StrEnum):
-    """What is off. The values are for scripts and stay as they are."""
+    """The kinds of findings. Scripts read the values, which therefore never change."""
 
     COMMAND_CUT_OFF = "command-cut-off"
     POT_CUT_OFF = "pot-cut-off"
@@ -65,11 +65,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference.
+    """One difference between the host and the store.
 
-    pot, bridge, interface: what it is about, as far as it is about one. expected, found: in words; of rules
-    the rules themselves, a line each. repairable: `repair` mends it. remedy: what it does, or what somebody
-    has to do.
+    pot, bridge, interface: what the difference is about, if it is about one. expected, found: in words; for
+    rules, the rules themselves, a line each. repairable: `repair` fixes it. remedy: what `repair` does, or
+    what the administrator has to do.
     """
 
     kind: Kind
@@ -83,9 +83,9 @@ class Finding:
 
 
 class Verdict(StrEnum):
-    """Whether a host has what pots need. The values are for scripts and stay as they are.
+    """Whether a host has what pots need. Scripts read the values, which therefore never change.
 
-    limited: pots work, but for what the condition is about. missing: no pot does.
+    limited: pots work, except for what the condition is about. missing: pots do not work.
     """
 
     OK = "ok"
@@ -95,9 +95,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing that the network of pots depends on.
+    """One requirement of the network of pots.
 
-    found: how it is, in words. remedy: the command or the step that mends it; None where there is nothing to.
+    found: its present state, in words. remedy: the command or step that fixes it; None if nothing helps or is
+    needed.
     """
 
     subject: str

@@ -1,6 +1,6 @@
-"""What the packet filter is to do, as data; the driver's templates turn it into rules.
+"""The rules that the packet filter should have, as data; the driver's templates write them as rules.
 
-A ruleset fills one anchor (pf.conf(5), ANCHORS) whole: loading it replaces what the anchor held.
+A ruleset fills one anchor (pf.conf(5), ANCHORS): loading it replaces all rules of the anchor.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from potnet.runtime.fast_dataclass import dataclass
 class Outlet:
     """An external interface of the host.
 
-    addresses: those to redirect from, and of each family the first one to translate to; in a family without
-    any it is the first that the interface has.
-    destinations: the networks behind it; none: everything (the main one).
+    addresses: redirections apply to these, and the first of each family is the address for translation.
+    Without addresses of a family, the first address of the interface is used. destinations: the networks
+    behind it; empty: all (the main outlet).
     """
 
     interface: str
@@ -33,9 +33,9 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class SourceNat:
-    """Pots reach the outside with the host's address (RFC 3022); destinations in `inside` are no outside.
+    """Translate connections of pots to the host's address (RFC 3022), except to the networks in `inside`.
 
-    further: addresses at which no export is offered, for a filter that cannot tell those of the host's own.
+    further: addresses without exports, for a filter that does not know the host's own addresses.
     """
 
     network: IPNetwork
@@ -46,10 +46,11 @@ class SourceNat:
 
 @dataclass(frozen=True, slots=True)
 class Redirection:
-    """Exported ports, as they are in force: `count` from each of the two on, one to one, by tcp or by udp.
+    """Exported ports in force: `count` ports from the two first ones on, one to one, for tcp or udp.
 
-    host: the host's address that they are for; None: any. loopback: from the host itself, too, whoever else
-    may use it. sources: of the address's family, who may; empty: all. max_connections: of a source, at once.
+    host: the host's address of the export; None: any. loopback: the host itself may connect too, beside the
+    sources. sources: networks that may connect, of the address's family; empty: all. max_connections: the
+    limit of simultaneous connections for each source.
     """
 
     protocol: Transport
@@ -65,10 +66,10 @@ class Redirection:
 
 @dataclass(frozen=True, slots=True)
 class Redirections:
-    """A pot's exports: from outside, and by the host's address from every pot (hairpin).
+    """A pot's exports, reachable from outside, and from every pot by the host's address (hairpin).
 
-    bridge: the interface behind which the pot is; network, networks6: where pots may come from. marked: which
-    connections came by them is told to `ConnectionLimits`, of all of them.
+    bridge: the pot's interface to its bridge; network, networks6: the networks of pots. marked: all
+    connections get a mark that `ConnectionLimits` tests.
     """
 
     bridge: str
@@ -80,16 +81,16 @@ class Redirections:
 
 
 def without(items: Iterable[Redirection], others: Iterable[Redirection]) -> tuple[Redirection, ...]:
-    """Those of the redirections that are not among others."""
+    """Return the redirections that are not among the others."""
     known = frozenset(others)
     return tuple(each for each in items if each not in known) if known else tuple(items)
 
 
 @dataclass(frozen=True, slots=True)
 class Pipes:
-    """How much a pot may receive and send, in bits a second; None: no limit.
+    """The limits of what a pot receives and sends, in bits per second; None: unlimited.
 
-    unit: of its first epair, which gives the pipes their numbers. members: its ends of epairs on the host.
+    unit: of its first epair, which numbers the pipes. members: its ends of epairs on the host.
     """
 
     unit: int
@@ -100,11 +101,11 @@ class Pipes:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What is let in of a pot's exports, by any of the outlets, where `Redirections` alone cannot tell.
+    """The exports of a pot that a filter must limit by rules beside `Redirections`.
 
-    Of those that are limited a source can have only so many connections; others are among them only if the
-    filter looks at members of bridges, too. bridge: the interface behind which such a pot is, None elsewhere.
-    pipes: those that such a pot has. A filter that does it all at once has nothing to do for them.
+    A source can open only a limited number of connections to limited exports. Other exports are listed only
+    if the filter checks members of bridges. bridge: the interface of such a pot's bridge, otherwise None.
+    pipes: the pipes of such a pot. A filter that does both at once ignores this ruleset.
     """
 
     outlets: tuple[Outlet, ...]
@@ -115,11 +116,12 @@ class ConnectionLimits:
 
 @dataclass(frozen=True, slots=True)
 class BridgeIsolation:
-    """Keeps a bridge apart, as far as it is.
+    """Isolate a bridge.
 
-    own: its networks, a family each. others: all of the pots' of these families, its own among them, which
-    it neither reaches nor is reached from; none for a bridge that is not private. hidden: its IPv6 network
-    that nothing behind the outlets addresses directly. permits: what a policy allows passes (`PotFilter`).
+    own: its networks, at most one per family. others: all networks of pots in these families, including its
+    own, that it must not exchange packets with; empty unless the bridge is private. hidden: its IPv6 network,
+    which nothing behind the outlets can address directly. permits: connections that a policy allows
+    (`PotFilter`).
     """
 
     bridge: str
@@ -132,9 +134,9 @@ class BridgeIsolation:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Addresses behind a bridge, which is named by its interface.
+    """Addresses behind a bridge; the bridge is given by its interface.
 
-    public: that is the public one, whose pots reach nobody through the host.
+    public: the bridge is the public one, whose pots reach nobody through the host.
     """
 
     bridge: str
@@ -144,7 +146,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether connections to some places are allowed. protocol, ports: as of `Policy`."""
+    """A decision to allow or refuse connections to some places. protocol, ports: as in `Policy`."""
 
     allow: bool
     places: tuple[Place, ...]
@@ -154,11 +156,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a pot may say that it is on one of its bridges.
+    """The addresses that a pot may use as source on one of its bridges.
 
-    member: its end of the epair on the host. addresses: its own. learns: it finds those of IPv6 by itself.
-    gateways: the addresses of the bridge. verdicts: on connections to others there, which it then opens by
-    none of the link's addresses either; the first one that is about a connection decides.
+    member: its epair end on the host. addresses: its own. learns: it configures IPv6 addresses itself.
+    gateways: the addresses of the bridge. verdicts: for connections to others on the bridge, which may not
+    use link-local addresses either; the first verdict that matches a connection decides.
     """
 
     member: str
@@ -169,29 +171,29 @@ class Identity:
     verdicts: tuple[Verdict, ...] = ()
 
     def pairs(self) -> Iterator[tuple[Verdict, IPAddress, Place]]:
-        """Each verdict with each of the pot's addresses and each place of the same family."""
+        """Yield each verdict with each of the pot's addresses and each place of the same family."""
         for verdict in self.verdicts:
             for place, source in product(verdict.places, self.addresses):
                 if source.version == place.network.version:
                     yield verdict, source, place
 
     def of_family(self, version: int) -> tuple[IPAddress, ...]:
-        """Its addresses of a family; of IPv6 the link-local one that follows from the MAC address, too."""
+        """Return its addresses of a family; IPv6 includes the link-local address of its MAC address."""
         own = tuple(each for each in self.addresses if each.version == version)
         if version == 4:
             return own
-        from netaddr import EUI  # it brings along all of netaddr: 14 ms
+        from netaddr import EUI  # here, because netaddr takes 14 ms to load
 
         return (*own, EUI(self.mac).ipv6_link_local())
 
 
 @dataclass(frozen=True, slots=True)
 class PotFilter:
-    """What a pot may open connections to, beside what holds for all.
+    """The connections that a pot may open, beside the rules for all pots.
 
-    sources: its own addresses. verdicts: the first one that is about a connection decides. inside: where it
-    may go at all; empty: anywhere. pipes: those that limit what it receives and what it sends. identities:
-    what it may send as; empty: anything.
+    sources: its own addresses. verdicts: the first verdict that matches a connection decides. inside: the
+    only networks that the pot may reach; empty: any. pipes: its traffic limits. identities: the addresses
+    that it may use as source; empty: any.
     """
 
     sources: tuple[Place, ...] = ()
@@ -203,7 +205,7 @@ class PotFilter:
 
 @dataclass(frozen=True, slots=True)
 class ExternalIsolation:
-    """Keeps machines outside from addressing pots directly: only exports lead in."""
+    """Keep machines outside from addressing pots directly; only exports lead to pots."""
 
     network: IPNetwork
     outlets: tuple[Outlet, ...]
@@ -221,11 +223,11 @@ Ruleset = (
 
 @dataclass(frozen=True, slots=True)
 class MainRule:
-    """A rule of the main ruleset, as it is listed; the call of an anchor is one.
+    """A rule of the main ruleset as the filter lists it; calls of anchors are rules too.
 
-    text: the line. action: its first word, "no" aside. interface: one or a group; outside: any but that.
-    source, destination, port: as they are listed; port: of the destination. conditional: conditions that are
-    not told here decide, too.
+    text: the line. action: its first word, ignoring "no". interface: an interface or a group; outside: any
+    other one. source, destination, port: as listed; port: of the destination. conditional: further
+    conditions, not recorded here, apply too.
     """
 
     text: str
@@ -246,7 +248,7 @@ class MainRule:
 
     @property
     def for_all(self) -> bool:
-        """Whether it is about every packet."""
+        """Return whether the rule applies to every packet."""
         told = (self.direction, self.interface, self.protocol, self.source_port, self.port)
         anywhere = self.source == self.destination == "any"
         return not any(told) and self.family is None and anywhere and not self.conditional
@@ -254,10 +256,10 @@ class MainRule:
 
 @dataclass(frozen=True, slots=True)
 class MainText:
-    """A main ruleset that is to be compared with the one in force, without our own calls of anchors.
+    """A main ruleset to compare with the active one, without potnet's own calls of anchors.
 
-    flags: for the command that loads it. calls: those, which are left out of what is in force too. names: of
-    the anchors that it calls. loads: anchors and the files that fill them.
+    flags: for the command that loads it. calls: these calls, which the comparison also ignores in the active
+    ruleset. names: of the anchors that it calls. loads: anchors and the files that fill them.
     """
 
     text: str
@@ -269,10 +271,10 @@ class MainText:
 
 @dataclass(frozen=True, slots=True)
 class RulesetDrift:
-    """How a main ruleset differs from the one in force.
+    """The difference between a main ruleset and the active one.
 
-    lost: what only the latter has. gained: what only the former has. reordered: they have the same rules in
-    another order. empty: no rules are in force. refused: why the filter does not take the former.
+    lost: rules of the active ruleset only. gained: rules of the main ruleset only. reordered: both have the
+    same rules in another order. empty: no rules are active. refused: why the filter rejects the main ruleset.
     """
 
     lost: tuple[str, ...] = ()
@@ -288,7 +290,7 @@ class RulesetDrift:
 
 @dataclass(frozen=True, slots=True)
 class ForwardChain:
-    """A chain of somebody else's that drops what it does not accept of all that the host forwards.
+    """A forwarding chain of another program, which drops all packets that it does not accept.
 
     name: with its family and table. text: of the whole table.
     """

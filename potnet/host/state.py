@@ -1,4 +1,4 @@
-"""Facts about a host, as a driver observed them: no decisions, no wishes."""
+"""Facts about a host, as a driver observed them; decisions are made elsewhere."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from potnet.runtime.fast_dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class InterfaceAddress:
-    """An address on an interface and the length of its prefix in bits.
+    """An address on an interface, with its prefix length in bits.
 
-    learned: it came by what a router advertises (RFC 4862). expires: it was given for a time; told on Linux.
+    learned: it came from a router advertisement (RFC 4862). expires: it has a limited lifetime (known on
+    Linux).
     """
 
     address: IPAddress
@@ -34,11 +35,11 @@ class InterfaceAddress:
 class Interface:
     """An interface of the host or of a jail.
 
-    members: of a bridge, in its order; private: some of those; hairpin: those to which what they have sent
-    may come back, None where bridges know no such thing; open: those behind which there may be any number of
-    MAC addresses, None where bridges do not count them. promiscuous: it takes what is for others, too.
-    disabled6: IPv6 is switched off there, whatever its addresses; told of interfaces in jails.
-    index: the kernel's number of it, if that was asked for. bridge: it is one.
+    members: of a bridge, in its order; private: some of them; hairpin: members that may receive their own
+    packets back (None: bridges lack this setting); open: members with any number of MAC addresses behind them
+    (None: bridges do not count them). promiscuous: it accepts packets for others, too. disabled6: IPv6 is
+    switched off, whatever its addresses; known for interfaces in jails. index: its number in the kernel, if
+    requested. bridge: the interface is a bridge.
     """
 
     name: str
@@ -61,15 +62,15 @@ class Interface:
         return any(a.address == address for a in self.addresses)
 
     def has_alone(self, address: IPAddress) -> bool:
-        """Whether it has the address as one host's, as jail(8) sets it, and not with a network."""
+        """Return whether it has the address with a full-length prefix, as jail(8) sets it."""
         alone = 32 if address.version == 4 else 128
         return any(a.address == address and a.prefix == alone for a in self.addresses)
 
 
 def called_in(lent: Lent, interfaces: Iterable[Interface]) -> str | None:
-    """The name of a passed interface among those of a jail, which may have renamed it; None: it is not there.
+    """Return the name of a passed interface in a jail, which may have renamed it; None if it is not there.
 
-    A jail can change names and MAC addresses, and not the index.
+    A jail can change names and MAC addresses, but not the index.
     """
     found = list(interfaces)
     if lent.index is not None and any(each.index is not None for each in found):
@@ -81,9 +82,9 @@ def called_in(lent: Lent, interfaces: Iterable[Interface]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class JailState:
-    """A jail that the host has. dying: removed, but sockets of it linger (jail(8)).
+    """A jail of the host. dying: the jail is removed, but some of its sockets remain (jail(8)).
 
-    path: its root; None where the host does not say.
+    path: its root; None if the host does not report it.
     """
 
     jid: int
@@ -94,7 +95,7 @@ class JailState:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the host; destination 0.0.0.0/0 or ::/0 is the default one."""
+    """A route of the host; the destination of a default route is 0.0.0.0/0 or ::/0."""
 
     destination: IPNetwork
     interface: str
@@ -102,7 +103,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket of the host's that takes what arrives on a port. address: where it does; None: at any."""
+    """A socket of the host that receives on a port. address: the address it is bound to; None: any."""
 
     protocol: Transport
     port: int
@@ -112,12 +113,12 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class PacketFilter:
-    """Whether the filter is on, and which anchors its main ruleset names, with conditions or without.
+    """The state of the packet filter, and the anchors that its main ruleset names, conditionally or not.
 
-    filter_local: whether it looks at connections of the host with itself (needed for exports by loopback).
-    self_contained: our anchors have their effect without being named anywhere, for all connections.
-    translation, filters: the main ruleset's rules, in the order in which they are looked at. skipped: the
-    interfaces and groups at which the filter does not look at all. others: chains beside our own table.
+    filter_local: the filter checks connections of the host with itself (required for exports by loopback).
+    self_contained: potnet's rules apply to all connections, without a call in the main ruleset. translation,
+    filters: rules of the main ruleset, in evaluation order. skipped: interfaces and groups that the filter
+    ignores. others: chains beside potnet's table.
     """
 
     enabled: bool = False
@@ -134,7 +135,7 @@ class PacketFilter:
 
 @dataclass(frozen=True, slots=True)
 class ActiveRedirection:
-    """A redirection as the packet filter lists it. host: the address it is for, as written there.
+    """A redirection as the packet filter lists it. host: its address on the host, as written there.
 
     port, pot_port: the first of `count`. source: who may use it; None: all.
     """
@@ -151,9 +152,9 @@ class ActiveRedirection:
 
 @dataclass(frozen=True, slots=True)
 class FilterEntry:
-    """An entry of a map or set that the packet filter has beside its rules, by its key as written there.
+    """An entry of a map or set of the packet filter, by its key as written there.
 
-    members: of one that is about members of bridges.
+    members: the map or set is about members of bridges.
     """
 
     place: str
@@ -163,10 +164,10 @@ class FilterEntry:
 
 @dataclass(frozen=True, slots=True)
 class AnchorRules:
-    """What an anchor would list if its rules were loaded now, and what it lists.
+    """The rules that an anchor lists, and those that it would list after a load.
 
-    Both in the filter's own normal form, a rule a line, so that they are equal if nothing differs.
-    held: what it holds and must lose first, for a filter that takes entries away by their names.
+    Both are in the filter's own normal form, a rule a line, so that equal rules have equal text. held:
+    entries to remove before a load, for a filter that removes entries by their names.
     """
 
     expected: tuple[str, ...] = ()
@@ -176,7 +177,7 @@ class AnchorRules:
 
 @dataclass(frozen=True, slots=True)
 class JailNetwork:
-    """A jail's own network stack. interfaces: all, by name. gateways: of its default routes, by family."""
+    """The network stack of a jail. interfaces: all, by name. gateways: of its default routes, by family."""
 
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     gateways: Mapping[int, IPAddress] = field(default_factory=dict)
@@ -184,7 +185,7 @@ class JailNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What an interface has received and sent since it was made; bytes with the Ethernet header."""
+    """The counters of an interface since its creation; bytes include the Ethernet header."""
 
     received_bytes: int = 0
     received_packets: int = 0
@@ -196,9 +197,9 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class ExportTraffic:
-    """What went through a redirection, in both directions, since its rule was loaded.
+    """The counters of a redirection in both directions, since its rule was loaded.
 
-    port: the host's, the first of those of the rule. host: the host's address that was called; None: any.
+    port: the first port of the rule on the host. host: the host's address of the export; None: any.
     """
 
     protocol: Transport
@@ -211,7 +212,7 @@ class ExportTraffic:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a jail takes, in the units that du(1) and rctl(8) print for people (266M); None: not counted."""
+    """The resources of a jail, in the units of du(1) and rctl(8) for people (266M); None: not counted."""
 
     disk: str | None = None
     virtual_memory: str | None = None
@@ -219,7 +220,7 @@ class Usage:
 
 
 class FileKind(StrEnum):
-    """What lies at a path, a symbolic link itself being looked at, never what it points to."""
+    """The kind of file at a path; symbolic links are not followed."""
 
     ABSENT = "absent"
     FILE = "file"
@@ -230,7 +231,7 @@ class FileKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may change what lies at a path: the numbers of owner and group, and the permissions (chmod(1))."""
+    """Who may change the file at a path: the numbers of owner and group, and the permissions (chmod(1))."""
 
     owner: int
     group: int
@@ -239,31 +240,28 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """What `Query` asked for; what it did not ask for is empty or None.
+    """The answer to a `Query`; parts that were not requested are empty or None.
 
-    jails: by name. taps: those of the ones asked for that are there and in our group. misowned: taps that
-    are others' than they should be, by name, and whose; None: anybody's. users: those of the ones asked for
-    that the host has. names: of all the host's interfaces. interfaces: those asked for that exist. own,
-    pot_bridges: the interfaces in our two groups. severed: told with own, the bridges that somebody has
-    removed and whose way to the outside is still there. external: the interface of the default route,
-    which is among `interfaces`, too, if the look shows it; external_beside: further ones, where that route
-    has several. access: of files and ways, told with ways. forwarding: by family.
-    files, texts, digests (SHA-256, hexadecimal): by path; a text that cannot be read
-    is missing, and the digest of what is no file, or a huge one. boot_variables: of rc.conf(5), those that
-    are set, as rc(8) reads them for the service that they are of. boot_files: the files that set them.
-    main_drift: of the main ruleset asked about. jail_interfaces: by jail and name. nat_loaded: whether the
-    NAT anchor has rules. members_keep_addresses: whether an interface with addresses may join a bridge.
-    mounts: where something is mounted. binds: told with mounts, directories that are mounted once more to
-    be written to, and where. base_digest: the SHA-256 of the release's base.txz, None when the mirror does
-    not say. learns_router: an interface takes default routes from advertisements, which it does no more
-    once the host forwards IPv6. jail_networks: by jail. unreadable: why nothing is known of a jail's
-    network, by jail. anchors: by name. own_addresses: those of the ones asked for that are the host's.
-    anchor_names: whole paths of those that may hold rules. holding: those of the ones asked for that do.
-    traffic: by interface. limited: those of the pipes asked for that are as they should be. indexes: of the
-    host's interfaces, by name, where the kernel keeps them as interfaces move. doubled: names that several
-    interfaces of the host have, told when all interfaces are. unfiltered: the switches that are off and
-    keep the filter from looking at what comes in and goes out at members of bridges. open_ruleset: told
-    with devfs, the devfs ruleset of jails if it hides nothing. traits: of hosts of this kind, always there.
+    jails: by name. taps: requested taps that exist in potnet's group. misowned: taps with a wrong owner, by
+    name, with their owner (None: anybody). users: requested users that exist. names: of all interfaces of the
+    host. interfaces: requested ones that exist. own, pot_bridges: the interfaces of potnet's two groups.
+    severed: removed bridges whose connection to the outside remains (with own). external: the interface of
+    the default route, in `interfaces` too if the look shows it. external_beside: further interfaces of that
+    route. access: of files and ways, requested with ways. forwarding: by family. files, texts, digests
+    (SHA-256, hexadecimal): by path; an unreadable text is missing, as is the digest of a huge file or of
+    anything but a file. boot_variables: set variables of rc.conf(5), as rc(8) reads them for their service.
+    boot_files: the files that set them. main_drift: of the requested main ruleset. jail_interfaces: by jail
+    and name. nat_loaded: the NAT anchor has rules. members_keep_addresses: an interface with addresses may
+    join a bridge. mounts: the mount points. binds: directories mounted a second time for writing, with the
+    place (with mounts). base_digest: the SHA-256 of the release's base.txz; None if the mirror does not
+    report it. learns_router: an interface takes default routes from advertisements, until the host forwards
+    IPv6. jail_networks: by jail. unreadable: why a jail's network is unknown, by jail. anchors: by name.
+    own_addresses: requested addresses that the host has. anchor_names: full paths of anchors that may hold
+    rules. holding: requested anchors with rules. traffic: by interface. limited: requested pipes that are as
+    they should be. indexes: of the host's interfaces, by name, if the kernel keeps them as interfaces move.
+    doubled: names that several interfaces share, known if all interfaces are. unfiltered: switches that are
+    off and keep the filter from members of bridges. open_ruleset: the devfs ruleset of jails if it hides
+    nothing (with devfs). traits: of this kind of host, always present.
     """
 
     traits: Traits = field(default_factory=Traits)
@@ -315,23 +313,21 @@ class HostState:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look at: the fewest commands that answer it are run.
+    """The facts to look for; the driver runs the fewest commands that answer the query.
 
-    jails, users: names, or None for all. interfaces: details of these (their absence is no error), or None
-    for all. tap_owners: taps, each with who should own it.
-    roots: those that jails should have, by name, which makes it faster to see whose they are.
-    loaded_anchor: the NAT anchor to look into. bridge_rules: members_keep_addresses.
-    directories: paths that are to be directories, links followed; they are told in `files`.
-    own_addresses: those that may be the host's.
-    filter_local: with packet_filter. owners: with listeners, whose they are, which may take long to find out.
-    release: the address of a release's folder on a mirror. candidates: names that may be an interface's;
-    those that are are told in `names`. members: tell those of `interfaces` too. jail_networks: jails to look
-    into, and the families of the default routes to look for. anchors: those to look into, and what each is
-    to hold. anchor_parents: those below which to look for others. all_rules: what all anchors are to hold;
-    entries of the filter's that are none of theirs are `stray`. uplinks: an external interface is a member of
-    a bridge only if all is there that makes it one. learns_router: an interface. ways: directories
-    of which it is told who may change them. devfs: directories, among `files`, that jails get a device file
-    system on. Others: True to be told.
+    jails, users: names, or None for all. interfaces: details of these (missing ones are no error), or None
+    for all. tap_owners: taps, each with its expected owner. roots: the expected roots of jails, by name,
+    which speed up the search for their owners. loaded_anchor: the NAT anchor to check. bridge_rules:
+    members_keep_addresses. directories: paths that should be directories, links followed; the answer is in
+    `files`. own_addresses: addresses to look for on the host. filter_local: with packet_filter. owners: with
+    listeners, the owning processes, which may take long. release: the address of a release's directory on a
+    mirror. candidates: possible names of interfaces; the existing ones are in `names`. members: include the
+    members of `interfaces`. jail_networks: jails to examine, with the families of the default routes to find.
+    anchors: anchors to examine, with their expected rules. anchor_parents: parents whose other anchors are
+    listed. all_rules: the expected rules of all anchors; other entries of the filter are `stray`. uplinks: an
+    external interface counts as a member of a bridge only if its connection is complete. learns_router: an
+    interface. ways: directories whose access is reported. devfs: directories, among `files`, that jails mount
+    a device file system on. Others: True to request the field.
     """
 
     jails: tuple[str, ...] | None = ()
@@ -384,7 +380,7 @@ class Query:
 
 
 def union(queries: Iterable[Query]) -> Query:
-    """One query that asks for all that these ask for."""
+    """Merge queries into one that requests everything."""
     found = tuple(queries)
     return Query(
         **{each.name: _all_of([getattr(query, each.name) for query in found]) for each in fields(Query)}

@@ -9,8 +9,8 @@ from potnet.runtime.fast_dataclass import dataclass
 class Tools:
     """Command lines that an administrator of the host can type, for hints.
 
-    In braces is what a line is about: an interface or an anchor. A line is empty
-    where hosts of this kind need no such command.
+    Braces hold the argument of a line: an interface or an anchor. A line is empty if hosts of this kind need
+    no such command.
     """
 
     list_interfaces: str = ""
@@ -24,19 +24,17 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Properties that all hosts of a kind share, so that plans need not ask for the kind.
+    """Properties that all hosts of a kind share, so that plans need not test the kind.
 
-    own_programs: a pot runs the programs in its root; otherwise the host's, and its root only holds files.
-    etc: the directory with an etc for each pot, by its name; None: it is in the pot's root.
-    bridge_ports: how many members a bridge takes; None: no limit.
-    confines: a pot that shares the host's stack is kept to its addresses and families.
-    one_mtu: the members of a bridge always have its MTU.
-    to_prepare: `init` has something to do there. bhyve: it has that hypervisor. loopback_families: those in
-    which the host itself can reach an export. ports_by_address: one port may lead to different pots at
+    own_programs: a pot runs the programs in its root; otherwise the host's programs, and its root holds only
+    files. etc: the directory with an etc for each pot, by its name; None: the etc is in the pot's root.
+    bridge_ports: the limit of members of a bridge; None: unlimited. confines: a pot on the host's stack can
+    use only its addresses and families. one_mtu: the members of a bridge always have the bridge's MTU.
+    to_prepare: `init` has work to do there. bhyve: the host has that hypervisor. loopback_families: families
+    in which the host itself can reach an export. ports_by_address: one port may lead to different pots at
     different addresses of the host. first_address: its filter knows the first address of an interface.
-    owners_change: another user can be given a tap that is there.
-    upstream_resolvers: the file that names the resolvers which one on the host's loopback asks.
-    tools: the host's own commands.
+    owners_change: an existing tap can be given to another user. upstream_resolvers: the file with the
+    resolvers that a resolver on the host's loopback forwards to. tools: the host's own commands.
     """
 
     own_programs: bool = True
