@@ -70,7 +70,7 @@ class CreateTap:
 
 @dataclass(frozen=True, slots=True)
 class CreateVlan:
-    """Create a VLAN interface of another interface (vlan(4)), up, in potnet's group. tag: its ID. mtu: in bytes."""
+    """Create a VLAN of an interface (vlan(4)), up, in potnet's group. tag: its ID. mtu: in bytes."""
 
     interface: str
     parent: str

@@ -9,7 +9,7 @@ from potnet.runtime.fast_dataclass import dataclass
 class WriteFile:
     """Write a new file, in a directory that nobody else can change meanwhile.
 
-    in_root: the pot whose root holds the file, as in other actions; root in the jail may have set file flags
+    in_root: the file is in the root of a pot, as in other actions; root in the jail may have set file flags
     there.
     """
 
