@@ -1,1 +1,1 @@
-"""What carries actions to a host and facts from it, one package for each platform."""
+"""Drivers carry actions to a host and read facts from it; each platform has one package."""

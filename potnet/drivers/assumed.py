@@ -1,6 +1,6 @@
-"""A driver for dry runs: what was only printed is taken to have happened.
+"""A driver for dry runs, which assumes that every printed command has succeeded.
 
-A dry run of several pots plans the second one as the real run would, with the first one's bridge there.
+A dry run of several pots thereby plans the second one as the real run would: the first one's bridge exists.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ from potnet.host.state import (
 from potnet.host.traits import Traits
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
-#: JIDs that no kernel gives out.
+# : The kernel never assigns such JIDs.
 _FIRST_JID = 1_000_000
 
 
 class Assumed:
-    """Answers as `inner` does, with the actions performed so far added to what it sees."""
+    """A driver that answers like `inner`, with the effect of all earlier actions added."""
 
     def __init__(self, inner: Driver) -> None:
         self._inner = inner
@@ -81,7 +81,7 @@ class Assumed:
         return self._inner.batches(actions)
 
     def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
-        """See `Driver`. A jail has a JID at once, so that it counts as started."""
+        """See `Driver`. A jail gets a JID at once, so that it counts as started."""
         outputs = self._inner.perform(batch)
         self._actions += batch
         return tuple(self._output(action, out) for action, out in zip(batch, outputs, strict=True))
@@ -161,12 +161,12 @@ class Assumed:
 
 _OF_BRIDGE = frozenset({GROUP, BRIDGE_GROUP})
 _OURS = frozenset({GROUP})
-#: What an interface has when none is given.
+# : The MTU of an interface if none is given.
 _MTU = 1500
 
 
 def _loaded(state: HostState, anchor: str, rules: Ruleset, query: Query) -> HostState:
-    """The state with other rules in an anchor, as far as it was looked into."""
+    """Return the state with other rules in an anchor, if the query covers the anchor."""
     looked = state.anchors.get(anchor)
     wanted = dict(query.anchors).get(anchor)
     names = state.anchor_names - {anchor} if rules == NoRules() else state.anchor_names
@@ -181,7 +181,7 @@ def _loaded(state: HostState, anchor: str, rules: Ruleset, query: Query) -> Host
 
 
 def _with_interface(state: HostState, made: Interface, query: Query) -> HostState:
-    """The state with one more interface, as far as it was asked for."""
+    """Return the state with one more interface, if the query covers the interface."""
     new = {made.name}
     asked = query.interfaces is None or made.name in query.interfaces
     shown: Mapping[str, Interface] = {made.name: made} if asked else {}
@@ -198,7 +198,7 @@ def _with_interface(state: HostState, made: Interface, query: Query) -> HostStat
 
 
 def _without_interface(state: HostState, name: str) -> HostState:
-    """The state without an interface, and without the other end of an epair."""
+    """Return the state without an interface, and without the other end of an epair."""
     gone = {f"{name[:-1]}a", f"{name[:-1]}b"} if name.startswith("epair") else {name}
     left = {
         key: replace(found, members=tuple(m for m in found.members if m not in gone))
@@ -222,7 +222,7 @@ def _changed(
     removed: object = None,
     member: str | None = None,
 ) -> HostState:
-    """The state with an interface's addresses or members changed, if it was looked at."""
+    """Return the state with an interface's addresses or members changed, if it was observed."""
     found = state.interfaces.get(name)
     if found is None:
         return state

@@ -1,4 +1,4 @@
-"""The interface of every driver for the layers above, and the failure that it reports."""
+"""The interface of every driver for the layers above, and the error that a driver raises."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from potnet.host.traits import Traits
 
 
 class CommandError(HostError):
-    """A command answered with a code that its action does not accept as success.
+    """A command returned an exit code that its action does not accept as success.
 
-    begun: the actions of a batch, by their numbers, that may have changed something.
-    in_use: interfaces that could not be made because the host has them, though it may not show them.
+    begun: the actions of a batch, by their numbers, that may have changed something. in_use: interfaces whose
+    names the host already uses, though it may not list them.
     """
 
     def __init__(
@@ -40,61 +40,63 @@ class CommandError(HostError):
 
     @property
     def killed(self) -> bool:
-        """Whether the command took too long, or a signal ended it: then it has undone nothing itself."""
+        """Return whether a time-out or a signal ended the command; the command then cleaned up nothing
+        itself."""
         return self.result.code == TIMED_OUT or self.result.code > 128
 
 
 class Driver(Protocol):
-    """One platform: facts from it, and actions on it."""
+    """One platform: it reads facts and performs actions."""
 
     @property
     def traits(self) -> Traits:
-        """What is the same on every host of this kind."""
+        """Return the properties that every host of this kind shares."""
         ...
 
     def observe(self, query: Query) -> HostState:
-        """Run what only reads; raises HostError when the host cannot be read."""
+        """Run commands that only read. Raises HostError if the host cannot be read."""
         ...
 
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
-        """The redirections in force in an anchor, of which these are looked for at least."""
+        """Return the active redirections of an anchor, at least those that are expected."""
         ...
 
     def export_traffic(self, anchors: Sequence[str]) -> tuple[ExportTraffic, ...]:
-        """What went through the redirections of anchors, and on some hosts of others, too."""
+        """Return the counters of the anchors' redirections; some hosts include other redirections."""
         ...
 
     def real_path(self, path: str) -> str | None:
-        """A path on the host with its links resolved; None when it is not there."""
+        """Return a path on the host with its links resolved; None if it does not exist."""
         ...
 
     def usage(self, pot: str, root: str) -> Usage:
-        """What a jail takes of the host, as far as the host counts it."""
+        """Return the resources that a jail uses, as far as the host counts them."""
         ...
 
     def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
-        """The command that runs a program in a running jail."""
+        """Return the command that runs a program in a running jail."""
         ...
 
     def conditions(self) -> tuple[Condition, ...]:
-        """What the host has of what pots need; raises HostError when it cannot be asked at all."""
+        """Check what the host provides for pots. Raises HostError if the host cannot be reached."""
         ...
 
     def check(self, actions: Sequence[Action]) -> None:
-        """Raises HostError when the host lacks a tool that one of these needs; changes nothing."""
+        """Check, without a change, that the host has the tools for these actions. Raises HostError
+        otherwise."""
         ...
 
     def batches(self, actions: Sequence[Action]) -> tuple[tuple[Action, ...], ...]:
-        """The actions in their order, neighbours that can go in one command together."""
+        """Return the actions in their order, with neighbours that fit into one command grouped."""
         ...
 
     def perform(self, batch: Sequence[Action]) -> tuple[str, ...]:
         """Carry out one of the `batches` and return what the command of each action printed.
 
-        Raises CommandError, which says which of them have begun.
+        Raises CommandError, which lists the begun actions.
         """
         ...
 
     def describe(self, action: Action) -> tuple[str, ...]:
-        """The commands of an action as an administrator would type them."""
+        """Return the commands of an action as an administrator would type them."""
         ...

@@ -1,4 +1,4 @@
-"""FreeBSD 14 and later, by its own tools."""
+"""The driver for FreeBSD 14 and later, which uses the tools of the base system."""
 
 from potnet.drivers.freebsd.driver import FreeBSD
 

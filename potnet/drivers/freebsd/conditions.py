@@ -1,4 +1,4 @@
-"""What a FreeBSD host must be, for pots to run on it."""
+"""The requirements of a FreeBSD host for pots."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from potnet.host.findings import Condition, Verdict
 
-#: 14.0, the first in which ifconfig(8) and route(8) work in a jail without a program of the jail's (-j).
+# : 14.0, the first release whose ifconfig(8) and route(8) work in a jail without the jail's programs (-j).
 OLDEST = 1_400_000
 
 
 def conditions(sysctl: Callable[[str], str | None]) -> tuple[Condition, ...]:
-    """Judge release, kernel and place; sysctl: the value of a variable, None when there is none."""
+    """Judge release, kernel and environment. sysctl: returns the value of a variable, or None."""
     return (
         _release(sysctl("kern.osreldate") or ""),
         _vimage(sysctl("kern.features.vimage")),
@@ -38,7 +38,7 @@ def _vimage(value: str | None) -> Condition:
 
 
 def _taps(value: str | None) -> Condition:
-    """Whether tap(4) is there; the variable is as soon as its module is, whatever its value."""
+    """Check for tap(4); its module creates the variable, whatever the value."""
     if value is not None:
         return Condition("taps", Verdict.OK, "can be made")
     return Condition("taps", Verdict.LIMITED, "the kernel has no tap(4)", "kldload if_tuntap")

@@ -1,4 +1,4 @@
-"""The FreeBSD driver: observe, perform."""
+"""The FreeBSD driver, which observes a host and performs actions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from potnet.host.state import (
 )
 from potnet.host.traits import Traits
 
-#: How often processes that go on making others are killed.
+# : The limit of kills for processes that keep creating others.
 _KILLS = 10
 
 
@@ -74,16 +74,16 @@ class FreeBSD:
         return replace(state, anchors={name: self._rules(name, wanted) for name, wanted in query.anchors})
 
     def _open_ruleset(self) -> int | None:
-        """The ruleset of the template for jails, which may be anybody's, if it hides nothing."""
+        """Return the ruleset of the jail template, possibly the administrator's own, if it hides nothing."""
         ruleset = ruleset_of(self._renderer.jail(_ANY_JAIL))
         look = self._observer
         return None if ruleset is None or hides(ruleset, look.devfs_rules, look.sysctl) else ruleset
 
     def _rules(self, anchor: str, wanted: Ruleset) -> AnchorRules:
-        """pf itself brings the rules of the templates, which may be anybody's, into the form it lists."""
+        """Compare rules in the form that pf lists, because the administrator may have own templates."""
         normal = self._observer.filter.normal_form(anchor, rules_text(self._template, wanted))
         rules = self._observer.filter.listed(anchor, normal)
-        # Without rules nothing looks into tables.
+        # Tables without rules have no effect.
         tables = [(name, self._observer.filter.table(anchor, name)) for name, _ in normal.tables if rules]
         expected = (*map(_shown_table, normal.tables), *normal.translation, *normal.filters)
         return AnchorRules(expected, (*map(_shown_table, tables), *rules))
@@ -94,7 +94,7 @@ class FreeBSD:
         return TRAITS
 
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
-        """The redirect rules in force in an anchor, all that there are."""
+        """Return all active redirect rules of an anchor."""
         return self._observer.filter.redirections(anchor)
 
     def export_traffic(self, anchors: Sequence[str]) -> tuple[ExportTraffic, ...]:
@@ -118,10 +118,11 @@ class FreeBSD:
         return conditions(self._observer.sysctl)
 
     def check(self, actions: Sequence[Action]) -> None:
-        """See `potnet.drivers.base.Driver`: all that is needed is part of the base system."""
+        """See `potnet.drivers.base.Driver`: the base system includes every tool."""
 
     def batches(self, actions: Sequence[Action]) -> tuple[tuple[Action, ...], ...]:
-        """See `potnet.drivers.base.Driver`: files of one directory leave it together, all else goes alone."""
+        """See `potnet.drivers.base.Driver`: removals in one directory are grouped, other actions stay
+        alone."""
         found: list[tuple[Action, ...]] = []
         for together, group in groupby(actions, _together):
             run = tuple(group)
@@ -169,7 +170,7 @@ class FreeBSD:
         return tuple(as_shell(command) for command in self._commands(action))
 
     def _commands(self, action: Action) -> Iterable[Command]:
-        """The commands of an action; each is asked for when the one before is done."""
+        """Yield the commands of an action; each is computed after the previous one has run."""
         if isinstance(action, DestroyInterface) and is_tap(action.interface):
             return self._removing_tap(action)
         if isinstance(action, KillStates):
@@ -185,28 +186,28 @@ class FreeBSD:
         return self._renderer.commands(action)
 
     def _removing_tap(self, action: DestroyInterface) -> Iterator[Command]:
-        """Take a tap from its owner, if that is not root, then from the host, unless it is open.
+        """Take a tap from its owner, unless that is root, then destroy it, unless a process has it open.
 
-        The kernel would wait for its end uninterruptibly, and let nobody make or destroy an interface
-        meanwhile (tun_destroy in if_tuntap.c, if_clone_destroyif in if_clone.c).
+        Otherwise the kernel would wait uninterruptibly for the process, and nobody could create or destroy an
+        interface meanwhile (tun_destroy in if_tuntap.c, if_clone_destroyif in if_clone.c).
         """
         *disown, destroy = self._renderer.commands(action)
         yield from disown
         process = self._observer.opened_by(action.interface)
         if process is not None:
-            # What is written to it has no effect from now on (tunwrite).
+            # From now on the kernel ignores writes to the tap (tunwrite).
             yield Command(("ifconfig", action.interface, "down"))
             raise HostError(f"{action.interface} is down, and goes when process {process} ends, which has it")
         yield destroy
 
     def _end_processes(self, actions: Sequence[EndProcesses]) -> None:
-        """As jail(8) does: they are asked to end, and ended after ten seconds."""
+        """End processes as jail(8) does: TERM first, KILL after ten seconds."""
         jids = self._jids(actions)
         left = self._observer.processes(jids) if jids else frozenset()
         for signal, seconds in (("TERM", 10), *(("KILL", 1),) * _KILLS):
             if not left:
                 return
-            # 1: they have just ended by themselves.
+            # 1: the processes have just ended by themselves.
             self._expect(ending(jids, signal), (0, 1))
             waiting = Command(("pwait", "-t", str(seconds), *sorted(left)))
             ended = self._expect(waiting, (0, TIMED_OUT)).code == 0
@@ -225,7 +226,7 @@ class FreeBSD:
         return result
 
     def _taking_back(self, action: TakeBack) -> Iterator[Command]:
-        """Take a passed interface from a jail, whatever the jail calls it now."""
+        """Take a passed interface from a jail, under any name."""
         lent, jail = action.lent, action.jail
         found = self._observer.links(jail)
         called = called_in(lent, found)
@@ -238,16 +239,16 @@ class FreeBSD:
             )
         names = {each.name for each in found}
         if called != lent.name in names:
-            # One that the jail has made, and given this name.
+            # The jail created an interface with this name.
             free = next(name for name in (f"other{number}" for number in count()) if name not in names)
             yield renamed_in(jail, lent.name, free)
         yield from taking_back(action, called)
 
     def _stopping(self, action: StopJail) -> Iterator[Command]:
-        """Remove a jail. What somebody else has put into it comes home under a name that the host lacks."""
+        """Remove a jail. Interfaces that somebody else moved into it come back under free names."""
         jail = action.jail.name
         inside = self._hardware_in(jail)
-        # Whoever has no interface but its loopback, as after any start of ours, brings none home.
+        # After a normal start the jail has no such interface, which saves the look.
         taken = self._observer.names() if inside else frozenset()
         numbered = (name for name in (f"other{number}" for number in count()) if name not in taken)
         free = (name for name in numbered if name not in inside)
@@ -257,14 +258,15 @@ class FreeBSD:
         yield from self._renderer.commands(action)
 
     def _hardware_in(self, jail: str) -> list[str]:
-        """The interfaces of a jail but its loopback; none if they cannot be read: a stop goes on."""
+        """Return the interfaces of a jail except its loopback; none if they are unreadable, so that a stop
+        continues."""
         try:
             return [each.name for each in self._observer.links(jail) if each.mac is not None]
         except UnreadableError:
             return []
 
     def _killing(self, action: KillStates) -> tuple[Command, ...]:
-        """One command for all that leads to a pot; pfctl(8) takes the way in only state by state."""
+        """Return one command for all states towards a pot; pfctl(8) kills inbound states only one by one."""
         whole = action.whole_pot
         read = inward_states if whole else redirected_states
         keys = read(self._observer.filter.states(), action.redirections)
@@ -275,7 +277,7 @@ class FreeBSD:
         return (*towards, *(Command(("pfctl", "-k", "id", "-k", key)) for key in keys))
 
     def _ending(self, action: EndUntranslated) -> tuple[Command, ...]:
-        """One command for each state; the addresses of the host are asked for when there are any."""
+        """Return one command for each state; the host's addresses are read only if a state exists."""
         found = untranslated_states(self._observer.filter.states(), action.redirections)
         offered = self._observer.offered(action.outlets) if found else frozenset()
         offered |= {each.host for each in action.redirections if each.host is not None}
@@ -284,7 +286,7 @@ class FreeBSD:
 
 
 def _together(action: Action) -> str | None:
-    """What neighbours have in common that go in one command: the directory that they take files from."""
+    """Return the group of an action: neighbours with the same directory fit into one command."""
     if isinstance(action, EndProcesses):
         return ""
     return action.directory if isinstance(action, RemoveFile) else None

@@ -1,4 +1,4 @@
-"""Linux: pots as network namespaces, by iproute2, nftables and conntrack-tools."""
+"""The driver for Linux: pots are network namespaces, made with iproute2, nftables and conntrack-tools."""
 
 from potnet.drivers.linux.driver import Linux
 

@@ -1,1 +1,1 @@
-"""Actions as FreeBSD commands."""
+"""Render actions as FreeBSD commands."""

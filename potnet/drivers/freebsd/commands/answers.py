@@ -1,4 +1,4 @@
-"""The meaning of the answers of FreeBSD's tools: success, failure, and hints."""
+"""Interpret the results of FreeBSD's tools: success, failure and hints."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from potnet.host.file_actions import (
 from potnet.host.filter_actions import LiftRate, LimitRate, LoadAnchor
 from potnet.host.ruleset import NoRules
 
-#: What find(1) says where there is no mv(1) to be run.
+# : The complaint of find(1) if mv(1) does not exist.
 _MV = "find: /bin/mv:"
-#: What a tool says when the thing to be taken away is not there: removing the absent is success.
+# : The complaints of tools about a missing thing: removing a missing thing succeeds.
 _ABSENT: dict[type, tuple[str, ...]] = {
     DestroyInterface: ("does not exist", "No such file"),
     StopJail: ("not found",),
@@ -40,32 +40,32 @@ _ABSENT: dict[type, tuple[str, ...]] = {
     RemoveTree: ("No such file",),
     LiftRate: ("IP_DUMMYNET_DEL",),
 }
-#: What ifconfig(8) and others say of a thing that is there already, and not ours to undo.
+# : The complaints of ifconfig(8) and others about a thing that exists; undoing must not remove it.
 _THERE = ("already exists", "File exists")
 
 
 def succeeded(action: Action, result: CommandResult) -> bool:
-    """Whether an action is done; taking away what is not there is."""
+    """Return whether an action succeeded; removing a missing thing does."""
     if result.code == NOT_FOUND:
         return False
     if isinstance(action, RunInJail) and action.tolerant:
         return True
     if isinstance(action, (RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile)):
-        # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
+        # find(1) exits 0 even if its command failed; only standard error shows the failure.
         return all("No such file" in line and _MV not in line for line in lines_of(result.err))
     if isinstance(action, SolicitRouter):
-        # Without an answer the interface is configured by the next unsolicited advertisement.
+        # If no router answers, the next unsolicited advertisement configures the interface.
         return True
     if result.code == 0:
         return True
     if isinstance(action, LoadAnchor) and action.rules == NoRules():
         return NO_FILTER in result.err
-    # route(8) complains on standard output.
+    # route(8) prints its complaints on standard output.
     return any(words in result.err + result.out for words in _ABSENT.get(type(action), ()))
 
 
 def hint(action: Action, result: CommandResult) -> str | None:
-    """What an administrator can do about a failure."""
+    """Return what an administrator can do about a failure."""
     if isinstance(action, (RunHook, RunInJail)):
         return "its output is not kept: run it by hand to see what it says"
     if isinstance(action, LimitRate):
@@ -78,12 +78,12 @@ def hint(action: Action, result: CommandResult) -> str | None:
 
 
 def refused(result: CommandResult) -> bool:
-    """Whether a command certainly made nothing: the thing was there already."""
+    """Return whether a command certainly created nothing, because the thing already existed."""
     return result.code != TIMED_OUT and any(words in result.err for words in _THERE)
 
 
 def in_use(command: Command, result: CommandResult) -> frozenset[str]:
-    """The interfaces that could not be made because the host has them; ifconfig(8) may not show them."""
+    """Return the interfaces whose names are in use on the host, though ifconfig(8) may not list them."""
     match command.argv:
         case ("ifconfig", name, "create", *_) if refused(result):
             return frozenset({f"{name}a", f"{name}b"} if name.startswith("epair") else {name})

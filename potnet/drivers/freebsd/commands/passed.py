@@ -1,4 +1,4 @@
-"""Commands for interfaces that jails get and give back: ifconfig(8)."""
+"""Commands for interfaces that a jail receives and returns: ifconfig(8)."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ def mtu_words(mtu: int | None) -> tuple[str, ...]:
 
 
 def taking_back(action: TakeBack, called: str) -> tuple[Command, ...]:
-    """A passed interface that a jail calls so leaves it under its own name.
+    """Return a passed interface from a jail under its own name; called: its name in the jail.
 
-    Under another one it could be a second em0 to the host, and pf would lose the first.
+    Under another name the host could get a second em0, and pf would lose the first one.
     """
     name, jail = action.lent.name, ("-j", action.jail)
     renaming = (_renaming(called, name, *jail),) if called != name else ()
-    # At once, while jail -r would leave it to the end of the last of its sockets.
+    # This command acts at once; jail -r would wait for the last socket of the jail.
     back = Command(("ifconfig", name, "-vnet", action.jail))
     return (*renaming, back, *restored(action.lent))
 
 
 def renamed_in(jail: str, interface: str, name: str) -> Command:
-    """An interface of a jail gets another name."""
+    """Rename an interface of a jail."""
     return _renaming(interface, name, "-j", jail)
 
 
 def _renaming(interface: str, name: str, *where: str) -> Command:
-    # A name may begin with a dash.
+    # An interface's name may begin with a dash.
     return Command(
         ("ifconfig", *where, *(("--",) if interface.startswith("-") else ()), interface, "name", name)
     )
 
 
 def restored(lent: Lent) -> tuple[Command, ...]:
-    """An interface that comes from a jail is down and without addresses; it keeps its MTU and MAC address."""
+    """Restore an interface that comes back from a jail: it is down, without addresses, with the jail's MTU
+    and MAC."""
     mac = ("ether", lent.mac) if lent.mac is not None else ()
     up = ("up",) if lent.up else ()
     commands = (Command(("ifconfig", lent.name, *mac, *mtu_words(lent.mtu), *up)),)
-    # An address family has to be the first word behind the interface.
+    # ifconfig(8) requires the address family directly after the interface.
     return (
         (*commands, Command(("ifconfig", lent.name, "inet6", "-ifdisabled"))) if lent.link_local else commands
     )

@@ -1,4 +1,4 @@
-"""Commands for what runs in jails: pkill(1)."""
+"""Commands for processes of jails: pkill(1)."""
 
 from __future__ import annotations
 
@@ -8,5 +8,6 @@ from potnet.executors.base import Command
 
 
 def ending(jids: Collection[int], signal: str) -> Command:
-    """A signal to all that runs in jails. By JIDs: pkill(1) knows jails called none and any."""
+    """Send a signal to all processes of jails. JIDs are used, because "none" and "any" are special to
+    pkill(1)."""
     return Command(("pkill", f"-{signal}", "-j", ",".join(map(str, jids))))

@@ -1,4 +1,4 @@
-"""Actions as FreeBSD commands: it renders and decides nothing.
+"""Render actions as FreeBSD commands; decisions are made elsewhere.
 
 Each command was seen on a real FreeBSD 14 or is in its manual pages: ifconfig(8), epair(4), bridge(4),
 vlan(4), tap(4), jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), chown(8), find(1), mv(1).
@@ -71,21 +71,22 @@ from potnet.host.filter_actions import (
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
-#: With it a host that forwards is still a customer edge router (RFC 6204, W-3), which learns its own router.
+# : This variable makes a forwarding host a customer edge router (RFC 6204, W-3), which still learns its
+# router.
 KEEP_ROUTER = "net.inet6.ip6.rfc6204w3"
 
-#: Both are needed: without the second, pf does not see at a member what goes to the host itself (bridge(4)).
+# : Both are required: the second shows pf packets to the host itself at a member (bridge(4)).
 MEMBERS = ("net.link.bridge.pfil_member", "net.link.bridge.pfil_local_phys")
 
 
 class Renderer:
-    """Turns actions into commands; `template` fills in pf and jail.conf templates."""
+    """Renders actions as commands; `template` fills in pf and jail.conf templates."""
 
     def __init__(self, template: Render) -> None:
         self._template = template
 
     def commands(self, action: Action) -> tuple[Command, ...]:
-        """The commands of an action, in their order."""
+        """Return the commands of an action, in their order."""
         return self._commands(action)
 
     @singledispatchmethod
@@ -102,7 +103,7 @@ class Renderer:
 
     @_commands.register(CreateEpair)
     def _(self, action: CreateEpair) -> tuple[Command, ...]:
-        # The offloads of epairs since 14.4 break bridging; a bridge copies them from its first member.
+        # The offloads of epairs since 14.4 break bridging, and a bridge copies them from its first member.
         create = (
             "ifconfig", f"epair{action.unit}", "create", "descr", action.description,
             "group", GROUP, *mtu_words(action.mtu), "-txcsum", "-txcsum6", "up",
@@ -112,17 +113,17 @@ class Renderer:
 
     @_commands.register(CreateTap)
     def _(self, action: CreateTap) -> tuple[Command, ...]:
-        # tap(4): without link0 it goes down when it is closed, and what is written to it then is lost.
+        # Without link0, tap(4) goes down when its process closes it, and later packets are lost.
         create = (
             "ifconfig", action.interface, "create", "descr", action.description,
             "group", GROUP, *mtu_words(action.mtu), "link0", "up",
         )  # fmt: skip
-        # The kernel asks for no more than the rights to the node (tunopen in if_tuntap.c), which are uucp's.
+        # The kernel only checks the permissions of the node, which belongs to uucp (tunopen in if_tuntap.c).
         return Command(create), owned(action.interface, action.owner)
 
     @_commands.register(CreateVlan)
     def _(self, action: CreateVlan) -> tuple[Command, ...]:
-        # ifconfig(8): parent and tag are in the name.
+        # The name contains parent and tag (ifconfig(8)).
         return _one(
             "ifconfig", action.interface, "create", "descr", action.description,
             "group", GROUP, *mtu_words(action.mtu), "up",
@@ -141,12 +142,12 @@ class Renderer:
 
     @_commands.register(SetMac)
     def _(self, action: SetMac) -> tuple[Command, ...]:
-        # A jail with a stack of its own has the right to (prison_priv_check(9), PRIV_NET_SETLLADDR).
+        # A VNET jail may do this itself (prison_priv_check(9), PRIV_NET_SETLLADDR).
         return _one("ifconfig", "-j", action.jail, action.interface, "ether", action.mac)
 
     @_commands.register(SetMtu)
     def _(self, action: SetMtu) -> tuple[Command, ...]:
-        # Of a bridge, it changes that of all its members, too.
+        # The MTU of a bridge also changes all its members.
         where = ("-j", action.jail) if action.jail else ()
         return _one("ifconfig", *where, action.interface, *mtu_words(action.mtu))
 
@@ -154,7 +155,7 @@ class Renderer:
     def _(self, action: AddMember) -> tuple[Command, ...]:
         member = action.member
         private = ("private", member) if action.private else ()
-        # A frame from another address is dropped, and the address is no other member's.
+        # The bridge drops frames from other addresses, and no other member can use this address.
         alone = ("static", member, action.mac, "ifmaxaddr", member, "1") if action.mac is not None else ()
         return _one("ifconfig", action.bridge, "addm", member, *private, *alone)
 
@@ -197,8 +198,8 @@ class Renderer:
     def _(self, action: SetAddress) -> tuple[Command, ...]:
         where = ("-j", action.jail) if action.jail else ()
         network = f"{action.address}/{action.prefix}"
-        # An interface made here does not speak IPv6 until it is told to. Detection of duplicates would keep
-        # an address from use for more than a second: the store gives none twice.
+        # A new interface has IPv6 disabled. Duplicate detection would delay an address by more than a second,
+        # and the store never assigns an address twice.
         version6 = ("inet6", network, "no_dad", "-ifdisabled")
         words = ("inet", network) if action.address.version == 4 else version6
         beside = ("alias",) if action.beside else ()
@@ -211,7 +212,7 @@ class Renderer:
 
     @_commands.register(AcceptAdvertisements)
     def _(self, action: AcceptAdvertisements) -> tuple[Command, ...]:
-        # ifconfig(8): with no_radr the router is not added to the default router list.
+        # With no_radr the router does not become a default router (ifconfig(8)).
         apart = () if action.default_route else ("no_radr",)
         return _one(
             "ifconfig", "-j", action.jail, action.interface,
@@ -249,7 +250,7 @@ class Renderer:
 
     @_commands.register(LimitRate)
     def _(self, action: LimitRate) -> tuple[Command, ...]:
-        # -n: nothing is done when the module is there. 0: as fast as it comes (dnctl(8)).
+        # -n: a loaded module is no error. 0: no limit (dnctl(8)).
         rates = zip(pipe_numbers(action.pipes), (action.pipes.rate_in, action.pipes.rate_out), strict=True)
         pipes = (("pipe", str(number), "config", "bw", f"{rate or 0}bit/s") for number, rate in rates)
         return Command(("kldload", "-n", "dummynet")), *(Command(("dnctl", *words)) for words in pipes)
@@ -261,7 +262,7 @@ class Renderer:
 
     @_commands.register(StartJail)
     def _(self, action: StartJail) -> tuple[Command, ...]:
-        # -i prints the new jail's JID, which saves asking for it.
+        # -i prints the new jail's JID, which saves a separate command.
         return (self._jail(action.jail, "-i", "-f", "-", "-c"),)
 
     @_commands.register(StopJail)
@@ -278,7 +279,7 @@ class Renderer:
 
     @_commands.register(PrepareFilter)
     def _(self, action: PrepareFilter) -> tuple[Command, ...]:
-        # -n: nothing is done when the module, or the kernel itself, has pf already.
+        # -n: success if the module is loaded, or if the kernel itself contains pf.
         return _one("kldload", "-n", "pf")
 
     @_commands.register(RemoveDirectory)
@@ -287,7 +288,7 @@ class Renderer:
 
     @_commands.register(RemoveTree)
     def _(self, action: RemoveTree) -> tuple[Command, ...]:
-        # A base system's programs carry schg, which stops rm.
+        # The programs of a base system have the flag schg, which stops rm.
         return (
             Command(("chflags", "-R", "0", action.path), timeout=Limit.LONG),
             Command(("rm", "-rfx", action.path), timeout=Limit.LONG),
@@ -335,11 +336,11 @@ class Renderer:
         return _one("sysctl", "net.pf.filter_local=1")
 
     def _jail(self, jail: Jail, *flags: str) -> Command:
-        # A template of the administrator's may have exec.* of jail(8), which run programs of the jail.
+        # The administrator's template may contain exec.* of jail(8), which run programs of the jail.
         return Command(("jail", *flags, jail.name), stdin=self.jail(jail), inside=True)
 
     def jail(self, jail: Jail) -> str:
-        """The jail.conf(5) text of a jail."""
+        """Return the jail.conf(5) text of a jail."""
         aliases = {
             family: [f"{interface}|{a}" for interface, a in jail.aliases if a.version == family]
             for family in (4, 6)

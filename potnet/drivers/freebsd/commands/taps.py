@@ -6,12 +6,12 @@ from potnet.executors.base import Command
 
 
 def is_tap(interface: str) -> bool:
-    """Whether an interface of this name is one that processes open (tap(4))."""
+    """Return whether this name is the name of a tap (tap(4))."""
     return interface.startswith("tap")
 
 
 def tap_node(interface: str) -> str:
-    """What they open."""
+    """Return the device node that a process opens."""
     return f"/dev/{interface}"
 
 

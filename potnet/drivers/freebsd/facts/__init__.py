@@ -1,1 +1,1 @@
-"""Facts from the answers of FreeBSD tools."""
+"""Read facts from the output of FreeBSD's tools."""

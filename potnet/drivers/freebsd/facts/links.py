@@ -1,7 +1,7 @@
-"""The interfaces of a FreeBSD host and of its jails, asked so that no jail has a say in the answer.
+"""Read the interfaces of a FreeBSD host and of its jails; no jail can forge the answer.
 
-netstat(1) tells them in JSON; what it does not tell, ifconfig(8) does, whose text is read only as far as it
-is the kernel's (see `parse_ifconfig`).
+netstat(1) prints most facts in JSON. Other facts come from ifconfig(8), and only from the text that the
+kernel prints (see `parse_ifconfig`).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from potnet.drivers.reading import INTERFACE, UnreadableError
 from potnet.executors.base import Command, CommandResult
 from potnet.host.state import Interface, JailNetwork
 
-#: Interfaces come and go between two looks.
+# : Interfaces may come and go between two commands.
 _ATTEMPTS = 2
 _JSON = ("--libxo", "json")
 
 
 class Run(Protocol):
-    """Runs a command that only reads; raises CommandError when nothing answers."""
+    """Runs a command that only reads. Raises CommandError if it has no result."""
 
     def __call__(self, *argv: str) -> CommandResult: ...
 
 
 class Links:
-    """Looks at interfaces."""
+    """Reads interfaces."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -41,18 +41,18 @@ class Links:
         return result.out
 
     def names(self) -> frozenset[str]:
-        """The names of all interfaces of the host."""
+        """Return the names of all interfaces of the host."""
         return frozenset(parse_netstat.names(self._listed()))
 
     def _listed(self) -> str:
         return self._out("netstat", "-bin", *_JSON)
 
     def group(self, group: str) -> frozenset[str]:
-        """The interfaces in a group of the host's: one that comes home from a jail is in no such group."""
+        """Return the interfaces in a group of the host; interfaces from a jail are never in it."""
         return frozenset(self._out("ifconfig", "-g", group).split("\n")) - {""}
 
     def named(self, names: Sequence[str]) -> dict[str, Interface]:
-        """Those of these interfaces of the host that are there."""
+        """Return those of these interfaces that the host has."""
         return {name: found for name in names if (found := self._alone(name)) is not None}
 
     def _alone(self, name: str) -> Interface | None:
@@ -66,7 +66,8 @@ class Links:
         raise CommandError(Command(argv, changes_host=False), result)
 
     def _of_several(self, name: str, text: str) -> Interface | None:
-        """The host may have two of a name, or one with a description that looks like another."""
+        """Read an interface if the host has two of this name, or if a description looks like another
+        interface."""
         listed = parse_netstat.interfaces(self._out("netstat", "-I", name, "-bn", *_JSON))
         if not listed:
             return None
@@ -74,7 +75,7 @@ class Links:
         return _more(listed[0], read(text))
 
     def all(self) -> tuple[dict[str, Interface], frozenset[str]]:
-        """All interfaces of the host by name, and the names that several of them have."""
+        """Return all interfaces of the host by name, and the names that several of them share."""
         for _ in range(_ATTEMPTS):
             listed = parse_netstat.interfaces(self._listed())
             names = [each.name for each in listed]
@@ -82,12 +83,12 @@ class Links:
             shown = parse_ifconfig.interfaces(self._out("ifconfig", "-a"), names)
             if shown is not None:
                 return _merged(listed, shown), doubled
-        # Somebody's text is among it.
+        # The text contains lines that a jail may have written.
         plain = [name for name in dict.fromkeys(names) if INTERFACE.fullmatch(name)]
         return _merged(listed, self.named(plain)), doubled
 
     def inside(self, jail: str, name: str) -> Interface | None:
-        """An interface of a jail's; None if it is not there, or the jail is not, or nothing can be read."""
+        """Return an interface of a jail; None if the interface or the jail is missing or unreadable."""
         shown = self._run("netstat", "-j", jail, "-I", name, "-bn", *_JSON)
         try:
             return next(iter(parse_netstat.interfaces(shown.out))) if shown.code == 0 else None
@@ -95,9 +96,10 @@ class Links:
             return None
 
     def network(self, jail: str, families: tuple[int, ...]) -> JailNetwork | None:
-        """A jail's own stack; None if the jail is not there. families: of the default routes to look for.
+        """Return a jail's own stack; None if the jail does not exist. families: of the default routes to
+        find.
 
-        Raises UnreadableError, which is about this jail alone.
+        Raises UnreadableError, which concerns this jail alone.
         """
         texts = []
         for options in (("-bin",), ("-rn",)) if families else (("-bin",),):
@@ -115,7 +117,7 @@ class Links:
         return JailNetwork(found, wanted_gateways)
 
     def _told6(self, jail: str, found: Interface) -> Interface:
-        """The interface, with whether IPv6 is switched off, which only a text of the jail's tells."""
+        """Return the interface with disabled6, which only text of the jail shows."""
         used = any(each.address.version == 6 and not each.address.is_loopback() for each in found.addresses)
         if not used or found.mac is None or not INTERFACE.fullmatch(found.name):
             return found
@@ -125,7 +127,7 @@ class Links:
 
 
 def _by_name(listed: Sequence[Interface]) -> dict[str, Interface]:
-    """Of two of a name the first, which on the host is its own."""
+    """Return interfaces by name. Of two with one name the first wins, which is the host's own."""
     found: dict[str, Interface] = {}
     for each in listed:
         found.setdefault(each.name, each)
@@ -133,7 +135,8 @@ def _by_name(listed: Sequence[Interface]) -> dict[str, Interface]:
 
 
 def _merged(listed: Sequence[Interface], shown: dict[str, Interface]) -> dict[str, Interface]:
-    """What both tools tell, by name; one that ifconfig(8) cannot be asked for is told by netstat(1) alone."""
+    """Merge the facts of both tools by name; odd names, which ifconfig(8) cannot take, come from
+    netstat(1) alone."""
     return {
         name: _more(each, shown[name]) if name in shown else each
         for name, each in _by_name(listed).items()

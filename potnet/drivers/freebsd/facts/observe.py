@@ -1,4 +1,4 @@
-"""Facts from a FreeBSD host, with as few commands as the question needs."""
+"""Observe a FreeBSD host with as few commands as the query needs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PORT_RANGE = ("net.inet.ip.portrange.reservedhigh", "net.inet.ip.portrange.firs
 
 
 class Observer(Reader):
-    """Answers a `Query` by running what only reads."""
+    """Answers a `Query` by commands that only read."""
 
     def __init__(self, executor: Executor) -> None:
         super().__init__(executor)
@@ -48,8 +48,8 @@ class Observer(Reader):
         self._links = Links(self.run)
 
     def observe(self, query: Query) -> HostState:
-        """The facts asked for; raises HostError when a tool is missing or cannot be understood."""
-        # A look at a tap's node would make the tap (net.link.tap.devfs_cloning, tap(4)).
+        """Return the requested facts. Raises HostError if a tool is missing or its output is invalid."""
+        # stat(1) on a tap's node would create the tap (net.link.tap.devfs_cloning, tap(4)).
         asked = query.names or query.candidates or query.tap_owners
         names = self._links.names() if asked else frozenset()
         interfaces, doubled = self._interfaces(query.interfaces, names if query.names else None)
@@ -106,12 +106,12 @@ class Observer(Reader):
         )
 
     def real_path(self, path: str) -> str | None:
-        """A path with its links resolved, as jail(8) will show it; None when it is not there."""
+        """Return a path with its links resolved, as jail(8) shows it; None if it does not exist."""
         found = self._optional("realpath", path)
         return found.removesuffix("\n") if found else None
 
     def usage(self, pot: str, root: str) -> Usage:
-        """The disk that a root takes, and the memory that its jail does, where racct(9) is on."""
+        """Return the disk usage of a root, and the memory usage of its jail if racct(9) is on."""
         disk = self._optional("du", "-sh", root)
         memory = parse.memory_use(self._optional("rctl", "-hu", f"jail:{pot}") or "")
         return Usage(
@@ -121,21 +121,21 @@ class Observer(Reader):
         )
 
     def sysctl(self, name: str) -> str | None:
-        """The value of a variable of the kernel; None when this kernel does not have it."""
+        """Return the value of a kernel variable; None if this kernel lacks the variable."""
         found = self._optional("sysctl", "-n", name)
         return found.strip() if found is not None else None
 
     def devfs_rules(self, number: int) -> str:
-        """The rules of a devfs ruleset, a line each; none when it is empty or does not exist."""
+        """Return the rules of a devfs ruleset, a line each; empty for an empty or missing ruleset."""
         return self._out("devfs", "rule", "-s", str(number), "show")
 
     def opened_by(self, tap: str) -> int | None:
-        """The process that has a tap open; None when none has, or it is not there."""
+        """Return the process that has a tap open; None if the tap is closed or missing."""
         result = self.run("ifconfig", tap)
         return parse_ifconfig.opened_by(result.out) if result.code == 0 else None
 
     def links(self, jail: str) -> tuple[Interface, ...]:
-        """The interfaces of a jail, with their indexes; none where the jail is not there."""
+        """Return the interfaces of a jail with their indexes; empty if the jail does not exist."""
         argv = ("netstat", "-j", jail, "-bin", *_JSON)
         result = self.run(*argv)
         if result.code != 0 and "not found" not in result.err:
@@ -143,11 +143,11 @@ class Observer(Reader):
         return parse_netstat.interfaces(result.out) if result.code == 0 else ()
 
     def names(self) -> frozenset[str]:
-        """The names of the host's interfaces."""
+        """Return the names of the host's interfaces."""
         return self._links.names()
 
     def has(self, interface: str) -> bool:
-        """Whether the host has an interface of this name."""
+        """Return whether the host has an interface of this name."""
         return bool(self._links.named((interface,)))
 
     def _indexes(self) -> dict[str, int]:
@@ -155,11 +155,11 @@ class Observer(Reader):
         return {each.name: each.index for each in reversed(found) if each.index is not None}
 
     def jid(self, jail: str) -> int | None:
-        """The JID of a jail; None when it is not there."""
+        """Return the JID of a jail; None if the jail does not exist."""
         return next((each.jid for each in self._jail(jail) if not each.dying), None)
 
     def processes(self, jids: Collection[int]) -> frozenset[str]:
-        """The PIDs of all that runs in these jails. By JIDs: pgrep(1) knows jails called none and any."""
+        """Return the PIDs in these jails. JIDs are used, because "none" and "any" are special to pgrep(1)."""
         argv = ("pgrep", "-j", ",".join(map(str, jids)))
         result = self.run(*argv)
         if result.code > 1:
@@ -167,7 +167,7 @@ class Observer(Reader):
         return frozenset(result.out.split())
 
     def offered(self, outlets: Iterable[Outlet]) -> frozenset[IPAddress]:
-        """The host's addresses that exports are offered on: those given, else the first of each family."""
+        """Return the host's addresses for exports: the configured ones, or else the first of each family."""
         outlets = tuple(outlets)
         shown = self._links.named([outlet.interface for outlet in outlets])
         found: set[IPAddress] = set()
@@ -182,7 +182,7 @@ class Observer(Reader):
             found = parse.jails(self._out("jls", "-d", *_JSON, "-n", "jid", "name", "path", "dying"))
         else:
             found = tuple(jail for name in names for jail in self._jail(name))
-        # A dying jail may share its name with a live one, which is the one that counts.
+        # A dying jail may share its name with a live jail; the live jail wins.
         return {jail.name: jail for jail in sorted(found, key=lambda jail: not jail.dying)}
 
     def _jail(self, name: str) -> tuple[JailState, ...]:
@@ -203,7 +203,7 @@ class Observer(Reader):
     def _interfaces(
         self, wanted: tuple[str, ...] | None, names: frozenset[str] | None
     ) -> tuple[dict[str, Interface], frozenset[str]]:
-        """Interfaces by name, and the names that several have, which is told only of all."""
+        """Return interfaces by name, and shared names, which are known only if all interfaces are read."""
         if wanted is None:
             return self._links.all()
         there = [name for name in wanted if names is None or name in names]
@@ -216,7 +216,7 @@ class Observer(Reader):
     def _jail_networks(
         self, jails: tuple[tuple[str, tuple[int, ...]], ...]
     ) -> tuple[dict[str, JailNetwork], dict[str, str]]:
-        """The networks of those jails that are there, and why others cannot be read."""
+        """Return the networks of existing jails, and why others are unreadable."""
         found: dict[str, JailNetwork] = {}
         unreadable: dict[str, str] = {}
         for jail, families in jails:
@@ -266,7 +266,7 @@ class Observer(Reader):
             for family in sorted({address.version for address in wanted})
             for route in self._routes(families[family])
         )
-        # An own address is a host route by the loopback interface.
+        # The host's own address is a host route through the loopback interface.
         own = {
             route.destination.ip
             for route in routes
@@ -275,12 +275,12 @@ class Observer(Reader):
         return frozenset(own.intersection(wanted))
 
     def _learns_router(self, interface: str) -> bool:
-        # The setting of the host that keeps them in spite of forwarding may be the administrator's own.
+        # The administrator may have set this variable, which keeps default routes in spite of forwarding.
         text = self._optional("ifconfig", interface) or ""
         return parse_ifconfig.accepts_advertisements(text) and self._sysctls((KEEP_ROUTER,)) == (0,)
 
     def _unfiltered(self) -> tuple[str, ...]:
-        # They are not there before if_bridge(4) is loaded.
+        # These variables are missing until if_bridge(4) is loaded.
         values = {name: self._optional("sysctl", "-n", name) or "0" for name in MEMBERS}
         return tuple(name for name, value in values.items() if value.strip() == "0")
 
@@ -289,11 +289,11 @@ class Observer(Reader):
         return reserved + 1, first - 1
 
     def _members_keep_addresses(self) -> bool:
-        # The sysctl came with FreeBSD 15; before it, an interface with addresses may always join.
+        # The variable came with FreeBSD 15; earlier, an interface with addresses could always join.
         value = self._optional("sysctl", "-n", "net.link.bridge.member_ifaddrs")
         if value is not None:
             return value.strip() != "0"
-        # Nor is it there before if_bridge(4) is loaded.
+        # The variable is also missing until if_bridge(4) is loaded.
         return self._sysctls(("kern.osreldate",)) < (1_500_000,)
 
     def _base_digest(self, release: str) -> str | None:
@@ -307,7 +307,7 @@ class Observer(Reader):
     def _files(
         self, paths: tuple[str, ...], ways: tuple[str, ...]
     ) -> tuple[dict[str, FileKind], dict[str, Access]]:
-        """What lies at the paths; of ways, in the same look, also who may change it."""
+        """Return the kinds of the files, and for ways, from the same command, who may change them."""
         kinds: dict[str, FileKind] = {}
         access: dict[str, Access] = {}
         if ways:

@@ -1,4 +1,4 @@
-"""Facts about pf and dummynet on a FreeBSD host: pfctl(8), dnctl(8)."""
+"""Read facts about pf and dummynet on a FreeBSD host: pfctl(8), dnctl(8)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from potnet.executors.base import Command
 from potnet.host.ruleset import MainText, Pipes, RulesetDrift
 from potnet.host.state import ActiveRedirection, ExportTraffic, PacketFilter
 
-#: What pfctl(8) says of a table that is not there, beside the code of a connection that is not.
+# : The words of pfctl(8) for a missing table; its exit code alone could also mean a lost connection.
 _NO_TABLE = "Unknown error: -1"
 
 
 class FilterReader(Reader):
-    """What the packet filter holds and does."""
+    """Reads the rules and the state of the packet filter."""
 
     def redirections(self, anchor: str) -> tuple[ActiveRedirection, ...]:
-        """The redirect rules in force in an anchor; none when it is empty or absent."""
+        """Return the active redirect rules of an anchor; empty for an empty or missing anchor."""
         return parse_pf.redirections(self.run("pfctl", "-a", anchor, "-sn", "-P").out)
 
     def normal_form(self, anchor: str, rules: str) -> parse_pf.Listing:
-        """What pfctl(8) would list of an anchor with these rules in it; nothing is loaded (-n)."""
+        """Return what pfctl(8) would list of an anchor with these rules; nothing is loaded (-n)."""
         argv = ("pfctl", "-a", anchor, "-n", "-v", "-P", "-f", "-")
         result = self.run(*argv, stdin=rules)
         if result.code != 0:
@@ -34,22 +34,23 @@ class FilterReader(Reader):
         return parse_pf.loaded_rules(result.out)
 
     def table(self, anchor: str, name: str) -> frozenset[str]:
-        """The addresses in a table of an anchor; none when it is not there, which ends pfctl(8) with -1."""
+        """Return the addresses in a table of an anchor; empty for a missing table (pfctl(8) exits with
+        -1)."""
         result = self.run("pfctl", "-a", anchor, "-t", name, "-T", "show", absent=_NO_TABLE)
         return parse_pf.table_entries(result.out) if result.code == 0 else frozenset()
 
     def listed(self, anchor: str, kinds: parse_pf.Listing) -> tuple[str, ...]:
-        """The rules in an anchor, those of the kinds that it should have any of; none if pf is not there."""
+        """Return the rules of an anchor, of the expected kinds only; empty if pf is not loaded."""
         words = (("nat",) if kinds.translation else ()) + (("rules",) if kinds.filters else ())
         shown = [self.run("pfctl", "-a", anchor, "-s", word, "-P") for word in words]
         return tuple(line for result in shown for line in lines_of(result.out))
 
     def export_traffic(self, anchor: str) -> tuple[ExportTraffic, ...]:
-        """The counters of the redirect rules in force in an anchor; none when it is empty or absent."""
+        """Return the counters of active redirect rules in an anchor; empty for an empty or missing anchor."""
         return parse_pf.export_traffic(self.run("pfctl", "-a", anchor, "-s", "nat", "-P", "-v").out)
 
     def states(self) -> str:
-        """The state table, as text for `parse_pf.redirected_states`."""
+        """Return the state table, as text for `parse_pf.redirected_states`."""
         argv = ("pfctl", "-s", "states", "-vv")
         result = self.run(*argv)
         if result.code != 0 and parse_pf.NO_FILTER not in result.err:
@@ -57,23 +58,23 @@ class FilterReader(Reader):
         return result.out
 
     def limited(self, wanted: tuple[Pipes, ...]) -> frozenset[Pipes]:
-        """Those of these pipes that have their rates."""
+        """Return those of these pipes that have the requested rates."""
         if not wanted:
             return frozenset()
         shown = parse_pf.pipes(self._optional("dnctl", "pipe", "show") or "")
         return frozenset(pipes for pipes in wanted if _as_wanted(pipes, shown))
 
     def below(self, parent: str) -> tuple[str, ...]:
-        """The anchors below an anchor, by their whole paths."""
+        """Return the anchors below an anchor, by their full paths."""
         return tuple(self.run("pfctl", "-a", parent, "-s", "Anchors").out.split())
 
     def holds_rules(self, anchor: str) -> bool:
-        """Whether an anchor holds rules of any kind."""
-        # One that had a table is listed for up to a minute after it was emptied.
+        """Return whether an anchor holds rules of any kind."""
+        # pf lists an emptied anchor that had a table for up to a minute.
         return any(self.run("pfctl", "-a", anchor, "-s", word, "-P").out for word in ("rules", "nat"))
 
     def main_drift(self, wanted: MainText | None) -> RulesetDrift:
-        """How the main ruleset differs from a text."""
+        """Compare the active main ruleset with a text."""
         if wanted is None:
             return RulesetDrift()
         from potnet.drivers.freebsd.pf import main_rules
@@ -81,7 +82,7 @@ class FilterReader(Reader):
         return main_rules.drift(lambda argv, stdin: self.run(*argv, stdin=stdin), wanted)
 
     def packet_filter(self) -> PacketFilter | None:
-        """The filter's state and its main ruleset; None when pf's module is not loaded."""
+        """Return the filter's state and its main ruleset; None if pf's module is not loaded."""
         status = self.run("pfctl", "-s", "info")
         if status.code != 0 and parse_pf.NO_FILTER in status.err:
             return None
@@ -98,11 +99,11 @@ class FilterReader(Reader):
         )
 
     def loaded(self, anchor: str) -> bool:
-        """Whether an anchor holds translation rules."""
+        """Return whether an anchor holds translation rules."""
         return bool(self._out("pfctl", "-a", anchor, "-sn").strip())
 
 
 def _as_wanted(pipes: Pipes, shown: Mapping[int, float]) -> bool:
-    """Whether both pipes have their rates; dnctl(8) shows no more than seven digits."""
+    """Return whether both pipes have their rates; dnctl(8) shows at most seven digits."""
     pairs = zip(pipe_numbers(pipes), (pipes.rate_in, pipes.rate_out), strict=True)
     return all(abs(shown.get(number, -1) - (rate or 0)) <= (rate or 0) / 1000 for number, rate in pairs)

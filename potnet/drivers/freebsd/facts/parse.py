@@ -1,7 +1,7 @@
-"""The text that FreeBSD's tools print, as facts; of interfaces see `parse_ifconfig` and `parse_netstat`.
+"""Parse the text of FreeBSD's tools; for interfaces see `parse_ifconfig` and `parse_netstat`.
 
-Unknown lines are passed over, since tools gain lines between releases; what is looked for and malformed is
-an error of `UnreadableError`, never a guess. The forms are those recorded from FreeBSD 14.
+Unknown lines are skipped, because new releases add lines. A malformed line raises UnreadableError; nothing is
+guessed. The forms are those recorded from FreeBSD 14.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from potnet.drivers.reading import INTERFACE, UnreadableError, bound_address, li
 from potnet.host.state import Access, FileKind, JailState, Listener
 from potnet.model.ports import Transport
 
-# The kernel's own words are the last ones: process, descriptor, protocol, local and foreign address.
+# The kernel writes the last fields: process, descriptor, protocol, local and foreign address.
 _SOCKET = re.compile(
     r"(?P<who>.*\S)\s+(?P<pid>\d+|\?)\s+(?:\d+|\?)\s+(?P<protocol>tcp|udp)\S*\s+(?P<at>\S+):(?P<port>\d+)\s+\S+\s*"
 )
@@ -26,12 +26,12 @@ _STAT_KINDS = {
 
 @reads("jls")
 def jails(text: str) -> tuple[JailState, ...]:
-    """The host's own jails in ``jls -d --libxo json -n jid name path dying``.
+    """Parse the host's own jails in ``jls -d --libxo json -n jid name path dying``.
 
-    A jail's children have its name, a dot and what root in it chose.
+    The name of a nested jail has a dot and a name that root in the outer jail chose.
     """
     found = json.loads(text, strict=False)["jail-information"]["jail"]
-    # The host names its own jails; only one in a jail can have a name that libxo(3) does not write.
+    # The host names its own jails; only a nested jail can have a name that libxo(3) omits.
     told = ((each["jid"], each.get("name"), each.get("path"), each["dying"]) for each in found)
     return tuple(
         JailState(int(jid), name, path, dying=str(dying).lower() == "true")
@@ -42,7 +42,7 @@ def jails(text: str) -> tuple[JailState, ...]:
 
 @reads("jls")
 def jail(text: str) -> JailState:
-    """The one jail of ``jls -d -n -j NAME jid name path dying``, whose name and path the host gave it."""
+    """Parse the jail in ``jls -d -n -j NAME jid name path dying``; the host chose its name and path."""
     match = re.fullmatch(r"jid=(\d+) name=(\S+) path=(.*) (no)?dying\n?", text, re.DOTALL)
     if not match:
         raise UnreadableError("jls", text)
@@ -51,7 +51,7 @@ def jail(text: str) -> JailState:
 
 @reads("sockstat")
 def listeners(text: str) -> tuple[Listener, ...]:
-    """The listening sockets of ``sockstat -46l``; the name of a program in a jail may hold anything."""
+    """Parse the listening sockets of ``sockstat -46l``; a program in a jail may have any name."""
     found = []
     for match in filter(None, map(_SOCKET.fullmatch, lines_of(text))):
         command = match["who"].split(maxsplit=1)[-1]
@@ -61,7 +61,7 @@ def listeners(text: str) -> tuple[Listener, ...]:
 
 
 def default_interface(text: str) -> str | None:
-    """The interface in ``route -n get default``."""
+    """Parse the interface in ``route -n get default``."""
     match = re.search(r"^\s*interface: (\S+)$", text, re.MULTILINE)
     if match and not INTERFACE.fullmatch(match[1]):
         raise UnreadableError("route", match[0])
@@ -70,7 +70,7 @@ def default_interface(text: str) -> str | None:
 
 @reads("stat")
 def file_kinds(text: str) -> dict[str, FileKind]:
-    """What ``stat -f %HT%t%N`` says of each path that exists."""
+    """Parse the kind of each existing path in ``stat -f %HT%t%N``."""
     kinds = {}
     for line in lines_of(text):
         kind, tab, path = line.partition("\t")
@@ -82,7 +82,7 @@ def file_kinds(text: str) -> dict[str, FileKind]:
 
 @reads("stat")
 def file_access(text: str) -> tuple[dict[str, FileKind], dict[str, Access]]:
-    """What ``stat -f %HT%t%u%t%g%t%Mp%Lp%t%N`` says of each path that exists."""
+    """Parse kind and access of each existing path in ``stat -f %HT%t%u%t%g%t%Mp%Lp%t%N``."""
     kinds, access = {}, {}
     for line in lines_of(text):
         kind, owner, group, mode, path = line.split("\t", 4)
@@ -93,7 +93,7 @@ def file_access(text: str) -> tuple[dict[str, FileKind], dict[str, Access]]:
 
 @reads("stat")
 def file_owners(text: str) -> dict[str, str | None]:
-    """What ``stat -f %Su%t%N`` says of each path that exists; a user without a name is a number."""
+    """Parse the owner of each existing path in ``stat -f %Su%t%N``; a user without a name is a number."""
     lines = [line.partition("\t") for line in lines_of(text)]
     if not all(user and path for user, _, path in lines):
         raise UnreadableError("stat", text)
@@ -102,16 +102,16 @@ def file_owners(text: str) -> dict[str, str | None]:
 
 @reads("sha256")
 def digests(text: str) -> dict[str, str]:
-    """What sha256(1) prints of files: ``SHA256 (PATH) = DIGEST``."""
+    """Parse the output of sha256(1) for files: ``SHA256 (PATH) = DIGEST``."""
     found = (re.fullmatch(r"SHA256 \((.*)\) = ([0-9a-f]{64})", line) for line in lines_of(text))
     return {match[1]: match[2] for match in found if match}
 
 
 @reads("mount")
 def mount_points(text: str) -> tuple[str, ...]:
-    """The mount points of ``mount --libxo json``.
+    """Parse the mount points of ``mount --libxo json``.
 
-    Without a locale it takes their bytes for Latin-1 (libxo(3), %hs), so that both spellings are told.
+    Without a locale, mount decodes the bytes as Latin-1 (libxo(3), %hs), so both spellings are returned.
     """
     nodes = [each["node"] for each in json.loads(text, strict=False)["mount"].get("mounted", ())]
     spellings = (spelling for node in nodes if isinstance(node, str) for spelling in (node, _as_bytes(node)))
@@ -127,9 +127,9 @@ def _as_bytes(node: str) -> str:
 
 @reads("mount")
 def binds(text: str) -> tuple[tuple[str, str], ...]:
-    """Source and point of what nullfs(4) and unionfs(8) mounted to be written to, of ``mount --libxo json``.
+    """Parse source and point of writable nullfs(4) and unionfs(8) mounts in ``mount --libxo json``.
 
-    Points are told in both spellings, as `mount_points` does.
+    Points have both spellings, as in `mount_points`.
     """
     found = []
     for each in json.loads(text, strict=False)["mount"].get("mounted", ()):
@@ -142,7 +142,7 @@ def binds(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def manifest_digest(text: str, archive: str) -> str | None:
-    """The SHA-256 that a release's MANIFEST gives for an archive."""
+    """Parse the SHA-256 of an archive in a release's MANIFEST."""
     for line in lines_of(text):
         fields = line.split("\t")
         if len(fields) >= 2 and fields[0] == archive and re.fullmatch(r"[0-9a-f]{64}", fields[1]):
@@ -151,5 +151,5 @@ def manifest_digest(text: str, archive: str) -> str | None:
 
 
 def memory_use(text: str) -> dict[str, str]:
-    """The resources of ``rctl -hu jail:NAME``, lines of ``name=amount``."""
+    """Parse the resources of ``rctl -hu jail:NAME``, lines of ``name=amount``."""
     return dict(line.split("=", 1) for line in lines_of(text) if "=" in line)

@@ -1,8 +1,8 @@
-"""The text of ifconfig(8), in which descriptions and names stand as they are, with their newlines.
+"""Parse the text of ifconfig(8), which prints descriptions and names unescaped, with their newlines.
 
-A jail's administrator sets those of the jail's interfaces, and an interface that comes home keeps them. A
-description stands between the first line of an interface and its options, so that all behind the last such
-line is the kernel's. The forms are those recorded from FreeBSD 14.
+A jail's administrator sets those of the jail's interfaces, and a returned interface keeps them. The
+description is printed between the first line of an interface and its options. All text after the last options
+line therefore comes from the kernel. The forms are those recorded from FreeBSD 14.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from potnet.drivers.reading import UnreadableError, address, lines_of, reads
 from potnet.host.state import Interface, InterfaceAddress
 
-# An interface without flags has no names of them: "pflog0: flags=0 metric 0 mtu 33152".
+# An interface without flags has no list of names: "pflog0: flags=0 metric 0 mtu 33152".
 _HEADER = re.compile(
     r"(?P<name>[^\s:]+): flags=(?P<flags>[0-9a-f]+)(?:<[A-Z0-9_,]*>)?(?:.* mtu (?P<mtu>\d+))?.*"
 )
@@ -27,14 +27,14 @@ _UP, _PROMISC = 0x1, 0x100
 
 @reads("ifconfig")
 def interface(text: str) -> Interface:
-    """The one interface that ``ifconfig NAME`` shows."""
+    """Parse the one interface of ``ifconfig NAME``."""
     first, *rest = lines_of(text)
     return _interface(_header(first), rest)
 
 
 @reads("ifconfig")
 def first_interface(text: str) -> Interface:
-    """The host's own interface, where ``ifconfig NAME`` shows several of that name."""
+    """Parse the host's own interface, if ``ifconfig NAME`` shows several of that name."""
     first, *rest = lines_of(text)
     header = _header(first)
     return _interface(header, _first_of(header["name"], rest))
@@ -48,21 +48,22 @@ def _header(line: str) -> re.Match[str]:
 
 
 def is_plain(text: str) -> bool:
-    """Whether the text of one interface is only that, and not of several, or what a description feigns."""
+    """Return whether a text shows one interface only; a description may look like further ones."""
     return sum(line.startswith(_OPTIONS) for line in lines_of(text)) <= 1
 
 
 def _first_of(name: str, lines: list[str]) -> list[str]:
-    """The lines of the first block, which is the host's own."""
+    """Return the lines of the first block, which is the host's own interface."""
     other = (number for number, line in enumerate(lines) if line.startswith(f"{name}: flags="))
     return lines[: next(other, None)]
 
 
 @reads("ifconfig")
 def interfaces(text: str, names: Sequence[str]) -> dict[str, Interface] | None:
-    """What ``ifconfig -a`` shows of the interfaces of these names.
+    """Parse the interfaces of these names in ``ifconfig -a``.
 
-    None if something in it is not what the kernel prints of them: then each has to be asked for alone.
+    None if the text contains lines that the kernel does not print; the caller then reads each interface
+    alone.
     """
     found: list[tuple[re.Match[str], list[str]]] = []
     for line in lines_of(text):
@@ -106,7 +107,7 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
 
 
 def _parts(lines: list[str]) -> tuple[str | None, list[str]]:
-    """The description, if there is one, and the lines behind the options."""
+    """Return the description, if there is one, and the lines from the options on."""
     options = [number for number, line in enumerate(lines) if line.startswith(_OPTIONS)]
     end = options[-1] if options else 0
     text = "\n".join(lines[:end])
@@ -115,30 +116,30 @@ def _parts(lines: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _limits(lines: Iterable[str]) -> Iterator[str]:
-    """How many addresses there may be behind each member of a bridge, which is told on the line after it."""
+    """Yield the limit of addresses behind each member of a bridge, from the line after the member."""
     return (_second(line) for line in lines if line.strip().startswith("ifmaxaddr "))
 
 
 def opened_by(text: str) -> int | None:
-    """The process that has a tap open, as ifconfig(8) shows it (SIOCGIFSTATUS in if_tuntap.c)."""
+    """Return the process that has a tap open, as ifconfig(8) shows it (SIOCGIFSTATUS in if_tuntap.c)."""
     found = re.search(r"^\tOpened by PID (\d{1,10})$", text, re.MULTILINE)
     return int(found[1]) if found else None
 
 
 def accepts_advertisements(text: str) -> bool:
-    """Whether ifconfig(8) shows an interface that configures itself from router advertisements."""
+    """Return whether ifconfig(8) shows an interface that configures itself from router advertisements."""
     return "ACCEPT_RTADV" in nd6_flags(text)
 
 
 def nd6_flags(text: str) -> frozenset[str]:
-    """The flags of IPv6 of the one interface that a text is of; none where there are none."""
+    """Return the IPv6 flags of the one interface in a text; empty if the text has none."""
     _, lines = _parts(lines_of(text))
     found = [match[1] for match in map(_ND6.fullmatch, lines) if match]
     return frozenset(found[-1].split(",")) if found else frozenset()
 
 
 def _second(line: str) -> str:
-    """The word behind the one that says what it is."""
+    """Return the second word of a line, which holds the value."""
     words = line.split()
     if len(words) < 2:
         raise UnreadableError("ifconfig", line)
@@ -146,7 +147,7 @@ def _second(line: str) -> str:
 
 
 def _addresses(lines: Iterable[str]) -> Iterator[InterfaceAddress]:
-    """Without a mask an address is one host's."""
+    """Yield the addresses of an interface; an address without a mask has its full length."""
     for line in lines:
         if line.startswith("\tinet "):
             match = _INET.match(line)

@@ -1,6 +1,6 @@
-"""What netstat(1) tells in JSON of interfaces and routes: no text of a jail's can pass for another fact.
+"""Parse the JSON of netstat(1) about interfaces and routes, where text of a jail cannot forge a fact.
 
-libxo(3) escapes quotes, backslashes, newlines and carriage returns in names, and nothing else.
+libxo(3) escapes quotes, backslashes, newlines and carriage returns in names, and no other character.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _FAMILIES = {"Internet": 4, "Internet6": 6}
 
 @reads("netstat")
 def interfaces(text: str) -> tuple[Interface, ...]:
-    """All interfaces of ``netstat -bin``, or one, in the kernel's order, which may have two of a name.
+    """Parse all interfaces of ``netstat -bin``, or one, in the kernel's order; two may share a name.
 
-    Descriptions, groups and members of bridges are not told there.
+    netstat(1) prints no descriptions, groups and members of bridges.
     """
     found: list[Interface] = []
     for entry in _entries(text):
@@ -39,7 +39,7 @@ def interfaces(text: str) -> tuple[Interface, ...]:
 
 @reads("netstat")
 def names(text: str) -> tuple[str, ...]:
-    """The names of all interfaces of ``netstat -bin``, in the kernel's order."""
+    """Parse the names of all interfaces of ``netstat -bin``, in the kernel's order."""
     return tuple(_string(entry, "name") for entry in _entries(text) if _is_link(entry))
 
 
@@ -48,7 +48,7 @@ def _entries(text: str) -> list[Mapping[str, Any]]:
 
 
 def _is_link(entry: Mapping[str, Any]) -> bool:
-    """Each interface begins with the entry of its link layer; entries of its addresses follow."""
+    """Return whether an entry is a link layer's; it starts an interface, and its addresses follow."""
     return _string(entry, "network").startswith("<Link#")
 
 
@@ -72,7 +72,7 @@ def _link(entry: Mapping[str, Any]) -> Interface:
 
 
 def _addresses(entry: Mapping[str, Any]) -> Iterator[InterfaceAddress]:
-    """The address of an entry, if it is one of IP; its network ends with the length of the prefix."""
+    """Yield the address of an entry, if it is an IP address; the network ends with the prefix length."""
     try:
         address = IPAddress(_string(entry, "address").partition("%")[0])
     except (AddrFormatError, ValueError):
@@ -81,7 +81,7 @@ def _addresses(entry: Mapping[str, Any]) -> Iterator[InterfaceAddress]:
 
 
 def _prefix(network: str, longest: int) -> int:
-    """A mask of 0 is left out, and one with holes printed as such (domask in netstat)."""
+    """Return the prefix length; netstat omits a mask of 0 and prints a non-contiguous one (domask)."""
     _, ampersand, mask = network.partition("&0x")
     if ampersand:
         return int(mask, 16).bit_count()
@@ -93,7 +93,7 @@ def _prefix(network: str, longest: int) -> int:
 
 @reads("netstat")
 def routes(text: str) -> tuple[Route, ...]:
-    """The routes of ``netstat -rn`` but those within one link; host routes included."""
+    """Parse the routes of ``netstat -rn``, including host routes, but not routes within one link."""
     found = ((family, entry, _string(entry, "destination")) for family, entry in _routes(text))
     return tuple(
         Route(_destination(family, destination), _string(entry, "interface-name"))
@@ -103,7 +103,7 @@ def routes(text: str) -> tuple[Route, ...]:
 
 
 def _routes(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Each route with its family."""
+    """Yield each route with its family."""
     tables = json.loads(text, strict=False)["statistics"]["route-information"]["route-table"]["rt-family"]
     for table in tables:
         family = _FAMILIES.get(_string(table, "address-family"))
@@ -119,7 +119,7 @@ def _destination(family: int, text: str) -> IPNetwork:
 
 @reads("netstat")
 def gateways(text: str) -> dict[int, IPAddress]:
-    """The gateway of the first default route of each family; one of IPv6 may have its scope behind it."""
+    """Parse the gateway of the first default route of each family; an IPv6 gateway may have a scope."""
     found: dict[int, IPAddress] = {}
     for family, entry in _routes(text):
         gateway = _string(entry, "gateway").partition("%")[0]
@@ -130,7 +130,7 @@ def gateways(text: str) -> dict[int, IPAddress]:
 
 @reads("netstat")
 def traffic(text: str) -> dict[str, Traffic]:
-    """The counters of each interface, the first of a name; those of addresses count only some of it."""
+    """Parse the counters of the first interface of each name; entries of addresses count only a part."""
     return {_string(entry, "name"): _counters(entry) for entry in reversed(_entries(text)) if _is_link(entry)}
 
 

@@ -1,4 +1,4 @@
-"""Commands that only read on a FreeBSD host, and the errors for answers that say nothing."""
+"""Run commands that only read on a FreeBSD host, and raise errors for missing answers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Reader:
         self._executor = executor
 
     def run(self, *argv: str, stdin: str | None = None, absent: str | None = None) -> CommandResult:
-        """absent: words that make an answer of any code."""
+        """Run a command; absent: words that make the result valid with any exit code."""
         command = Command(argv, stdin, changes_host=False)
         result = self._executor.run(command)
         if result.code == NOT_FOUND:
             raise CommandError(command, result, hint="is this a FreeBSD host? look at --host and --via")
         if result.code in (TIMED_OUT, posix.NO_CONNECTION) and not (absent and absent in result.err):
-            # No answer says nothing about the host.
+            # A missing answer says nothing about the host.
             raise CommandError(command, result)
         return result
 
@@ -47,7 +47,7 @@ class Reader:
         return values
 
     def _stat(self, form: str, paths: tuple[str, ...]) -> str:
-        """What stat(1) says of those paths that are there: its code is 1 as soon as one is not."""
+        """Run stat(1) on paths; it exits with 1 if any of them does not exist."""
         argv = ("stat", "-f", form, *paths)
         result = self.run(*argv)
         if not posix.only_absent(result):

@@ -1,4 +1,4 @@
-"""Properties of all FreeBSD hosts."""
+"""The properties of all FreeBSD hosts."""
 
 from __future__ import annotations
 

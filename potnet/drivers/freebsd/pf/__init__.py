@@ -1,1 +1,1 @@
-"""pf(4) and dummynet(4): rules as text, and what pfctl(8) prints."""
+"""Write rules for pf(4) and dummynet(4), and parse the output of pfctl(8)."""

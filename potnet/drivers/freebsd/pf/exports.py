@@ -1,12 +1,11 @@
-"""The words of pf.conf(5) that exports are made of, for the templates.
+"""Build the words of pf.conf(5) for exports, for the templates.
 
-A rdr rule that passes lets no filter rule see the connection. One whose connections are limited therefore
-does not pass: it marks them (tag), and a filter rule in an anchor of its own lets in what is marked.
+With "rdr pass" no filter rule sees the connection. A rule with limited connections therefore does not pass:
+it tags connections, and a filter rule in an anchor of its own passes the tagged ones.
 
-So it is with all exports of a pot behind a bridge whose members are filtered, too. There pf sees a packet
-twice, at the member and at the bridge, and a state, which is good for all interfaces, would translate it at
-the member: at the bridge it would be a packet of which nothing is known. Such states are bound to their
-interface (pf.conf(5), if-bound), on the way in and on the way out to the pot.
+The same applies to all exports of a pot whose bridge members are filtered. There pf sees a packet twice, at
+the member and at the bridge. A floating state would translate the packet at the member, and the bridge would
+see an unknown packet. Such states are bound to their interface (pf.conf(5), if-bound), inbound and outbound.
 """
 
 from __future__ import annotations
@@ -19,13 +18,14 @@ from potnet.model.ports import Transport, port_text
 from potnet.model.pots import BRIDGE_GROUP
 from potnet.runtime.fast_dataclass import dataclass
 
-#: What limits the connections of one source (pf.conf(5), Stateful Tracking Options); of udp there are states.
+# : The options that limit connections of a source (pf.conf(5), Stateful Tracking Options); udp counts states.
 _LIMITS = {Transport.TCP: "max-src-conn", Transport.UDP: "max-src-states"}
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where connections to an export come in, from whom and to whom. tag: empty for a rule that passes."""
+    """A way in for connections to an export: interface, sources and address. tag: empty for a rule that
+    passes."""
 
     interfaces: str
     sources: str
@@ -35,7 +35,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One export in one family: the words of its rules. callers: whose address nat(4) hides from the pot."""
+    """The words of one export's rules in one family. callers: sources that nat hides from the pot."""
 
     family: str
     protocol: str
@@ -48,12 +48,12 @@ class Rules:
 
 
 def redirection_rules(rules: Redirections) -> tuple[Rules, ...]:
-    """The words for the template of redirections, export by export."""
+    """Return the words for the template of redirections, export by export."""
     return tuple(_rules(item, rules) for item in rules.items)
 
 
 def limit_rules(rules: ConnectionLimits) -> list[dict[str, object]]:
-    """The words for the template of limits."""
+    """Return the words for the template of limits."""
     return [
         {
             "way": way,
@@ -72,7 +72,7 @@ def limit_rules(rules: ConnectionLimits) -> list[dict[str, object]]:
 
 
 def _admitted(item: Redirection, rules: ConnectionLimits) -> Iterator[tuple[str, list[str]]]:
-    """The ways that connections to an export go, with the options of their states."""
+    """Yield the paths of connections to an export, with the options of their states."""
     outside = _braced([*(o.interface for o in rules.outlets), BRIDGE_GROUP])
     bound = [] if rules.bridge is None else ["if-bound"]
     limited = item.max_connections is not None
@@ -87,10 +87,10 @@ def _admitted(item: Redirection, rules: ConnectionLimits) -> Iterator[tuple[str,
 
 
 def hosts(outlet: Outlet, family: int) -> list[str]:
-    """The host's addresses on an outlet that exports are offered on.
+    """Return the host's addresses for exports on an outlet.
 
-    Where none are given it is the first one that the interface has, in pf's dynamic form: further ones may be
-    those of jails.
+    The default is the interface's first address, in pf's dynamic form, because further addresses may belong
+    to jails.
     """
     return [str(each) for each in outlet.of_family(family)] or [f"({outlet.interface}:0)"]
 
@@ -111,7 +111,7 @@ def _rules(item: Redirection, rules: Redirections) -> Rules:
 def _ways(item: Redirection, rules: Redirections) -> Iterable[Way]:
     tag = _tag(item) if rules.marked or item.max_connections is not None else ""
     sources = _braced([str(each) for each in item.sources]) if item.sources else "any"
-    # lo0 takes no part in what is for some sources only, or counted: the host itself is none of them.
+    # Limits and sources do not apply on lo0, because the host itself is not such a source.
     apart = bool(tag or item.sources)
     local = _by_loopback(item)
     for interfaces, called in _entries(item, rules.outlets):
@@ -128,7 +128,7 @@ def _ways(item: Redirection, rules: Redirections) -> Iterable[Way]:
 
 
 def _entries(item: Redirection, outlets: Sequence[Outlet]) -> list[tuple[list[str], list[str]]]:
-    """The outlets that connections come in by, and the addresses that they call there."""
+    """Return the outlets of incoming connections, and the addresses there."""
     if item.host is not None:
         return [([o.interface for o in outlets], [str(item.host)])]
     return [([o.interface], hosts(o, item.address.version)) for o in outlets]
@@ -145,7 +145,7 @@ def _callers(item: Redirection, rules: Redirections) -> str:
 
 
 def _by_loopback(item: Redirection) -> bool:
-    """Whether the host itself reaches it: of IPv6 nothing was ever seen to come back."""
+    """Return whether the host itself can connect; replies over IPv6 were never seen."""
     return item.loopback and item.address.version == 4
 
 
@@ -154,7 +154,7 @@ def _family(item: Redirection) -> str:
 
 
 def _tag(item: Redirection) -> str:
-    """What marks the connections of an export: no other has this port at this address."""
+    """Return the tag for connections of an export; port and address make the tag unique."""
     at = f"@{item.host}" if item.host is not None else ""
     return f"potnet:{item.protocol}:{item.host_port}{at}"
 
@@ -164,7 +164,7 @@ def _range(first: int, count: int) -> str:
 
 
 def _braced(words: Sequence[str]) -> str:
-    """One word as it is, or several as a list."""
+    """Return one word unchanged, or several as a list."""
     return words[0] if len(words) == 1 else _list(words)
 
 

@@ -1,7 +1,7 @@
-"""What pf has in force, and what a file would put in its place: both in the form that pfctl(8) prints.
+"""Compare pf's active main rules with those of a file, both as pfctl(8) prints them.
 
-A file that is only read is printed otherwise than rules that are in force: an anchor is named by the end of
-its path, what stands in braces follows, and tables that pfctl makes up have another name each time (pfctl.c).
+pfctl(8) prints a file differently from active rules (pfctl.c). It shortens the path of an anchor, prints the
+contents of braces after it, and names its own tables anew each time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from potnet.drivers.reading import lines_of
 from potnet.executors.base import CommandResult
 from potnet.host.ruleset import MainText, RulesetDrift
 
-#: Runs a command that only reads, with a text as its standard input.
+# : Runs a command that only reads, with a text as its standard input.
 Run = Callable[[tuple[str, ...], str | None], CommandResult]
 
 _CALL = re.compile(r'((?:nat-|rdr-|binat-)?anchor) "([^"]*)"')
@@ -24,7 +24,7 @@ _SET = re.compile(r"set (timeout|limit) (\S+) (\d+)")
 _SKIP = re.compile(r"set skip on \{ (.*) \}")
 _TIMEOUT = re.compile(r"(\S+) +(\d+)(?:s| states)")
 _LIMIT = re.compile(r"(\S+) +hard limit +(\d+)")
-#: What pf has where no file sets it (pfctl -s timeouts, -s memory).
+# : The defaults of pf (pfctl -s timeouts, -s memory).
 _DEFAULTS = {
     "tcp.first": 120, "tcp.opening": 30, "tcp.established": 86400, "tcp.closing": 900, "tcp.finwait": 45,
     "tcp.closed": 90, "tcp.tsdiff": 30, "udp.first": 60, "udp.single": 30, "udp.multiple": 60,
@@ -33,7 +33,7 @@ _DEFAULTS = {
     "states": 100000, "src-nodes": 10000, "frags": 5000, "table-entries": 200000,
 }  # fmt: skip
 _TCP = tuple(_DEFAULTS)[:7]
-#: What `set optimization` makes of the first seven (pf_hints in pfctl.c).
+# : The values of `set optimization` for the first seven (pf_hints in pfctl.c).
 _OPTIMIZATIONS = {
     "satellite": (180, 35, 86400, 905, 50, 95, 60),
     "high-latency": (180, 35, 86400, 905, 50, 95, 60),
@@ -43,7 +43,7 @@ _OPTIMIZATIONS = {
 
 
 def drift(run: Run, wanted: MainText) -> RulesetDrift:
-    """The lines that only the one and only the other has. refused: why pf does not take the file."""
+    """Return the lines that only one of the two has. refused: why pf rejects the file."""
     printed = run(("pfctl", *wanted.flags, "-n", "-v", "-P", "-f", "-"), wanted.text)
     if printed.code != 0:
         return RulesetDrift(refused=printed.err.strip())
@@ -80,18 +80,18 @@ def _is_one_of(line: str, calls: set[tuple[str, str]]) -> bool:
 
 
 def _normal(line: str) -> str:
-    """A line as it is printed before and after loading."""
+    """Return a line in a form that does not depend on loading."""
     line = _AUTOMATIC.sub(r"<__automatic_\1>", line)
     return _CALL.sub(lambda call: f'{call[1]} "{call[2][max(call[2].rfind("/"), 0) :]}"', line)
 
 
 def _names(lines: Iterable[str]) -> list[str]:
-    """The anchors that are called, of which a file that is only read shows half the name."""
+    """Return the called anchors; pfctl shows only half the name for a file."""
     return sorted({f"a call of the anchor {call[2]}" for call in map(_CALL.match, lines) if call})
 
 
 def _read_apart(lines: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """The rules of the main ruleset, and apart those in braces of anchors that have names."""
+    """Separate the rules of the main ruleset from the rules in braces of named anchors."""
     top: list[str] = []
     inner: dict[str, list[str]] = {}
     name: str | None = None
@@ -117,7 +117,7 @@ def _anchor(run: Run, name: str) -> list[str]:
 
 
 def _tables(run: Run, printed: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Tables whose addresses the file gives."""
+    """Yield the tables whose addresses the file sets, with wanted and active entries."""
     for name, entries in parse_pf.loaded_rules(printed).tables:
         if name.startswith("__automatic_"):
             continue
@@ -129,7 +129,7 @@ def _tables(run: Run, printed: str) -> Iterator[tuple[list[str], list[str]]]:
 
 
 def _settings(run: Run, lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Timeouts and limits: those that a file does not set go back to what pf has by itself."""
+    """Compare timeouts and limits; values that a file does not set return to pf's defaults."""
     wanted = dict(_DEFAULTS)
     adaptive = False
     for line in lines:
@@ -154,7 +154,7 @@ def _settings(run: Run, lines: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _skips(run: Run, lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Interfaces that are skipped; a group in a file stands for its members too."""
+    """Compare the skipped interfaces; a group in a file includes its members."""
     options = [skip[1] for skip in map(_SKIP.fullmatch, lines) if skip]
     named = {name for option in options for name in option.split()}
     marked = parse_pf.skipped(run(("pfctl", "-v", "-s", "Interfaces"), None).out)

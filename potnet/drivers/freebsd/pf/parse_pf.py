@@ -1,4 +1,4 @@
-"""The text that pfctl(8) and dnctl(8) print, as facts (see `potnet.drivers.freebsd.facts.parse`)."""
+"""Parse the text of pfctl(8) and dnctl(8) (see `potnet.drivers.freebsd.facts.parse`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from potnet.runtime.fast_dataclass import dataclass
 
 _ADDRESS = r"(?:! )?(?:<[^>]+>|\([^)]*\)|\S+)(?: - \S+)?"
 _PORT = r"(?:[<>]=? \d+|!= \S+|= \S+|\d+:\d+|\d+ (?:><|<>) \d+)"
-#: A line of a main ruleset, up to what decides beside the packet's addresses (print_rule in pfctl_parser.c).
+# : A line of a main ruleset, up to further conditions after the addresses (print_rule in pfctl_parser.c).
 _MAIN = re.compile(
     r"(?P<no>no )?(?P<action>pass|block|match|scrub|nat|rdr|binat|(?:nat-|rdr-|binat-)?anchor)"
     r'(?: "(?P<anchor>[^"]*)")?(?: (?:pass|drop|return(?:-rst|-icmp6?)?(?:\([^)]*\))?))?'
@@ -25,7 +25,7 @@ _MAIN = re.compile(
     rf"(?: all| from (?P<source>{_ADDRESS})(?: port (?P<source_port>{_PORT}))?"
     rf" to (?P<destination>{_ADDRESS})(?: port (?P<port>{_PORT}))?)(?P<rest>(?: .*)?)"
 )
-#: What may follow and does not narrow a rule: states, labels, tags that it gives, where it leads to.
+# : The parts that may follow without narrowing a rule: states, labels, tags that it sets, targets.
 _NO_CONDITION = re.compile(
     r" (?:flags S/SA|flags any|(?:keep|modulate|synproxy|no) state(?: \([^)]*\))?|label \"[^\"]*\"|rtable 0"
     r"|tag \S+|dnpipe ?\([^)]*\)|queue \S+|allow-opts|fragment reassemble|-> .*)"
@@ -44,20 +44,20 @@ _STATE = re.compile(
 )
 _TRANSLATION = re.compile(r"(?:no )?(?:nat|rdr|binat)(?:-anchor)? ")
 _RULE = re.compile(r"(?:no|nat|rdr|binat|scrub|pass|block|match|(?:nat-|rdr-|binat-)?anchor) ")
-#: As print_tabledef in pfctl_parser.c writes it; a table may hold names of interfaces and files, too.
+# : The form of print_tabledef in pfctl_parser.c; a table may hold names of interfaces and files, too.
 _TABLE = re.compile(r"table <(\S+)>(?: const| persist| counters)* \{ ([^{}]+) \}")
 _ENTRY = re.compile(r"!?[0-9a-fA-F.:]+(?:/[0-9]+)?")
 _STATE_ID = re.compile(r"\s+id: (?P<id>[0-9a-f]+) creatorid: (?P<creator>[0-9a-f]+)")
 
-#: What pfctl(8) says where pf's module is not loaded.
+# : The words of pfctl(8) if pf's module is not loaded.
 NO_FILTER = "/dev/pf"
 
 
 @reads("pfctl")
 def main_rules(text: str) -> tuple[MainRule, ...]:
-    """The rules in ``pfctl -sn -P`` or ``pfctl -sr -P``.
+    """Parse the rules in ``pfctl -sn -P`` or ``pfctl -sr -P``.
 
-    What is in braces belongs to an anchor without a name; whether it is looked at depends on that.
+    Rules in braces belong to an anchor without a name, and apply only if the anchor's call matches.
     """
     lines = (line for line in lines_of(text) if line.strip() not in ("", "}"))
     return tuple(_main_rule(line) for line in lines)
@@ -91,7 +91,7 @@ def _main_rule(line: str) -> MainRule:
 
 
 def anchors(text: str) -> dict[str, frozenset[str]]:
-    """The anchors that a listing of pfctl(8) calls, under conditions or not, by the word that calls them."""
+    """Parse the anchors that a listing of pfctl(8) calls, conditionally or not, by the calling word."""
     calls: dict[str, set[str]] = {"nat-anchor": set(), "rdr-anchor": set(), "anchor": set()}
     for rule in main_rules(text):
         if rule.action in calls and rule.anchor:
@@ -101,13 +101,13 @@ def anchors(text: str) -> dict[str, frozenset[str]]:
 
 @reads("pfctl")
 def skipped(text: str) -> frozenset[str]:
-    """The marked interfaces and groups in ``pfctl -v -s Interfaces``."""
+    """Parse the skipped interfaces and groups in ``pfctl -v -s Interfaces``."""
     return frozenset(line.removesuffix(" (skip)") for line in lines_of(text) if line.endswith(" (skip)"))
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Rules as pfctl(8) lists them, apart as it does. tables: those that hold addresses alone, by name."""
+    """Rules as pfctl(8) lists them, in its two parts. tables: tables with addresses only, by name."""
 
     translation: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
@@ -115,13 +115,13 @@ class Listing:
 
 
 def is_rule(line: str) -> bool:
-    """Whether a line that ``pfctl -v -f`` prints is a rule, and no macro, option or table."""
+    """Return whether a line of ``pfctl -v -f`` is a rule, not a macro, option or table."""
     return _RULE.match(line) is not None
 
 
 @reads("pfctl")
 def loaded_rules(text: str) -> Listing:
-    """The rules and tables that ``pfctl -v -f`` says it loads, among macros and options."""
+    """Parse the rules and tables of ``pfctl -v -f``, which prints macros and options, too."""
     lines = [line for line in lines_of(text) if _RULE.match(line)]
     translation = tuple(line for line in lines if _TRANSLATION.match(line))
     defined = (_TABLE.fullmatch(line) for line in lines_of(text))
@@ -132,13 +132,14 @@ def loaded_rules(text: str) -> Listing:
 
 @reads("pfctl")
 def table_entries(text: str) -> frozenset[str]:
-    """The addresses that ``pfctl -t TABLE -T show`` lists (pfctl_table.c, print_addrx), ``!`` before some."""
+    """Parse the addresses of ``pfctl -t TABLE -T show`` (pfctl_table.c, print_addrx); some start with
+    ``!``."""
     return frozenset(line.strip() for line in lines_of(text))
 
 
 @reads("pfctl")
 def redirections(text: str) -> tuple[ActiveRedirection, ...]:
-    """The redirect rules in ``pfctl -a ANCHOR -sn -P``."""
+    """Parse the redirect rules in ``pfctl -a ANCHOR -sn -P``."""
     return tuple(
         ActiveRedirection(
             interface=match["interface"],
@@ -157,7 +158,8 @@ def redirections(text: str) -> tuple[ActiveRedirection, ...]:
 
 @reads("pfctl")
 def export_traffic(text: str) -> tuple[ExportTraffic, ...]:
-    """The redirect rules in ``pfctl -a ANCHOR -s nat -P -v``, each with two lines of counters below it."""
+    """Parse the redirect rules in ``pfctl -a ANCHOR -s nat -P -v``, each with two lines of counters below
+    it."""
     found, lines = [], lines_of(text)
     for number, line in enumerate(lines):
         rule = _RDR.match(line)
@@ -184,7 +186,7 @@ class _State:
 
 
 def _states(text: str) -> Iterator[_State]:
-    """The states of ``pfctl -s states -vv`` with ``id/creatorid`` as key."""
+    """Parse the states of ``pfctl -s states -vv`` with ``id/creatorid`` as key."""
     current: re.Match[str] | None = None
     for line in lines_of(text):
         if not line.startswith(" "):
@@ -203,7 +205,7 @@ def _states(text: str) -> Iterator[_State]:
 
 
 def _end(text: str | None) -> tuple[IPAddress, int] | None:
-    """``10.0.0.1:80`` or ``fd00::1[80]`` as address and port; None for anything else."""
+    """Parse ``10.0.0.1:80`` or ``fd00::1[80]`` as address and port; None for anything else."""
     match = re.fullmatch(r"([0-9a-f:]+)\[(\d+)\]|([0-9.]+):(\d+)", text or "")
     if not match:
         return None
@@ -211,7 +213,7 @@ def _end(text: str | None) -> tuple[IPAddress, int] | None:
 
 
 def _came_by(state: _State, redirection: Redirection) -> bool:
-    """Whether a state is that of a connection from the client to the host by a redirection."""
+    """Return whether a state belongs to a connection from the client to the host through a redirection."""
     pot, host = _end(state.left), _end(state.left_in)
     if pot is None or host is None:
         return False
@@ -221,10 +223,10 @@ def _came_by(state: _State, redirection: Redirection) -> bool:
 
 @reads("pfctl")
 def redirected_states(text: str, removed: Iterable[Redirection]) -> tuple[str, ...]:
-    """The keys of all states of connections that came in by these redirections.
+    """Return the keys of all states of connections that came through these redirections.
 
-    A redirected connection has a state for its way in, ``POT:PORT (HOST:HPORT) <- CLIENT``, and one for its
-    way out to the pot, translated or not; the client tells which of those belong to it.
+    A redirected connection has an inbound state, ``POT:PORT (HOST:HPORT) <- CLIENT``, and an outbound state
+    to the pot, translated or not; the client shows which outbound states belong to the inbound one.
     """
     ways = _redirected(text, tuple(removed))
     return tuple(dict.fromkeys(key for inward, onward in ways for key in (*inward, *onward)))
@@ -232,14 +234,14 @@ def redirected_states(text: str, removed: Iterable[Redirection]) -> tuple[str, .
 
 @reads("pfctl")
 def inward_states(text: str, removed: Iterable[Redirection]) -> tuple[str, ...]:
-    """The same for the ways in alone."""
+    """Return the keys of the inbound states alone."""
     return tuple(dict.fromkeys(key for inward, _ in _redirected(text, tuple(removed)) for key in inward))
 
 
 def _redirected(text: str, removed: tuple[Redirection, ...]) -> Iterator[tuple[list[str], list[str]]]:
-    """For each redirection the keys of the ways in, and of the ways out to the pot."""
+    """Yield for each redirection the keys of the inbound states, and of the outbound states to the pot."""
     known = {(r.protocol.value, r.address) for r in removed}
-    # Each state by the end of a pot that is meant, in the order of the listing.
+    # States are grouped by the pot's end, in the order of the listing.
     states: dict[tuple[str, IPAddress, int], list[_State]] = {}
     for state in _states(text):
         end = _end(state.left if state.way == "<-" else state.right)
@@ -258,9 +260,9 @@ def _redirected(text: str, removed: tuple[Redirection, ...]) -> Iterator[tuple[l
 def untranslated_states(
     text: str, redirections: Iterable[Redirection]
 ) -> tuple[tuple[str, IPAddress, bool], ...]:
-    """The states of connections to the ports of redirections that no rule has translated.
+    """Return the states of connections to redirected ports that no rule has translated.
 
-    Each with the address that was called, and whether the host itself may call that port by its loopback.
+    Each comes with the called address, and whether the host itself may connect to that port by its loopback.
     """
     wanted: dict[tuple[str, int], list[Redirection]] = {}
     for r in redirections:
@@ -276,12 +278,12 @@ def untranslated_states(
     return tuple(found)
 
 
-#: Of ``dnctl pipe show``: what a bit/s in a unit is.
+# : Bits per second in each unit of ``dnctl pipe show``.
 _BITS = {"bit/s": 1.0, "Kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9}
 
 
 @reads("dnctl")
 def pipes(text: str) -> dict[int, float]:
-    """The rates of pipes by their numbers, in bits a second; 0 for one without a limit."""
+    """Parse the rates of pipes by their numbers, in bits per second; 0 means no limit."""
     found = re.findall(r"^(\d{5}): +(?:(unlimited)|([0-9.]+) ([KMG]?bit/s))", text, re.MULTILINE)
     return {int(number): 0.0 if free else float(rate) * _BITS[unit] for number, free, rate, unit in found}

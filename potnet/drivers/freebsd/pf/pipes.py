@@ -1,16 +1,16 @@
-"""What limits the traffic of a pot on FreeBSD, by its numbers (dummynet(4))."""
+"""Number the pipes that limit a pot's traffic on FreeBSD (dummynet(4))."""
 
 from __future__ import annotations
 
 from potnet.errors import HostError
 from potnet.host.ruleset import Pipes
 
-#: dummynet(4) numbers pipes up to 65535; the low ones are left to the administrator.
+# : dummynet(4) numbers pipes up to 65535; the administrator can use the low numbers.
 _FIRST_PIPE, _LAST_PIPE = 10000, 65535
 
 
 def pipe_numbers(pipes: Pipes) -> tuple[int, int]:
-    """The pipes for what a pot receives and for what it sends. Raises HostError when there are none."""
+    """Return the pipes for what a pot receives and sends. Raises HostError if the number is too high."""
     first = _FIRST_PIPE + 2 * pipes.unit
     if first + 1 > _LAST_PIPE:
         raise HostError(

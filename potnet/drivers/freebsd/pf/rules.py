@@ -1,4 +1,4 @@
-"""Rulesets as pf.conf(5) text."""
+"""Write rulesets as pf.conf(5) text."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from potnet.host.ruleset import (
     SourceNat,
 )
 
-#: Fills in a template by name with these values.
+# : Fills in a template by name with these values.
 Render = Callable[[str, dict[str, object]], str]
 
 
 def rules_text(template: Render, rules: Ruleset) -> str:
-    """The pf.conf(5) text of a ruleset; `template` fills in a template by name. Raises HostError."""
+    """Return the pf.conf(5) text of a ruleset; `template` fills in a template by name. Raises HostError."""
     match rules:
         case NoRules():
             return ""
@@ -56,7 +56,7 @@ def rules_text(template: Render, rules: Ruleset) -> str:
 
 
 def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[str]:
-    """The entries of a table of all pots but those of these networks, family by family."""
+    """Return table entries for all pots except those of these networks, family by family."""
     entries: list[str] = []
     for mine in own:
         theirs = [str(each) for each in others if each.version == mine.version and each != mine]
@@ -64,14 +64,14 @@ def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[s
     return entries
 
 
-#: Without these no neighbour is found by IPv6 (RFC 4861).
+# : IPv6 neighbour discovery requires these networks (RFC 4861).
 _NEIGHBOURS6 = ("fe80::/10", "ff02::/16")
-#: Whence a pot looks for neighbours, and whether an address is free (RFC 4861, RFC 4862), by ICMPv6.
+# : The sources of neighbour solicitation and duplicate detection by ICMPv6 (RFC 4861, RFC 4862).
 _ASKING = ("fe80::/10", "::")
 
 
 def _pot_filter(rules: PotFilter) -> dict[str, object]:
-    """The values of the template: a rule for each pair of places of one family."""
+    """Return the values of the template: a rule for each pair of places of one family."""
     pairs = (
         (verdict, source, place)
         for verdict in rules.verdicts
@@ -104,7 +104,8 @@ def _pot_filter(rules: PotFilter) -> dict[str, object]:
 
 
 def _identity(own: Identity) -> dict[str, object]:
-    """What passes at a member: by family, its own addresses; those of IPv6 may be anything it has learnt."""
+    """Return the sources that pass at a member, by family: its own addresses, or any IPv6 address if it
+    learns."""
     given6 = [each for each in own.addresses if each.version == 6]
     sources: list[tuple[str, object]] = [("inet", each) for each in own.of_family(4)]
     if own.learns:
@@ -125,7 +126,7 @@ def _identity(own: Identity) -> dict[str, object]:
 
 
 def _near(own: Identity) -> list[dict[str, object]]:
-    """What a pot may send to others of its bridge, a rule for each pair of places of one family."""
+    """Return the rules for packets to others on the bridge, one for each pair of places of one family."""
     return [
         {
             "allow": verdict.allow,
@@ -140,7 +141,7 @@ def _near(own: Identity) -> list[dict[str, object]]:
 
 
 def _answers(own: Identity) -> list[tuple[str, str, str]]:
-    """Whose connections a pot may answer though it may not open any there: family, opener, pot."""
+    """Return the connections that a pot may answer but not open: family, opener, pot."""
     pairs = (
         (_family(place.network), network_text(place.network), str(source))
         for verdict, source, place in own.pairs()
@@ -154,7 +155,7 @@ def _family(network: IPNetwork) -> str:
 
 
 def network_text(network: IPNetwork) -> str:
-    """A network, or one address without a length."""
+    """Return a network as text, or one address without a prefix length."""
     return str(network.ip if network.size == 1 else network)
 
 
@@ -163,7 +164,7 @@ def _ports(ports: tuple[int, int] | None) -> str:
 
 
 def _outlets(outlets: tuple[Outlet, ...], family: int = 4) -> list[dict[str, object]]:
-    """Outlets for the templates, with the address of a family to translate to."""
+    """Return outlets for the templates, with the translation address of the family."""
     return [
         {
             "interface": o.interface,

@@ -1,1 +1,1 @@
-"""Actions as commands of Linux tools."""
+"""Render actions as commands of Linux tools."""
