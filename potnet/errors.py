@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-# : Everything outside printable ASCII, because this test is fast for long texts.
+#: Everything outside printable ASCII, because this test is fast for long texts.
 _ODD = re.compile(r"[^\x20-\x7e\n\t]")
 
 

@@ -21,9 +21,9 @@ else:
     BaseLoader = object
 
 _PACKAGE = Path(__file__).resolve().parent
-# : An installed copy includes its templates; a checkout has them at its top.
+#: An installed copy includes its templates; a checkout has them at its top.
 _BUILT_IN = (_PACKAGE / "data" / "templates", _PACKAGE.parent / "templates")
-# : Characters that XML 1.0 forbids (2.2); the first use compiles the pattern, because that takes 6 ms.
+#: Characters that XML 1.0 forbids (2.2); the first use compiles the pattern, because that takes 6 ms.
 _NO_XML = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _MERMAID = r"[^\w ,.:/|()-]"
 

@@ -44,7 +44,7 @@ from potnet.host.state import (
 from potnet.host.traits import Traits
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
-# : The kernel never assigns such JIDs.
+#: The kernel never assigns such JIDs.
 _FIRST_JID = 1_000_000
 
 
@@ -161,7 +161,7 @@ class Assumed:
 
 _OF_BRIDGE = frozenset({GROUP, BRIDGE_GROUP})
 _OURS = frozenset({GROUP})
-# : The MTU of an interface if none is given.
+#: The MTU of an interface if none is given.
 _MTU = 1500
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from potnet.host.findings import Condition, Verdict
 
-# : 14.0, the first release whose ifconfig(8) and route(8) work in a jail without the jail's programs (-j).
+#: 14.0, the first release whose ifconfig(8) and route(8) work in a jail without the jail's programs (-j).
 OLDEST = 1_400_000
 
 

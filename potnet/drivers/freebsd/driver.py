@@ -48,7 +48,7 @@ from potnet.host.state import (
 )
 from potnet.host.traits import Traits
 
-# : The limit of kills for processes that keep creating others.
+#: The limit of kills for processes that keep creating others.
 _KILLS = 10
 
 

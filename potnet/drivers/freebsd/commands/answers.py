@@ -27,9 +27,9 @@ from potnet.host.file_actions import (
 from potnet.host.filter_actions import LiftRate, LimitRate, LoadAnchor
 from potnet.host.ruleset import NoRules
 
-# : The complaint of find(1) if mv(1) does not exist.
+#: The complaint of find(1) if mv(1) does not exist.
 _MV = "find: /bin/mv:"
-# : The complaints of tools about a missing thing: removing a missing thing succeeds.
+#: The complaints of tools about a missing thing: removing a missing thing succeeds.
 _ABSENT: dict[type, tuple[str, ...]] = {
     DestroyInterface: ("does not exist", "No such file"),
     StopJail: ("not found",),
@@ -40,7 +40,7 @@ _ABSENT: dict[type, tuple[str, ...]] = {
     RemoveTree: ("No such file",),
     LiftRate: ("IP_DUMMYNET_DEL",),
 }
-# : The complaints of ifconfig(8) and others about a thing that exists; undoing must not remove it.
+#: The complaints of ifconfig(8) and others about a thing that exists; undoing must not remove it.
 _THERE = ("already exists", "File exists")
 
 

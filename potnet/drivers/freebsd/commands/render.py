@@ -71,11 +71,11 @@ from potnet.host.filter_actions import (
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
-# : This variable makes a forwarding host a customer edge router (RFC 6204, W-3), which still learns its
-# router.
+#: This variable makes a forwarding host a customer edge router (RFC 6204, W-3), which still learns its
+#: router.
 KEEP_ROUTER = "net.inet6.ip6.rfc6204w3"
 
-# : Both are required: the second shows pf packets to the host itself at a member (bridge(4)).
+#: Both are required: the second shows pf packets to the host itself at a member (bridge(4)).
 MEMBERS = ("net.link.bridge.pfil_member", "net.link.bridge.pfil_local_phys")
 
 

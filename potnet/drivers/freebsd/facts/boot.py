@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-# : Runs a command that only reads; None if the command fails.
+#: Runs a command that only reads; None if the command fails.
 Run = Callable[..., str | None]
 
-# : The scripts of rc(8) that read these variables.
+#: The scripts of rc(8) that read these variables.
 _SERVICES = {"pf_enable": "pf", "pf_rules": "pf", "pf_flags": "pf", "gateway_enable": "routing"}
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-# : The default ruleset of mount.devfs (jail(8)).
+#: The default ruleset of mount.devfs (jail(8)).
 _DEFAULT = 4
 _DEPTH = "vfs.devfs.rule_depth"
-# : The depth of includes that is checked if the kernel follows more than one.
+#: The depth of includes that is checked if the kernel follows more than one.
 _DEEPEST = 2
 
 _HIDE = re.compile(r"^[0-9]+ hide$", re.MULTILINE)

@@ -17,7 +17,7 @@ from potnet.drivers.reading import INTERFACE, UnreadableError
 from potnet.executors.base import Command, CommandResult
 from potnet.host.state import Interface, JailNetwork
 
-# : Interfaces may come and go between two commands.
+#: Interfaces may come and go between two commands.
 _ATTEMPTS = 2
 _JSON = ("--libxo", "json")
 

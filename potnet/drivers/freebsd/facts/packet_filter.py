@@ -13,7 +13,7 @@ from potnet.executors.base import Command
 from potnet.host.ruleset import MainText, Pipes, RulesetDrift
 from potnet.host.state import ActiveRedirection, ExportTraffic, PacketFilter
 
-# : The words of pfctl(8) for a missing table; its exit code alone could also mean a lost connection.
+#: The words of pfctl(8) for a missing table; its exit code alone could also mean a lost connection.
 _NO_TABLE = "Unknown error: -1"
 
 

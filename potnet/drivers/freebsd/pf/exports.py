@@ -18,7 +18,7 @@ from potnet.model.ports import Transport, port_text
 from potnet.model.pots import BRIDGE_GROUP
 from potnet.runtime.fast_dataclass import dataclass
 
-# : The options that limit connections of a source (pf.conf(5), Stateful Tracking Options); udp counts states.
+#: The options that limit connections of a source (pf.conf(5), Stateful Tracking Options); udp counts states.
 _LIMITS = {Transport.TCP: "max-src-conn", Transport.UDP: "max-src-states"}
 
 

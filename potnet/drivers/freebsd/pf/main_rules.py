@@ -15,7 +15,7 @@ from potnet.drivers.reading import lines_of
 from potnet.executors.base import CommandResult
 from potnet.host.ruleset import MainText, RulesetDrift
 
-# : Runs a command that only reads, with a text as its standard input.
+#: Runs a command that only reads, with a text as its standard input.
 Run = Callable[[tuple[str, ...], str | None], CommandResult]
 
 _CALL = re.compile(r'((?:nat-|rdr-|binat-)?anchor) "([^"]*)"')
@@ -24,7 +24,7 @@ _SET = re.compile(r"set (timeout|limit) (\S+) (\d+)")
 _SKIP = re.compile(r"set skip on \{ (.*) \}")
 _TIMEOUT = re.compile(r"(\S+) +(\d+)(?:s| states)")
 _LIMIT = re.compile(r"(\S+) +hard limit +(\d+)")
-# : The defaults of pf (pfctl -s timeouts, -s memory).
+#: The defaults of pf (pfctl -s timeouts, -s memory).
 _DEFAULTS = {
     "tcp.first": 120, "tcp.opening": 30, "tcp.established": 86400, "tcp.closing": 900, "tcp.finwait": 45,
     "tcp.closed": 90, "tcp.tsdiff": 30, "udp.first": 60, "udp.single": 30, "udp.multiple": 60,
@@ -33,7 +33,7 @@ _DEFAULTS = {
     "states": 100000, "src-nodes": 10000, "frags": 5000, "table-entries": 200000,
 }  # fmt: skip
 _TCP = tuple(_DEFAULTS)[:7]
-# : The values of `set optimization` for the first seven (pf_hints in pfctl.c).
+#: The values of `set optimization` for the first seven (pf_hints in pfctl.c).
 _OPTIMIZATIONS = {
     "satellite": (180, 35, 86400, 905, 50, 95, 60),
     "high-latency": (180, 35, 86400, 905, 50, 95, 60),

@@ -15,7 +15,7 @@ from potnet.runtime.fast_dataclass import dataclass
 
 _ADDRESS = r"(?:! )?(?:<[^>]+>|\([^)]*\)|\S+)(?: - \S+)?"
 _PORT = r"(?:[<>]=? \d+|!= \S+|= \S+|\d+:\d+|\d+ (?:><|<>) \d+)"
-# : A line of a main ruleset, up to further conditions after the addresses (print_rule in pfctl_parser.c).
+#: A line of a main ruleset, up to further conditions after the addresses (print_rule in pfctl_parser.c).
 _MAIN = re.compile(
     r"(?P<no>no )?(?P<action>pass|block|match|scrub|nat|rdr|binat|(?:nat-|rdr-|binat-)?anchor)"
     r'(?: "(?P<anchor>[^"]*)")?(?: (?:pass|drop|return(?:-rst|-icmp6?)?(?:\([^)]*\))?))?'
@@ -25,7 +25,7 @@ _MAIN = re.compile(
     rf"(?: all| from (?P<source>{_ADDRESS})(?: port (?P<source_port>{_PORT}))?"
     rf" to (?P<destination>{_ADDRESS})(?: port (?P<port>{_PORT}))?)(?P<rest>(?: .*)?)"
 )
-# : The parts that may follow without narrowing a rule: states, labels, tags that it sets, targets.
+#: The parts that may follow without narrowing a rule: states, labels, tags that it sets, targets.
 _NO_CONDITION = re.compile(
     r" (?:flags S/SA|flags any|(?:keep|modulate|synproxy|no) state(?: \([^)]*\))?|label \"[^\"]*\"|rtable 0"
     r"|tag \S+|dnpipe ?\([^)]*\)|queue \S+|allow-opts|fragment reassemble|-> .*)"
@@ -44,12 +44,12 @@ _STATE = re.compile(
 )
 _TRANSLATION = re.compile(r"(?:no )?(?:nat|rdr|binat)(?:-anchor)? ")
 _RULE = re.compile(r"(?:no|nat|rdr|binat|scrub|pass|block|match|(?:nat-|rdr-|binat-)?anchor) ")
-# : The form of print_tabledef in pfctl_parser.c; a table may hold names of interfaces and files, too.
+#: The form of print_tabledef in pfctl_parser.c; a table may hold names of interfaces and files, too.
 _TABLE = re.compile(r"table <(\S+)>(?: const| persist| counters)* \{ ([^{}]+) \}")
 _ENTRY = re.compile(r"!?[0-9a-fA-F.:]+(?:/[0-9]+)?")
 _STATE_ID = re.compile(r"\s+id: (?P<id>[0-9a-f]+) creatorid: (?P<creator>[0-9a-f]+)")
 
-# : The words of pfctl(8) if pf's module is not loaded.
+#: The words of pfctl(8) if pf's module is not loaded.
 NO_FILTER = "/dev/pf"
 
 
@@ -278,7 +278,7 @@ def untranslated_states(
     return tuple(found)
 
 
-# : Bits per second in each unit of ``dnctl pipe show``.
+#: Bits per second in each unit of ``dnctl pipe show``.
 _BITS = {"bit/s": 1.0, "Kbit/s": 1e3, "Mbit/s": 1e6, "Gbit/s": 1e9}
 
 

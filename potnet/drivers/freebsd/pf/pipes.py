@@ -5,7 +5,7 @@ from __future__ import annotations
 from potnet.errors import HostError
 from potnet.host.ruleset import Pipes
 
-# : dummynet(4) numbers pipes up to 65535; the administrator can use the low numbers.
+#: dummynet(4) numbers pipes up to 65535; the administrator can use the low numbers.
 _FIRST_PIPE, _LAST_PIPE = 10000, 65535
 
 

@@ -21,7 +21,7 @@ from potnet.host.ruleset import (
     SourceNat,
 )
 
-# : Fills in a template by name with these values.
+#: Fills in a template by name with these values.
 Render = Callable[[str, dict[str, object]], str]
 
 
@@ -64,9 +64,9 @@ def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[s
     return entries
 
 
-# : IPv6 neighbour discovery requires these networks (RFC 4861).
+#: IPv6 neighbour discovery requires these networks (RFC 4861).
 _NEIGHBOURS6 = ("fe80::/10", "ff02::/16")
-# : The sources of neighbour solicitation and duplicate detection by ICMPv6 (RFC 4861, RFC 4862).
+#: The sources of neighbour solicitation and duplicate detection by ICMPv6 (RFC 4861, RFC 4862).
 _ASKING = ("fe80::/10", "::")
 
 
