@@ -1,4 +1,4 @@
-"""Users of a Unix host, and whose its taps are: getent(1), id(1)."""
+"""Find users of a Unix host, and the owners of its taps: getent(1), id(1)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Run = Callable[..., CommandResult]
 
 
 def users(run: Run, names: tuple[str, ...] | None) -> frozenset[str]:
-    """Those of these names that are users; None: all users that the host lists."""
+    """Return those of these names that are users; None: all users that the host lists."""
     if names is None:
         return frozenset(line.partition(":")[0] for line in lines_of(run("getent", "passwd").out))
     return frozenset(name for name in names if _number(run, name) is not None)
@@ -20,12 +20,12 @@ def users(run: Run, names: tuple[str, ...] | None) -> frozenset[str]:
 def misowned(
     run: Run, found: Mapping[str, str | None], wanted: tuple[tuple[str, str], ...]
 ) -> dict[str, str | None]:
-    """Of the taps found, each with its owner, those that should be another user's. None: anybody's."""
+    """Return those of the found taps that should have another owner. None: anybody's."""
     return {tap: found[tap] for tap, owner in wanted if tap in found and not _is_same(run, found[tap], owner)}
 
 
 def _is_same(run: Run, one: str | None, other: str) -> bool:
-    """Two names may be one user's, as root's and toor's are."""
+    """Return whether two names are the same user, as root and toor are."""
     if one is None or one == other:
         return one == other
     return (number := _number(run, one)) is not None and number == _number(run, other)

@@ -1,4 +1,4 @@
-"""What is done to files, the same on every Unix but for one flag of mv(1): find(1), mv(1), tee(1), cp(1)."""
+"""File commands that are the same on every Unix except one flag of mv(1): find(1), mv(1), tee(1), cp(1)."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from potnet.host.file_actions import (
     WriteFile,
 )
 
-#: Bytes from which on a file is not read.
+#: Files of this size in bytes, or larger, are not read.
 _LARGEST = 1 << 26
-#: Seconds for reading files, which are small.
+#: The time limit in seconds for reading files, which are small.
 _PATIENCE = 5.0
-#: What is said of a path that leads to nothing, as a jail may let its own do.
+#: The complaints about a path without a file; a jail may create such paths.
 _NO_FILE = (
     *("No such file or directory", "Not a directory", "Too many levels of symbolic links"),
     "File name too long",
 )
-#: ssh(1) itself failed: the command may not even have begun.
+#: ssh(1) itself failed: the command may not even have started.
 NO_CONNECTION = 255
-#: Directories that one command looks into.
+#: The number of directories for one command.
 _AT_ONCE = 500
 
 
 def commands(action: object, rename: str) -> tuple[Command, ...]:
-    """The commands of an action on files, or of a hook; raises TypeError for any other.
+    """Return the commands of an action on files, or of a hook. Raises TypeError for any other action.
 
-    rename: the flag with which mv(1) takes its target by name even if that is a link to a directory.
+    rename: the flag that makes mv(1) replace its target even if that is a link to a directory.
     """
     match action:
         case WriteFile(path, text, _):
@@ -66,7 +66,7 @@ def commands(action: object, rename: str) -> tuple[Command, ...]:
 
 
 def immutable(action: object) -> tuple[str, tuple[str, ...]] | None:
-    """The directory and the names in it that root in a jail may have made immutable; None elsewhere."""
+    """Return the directory and the names that root in a jail may have made immutable; None elsewhere."""
     match action:
         case WriteFile(path, in_root=True):
             directory, _, name = path.rpartition("/")
@@ -84,10 +84,10 @@ def immutable(action: object) -> tuple[str, tuple[str, ...]] | None:
 def make_mutable(
     executor: Executor, result: CommandResult, actions: Sequence[object], clear: tuple[str, ...], program: str
 ) -> bool:
-    """Whether actions failed at file flags that have been taken away now.
+    """Clear file flags after a failure, and return whether any were cleared.
 
-    clear: the command for one file; program: its path. Neither goes through a link, whatever the jail may be
-    doing meanwhile.
+    clear: the command for one file; program: its path. Neither follows a link, even if the jail changes files
+    meanwhile.
     """
     found: dict[str, dict[str, None]] = {}
     if "Operation not permitted" in result.err:
@@ -101,13 +101,13 @@ def make_mutable(
 
 
 def removal(directories: Sequence[str], names: Sequence[str]) -> Command:
-    """Removes the files of these names, or links, from each of the directories."""
+    """Return the command that removes files and links of these names from each directory."""
     kinds = ("(", "-type", "f", "-o", "-type", "l", ")")
     return Command((*_entries(directories, names), *kinds, "-delete"))
 
 
 def digesting(paths: Sequence[str], program: str) -> tuple[tuple[str, ...], ...]:
-    """Commands that print digests of files, none of which is a link, a pipe, or too large to be read."""
+    """Return commands that print digests of files; links, pipes and large files are skipped."""
     names: dict[str, dict[str, None]] = {}
     for path in paths:
         directory, _, name = path.rpartition("/")
@@ -122,10 +122,10 @@ def digesting(paths: Sequence[str], program: str) -> tuple[tuple[str, ...], ...]
 def digests(
     executor: Executor, paths: Sequence[str], program: str, read: Callable[[str], dict[str, str]]
 ) -> dict[str, str]:
-    """The digests of files, by path; none of what cannot be read.
+    """Return the digests of files, by path; unreadable files are missing.
 
-    A jail may put a pipe in the place of a file while find(1) looks, and who opens that waits for ever: then
-    each file is asked for by itself, and one that makes others wait is given up.
+    A jail may replace a file by a pipe while find(1) runs, and opening a pipe waits forever. In this case
+    each file is read by itself, and a file that does not answer in time is skipped.
     """
     found: dict[str, str] = {}
     disturbed = False
@@ -148,7 +148,7 @@ def _patiently(executor: Executor, argv: tuple[str, ...]) -> CommandResult:
 
 
 def only_absent(result: CommandResult) -> bool:
-    """Whether all that a command complains of are files that are not there."""
+    """Return whether all complaints of a command are about missing files."""
     return all(any(words in line for words in _NO_FILE) for line in lines_of(result.err))
 
 
@@ -158,8 +158,8 @@ def _groups(directories: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def _entries(directories: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """find(1) of some entries: -P does not enter a directory that is a link, nor, with a -type behind it,
-    does it lose its footing on the way."""
+    """Return a find(1) command for some entries. -P skips a directory that is a link; with a -type after
+    it, find also keeps its place if directories change."""
     named = tuple(word for name in names for word in ("-o", "-name", name))[1:]
     wanted = named if len(names) == 1 else ("(", *named, ")")
     return ("find", "-P", *directories, "-mindepth", "1", "-maxdepth", "1", *wanted)

@@ -1,4 +1,4 @@
-"""Reading the answers of tools: text that is not as it should be is an error, never a guess."""
+"""Read the output of tools: malformed text is an error, never a guess."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netaddr import AddrFormatError, IPAddress
 from potnet.errors import HostError
 from potnet.model.names import INTERFACE as INTERFACE
 
-#: What Python raises for text in which something is missing, or is something else.
+#: The exceptions of Python for text with a missing or wrong part.
 _MALFORMED = (
     *(ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError),
     AddrFormatError,
@@ -22,13 +22,14 @@ _Facts = TypeVar("_Facts")
 
 
 def lines_of(text: str) -> list[str]:
-    """The lines of what a tool printed: only a newline ends one, where `str.splitlines` knows ten others."""
+    """Return the lines of a tool's output; only a newline ends a line, while `str.splitlines` has ten
+    others."""
     lines = text.split("\n")
     return lines if lines[-1] else lines[:-1]
 
 
 class UnreadableError(HostError):
-    """A tool printed what it never prints."""
+    """A tool printed unexpected output."""
 
     def __init__(self, tool: str, text: str) -> None:
         super().__init__(
@@ -38,7 +39,7 @@ class UnreadableError(HostError):
 
 
 def reads(tool: str) -> Callable[[Callable[_Arguments, _Facts]], Callable[_Arguments, _Facts]]:
-    """For a function of what a tool printed, its first argument: what it cannot read is `UnreadableError`."""
+    """Decorate a parser of a tool's output, its first argument: errors become `UnreadableError`."""
 
     def decorate(function: Callable[_Arguments, _Facts]) -> Callable[_Arguments, _Facts]:
         @wraps(function)
@@ -54,7 +55,7 @@ def reads(tool: str) -> Callable[[Callable[_Arguments, _Facts]], Callable[_Argum
 
 
 def address(text: str, tool: str) -> IPAddress:
-    """An address that `tool` printed."""
+    """Parse an address that `tool` printed."""
     try:
         return IPAddress(text)
     except (AddrFormatError, ValueError) as error:
@@ -62,7 +63,7 @@ def address(text: str, tool: str) -> IPAddress:
 
 
 def bound_address(text: str) -> IPAddress | None:
-    """Where a socket listens, as sockstat(1) and ss(8) print it; None: at any address of the host."""
+    """Parse the address of a listening socket in sockstat(1) or ss(8); None: any address of the host."""
     try:
         found = IPAddress(text.strip("[]").partition("%")[0].strip("]"))
     except (AddrFormatError, ValueError):

@@ -1,4 +1,4 @@
-"""What a Linux host must be, for pots to run on it: tools, and what the kernel allows to whom."""
+"""The requirements of a Linux host for pots: tools, and permissions of the kernel."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from potnet.drivers.linux.preconditions import PACKAGES
 from potnet.drivers.reading import lines_of
 from potnet.host.findings import Condition, Verdict
 
-#: Each tool and how it tells its version.
+#: The tools, with the option that prints the version.
 _VERSIONS = {"ip": "-V", "nft": "--version", "conntrack": "--version"}
 _USER_NAMESPACES = "/proc/sys/user/max_user_namespaces"
-#: Switches of Debian's and of Ubuntu's kernels; elsewhere they are not there.
+#: These switches exist only in kernels of Debian and Ubuntu.
 _CLONE = "/proc/sys/kernel/unprivileged_userns_clone"
 _APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 _PING = "/proc/sys/net/ipv4/ping_group_range"
 _PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
-#: Prints ids, tools that are there, their versions after their names, files after their paths.
+#: Prints IDs, existing tools, versions after the tools' names, and files after their paths.
 LOOK = f"""echo uid $(id -u) $(id -un)
 for tool in {" ".join(PACKAGES)}; do command -v $tool >/dev/null && echo has $tool; done
 {"; ".join(f"echo {tool} $({tool} {option} 2>/dev/null)" for tool, option in _VERSIONS.items())}
@@ -35,7 +35,7 @@ command -v newuidmap >/dev/null && command -v newgidmap >/dev/null && echo has n
 
 
 def conditions(said: str) -> tuple[Condition, ...]:
-    """Judge what the script `LOOK` printed."""
+    """Judge the output of the script `LOOK`."""
     told: dict[str, list[str]] = {}
     for line in lines_of(said):
         what, _, rest = line.partition(" ")
@@ -104,7 +104,7 @@ def _tun(said: list[str]) -> Condition:
 
 
 def _ping(words: str) -> Condition:
-    """Who may send ICMP echo requests without being root (icmp(7)): the groups from the first to the last."""
+    """Judge who may send ICMP echo requests without root (icmp(7)): a range of groups."""
     ends = [int(word) for word in words.split() if word.isascii() and word.isdigit()]
     if len(ends) == 2 and ends[0] <= ends[1]:
         return Condition("ping_group_range", Verdict.OK, f"groups {ends[0]} to {ends[1]}")
@@ -115,7 +115,7 @@ def _ping(words: str) -> Condition:
 
 
 def _ports(first: str) -> Condition:
-    """From where on users other than root may have ports (ip(7)); the kernel's own default is 1024."""
+    """Judge the first port that users other than root may use (ip(7)); the kernel's default is 1024."""
     number = int(first) if first.isascii() and first.isdigit() else 1024
     lower = "; lower ones take `sysctl net.ipv4.ip_unprivileged_port_start=PORT`" if number > 1 else ""
     return Condition("ports of users", Verdict.OK, f"{number} and above{lower}")

@@ -1,4 +1,4 @@
-"""The Linux driver: observe, perform."""
+"""The Linux driver, which observes a host and performs actions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ class Linux:
         return state
 
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
-        """Those of the expected redirections that the map has: it is asked for them, never listed."""
+        """Return the expected redirections that the map has; only they are looked up, the map is never
+        listed."""
         return tuple(
             ActiveRedirection(
                 interface,
@@ -70,7 +71,7 @@ class Linux:
         )
 
     def export_traffic(self, anchors: Sequence[str]) -> tuple[ExportTraffic, ...]:
-        """See `potnet.drivers.base.Driver`: of all, since nft(8) reads no less than that."""
+        """See `potnet.drivers.base.Driver`: all exports are read, because nft(8) cannot read fewer."""
         return self._observer.connections.export_traffic() if anchors else ()
 
     def real_path(self, path: str) -> str | None:
@@ -78,7 +79,7 @@ class Linux:
         return self._observer.real_path(path)
 
     def usage(self, pot: str, root: str) -> Usage:
-        """See `potnet.drivers.base.Driver`: memory is not counted for a network namespace."""
+        """See `potnet.drivers.base.Driver`: a network namespace has no memory counter."""
         return self._observer.usage(root)
 
     def enter(self, jail: str, argv: tuple[str, ...]) -> Command:

@@ -1,4 +1,4 @@
-"""Carrying actions out: neighbours of a kind in a few commands, however many they are, others one by one."""
+"""Carry out actions: neighbours of a kind share a few commands, others run one by one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Batch = Sequence[Action]
 
 
 class Performer:
-    """Turns actions into commands and runs them."""
+    """Renders actions as commands and runs them."""
 
     def __init__(self, executor: Executor, observer: Observer, rules: nft.Filter, wires: Uplink) -> None:
         self._executor = executor
@@ -72,7 +72,7 @@ class Performer:
         return self._outputs(actions)
 
     def commands(self, action: Action) -> Iterator[Command]:
-        """The commands of an action by itself; each is asked for when the one before is done."""
+        """Yield the commands of a single action; each is computed after the previous one has run."""
         match action:
             case LoadAnchor():
                 yield from nft.opening((action,))
@@ -99,7 +99,7 @@ class Performer:
         yield from _commands(self._renderer.pieces(action))
 
     def _taking_back(self, action: TakeBack) -> tuple[Piece, ...]:
-        """Take a passed link from a pot, whatever the pot calls it now."""
+        """Take a passed link from a pot, under any name."""
         network = self._observer.namespaces.network(action.jail)
         links = network.interfaces.values() if network is not None else ()
         called = called_in(action.lent, links)
@@ -111,7 +111,7 @@ class Performer:
         return taking_back(action, called, free)
 
     def _connected(self, redirection: Redirection) -> Iterator[Redirection]:
-        """A redirection port by port: of several ports those by which there are connections."""
+        """Split a redirection into ports; with several ports, only those with connections are returned."""
         first, count = redirection.host_port, redirection.count
         if count == 1:
             yield redirection
@@ -123,7 +123,7 @@ class Performer:
             yield replace(redirection, host_port=port, pot_port=pot_port, count=1)
 
     def _together(self, action: Action) -> Callable[[Batch], None] | None:
-        """What carries an action out with all neighbours of its kind; None when it goes alone."""
+        """Return the method that carries out an action with its neighbours; None if it runs alone."""
         match action:
             case LoadAnchor():
                 return self._load
@@ -142,7 +142,7 @@ class Performer:
             case DestroyInterface(name) if not name.startswith("bridge"):
                 return self._take_away
             case DestroyInterface() | CreateBridge() | FilterMembers():
-                # For the wire that a bridge may have to the outside.
+                # The bridge may need a wire to the outside.
                 return None
         only_lines = len(self._renderer.lines(action)) == len(self._renderer.pieces(action))
         return self._build if only_lines else None
@@ -172,10 +172,10 @@ class Performer:
             raise failure(command, result, begun)
 
     def _build(self, actions: Batch) -> None:
-        """Lines for ip(8): those in the host's namespace, then those in each of the pots'.
+        """Run lines for ip(8): first those in the host's namespace, then those in each pot's.
 
-        Namespaces come first. A link that is made in its place needs no move, which costs 20 ms: the kernel
-        waits for all who may still look at it.
+        Namespaces come first. A link that is created in its final namespace needs no move. A move costs 20
+        ms, because the kernel waits for all readers of the link.
         """
         host: list[str] = []
         owners: list[int] = []
@@ -196,7 +196,7 @@ class Performer:
             raise
 
     def _run_inside(self, pieces: Sequence[Ip]) -> None:
-        """Carry out lines in namespaces, of several in one command."""
+        """Run lines in namespaces, with one command for several namespaces."""
         if len(pieces) < 2:
             for piece in pieces:
                 self._run_lines(piece)
@@ -211,7 +211,7 @@ class Performer:
         raise failure(command, result)
 
     def _run_lines(self, piece: Ip, owners: Sequence[int] = ()) -> None:
-        """Carry out lines, and say of a failure which it was. owners: the number of each line's action."""
+        """Run lines, and report which line failed. owners: the number of each line's action."""
         command = batch(piece)
         result = self._executor.run(command)
         if result.code != 0:
@@ -220,10 +220,10 @@ class Performer:
     def _blame(
         self, piece: Ip, command: Command, result: CommandResult, owners: Sequence[int] = ()
     ) -> NoReturn:
-        """Raises CommandError for the line that failed."""
+        """Raise CommandError for the line that failed."""
         line = parse.failed_line(result.err)
         if line is None or line >= len(piece.lines):
-            # Any of them may have been carried out.
+            # Any of the lines may have been carried out.
             raise failure(command, result, owners)
         where = ("-n", piece.namespace) if piece.namespace else ()
         failed = Command(("ip", *where, *shlex.split(piece.lines[line])))
@@ -232,12 +232,12 @@ class Performer:
         raise CommandError(failed, said, hint(result), owners[:carried_out])
 
     def _take_away(self, actions: Batch) -> None:
-        """Ends the processes of pots that go, then removes namespaces, addresses and links."""
+        """End the processes of stopped pots, then remove namespaces, addresses and links."""
         self._end_processes([action for action in actions if isinstance(action, EndProcesses)])
         links = [action.interface for action in actions if isinstance(action, DestroyInterface)]
         others = [each for each in actions if isinstance(each, (StopJail, RemoveAddress))]
         lines = [line for action in others for piece in self._renderer.lines(action) for line in piece.lines]
-        # Links first: those that a namespace takes along with it, the kernel removes one by one.
+        # Links come first, because the kernel removes the links of a namespace one by one.
         if links or lines:
             self._run(actions[-1], forced_batch(Ip((*links_removed(links), *lines))))
 
@@ -259,7 +259,7 @@ class Performer:
             self._run(actions[0], written(files), range(len(actions)), actions)
 
     def _remove(self, actions: Batch) -> None:
-        """Remove files, those of the same names in all directories at once."""
+        """Remove files; equal names in several directories share one command."""
         names: dict[str, tuple[str, ...]] = {}
         for action in actions:
             if isinstance(action, RemoveFile):
@@ -269,7 +269,7 @@ class Performer:
             self._run(actions[0], posix.removal(directories, own), batch=actions)
 
     def _kill_states(self, actions: Batch) -> None:
-        """End all connections to pots; whoever has none is not looked for a second time."""
+        """End all connections to pots; with several pots, one look finds those with connections."""
         if len(actions) > 1:
             found = self._observer.connections.connected()
             actions = [a for a in actions if isinstance(a, KillStates) and found & {*map(str, a.whole_pot)}]
@@ -277,7 +277,7 @@ class Performer:
             self._alone(action)
 
     def _end_untranslated(self, actions: Batch) -> None:
-        """One look for all pots."""
+        """End untranslated connections, with one look for all pots."""
         for command in self._ending([each for each in actions if isinstance(each, EndUntranslated)]):
             self._run(actions[0], command)
 
@@ -288,7 +288,7 @@ class Performer:
         yield from (Command(("conntrack", "-D", *each)) for each in found)
 
     def _load(self, actions: Batch) -> None:
-        """Put rules in force, those of several anchors in one transaction unless something is in its way."""
+        """Load rules; several anchors share one transaction, unless the transaction fails."""
         loads = [action for action in actions if isinstance(action, LoadAnchor)]
         if len(loads) > 1 and self._load_all(loads):
             return
@@ -300,7 +300,7 @@ class Performer:
                 raise
 
     def _load_all(self, loads: Sequence[LoadAnchor]) -> bool:
-        """Whether all went well; if not, nothing at all was done."""
+        """Return whether the transaction succeeded; a failed transaction changes nothing."""
         text = "".join(self._filter.load(each, nft.leaving(each)) for each in loads)
         commands = (*nft.opening(loads), *((nft.loading(text),) if text else ()))
         return all(self._executor.run(command).code == 0 for command in commands)
@@ -312,7 +312,7 @@ class Performer:
         result = self._transact(action, leaving)
         several = len(leaving) > 1 or (leaving and action.rules != NoRules())
         if several and result.code != 0 and any(words in result.err for words in ABSENT):
-            # A transaction with one absent element in it does nothing at all.
+            # A transaction with one missing element changes nothing.
             result = self._transact(action, self._those_there(leaving))
         if not succeeded(action, result):
             raise failure(nft.loading(""), result)
@@ -322,7 +322,8 @@ class Performer:
         return self._executor.run(nft.loading(text)) if text else CommandResult()
 
     def _those_there(self, removals: Sequence[str]) -> tuple[str, ...]:
-        """Each is tried after those that are there: a chain can go once nothing leads to it."""
+        """Return the possible removals; each is tested after the earlier ones, because chains go after
+        their references."""
         found: tuple[str, ...] = ()
         for removal in removals:
             lines = "".join(f"{line}\n" for line in (*found, removal))
@@ -330,10 +331,10 @@ class Performer:
         return found
 
     def _bridge_outside(self, action: CreateBridge, external: str) -> Iterator[Command]:
-        """A bridge with a wire to an external interface, which itself keeps its addresses."""
+        """Create a bridge with a wire to an external interface, which keeps its addresses."""
         near = self._observer.link(uplink(action.interface)[0])
         if near:
-            # Left by a bridge that somebody has removed.
+            # This wire remains from a bridge that somebody has removed.
             before, after = part(action.interface, near)
             yield from (*before, forced_batch(Ip(after)))
         found = external_link(self._observer.link(external) or {}, external)

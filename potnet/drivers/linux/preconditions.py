@@ -1,7 +1,7 @@
-"""What a Linux host must have before anything is changed: tools, places for namespaces, and a kernel for it.
+"""Check a Linux host before the first change: tools, places for namespaces, and the kernel.
 
-Whether the kernel can do what a new bridge needs is tried where it changes nothing: in a network namespace
-that ends with the look.
+The kernel's features for a new bridge are tested in a temporary network namespace, where nothing else
+changes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from potnet.host.file_actions import MakeDirectory
 from potnet.host.filter_actions import FilterMembers, LimitRate, LoadAnchor
 from potnet.host.ruleset import SourceNat
 
-#: Each tool and the Debian package that has it.
+#: The tools, with their Debian packages.
 PACKAGES = {
     "ip": "iproute2",
     "ss": "iproute2",
@@ -31,7 +31,7 @@ PACKAGES = {
     "nsenter": "util-linux",
     "unshare": "util-linux",
 }
-#: Prints the names of missing tools, the folders where nothing can be made, and the members of bridges as
+#: Prints the names of missing tools, the directories that are not writable, and the members of bridges as
 #: NAME=NUMBER. Arguments: tools, --, bridges.
 _LOOK = f"""while [ "$1" != -- ]; do command -v "$1" >/dev/null || echo "$1"; shift; done
 shift
@@ -39,7 +39,7 @@ for bridge; do set -- /sys/class/net/$bridge/brif/*; echo $bridge=$#; done
 look() {{ if [ -e "$1" ]; then [ -w "$1" ]; else [ -w "${{1%/*}}" ]; fi || echo "$1"; }}
 look {NAMESPACES}; look {OWN_ETC}
 """
-#: Makes what a bridge needs, and prints what could not be made and what was said of it. $1: with a way to the
+#: Creates the parts of a bridge, and prints each failed part with its error. $1: with a connection to the
 #: outside or not; $2: with a VLAN or not; $3: with bandwidth or not; $4: with a filter of members or not.
 _ARRIVE = "; ".join(f"try tc tc {line}" for line in arriving("epair0b", "epair0a"))
 _LIMIT = "; ".join(f"try rates {line}" for line in trial("epair0a", "epair0b"))
@@ -58,7 +58,7 @@ if [ $1 = outside ]; then
 fi
 try nft nft -f -
 """
-#: What of a kernel can be missing, and what helps.
+#: The features that a kernel may lack, with the remedies.
 _KERNEL = {
     "bridge": ("has no bridges", "`modprobe bridge`, or a kernel with CONFIG_BRIDGE"),
     "veth": ("has no veth pairs", "`modprobe veth`, or a kernel with CONFIG_VETH"),
@@ -84,7 +84,7 @@ _KERNEL = {
 
 
 class Preconditions:
-    """Looks once in the life of a command for each kind of thing, and only when there is something to do."""
+    """Checks each kind of requirement once per command, and only if an action needs it."""
 
     def __init__(self, observer: Observer, rules: Filter, uplink: Uplink) -> None:
         self._observer = observer
@@ -94,7 +94,7 @@ class Preconditions:
         self._tried: set[str] = set()
 
     def check(self, actions: Sequence[Action]) -> None:
-        """Raises HostError when the actions cannot be carried out here; changes nothing."""
+        """Check that the actions are possible here, without a change. Raises HostError otherwise."""
         if any(map(_needs_look, actions)):
             self._look(actions)
         for action in actions:
@@ -133,7 +133,7 @@ class Preconditions:
         self._looked = True
 
     def _check_external(self, external: str) -> None:
-        """IPv6 on a bridge takes an interface that sends under other MAC addresses than its own, too."""
+        """Check an external interface: IPv6 on a bridge requires one that sends from other MAC addresses."""
         found = external_link(self._observer.link(external) or {}, external)
         wireless = self._observer.run("test", "-e", f"/sys/class/net/{external}/phy80211").code == 0
         if found.mac is None or wireless:
@@ -144,7 +144,7 @@ class Preconditions:
             )
 
     def _try(self, actions: Sequence[Action]) -> None:
-        """Let the kernel make it all in a namespace that nobody sees."""
+        """Create everything in a temporary namespace."""
         external = any(isinstance(action, CreateBridge) and action.members for action in actions)
         rules = "".join(
             self._filter.table(action.anchor, action.rules)
@@ -183,7 +183,7 @@ def _needs_look(action: Action) -> bool:
 
 
 def _check_room(joined: Mapping[str, int], words: Sequence[str]) -> None:
-    """Plans count pots, but others may have given a bridge members, too. words: NAME=NUMBER among others."""
+    """Check the number of members: others may have added members to a bridge. words: include NAME=NUMBER."""
     for word in words:
         bridge, _, number = word.partition("=")
         if number.isdigit() and int(number) + joined[bridge] > BRIDGE_PORTS:

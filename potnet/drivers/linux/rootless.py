@@ -1,4 +1,4 @@
-"""A Linux host without root: what its exports redirect comes in by ports of the uplink."""
+"""A Linux host without root, whose exports receive connections through ports of the uplink."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from potnet.host.traits import Traits
 from potnet.rootless.ports.carried import ANY, Port, inside, mapped, parse_ports
 
 _UPLINK = ("potnet", "rootless")
-#: As ip-netns(8) does it with the files of a namespace. Arguments: its name, the program.
+#: Mounts the files of a namespace as ip-netns(8) does. Arguments: its name, the program.
 _OWN_FILES = """for file in /etc/netns/"$0"/*; do
   [ ! -e "$file" ] || mount --bind "$file" "/etc/${file##*/}" || exit
 done
@@ -30,21 +30,21 @@ exec "$@\""""
 
 
 class RootlessLinux(Linux):
-    """As `Linux`; a ruleset of exports is in force when the uplink leads its ports in, too."""
+    """Acts like `Linux`; in addition, a ruleset of exports opens the ports of the uplink."""
 
     def __init__(self, executor: Executor, template: Render, shared: bool = False) -> None:
-        """shared: the host has the machine's own network."""
+        """Create the driver. shared: the host uses the machine's own network."""
         super().__init__(executor, template)
         self._executor = executor
         self._shared = shared
 
     @property
     def traits(self) -> Traits:
-        """See `potnet.drivers.base.Driver`: inside nobody sees which address of the machine was called."""
+        """See `potnet.drivers.base.Driver`: the machine's address of a connection is invisible inside."""
         return replace(super().traits, ports_by_address=False)
 
     def observe(self, query: Query) -> HostState:
-        """See `potnet.drivers.base.Driver`. Listeners are the machine's, whose ports exports take."""
+        """See `potnet.drivers.base.Driver`. Listeners are the machine's, because exports use its ports."""
         anchors, all_rules = (
             tuple((anchor, inside(rules)) for anchor, rules in each)
             for each in (query.anchors, query.all_rules)
@@ -65,7 +65,7 @@ class RootlessLinux(Linux):
         return state
 
     def redirections(self, anchor: str, expected: Redirections) -> tuple[ActiveRedirection, ...]:
-        """See `potnet.drivers.base.Driver`: those that the uplink leads in, by the machine's addresses."""
+        """See `potnet.drivers.base.Driver`: the ports of the uplink, with the machine's addresses."""
         ports = self.ports()
         return tuple(
             replace(redirection, host=port.address)
@@ -75,7 +75,7 @@ class RootlessLinux(Linux):
         )
 
     def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
-        """See `potnet.drivers.base.Driver`: what is in the machine's network already cannot enter it."""
+        """See `potnet.drivers.base.Driver`: a process in the machine's network need not enter it."""
         if not self._shared:
             return super().enter(jail, argv)
         return Command(("unshare", "--mount", "sh", "-c", _OWN_FILES, jail, *argv), timeout=None, inside=True)
@@ -103,7 +103,7 @@ class RootlessLinux(Linux):
         return (*super().describe(_inside(action)), *map(as_shell, _changes((action,))))
 
     def ports(self) -> tuple[Port, ...]:
-        """What the uplink leads in now."""
+        """Return the open ports of the uplink."""
         return parse_ports(self._ask("ports").split())
 
     def _ask(self, verb: str, *words: str) -> str:
@@ -115,14 +115,14 @@ class RootlessLinux(Linux):
         return result.out
 
     def _listeners(self) -> tuple[Listener, ...]:
-        """Who listens on the machine, but for the uplink itself."""
+        """Return the listeners of the machine, except the uplink itself."""
         own = {replace(port, address=ANY) if port.address == "::" else port for port in self.ports()}
         found = parse.listeners(self._ask("listeners"))
         ends = (Port(str(each.protocol), each.port, str(each.address or ANY)) for each in found)
         return tuple(each for each, end in zip(found, ends, strict=True) if end not in own)
 
     def _own(self, addresses: Sequence[IPAddress]) -> frozenset[IPAddress]:
-        """Those of these that are the machine's."""
+        """Return those of these addresses that the machine has."""
         return frozenset(map(IPAddress, self._ask("addresses", *map(str, addresses)).split()))
 
     def _with_ports(self, query: Query, state: HostState) -> dict[str, AnchorRules]:
@@ -156,12 +156,12 @@ def _inside(action: Action) -> Action:
 
 
 def _lines(ports: Iterable[Port]) -> tuple[str, ...]:
-    """Ports among the rules of an anchor."""
+    """Return ports as lines among the rules of an anchor."""
     return tuple(f"uplink {port}" for port in ports)
 
 
 def _changes(batch: Sequence[Action]) -> list[Command]:
-    """What the uplink is told: ports of rules that go are closed, those of rules in force are open."""
+    """Return the commands for the uplink: old ports are closed, ports of active rules are opened."""
     loads = [action for action in batch if isinstance(action, LoadAnchor)]
     wanted = dict.fromkeys(port for load in loads for port in mapped(load.rules))
     gone = dict.fromkeys(port for load in loads for port in mapped(load.replaced) if port not in wanted)

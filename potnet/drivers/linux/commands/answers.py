@@ -1,4 +1,4 @@
-"""The meaning of the answers of Linux tools: success, failure, and hints."""
+"""Interpret the results of Linux tools: success, failure and hints."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from potnet.host.filter_actions import (
 )
 from potnet.host.ruleset import NoRules
 
-#: What tc(8) says of a queue that is not there; the last is of `ip -batch` and its like.
+#: The complaints of tc(8) about a missing queue; `ip -batch` and its like use the last one.
 _NO_QUEUE = (
     "Cannot delete qdisc with handle of zero",
     "Cannot find specified qdisc",
@@ -41,25 +41,25 @@ _NO_QUEUE = (
     "We have an error talking to the kernel",
 )
 
-#: What ip(8) says of a thing that is there already; the last is of a tap that is open.
+#: The complaints of ip(8) about an existing thing; the last one is about an open tap.
 _THERE = ("already exists", "File exists", "TUNSETIFF): Device or resource busy")
 
 
 def succeeded(action: Action, result: CommandResult) -> bool:
-    """Whether an action is done; taking away what is not there is."""
+    """Return whether an action succeeded; removing a missing thing does."""
     if result.code == NOT_FOUND:
         return False
     match action:
         case RunInJail(tolerant=True):
             return True
         case RemoveFile() | ReplaceFile() | RestoreFile() | RemoveDirectory():
-            # find(1) exits 0 even if what it ran failed; what went wrong is on standard error.
+            # find(1) exits 0 even if its command failed; only standard error shows the failure.
             return not parse.other_complaints(result.err, ABSENT)
         case EndProcesses() if "No such process" in result.err:
-            # It ended by itself, before it was told to.
+            # The process ended before the signal.
             return True
         case CreateBridge() if "/disable_ipv6: No such file" in result.err:
-            # A host without IPv6.
+            # This host has no IPv6.
             return True
         case KillStates() | EndConnections() | EndUntranslated():
             return result.code == 0 or "0 flow entries have been deleted" in result.err
@@ -81,19 +81,20 @@ def succeeded(action: Action, result: CommandResult) -> bool:
 
 
 def refused(result: CommandResult) -> bool:
-    """Whether a command certainly made nothing: the thing was there already, and is not ours to undo."""
+    """Return whether a command certainly created nothing: the thing existed, and undoing must not remove
+    it."""
     return result.code != TIMED_OUT and any(words in result.err for words in _THERE)
 
 
 def failure(command: Command, result: CommandResult, begun: Collection[int] | None = None) -> CommandError:
-    """The error of a command that failed. begun: as CommandError has it; None: as its answer says."""
+    """Build the error of a failed command. begun: as in CommandError; None: the result decides."""
     if begun is None:
         begun = () if refused(result) else (0,)
     return CommandError(command, result, hint(result), begun)
 
 
 def only_absent(result: CommandResult) -> bool:
-    """Whether nothing went wrong but that something was not there. nft(8) shows what it was told, too."""
+    """Return whether a missing thing was the only failure. nft(8) prints its input as well."""
     complaints = [line for line in lines_of(result.err) if "Error" in line or "error" in line]
     if complaints:
         return all(any(words in line for words in ABSENT) for line in complaints)
@@ -101,7 +102,7 @@ def only_absent(result: CommandResult) -> bool:
 
 
 def hint(result: CommandResult) -> str | None:
-    """What an administrator can do about a failure."""
+    """Return what an administrator can do about a failure."""
     if result.code == NOT_FOUND:
         return "install iproute2, nftables and conntrack, or look at --host and --via"
     if "open: " in result.err or "TUNSETIFF" in result.err:

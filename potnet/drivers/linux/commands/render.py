@@ -1,7 +1,7 @@
-"""Actions as Linux commands: it renders and decides nothing.
+"""Render actions as Linux commands; decisions are made elsewhere.
 
-ip(8), ip-link(8), ip-netns(8), nsenter(1), find(1), mv(1). Sysctls are written as the files that they are:
-sysctl(8) is not on every machine. What nftables does is in `filter`.
+The tools are ip(8), ip-link(8), ip-netns(8), nsenter(1), find(1) and mv(1). Sysctls are written as files,
+because some machines lack sysctl(8). `filter` renders the actions for nftables.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ from potnet.runtime.fast_dataclass import dataclass
 
 #: Fills in a template by name with these values.
 Render = Callable[[str, dict[str, object]], str]
-#: Attaching a name to the host's own namespace needs the PID of a process there: its own will do.
+#: Naming the host's own namespace requires the PID of a process in it; the shell uses its own.
 _ATTACH = 'exec ip netns attach "$1" $$'
 #: The host's own namespace is named by a process in it, which is this shell as long as something comes after.
 #: A pot may have named the link as one of the host, so it gets its own name first; a link that is up may keep
@@ -87,16 +87,16 @@ Piece = Ip | Command
 
 
 class Renderer:
-    """Turns actions into pieces of work, in their order."""
+    """Renders actions as pieces of work, in their order."""
 
     def lines(self, action: object) -> tuple[Ip, ...]:
-        """The pieces of an action that are lines for ip(8)."""
+        """Return the pieces of an action that are lines for ip(8)."""
         return tuple(piece for piece in self.pieces(action) if isinstance(piece, Ip))
 
-    # Each is registered by its class: to find it in the annotations takes 4 ms for all of them.
+    # Classes are registered explicitly, because reading them from annotations takes 4 ms in total.
     @singledispatchmethod
     def pieces(self, action: object) -> tuple[Piece, ...]:
-        """What an action takes; raises TypeError for one that no plan has on Linux."""
+        """Return the pieces of an action. Raises TypeError for an action that no plan has on Linux."""
         return posix.commands(action, "-T")
 
     @pieces.register(CreateBridge)
@@ -106,7 +106,7 @@ class Renderer:
         made = f"link add name {name} {own} type bridge mcast_snooping 0"
         return (
             *_ip(made, f'link set dev {name} alias "{action.description}"'),
-            # The host would take routes and addresses from whatever is advertised on the bridge.
+            # Otherwise the host would accept routes and addresses from advertisements on the bridge.
             Command(("tee", _silence(name)), stdin="1\n"),
             *_ip(f"link set dev {name} up"),
         )
@@ -150,7 +150,7 @@ class Renderer:
         changed = _ip(f"link set dev {action.interface}{_mtu(action.mtu)}", namespace=action.jail)
         if action.before is None or not action.before < SMALLEST_MTU6 <= action.mtu:
             return changed
-        # IPv6 comes to the link with it, as to a new one, and nothing there has any.
+        # The MTU enables IPv6 on the link, as on a new one, and the link has no IPv6 address yet.
         enter = entering(action.jail) if action.jail else ()
         return (*changed, Command((*enter, "tee", _silence(action.interface)), stdin="1\n"))
 
@@ -176,7 +176,7 @@ class Renderer:
 
     @pieces.register(MoveToJail)
     def _(self, action: MoveToJail) -> tuple[Piece, ...]:
-        # It is there since it was made.
+        # The namespace exists since its creation.
         return _ip(f"link set dev {action.interface} alias {root_mark(action.root)}", namespace=action.jail)
 
     @pieces.register(PassInterface)
@@ -193,7 +193,7 @@ class Renderer:
 
     @pieces.register(RemoveDefaultRoute)
     def _(self, action: RemoveDefaultRoute) -> tuple[Piece, ...]:
-        # ip(8) tells the family by the destination; a batch cannot have -6 before one line.
+        # ip(8) derives the family from the destination; a batch cannot have -6 on a single line.
         every = "0.0.0.0/0" if action.family == 4 else "::/0"
         return _ip(f"route del {every}", namespace=action.jail)
 
@@ -201,17 +201,18 @@ class Renderer:
     def _(self, action: SetAddress) -> tuple[Piece, ...]:
         name = _LOOPBACK.get(action.interface, action.interface)
         if action.address.is_loopback():
-            # The kernel gives it its addresses.
+            # The kernel sets its addresses.
             return _ip(f"link set dev {name} up", namespace=action.jail)
-        # A link-local address of IPv6 would be there beside it, in a pot of IPv4.
+        # Otherwise the kernel would add a link-local IPv6 address, even in an IPv4 pot.
         quiet = (f"link set dev {name}{_quiet(action.mtu)}",) if action.jail and _quiet(action.mtu) else ()
-        # Without duplicate address detection, which would keep an address of IPv6 from use for a second: the
-        # store gives none twice.
+        # Duplicate detection would delay an IPv6 address by a second, and the store never assigns an address
+        # twice.
         at_once = " nodad" if action.address.version == 6 else ""
         address = f"addr add {action.address}/{action.prefix} dev {name}{at_once}"
         lines = _ip(*quiet, address, f"link set dev {name} up", namespace=action.jail)
         if action.jail is None and action.address.version == 6:
-            # Detection off for the link-local one as well, from which the host asks for the pots' addresses.
+            # Detection is off for the link-local address as well, from which the host sends neighbour
+            # solicitations.
             return (Command(("tee", setting6(name, "accept_dad"), _silence(name)), stdin="0\n"), *lines)
         return lines
 
@@ -221,7 +222,7 @@ class Renderer:
 
     @pieces.register(AcceptAdvertisements)
     def _(self, action: AcceptAdvertisements) -> tuple[Piece, ...]:
-        # 2: even where IPv6 is forwarded (ip-sysctl), which a pot may inherit from the host.
+        # 2 applies even if the pot forwards IPv6 (ip-sysctl), a setting that it may inherit from the host.
         accept = setting6(action.interface, "accept_ra")
         enter = entering(action.jail)
         alone = setting6(action.interface, "accept_ra_defrtr")
@@ -250,7 +251,7 @@ class Renderer:
         if not jail.vnet_interfaces:
             attach = Command(("sh", "-c", _ATTACH, "sh", jail.name))
             return (*_ip(*(_add_alias(*alias) for alias in jail.aliases)), attach)
-        # One for when the links that lead there are gone, and the namespace is not.
+        # The mark on lo remains if the pot's links are gone but the namespace still exists.
         marks = (
             f"link set dev {each} alias {root_mark(jail.root)}" for each in ("lo", *jail.vnet_interfaces)
         )
@@ -275,7 +276,7 @@ class Renderer:
     @pieces.register(KillStates)
     def _(self, action: KillStates) -> tuple[Piece, ...]:
         if action.whole_pot:
-            # What leads to a pot is answered from its address.
+            # Replies of connections to a pot come from the pot's address.
             return tuple(
                 Command(("conntrack", "-D", *_family(address), "--reply-src", str(address)))
                 for address in action.whole_pot
@@ -329,18 +330,18 @@ def _one(*argv: str) -> tuple[Piece, ...]:
 
 
 def taking_back(action: TakeBack, called: str, free: str) -> tuple[Piece, ...]:
-    """A passed link that a pot calls so leaves it under its own name.
+    """Return a passed link from a pot under its own name; called: its name in the pot.
 
-    free: the name for another link of the pot's that has this name; empty where none has.
+    free: a new name for another link of the pot that has this name; empty if there is none.
     """
     argv = ("sh", "-c", _TAKE_BACK, "sh", f"{NAMESPACES}/{action.jail}", called, action.lent.name, free)
     return (Command(argv), *_restored(action.lent))
 
 
 def _restored(lent: Lent) -> tuple[Piece, ...]:
-    """A link that comes from another namespace is down and without addresses."""
+    """Restore a link that comes back from another namespace: it is down and without addresses."""
     mac = f" address {lent.mac}" if lent.mac is not None else ""
-    # A link that is moved has the mode of a new one again.
+    # Moving a link resets its address mode to that of a new link.
     quiet = _quiet(lent.mtu) if lent.link_local is False else ""
     return _ip(f"link set dev {lent.name}{mac}{_mtu(lent.mtu)}{quiet}{' up' if lent.up else ''}")
 
@@ -350,21 +351,22 @@ _EPAIR, _TAP = "6f", "74"
 
 
 def _far_mac(kind: str, unit: int) -> str:
-    """The MAC address of the host's end of an epair, or of a tap, which no frame ever has.
+    """Return the MAC address of the host's end of an epair or tap; no frame ever has this address.
 
-    A bridge of the host's own may take the lowest one of its members: it is higher than those of hardware.
+    The host's other bridges may take the lowest address of their members. This one is higher than any
+    hardware's.
     """
     number = f"{unit:06x}"
     return f"fe:70:{kind}:{number[:2]}:{number[2:4]}:{number[4:]}"
 
 
 def _quietly_up(description: str, mtu: int | None) -> str:
-    """Words for a link of the host that has no addresses, not even a link-local one."""
+    """Return words for a link of the host without addresses, not even a link-local one."""
     return f'alias "{description}"{_quiet(mtu)} up'
 
 
 def _quiet(mtu: int | None) -> str:
-    """Words that keep a link-local address of IPv6 away; a link with a small MTU has no IPv6 at all."""
+    """Return words that prevent a link-local IPv6 address; a link with a small MTU lacks IPv6 anyway."""
     return "" if mtu is not None and mtu < SMALLEST_MTU6 else " addrgenmode none"
 
 
@@ -381,16 +383,16 @@ def _alone(address: IPAddress) -> str:
 
 
 def _add_alias(interface: str, address: IPAddress) -> str:
-    # Deprecated at once (RFC 4862): the host itself never takes it for its own connections.
+    # The address is deprecated at once (RFC 4862), so that the host never uses it for its own connections.
     modest = " nodad preferred_lft 0" if address.version == 6 else ""
     return f"addr add {_alone(address)} dev {interface}{modest}"
 
 
 def _silence(interface: str) -> str:
-    """The setting that keeps IPv6 off an interface."""
+    """Return the setting that disables IPv6 on an interface."""
     return setting6(interface, "disable_ipv6")
 
 
 def _family(address: IPAddress) -> tuple[str, ...]:
-    """conntrack(8) looks among the connections of IPv4 unless it is told otherwise."""
+    """Return the family option of conntrack(8), which searches only IPv4 by default."""
     return ("-f", "ipv6") if address.version == 6 else ()

@@ -1,1 +1,1 @@
-"""Facts from the answers of Linux tools."""
+"""Read facts from the output of Linux tools."""

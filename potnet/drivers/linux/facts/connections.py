@@ -1,4 +1,4 @@
-"""Facts about connections through a Linux host, and its own addresses: conntrack(8), nft(8), ip(8)."""
+"""Read connections through a Linux host, and its own addresses: conntrack(8), nft(8), ip(8)."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from potnet.model.pots import GROUP
 
 
 class Connections(Reader):
-    """Looks at what goes through the host."""
+    """Reads the connections through the host."""
 
     def connected(self) -> frozenset[str]:
-        """The addresses that connections through the host lead to."""
+        """Return the destination addresses of connections through the host."""
         shown = (self._out("conntrack", "-L", "-f", family) for family in ("ipv4", "ipv6"))
         return parse.reply_sources("".join(shown))
 
     def export_traffic(self) -> tuple[ExportTraffic, ...]:
-        """What went through all exports."""
+        """Return the counters of all exports."""
         shown = self._if_there("nft", "-j", "list", "table", "inet", GROUP)
         return parse.export_traffic(shown) if shown else ()
 
     def ports_called(self, redirection: Redirection) -> frozenset[int]:
-        """The ports of the host by which there are connections to a pot's address."""
+        """Return the ports of the host through which connections reach a pot's address."""
         r = redirection
         family = ("-f", "ipv6") if r.address.version == 6 else ()
         argv = ("conntrack", "-L", *family, "-p", str(r.protocol), "--reply-src", str(r.address))
         return parse.ports_called(self._out(*argv))
 
     def untranslated(self, redirections: Iterable[Redirection]) -> list[tuple[str, ...]]:
-        """What conntrack(8) knows the connections by that lead to the host's own ports of redirections."""
+        """Return the conntrack(8) arguments of each connection to the host's own ports of redirections."""
         wanted: dict[tuple[str, int], dict[int, list[Redirection]]] = {}
         for r in redirections:
             at = wanted.setdefault((str(r.protocol), r.address.version), {})
@@ -60,7 +60,7 @@ class Connections(Reader):
         return [argv for called, argv in found if called in own]
 
     def own_addresses(self, wanted: tuple[IPAddress, ...]) -> frozenset[IPAddress]:
-        # An address that leads nowhere is an error, and the host's own no more than another's.
+        # An unreachable address is an error, and is not the host's own.
         lines = "".join(f"route get {address}\n" for address in wanted)
         shown = self.run("ip", "-j", "-force", "-batch", "-", stdin=lines).out
         return frozenset(wanted) & parse.own_addresses(parse.documents(shown))

@@ -1,4 +1,4 @@
-"""The interfaces of the host's default route (ip-route(8), ip-rule(8), ip-nexthop(8))."""
+"""Find the interfaces of the host's default route (ip-route(8), ip-rule(8), ip-nexthop(8))."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from potnet.drivers.linux.facts.parse import Documents, text_of
 from potnet.drivers.reading import reads
 from potnet.model.names import INTERFACE
 
-#: A rule that has nothing else applies to all packets.
+#: A rule with no other keys applies to all packets.
 _UNCONDITIONAL = frozenset({"priority", "src", "table", "protocol"})
 _MAIN = "main"
 #: One route, rule or nexthop object as ip(8) shows it.
@@ -18,15 +18,16 @@ _Object = Mapping[str, Any]
 
 @reads("ip")
 def default(routes: Documents) -> Documents:
-    """Those of the routes that lead anywhere; one that refuses all packets leads nowhere."""
+    """Return the default routes that lead somewhere; a route that rejects all packets does not."""
     return [route for route in routes if route["dst"] == "default" and "type" not in route]
 
 
 @reads("ip")
 def leading_out(routes: Documents, nexthops: Documents) -> tuple[str, ...]:
-    """The interfaces of the default route that counts, the one with the lowest metric; first the one to use.
+    """Return the interfaces of the default route with the lowest metric; the first one is to be used.
 
-    routes: default ones of one table and family. nexthops: those that a route may name by their numbers only.
+    routes: default routes of one table and family. nexthops: objects that a route may name by their numbers
+    only.
     """
     by_number = {hop["id"]: hop for hop in nexthops}
     for route in sorted(routes, key=lambda route: int(route.get("metric", 0))):
@@ -38,7 +39,7 @@ def leading_out(routes: Documents, nexthops: Documents) -> tuple[str, ...]:
 
 
 def _hops(route: _Object, by_number: Mapping[int, _Object]) -> Iterator[_Object]:
-    """Where a route leads: to one interface, to one of several, or to what a number stands for."""
+    """Yield the next hops of a route: one interface, several, or those of a numbered object."""
     if "dev" in route:
         yield route
     elif "nexthops" in route:
@@ -58,19 +59,19 @@ def _name(hop: _Object) -> str:
 
 
 def by_number_only(routes: Documents) -> bool:
-    """Whether a route says where it leads by the number of a nexthop object, which has to be looked up."""
+    """Return whether a route names its next hop only by the number of a nexthop object."""
     return any("nhid" in route and "dev" not in route and "nexthops" not in route for route in routes)
 
 
 @reads("ip")
 def of_first_table(found: Documents) -> Documents:
-    """The default routes of the first table that has one, among those that all packets are looked up in.
+    """Return the default routes of the first table with any, among the tables for all packets.
 
     found: the rules and the default routes of all tables, of one family.
     """
     rules = sorted((each for each in found if "priority" in each), key=lambda rule: int(rule["priority"]))
     routes = default([each for each in found if "dst" in each and "priority" not in each])
-    # A kernel without rules has the main table alone.
+    # A kernel without rules has only the main table.
     for table in (*_tables(rules), *(() if rules else (_MAIN,))):
         there = [route for route in routes if route.get("table", _MAIN) == table]
         if there:

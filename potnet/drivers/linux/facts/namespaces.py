@@ -1,4 +1,4 @@
-"""Facts about pots on a Linux host, each of which is a network namespace: ip-netns(8)."""
+"""Read facts about pots on a Linux host; each pot is a network namespace: ip-netns(8)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from potnet.drivers.reading import UnreadableError, lines_of
 from potnet.errors import HostError
 from potnet.host.state import Interface, JailNetwork, JailState
 
-#: The namespaces of those who are there, one process for all.
+#: Prints the namespaces of all processes with a single command.
 _PROCESSES = 'exec stat -L -c "%i %n" "$@" /proc/[0-9]*/ns/net'
 
 
 class Namespaces(Reader):
-    """Looks at namespaces and into them."""
+    """Reads namespaces and their contents."""
 
     def namespace_ids(self, names: tuple[str, ...]) -> dict[str, int]:
-        """The inodes of namespaces, which name them as long as they are there (namespaces(7))."""
+        """Return the inodes of namespaces, which identify them while they exist (namespaces(7))."""
         return self._inodes(names)
 
     def processes(self, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """The PIDs in each of those namespaces that have any."""
+        """Return the PIDs in each of those namespaces that have any."""
         paths = (f"{NAMESPACES}/{name}" for name in names)
-        # Processes end while they are looked at, and their threads may not be looked at.
+        # Errors are ignored: processes may end meanwhile, and some namespaces are not readable.
         found = parse.inodes(self.run("sh", "-c", _PROCESSES, "sh", *paths).out)
         pots = {inode: path for path, inode in found.items() if path.startswith(f"{NAMESPACES}/")}
         pids: dict[str, tuple[str, ...]] = {}
@@ -37,7 +37,7 @@ class Namespaces(Reader):
         return pids
 
     def network(self, jail: str, families: tuple[int, ...] = ()) -> JailNetwork | None:
-        """The network of a pot; None when it is not there. families: of its default routes."""
+        """Return the network of a pot; None if the pot does not exist. families: of its default routes."""
         argv = (*entering(jail), "ip", "-d", "-j", "-batch", "-")
         shown = self._if_there(*argv, stdin="addr show\nroute show default\n")
         if shown is None:
@@ -49,9 +49,10 @@ class Namespaces(Reader):
     def jails(
         self, names: tuple[str, ...] | None, expected: Mapping[str, str], shown: parse.Documents | None
     ) -> dict[str, JailState]:
-        """expected: roots by name. shown: all links and namespaces, if they have been looked at."""
+        """Return namespaces as jails. expected: roots by name. shown: all links and namespaces, if already
+        read."""
         if names is None:
-            # Asked for its time, too, find looks at what is mounted there, and not only into the directory.
+            # The time makes find examine each mount itself, not only its directory entry.
             argv = ("find", NAMESPACES, "-mindepth", "1", "-maxdepth", "1", "-printf", r"%Ts %i %f\n")
             lines = lines_of(self._if_there(*argv) or "")
             found = parse.inodes("\n".join(line.partition(" ")[2] for line in lines))
@@ -66,14 +67,14 @@ class Namespaces(Reader):
     def jail_networks(
         self, jails: tuple[tuple[str, tuple[int, ...]], ...]
     ) -> tuple[dict[str, JailNetwork], dict[str, str]]:
-        """The networks of those jails that are there, and why others cannot be read."""
+        """Return the networks of existing jails, and why others are unreadable."""
         found: dict[str, JailNetwork] = {}
         unreadable: dict[str, str] = {}
         for jail, families in jails:
             try:
                 network = self.network(jail, families)
             except HostError as error:
-                # A pot that changes its links all the time has no list of them that is whole.
+                # A pot that keeps changing its links never yields a complete list.
                 unreadable[jail] = error.message
             else:
                 found |= {jail: network} if network is not None else {}
@@ -94,7 +95,7 @@ class Namespaces(Reader):
         return {path.removeprefix(f"{NAMESPACES}/"): inode for path, inode in found.items()}
 
     def _led_into(self, shown: parse.Documents | None) -> frozenset[str]:
-        """The names of namespaces that an epair of ours leads into."""
+        """Return the names of namespaces that contain an end of one of potnet's epairs."""
         if shown is None:
             lines = f"netns list\nlink show group {LINK_GROUP}\n"
             shown = parse.documents(self.run("ip", "-d", "-j", "-force", "-batch", "-", stdin=lines).out)
@@ -103,18 +104,20 @@ class Namespaces(Reader):
     def _roots(
         self, names: Sequence[str], expected: Mapping[str, str], shown: parse.Documents | None
     ) -> dict[str, str | None]:
-        """The roots of namespaces: None where only an epair says that it is ours, its own path for others.
+        """Return the roots of namespaces: None if only an epair marks it as potnet's; its own path for
+        others.
 
-        A mark is in the namespace, where the pot can change it: what the host has of an epair counts first.
+        A mark is in the namespace, where the pot can change it. The host's end of an epair therefore comes
+        first.
         """
         if len(names) == 1 and names[0] in expected and self._mark(names[0]) == expected[names[0]]:
-            # One look into it is faster than one at all links.
+            # Reading one namespace is faster than reading all links.
             return {names[0]: expected[names[0]]}
         ours = self._led_into(shown) if names else frozenset()
         return {name: None if name in ours else self._mark(name) or f"{NAMESPACES}/{name}" for name in names}
 
     def _mark(self, name: str) -> str | None:
-        """The root that a namespace is marked with; None where nothing can be read."""
+        """Return the root in a namespace's mark; None if the mark is missing or unreadable."""
         try:
             shown = parse.documents(self._if_there(*entering(name), "ip", "-j", "link", "show") or "")
         except HostError:

@@ -1,7 +1,7 @@
-"""Facts from a Linux host, with as few commands as the question needs.
+"""Observe a Linux host with as few commands as the query needs.
 
-What can be looked up by name is, in one ``ip -batch``: a list of all links takes the longer the more there
-are (25 µs each), and a host has one for each pot.
+Links are looked up by name in one ``ip -batch`` if possible. A list of all links takes 25 µs for each link,
+and a host has one link for each pot.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from potnet.host.state import (
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
-#: Ports below the first need privileges; from the second one on, the host itself picks (ip-sysctl).
+#: Ports below the first value need privileges; the kernel assigns ports from the second on (ip-sysctl).
 _PORT_RANGE = ("/proc/sys/net/ipv4/ip_unprivileged_port_start", "/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -48,7 +48,7 @@ _FILTER = PacketFilter(enabled=True, filter_local=True, self_contained=True)
 
 
 class Observer(Reader):
-    """Answers a `Query` by running what only reads."""
+    """Answers a `Query` by commands that only read."""
 
     def __init__(self, executor: Executor) -> None:
         super().__init__(executor)
@@ -56,7 +56,7 @@ class Observer(Reader):
         self.connections = Connections(executor)
 
     def observe(self, query: Query) -> HostState:
-        """The facts asked for; raises HostError when a tool is missing or cannot be understood."""
+        """Return the requested facts. Raises HostError if a tool is missing or its output is invalid."""
         shown = self._shown(query)
         found, routes = parse.links_and_routes(shown)
         links = parse.interfaces(found)
@@ -105,51 +105,51 @@ class Observer(Reader):
             unfiltered=self._unfiltered() if query.unfiltered else (),
             jail_networks=networks,
             unreadable=unreadable,
-            # One that is listed holds rules here.
+            # On Linux a listed anchor always holds rules.
             holding=frozenset(query.holding),
             anchor_names=self._below(query.anchor_parents) if query.anchor_parents else frozenset(),
         )
 
     def real_path(self, path: str) -> str | None:
-        """A path with its links resolved; None when it is not there."""
+        """Return a path with its links resolved; None if it does not exist."""
         found = self._optional("realpath", "-e", path)
         return found.removesuffix("\n") if found else None
 
     def usage(self, root: str) -> Usage:
-        """The disk that a root takes."""
+        """Return the disk usage of a root."""
         disk = self._optional("du", "-sh", root)
         return Usage(disk=disk.split("\t", 1)[0].strip() if disk else None)
 
     def link(self, name: str) -> dict[str, Any] | None:
-        """What ip(8) says of one link of the host; None when it is not there."""
+        """Return ip(8)'s description of one link of the host; None if the link does not exist."""
         found = self._if_there("ip", "-j", "link", "show", "dev", name)
         return next(iter(parse.documents(found)), None) if found else None
 
     def chains(self) -> dict[str, tuple[str, ...]]:
-        """The chains, maps and sets of our table, by name, without what is in maps and sets."""
+        """Return the chains, maps and sets of potnet's table by name, without the elements."""
         return parse.blocks(self._out("nft", "-t", "list", "ruleset", "inet"))
 
     def member_chains(self) -> dict[str, tuple[str, ...]]:
-        """The same of the table of what comes in at members of bridges."""
+        """Return the chains, maps and sets of the table for members of bridges."""
         return parse.blocks(self._out("nft", "-t", "list", "ruleset", "bridge"), "bridge")
 
     def tables(self) -> tuple[str, ...]:
-        """Our tables with all that is in them, in JSON."""
+        """Return potnet's tables with all their contents, in JSON."""
         shown = (self._if_there("nft", "-j", "list", "table", each, GROUP) for each in ("inet", "bridge"))
         return tuple(each for each in shown if each is not None)
 
     def switched_on(self, settings: Collection[str]) -> frozenset[str]:
-        """Those of these files below /proc/sys that are there and hold a 1."""
+        """Return those of these files below /proc/sys that exist and contain 1."""
         found = self.run("grep", "-Hs", "^1$", *sorted(settings)).out if settings else ""
         return frozenset(line.partition(":")[0] for line in lines_of(found))
 
     def would_take(self, transaction: str) -> bool:
-        """Whether the kernel would carry out a transaction of nft(8)'s; nothing is changed."""
+        """Return whether the kernel would accept an nft(8) transaction; nothing is changed."""
         return self.run("nft", "-c", "-f", "-", stdin=transaction).code == 0
 
     def _shown(self, query: Query) -> parse.Documents:
-        """The links, the IPv4 routes and the namespaces that the query is about."""
-        # Without -d the text beside a link's name is not told with its addresses.
+        """Return the links, the IPv4 routes and the namespaces that the query needs."""
+        # Only -d shows the alias of a link with its addresses.
         argv = ("ip", "-d", "-j", "-force", "-batch", "-")
         lines = "".join(f"{line}\n" for line in (*_links(query), *_routes(query), *_namespaces(query)))
         if not lines:
@@ -167,20 +167,21 @@ class Observer(Reader):
         return frozenset(pipes for pipes in wanted if rates.in_force(pipes, queues, leading))
 
     def _below(self, parents: tuple[str, ...]) -> frozenset[str]:
-        """Chains whose names are below these; most redirections of pots are not in chains."""
+        """Return the chains below these parents; most redirections of pots are not in chains."""
         found = (*self.chains().items(), *self.member_chains().items())
-        # Of the chains of a pot that only others lead to, the name has one dot more.
+        # The names of a pot's inner chains have one more dot.
         own = ((name, lines) for name, lines in found if not name.endswith(".in"))
         chains = (name for name, lines in own if lines[0].startswith("chain "))
         return frozenset(name for name in chains if name.rpartition("/")[0] in parents)
 
     def _leading_out(self, routes: parse.Documents) -> tuple[str, ...]:
-        """The interfaces of the default route: that of IPv4, or else that of IPv6; first the one to use."""
+        """Return the interfaces of the default route of IPv4, or else of IPv6; the first one is to be
+        used."""
         found = self._of_default(default_route.default(routes))
         return found or self._of_tables("-4") or self._of_tables("-6")
 
     def _of_tables(self, family: str) -> tuple[str, ...]:
-        """The same for one family, where the main table of IPv4 has no default route."""
+        """Return the interfaces for one family, if the main table of IPv4 has no default route."""
         lines = "rule show\nroute show table all default\n"
         result = self.run("ip", family, "-j", "-force", "-batch", "-", stdin=lines)
         return self._of_default(default_route.of_first_table(parse.documents(result.out)))
@@ -192,14 +193,14 @@ class Observer(Reader):
 
     def _forwarding(self) -> dict[int, bool]:
         values = {family: self._optional("cat", path) for family, path in FORWARDING.items()}
-        # A host without IPv6 does not forward it.
+        # A host without IPv6 does not forward IPv6.
         return {family: (value or "0").strip() != "0" for family, value in values.items()}
 
     def _routes6(self) -> tuple[Route, ...]:
         return parse.routes(parse.documents(self._out("ip", "-j", "-6", "route", "show")), 6)
 
     def _learns_router(self, interface: str) -> bool:
-        # 2 is how it goes on to learn them while it forwards (ip-sysctl).
+        # With 2 a host learns default routes even if it forwards (ip-sysctl).
         return (self._optional("cat", setting6(interface, "accept_ra")) or "").strip() == "1"
 
     def _port_range(self) -> tuple[int, int]:
@@ -211,7 +212,7 @@ class Observer(Reader):
         return max(privileged, 1), first - 1
 
     def _unfiltered(self) -> tuple[str, ...]:
-        """The table of what comes in at members of bridges, where it is not there or leads elsewhere."""
+        """Return the table for members of bridges, if it is missing or incomplete."""
         chains = self.member_chains()
         ways = {"prerouting": "iifname vmap @members", "forward": "oifname vmap @receivers"}
         there = all(chains.get(name, ())[2:-1] == (line,) for name, line in ways.items())
@@ -236,12 +237,12 @@ class Observer(Reader):
 
 
 def _listing_sockets(query: Query) -> tuple[str, ...]:
-    # ss(8) finds the owners by reading the open files of all processes.
+    # ss(8) reads the open files of all processes to find the owners, which takes long.
     return ("ss", "-H", "-lntup" if query.owners else "-lntu")
 
 
 def _links(query: Query) -> Iterable[str]:
-    """The lines that show links: all of them when some are to be found by what they are."""
+    """Return the lines that show links; all links are listed if some are found by properties."""
     if _all_links(query):
         return ("addr show",)
     named = (*(query.interfaces or ()), *query.candidates, *query.taps, *dict(query.tap_owners))
@@ -253,7 +254,7 @@ def _all_links(query: Query) -> bool:
 
 
 def _namespaces(query: Query) -> tuple[str, ...]:
-    """The lines that show where links lead, for jails that are not looked into one by one."""
+    """Return the lines that show the namespaces of links, if there are many jails to read."""
     return ("netns list",) if _all_links(query) and len(query.jails or ()) > 1 else ()
 
 
@@ -268,7 +269,7 @@ def _asked(query: Query, links: dict[str, Interface]) -> Iterable[str]:
 
 
 def _severed(links: dict[str, Interface]) -> frozenset[str]:
-    """The bridges that have left a wire behind."""
+    """Return the removed bridges whose wire still exists."""
     bridges = (uplinked(name) for name, link in links.items() if marked_uplink(link.description or ""))
     return frozenset(bridge for bridge in bridges if bridge and bridge not in links)
 

@@ -1,4 +1,4 @@
-"""Tables of nftables that are not ours, as far as they decide on what the host forwards."""
+"""Read nftables tables of other programs that decide about forwarded packets."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from potnet.drivers.reading import reads
 from potnet.host.ruleset import ForwardChain
 from potnet.model.pots import GROUP
 
-#: Runs a command that only reads; None when it fails.
+#: Runs a command that only reads; None if the command fails.
 Run = Callable[..., str | None]
 
 
 def dropping(run: Run) -> tuple[ForwardChain, ...]:
-    """The chains that drop what they do not accept; those of iptables are among them (iptables-nft)."""
+    """Return the chains that drop what they do not accept, including those of iptables (iptables-nft)."""
     return tuple(
         ForwardChain(f"{family} {table} {name}", run("nft", "list", "table", family, table) or "")
         for family, table, name in _chains(run("nft", "-j", "list", "chains") or "")
@@ -23,7 +23,8 @@ def dropping(run: Run) -> tuple[ForwardChain, ...]:
 
 @reads("nft")
 def _chains(text: str) -> list[tuple[str, str, str]]:
-    """Family, table and name of each chain at the hook forward with the policy drop (libnftables-json(5))."""
+    """Return family, table and name of each chain at the hook forward with policy drop
+    (libnftables-json(5))."""
     entries: Iterable[dict[str, dict[str, str]]] = json.loads(text)["nftables"] if text else ()
     chains = [entry["chain"] for entry in entries if "chain" in entry]
     return [

@@ -1,4 +1,4 @@
-"""The answers of Linux tools as facts: ip(8) in JSON, ss(8), stat(1), nft(8)."""
+"""Parse the output of Linux tools: ip(8) in JSON, ss(8), stat(1), nft(8)."""
 
 from __future__ import annotations
 
@@ -46,28 +46,28 @@ _KINDS = {
 _SOCKET = re.compile(
     r"(?P<protocol>tcp|udp) +(?:LISTEN|UNCONN) +\d+ +\d+ +(?P<at>\S+):(?P<port>\d+) +\S+:\S+ *(?P<users>.*)"
 )
-#: The first of the processes; the kernel's own words are those behind its name.
+#: The first process; the kernel writes the words after its name.
 _USER = re.compile(r'users:\(\("(.*?)",pid=(\d+),fd=\d+\).*')
 _REPLY = re.compile(r" src=.* src=(\S+)")
-#: What may stand in the key of an entry of ours: protocols, ports, addresses, names of interfaces.
+#: The characters in a key of potnet's entries: protocols, ports, addresses, names of interfaces.
 _KEY = re.compile(r"[A-Za-z0-9_.:-]+")
 _FAILED_LINE = re.compile(r"^Command failed -:([0-9]{1,9})$", re.MULTILINE)
 
-#: By which its counters are found: protocol, port and, if it is only on one, address of the host.
+#: The key of an export's counters: protocol, port and, if it has only one, address of the host.
 _Exported = tuple[Transport, int, IPAddress | None]
 
 
 @reads("ip")
 def documents(text: str) -> list[dict[str, Any]]:
-    """The objects of one or more JSON arrays, one after the other, as ``ip -j -batch`` prints them."""
-    # Names and aliases hold control characters as they are: ip(8) escapes only some.
+    """Parse the objects of one or more JSON arrays, one after the other, as ``ip -j -batch`` prints them."""
+    # ip(8) escapes only some control characters in names and aliases.
     decoder, found, position = json.JSONDecoder(strict=False), [], 0
     while position < len(text):
         if text[position].isspace():
             position += 1
             continue
         array, position = decoder.raw_decode(text, position)
-        # A filter of ip's leaves empty objects in the place of what it leaves out.
+        # A filter of ip(8) leaves empty objects for omitted entries.
         found += [each for each in array if each]
     if not all(isinstance(each, dict) for each in found):
         raise UnreadableError("ip", text)
@@ -76,7 +76,7 @@ def documents(text: str) -> list[dict[str, Any]]:
 
 @reads("ip")
 def interfaces(links: list[dict[str, Any]]) -> dict[str, Interface]:
-    """Links by name. Members are those among the same links that have a bridge as their master."""
+    """Parse links by name. Members are the given links whose master is the bridge."""
     ports: dict[str, list[dict[str, Any]]] = {}
     for link in links:
         if "master" in link:
@@ -86,7 +86,7 @@ def interfaces(links: list[dict[str, Any]]) -> dict[str, Interface]:
 
 
 def text_of(value: object) -> str:
-    """A value that is a string in what ip(8) prints."""
+    """Return a string from the output of ip(8). Raises TypeError for any other value."""
     if not isinstance(value, str):
         raise TypeError(value)
     return value
@@ -96,30 +96,31 @@ Documents = list[dict[str, Any]]
 
 
 def links_and_routes(found: Documents) -> tuple[Documents, Documents]:
-    """What one batch shows of both, maybe among namespaces; only a route has a destination."""
+    """Split a batch into links and routes, ignoring namespaces; only a route has a destination."""
     return [each for each in found if "ifname" in each], [each for each in found if "dst" in each]
 
 
 @reads("ip")
 def led_into(found: Documents, group: str) -> frozenset[str]:
-    """The names of those of the namespaces where the other end of one of the links of a group is."""
+    """Return the names of the namespaces with the other end of a link of a group."""
     ends = {each["link_netnsid"] for each in found if "link_netnsid" in each and each.get("group") == group}
     return frozenset(text_of(each["name"]) for each in found if "name" in each and each.get("id") in ends)
 
 
 def _member(link: dict[str, Any]) -> str:
-    """A member's name; a wire to an external interface stands for that interface."""
+    """Return a member's name; the wire to an external interface counts as that interface."""
     lead = marked_uplink(text_of(link.get("ifalias", "")))
     return lead[0] if lead else text_of(link["ifname"])
 
 
 def _has_flag(port: dict[str, Any], name: str) -> bool:
-    """Whether a bridge has a flag set for a port (ip-link(8), bridge_slave): told by ``ip -d`` only."""
+    """Return whether a bridge has a flag set for a port (ip-link(8), bridge_slave); only ``ip -d`` shows
+    flags."""
     return port.get("linkinfo", {}).get("info_slave_data", {}).get(name, False) is True
 
 
 def _is_learned(address: Mapping[str, Any]) -> bool:
-    """Whether it is one of IPv6 that runs out: DHCP, too, gives some only where a router says so."""
+    """Return whether an IPv6 address expires: DHCP, too, assigns addresses only if a router says so."""
     return address.get("family") == "inet6" and address.get("dynamic") is True
 
 
@@ -150,9 +151,9 @@ def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
 
 
 def _groups(link: Mapping[str, Any]) -> frozenset[str]:
-    """The ends of a wire to the outside are in no group of FreeBSD's: they come and go with their bridge.
+    """Return FreeBSD's groups of a link; the ends of a wire are in none, because they belong to a bridge.
 
-    Hardware is in none, either, whatever a pot that had it put it in: it has no kind.
+    Hardware, which has no kind, is in none either, even if a pot has changed its group.
     """
     made = link.get("linkinfo", {}).get("info_kind") is not None and not is_wire(link["ifname"])
     return _GROUPS.get(link.get("group", ""), frozenset()) if made else frozenset()
@@ -160,7 +161,7 @@ def _groups(link: Mapping[str, Any]) -> frozenset[str]:
 
 @reads("ip")
 def tap_owners(links: Documents) -> dict[str, str | None]:
-    """Taps among links, each with its owner: a name, or the number of who has none; None: anybody."""
+    """Return taps with their owners: a name, or the number of an unnamed user; None: anybody."""
     told = {link["ifname"]: link.get("linkinfo", {}).get("info_data", {}) for link in links}
     taps = {name: data.get("user") for name, data in told.items() if data.get("type") == "tap"}
     return {name: None if user is None else str(user) for name, user in taps.items()}
@@ -168,7 +169,7 @@ def tap_owners(links: Documents) -> dict[str, str | None]:
 
 @reads("ip")
 def network(found: list[dict[str, Any]]) -> JailNetwork:
-    """A pot's own stack: links, and the default routes among them. Plans know loopback by FreeBSD's name."""
+    """Parse a pot's links and default routes. Plans use FreeBSD's name of the loopback interface."""
     links = interfaces([each for each in found if "ifname" in each])
     gateways = [
         IPAddress(text_of(each["gateway"]))
@@ -181,7 +182,7 @@ def network(found: list[dict[str, Any]]) -> JailNetwork:
 
 @reads("ip")
 def routes(found: list[dict[str, Any]], family: int) -> tuple[Route, ...]:
-    """Routes of a family that lead to an interface; one to several interfaces is told for each."""
+    """Parse routes of a family to an interface; a route to several interfaces yields one for each."""
     default = "0.0.0.0/0" if family == 4 else "::/0"
     return tuple(
         Route(IPNetwork(default if each["dst"] == "default" else text_of(each["dst"])), text_of(hop["dev"]))
@@ -193,7 +194,7 @@ def routes(found: list[dict[str, Any]], family: int) -> tuple[Route, ...]:
 
 @reads("ip")
 def traffic(links: list[dict[str, Any]]) -> dict[str, Traffic]:
-    """The counters of each link."""
+    """Parse the counters of each link."""
     counters = ((text_of(link["ifname"]), link["stats64"]) for link in links)
     return {name: _traffic(counter["rx"], counter["tx"]) for name, counter in counters}
 
@@ -211,9 +212,10 @@ def _traffic(received: dict[str, int], sent: dict[str, int]) -> Traffic:
 
 @reads("ss")
 def listeners(text: str) -> tuple[Listener, ...]:
-    """Sockets of ``ss -H -lntup``: protocol, state, two queue lengths, local and peer address, process.
+    """Parse sockets of ``ss -H -lntup``: protocol, state, two queue lengths, local and peer address, process.
 
-    The name of a process may hold anything, a newline too: only a line that begins as ss's do is one.
+    The name of a process may contain anything, even a newline. Only lines that begin like those of ss are
+    used.
     """
     found = []
     for match in filter(None, map(_SOCKET.match, lines_of(text))):
@@ -226,33 +228,33 @@ def listeners(text: str) -> tuple[Listener, ...]:
 
 @reads("ip")
 def own_addresses(routes: list[dict[str, Any]]) -> frozenset[IPAddress]:
-    """The destinations of ``ip route get`` that are the host itself."""
+    """Parse the destinations of ``ip route get`` that are the host itself."""
     return frozenset(IPAddress(route["dst"]) for route in routes if route.get("type") == "local")
 
 
 def file_kinds(text: str) -> dict[str, FileKind]:
-    """What ``stat -c '%F\\t%n'`` says of each path."""
+    """Parse the kind of each path in ``stat -c '%F\t%n'``."""
     pairs = (line.partition("\t") for line in lines_of(text))
     return {path: _KINDS.get(kind, FileKind.OTHER) for kind, _, path in pairs}
 
 
 @reads("sha256sum")
 def digests(text: str) -> dict[str, str]:
-    """What sha256sum(1) prints of files: ``DIGEST  PATH``."""
+    """Parse the output of sha256sum(1) for files: ``DIGEST PATH``."""
     found = (re.fullmatch(r"([0-9a-f]{64})  (.*)", line) for line in lines_of(text))
     return {match[2]: match[1] for match in found if match}
 
 
 @reads("stat")
 def inodes(text: str) -> dict[str, int]:
-    """Names by inode, from lines of an inode and a name."""
+    """Parse lines of an inode and a name."""
     pairs = (line.partition(" ") for line in lines_of(text))
     return {name: int(inode) for inode, _, name in pairs if inode.isdigit()}
 
 
 @reads("cat")
 def mount_points(text: str) -> tuple[str, ...]:
-    """The second field of proc_mounts(5), its octal escapes undone."""
+    """Parse the second field of proc_mounts(5), with its octal escapes decoded."""
     fields = (line.split(" ") for line in lines_of(text))
     return tuple(re.sub(r"\\([0-7]{3})", _character, words[1]) for words in fields if len(words) > 1)
 
@@ -262,7 +264,8 @@ def _character(match: re.Match[str]) -> str:
 
 
 def blocks(text: str, family: str = "inet") -> dict[str, tuple[str, ...]]:
-    """The chains, maps and sets of our table of a family, by name, from ``nft -t list ruleset``."""
+    """Parse the chains, maps and sets of potnet's table of a family, by name, from ``nft -t list
+    ruleset``."""
     found: dict[str, tuple[str, ...]] = {}
     _, _, table = f"\n{text}".partition(f"\ntable {family} {GROUP} {{\n")
     for block in table.partition("\n}")[0].split("\n\n"):
@@ -275,9 +278,9 @@ def blocks(text: str, family: str = "inet") -> dict[str, tuple[str, ...]]:
 
 @reads("nft")
 def entries(text: str) -> tuple[FilterEntry, ...]:
-    """What is in maps and sets, from ``nft -j list table``, by the keys with which nft(8) takes them out.
+    """Parse the elements of maps and sets in ``nft -j list table``, with the keys for their removal.
 
-    Those of single pots' chains, whose names have a slash, are left out.
+    Maps and sets of single pots' chains, whose names have a slash, are skipped.
     """
     found = []
     for each in json.loads(text)["nftables"]:
@@ -305,32 +308,32 @@ def _key(value: Any, quoted: bool = False) -> str:
 
 
 def failed_line(err: str) -> int | None:
-    """The line, from 0, at which ``ip -batch -`` stopped; None when it does not say."""
+    """Return the line, from 0, at which ``ip -batch -`` stopped; None if unknown."""
     match = _FAILED_LINE.search(err)
     return int(match[1]) - 1 if match else None
 
 
 def without_line(err: str) -> str:
-    """What ``ip -batch -`` complains of, without the number of the line."""
+    """Return the complaint of ``ip -batch -`` without the number of the line."""
     return _FAILED_LINE.sub("", err).strip()
 
 
 def other_complaints(err: str, absent: tuple[str, ...]) -> list[str]:
-    """What ``ip -force -batch -`` or nft(8) complains of beside that something is not there."""
+    """Return the complaints of ``ip -force -batch -`` or nft(8), except those about missing things."""
     lines = [line for line in lines_of(err) if line and not _FAILED_LINE.match(line)]
     return [line for line in lines if not any(words in line for words in absent)]
 
 
 @reads("conntrack")
 def ports_called(text: str) -> frozenset[int]:
-    """Which port was called first in each connection of ``conntrack -L``."""
+    """Parse the original destination port of each connection in ``conntrack -L``."""
     found = (re.search(r" dport=(\d+)", line) for line in lines_of(text))
     return frozenset(int(match[1]) for match in found if match)
 
 
 @reads("conntrack")
 def untranslated(text: str) -> tuple[tuple[IPAddress, int, IPAddress, int], ...]:
-    """Both ends of each connection of ``conntrack -L`` that is answered from the address that was called."""
+    """Parse both ends of each connection in ``conntrack -L`` that the called address itself answers."""
     found = []
     for line in lines_of(text):
         ends = dict(reversed(re.findall(r" (src|dst|sport|dport)=(\S+)", line)))
@@ -343,14 +346,14 @@ def untranslated(text: str) -> tuple[tuple[IPAddress, int, IPAddress, int], ...]
 
 @reads("nft")
 def export_traffic(text: str) -> tuple[ExportTraffic, ...]:
-    """What ``nft -j list table`` tells of exports: connections by the maps of them, the rest by sets."""
+    """Parse the counters of exports in ``nft -j list table``: maps count connections, sets count traffic."""
     connections: dict[_Exported, int] = {}
     through: dict[_Exported, tuple[int, int]] = {}
     for entry in json.loads(text)["nftables"]:
         place = entry.get("map") or entry.get("set") or {"name": ""}
         if place["name"].startswith(("redirections", "traffic")):
             for element in place.get("elem", ()):
-                # In a map it comes with its value.
+                # A map's element is a list of key and value.
                 counted = (element[0] if isinstance(element, list) else element)["elem"]
                 key, counter = _exported(counted["val"]["concat"]), counted["counter"]
                 if place["name"].startswith("traffic"):
@@ -369,5 +372,5 @@ def _exported(key: list[Any]) -> _Exported:
 
 
 def reply_sources(text: str) -> frozenset[str]:
-    """Who answers in each connection of ``conntrack -L``: the source of its second half."""
+    """Parse the replying address of each connection in ``conntrack -L``: the source of its second half."""
     return frozenset(match[1] for match in map(_REPLY.search, lines_of(text)) if match)

@@ -1,7 +1,7 @@
-"""How much a pot may receive and send, by tc(8).
+"""Limit what a pot may receive and send, by tc(8).
 
-What a pot receives waits in a queue of its epair's end on the host (tc-tbf(8)). What comes in there cannot
-wait: it goes by way of an interface (ifb) whose queue it waits in.
+Packets to a pot wait in a queue of its epair's end on the host (tc-tbf(8)). Packets from the pot cannot wait
+there, so they pass an ifb interface, whose queue holds them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from potnet.drivers.reading import reads
 from potnet.executors.base import Command
 from potnet.host.ruleset import Pipes
 
-#: How long a packet may wait. At once may pass what comes in 20 ms, and this much in any case.
+#: The longest wait of a packet. A burst holds the packets of 20 ms, but at least this many bytes.
 _LATENCY = "200ms"
 _SMALLEST_BURST = 16384
 
 
 def made(pipes: Pipes) -> tuple[Command, ...]:
-    """The commands that limit traffic both ways."""
+    """Return the commands that limit traffic in both directions."""
     lines = []
     commands = []
     if pipes.rate_in is not None:
@@ -35,7 +35,7 @@ def made(pipes: Pipes) -> tuple[Command, ...]:
 
 
 def lifted(pipes: Pipes) -> tuple[Command, ...]:
-    """The commands that take all of it away, whatever of it is there."""
+    """Return the commands that remove all parts of the limits that exist."""
     lines = []
     if pipes.rate_in is not None:
         lines += [f"qdisc del dev {each} root" for each in pipes.members]
@@ -47,7 +47,8 @@ def lifted(pipes: Pipes) -> tuple[Command, ...]:
 
 @reads("tc")
 def in_force(pipes: Pipes, queues: Sequence[Mapping[str, Any]], filters: Mapping[str, str]) -> bool:
-    """Whether it is as it should be. queues: of ``tc -j qdisc show``; filters: by interface, as text."""
+    """Return whether the limits are in force. queues: of ``tc -j qdisc show``; filters: by interface, as
+    text."""
     rates = {each["dev"]: 8 * int(each["options"]["rate"]) for each in queues if each.get("kind") == "tbf"}
     wanted = dict.fromkeys(pipes.members, pipes.rate_in) if pipes.rate_in is not None else {}
     way = shaper(pipes.unit)
@@ -60,7 +61,7 @@ def in_force(pipes: Pipes, queues: Sequence[Mapping[str, Any]], filters: Mapping
 
 
 def trial(near: str, far: str) -> tuple[str, ...]:
-    """What shows, on two interfaces that nobody needs, whether a kernel can do all this."""
+    """Return commands that test on two unused interfaces whether the kernel supports the limits."""
     way = "ip link add name shaper0 type ifb"
     queue = f"tc qdisc add dev {near} root {_bucket(8_000_000)}"
     return way, queue, *(f"tc {line}" for line in _diverted(near, "shaper0"))

@@ -1,4 +1,4 @@
-"""Commands that only read on a Linux host, and the errors for answers that say nothing."""
+"""Run commands that only read on a Linux host, and raise errors for missing answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.posix import NO_CONNECTION, only_absent
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Executor
 
-#: What a tool says when the thing that it is asked for, or is to take away, is not there.
+#: The complaints of tools about a missing thing that they should show or remove.
 ABSENT = (
     "Cannot find device",
     "does not exist",
@@ -16,10 +16,10 @@ ABSENT = (
     "Address not found",
     "ipv6: address not found",
 )
-#: What iproute2 says of a list that changed while the kernel gave it: something may be missing in it
-#: (RFC 3549; NLM_F_DUMP_INTR), so that it is to be asked for again.
+#: The complaint of iproute2 if a list changed while the kernel sent it. Entries may be missing (RFC 3549;
+#: NLM_F_DUMP_INTR), so the command is repeated.
 _INTERRUPTED = "Dump was interrupted"
-#: Each of them takes milliseconds, and other commands make a link in tens of them.
+#: Each attempt takes milliseconds, while other commands need tens of them to create a link.
 _ATTEMPTS = 50
 
 
@@ -30,7 +30,8 @@ class Reader:
         self._executor = executor
 
     def run(self, *argv: str, stdin: str | None = None) -> CommandResult:
-        """Run what only reads; raises CommandError when its program is missing, or gives no whole answer."""
+        """Run a command that only reads. Raises CommandError if its program is missing or its output
+        incomplete."""
         command = Command(argv, stdin=stdin, changes_host=False)
         for _ in range(_ATTEMPTS):
             result = self._executor.run(command)
@@ -41,7 +42,7 @@ class Reader:
         if result.code == NOT_FOUND:
             raise CommandError(command, result, hint="is this a Linux host? install iproute2 and nftables")
         if result.code in (TIMED_OUT, NO_CONNECTION):
-            # No answer says nothing about the host.
+            # A missing answer says nothing about the host.
             raise CommandError(command, result)
         return result
 
@@ -56,7 +57,7 @@ class Reader:
         return result.out if result.code == 0 else None
 
     def _if_there(self, *argv: str, stdin: str | None = None) -> str | None:
-        """What a command says of something; None when that is not there, and only then."""
+        """Return the output of a command; None only if its object does not exist."""
         result = self.run(*argv, stdin=stdin)
         if result.code == 0:
             return result.out
@@ -65,7 +66,7 @@ class Reader:
         raise CommandError(Command(argv, changes_host=False), result)
 
     def _stat(self, *arguments: str) -> str:
-        """What stat(1) says of those paths that are there: its code is 1 as soon as one is not."""
+        """Run stat(1) on paths; it exits with 1 if any of them does not exist."""
         argv = ("stat", *arguments)
         result = self.run(*argv)
         if not only_absent(result):

@@ -1,11 +1,11 @@
-"""Properties of all Linux hosts."""
+"""The properties of all Linux hosts."""
 
 from __future__ import annotations
 
 from potnet.drivers.linux.facts.names import OWN_ETC
 from potnet.host.traits import Tools, Traits
 
-#: BR_MAX_PORTS in net/bridge/br_private.h is 1024, and port 0 is none.
+#: BR_MAX_PORTS in net/bridge/br_private.h is 1024, and port 0 is unused.
 BRIDGE_PORTS = 1023
 
 TRAITS = Traits(

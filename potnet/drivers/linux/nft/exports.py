@@ -1,8 +1,8 @@
-"""Exports as elements of maps and sets, whose cost is the same however many there are (nft(8), MAPS).
+"""Represent exports as elements of maps and sets, whose cost does not depend on their number (nft(8), MAPS).
 
-Each port is an element: nft redirects no range to another one by one. Only what is offered to some sources,
-or limited, has a chain, one for all such exports of a pot. Those on one address of the host have maps of
-their own.
+Each port is an element, because nft cannot redirect one range to another port by port. Only exports with
+sources or limits need a chain, one for all such exports of a pot. Exports on one address of the host have
+maps of their own.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What the chain of a pot has for one export: who may use it, and in which set a source is counted."""
+    """The rule of a pot's chain for one export: who may use it, and the set that counts each source."""
 
     match: str
     family: str
@@ -50,13 +50,13 @@ class Guard:
 
 
 def elements(items: Iterable[Redirection], anchor: str) -> tuple[Element, ...]:
-    """What the maps and sets are to hold for redirections, each once."""
+    """Return the elements of maps and sets for redirections, each once."""
     found = (element for item in items for element in (*redirected(item), *_beside(item, anchor)))
     return tuple(dict.fromkeys(found))
 
 
 def redirected(item: Redirection) -> tuple[Element, ...]:
-    """Where its ports lead."""
+    """Return the elements that redirect its ports."""
     version, shift = item.address.version, item.pot_port - item.host_port
     place = (
         f"redirections_at{version}"
@@ -67,7 +67,7 @@ def redirected(item: Redirection) -> tuple[Element, ...]:
 
 
 def _beside(item: Redirection, anchor: str) -> Iterable[Element]:
-    """What counts it, lets the host itself in, and leads to the chain of its pot."""
+    """Yield the elements that count it, admit the host itself, and lead to the pot's chain."""
     places = {"traffic": "", **({"loopback": ""} if item.loopback else {})}
     places |= {"guarded": f"jump {anchor}"} if guarded(item) else {}
     at = f"_at{item.address.version}" if item.host is not None else ""
@@ -75,19 +75,19 @@ def _beside(item: Redirection, anchor: str) -> Iterable[Element]:
 
 
 def _keys(item: Redirection) -> Iterable[tuple[int, str]]:
-    """The ports of the host, each with what an entry of the maps is found by."""
+    """Yield the ports of the host, each with its key in the maps."""
     at = f"{item.host} . " if item.host is not None else ""
     ports = range(item.host_port, item.host_port + item.count)
     return ((port, f"{at}{item.protocol} . {port}") for port in ports)
 
 
 def guarded(item: Redirection) -> bool:
-    """Whether not everybody may use it at all times."""
+    """Return whether its sources or connections are limited."""
     return bool(item.sources) or item.max_connections is not None
 
 
 def guards(items: Iterable[Redirection], anchor: str) -> tuple[Guard, ...]:
-    """What the chain of a pot is to hold."""
+    """Return the rules of a pot's chain."""
     found = [item for item in items if guarded(item)]
     return tuple(_guard(item, f"{anchor}.{number}") for number, item in enumerate(found, 1))
 
@@ -106,6 +106,6 @@ def _guard(item: Redirection, counted: str) -> Guard:
 
 
 def guards_removed(guards: Sequence[Guard], anchor: str) -> tuple[str, ...]:
-    """The commands that take the chain of a pot away, once nothing leads there."""
+    """Return the commands that remove a pot's chain, after all references are removed."""
     sets = (f"delete set inet {GROUP} {each.counted}" for each in guards if each.limit is not None)
     return (f"delete chain inet {GROUP} {anchor}", *sets) if guards else ()

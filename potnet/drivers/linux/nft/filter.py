@@ -1,6 +1,6 @@
-"""What the packet filter holds, as text for ``nft -f -``: one table (inet), a chain for each anchor.
+"""Write the packet filter's rules as text for ``nft -f -``: one table (inet), a chain for each anchor.
 
-What is exported is in `exports`. Nothing is ever listed to be changed. nft(8), MAPS and CHAINS.
+`exports` has the elements for exports. No change requires a listing. See nft(8), MAPS and CHAINS.
 """
 
 from __future__ import annotations
@@ -32,27 +32,26 @@ from potnet.host.ruleset import (
 )
 from potnet.model.pots import GROUP
 
-#: All pots' networks of IPv6 that are in sight, and those that are translated.
+#: All visible IPv6 networks of pots, and the translated ones.
 POTS6, TRANSLATED6 = "pots6", "translated6"
-#: By family, the map of pots with a chain of their own.
+#: The maps of pots with a chain of their own, by family.
 SENDERS = {4: "senders", 6: "senders6"}
-#: Without these no neighbour is found by IPv6 (RFC 4861).
+#: IPv6 neighbour discovery requires these networks (RFC 4861).
 _NEIGHBOURS6 = (IPNetwork("fe80::/10"), IPNetwork("ff02::/16"))
 _FAMILY = {4: "ip", 6: "ip6"}
-#: In the table of what passes members of bridges, the maps of pots' ends: where they send, and where they
-#: receive.
+#: The maps of pots' ends in the table for members of bridges: by sending end, and by receiving end.
 MEMBERS, RECEIVERS = "members", "receivers"
 LOADING = ("nft", "-f", "-")
 
 
 class Filter:
-    """Turns rulesets into nftables; `template` fills in its templates."""
+    """Renders rulesets for nftables; `template` fills in its templates."""
 
     def __init__(self, template: Render) -> None:
         self._template = template
 
     def load(self, action: LoadAnchor, first: Sequence[str]) -> str:
-        """The transaction that makes an anchor hold what it is to hold. first: what of `leaving` is there."""
+        """Return the transaction that fills an anchor. first: the existing commands of `leaving`."""
         return "".join(map(_line, first)) + self._rest(action)
 
     def _rest(self, action: LoadAnchor) -> str:
@@ -67,7 +66,7 @@ class Filter:
             case PotFilter():
                 return self._pot(action.anchor, action.rules)
             case BridgeIsolation(_, _, ()):
-                # What the outside must not address is told by `TRANSLATED6`.
+                # The set `TRANSLATED6` protects these networks from the outside.
                 return ""
             case BridgeIsolation(bridge, own, others):
                 values = {"chain": action.anchor, "bridge": bridge, "sides": _sides(own, others)}
@@ -78,7 +77,7 @@ class Filter:
                 return ""
 
     def _pot(self, anchor: str, rules: PotFilter) -> str:
-        """What it may receive and send at all is a matter of its interfaces."""
+        """Return the rules of a pot; those about its interfaces are separate."""
         text = self._template("nft-pot.j2", _pot_filter(anchor, rules)) if _is_routed(rules) else ""
         if not rules.identities:
             return text
@@ -87,11 +86,11 @@ class Filter:
         return text + self._template("nft-member.j2", values)
 
     def members(self) -> str:
-        """The table of what comes in at members of bridges, without any pots."""
+        """Return the table for members of bridges, without any pots."""
         return self._template("nft-members.j2", {})
 
     def _redirections(self, anchor: str, rules: Redirections, replaced: Ruleset) -> str:
-        """What the anchor does not hold yet."""
+        """Return the elements that the anchor lacks."""
         before = _items(replaced)
         known = [f"add element inet {GROUP} {POTS6} {{ {each} }}" for each in rules.networks6]
         held = guards(rules.items, anchor)
@@ -101,7 +100,7 @@ class Filter:
         return chain + "".join(map(_line, (*known, *added)))
 
     def table(self, chain: str, rules: SourceNat) -> str:
-        """The whole table, without redirections: what the first bridge brings along."""
+        """Return the whole table, without redirections; the first bridge creates it."""
         values: dict[str, object] = {
             "chain": chain,
             "network": rules.network,
@@ -113,7 +112,7 @@ class Filter:
 
 
 def leaving(action: LoadAnchor) -> tuple[str, ...]:
-    """The commands that take away what an anchor held and is to hold no more."""
+    """Return the commands that remove the old contents of an anchor."""
     if isinstance(action.rules, Redirections):
         return _exported_no_more(action, action.rules.items)
     if isinstance(action.rules, PotFilter) and isinstance(action.replaced, PotFilter):
@@ -145,19 +144,19 @@ def leaving(action: LoadAnchor) -> tuple[str, ...]:
             )
         case NoRules() if "/" in action.anchor:
             return (f"flush chain inet {GROUP} {action.anchor}",)
-    # Without its NAT no pot reaches anything: the last bridge goes, and all that there is with it.
+    # The NAT rules go with the last bridge, and the whole table goes with them.
     return (f"delete table inet {GROUP}",)
 
 
 def _no_more_outside(held: ExternalIsolation, rules: ExternalIsolation) -> tuple[str, ...]:
-    """Takes the guards away from interfaces that lead outside no more."""
+    """Return the commands that remove the guards of former external interfaces."""
     kept = {each.interface for each in rules.outlets}
     gone = (each.interface for each in held.outlets if each.interface not in kept)
     return tuple(f'delete element inet {GROUP} entering {{ "{each}" }}' for each in gone)
 
 
 def _is_routed(rules: PotFilter) -> bool:
-    """Whether it is about what is routed."""
+    """Return whether the rules apply to routed packets."""
     return bool(rules.verdicts or rules.inside)
 
 
@@ -181,12 +180,12 @@ def _sent_no_more(anchor: str, held: PotFilter) -> tuple[str, ...]:
 
 
 def _is_near(rules: PotFilter) -> bool:
-    """Whether it is about others of the pot's bridges."""
+    """Return whether the rules apply to others on the pot's bridges."""
     return any(each.verdicts for each in rules.identities)
 
 
 def _near_no_more(anchor: str, held: PotFilter, rules: PotFilter) -> tuple[str, ...]:
-    """What is not to be there any more; the chain of what a pot sends makes use of it until it is emptied."""
+    """Return the removals of old rules for a bridge; the pot's chain refers to them until it is flushed."""
     kept = {each.member for each in rules.identities if each.verdicts}
     gone = [each.member for each in held.identities if each.verdicts and each.member not in kept]
     ends = (f'delete element bridge {GROUP} {RECEIVERS} {{ "{each}" }}' for each in gone)
@@ -201,7 +200,7 @@ def _exported_no_more(action: LoadAnchor, items: Sequence[Redirection]) -> tuple
     before = _items(action.replaced)
     left_out = without(before, items)
     ports = {(each.protocol, each.host_port) for each in left_out}
-    # An element may be of both families of an export.
+    # An element may belong to both families of an export.
     alike = (each for each in items if (each.protocol, each.host_port) in ports)
     kept = {*elements(alike, action.anchor)} if ports else set()
     gone = dict.fromkeys(each.removal for each in elements(left_out, action.anchor) if each not in kept)
@@ -215,7 +214,7 @@ def _items(rules: Ruleset) -> tuple[Redirection, ...]:
 
 
 def opened_bridge(rules: Ruleset) -> str | None:
-    """The bridge over which the host itself is to reach exports by 127.0.0.1; None when there are none."""
+    """Return the bridge for the host's connections to exports by 127.0.0.1; None if there are none."""
     if not isinstance(rules, Redirections):
         return None
     local = (item.loopback and item.address.version == 4 and item.host is None for item in rules.items)
@@ -223,30 +222,30 @@ def opened_bridge(rules: Ruleset) -> str | None:
 
 
 def opening(loads: Iterable[LoadAnchor]) -> tuple[Command, ...]:
-    """What lets the host itself reach exports by 127.0.0.1 over their bridges."""
+    """Return the command that lets the host reach exports by 127.0.0.1 over their bridges."""
     bridges = dict.fromkeys(bridge for load in loads if (bridge := opened_bridge(load.rules)))
     return (Command(("tee", *map(route_localnet, bridges)), stdin="1\n"),) if bridges else ()
 
 
 def route_localnet(bridge: str) -> str:
-    """The setting with which packets to or from 127.0.0.0/8 may pass a bridge (ip-sysctl)."""
+    """Return the setting that lets packets of 127.0.0.0/8 pass a bridge (ip-sysctl)."""
     return f"/proc/sys/net/ipv4/conf/{bridge}/route_localnet"
 
 
 def loading(text: str) -> Command:
-    """The command that carries out a transaction."""
+    """Return the command that carries out a transaction."""
     return Command(LOADING, stdin=text)
 
 
 def external_host(outlets: tuple[Outlet, ...]) -> tuple[tuple[str, str], ...]:
-    """Each outlet with each address that a redirection there is for: ``(eth0)`` for those that it has."""
+    """Return each outlet with each address of its redirections; ``(eth0)`` means all addresses of eth0."""
     return tuple((o.interface, str(each)) for o in outlets for each in o.addresses or (f"({o.interface})",))
 
 
 def _sides(
     own: Sequence[IPNetwork], others: Sequence[IPNetwork]
 ) -> list[tuple[str, IPNetwork, list[IPNetwork]]]:
-    """Each family of a bridge as nft calls it, with its own network and what it is to be kept apart from."""
+    """Return each family of a bridge as nft calls it, with its own network and the networks to isolate."""
     found = []
     for mine in own:
         theirs = [each for each in others if each.version == mine.version and each != mine]
@@ -256,7 +255,7 @@ def _sides(
 
 
 def _pot_filter(chain: str, rules: PotFilter) -> dict[str, object]:
-    """The values of the template: a rule for each pair of places of one family."""
+    """Return the values of the template: a rule for each pair of places of one family."""
     found = [
         {
             "allow": verdict.allow,
@@ -280,7 +279,7 @@ def _pot_filter(chain: str, rules: PotFilter) -> dict[str, object]:
 
 
 def _identity(own: Identity) -> dict[str, object]:
-    """The values of the template; what a neighbour advertisement is about, as a number (RFC 4861, 4.4)."""
+    """Return the values of the template; neighbour advertisements match by number (RFC 4861, 4.4)."""
     given6 = [each for each in own.addresses if each.version == 6]
     return {
         "member": own.member,

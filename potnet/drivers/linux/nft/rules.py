@@ -1,8 +1,8 @@
-"""What the packet filter holds, compared with what it should, without reading what is in its maps.
+"""Compare the packet filter's rules with the expected ones, without reading the elements of maps.
 
-nft 1.0.6 reads all elements of a table even to print one chain or to look up one element: 2 s with 60,000. It
-does not to list the ruleset with -t, nor to have the kernel check a transaction (-c). So chains are listed
-that way, and an element is there if it could be deleted, and has the right value if it could be added.
+nft 1.0.6 reads all elements of a table even to print one chain or to look up one element: 2 s with 60,000.
+Two commands avoid this: listing the ruleset with -t, and checking a transaction (-c). Chains are therefore
+listed with -t. An element exists if it could be deleted, and has the right value if it could be added.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from potnet.host.state import AnchorRules, FilterEntry
 from potnet.model.ports import Transport
 from potnet.model.pots import GROUP
 
-#: Loads rules in a network namespace that ends with it, and lists them as the kernel has them there.
+#: Loads rules in a temporary network namespace, and lists them in the kernel's form.
 _NORMAL = "nft -f - && nft -t list ruleset"
 _ELEMENT = re.compile(rf"add element (inet|bridge) {GROUP} (\S+) {{ (.*?)(?: : (.*))? }}")
-#: Begins the names of chains in the table of what comes in at members of bridges.
+#: The prefix for names of chains in the table for members of bridges.
 _MEMBERS = "bridge "
 _REDIRECTION = re.compile(r"(?:(\S+) \. )?(tcp|udp) \. ([0-9]+)")
 
 
 class Rules:
-    """Looks into anchors."""
+    """Reads the contents of anchors."""
 
     def __init__(self, observer: Observer, rules: Filter) -> None:
         self._observer = observer
         self._filter = rules
 
     def look(self, anchors: Sequence[tuple[str, Ruleset]]) -> dict[str, AnchorRules]:
-        """What each anchor is to hold, and holds. Raises CommandError for a template that nft refuses."""
+        """Return expected and actual rules of each anchor. Raises CommandError if nft rejects a template."""
         texts = {anchor: self._filter.load(LoadAnchor(anchor, rules), ()) for anchor, rules in anchors}
         chains = {anchor for anchor, rules in anchors if _has_chain(rules)}
         sending = any(isinstance(rules, PotFilter) and rules.identities for _, rules in anchors)
@@ -66,9 +66,9 @@ class Rules:
         return looked
 
     def stray(self, anchors: Sequence[tuple[str, Ruleset]]) -> tuple[FilterEntry, ...]:
-        """The entries that these anchors do not account for. All entries are read, which takes a while.
+        """Return the entries that belong to none of these anchors. All entries are read, which takes a while.
 
-        Those that say which networks of IPv6 are pots' stay when pots go.
+        Entries that name the IPv6 networks of pots stay when pots go, and are skipped.
         """
         texts = (self._filter.load(LoadAnchor(anchor, rules), ()) for anchor, rules in anchors)
         known = {(each.place, each.key) for text in texts for each in _elements(text)}
@@ -76,13 +76,13 @@ class Rules:
         return tuple(each for each in found if each.place != POTS6 and (each.place, each.key) not in known)
 
     def in_force(self, rules: Redirections) -> tuple[Redirection, ...]:
-        """Those of the redirections that the filter has."""
+        """Return the redirections that the filter has."""
         wanted = {item: redirected(item) for item in rules.items}
         present = self._present(wanted.values())
         return tuple(item for item in wanted if present.issuperset(wanted[item]))
 
     def _normal(self, text: str) -> dict[str, tuple[str, ...]]:
-        """The chains, maps and sets of rules as the kernel gives them back; the host is not touched."""
+        """Return the chains, maps and sets of rules in the kernel's form; the host is not changed."""
         if not text:
             return {}
         argv = ("unshare", "-n", "sh", "-c", _NORMAL)
@@ -93,11 +93,12 @@ class Rules:
         return parse.blocks(result.out) | _of_members(parse.blocks(result.out, "bridge"))
 
     def _present(self, groups: Iterable[Sequence[Element]]) -> set[Element]:
-        """Those of the elements that are there; all are asked for at once, parts only if one is missing."""
+        """Return the existing elements; all are checked at once, and parts only if one is missing."""
         return set(self._those_there([each for group in groups for each in group]))
 
     def _those_there(self, elements: Sequence[Element]) -> Sequence[Element]:
-        """Halves are asked for until all of one are there, or it is one that is not."""
+        """Return the existing elements; halves are checked until they are complete or a single missing
+        element."""
         if self._all_there(elements):
             return elements
         middle = len(elements) // 2
@@ -122,28 +123,28 @@ def _of_members(chains: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]
 
 
 def _has_chain(rules: Ruleset) -> bool:
-    """Whether an anchor with these rules is more than elements of maps."""
+    """Return whether an anchor with these rules has more than elements of maps."""
     return not isinstance(rules, Redirections) or any(map(guarded, rules.items))
 
 
 def _blocks_of(anchor: str, rules: Ruleset, expected: Iterable[str], chains: set[str]) -> list[str]:
-    """The blocks that an anchor is about: its chain and sets; of the NAT anchor all that are no other's."""
+    """Return the blocks of an anchor: its chain and sets; the NAT anchor has all other blocks."""
     if not isinstance(rules, SourceNat) or rules.network.version == 6:
         own = [name for name in expected if anchor in _names(name)]
         return own if anchor in chains else []
-    # What is looked at of members is told by itself (`Query.unfiltered`).
+    # The table for members is reported separately (`Query.unfiltered`).
     others = [name for name in expected if not name.startswith(_MEMBERS)]
     return [name for name in others if name == anchor or chains.isdisjoint(_names(name))]
 
 
 def _names(block: str) -> tuple[str, str]:
-    """The anchors of which a block may be: a set of a chain's is called as that, and a number."""
+    """Return the possible anchors of a block: the name of a set is that of its chain, and a number."""
     name = block.removeprefix(_MEMBERS)
     return name, name.rpartition(".")[0]
 
 
 def _settings(rules: Ruleset) -> tuple[str, ...]:
-    """What has to be switched on beside the rules, as files."""
+    """Return the settings, as files, that the rules require."""
     bridge = opened_bridge(rules)
     return (route_localnet(bridge),) if bridge else ()
 
@@ -159,7 +160,7 @@ def _listed(
 
 
 def _in_the_way(rules: Ruleset, missing: Sequence[Element]) -> Ruleset:
-    """Redirections of the missing ports to nowhere: entries with another value have to go first."""
+    """Return dummy redirections of the missing ports: entries with another value must be removed first."""
     if not isinstance(rules, Redirections):
         return NoRules()
     items = tuple(_to_nowhere(each) for each in missing if each.place.startswith("redirections"))

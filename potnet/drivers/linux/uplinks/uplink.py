@@ -1,10 +1,11 @@
-"""Makes an external interface a member of a bridge for IPv6, while it keeps its addresses and all of IPv4.
+"""Make an external interface a member of a bridge for IPv6, while it keeps its addresses and all IPv4
+traffic.
 
-A member of a Linux bridge has no IP traffic of its own any more, so that the interface itself stays outside:
-a veth pair (`names.uplink`) is the member in its place. Its end on the bridge sends what pots say; nftables
-(family netdev) there and at the interface carry frames between the two. What is for the host comes out at the
-far end of the pair, where tc(8) lets it arrive as if at the interface: tc-mirred(8) alone can do that. That
-end has the MAC address of the interface, without which the host would not take the frames for its own.
+A member of a Linux bridge loses its own IP traffic. The interface therefore stays outside, and a veth pair
+(`names.uplink`) is the member instead. Its end on the bridge sends the packets of pots; nftables (family
+netdev) carries frames between this end and the interface. Packets for the host leave the far end of the pair,
+where tc(8) delivers them as if they had arrived at the interface; only tc-mirred(8) can do that. The far end
+has the MAC address of the interface; otherwise the host would drop the frames.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from potnet.executors.base import Command
 from potnet.runtime.fast_dataclass import dataclass
 
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
-#: "pot6" in ASCII; on packets of pots from the bridge to where they leave or arrive, and off again there.
+#: "pot6" in ASCII; the mark of pots' packets on their way from the bridge, removed at the end.
 _MARK = 0x706F7436
 
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """What has to be known of an external interface. mac: None when it is not of the Ethernet kind."""
+    """The properties of an external interface. mac: None if it is not an Ethernet interface."""
 
     name: str
     mac: str | None
@@ -36,7 +37,7 @@ class External:
 
 @reads("ip")
 def external_link(link: Mapping[str, Any], name: str) -> External:
-    """An interface as ip(8) shows it; raises UnreadableError."""
+    """Parse an interface as ip(8) shows it. Raises UnreadableError."""
     mac = link["address"] if link["link_type"] == "ether" else None
     if mac is not None and not _MAC.fullmatch(mac):
         raise ValueError(mac)
@@ -44,13 +45,14 @@ def external_link(link: Mapping[str, Any], name: str) -> External:
 
 
 class Uplink:
-    """The work of joining and parting; `template` fills in its template."""
+    """Connects and disconnects the wire; `template` fills in its template."""
 
     def __init__(self, template: Render) -> None:
         self._template = template
 
     def join(self, bridge: str, external: External) -> tuple[Piece, ...]:
-        """What leads from a bridge that is there to the interface; the last piece lets frames pass."""
+        """Return the pieces that connect an existing bridge to the interface; the last piece lets frames
+        pass."""
         near, far = uplink(bridge)
         mark = uplink_mark(external.name, not external.promiscuous)
         own = f"address {external.mac} mtu {external.mtu}"
@@ -68,7 +70,7 @@ class Uplink:
         )
 
     def table(self, bridge: str, external: External, wire: tuple[str, str]) -> str:
-        """What carries frames; wire: the bridge's end, the other end."""
+        """Return the table that carries frames; wire: the bridge's end, the other end."""
         values: dict[str, object] = {
             "table": uplink_table(bridge),
             "external": external.name,
@@ -81,7 +83,7 @@ class Uplink:
 
 
 def arriving(far: str, external: str) -> tuple[str, ...]:
-    """What tc(8) has to do for all that comes out at an end of a wire to arrive at another interface."""
+    """Return the tc(8) lines that deliver packets from a wire's end as arriving at another interface."""
     every = "protocol ipv6 u32 match u32 0 0"
     return (
         f"qdisc add dev {far} clsact",
@@ -94,9 +96,9 @@ def _text(lines: tuple[str, ...]) -> str:
 
 
 def part(bridge: str, near: Mapping[str, Any]) -> tuple[tuple[Command, ...], tuple[str, ...]]:
-    """What comes before a bridge with a wire to the outside is removed, and the lines for ip(8) after it.
+    """Return the commands before the removal of a bridge with a wire, and the lines for ip(8) after it.
 
-    near: what ip(8) says of the wire's end there; empty when it has none.
+    near: ip(8)'s description of the wire's end there; empty if there is none.
     """
     lead = marked_uplink(near.get("ifalias", ""))
     if lead is None:
@@ -104,5 +106,5 @@ def part(bridge: str, near: Mapping[str, Any]) -> tuple[tuple[Command, ...], tup
     external, listened = lead
     table = Command(("nft", "-f", "-"), stdin=f"delete table netdev {uplink_table(bridge)}\n")
     quiet = (f"link set dev {external} promisc off",) if listened else ()
-    # The wire goes last, since it says what else there is to do; tc's rules go with it.
+    # The wire goes last, because its alias describes the rest; its tc rules go with it.
     return (table,), (*quiet, f"link del dev {uplink(bridge)[0]}")

@@ -1,4 +1,4 @@
-"""Whether the wires that make external interfaces members of bridges are whole (see `uplink`)."""
+"""Check that the wires between external interfaces and bridges are complete (see `uplink`)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ nft -f - && nft -t list table netdev "$4" """
 
 
 class Wires:
-    """Looks at what tc(8) and nft(8) have of wires."""
+    """Reads the tc(8) and nft(8) rules of wires."""
 
     def __init__(self, observer: Observer, uplinks: Uplink) -> None:
         self._observer = observer
         self._uplinks = uplinks
 
     def without_broken(self, interfaces: Mapping[str, Interface]) -> dict[str, Interface]:
-        """The interfaces, but bridges without an external member to which their wire does not lead."""
+        """Return the interfaces; bridges lose an external member whose wire is incomplete."""
         found = dict(interfaces)
         for name, bridge in interfaces.items():
             near = interfaces.get(uplink(name)[0]) if name.startswith("bridge") else None
