@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from potnet.app import App
     from potnet.store.numbers import UnitKind
 
-#: Under these keys the store keeps that potnet switched forwarding on, by family, and where it made the
-#: host go on to learn its routers.
+#: Store keys for the forwarding that potnet enabled, by family, and for the interface where it made the host
+#: keep accepting router advertisements.
 FORWARDING = {4: "forwarding4", 6: "forwarding6"}
 ROUTER = "router6"
-#: And which switches it turned on so that the filter looks at members of bridges, with blanks between them.
+#: Store key for the switches that potnet enabled so that the filter inspects bridge members, separated by
+#: spaces.
 MEMBERS = "members"
-#: Held while what pots share (bridges, forwarding, the NAT anchor) is looked at and changed.
+#: Held while a command inspects and changes shared state (bridges, forwarding, the NAT anchor).
 NETWORK_LOCK = "network"
 
 NAME_HINT = "1 to 63 letters, digits, - and _, beginning with a letter or digit, and not digits only"
@@ -57,7 +58,7 @@ class Failures:
 
     @contextmanager
     def collect(self, name: str) -> Iterator[None]:
-        """Keep a failure with one pot, so that the others are tried too."""
+        """Keep a failure with one pot, so that the others are still tried."""
         try:
             yield
         except PotnetError as error:
@@ -66,7 +67,7 @@ class Failures:
             self.names.append(name)
 
     def throw(self, done: Sequence[str], notify: Callable[[str], None]) -> None:
-        """Raise what was kept, if anything was, after telling what was done all the same."""
+        """If failures were kept, report the results, then raise the failures."""
         if self._errors:
             for line in done:
                 notify(line)
@@ -88,7 +89,7 @@ def check_name(what: str, name: str) -> None:
 
 
 def refuse_same_anchor(app: App, what: Literal["pot", "bridge"], name: str) -> None:
-    """Raises PotnetError for a name that is cut in anchors to what another name is cut to."""
+    """Raises PotnetError if the truncated anchor name of a pot equals that of another pot."""
     from potnet.planning.filter.packet_filter import cut_anchors
 
     own = set(cut_anchors(app.config, name, what == "bridge"))
@@ -111,7 +112,7 @@ def check_hostname(hostname: str) -> None:
 
 
 def parse_command(text: str) -> tuple[str, ...]:
-    """A command as it would be typed, as its words; raises UsageError. Empty for the default."""
+    """Split a command line into words, as a shell does; raises UsageError. Empty: the default command."""
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
@@ -122,7 +123,7 @@ def parse_command(text: str) -> tuple[str, ...]:
 
 
 def parse_address(text: str) -> IPAddress:
-    """An IPv4 or IPv6 address in its usual form; raises UsageError."""
+    """Return an IPv4 or IPv6 address in its usual form; raises UsageError."""
     from netaddr import INET_PTON, AddrFormatError
 
     try:
@@ -134,7 +135,7 @@ def parse_address(text: str) -> IPAddress:
 
 
 def require_pot(app: App, name: str) -> Pot:
-    """The pot of that name; raises PotnetError that names those there are."""
+    """Return the pot of that name; raises PotnetError that lists the existing pots."""
     pot = app.store.pot(name)
     if pot is None:
         raise PotnetError(f"pot {name!r} not found", hint=_those("pots", app.store.pot_names()))
@@ -142,20 +143,20 @@ def require_pot(app: App, name: str) -> Pot:
 
 
 def pot_lock(name: str) -> str:
-    """The lock that every command on a pot holds."""
+    """Return the name of the lock that every command on a pot holds."""
     return f"pot-{name}"
 
 
 @contextmanager
 def locked_pot(app: App, name: str, whole: bool = True) -> Iterator[Pot]:
-    """The pot of that name, with no other command at work on it; raises PotnetError.
+    """Lock and return the pot of that name; raises PotnetError.
 
-    whole: unless its create, or a destroy, was cut off.
+    whole: refuse a pot whose create or destroy was cut off.
     """
     name = require_pot(app, name).name
     with app.locks.hold(pot_lock(name)):
         if not app.store.has_pot(name):
-            # Destroyed while this waited for its lock, which is made anew then.
+            # Another command destroyed the pot while this one waited; waiting created the lock file again.
             app.locks.discard(pot_lock(name))
         pot = require_pot(app, name)
         if whole and not pot.whole:
@@ -167,7 +168,7 @@ def locked_pot(app: App, name: str, whole: bool = True) -> Iterator[Pot]:
 
 
 def require_bridge(app: App, name: str) -> Bridge:
-    """The bridge of that name; raises PotnetError that names those there are."""
+    """Return the bridge of that name; raises PotnetError that lists the existing bridges."""
     bridge = app.store.bridge(name)
     if bridge is None:
         names = tuple(b.name for b in app.store.bridges())
@@ -181,16 +182,16 @@ def _those(what: str, names: tuple[str, ...]) -> str:
 
 
 def define_public_network(app: App) -> None:
-    """Make the public network known to the store, as the configuration has it."""
+    """Record the public network in the store, as configured."""
     config = app.config
     app.store.define_network(PUBLIC, config.network, (config.gateway, config.dns_address))
     drop_network6(app)
 
 
 def drop_network6(app: App) -> None:
-    """Take from the public bridge an IPv6 network that is configured no more, once no pot has anything of it.
+    """Drop a public IPv6 network that is no longer configured, once no pot uses it.
 
-    While the bridge is up, what was made for that network is in force, and needs it to be taken away.
+    While the bridge is up, rules for that network are in force, and their removal needs the network.
     """
     bridge = app.store.bridge(PUBLIC) if app.config.ipv6 is Ipv6.SLAAC else None
     if bridge is None or bridge.network6 is None or app.store.leases(network6_of(PUBLIC)):
@@ -202,13 +203,13 @@ def drop_network6(app: App) -> None:
 
 
 def offered(app: App, bridge: Bridge) -> Bridge:
-    """A bridge with the networks that a new pot gets addresses from."""
+    """Return a bridge with the networks from which new pots get addresses."""
     learns = bridge.name == PUBLIC and app.config.ipv6 is Ipv6.SLAAC
     return replace(bridge, network6=None) if learns else bridge
 
 
 def public_bridges(app: App, families: Collection[int]) -> tuple[Bridge, ...]:
-    """The public bridges that carry these families, made known to the store as the configuration has them."""
+    """Record the configured public bridges in the store; return those that carry these families."""
     slaac = app.config.ipv6 is Ipv6.SLAAC
     drop_network6(app)
     found = []
@@ -236,7 +237,7 @@ def _public(app: App, name: str) -> Bridge:
 
 
 def _with_network6(app: App, bridge: Bridge) -> Bridge:
-    """The public bridge with the IPv6 network that is configured; PotnetError while pots use another."""
+    """Give the public bridge the configured IPv6 network; raises PotnetError while pots use another."""
     prefix, routed = app.config.public6, app.config.ipv6 is Ipv6.ROUTED
     network = bridge.network6
     if network is None or prefix not in (None, network):
@@ -255,35 +256,35 @@ _UNIT = {"epair": r"epair(\d+)[ab]", "tap": r"tap(\d+)", "bridge": r"bridge(\d+)
 
 
 def wire_kind(pot: Pot) -> Literal["epair", "tap"]:
-    """What leads from bridges to a pot."""
+    """Return the kind of interface that connects a pot to its bridges."""
     return "epair" if pot.is_jail else "tap"
 
 
 def busy_units(app: App, kind: UnitKind, hidden: Collection[str] = ()) -> frozenset[int]:
-    """The numbers of epairs, taps or bridges that the host has now; hidden: more names that it has."""
+    """Return the units of epairs, taps or bridges in use on the host; hidden: names in use but not shown."""
     pattern = re.compile(_UNIT[kind])
     names = app.driver.observe(Query(names=True)).names
     return frozenset(int(match[1]) for match in map(pattern.fullmatch, {*names, *hidden}) if match)
 
 
 def external_interface(app: App, state: HostState) -> str | None:
-    """The configured external interface, else that of the default route as observed."""
+    """Return the configured external interface, else that of the default route as observed."""
     return app.config.external_interface or state.external
 
 
 def is_running(app: App, pot: Pot) -> bool:
-    """Whether the pot runs, as the host says."""
+    """Whether the pot runs, as the host reports."""
     run = app.store.run(pot.name)
     return running(run, look_for(app, pot, run))
 
 
 def look_for(app: App, pot: Pot, run: Run | None) -> HostState:
-    """What tells whether a pot runs. run: its recorded start."""
+    """Return the query for whether a pot runs. run: its recorded start."""
     return app.driver.observe(presence([run.pot if run is not None else pot]))
 
 
 def require_jail(pot: Pot, what: str) -> None:
-    """Raises PotnetError for a machine, which has no jail."""
+    """Raises PotnetError for a virtual machine, which has no jail."""
     if not pot.is_jail:
         raise PotnetError(
             f"{pot.name} has taps and no jail: {what}",
@@ -292,7 +293,7 @@ def require_jail(pot: Pot, what: str) -> None:
 
 
 def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
-    """The variables that hooks and ``info -E`` give of a pot."""
+    """Return the variables of a pot for hooks and ``info -E``."""
     variables = [("_POT_NAME", pot.name)]
     for attachment in pot.attachments[:1]:
         variables.append(("_POT_IP", str(pot.leased[0]) if pot.leased else ""))
@@ -314,7 +315,7 @@ def environment_of(pot: Pot, jid: int | None) -> tuple[tuple[str, str], ...]:
 
 
 def _further_networks(pot: Pot) -> list[tuple[str, str]]:
-    """The variables of a pot on several bridges, with the number of each, the first being 0."""
+    """Return the variables of each network of a pot on several bridges, numbered from 0."""
     if len(pot.bridges) < 2:
         return []
     found = []

@@ -1,4 +1,4 @@
-"""Exports: ports of a pot offered on the host."""
+"""Exports: ports of a pot that the host offers."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 class ExportRequest:
     """The options of ``export-ports``.
 
-    exports, sources: the -e and --from values. loopback: the host itself reaches the exports as well.
-    max_connections: of each source at a time. change: what happens to the exports that the pot has.
+    exports, sources: the -e and --from values. loopback: the host itself can connect to the exports too.
+    max_connections: limit for each source. change: replace, add to or take from the pot's exports.
     """
 
     exports: Sequence[str]
@@ -69,7 +69,7 @@ class Exported:
 
 
 def export_ports(app: App, name: str | None, request: ExportRequest) -> Exported:
-    """Change the exports of a pot, at once if it runs. Raises PotnetError, with nothing changed.
+    """Change the exports of a pot, at once if the pot runs. Raises PotnetError, with nothing changed.
 
     name: None for the only pot that exists.
     """
@@ -79,7 +79,7 @@ def export_ports(app: App, name: str | None, request: ExportRequest) -> Exported
     with locked_pot(app, name) as pot:
         name = pot.name
         after = changed_exports(pot.exports, given, change)
-        # Those that stay are what they were, whoever else has come to use their ports.
+        # Exports that stay keep their ports, even if another program has come to use these ports.
         held: frozenset[Export] = frozenset() if change is Change.REPLACE else frozenset(pot.exports)
         new = tuple(each for each in after if each not in held)
         if change is Change.REMOVE:
@@ -111,7 +111,7 @@ def _withdrawn(before: Sequence[Export], after: Sequence[Export]) -> tuple[Expor
 
 
 def _change_running(app: App, changed: Pot, run: Run, held: Collection[Export], state: HostState) -> Pot:
-    """Record the exports of a running pot and put them in force; the caller holds the network's lock."""
+    """Record the exports of a running pot and load them; the caller holds the network's lock."""
     before = require_pot(app, changed.name)
     state = follow_external(app, state)
     external = require_external(app, state)
@@ -125,7 +125,7 @@ def _change_running(app: App, changed: Pot, run: Run, held: Collection[Export], 
     try:
         apply(_in_force(app, run, begun, external), app.driver)
     except BaseException as error:
-        # What could not be undone is as good as cut off.
+        # A failed undo leaves the same state as a change that was cut off.
         left = begun.pot.exports if getattr(error, "left_behind", ()) else ()
         with app.store.transaction():
             app.store.put_run(_leaving(run, (*run.leaving, *left)))
@@ -136,7 +136,7 @@ def _change_running(app: App, changed: Pot, run: Run, held: Collection[Export], 
 
 
 def finish_exports(app: App, name: str) -> None:
-    """Take out of force what a change that was cut off may have left there; raises HostError."""
+    """Remove rules that a change may have left when it was cut off; raises HostError."""
     run = app.store.run(name)
     if run is not None and run.leaving:
         look = Query(candidates=candidates(app), external=app.config.external_interface is None)
@@ -154,19 +154,19 @@ def _done(app: App, run: Run) -> None:
 
 
 def _leaving(run: Run, exports: Sequence[Export]) -> Run:
-    """A run of which these exports may be in force, though the pot does not have them."""
+    """A run with exports that may still be in force although the pot no longer has them."""
     kept = frozenset(run.pot.exports)
     left = dict.fromkeys(each for each in exports if each not in kept)
     return replace(run, leaving=tuple(left))
 
 
 def _begun(run: Run, exports: tuple[Export, ...]) -> Run:
-    """A run whose exports are about to be these; others may be in force until that is done."""
+    """A run with its next exports recorded; other exports may be in force until the change is done."""
     return _leaving(replace(run, pot=replace(run.pot, exports=exports)), run.exported)
 
 
 def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[Export, ...]) -> Query:
-    """effective: all that the pot exports then, None where that has no effect. new: what of it is new."""
+    """effective: all exports of the pot after the change, None if these have no effect. new: the added ones."""
     loopback = any(each.loopback for each in new)
     return Query(
         candidates=candidates(app) if effective is not None else (),
@@ -186,7 +186,7 @@ def _tell_absent(app: App, pot: Pot, given: Sequence[Export]) -> None:
 
 
 def _check(app: App, pot: Pot, new: Sequence[Export], state: HostState) -> None:
-    """Raises HostError or PotnetError when the host is not such that exports can be put in force."""
+    """Raises HostError or PotnetError if exports cannot take effect on the present host."""
     check_exports(pot, new, app.config, state)
     if not any(each.loopback for each in new):
         return
@@ -214,9 +214,9 @@ def _check_loopback(app: App, state: HostState) -> None:
 
 
 def _in_force(app: App, run: Run, begun: Run, external: str) -> Plan:
-    """What puts the exports of a run that has begun in force, and ends the connections of others."""
+    """Load the exports of a run with a recorded change, and end the connections of withdrawn exports."""
     bridge = require_bridge(app, run.pot.home.bridge if run.pot.home is not None else "")
-    # The rules in force are those of the addresses that the pot was started with.
+    # The rules in force use the addresses with which the pot was started.
     old = replace(run.pot, exports=run.exported)
     networks6 = vnet(app).networks6
     held = pf.pot_rules(old, bridge, app.config, external, networks6)

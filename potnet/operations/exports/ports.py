@@ -1,4 +1,4 @@
-"""Host ports: which are taken, and choosing one."""
+"""Host ports: the check for ports in use, and the choice of free ones."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from potnet.store.exports import PortSearch
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: Ports below this one belong to services (RFC 6335): potnet chooses none unless the configuration says so.
+#: Ports below this one belong to services (RFC 6335); potnet chooses them only if so configured.
 LOWEST = 1024
 
 
 def check_listeners(app: App, exports: Iterable[Export], state: HostState) -> None:
-    """Raises PotnetError when a given host port is one that the host itself listens on."""
+    """Raises PotnetError if the host itself listens on a given host port."""
     sockets: dict[tuple[Transport, int], list[Listener]] = {}
     for socket in state.listeners:
         sockets.setdefault((socket.protocol, socket.port), []).append(socket)
@@ -38,7 +38,7 @@ def check_listeners(app: App, exports: Iterable[Export], state: HostState) -> No
 
 
 def _owner(app: App, wanted: Listener) -> str:
-    """Who listens there; only for an error, since it takes some hosts long to find out."""
+    """Return the owner of a listening port, for errors only; some hosts need long to find it."""
     shown = app.driver.observe(Query(listeners=True, owners=True)).listeners
     ends = (wanted.protocol, wanted.port, wanted.address)
     found = (each.owner for each in shown if (each.protocol, each.port, each.address) == ends)
@@ -46,9 +46,10 @@ def _owner(app: App, wanted: Listener) -> str:
 
 
 def check_addresses(app: App, pot: Pot, exports: Sequence[Export]) -> None:
-    """Raises PotnetError when a host port leads elsewhere at another address, and the host cannot tell those.
+    """Raises PotnetError for a host port that is exported elsewhere at an address the host cannot
+    distinguish.
 
-    exports: those of the pot that are new; all that it has are in the store.
+    exports: the new exports of the pot; the store holds all of them.
     """
     if app.driver.traits.ports_by_address:
         return
@@ -65,7 +66,7 @@ def check_addresses(app: App, pot: Pot, exports: Sequence[Export]) -> None:
 
 
 def refuse_pots_addresses(app: App, exports: Iterable[Export]) -> None:
-    """Raises PotnetError when an export is to be on an address of an alias pot."""
+    """Raises PotnetError if an export uses the address of an alias pot."""
     for address in host_addresses(exports):
         pot = app.store.alias_of(address)
         if pot is not None:
@@ -76,9 +77,9 @@ def refuse_pots_addresses(app: App, exports: Iterable[Export]) -> None:
 
 
 def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = frozenset()) -> Pot:
-    """The pot with a host port for each export, recorded; within a transaction of the caller's.
+    """Give each export a host port and record it, within the caller's transaction.
 
-    A chosen port is kept until its export changes, unless something on the host has taken it since.
+    A chosen port is kept until its export changes, unless a program on the host has taken the port since.
     held: exports that are in force, whatever listens on their ports.
     """
     new = [export for export in pot.exports if export not in held]
@@ -92,20 +93,20 @@ def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = 
 
 
 class _Choice:
-    """Chooses ports for the exports of a pot one after the other, each time where the last search ended."""
+    """Chooses ports for the exports of a pot in turn; each search continues after the last port found."""
 
     def __init__(self, app: App, state: HostState) -> None:
         self._app = app
         self._state = state
-        #: By protocol and address, what the host listens on there, and what this pot has got meanwhile.
+        #: By protocol and address: ports that the host listens on, and ports chosen for this pot.
         self._taken: dict[tuple[Transport, IPAddress | None], set[int]] = {}
         self._busy: dict[tuple[Transport, IPAddress | None], frozenset[int]] = {}
-        #: Ports are taken and none is given back: below the last one found there is still none.
+        #: No port becomes free meanwhile, so the search need not return below the last port found.
         self._next: dict[tuple[Transport, IPAddress | None, int], int] = {}
         self._done: list[Export] = []
 
     def with_port(self, export: Export) -> Export:
-        """The export with a host port of its own."""
+        """Return the export with a host port of its own."""
         needed = export.host_port is None
         if needed or (export.chosen and not self._listening(export).isdisjoint(export.host_ports)):
             export = replace(export, host_port=self._choose(export), chosen=True)
@@ -129,7 +130,7 @@ class _Choice:
         return port
 
     def _listening(self, export: Export) -> frozenset[int]:
-        """The ports that the host listens on where the export would have them."""
+        """Return the ports that the host listens on at the export's address and protocol."""
         where = (export.protocol, export.host_address)
         if where not in self._busy:
             self._busy[where] = frozenset(
@@ -141,29 +142,29 @@ class _Choice:
 
 
 def _side_by_side(one: Export, other: Export) -> bool:
-    """Whether two exports could not have one port."""
+    """Whether two exports conflict if they use the same port."""
     shared = {*one.protocol.each} & {*other.protocol.each}
     return bool(shared) and same_host(one.host_address, other.host_address)
 
 
 def _shift(export: Export) -> int:
-    """What a host port is above the port of the pot that it leads to."""
+    """Return the difference between the host port and the port of the pot."""
     return (export.host_port or 0) - export.pot_port
 
 
 def host_addresses(exports: Iterable[Export]) -> tuple[IPAddress, ...]:
-    """The addresses that the host must have for these."""
+    """Return the addresses that the host must have for these exports."""
     return tuple(dict.fromkeys(each.host_address for each in exports if each.host_address is not None))
 
 
 def needs_range(app: App, exports: Sequence[Export]) -> bool:
-    """Whether the host has to be asked from which range ports are chosen."""
+    """Whether the host's port range must be queried."""
     fixed = app.config.first_port is not None and app.config.last_port is not None
     return not fixed and any(export.host_port is None or export.chosen for export in exports)
 
 
 def _range(app: App, state: HostState) -> tuple[int, int]:
-    """The first and last port to choose from; raises PotnetError when there are none between the two."""
+    """Return the first and last port to choose from; raises PotnetError if the range is empty."""
     config, host = app.config, state.port_range or (LOWEST, 9999)
     first, last = config.first_port or max(host[0], LOWEST), config.last_port or host[1]
     if first > last:

@@ -1,4 +1,4 @@
-"""check: where the host differs from what the store says."""
+"""check: differences between the host and the store."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a check is about: pots and bridges by name, with what all share; everything when both are None."""
+    """The pots and bridges that a check covers, with what all share; everything if both are None."""
 
     pots: frozenset[str] | None = None
     bridges: frozenset[str] | None = None
@@ -71,7 +71,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at store and host found. busy: the pots that another command is at work on."""
+    """The result of one look at store and host. busy: the pots that another command is changing."""
 
     facts: Facts
     state: HostState
@@ -80,8 +80,8 @@ class Look:
 
 
 def check(app: App, pots: Sequence[str], bridge: str | None) -> tuple[Finding, ...]:
-    """The differences, of all or of what is named; raises PotnetError when the host cannot be read."""
-    # Nobody may put another store in the place of this one meanwhile.
+    """Return the differences within the scope; raises PotnetError when the host cannot be read."""
+    # The lock keeps a restore from replacing the store meanwhile.
     with app.locks.share():
         found = look(app, scope_of(app, pots, bridge))
     for name in found.busy:
@@ -90,7 +90,7 @@ def check(app: App, pots: Sequence[str], bridge: str | None) -> tuple[Finding, .
 
 
 def scope_of(app: App, pots: Sequence[str], bridge: str | None) -> Scope:
-    """The pots named with the bridges that they are on, or the bridge named with the pots on it."""
+    """Return the named pots with their bridges, or the named bridge with its pots."""
     if not pots and bridge is None:
         return Scope()
     if bridge is not None:
@@ -102,7 +102,7 @@ def scope_of(app: App, pots: Sequence[str], bridge: str | None) -> Scope:
 
 
 def look(app: App, scope: Scope) -> Look:
-    """Compare store and host, once more when another command has changed something meanwhile."""
+    """Compare store and host; compare again if another command changed something meanwhile."""
     busy = app.locks.held()
     facts = _facts(app)
     found = look_now(app, scope, facts)
@@ -134,7 +134,7 @@ def _facts(app: App) -> Facts:
 
 
 def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
-    """Compare store and host as they are."""
+    """Compare the present store and host."""
     facts = facts if facts is not None else _facts(app)
     state = _host(app, facts)
     external = external_interface(app, state)
@@ -156,7 +156,7 @@ def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
 
 
 def _host(app: App, facts: Facts) -> HostState:
-    """The host itself: the same few commands, whatever there is on it."""
+    """Query the host with the same few commands, however much the host has."""
     ipv4 = routed(facts.accounted)
     exports = any(run.pot.exports for run in facts.runs) or app.store.exports_anything()
     return app.driver.observe(
@@ -178,16 +178,16 @@ def _host(app: App, facts: Facts) -> HostState:
 
 
 def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
-    """What the store says of the names and ports that were found on the host."""
+    """Add the store's records of the names and ports that were found on the host."""
     known = {run.pot.name for run in facts.runs}
     below = (name.rpartition("/") for name in state.anchor_names)
     parents = (app.config.rdr_anchor, app.config.filter_anchor)
-    # The filters of a pot have a sign before its name.
+    # The filters of a pot have a sign before the pot's name.
     names = {*state.jails, *(name.lstrip("-.") for parent, _, name in below if parent in parents)}
     held = []
     for listener in dict.fromkeys(state.listeners):
         exporter = app.store.exporter(listener.protocol, listener.port, listener.address)
-        # One that was chosen gives way to a program of the host when its pot starts.
+        # A chosen port is replaced at the next start if a program of the host uses it.
         if exporter is not None and not (exporter[1].chosen and exporter[0] not in known):
             held.append((*exporter, listener))
     return replace(
@@ -205,7 +205,7 @@ def _with_store(app: App, facts: Facts, state: HostState) -> Facts:
 
 
 def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState) -> HostState:
-    """The state, with what is in running pots and in anchors."""
+    """Add the contents of running pots and of anchors to the state."""
     anchors = (
         *shared_anchors(facts),
         *(each[:2] for each in bridge_anchors(facts)),
@@ -244,7 +244,7 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
 
 
 def _written(app: App, runs: Sequence[Run], state: HostState) -> dict[str, Written]:
-    """The files of running pots, as far as it is known what they are to say."""
+    """Return the expected files of running pots, as far as they are known."""
     found, traits = {}, app.driver.traits
     state = with_upstream(app, state)
     hosts = expected_texts(app, (run.pot for run in runs if "hosts" in run.files))
@@ -261,7 +261,7 @@ def _written(app: App, runs: Sequence[Run], state: HostState) -> dict[str, Writt
 
 
 def _others(app: App, names: set[str], state: HostState) -> list[str]:
-    """The pots of which there are jails, or anchors, whose names may be cut."""
+    """Return the pots with jails or anchors on the host, whose names may be truncated."""
     found = [name for name in names if valid_name(name) and app.store.called("pot", name) == name]
     if any("." in name for name in names):
         found += [name for name in app.store.pot_names() if state.anchor_names & {*of_pot(app.config, name)}]

@@ -1,4 +1,4 @@
-"""doctor: what this host can do for pots, and what it lacks."""
+"""doctor: features that pots need, and whether this host provides them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _OK, _LIMITED, _MISSING = Verdict.OK, Verdict.LIMITED, Verdict.MISSING
 
 
 def doctor(app: App) -> tuple[Condition, ...]:
-    """All that the network of pots depends on; raises HostError when the host cannot be asked."""
+    """Report the features that the network of pots requires; raises HostError if the host cannot be queried."""
     found = _host(app)
     if any(each.verdict is _MISSING for each in found):
-        # What follows would only fail for the same reasons.
+        # Further checks would only fail for the same reasons.
         return found
     state = app.driver.observe(
         Query(
@@ -46,7 +46,7 @@ def doctor(app: App) -> tuple[Condition, ...]:
 
 
 def _jails(app: App, state: HostState) -> Iterator[Condition]:
-    """What keeps the host's devices out of jails, and others than root out of their directories."""
+    """Check that jails cannot use the host's devices, and that only root can open the jails' directories."""
     if not app.driver.traits.own_programs:
         return
     if state.open_ruleset is None:
@@ -145,14 +145,14 @@ def _outside(app: App, external: str | None, state: HostState) -> Iterator[Condi
     if any(address.learned for address in found.addresses):
         yield Condition("router advertisements", _OK, f"{external} has an address by them")
     else:
-        # An interface that does not listen to them proves nothing, hence the wording.
+        # An interface that ignores router advertisements proves nothing, hence the wording.
         lack = f"{external} has no address by them: pots with IPv6 on the public bridge need them"
         remedy = 'see that a router advertises a prefix there, or set network.ipv6 = "nat"'
         yield Condition("router advertisements", _LIMITED, lack, remedy)
 
 
 def _kernel(app: App, external: str) -> Condition:
-    """Whether the host would make a bridge of each kind; tried where that changes nothing."""
+    """Whether the host would make a bridge of each kind; potnet tries only if that changes nothing."""
     nat = LoadAnchor(pf.nat_anchor(app.config), pf.source_nat(app.config, external))
     try:
         app.driver.check([nat, CreateBridge("bridge0", "")])
@@ -169,7 +169,7 @@ def _kernel(app: App, external: str) -> Condition:
 def _promiscuous(on: bool) -> Condition:
     if on:
         return Condition("promiscuous mode", _OK, "on")
-    # Whether frames for other MAC addresses arrive then, only the world outside can tell.
+    # Only the outside network shows whether frames for other MAC addresses then arrive.
     return Condition(
         "promiscuous mode", _OK,
         "off until the bridge for IPv6 needs it; in a virtual machine its switch must allow it, too",

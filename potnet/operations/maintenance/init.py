@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _REFUSED_HINT = (
     "name the file that has the rules in force with `potnet init --pf-conf FILE`, or put them into that file"
 )
-#: How many lines of a difference are shown.
+#: Number of lines of a difference that are shown.
 _SHOWN = 8
-#: The command, as it is recorded, and the lock that it holds.
+#: The name of the command, as recorded, and of the lock that it holds.
 INIT = "init"
 RULES = "/etc/pf.conf"
 SYSCTL_CONF = "/etc/sysctl.conf"
@@ -48,9 +48,9 @@ LOOPBACK_WARNING = (
 
 @dataclass(frozen=True, slots=True)
 class InitReport:
-    """done: what was changed, a line each. load_commands: what puts it in force; loaded: it was run.
+    """done: the changes, a line each. load_commands: commands that load them; loaded: these were run.
 
-    differences: how the rules that pf runs differ from those of the file, which then is not to be loaded.
+    differences: how the rules in force differ from those of the file; if any, the file must not be loaded.
     """
 
     done: tuple[str, ...]
@@ -61,9 +61,9 @@ class InitReport:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an init is asked for. rules: the file of the main ruleset; flags: beside it, for pfctl(8).
+    """The request for an init. rules: the file of the main ruleset; flags: its flags for pfctl(8).
 
-    named: the file as it was named; None: the one that the host loads at boot.
+    named: the file as the user gave it; None: the file that the host loads at boot.
     """
 
     rules: str
@@ -74,7 +74,7 @@ class Wanted:
 
     @property
     def text(self) -> str:
-        """For the record of an init that was cut off."""
+        """Return the request as text, for the record of an init that was cut off."""
         words = []
         if self.apply_now:
             words.append("--apply")
@@ -98,11 +98,11 @@ class Found:
 
 
 def init(app: App, apply_now: bool, loopback: bool, pf_conf: str | None = None) -> InitReport:
-    """Prepare the host, so that rules in our anchors have an effect. Twice is harmless.
+    """Prepare the host, so that rules in potnet's anchors take effect. Running it again is harmless.
 
-    pf_conf: the file of the main ruleset, if it is not the one that rc.conf(5) names.
-    Raises PotnetError, with nothing changed, when pf would not take the new file, or when rules are in force
-    that the file does not have.
+    pf_conf: the file of the main ruleset, if it is not the one that rc.conf(5) names. Raises PotnetError,
+    with nothing changed, if pf would reject the new file, or if rules are in force that the file does not
+    have.
     """
     if not app.driver.traits.to_prepare:
         return InitReport((), (), False)
@@ -125,18 +125,18 @@ def init(app: App, apply_now: bool, loopback: bool, pf_conf: str | None = None) 
 
 
 def _wanted(app: App, apply_now: bool, loopback: bool, named: str | None) -> Wanted:
-    """The main ruleset's file, its links resolved so that it is replaced and not the link."""
+    """Find the file of the main ruleset and resolve its links, so that the file is replaced, not the link."""
     if named is not None and not named.startswith("/"):
         raise UsageError(f"invalid --pf-conf {named!r}: it must be an absolute path")
     variables = app.driver.observe(Query(boot_variables=("pf_rules", "pf_flags"))).boot_variables
     path = named or variables.get("pf_rules", "") or RULES
-    # rc(8) splits the flags at blanks, and knows no quotation marks there.
+    # rc(8) splits the flags at blanks and does not interpret quotation marks.
     flags = tuple(variables.get("pf_flags", "").split())
     return Wanted(app.driver.real_path(path) or path, flags, apply_now, loopback, named)
 
 
 def _look(app: App, wanted: Wanted) -> HostState:
-    """What an init changes, and what it makes beside that."""
+    """Observe the state that an init changes or depends on."""
     rules = wanted.rules
     kept = (f"{rules}.before-potnet", *map(fresh_name, (rules, SYSCTL_CONF, LOADER_CONF)))
     state = app.driver.observe(
@@ -150,7 +150,7 @@ def _look(app: App, wanted: Wanted) -> HostState:
 
 
 def _differences(app: App, wanted: Wanted, found: PacketFilter, files: Mapping[str, str]) -> tuple[str, ...]:
-    """How the rules in force differ from those of the file as it is, where it would be loaded."""
+    """Return the differences between the rules in force and the present file, on a host that would load it."""
     if not (missing_calls(found, app.config) and (found.enabled or found.translation or found.filters)):
         return ()
     calls = anchor_calls(app.config)
@@ -183,7 +183,7 @@ def _refusal(rules: str, differences: Sequence[str]) -> str:
 
 
 def _prepare(app: App, wanted: Wanted, found: Found, done: list[str]) -> InitReport:
-    """Change what an init changes, a line in `done` for each change."""
+    """Apply the changes of an init; add a line to `done` for each change."""
     state, differences = found.state, found.differences
     done += _write_rules(app, wanted, state, found.files)
     _boot_variables(app, wanted, state, done)
@@ -202,7 +202,7 @@ def _prepare(app: App, wanted: Wanted, found: Found, done: list[str]) -> InitRep
 def _report_done(
     app: App, error: PotnetError, done: Sequence[str], wanted: Wanted, before: HostState
 ) -> None:
-    """Add to an error what was done before it; an init that changed nothing needs no second one."""
+    """Add the completed changes to an error; an init that changed nothing needs no second run."""
     error.message += "".join(f"\n  left behind: {line}" for line in done)
     with suppress(PotnetError):
         if _look(app, wanted) == before:
@@ -212,7 +212,7 @@ def _report_done(
 
 
 def rules_files(app: App, path: str, texts: Mapping[str, str]) -> dict[str, str]:
-    """The texts of the main ruleset's file and of all that it includes, by path."""
+    """Return the texts of the main ruleset's file and of all files that it includes, by path."""
     found = {path: texts.get(path, "")}
     todo = list(reading.files_of(found[path]))
     while todo:
@@ -241,7 +241,7 @@ def _write_rules(app: App, wanted: Wanted, state: HostState, files: Mapping[str,
     checks = [Step(PrepareFilter(), None, "pfctl wants the module even to check")]
     trial = fresh_name(path)
     if path != wanted.rules:
-        # The rules are checked as a whole, with the new file in the place of the one that is included.
+        # pfctl checks the rules as a whole, with the new file in place of the included one.
         trial = fresh_name(wanted.rules)
         whole = reading.including(wanted.rules, {**files, path: new})
         checks.append(Step(WriteFile(trial, whole), _removal(trial)))
@@ -258,7 +258,7 @@ def _removal(path: str) -> RemoveFile:
 
 
 def _backup_name(app: App, path: str, text: str) -> tuple[str, bool]:
-    """Where a backup of this text goes, and whether it is there: from an init that was cut off."""
+    """Return the name of a backup of this text, and whether an earlier init that was cut off left it."""
     candidates = (path, *(f"{path}.{number}" for number in range(1, 10)))
     kinds = app.driver.observe(Query(files=candidates)).files
     for candidate in candidates:
@@ -283,7 +283,7 @@ def _boot_variables(app: App, wanted: Wanted, state: HostState, done: list[str])
         apply(Plan((Step(SetBootVariable(name, value, file)),)), app.driver)
         done.append(f"{name}={value} in {file or 'rc.conf'}")
         if name == "gateway_enable":
-            # From now on the host itself wants it, so that no stop switches it off.
+            # The host itself wants forwarding from now on, so no stop switches it off.
             app.store.forget(FORWARDING[4])
 
 
@@ -293,7 +293,7 @@ def _prepare_loopback(app: App, rules: str, state: HostState, done: list[str]) -
         app.notify(f"{rules} has `set skip on lo0`, which keeps pf from redirecting there: take it out")
     elif {"lo0", "lo", "all"} & state.packet_filter.skipped:
         app.notify("pf skips lo0 (set skip), which keeps it from redirecting there")
-    # rc(8) reads sysctl.conf before it loads pf's module, whose variable is not there until then.
+    # rc(8) reads sysctl.conf before it loads pf's module, and the module provides the variable.
     settings = (
         (SYSCTL_CONF, "net.pf.filter_local", "1"),
         (LOADER_CONF, "pf_load", "YES"),
@@ -312,7 +312,7 @@ def _write_setting(app: App, path: str, name: str, value: str, state: HostState)
 
 
 def _replace(app: App, path: str, text: str, exists: bool, *checks: Step) -> None:
-    """Put a new file in the place of one, whose mode and owner it takes over, in one rename."""
+    """Replace a file by one rename; the new file keeps the old mode and owner."""
     fresh = fresh_name(path)
     # The copy gives the new file its mode and owner.
     copy = (Step(CopyFile(path, fresh), _removal(fresh)),) if exists else ()
@@ -326,7 +326,7 @@ def fresh_name(path: str) -> str:
 
 
 def _in_force(app: App, loopback: bool) -> PacketFilter:
-    """What pf does now; nothing, where its module is not even loaded."""
+    """Return the state of pf now; empty if its module is not loaded."""
     try:
         return app.driver.observe(Query(packet_filter=True, filter_local=loopback)).packet_filter
     except PotnetError:
@@ -334,9 +334,9 @@ def _in_force(app: App, loopback: bool) -> PacketFilter:
 
 
 def _loading(wanted: Wanted, found: PacketFilter, app: App, differs: bool) -> tuple[Action, ...]:
-    """What puts the prepared in force, in order; empty when it is.
+    """Return the commands that load the prepared state, in order; empty if it is in force.
 
-    differs: other rules are in force, so that nothing is loaded, nor switched on.
+    differs: other rules are in force, so potnet neither loads the file nor enables pf.
     """
     actions: list[Action] = [] if found.enabled else [PrepareFilter()]
     if missing_calls(found, app.config):
@@ -344,7 +344,7 @@ def _loading(wanted: Wanted, found: PacketFilter, app: App, differs: bool) -> tu
     if differs:
         actions.clear()
     elif wanted.loopback and not found.filter_local:
-        # It counts only from the next time that pf is switched on.
+        # The setting takes effect only the next time that pf is enabled.
         off = [SwitchFilter(False)] if found.enabled else []
         return (*actions, FilterLocal(), *off, SwitchFilter(True))
     elif not found.enabled:

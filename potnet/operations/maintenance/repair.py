@@ -1,4 +1,4 @@
-"""repair: make the host as the store says, as far as it is potnet's."""
+"""repair: correct the host so that it matches the store, where potnet owns the state."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from potnet.runtime.fast_dataclass import dataclass
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: What is mended as a stop would, rather than by steps.
+#: Kinds of findings that a stop repairs, rather than single steps.
 _STOPPED = (Kind.START_CUT_OFF, Kind.STOP_CUT_OFF, Kind.POT_GONE)
-#: The same, what a destroy would, and what the command itself would that was cut off.
+#: Kinds of findings that a destroy, or the command that was cut off, repairs.
 _CLEARED = (*_STOPPED, Kind.POT_CUT_OFF, Kind.COMMAND_CUT_OFF)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """mended: what was off and is no more. left: what only somebody else can mend."""
+    """mended: differences that are repaired. left: differences that only the administrator can repair."""
 
     mended: tuple[Finding, ...] = ()
     left: tuple[Finding, ...] = ()
 
 
 def repair(app: App, pots: Sequence[str], bridge: str | None) -> Report:
-    """Mend what differs, of all or of what is named. All is tried, then failures are raised together."""
+    """Repair the differences within the scope. Every one is tried, then failures are raised together."""
     scope = scope_of(app, pots, bridge)
     first = look(app, scope)
     for name in first.busy:
@@ -51,11 +51,11 @@ def repair(app: App, pots: Sequence[str], bridge: str | None) -> Report:
     if not first.drifts:
         return Report()
     names = {drift.finding.pot for drift in first.drifts if drift.finding.pot is not None}
-    # A bridge that gets another unit changes the rules of the pots on it.
+    # A new unit of a bridge changes the rules of the pots on it.
     missing = {drift.finding.bridge for drift in first.drifts if drift.finding.kind is Kind.BRIDGE_MISSING}
     names |= {pot for bridge in missing if bridge is not None for pot in app.store.bridged_names(bridge)}
     with ExitStack() as held:
-        # In the order of all commands: pots before the network; among pots the order of their names.
+        # Locks are taken in the order of all commands: pots by name, then the network.
         for lock in (*map(pot_lock, sorted(names)), NETWORK_LOCK):
             held.enter_context(app.locks.hold(lock))
         return _repair(app, scope, names)
@@ -75,7 +75,7 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
                 _clear_up(app, str(finding.pot), finding.kind)
             mended.append(finding)
     if gone:
-        # What they left is gone with them.
+        # The repair removed what these pots had left.
         found = look_now(app, scope)
         drifts = _ours(found, names)
     hidden: frozenset[str] = frozenset()
@@ -92,7 +92,7 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
 
 
 def _ours(found: Look, names: set[str]) -> list[Drift]:
-    """What is about pots that nobody else can be at work on; others that came up since have to wait."""
+    """Keep the findings about locked pots; pots that appeared since must wait."""
     return [d for d in found.drifts if d.finding.pot is None or d.finding.pot in names]
 
 
@@ -101,12 +101,12 @@ def _subject(finding: Finding) -> str:
 
 
 def _by_command(finding: Finding) -> bool:
-    """Whether it is mended as another command would, rather than by steps."""
+    """Whether another command repairs the finding, rather than single steps."""
     return finding.repairable and finding.kind in _CLEARED
 
 
 def _finish(app: App, name: str | None) -> None:
-    """Do the rest of an init, or of a set-hook."""
+    """Complete an init or a set-hook that was cut off."""
     if name is None:
         for each in unfinished(app):
             if each.verb == INIT:
@@ -134,9 +134,9 @@ def _clear_up(app: App, name: str, kind: Kind) -> None:
 def _mend_all(
     app: App, drifts: Sequence[Drift], failures: Failures, mended: list[Finding], hidden: frozenset[str]
 ) -> frozenset[str]:
-    """Mend one finding after the other, until one takes another unit than is recorded.
+    """Repair one finding after another, until one takes another unit than recorded.
 
-    hidden: names that the host has without showing them. Returns those that were found now.
+    hidden: names in use on the host but not shown. Returns the hidden names found now.
     """
     done: set[Action] = set()
     for drift in drifts:
@@ -151,12 +151,12 @@ def _mend_all(
 
 
 def _mend(app: App, drift: Drift, done: set[Action], hidden: frozenset[str]) -> frozenset[str]:
-    """Carry out the steps of one finding that no other one had, too. hidden, result: as of `_mend_all`."""
+    """Apply the steps of one finding that no earlier finding had. hidden, result: as of `_mend_all`."""
     steps = tuple(step for step in drift.steps if step.action not in done)
     done.update(step.action for step in steps)
     back = drift.finding.kind in (Kind.FORWARDING_LEFT, Kind.MEMBERS_FILTERED)
     for key, value in switched(Plan(steps)).items() if not back else ():
-        # As a start does: the last bridge to go switches it off again.
+        # As with a start, the stop of the last bridge switches it off again.
         app.store.remember(key, value)
     failed = try_all(Plan(steps), app.driver)
     taken = found_hidden(failed, hidden)
@@ -176,7 +176,7 @@ def _mend(app: App, drift: Drift, done: set[Action], hidden: frozenset[str]) -> 
 
 
 def _renumber(app: App, finding: Finding, hidden: frozenset[str]) -> None:
-    """Record other units for what could not be made, since the host has these without showing them."""
+    """Record other units for interfaces whose names are in use on the host but not shown."""
     if finding.pot is not None:
         renumber(app, finding.pot, hidden)
     elif finding.bridge is not None:

@@ -1,4 +1,4 @@
-"""The rootless host itself: started, looked at, entered, ended."""
+"""The rootless host itself: start, status, enter, stop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _host(app: App) -> RootlessHost:
 
 
 def status(app: App) -> View:
-    """What there is of the host and its uplink."""
+    """Return the state of the rootless host and its uplink."""
     connection = _host(app).running()
     if connection is None:
         return STOPPED
@@ -37,14 +37,14 @@ def status(app: App) -> View:
 
 
 def start(app: App) -> bool:
-    """Start the host; whether it did not run yet."""
+    """Start the rootless host; return whether it was stopped before."""
     new = _host(app).running() is None
     assert app.executor
     return new
 
 
 def stop(app: App) -> bool:
-    """Stop the pots, then end everything that is in the host; whether it ran."""
+    """Stop the pots, then end everything in the rootless host; return whether it ran."""
     connection = _host(app).running()
     if connection is None:
         return False
@@ -61,13 +61,13 @@ def stop(app: App) -> bool:
 
 
 def enter(app: App, argv: Sequence[str], shell: str) -> int:
-    """Run a command, or a shell, in the host itself, as its root, and return its exit code."""
+    """Run a command, or a shell, in the rootless host as its root, and return the exit code."""
     _require(app)
     return app.executor.attach(Command(tuple(argv) or (shell,), timeout=None))
 
 
 def change_ports(app: App, verb: str, ports: Sequence[str]) -> None:
-    """Let ports of the machine lead to the host itself, or close them. verb: open or close."""
+    """Open or close ports of the machine that lead to the rootless host. verb: open or close."""
     texts = tuple(str(port) for port in parse_ports(ports))
     _require(app)
     result = app.executor.run(Command(("potnet", "rootless", verb, *texts)))

@@ -1,4 +1,4 @@
-"""The store as a whole: a backup of it, and a backup in its place."""
+"""Backup and restore of the whole store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a backup holds. replaced: what the store before it is called now, None for a dry run."""
+    """The content of a backup. replaced: the new name of the former store, None for a dry run."""
 
     pots: int
     bridges: int
@@ -27,7 +27,7 @@ class Saved:
 
 
 def backup(app: App, path: Path, force: bool) -> Saved:
-    """Save the store in a file, while others may be at work on it. force: in place of a file that is there.
+    """Save the store in a file; other commands may run meanwhile. force: overwrite an existing file.
 
     Raises PotnetError, with nothing written.
     """
@@ -42,10 +42,10 @@ def backup(app: App, path: Path, force: bool) -> Saved:
 
 
 def restore(app: App, path: Path, force: bool) -> Saved:
-    """Put a backup in the place of the store, which is kept beside it, with no other command at work.
+    """Replace the store with a backup and keep the former store beside it; no other command may run.
 
-    What runs has to be in the backup just so, else it would run on unknown and its addresses be given away;
-    force: all the same. Raises PotnetError, with nothing changed.
+    The backup must hold everything that runs exactly as recorded; otherwise running pots would be unknown and
+    their addresses handed out again. force: skip that check. Raises PotnetError, with nothing changed.
     """
     with backups.read(path, app.host_kind) as backup, app.locks.hold_all():
         if app.damaged:
@@ -74,7 +74,7 @@ def _counted(store: Store, replaced: Path | None = None) -> Saved:
 
 
 def _compare(app: App, backup: Store, force: bool) -> None:
-    """Refuse to forget what runs, and say which pots are forgotten that do not."""
+    """Raise if running pots would be forgotten, and report the stopped pots that are."""
     different = list(_up_otherwise(app, backup))
     if different and not force:
         raise PotnetError(
@@ -89,19 +89,20 @@ def _compare(app: App, backup: Store, force: bool) -> None:
 
 
 def _up_otherwise(app: App, backup: Store) -> Iterator[str]:
-    """What the store knows to be up on the host, and the backup does not know just so."""
+    """Return running pots and bridges that the backup does not hold exactly as recorded."""
     runs, bridges = app.store.runs(), app.store.bridges()
     if not runs and not bridges:
         return
     state = app.driver.observe(replace(presence_of_all(runs), pot_bridges=True))
     for run in runs:
-        # Of a start or stop that was cut off anything may be there.
+        # A start or stop that was cut off may have left anything on the host.
         there = cut_off(run) or running(run, state)
         if there and backup.run(run.pot.name) != run:
             yield f"pot {run.pot.name}"
     for bridge in bridges:
         known = backup.bridge(bridge.name)
-        # All but whether it is pinned, which check compares, and its size, which is about pots to come.
+        # Two fields do not count: check compares whether the bridge is pinned, and the size concerns future
+        # pots.
         same = known is not None and replace(known, pinned=bridge.pinned, size=bridge.size) == bridge
         if bridge.interface in state.pot_bridges and not same:
             yield f"bridge {bridge.name}"

@@ -1,6 +1,6 @@
-"""The networks that addresses are asked of: those of an installation of pot, and potnet's own leases in them.
+"""The networks that addresses come from: those of an installation of pot, and potnet's own leases in them.
 
-Whichever of the two a question is about, neither is ever told that an address of the other is free.
+An address that is in use in pot or in potnet is never reported as free.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Asked(Protocol):
-    """What is asked: the application, or the records alone."""
+    """The source of the answers: the application, or the records alone."""
 
     @property
     def config(self) -> Config | None: ...
@@ -38,9 +38,10 @@ class Asked(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """One network: the one that all pots share, or that of a private bridge.
+    """One network: the network that all pots share, or the network of a private bridge.
 
-    own: what the store calls it, when it is there. kept: what no pot can have, and why.
+    own: its name in the store, if the store has it. kept: the addresses that no pot can have, with the
+    reason.
     """
 
     title: str
@@ -52,32 +53,32 @@ class Part:
     free: Iterable[Span] = ()
 
     def busy(self) -> Iterator[Span]:
-        """What is taken beside what the store knows."""
+        """Yield the numbers in use that the store does not record."""
         yield from ((number, number) for number in self.kept)
         yield from ((number, number) for number in self.held)
         yield from (span_of(network) for _, network in self.parts)
 
     def gaps(self) -> Iterator[Span]:
-        """What is free, from the lowest up."""
+        """Yield the free numbers, lowest first."""
         return gaps(self.free, self.busy())
 
     def address(self, number: int) -> Address:
-        """A number as an address of the network's family."""
+        """Return a number as an address of the network's family."""
         return address_of(self.network.version, number)
 
 
 def address_of(version: int, number: int) -> Address:
-    """The address of a family, 4 or 6, that a number is."""
+    """Return a number as an address of a family, 4 or 6."""
     return ip_address(number.to_bytes(4 if version == 4 else 16, "big"))
 
 
 def span_of(network: Network) -> Span:
-    """The first and last number of a network."""
+    """Return the first and last number of a network."""
     return int(network.network_address), int(network.broadcast_address)
 
 
 class Site:
-    """All of it, put together when it is asked for."""
+    """All networks; each is put together on request."""
 
     def __init__(self, asked: Asked) -> None:
         self.store = asked.store
@@ -86,12 +87,12 @@ class Site:
 
     @cached_property
     def shared(self) -> str | None:
-        """What the store, if there is one, calls the network of all pots."""
+        """The name of the shared network in the store, if a store exists."""
         return PUBLIC if self.store is not None else None
 
     @cached_property
     def network(self) -> Network:
-        """The network of all pots: pot's, where it is installed."""
+        """Return the network of all pots: pot's, if pot is installed."""
         if self.installation is not None:
             return self.installation.network
         assert self._config is not None
@@ -106,7 +107,7 @@ class Site:
 
     @cached_property
     def dns(self) -> Address | None:
-        """The address of the DNS pot, where one is kept for it."""
+        """Return the address that is kept for the DNS pot, if any."""
         if self.installation is not None:
             return self.installation.settings.dns
         assert self._config is not None
@@ -120,7 +121,7 @@ class Site:
         return self._config.dns_name
 
     def public(self) -> Part:
-        """The network of all pots, with the private bridges as parts of it."""
+        """Return the network of all pots, with the private bridges as parts of it."""
         own = self._own(self.shared, self.network) if self.shared is not None else None
         kept = _ends(self.network) | {int(self.gateway): "is the default gateway"}
         if self.dns is not None:
@@ -132,20 +133,20 @@ class Site:
         return self._part("the network", self.network, kept, own, tuple(parts))
 
     def bridge(self, name: str) -> Part:
-        """The network of a private bridge, pot's or our own. Raises PotnetError when there is none."""
+        """Return the network of a private bridge of pot or potnet. Raises PotnetError if it is not found."""
         name = self.called(name)
         network, gateway = self.subnet(name)
         kept = _ends(network) | {int(gateway): f"is the gateway of bridge {name}"}
         return self._part(f"bridge {name}", network, kept, self._own(name, network), ())
 
     def called(self, name: str) -> str:
-        """The name that a bridge has, pot's or our own; this one, where there is none."""
+        """Return the full name of a bridge of pot or potnet, or this name if no bridge matches."""
         theirs = self.installation.bridges if self.installation is not None else ()
         known = [each.name for each in theirs] + [each.name for each in self._bridges()]
         return matching_name(name, known) or name
 
     def subnet(self, name: str) -> tuple[Network, Address]:
-        """The network and gateway of a private bridge, pot's or our own. Raises PotnetError for none."""
+        """Return network and gateway of a private bridge of pot or potnet. Raises PotnetError if not found."""
         found = self.installation.bridge(name) if self.installation is not None else None
         if found is not None:
             return found.network, found.gateway
@@ -155,14 +156,14 @@ class Site:
         return ip_network(str(subnet.network)), ip_address(str(subnet.gateway))
 
     def own_bridges(self) -> Iterator[tuple[str, Network, Address]]:
-        """Our own private bridges with a network each of the family that is shared."""
+        """Return potnet's private bridges that have a network of the shared network's family."""
         for bridge in self._bridges():
             subnet = bridge.subnet(self.network.version)
             if subnet is not None and bridge.name != self.shared:
                 yield bridge.name, ip_network(str(subnet.network)), ip_address(str(subnet.gateway))
 
     def other_family(self) -> Iterator[tuple[str, Subnet]]:
-        """Our own networks of the family that is not shared, by their bridges."""
+        """Return potnet's networks of the other address family, by their bridges."""
         for bridge in self._bridges():
             subnet = bridge.subnet({4: 6, 6: 4}[self.network.version])
             if subnet is not None:
@@ -177,7 +178,7 @@ class Site:
         return f"bridges: {', '.join(names[:10])}" if names else "there are no bridges yet"
 
     def _own(self, name: str, network: Network) -> str | None:
-        """The name under which the store manages exactly this network."""
+        """Return the name of the store's network that is exactly this one."""
         known = self.store.network(name) if self.store is not None else None
         return name if known is not None and str(known) == str(network) else None
 
@@ -195,7 +196,7 @@ class Site:
         return Part(title, network, kept, own, held, parts, free)
 
     def _leased(self, network: Network) -> Iterator[tuple[Address, str]]:
-        """Our own leases that lie in a network which the store does not manage as such."""
+        """Return potnet's leases in a network that the store does not manage itself."""
         assert self.store is not None
         names = (s.name for b in self._bridges() for s in b.subnets)
         for name in dict.fromkeys((str(self.shared), *names)):
@@ -207,6 +208,6 @@ class Site:
 
 def _ends(network: Network) -> dict[int, str]:
     first, last = span_of(network)
-    # Of IPv6, too, the last address is kept, as pot's own helper keeps it.
+    # pot's own helper keeps the last address of IPv6 networks too.
     end = "broadcast" if network.version == 4 else "last"
     return {first: f"is the network address of {network}", last: f"is the {end} address of {network}"}

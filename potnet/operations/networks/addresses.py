@@ -1,4 +1,4 @@
-"""The -i option: addresses of pots, given or chosen, and what is reserved with them."""
+"""The -i option: given and chosen addresses of pots, and their reservations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AUTO = "auto"
 
 
 def aliases_of(app: App, values: Sequence[str]) -> tuple[Alias, ...]:
-    """``[IF|]ADDR`` values as aliases; without IF the host's external interface. Raises UsageError."""
+    """Return ``[IF|]ADDR`` values as aliases; the default IF is the external interface. Raises UsageError."""
     if not values:
         raise UsageError("-N alias needs an address", hint="-i [IF|]ADDRESS, as often as wanted")
     aliases = [_alias(value) for value in values]
@@ -60,7 +60,7 @@ def _alias(value: str) -> Alias:
 
 
 def check_aliases(app: App, pot: Pot) -> None:
-    """Raises PotnetError when the stack has no address, or the host or another pot has one of them."""
+    """Raises PotnetError if the stack has no address, or the host or another pot uses one of them."""
     if not any(a.address.version in pot.stack.families for a in pot.aliases):
         raise PotnetError(
             f"stack {pot.stack} can use none of {', '.join(str(a.address) for a in pot.aliases)}",
@@ -89,18 +89,18 @@ def check_aliases(app: App, pot: Pot) -> None:
 
 
 def _running_aliases(app: App) -> dict[Alias, str]:
-    """The aliases of starts on record, which `set` may have replaced since, with their pots."""
+    """Return the aliases of recorded starts with their pots; `set` may have replaced these aliases since."""
     return {alias: run.pot.name for run in app.store.runs() for alias in run.pot.aliases}
 
 
-#: What a pot is to be connected with: each network's type, and its bridge if that is a private one.
+#: The networks of a pot: each network's type, and for a private network its bridge.
 Networks = Sequence[tuple[NetworkType, str | None]]
 
 
 def paired(types: Sequence[NetworkType], bridges: Sequence[str]) -> Networks:
-    """The -N and -B values as networks, in the order of -N; at least one. UsageError for a -B without its -N.
+    """Pair the -N and -B values in the order of -N. Raises UsageError for a -B without its -N.
 
-    Each private-bridge has the next -B, and the last one all that are left.
+    Each private-bridge gets the next -B; the last private-bridge gets all remaining ones.
     """
     found: list[tuple[NetworkType, str | None]] = []
     left = list(bridges)
@@ -120,9 +120,9 @@ def paired(types: Sequence[NetworkType], bridges: Sequence[str]) -> Networks:
 
 
 def attach(app: App, pot: Pot, networks: Networks, values: Sequence[str]) -> Pot:
-    """The pot with an epair, or a tap, for each bridge that it is on, addresses leased.
+    """Give the pot an epair or a tap, and leased addresses, for each of its bridges.
 
-    In the caller's transaction.
+    Runs in the caller's transaction.
     """
     if not pot.network_type.bridged:
         return pot
@@ -149,7 +149,7 @@ def attach(app: App, pot: Pot, networks: Networks, values: Sequence[str]) -> Pot
 
 
 def private_bridge(app: App, name: str) -> Bridge:
-    """The private bridge of that name; raises PotnetError."""
+    """Return the private bridge of that name; raises PotnetError."""
     bridge = require_bridge(app, name)
     if bridge.kind is not BridgeKind.PRIVATE:
         raise PotnetError(f"{name} is a public bridge", hint="use -N public-bridge")
@@ -157,7 +157,7 @@ def private_bridge(app: App, name: str) -> Bridge:
 
 
 def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) -> dict[str, str]:
-    """The -i values of a bridged pot by the names of their networks; UsageError for what none takes."""
+    """Sort the -i values by network name; raises UsageError for an address that no network accepts."""
     given: dict[str, str] = {}
     for value in dict.fromkeys(values):
         if value == AUTO:
@@ -176,7 +176,7 @@ def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) 
 
 
 def _network_for(address: IPAddress, pot: Pot, bridges: Sequence[Bridge]) -> str:
-    """The network of these bridges that an address is of: the smallest around it, else the first there is."""
+    """Return the smallest network that contains an address, or the first network if none contains it."""
     carried = [subnet for bridge in bridges if (subnet := bridge.subnet(address.version)) is not None]
     if not carried:
         names = ", ".join(bridge.name for bridge in bridges)
@@ -191,7 +191,7 @@ def _network_for(address: IPAddress, pot: Pot, bridges: Sequence[Bridge]) -> str
 
 
 def lease(app: App, pot: str, subnet: Subnet, value: str) -> IPAddress:
-    """An address of a bridge's network for a pot."""
+    """Lease an address of a bridge's network for a pot."""
     config = app.config
     if subnet.name == PUBLIC and same_name(pot, config.dns_name) and config.dns_address in config.network:
         if value != AUTO and parse_address(value) != config.dns_address:
@@ -208,7 +208,7 @@ def lease(app: App, pot: str, subnet: Subnet, value: str) -> IPAddress:
 
 
 def check_resolver(app: App, pot: Pot) -> None:
-    """Raises PotnetError when the pot would need itself to run."""
+    """Raises PotnetError if the pot would depend on itself."""
     if pot.resolver.kind is ResolverKind.POT and same_name(pot.name, app.config.dns_name):
         raise PotnetError(
             f"pots depend on each other in a circle: {pot.name} would have itself as resolver",

@@ -1,7 +1,7 @@
-"""The external interface: which one the rules in force are about, and what follows when the host has another.
+"""The external interface: the one that the rules in force name, and the move to another.
 
-The store records the external interfaces for which rules were loaded. Each command that loads some compares
-them with those of now, and brings all that is up to these first.
+The store records the external interfaces for which rules were loaded. Each command that loads rules compares
+that record with the present host, and first updates all rules that are in force.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 
 def require_external(app: App, state: HostState) -> str:
-    """The external interface; raises HostError when there is none. `candidates` have been observed."""
+    """Return the external interface; raises HostError if none is found. `candidates` must be observed."""
     return state.external or check_external(app.config.external_interface, state)
 
 
 def in_step(app: App, state: HostState) -> bool:
-    """Whether the rules in force are about the external interfaces that the host has now."""
+    """Whether the rules in force name the external interfaces that the host has now."""
     external = external_interface(app, state)
     return external is not None and recorded(app) == _due(app, state, external)
 
@@ -66,7 +66,7 @@ def follow_external(app: App, state: HostState, starting: Collection[IPAddress] 
 
 
 def expect_first(app: App, state: HostState) -> None:
-    """Record what the rules of the first bridge will name, before they are made; nothing where one is up."""
+    """Record the interface that the rules of the first bridge will name; do nothing if a bridge is up."""
     external = external_interface(app, state)
     if external is not None:
         _tell_narrowed(app, external)
@@ -75,7 +75,7 @@ def expect_first(app: App, state: HostState) -> None:
 
 
 def _tell_narrowed(app: App, external: str) -> None:
-    """Name once the exports of an older potnet's store that answered at further addresses, too."""
+    """Report, once, exports from a store of an older potnet that also answered at further addresses."""
     if app.store.remembered(NARROWED) is None:
         return
     outlets = pf.outlets(app.config, external)
@@ -93,15 +93,15 @@ def _tell_narrowed(app: App, external: str) -> None:
 
 
 def nothing_in_force(state: HostState) -> bool:
-    """Whether no bridge is up for which rules would be loaded, as far as that has been looked at."""
+    """Whether no bridge with loaded rules is up, as far as the state shows."""
     return bool(state.forwarding) and not state.pot_bridges
 
 
 def record(app: App, external: str | None, alone: bool, further: tuple[IPAddress, ...] | None = None) -> None:
-    """Keep the external interface that rules are loaded for. alone: all that there are.
+    """Record the external interface that rules are loaded for. alone: these are all rules in force.
 
-    Otherwise, unless it is known already, the next command that loads rules loads all of them. further: as of
-    `InForce`; None: those that are kept.
+    Otherwise, unless the interface is recorded already, the next command that loads rules loads all of them.
+    further: as of `InForce`; None: the recorded ones.
     """
     outlets = pf.outlets(app.config, external) if external is not None else ()
     known = recorded(app)
@@ -115,7 +115,7 @@ def record(app: App, external: str | None, alone: bool, further: tuple[IPAddress
 def further_due(
     app: App, state: HostState, outlets: Sequence[Outlet], starting: Collection[IPAddress] = ()
 ) -> tuple[IPAddress, ...]:
-    """The addresses at which no export is to be offered; those kept, where an outlet has not been seen."""
+    """Return the addresses without exports; the recorded ones if an outlet was not observed."""
     if app.driver.traits.first_address:
         return ()
     pots = {*(alias.address for alias in app.store.aliases_in_use()), *starting}
@@ -126,9 +126,9 @@ def further_due(
 
 
 def kept_off(app: App, state: HostState, external: str | None) -> tuple[IPAddress, ...]:
-    """The addresses that rules may keep exports off; all interfaces have been looked at.
+    """Return the addresses at which rules may suppress exports; all interfaces must be observed.
 
-    Those of alias pots that have stopped stay there as long as the host does not have them.
+    Addresses of stopped alias pots stay in the rules as long as the host does not have them.
     """
     if external is None or app.driver.traits.first_address:
         return ()
@@ -150,7 +150,7 @@ def _both(one: Sequence[Outlet], other: Sequence[Outlet]) -> tuple[Outlet, ...]:
 
 
 def _move(app: App, external: str, starting: Collection[IPAddress]) -> None:
-    """Load all rules that are about external interfaces anew, and put the uplink of bridges in its place."""
+    """Reload all rules that name external interfaces, and exchange the uplink of bridges."""
     state = _look(app, vnet(app), app.store.runs(), external)
     before, after = recorded(app), _due(app, state, external, starting)
     plan = _plan(app, before, after, state)
@@ -174,7 +174,7 @@ def _plan(app: App, before: InForce | None, after: InForce, state: HostState) ->
     check_external(external, state)
     known, runs = replace(vnet(app), further=after.further), app.store.runs()
     up = [bridge for bridge in known.bridges if bridge.interface in state.pot_bridges]
-    # One whose start is not complete has its rules, too.
+    # A pot whose start is incomplete has rules too.
     there = [run for run in runs if run.jid is None or complete(run, state)]
     wanted = _rules(up, there, known, app.config, external)
     steps = plan_reload(wanted)
@@ -207,7 +207,7 @@ def _rules(
 
 
 def _as_of(config: Config, outlets: Sequence[Outlet]) -> Config:
-    """The configuration with other external interfaces."""
+    """Return the configuration with other external interfaces."""
     main, *others = outlets
     everything = IPNetwork("0.0.0.0/0")
     return replace(
@@ -219,7 +219,7 @@ def _as_of(config: Config, outlets: Sequence[Outlet]) -> Config:
 
 
 def _uplinks(app: App, up: Sequence[Bridge], known: Vnet, state: HostState, external: str) -> list[Step]:
-    """Makes the bridges anew that have another external interface as member, with the pots on them."""
+    """Make bridges again whose external member has changed, together with the pots on them."""
     steps: list[Step] = []
     for bridge in up:
         found = state.interfaces.get(bridge.interface)

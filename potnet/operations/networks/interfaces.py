@@ -1,4 +1,4 @@
-"""What is asked of interfaces: MAC addresses, MTUs, VLANs of bridges, and what pots have of the host."""
+"""Interface settings: MAC addresses, MTUs, VLANs of bridges, and interfaces passed to pots."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from potnet.planning.vnet import refuse_member, refuse_small_mtu
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: What is to be known of the host's interfaces before one of them is given away.
+#: Facts about the host's interfaces that are required before one is passed to a pot.
 _ALL = Query(interfaces=None, members=True, external=True)
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
-#: In bytes; if_bridge(4) takes no smaller one, and an IPv4 datagram is never larger.
+#: In bytes; if_bridge(4) requires at least this MTU, and an IPv4 datagram limits the largest.
 SMALLEST_MTU, LARGEST_MTU = 576, 65535
 
 
 def parse_mac(text: str) -> str:
-    """A MAC address that one interface can have, in lower case; raises UsageError."""
+    """Return a valid unicast MAC address in lower case; raises UsageError."""
     mac = text.lower()
     if not _MAC.fullmatch(mac):
         raise UsageError(f"--mac {text!r}: no MAC address", hint="such as 02:00:00:12:34:56")
@@ -42,7 +42,7 @@ def parse_mac(text: str) -> str:
 
 
 def check_macs(app: App, name: str, values: Sequence[str]) -> tuple[str, ...]:
-    """The --mac values of a pot; raises PotnetError for what is none, or that somebody else has."""
+    """Return the --mac values of a pot; raises PotnetError if one is invalid or in use."""
     macs = tuple(parse_mac(value) for value in values)
     if not macs:
         return ()
@@ -51,7 +51,7 @@ def check_macs(app: App, name: str, values: Sequence[str]) -> tuple[str, ...]:
     shown = app.driver.observe(Query(interfaces=None)).interfaces.values()
     holders = {found.mac: f"{found.name} of the host" for found in shown if found.mac is not None}
     for run in app.store.runs():
-        # What `set` has changed since is theirs until they stop.
+        # Addresses that `set` has replaced stay in use until the pots stop.
         theirs = {a.mac: f"pot {run.pot.name}" for a in run.pot.attachments if run.pot.name != name}
         holders |= theirs | {
             each.mac: f"{each.name}, passed to {run.pot.name}" for each in run.lent if each.mac
@@ -63,7 +63,7 @@ def check_macs(app: App, name: str, values: Sequence[str]) -> tuple[str, ...]:
 
 
 def with_macs(pot: Pot, macs: Sequence[str]) -> Pot:
-    """The pot whose interfaces have these MAC addresses, in their order; the others keep theirs."""
+    """Give these MAC addresses to the pot's interfaces in order; the other interfaces keep theirs."""
     if len(macs) > len(pot.attachments):
         number = len(pot.attachments)
         times = "once" if len(macs) == 1 else f"{len(macs)} times"
@@ -77,14 +77,14 @@ def with_macs(pot: Pot, macs: Sequence[str]) -> Pot:
 
 
 def check_mtu(mtu: int) -> int:
-    """An MTU that a bridge can have, in bytes; raises UsageError."""
+    """Return a valid MTU of a bridge, in bytes; raises UsageError."""
     if not SMALLEST_MTU <= mtu <= LARGEST_MTU:
         raise UsageError(f"--mtu {mtu}: no MTU", hint=f"it is {SMALLEST_MTU} to {LARGEST_MTU} bytes")
     return mtu
 
 
 def check_bridge_mtu(app: App, bridge: Bridge, mtu: int) -> None:
-    """Raises PotnetError when a bridge and all that is on it cannot have an MTU, on the host as it is now."""
+    """Raises PotnetError if a bridge and its members cannot have an MTU on the present host."""
     ipv6 = bridge.network6 is not None or bridge.kind is BridgeKind.PUBLIC6
     refuse_small_mtu(check_mtu(mtu), 6 if ipv6 else 4)
     if bridge.kind is BridgeKind.PUBLIC6:
@@ -95,9 +95,9 @@ def check_bridge_mtu(app: App, bridge: Bridge, mtu: int) -> None:
 
 
 def to_change(app: App, pot: Pot, mtu: int) -> tuple[Bridge, ...]:
-    """The bridges of a pot that get this MTU, changed; PotnetError where that is not the pot's to say.
+    """Return the bridges of a pot with this MTU; raises PotnetError if the pot cannot change a bridge.
 
-    All on a bridge have one MTU, which changes with the first pot on it.
+    All interfaces on a bridge have the same MTU; the first pot on the bridge can change the MTU.
     """
     if not pot.attachments:
         raise UsageError(f"--mtu is for pots on bridges, not {pot.network_type}")
@@ -122,7 +122,7 @@ def to_change(app: App, pot: Pot, mtu: int) -> tuple[Bridge, ...]:
 
 
 def check_uplink(app: App, text: str, mtu: int | None) -> None:
-    """Raises PotnetError when a bridge cannot be part of this VLAN, on the host as it is now."""
+    """Raises PotnetError if a bridge cannot join this VLAN on the present host."""
     try:
         vlan = read_uplink(text)
     except ValueError as error:
@@ -152,7 +152,7 @@ def _check_member(app: App, bridge: Bridge, mtu: int) -> None:
 
 
 def parse_passed(values: Sequence[str]) -> tuple[str, ...]:
-    """The --pass values; raises UsageError for what is no interface's name, or there twice."""
+    """Return the --pass values; raises UsageError for an invalid or repeated interface name."""
     for value in values:
         if not INTERFACE.fullmatch(value):
             raise UsageError(f"--pass: invalid interface name {value!r}", hint=INTERFACE_HINT)
@@ -162,7 +162,7 @@ def parse_passed(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_passed(app: App, pot: Pot) -> None:
-    """Raises PotnetError when a pot cannot have the interfaces passed to it, on the host as it is now."""
+    """Raises PotnetError if interfaces cannot be passed to the pot on the present host."""
     if pot.passed and not pot.network_type.bridged:
         raise UsageError(
             f"--pass is for pots with a network stack of their own, and {pot.network_type} has the host's",
@@ -178,7 +178,7 @@ def check_passed(app: App, pot: Pot) -> None:
 
 
 def lend(app: App, pot: Pot) -> tuple[Lent, ...]:
-    """The interfaces of the host that a pot gets, as they are; HostError for one that somebody else needs."""
+    """Return the state of the interfaces passed to a pot; raises HostError if one is otherwise needed."""
     if not pot.passed:
         return ()
     return passed_interfaces.lend(
@@ -187,13 +187,13 @@ def lend(app: App, pot: Pot) -> tuple[Lent, ...]:
 
 
 def free_interfaces(app: App) -> tuple[str, ...]:
-    """The interfaces of the host that a pot could be given, sorted."""
+    """Return the interfaces of the host that can be passed to a pot, sorted."""
     passed = {name for pot in app.store.pots() for name in pot.passed}
     return tuple(sorted(passed_interfaces.free(_needed(app), app.driver.observe(_ALL)) - passed))
 
 
 def uplink_parents(app: App) -> tuple[str, ...]:
-    """The interfaces of the host that could carry a VLAN of a bridge, sorted."""
+    """Return the interfaces of the host that can carry a VLAN of a bridge, sorted."""
     passed = {name for pot in app.store.pots() for name in pot.passed}
     found = app.driver.observe(_ALL).interfaces.values()
     able = {each.name for each in found if each.up and each.mac is not None and GROUP not in each.groups}
@@ -201,7 +201,7 @@ def uplink_parents(app: App) -> tuple[str, ...]:
 
 
 def _needed(app: App, pot: str | None = None) -> dict[str, str]:
-    """Why interfaces are needed, as far as store and configuration say so."""
+    """Return the interfaces that store and configuration need, with the reason for each."""
     found = {
         name: f"network.extra_interfaces names it ({', '.join(map(str, networks))})"
         for name, networks in app.config.extra_interfaces
@@ -220,7 +220,7 @@ def _needed(app: App, pot: str | None = None) -> dict[str, str]:
 
 
 def refuse_small(app: App, pot: Pot) -> None:
-    """Raises HostError when a pot is to have IPv6 on a bridge whose MTU is too small for it."""
+    """Raises HostError if the MTU of a bridge is too small for a pot with IPv6."""
     for own in pot.attachments:
         mtu = require_bridge(app, own.bridge).mtu
         if mtu is not None and 6 in own.families:

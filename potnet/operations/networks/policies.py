@@ -1,4 +1,4 @@
-"""policy: who may open connections to whom, and what running pots make of it."""
+"""policy: allow or deny connections between pots and bridges, for running pots at once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ _PORT = re.compile(r"(?:(tcp|udp):)?([0-9]{1,5})(?:-([0-9]{1,5}))?")
 
 
 def add(app: App, source: str, destination: str, port: str | None, deny: bool) -> bool:
-    """Allow or deny connections between two sides, at once; whether that is new. Raises PotnetError."""
+    """Allow or deny connections between two sides at once; return whether the policy is new. Raises
+    PotnetError.
+    """
     policy = _policy(app, source, destination, port, not deny)
     check(app, policy)
     with app.locks.hold(NETWORK_LOCK):
@@ -49,7 +51,8 @@ def add(app: App, source: str, destination: str, port: str | None, deny: bool) -
         before = rules_about(app, policy)
         with app.store.transaction():
             new = app.store.add_policy(policy)
-            # Cut off from here on, the store knows nothing of it, and the same command does it all again.
+            # If the command is cut off here, the store is unchanged, and running the command again repeats
+            # everything.
             _bring_in_force(app, before, rules_about(app, policy))
             if new and deny:
                 _end_connections(app, policy)
@@ -59,7 +62,7 @@ def add(app: App, source: str, destination: str, port: str | None, deny: bool) -
 
 
 def remove(app: App, source: str, destination: str, port: str | None) -> bool:
-    """Take back what was said of two sides, at once; whether there was anything. Raises PotnetError."""
+    """Remove the policy of two sides at once; return whether it existed. Raises PotnetError."""
     policy = _policy(app, source, destination, port, True)
     with app.locks.hold(NETWORK_LOCK):
         known = [each for each in app.store.policies_of(policy.source) if _same(each, policy)]
@@ -77,7 +80,7 @@ def remove(app: App, source: str, destination: str, port: str | None) -> bool:
 
 
 def _follow(app: App) -> None:
-    """Bring what is up to the external interface of now: the rules of bridges are about it, too."""
+    """Update the rules in force for the present external interface, which the rules of bridges name too."""
     look = Query(
         candidates=candidates(app),
         interfaces=known_outlets(app),
@@ -94,7 +97,7 @@ def _same(one: Policy, other: Policy) -> bool:
 
 
 def _bring_in_force(app: App, before: RulesByAnchor, after: RulesByAnchor) -> None:
-    """Load what differs, of bridges that are up and pots that run."""
+    """Load the changed rules of bridges that are up and pots that run."""
     changes = [FilterChange(name, before.get(name, NoRules()), after[name]) for name in after]
     changes = [each for each in changes if each.before != each.after]
     if not changes:
@@ -106,7 +109,7 @@ def _bring_in_force(app: App, before: RulesByAnchor, after: RulesByAnchor) -> No
 
 
 def _mend(app: App, policy: Policy) -> None:
-    """Take out of force what a change that was cut off has left there: the store knows nothing of it."""
+    """Correct rules that an earlier change left when it was cut off; the store does not record them."""
     wanted = rules_about(app, policy)
     external = external_of(app, vnet(app).bridges) or ""
     found = app.driver.observe(Query(pot_bridges=True, anchor_parents=(app.config.filter_anchor,)))
@@ -118,7 +121,7 @@ def _mend(app: App, policy: Policy) -> None:
     there = {anchor: rules for anchor, rules in wanted.items() if anchor in found.anchor_names - down}
     if not there:
         return
-    # On some hosts all else stands on the first.
+    # On some hosts all other anchors depend on the first one.
     shared = [(anchor, rules) for anchor, rules, _ in host_rules(app.config, external)]
     asked = [(anchor, rules) for anchor, rules in there.items() if rules != NoRules()]
     looked = app.driver.observe(Query(anchors=(*shared, *asked))).anchors if asked else {}
@@ -133,7 +136,7 @@ def _mend(app: App, policy: Policy) -> None:
 
 
 def _held(app: App, pot: Pot | None) -> Ruleset:
-    """What tells a filter where the rules of a pot are, whatever they say."""
+    """Return the marker that shows a filter where the rules of a pot are, whatever these rules are."""
     if pot is None:
         return NoRules()
     places = places_of(app, End(pot.name), {})
@@ -143,7 +146,7 @@ def _held(app: App, pot: Pot | None) -> Ruleset:
 
 
 def _end_connections(app: App, policy: Policy) -> None:
-    """What is not allowed any more ends, where rules only look at new connections: between bridges."""
+    """End connections between bridges that are no longer allowed, if the rules inspect only new ones."""
     running: Running = {}
     ends = (places_of(app, end, running) for end in (policy.source, policy.destination))
     pairs = [
@@ -157,9 +160,9 @@ def _end_connections(app: App, policy: Policy) -> None:
 
 
 def forget(app: App, end: End) -> None:
-    """Take away all policies about a side that is being destroyed, and say which; nothing of it runs.
+    """Delete and return all policies of a side that is being destroyed and no longer runs.
 
-    The network's lock is held.
+    The caller holds the network's lock.
     """
     gone = tuple(dict.fromkeys((*app.store.policies_of(end), *app.store.policies_towards(end))))
     before = {anchor: rules for policy in gone for anchor, rules in rules_about(app, policy).items()}
@@ -172,7 +175,7 @@ def forget(app: App, end: End) -> None:
 
 
 def listed(app: App) -> list[View]:
-    """All policies, those that decide first at the top."""
+    """Return all policies; those that decide first come first."""
     return [
         {
             "action": "allow" if policy.allow else "deny",
@@ -200,7 +203,7 @@ def _ports(text: str) -> tuple[Transport, tuple[int, int]]:
 
 
 def _end(app: App, text: str) -> End:
-    """A pot or bridge by its name; ``pot:NAME`` and ``bridge:NAME`` where there are both."""
+    """Return a pot or bridge by its name; ``pot:NAME`` and ``bridge:NAME`` if both exist."""
     kind, colon, name = text.partition(":")
     if not colon:
         kind, name = "", text

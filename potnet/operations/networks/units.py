@@ -1,4 +1,4 @@
-"""Between store and host: units that are free on both, and the forwarding switch."""
+"""Interface units that are free in the store and on the host, and the record of forwarding."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 
-#: How many names that the host has without showing them a command works around.
+#: Number of hidden names in use on the host that a command works around.
 _HIDDEN_UNITS = 32
 
 _T = TypeVar("_T")
 
 
 def around_hidden(work: Callable[[frozenset[str]], _T]) -> _T:
-    """Do something that makes interfaces, again with other units as long as the host hides some.
+    """Run work that makes interfaces, and retry it with other units while the host hides some.
 
-    The unit of a cloned interface stays in use when it is renamed, or moved into a jail. work: it is given
-    the names that are in use without being shown.
+    The unit of a cloned interface stays in use when the interface is renamed or moved into a jail. work:
+    receives the names that are in use but not shown.
     """
     hidden: frozenset[str] = frozenset()
     while True:
@@ -47,14 +47,14 @@ def around_hidden(work: Callable[[frozenset[str]], _T]) -> _T:
 
 
 def found_hidden(errors: Iterable[PotnetError], hidden: frozenset[str]) -> frozenset[str]:
-    """The names that some of these failed at, if others are worth a try. hidden: those found before."""
+    """Return the names in use that caused these failures, if a retry may help. hidden: those found before."""
     found = [error.in_use for error in errors if isinstance(error, CommandError)]
     names = frozenset().union(*found) - hidden
     return names if len(hidden) <= _HIDDEN_UNITS else frozenset()
 
 
 def vnet(app: App) -> Vnet:
-    """What the store knows of all bridges."""
+    """Return what the store records of all bridges."""
     known = recorded(app)
     return Vnet(
         bridges=app.store.bridges(),
@@ -69,7 +69,7 @@ def vnet(app: App) -> Vnet:
 
 
 def with_stranded(app: App, known: Vnet, missing: Sequence[Bridge]) -> Vnet:
-    """`known`, with the epairs of recorded starts that these bridges have to take up again."""
+    """Add to `known` the epairs of recorded starts that these bridges must add again as members."""
     names = {bridge.name for bridge in missing}
     stranded: dict[str, list[tuple[Pot, Attachment]]] = {}
     for run in app.store.runs() if names else ():
@@ -80,10 +80,10 @@ def with_stranded(app: App, known: Vnet, missing: Sequence[Bridge]) -> Vnet:
 
 
 def free_wires(app: App, pot: Pot, names: Collection[str], hidden: Collection[str]) -> Pot:
-    """The pot with units of epairs or taps that nothing else on the host has; changed ones are recorded.
+    """Give the pot units of epairs or taps that are free on the host, and record changed units.
 
-    One that is there and says it is this pot's was left by a start that nobody remembers: it goes.
-    hidden: names that the host has without showing them.
+    An interface whose description names this pot was left by an unrecorded start; potnet destroys it. hidden:
+    names in use on the host but not shown.
     """
     taken = [a for a in pot.attachments if {a.host_end, a.jail_end} & {*names, *hidden}]
     if not taken:
@@ -118,7 +118,7 @@ def _renumbered(app: App, pot: Pot, taken: set[int], hidden: Collection[str], re
 
 
 def renumber(app: App, pot: str, hidden: frozenset[str]) -> None:
-    """Give the wires of a running pot other units where the host has theirs without showing them."""
+    """Give the wires of a running pot other units if the present ones are in use on the host but hidden."""
     run = app.store.run(pot)
     if run is None:
         return
@@ -129,15 +129,15 @@ def renumber(app: App, pot: str, hidden: frozenset[str]) -> None:
     with app.store.transaction():
         app.store.put_run(replace(run, pot=started))
         if now is not None:
-            # `set` may have changed it since.
+            # `set` may have changed the pot's record since the start.
             changed = (replace(a, unit=units.get(a.unit, a.unit)) for a in now.attachments)
             app.store.update_pot(replace(now, attachments=tuple(changed)))
 
 
 def free_bridge(app: App, bridge: Bridge, state: HostState, hidden: Collection[str] = ()) -> Bridge:
-    """The bridge with a unit that nothing else on the host has; a changed one is recorded.
+    """Give the bridge a unit that is free on the host, and record a changed unit.
 
-    hidden: names that the host has without showing them.
+    hidden: names in use on the host but not shown.
     """
     if bridge.joined is not None:
         return bridge
@@ -152,7 +152,7 @@ def free_bridge(app: App, bridge: Bridge, state: HostState, hidden: Collection[s
 
 
 def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> HostState:
-    """`state` with what has to be known before these bridges are made."""
+    """Add to `state` the facts required before these bridges are made."""
     routed = any(b.subnets for b in missing)
     routed6 = any(b.network6 is not None for b in missing)
     more = app.driver.observe(
@@ -175,7 +175,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
         found = app.driver.observe(Query(interfaces=tuple(dict.fromkeys(beneath)))).interfaces
         state = replace(state, interfaces={**state.interfaces, **found})
     if routed6 and external is not None and not more.forwarding[6]:
-        # Forwarding will make the host ignore the routers that it has learnt there.
+        # Once it forwards, the host ignores the routers that it has learnt there.
         learns = app.driver.observe(Query(learns_router=external)).learns_router
         state = replace(state, learns_router=learns)
     return replace(
@@ -193,9 +193,9 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
 
 
 def settled(app: App, bridge: Bridge, state: HostState) -> Bridge:
-    """The bridge for IPv6 of the outside, when it is about to come up: the host's own, if there is one.
+    """Choose the bridge for public IPv6 when it is about to come up: the host's own bridge, if there is one.
 
-    Where the external interface, which has been looked at, is a bridge, pots join that. It is recorded.
+    If the external interface, already observed, is a bridge, pots join that bridge. The choice is recorded.
     """
     if bridge.kind is not BridgeKind.PUBLIC6:
         return bridge
@@ -208,14 +208,14 @@ def settled(app: App, bridge: Bridge, state: HostState) -> Bridge:
 
 
 def left_behind(app: App, bridge: Bridge, state: HostState) -> bool:
-    """Whether a bridge of the host's own that pots joined is external no more, and no pot is on it."""
+    """Whether a bridge of the host that pots had joined is no longer external and has no pots."""
     if bridge.joined in (None, external_interface(app, state)):
         return False
     return not any(app.store.run(name) for name in app.store.bridged_names(bridge.name))
 
 
 def with_joined(app: App, state: HostState, bridges: Sequence[Bridge]) -> HostState:
-    """The state in which bridges of the host's own count as up like those of pots."""
+    """Return the state in which joined bridges of the host count as up, like the bridges of pots."""
     joined = tuple(bridge.joined for bridge in bridges if bridge.joined is not None)
     found = app.driver.observe(Query(interfaces=joined)).interfaces if joined else {}
     up = {name for name, each in found.items() if each.up}
@@ -223,15 +223,15 @@ def with_joined(app: App, state: HostState, bridges: Sequence[Bridge]) -> HostSt
 
 
 def switches(app: App) -> dict[str, str | None]:
-    """The settings of the host that potnet has changed, by the keys under which they are recorded."""
+    """Return the host settings that potnet has changed, by their store keys."""
     return {key: app.store.remembered(key) for key in (*FORWARDING.values(), ROUTER, MEMBERS)}
 
 
 def remember_switches(app: App, plan: Plan, state: HostState) -> None:
-    """Record what potnet switches on; or forget it, when the host did so since.
+    """Record the switches that potnet turns on; forget those that the host has turned on since.
 
-    After a reboot the record of before means nothing: then the NAT anchor, which is loaded first, is empty.
-    With it the anchors' names are recorded, for a stop under another configuration.
+    After a reboot the earlier record is void; an empty NAT anchor, which is loaded first, shows the reboot.
+    The record also holds the anchors' names, for a stop under another configuration.
     """
     config = app.config
     app.store.remember(ANCHORS, f"{config.nat_anchor} {config.rdr_anchor} {config.filter_anchor}")
@@ -244,7 +244,7 @@ def remember_switches(app: App, plan: Plan, state: HostState) -> None:
 
 
 def restore_switches(app: App, recorded: Mapping[str, str | None]) -> None:
-    """Put the record back to what `switches` said."""
+    """Restore the record that `switches` returned."""
     for key, value in recorded.items():
         if value is None:
             app.store.forget(key)
@@ -253,13 +253,13 @@ def restore_switches(app: App, recorded: Mapping[str, str | None]) -> None:
 
 
 def forget_switches(app: App, plan: Plan) -> None:
-    """Drop the record of what a plan has switched back."""
+    """Delete the record of the switches that a plan has restored."""
     for key in switched(plan):
         app.store.forget(key)
 
 
 def switched(plan: Plan) -> dict[str, str]:
-    """The settings that a plan changes, with what is recorded of each."""
+    """Return the settings that a plan changes, with the recorded value of each."""
     found = {}
     for step in plan.steps:
         match step.action:

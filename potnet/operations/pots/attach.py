@@ -1,4 +1,4 @@
-"""attach, detach and jail-conf: the network of a pot for a jail that something else makes."""
+"""attach, detach and jail-conf: the network of a pot for a jail that another program makes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def attach(app: App, name: str, jail: str | None, created: bool) -> Outcome:
-    """Give the network of a pot to the jail of its name. Raises PotnetError; then nothing of it is there.
+    """Give the network of a pot to the jail of the same name. Raises PotnetError, with nothing left.
 
-    created: nothing runs in the jail yet, so its resolver and hosts files are written, too.
+    created: the jail runs nothing yet, so its resolver and hosts files are written too.
     """
     if jail is not None and jail != name:
         raise UsageError(
@@ -100,9 +100,9 @@ def _attach(app: App, pot: Pot, created: bool) -> None:
 
 
 def detach(app: App, names: Sequence[str], ending: bool = False) -> tuple[Outcome, ...]:
-    """Take the networks of pots away from jails that potnet did not make; again: nothing happens.
+    """Take the networks of pots away from jails that potnet did not make. Running it again is harmless.
 
-    ending: the jails are about to go, and what else there is of the pots goes with a detach after that.
+    ending: the jails are about to end; the rest of each pot's start goes with a detach after that.
     """
     outcomes = []
     for name in names:
@@ -118,14 +118,14 @@ def detach(app: App, names: Sequence[str], ending: bool = False) -> tuple[Outcom
             elif owned(run, state.jails.get(name)):
                 raise PotnetError(f"potnet started {name} itself", hint=f"`potnet stop {name}`")
             else:
-                # Of a start whose jail is gone.
+                # These belong to a start whose jail is gone.
                 with app.locks.hold(NETWORK_LOCK):
                     outcomes.append(Outcome(name, clear_up(app, run, state)))
     return tuple(outcomes)
 
 
 def jail_conf(app: App, name: str, program: Sequence[str]) -> str:
-    """The pot as a fragment of jail.conf(5), whose hooks call `program`, potnet with its options."""
+    """Return the pot as a fragment of jail.conf(5). program: potnet with its options, for the hooks."""
     from potnet.templates import render
 
     pot = require_pot(app, name)
@@ -136,8 +136,8 @@ def jail_conf(app: App, name: str, program: Sequence[str]) -> str:
         raise PotnetError("jail.conf(5) is not used on this kind of host", hint="add --host freebsd")
     jail = jail_of(pot, wants_devfs(pot, state))
     command = boot_command(pot, state)
-    # What ends the jail's programs comes from outside where they need the network until then. A clean
-    # environment may have no /usr/sbin in its PATH (jail(8), exec.clean).
+    # The hook that ends the jail's programs runs on the host if they need the network until then. A clean
+    # environment may lack /usr/sbin in PATH (jail(8), exec.clean).
     inside = ("/usr/sbin/jexec", "-l", jail.name) if pot.network_type.bridged else ()
     values = {
         "name": jail.name,

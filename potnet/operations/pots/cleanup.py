@@ -1,4 +1,4 @@
-"""Removing what a start made, and its record."""
+"""Removal of everything that a start made, and of its record."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 def clear_up(app: App, run: Run, jails: HostState, idle: bool = False, keep: bool = False) -> bool:
-    """Take away what a start made, as far as it is there; whether there was anything.
+    """Remove what a start made, as far as it exists, and return whether anything existed.
 
-    jails: a state in which the pot's jail was looked for. idle: nothing runs in it yet. keep: the start stays
-    recorded. Raises HostError that lists what is left; the start stays recorded then, so that a second stop
-    finishes.
+    jails: a state for which the pot's jail was looked up. idle: nothing runs in the jail yet. keep: the start
+    stays recorded. Raises HostError that lists everything left; the start then stays recorded, so a second
+    stop can finish.
     """
     found = jails.jails.get(run.pot.name)
     bridges = {b.name: b for a in run.pot.attachments if (b := app.store.bridge(a.bridge))}
@@ -43,7 +43,7 @@ def clear_up(app: App, run: Run, jails: HostState, idle: bool = False, keep: boo
         app.notify(f"jail {run.pot.name} (jid {found.jid}) is not the one that potnet started: it stays")
     failures = apply_all(plan, app.driver)
     if failures:
-        # What is left is looked for once more.
+        # Another look shows what is still left.
         app.store.put_run(replace(run, stopping=True))
         error = HostError(
             "not all of it could be taken away" + "".join(f"\n  left behind: {line}" for line in failures),
@@ -60,7 +60,7 @@ def clear_up(app: App, run: Run, jails: HostState, idle: bool = False, keep: boo
 
 
 def clear_up_failed(app: App, run: Run, error: BaseException) -> None:
-    """Take away what there is of a start that failed; what stays is told with the error."""
+    """Remove what a failed start left; if something stays, the error lists it."""
     try:
         with deferred_signals():
             clear_up(app, run, look_for(app, run.pot, run))
@@ -71,7 +71,7 @@ def clear_up_failed(app: App, run: Run, error: BaseException) -> None:
 
 
 def _tell_lost(app: App, run: Run) -> None:
-    """Say which passed interfaces are not there, whatever became of them in the jail."""
+    """Report passed interfaces that the host no longer has."""
     names = tuple(lent.name for lent in run.lent)
     there = app.driver.observe(Query(interfaces=names)).interfaces if names else {}
     for name in names:
@@ -81,9 +81,10 @@ def _tell_lost(app: App, run: Run) -> None:
 
 
 def host_query(app: App, run: Run, bridges: Mapping[str, Bridge], jail_there: bool) -> Query:
-    """What a stop has to know of the host; without its jail, also what jail(8) would have taken along.
+    """Return the query for the host state that a stop needs.
 
-    bridges: those of the pot's attachments, by name.
+    If the jail is gone, the query includes what jail(8) would have removed with it. bridges: those of the
+    pot's attachments, by name.
     """
     pot = run.pot
     etc = etc_of(pot, app.driver.traits)
@@ -111,9 +112,9 @@ def _observe(app: App, run: Run, bridges: dict[str, Bridge], jail_there: bool) -
 
 
 def forget(app: App, runs: Sequence[Run], pots: Mapping[str, Pot]) -> None:
-    """Strike starts off, and give back what `set` replaced while the pots ran; the caller's transaction.
+    """Delete recorded starts in the caller's transaction, and release what `set` replaced meanwhile.
 
-    pots: as they are now, those that there are, by name.
+    pots: the present records of the pots that exist, by name.
     """
     app.store.remove_run(*(run.pot.name for run in runs))
     found = [(run, pots[run.pot.name]) for run in runs if run.pot.name in pots]

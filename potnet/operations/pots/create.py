@@ -57,11 +57,11 @@ _RELEASE = re.compile(r"([0-9]{1,3}\.[0-9]{1,3})(?:-RELEASE)?")
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """What ``create`` was asked for. addresses: the -i values; resolver: the -d value; None: the default.
+    """The options of ``create``. addresses: the -i values; resolver: the -d value; None: the default.
 
-    more: further networks, each by its type, and its bridge if that is a private one. macs: of its interfaces
-    on bridges, in their order. mtu: in bytes, of all on its bridges. passed: interfaces of the host.
-    tap: for a machine of somebody's, not a jail; owner: who may open its taps, None: root.
+    more: further networks, each as its type and, for a private bridge, the bridge. macs: of the interfaces on
+    bridges, in their order. mtu: of all bridges of the pot, in bytes. passed: interfaces of the host. tap:
+    the pot is a virtual machine, not a jail. owner: the user who may open its taps, None: root.
     """
 
     name: str | None = None
@@ -85,14 +85,14 @@ class CreateRequest:
 
     @property
     def networks(self) -> Networks:
-        """All of them, that of the default route first."""
+        """All networks of the pot; the network of the default route comes first."""
         return ((self.network_type, self.bridge), *self.more)
 
 
 def create(app: App, request: CreateRequest) -> Pot:
-    """Make a pot: its record with all that is reserved for it, then its root. Nothing stays on failure.
+    """Record a pot with everything reserved for it, then make its root. Nothing stays on failure.
 
-    What an earlier create or destroy that was cut off has left of it, or of pots without a name, goes first.
+    Remains of an earlier create or destroy that was cut off go first, for this name and for unnamed pots.
     """
     if request.name is not None:
         check_name("pot", request.name)
@@ -131,8 +131,7 @@ def create(app: App, request: CreateRequest) -> Pot:
 
 @contextmanager
 def _new_name(app: App, given: str | None) -> Iterator[str]:
-    """Hold the lock of a pot to be made: of the name that is given, else of the lowest
-    that no other create is at work on."""
+    """Lock the given name, or the lowest free name that no other create is using."""
     if given is None:
         with (
             app.locks.hold_first(lambda: [pot_lock(name) for name in app.store.next_pot_names()]) as lock,
@@ -147,7 +146,7 @@ def _new_name(app: App, given: str | None) -> Iterator[str]:
 
 @contextmanager
 def _unless_made(app: App, name: str) -> Iterator[str]:
-    """Leave no lock behind of a pot that there is not."""
+    """Remove the lock of the pot if the pot was not made."""
     try:
         yield name
     except BaseException:
@@ -157,7 +156,7 @@ def _unless_made(app: App, name: str) -> Iterator[str]:
 
 
 def _draft(app: App, request: CreateRequest) -> Pot:
-    """The pot without what has to be reserved; its name may be empty still."""
+    """Return the pot before anything is reserved; its name may still be empty."""
     name = request.name or ""
     if request.hostname is not None:
         check_hostname(request.hostname)
@@ -178,14 +177,14 @@ def _draft(app: App, request: CreateRequest) -> Pot:
 
 
 def _placed(app: App, draft: Pot) -> Pot:
-    """The pot with the directory that is made for it."""
+    """Return the pot with the directory that potnet makes for it."""
     if not draft.root_made or not draft.is_jail:
         return draft
     return replace(draft, directory=draft.root.removesuffix("/m"))
 
 
 def _with_taps(app: App, request: CreateRequest, draft: Pot) -> Pot:
-    """The pot, as a machine if it is to be one; raises PotnetError for what only a jail has."""
+    """Turn the pot into a virtual machine if requested; raises PotnetError for options that only a jail has."""
     machine = replace(draft, owner=ROOT) if request.tap else draft
     if request.tap and not request.network_type.bridged:
         raise UsageError(
@@ -253,7 +252,7 @@ def _check_private(app: App, bridge: str | None, pot: Pot) -> None:
 
 
 def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) -> Pot:
-    """Everything that only one pot can have, within the caller's transaction."""
+    """Reserve what pots cannot share (names, addresses, units), within the caller's transaction."""
     define_public_network(app)
     pot = replace(draft, hostname=draft.hostname or draft.name, whole=False)
     refuse_same_anchor(app, "pot", pot.name)
@@ -269,7 +268,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) 
 
 
 def _finished(app: App, pot: Pot, mtu: int | None) -> Pot:
-    """The pot, whole, with its root's links resolved, as jail(8) shows it; its bridges get its MTU."""
+    """Complete the pot: resolve its root's links, as jail(8) shows the root, and set its bridges' MTU."""
     real = app.driver.real_path(pot.root) if pot.is_jail else None
     moved = real is not None and real != pot.root
     pot = _placed(app, replace(pot, whole=True, root=real or pot.root))

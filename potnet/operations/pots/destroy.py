@@ -1,4 +1,4 @@
-"""Destroying pots and bridges: nothing of them stays, in the store or on the host."""
+"""Destroy pots and bridges; nothing of them stays in the store or on the host."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def destroy_pot(app: App, name: str) -> None:
             with app.locks.hold(NETWORK_LOCK):
                 clear_up(app, run, state)
         if pot.whole:
-            # Recorded first: cut off from here on, it is destroyed or created anew, and nothing else.
+            # The record comes first: if the destroy is cut off, the pot can only be destroyed or created
+            # again.
             app.store.update_pot(replace(pot, whole=False))
         with app.locks.hold(NETWORK_LOCK):
             forget(app, End(name))
@@ -54,7 +55,7 @@ def destroy_pot(app: App, name: str) -> None:
 
 
 def remove_rest(app: App, pot: Pot) -> None:
-    """Remove what there is of a pot that is not whole, from host and store. Raises PotnetError."""
+    """Remove the remains of an incomplete pot from host and store. Raises PotnetError."""
     if pot.base is not None and not pot.whole:
         part = RemoveFile(app.config.cache, part_name(pot.name, pot.base))
         apply_all(Plan((Step(part, None, "of a fetch that was cut off"),)), app.driver)
@@ -67,12 +68,12 @@ def remove_rest(app: App, pot: Pot) -> None:
 
 
 def part_name(pot: str, base: str) -> str:
-    """What the archive of a release is called in the cache while a pot's create fetches it."""
+    """Return the name of a release's archive in the cache while a pot's create fetches the archive."""
     return f".{base}-RELEASE_base.txz.{pot}"
 
 
 def _refuse_roots(app: App, pot: Pot, directory: str) -> None:
-    """Raises HostError when a root that somebody has given would go with the pot's directory."""
+    """Raises HostError if the pot's directory contains a root that the user supplied."""
     own = [(pot.name, pot.root)] if not pot.root_made else []
     for name, root in (*own, *app.store.roots_around(directory, pot.name)):
         if overlap(root, directory):
@@ -83,9 +84,9 @@ def _refuse_roots(app: App, pot: Pot, directory: str) -> None:
 
 
 def _remove_files(app: App, pot: Pot) -> None:
-    """Remove the directory that potnet made for the pot, with its root and its hooks, and no other."""
+    """Remove the directory that potnet made for the pot, with its root and its hooks, and nothing else."""
     if app.driver.traits.etc is not None and pot.is_jail:
-        # What an administrator has put there stays.
+        # Files that an administrator put there stay.
         apply_all(Plan((Step(RemoveDirectory(f"{app.driver.traits.etc}/{pot.name}")),)), app.driver)
     if pot.directory is None:
         remove_unrecorded(app, pot)

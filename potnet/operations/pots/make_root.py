@@ -1,4 +1,4 @@
-"""The root of a new pot: where it may be, and the steps that fill it."""
+"""The root of a new pot: its permitted places, and the steps that fill it."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 
 def refuse_present(app: App, pot: Pot) -> None:
-    """Raises PotnetError when something is where the pot's directory is to be made.
+    """Raises PotnetError if the path of the pot's directory already exists.
 
-    Before the pot is recorded: from then on the directory counts as its own.
+    This check precedes the record; once the pot is recorded, the directory counts as its own.
     """
     if pot.directory is None:
         return
@@ -71,20 +71,20 @@ def make_root(app: App, pot: Pot, base: str | None) -> Applied:
 
 
 def refuse_exposed_root(app: App, pot: Pot) -> None:
-    """Raises HostError where others could lead what is written into a root elsewhere."""
+    """Raises HostError if other users could redirect writes into the root."""
     ways = ways_to(pot) if app.driver.traits.own_programs else ()
     if ways:
         refuse_exposed(f"the root {pot.root}", ways, app.driver.observe(Query(ways=ways)).access)
 
 
 def _refuse_exposed_cache(app: App) -> None:
-    """The same for where archives are kept, which are not checked again once they are there."""
+    """Raises HostError if other users could change the archive cache; archives there are not checked again."""
     ways = leading_to(app.config.cache)
     refuse_exposed(f"paths.cache = {app.config.cache}", ways, app.driver.observe(Query(ways=ways)).access)
 
 
 def own_etc(app: App, pot: Pot) -> list[Step]:
-    """The step that makes the pot's etc, where that is not in its root."""
+    """Return the step that makes the pot's etc if it is outside the root."""
     if app.driver.traits.etc is None:
         return []
     etc = f"{app.driver.traits.etc}/{pot.name}"
@@ -100,7 +100,7 @@ def _check_given_root(app: App, pot: Pot) -> None:
 
 
 def refuse_places(app: App, pot: Pot) -> None:
-    """Raises PotnetError where a jail could change what root runs or reads."""
+    """Raises PotnetError if a jail could change files that the host's root user runs or reads."""
     refuse_own_directory(app, pot)
     refuse_store(app, pot)
     binds = look_for_binds(app) if not pot.root_made or app.store.has_given_roots() else ()
@@ -110,7 +110,7 @@ def refuse_places(app: App, pot: Pot) -> None:
 
 
 def refuse_own_directory(app: App, pot: Pot) -> None:
-    """A root that was given must not hold, or lie in, what potnet keeps of the pot: hooks, run by root."""
+    """Raises if a given root overlaps potnet's own directory of the pot, which holds hooks that root runs."""
     kept = pot_directory(app, pot)
     if not pot.root_made and pot.root != "/" and overlap(pot.root, kept):
         raise PotnetError(
@@ -120,7 +120,7 @@ def refuse_own_directory(app: App, pot: Pot) -> None:
 
 
 def refuse_store(app: App, pot: Pot) -> None:
-    """A jail must see nothing of the store; the host's own root is the whole host, and meant so."""
+    """Raises if a given root exposes the store to the jail; the host's own root directory is allowed."""
     state = os.path.realpath(app.store.path.parent)
     if pot.root != "/" and overlap(pot.root, state) and not pot.root.startswith(f"{state}/jails/"):
         raise PotnetError(
@@ -135,7 +135,7 @@ def _archive(app: App, base: str) -> str:
 
 
 def _fetch_base(app: App, name: str, base: str) -> list[Step]:
-    """The steps that bring a release's archive into the cache, checked; none when it is there."""
+    """Return the steps that fetch and verify a release's archive; none if the cache holds it."""
     archive = _archive(app, base)
     if app.driver.observe(Query(files=(archive,))).files[archive] is FileKind.FILE:
         return []

@@ -1,4 +1,4 @@
-"""set and copy-in: changing what exists."""
+"""set and copy-in: change existing pots."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ COPY_IN = "copy-in"
 class SettingsRequest:
     """The options of ``set`` for a pot; None or an empty tuple leaves a setting as it is.
 
-    resolver, command: as -d and --cmd take them. addresses: the -i values. macs: of the interfaces on
-    bridges, in their order. mtu: of all its bridges, in bytes. passed: interfaces of the host; empty: none.
-    owner: the user who may open the taps of a machine.
+    resolver, command: as for -d and --cmd. addresses: the -i values. macs: of the interfaces on bridges, in
+    their order. mtu: of all bridges of the pot, in bytes. passed: interfaces of the host; empty: none. owner:
+    the user who may open the taps of a machine.
     """
 
     resolver: str | None = None
@@ -84,7 +84,7 @@ class SettingsRequest:
 
 
 def set_options(app: App, name: str, request: SettingsRequest) -> bool:
-    """Change settings of a pot; True if some of them take effect at the next start only.
+    """Change settings of a pot; return True if some of them take effect only at the next start.
 
     Raises PotnetError, with nothing changed.
     """
@@ -107,7 +107,7 @@ def set_options(app: App, name: str, request: SettingsRequest) -> bool:
 
 
 def _with_settings(app: App, pot: Pot, request: SettingsRequest) -> Pot:
-    """The pot with the settings that need no lease. Raises PotnetError."""
+    """Return the pot with the settings that need no lease. Raises PotnetError."""
     pot = with_owner(app, pot, request.owner)
     refuse_unfit(pot, command=request.command, passed=request.passed)
     if request.resolver is not None:
@@ -133,7 +133,7 @@ def _with_settings(app: App, pot: Pot, request: SettingsRequest) -> Pot:
 
 
 def _report_pinned(app: App, bridges: Sequence[Bridge]) -> None:
-    """Name the bridges that keep their former MTU, since they stay up when their last pot stops."""
+    """Report the bridges that keep their former MTU because they stay up when their last pot stops."""
     pinned = [bridge for bridge in bridges if bridge.pinned]
     up = app.driver.observe(Query(pot_bridges=True)).pot_bridges if pinned else ()
     for bridge in pinned:
@@ -145,7 +145,7 @@ def _report_pinned(app: App, bridges: Sequence[Bridge]) -> None:
 
 
 def _with_addresses(app: App, pot: Pot, values: tuple[str, ...], run: Run | None) -> Pot:
-    """The pot with other addresses on its bridges. run: its start, while its jail uses the former ones."""
+    """Give the pot other addresses on its bridges. run: its start, while its jail uses the former addresses."""
     if not pot.leased:
         raise PotnetError(f"{pot.name} has no address to set", hint=f"its network type is {pot.network_type}")
     bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
@@ -160,7 +160,7 @@ def _with_addresses(app: App, pot: Pot, values: tuple[str, ...], run: Run | None
             if value == str(old):
                 continue
             if run is None:
-                # Released first: auto may choose it again.
+                # The release comes first, so that auto may choose the same address again.
                 app.store.release(subnet.name, old)
             new = _lease_other(app, pot.name, subnet, value)
             if new.version == 4:
@@ -189,9 +189,9 @@ def _release_unused(app: App, pot: Pot, run: Run | None) -> None:
 
 
 def copy_in(app: App, name: str, source: Path, destination: str) -> None:
-    """Put a file or folder into a stopped pot's root, at `destination` below it. Raises PotnetError.
+    """Copy a file or directory to `destination` below a stopped pot's root. Raises PotnetError.
 
-    It travels as an archive: tar(1) goes through no link that it finds in the root.
+    The copy travels as an archive, since tar(1) follows no symbolic link that it finds in the root.
     """
     target = _inside(destination)
     if not source.exists():
@@ -218,7 +218,7 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
         state = app.driver.observe(Query(files=(place,), ways=ways))
         refuse_exposed(f"the root of {name}, {pot.root},", ways, state.access)
         there = state.files[place]
-        # As cp(1): into a folder that exists, else under the new name.
+        # As with cp(1), an existing directory receives the source; otherwise the copy gets the new name.
         if there is not FileKind.DIRECTORY and destination.endswith("/"):
             raise PotnetError(f"directory {destination} not found in {name}")
         if there is FileKind.DIRECTORY:

@@ -68,9 +68,9 @@ __all__ = ["Outcome", "attach_new_jail", "attach_running_jail", "restore_record"
 
 
 def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
-    """Start pots, each after what it depends on; those that run already are left alone.
+    """Start pots in the order of their dependencies; pots that already run are left alone.
 
-    All are tried, then the failures are raised together; a pot that failed is as it was before.
+    Every pot is tried, then all failures are raised together. A pot that fails is left as it was before.
     """
     pots = app.store.pots_named(names)
     needed = cache(lambda name: needs(app, pots[name] if name in pots else require_pot(app, name)))
@@ -106,7 +106,7 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
 
 
 def _refuse_attached(run: Run | None, state: HostState) -> None:
-    """Raises HostError for a jail of somebody else's whose network is there in part."""
+    """Raises HostError if part of the network of a jail that potnet did not make exists."""
     if run is not None and run.attached and owned(run, state.jails.get(run.pot.name)):
         name = run.pot.name
         raise HostError(
@@ -119,7 +119,8 @@ def _refuse_attached(run: Run | None, state: HostState) -> None:
 def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None:
     with app.locks.hold(NETWORK_LOCK):
         if run is not None:
-            # A start that was cut off, a reboot, a jail removed by other hands: from a clean slate.
+            # The last start may have been cut off by an error, a reboot or a removed jail; its remains go
+            # first.
             clear_up(app, run, jails)
         before, neighbours = pot, neighbours_of(app, pot)
         try:
@@ -136,7 +137,7 @@ def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None
     _boot(app, before, run, applied, state)
 
 
-#: Carries a start out; returns what was applied and the record of the start.
+#: Carries out a start; returns the applied plan and the record of the start.
 _Work = Callable[["App", StartContext], tuple[Applied, Run]]
 
 
@@ -146,19 +147,19 @@ def make_network(app: App, pot: Pot, neighbours: Neighbours) -> tuple[Applied, R
 
 
 def attach_new_jail(app: App, pot: Pot, neighbours: Neighbours) -> tuple[Applied, Run, HostState]:
-    """Give a network to a jail that exists and runs nothing yet: its etc files are written as well."""
+    """Give a network to an existing jail that runs nothing yet, and write its etc files."""
     return _with_free_names(app, pot, neighbours, _attach_with_files)
 
 
 def attach_running_jail(app: App, pot: Pot, neighbours: Neighbours) -> tuple[Applied, Run, HostState]:
-    """Give a network to a jail whose programs run: its files stay as they are."""
+    """Give a network to a jail whose programs run; its files are not changed."""
     return _with_free_names(app, pot, neighbours, _attach_without_files)
 
 
 def _with_free_names(
     app: App, pot: Pot, neighbours: Neighbours, work: _Work
 ) -> tuple[Applied, Run, HostState]:
-    """Prepare a start and carry it out, again with other interface units while the host hides some."""
+    """Prepare and carry out a start; retry with other interface units while the host hides some."""
 
     def attempt(hidden: frozenset[str]) -> tuple[Applied, Run, HostState]:
         nonlocal pot
@@ -170,9 +171,9 @@ def _with_free_names(
 
 
 def _prepare(app: App, pot: Pot, neighbours: Neighbours, hidden: frozenset[str]) -> StartContext:
-    """Choose names and ports that are free on the host now, and observe what the plan depends on."""
+    """Choose names and ports that are free on the host, and observe what the plan depends on."""
     if pot.leased:
-        # Rules are about the network of the configuration: it must be the one that addresses come from.
+        # The rules apply to the configured network, so addresses must come from the same network.
         define_public_network(app)
     pot = guarded(app, pot)
     bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
@@ -216,7 +217,7 @@ def _attach(app: App, context: StartContext, texts: dict[str, str]) -> tuple[App
 
 
 def _etc_files(app: App, context: StartContext) -> dict[str, str]:
-    """The texts of the files for the jail's etc, by name."""
+    """Return the texts of the files for the jail's etc, by name."""
     return texts_for(app, context.pot, with_upstream(app, context.state), context.neighbours)
 
 
@@ -234,14 +235,14 @@ def _surroundings(app: App, context: StartContext, texts: dict[str, str]) -> Sur
 
 
 def _carry_out(app: App, context: StartContext, around: Surroundings, run: Run) -> tuple[Applied, Run]:
-    """Record a start and apply its plan. On failure host and store are as before, as far as that works."""
+    """Record a start and apply its plan. On failure, restore host and store as far as possible."""
     pot, state = context.pot, context.state
     plan = plan_start(pot, around, app.config, state)
     for notice in plan.notices:
         app.notify(notice)
     run = replace(run, lent=around.lent)
     remembered = switches(app)
-    # Recorded first: whatever happens then, the store knows what there may be.
+    # The record comes first, so that the store knows what may exist if the start is cut off.
     with app.store.transaction():
         app.store.put_run(run)
         remember_switches(app, plan, state)
@@ -263,7 +264,7 @@ def _carry_out(app: App, context: StartContext, around: Surroundings, run: Run) 
 
 
 def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -> None:
-    """Let the jail's own rc run, which may take its time: nobody else waits for it."""
+    """Run the jail's own rc. It may take long, so potnet holds no shared lock meanwhile."""
     pot = run.pot
     command = boot_command(pot, state)
     try:
@@ -280,7 +281,7 @@ def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -
 
 
 def _jid(app: App, name: str, printed: str) -> int | None:
-    """The JID that jail(8) printed; if it printed something else, the one that the jail has."""
+    """Return the JID that jail(8) printed, or the JID of the jail if jail(8) printed something else."""
     if printed.strip().isdigit():
         return int(printed)
     found = app.driver.observe(Query(jails=(name,))).jails.get(name)
@@ -288,14 +289,14 @@ def _jid(app: App, name: str, printed: str) -> int | None:
 
 
 def _take_back(app: App, before: Pot, run: Run, error: BaseException) -> None:
-    """Stop what was started; meanwhile other pots may have come to use its bridge, which then stays."""
+    """Undo a failed start. A bridge that other pots use by now stays."""
     with deferred_signals(), app.locks.hold(NETWORK_LOCK):
         clear_up_failed(app, run, error)
         restore_record(app, before, error)
 
 
 def restore_record(app: App, before: Pot, error: BaseException) -> None:
-    """Put a pot's record back; if that fails, too, the first error is still the one to be told."""
+    """Restore the record of a pot. If that fails too, potnet still reports the first error."""
     try:
         app.store.update_pot(before)
     except PotnetError as more:

@@ -25,10 +25,10 @@ RESOLV_CONF = "/etc/resolv.conf"
 
 @dataclass(frozen=True, slots=True)
 class StartContext:
-    """The facts from which one start is planned.
+    """The facts from which potnet plans one start.
 
-    pot: with interface units and host ports that are free. bridges: those of its attachments, by name.
-    state: the observed host. neighbours: the pots that its hosts file names.
+    pot: with free interface units and host ports. bridges: those that the pot is attached to, by name. state:
+    the observed host. neighbours: the pots that the hosts file lists.
     """
 
     pot: Pot
@@ -38,7 +38,7 @@ class StartContext:
 
 
 def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
-    """What has to be known of the host. bridges: those of the pot's attachments, by name."""
+    """Return the query for a start. bridges: those of the pot's attachments, by name."""
     routed, jail = bool(pot.leased), pot.is_jail
     exports = bool(pot.exports) and ignored_exports(pot) is None
     seen = [path_in(pot.root, name) for name in LOOKED_AT]
@@ -66,18 +66,18 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
 
 
 def keeps_exports_off(app: App, pot: Pot) -> bool:
-    """Whether the rules of bridges have to know of its addresses, at which no export is to be offered."""
+    """Whether rules of bridges need this pot's addresses, at which the host must not offer exports."""
     return bool(pot.aliases) and not app.driver.traits.first_address
 
 
 def crowded(app: App, bridge: str) -> bool:
-    """Whether a bridge could be full; counting its members is not for nothing on every kind of host."""
+    """Whether a bridge could be full. Counting the members costs a query on some kinds of host."""
     ports = app.driver.traits.bridge_ports
     return ports is not None and len(app.store.bridged_names(bridge)) >= ports - 1
 
 
 def texts_for(app: App, pot: Pot, state: HostState, others: Neighbours) -> dict[str, str]:
-    """The files for the jail's etc; a machine has its own. others: the pots that it is to know."""
+    """Return the files for the jail's etc; a machine has its own. others: pots for the hosts file."""
     if not pot.is_jail:
         return {}
     resolv_conf = resolver_text(app, pot, state)
@@ -86,7 +86,7 @@ def texts_for(app: App, pot: Pot, state: HostState, others: Neighbours) -> dict[
 
 
 def with_upstream(app: App, state: HostState) -> HostState:
-    """The state with the resolvers that the host's own resolver asks, where that listens on its loopback."""
+    """Add the host resolver's own upstream resolvers to the state if it listens on the loopback."""
     path = app.driver.traits.upstream_resolvers
     if path is None or not resolver.loopback_only(state.texts.get(RESOLV_CONF, "")):
         return state
@@ -94,13 +94,13 @@ def with_upstream(app: App, state: HostState) -> HostState:
 
 
 def resolver_text(app: App, pot: Pot, state: HostState) -> str | None:
-    """The resolv.conf(5) of a pot; None when it gets none."""
+    """Return the resolv.conf(5) of a pot, or None if the pot gets none."""
     from potnet.templates import render
 
     match pot.resolver.kind:
         case ResolverKind.INHERIT:
             upstream = state.texts.get(app.driver.traits.upstream_resolvers or "")
-            # Who shares the host's stack reaches the resolver on its loopback.
+            # A pot that shares the host's stack reaches the resolver on the host's loopback.
             return upstream if upstream and pot.network_type.bridged else state.texts.get(RESOLV_CONF)
         case ResolverKind.CUSTOM:
             return pot.resolver.text or ""
@@ -112,7 +112,7 @@ def resolver_text(app: App, pot: Pot, state: HostState) -> str | None:
 
 
 def run_of(pot: Pot, texts: Mapping[str, str], state: HostState) -> Run:
-    """The record of a start that is about to be made."""
+    """Return the record of a start that is about to be made."""
     etc = etc_of(pot, state.traits)
     has_etc = etc is not None and state.files.get(etc) is FileKind.DIRECTORY
     written = tuple(texts) if has_etc else ()

@@ -1,9 +1,8 @@
-"""Many pots at once: one look at the host for all, their plans as one, one record.
+"""Start or stop many pots at once, with one look at the host, one plan and one record.
 
-So are those started and stopped that need nothing else: in jails of potnet's own, without hooks and without
-programs to wait for, and started on bridges that are there. The others, and all of them when anything goes
-wrong, are left to be started or stopped one by one, so that errors, and what is undone, are those of a single
-pot.
+This applies to pots in potnet's own jails, without hooks and without programs to wait for. A start also
+requires that their bridges exist. Other pots are started or stopped one by one. If anything fails, all pots
+are handled one by one, so that errors and undoing concern a single pot.
 """
 
 from __future__ import annotations
@@ -46,8 +45,9 @@ from potnet.runtime.fast_dataclass import dataclass
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: How many are begun, and undone, at once. A start of 500 on Linux took 4.3 s by 250 and 6.0 s by 100; all at
-#: once they took as long, and of none was told before all ran. Each stop looks at the whole host.
+#: Number of pots that are started, and undone, at once. A start of 500 on Linux took 4.3 s in groups of 250,
+#: and 6.0 s in groups of 100. A single group took as long as groups of 250, but reported nothing before all
+#: ran. Each stop looks at the whole host.
 STARTED, STOPPED = 250, 500
 
 Bridges = Mapping[str, Bridge]
@@ -59,11 +59,11 @@ def groups(
     earlier: Callable[[str], Collection[str]],
     alone: Collection[str] = (),
 ) -> Iterator[list[str]]:
-    """The names in their order, in groups of at most so many, of which no member has to wait for another.
+    """Split the names, in their order, into groups of limited size whose members do not wait for each other.
 
-    earlier: for whom a name has to wait. alone: those that come by themselves.
+    earlier: the names that a name waits for. alone: names that form a group of their own.
     """
-    # Each is held by a lock, which is an open file; half of what a process may have is for other things.
+    # A lock is an open file for each pot; half of the process limit is kept for other files.
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files != resource.RLIM_INFINITY:
         most = min(most, max(files // 2, 1))
@@ -81,7 +81,7 @@ def groups(
 
 
 def bring_up_bridges(app: App, names: Sequence[str]) -> frozenset[str]:
-    """Those of the names, in their order, that are the first on a bridge of theirs, or on none."""
+    """Return the names that are, in this order, first on one of their bridges, or that have no bridge."""
     seen: set[str] = set()
     found = set()
     pots = app.store.pots_named(names)
@@ -95,7 +95,7 @@ def bring_up_bridges(app: App, names: Sequence[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """A start that is about to be made. before: the pot as it is put back if that fails."""
+    """A start that is about to be made. before: the pot's record, restored if the start fails."""
 
     before: Pot
     run: Run
@@ -103,7 +103,7 @@ class _Start:
 
 
 def start_together(app: App, names: Sequence[str], failed: Collection[str]) -> frozenset[str]:
-    """Start those of the pots that can be, and return their names. failed: pots that could not be started."""
+    """Start the pots that can start together; return their names. failed: pots that could not be started."""
     with suppress(PotnetError), _held(app, names) as pots:
         runs = app.store.runs_named([pot.name for pot in pots])
         ready = [pot for pot in pots if pot.name not in runs and _may_start(app, pot, failed)]
@@ -115,7 +115,7 @@ def start_together(app: App, names: Sequence[str], failed: Collection[str]) -> f
 
 @contextmanager
 def _held(app: App, names: Sequence[str]) -> Iterator[list[Pot]]:
-    """The pots of these names at which no other command is at work, nor will be."""
+    """Lock the pots of these names; skip those that another command is changing."""
     with app.locks.hold_free(map(pot_lock, names)) as held:
         mine = [name for name in names if pot_lock(name) in held]
         pots = app.store.pots_named(mine)
@@ -126,12 +126,12 @@ def _held(app: App, names: Sequence[str]) -> Iterator[list[Pot]]:
 
 
 def _may_start(app: App, pot: Pot, failed: Collection[str]) -> bool:
-    # What is passed is looked for just before.
+    # Passed interfaces are looked up just before the start.
     hooked = bool({HookKind.PRESTART, HookKind.POSTSTART} & {*pot.hooks}) or bool(pot.passed)
     if hooked or not pot.network_type.bridged:
         return False
     if app.store.policies_towards(End(pot.name)):
-        # Others are told of it, who may start with it.
+        # A pot's start concerns its neighbours, which may start in the same group.
         return False
     with suppress(PotnetError):
         check_needs(app, pot)
@@ -167,7 +167,7 @@ def _start(app: App, pots: Sequence[Pot]) -> frozenset[str]:
 
 
 def _known(app: App, pots: Iterable[Pot]) -> Neighbours:
-    """The pots on the bridges that these have addresses on."""
+    """Return the pots on the bridges that these pots have addresses on."""
     bridges = dict.fromkeys(a.bridge for pot in pots for a in pot.attachments if a.addresses)
     return {bridge: neighbours(app.store, bridge) for bridge in bridges}
 
@@ -194,7 +194,7 @@ def _has_place(pot: Pot, usable: Collection[str], state: HostState) -> bool:
 def _planned(
     app: App, pots: Sequence[Pot], bridges: Bridges, state: HostState, others: Neighbours
 ) -> list[_Start]:
-    """The starts of those of the pots that can be started, and have no program to wait for."""
+    """Return the starts of the pots that can start together and have no program to wait for."""
     known = vnet(app)
     external = external_interface(app, state)
     state = start_context.with_upstream(app, state)
@@ -215,7 +215,7 @@ def _planned(
 
 
 def _carry_out(app: App, starts: Sequence[_Start], plan: Plan, others: Neighbours) -> None:
-    """Apply the plan and record what came of it; when that fails, host and store are as before."""
+    """Apply the plan and record the result. On failure, host and store are as before."""
     applied = Applied(app.driver)
     try:
         applied = apply(plan, app.driver)
@@ -227,7 +227,7 @@ def _carry_out(app: App, starts: Sequence[_Start], plan: Plan, others: Neighbour
     except BaseException as error:
         left = (*getattr(error, "left_behind", ()), *applied.roll_back())
         if not left and isinstance(error, CommandError) and error.killed:
-            # Of what it was at there may be more than its undo knows of.
+            # The step that failed may have made more than its undo removes.
             for start in starts:
                 cleanup.clear_up_failed(app, start.run, error)
             left = error.left_behind
@@ -241,7 +241,7 @@ def _carry_out(app: App, starts: Sequence[_Start], plan: Plan, others: Neighbour
 
 
 def _jids(applied: Applied) -> dict[str, int]:
-    """The JID of each jail, as it was printed at its start."""
+    """Return the JID of each jail, as its start printed it."""
     found = {}
     for step, out in zip(applied.steps, applied.outputs, strict=True):
         if isinstance(step.action, StartJail):
@@ -252,7 +252,7 @@ def _jids(applied: Applied) -> dict[str, int]:
 
 
 def stop_together(app: App, names: Sequence[str]) -> frozenset[str]:
-    """Stop those of the pots that can be, and return their names; what is still recorded then is not done."""
+    """Stop the pots that can stop together; return their names. A pot that is still recorded is not stopped."""
     with suppress(PotnetError), _held(app, names) as pots:
         runs = app.store.runs_named([pot.name for pot in pots])
         named = {policy.destination for policy in app.store.policies()}
@@ -264,7 +264,7 @@ def stop_together(app: App, names: Sequence[str]) -> frozenset[str]:
 
 
 def _may_stop(run: Run, named: Collection[End]) -> bool:
-    """named: whom policies lead to; others are told when one of them stops."""
+    """Whether a pot can stop together with others. named: destinations of policies, which stop alone."""
     hooked = {HookKind.PRESTOP, HookKind.POSTSTOP} & {*run.pot.hooks}
     alone = hooked or run.booted or run.attached or cut_off(run) or run.lent
     return not alone and run.pot.network_type.bridged and End(run.pot.name) not in named
@@ -293,7 +293,7 @@ def _stop(app: App, runs: Sequence[Run], pots: Mapping[str, Pot]) -> frozenset[s
 
 
 def _leaving_guarded(app: App, runs: Sequence[Run]) -> list[Run]:
-    """The starts without the last one for which the filter looks at members of bridges."""
+    """Drop the last start for which the filter inspects bridge members."""
     names = {run.pot.name for run in runs if run.pot.antispoof}
     if not names or {*app.store.guarded(most=len(names) + 1)} - names:
         return list(runs)
@@ -301,7 +301,7 @@ def _leaving_guarded(app: App, runs: Sequence[Run]) -> list[Run]:
 
 
 def _stops(app: App, runs: Sequence[Run], bridges: Bridges, state: HostState) -> Iterator[Plan]:
-    """The plan of each; a bridge that is left without pots goes with the last one on it."""
+    """Return the plan of each stop; an empty bridge goes with the last pot on it."""
     ends = {a.host_end for run in runs for a in run.pot.attachments}
     going = {name for name, bridge in bridges.items() if is_last_pot(bridge, ends, state)}
     last = {a.bridge: run for run in runs for a in run.pot.attachments if a.bridge in going}
@@ -318,7 +318,7 @@ def _stops(app: App, runs: Sequence[Run], bridges: Bridges, state: HostState) ->
 
 
 def _without(state: HostState, bridges: Collection[str], gone: Collection[str]) -> HostState:
-    """The host when these epairs have gone from these bridges."""
+    """Return the host state after these epairs have left these bridges."""
     found = {name: state.interfaces[name] for name in bridges}
     left = {
         name: replace(bridge, members=tuple(m for m in bridge.members if m not in gone))

@@ -1,4 +1,4 @@
-"""Stopping pots."""
+"""Stop pots, or take their networks away from jails that stay."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SHUTDOWN_SECONDS = 120.0
 
 
 def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
-    """Stop pots, each before what it depends on; what is stopped is left alone.
+    """Stop pots in the order of their dependencies; stopped pots are left alone.
 
-    All are tried, then the failures are raised together.
+    Every pot is tried, then all failures are raised together.
     """
     outcomes, failures = [], Failures("stop")
     users: dict[str, list[str]] = {name: [] for name in names}
@@ -52,7 +52,7 @@ def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
 
 
 def _stopped(app: App, name: str, begun: bool) -> Outcome:
-    """Stop a pot. begun: its stop was, with that of others."""
+    """Stop a pot. begun: its stop has begun together with that of others."""
     with locked_pot(app, name) as pot:
         outcome = _stop(app, pot)
         return replace(outcome, changed=outcome.changed or begun)
@@ -69,7 +69,7 @@ def _stop(app: App, pot: Pot) -> Outcome:
     if run.attached:
         return detach_locked(app, run, state)
     if was_running:
-        # Recorded first: cut off from here on, the pot is not what it was, though its jail is there.
+        # The record comes first: if the stop is cut off, the pot is incomplete although its jail exists.
         run = replace(run, stopping=True)
         app.store.put_run(run)
         _shut_down(app, run)
@@ -85,7 +85,8 @@ def _stop(app: App, pot: Pot) -> Outcome:
 def detach_locked(app: App, run: Run, state: HostState, ending: bool = False) -> Outcome:
     """Take the network of a pot away from a jail that potnet did not make; the jail stays.
 
-    ending: it is about to go; as long as it is there the pot is recorded, with the files that come back then.
+    ending: the jail is about to end. While the jail exists, the pot stays recorded, with the files to
+    restore.
     """
     name = run.pot.name
     there = running(run, state)
@@ -93,7 +94,7 @@ def detach_locked(app: App, run: Run, state: HostState, ending: bool = False) ->
     if there and run.files and not keep:
         app.notify(f"{', '.join(run.files)} stay in {name} as they are: its jail runs")
     if there:
-        # Recorded first: cut off from here on, the network is there in part.
+        # The record comes first: if the detach is cut off, part of the network remains.
         run = replace(run, stopping=True)
         app.store.put_run(run)
     with app.locks.hold(NETWORK_LOCK):
@@ -103,7 +104,7 @@ def detach_locked(app: App, run: Run, state: HostState, ending: bool = False) ->
 
 
 def _shut_down(app: App, run: Run) -> None:
-    """Let the pot end in its own time, before anybody waits for the network."""
+    """Let the pot shut down in its own time, before this command locks the network."""
     pot = run.pot
     for failure in apply_all(Plan(hook_steps(app, pot, HookKind.PRESTOP, run.jid)), app.driver):
         app.notify(f"the prestop hook of {pot.name} failed: {failure}")

@@ -1,4 +1,4 @@
-"""What the machine behind a tap is to be told: its addresses, and the options that give it the tap."""
+"""Settings of a machine behind a tap: its addresses, and the options that give it the tap."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 View = dict[str, Any]
 
-#: PCI slots of a bhyve(8) guest; the lower ones are often its disks'.
+#: PCI slots of a bhyve(8) guest; disks often use the lower slots.
 _FIRST_SLOT = 10
 
 
 def taps_view(app: App, pot: Pot) -> View:
-    """What the machine of a pot is to be told: its addresses, and the lines that give it its taps."""
+    """Return the addresses of a machine, and the lines that give it its taps."""
     bridges = {bridge.name: bridge for bridge in app.store.bridges()}
     known = [(a, bridges[a.bridge]) for a in pot.attachments if a.bridge in bridges]
     taps = [_tap(pot, number, own, bridge) for number, (own, bridge) in enumerate(known)]
@@ -42,7 +42,10 @@ def _tap(pot: Pot, number: int, own: Attachment, bridge: Bridge) -> View:
 
 
 def _address(pot: Pot, own: Attachment, bridge: Bridge, family: int) -> View:
-    """One that it learns by itself (RFC 4862) is None. gateway: of its default route, if it leads there."""
+    """Return an address with its gateway; an address that the machine learns itself (RFC 4862) is None.
+
+    gateway: the gateway of the default route, if the route leads through this interface.
+    """
     subnet = bridge.subnet(family)
     address = next((each for each in own.addresses if each.version == family), None)
     if subnet is None or address is None:
@@ -52,7 +55,7 @@ def _address(pot: Pot, own: Attachment, bridge: Bridge, family: int) -> View:
 
 
 def _qemu(number: int, own: Attachment, mtu: int | None) -> str:
-    """Options of qemu(1)."""
+    """Return the options of qemu(1)."""
     name = f"net{number}"
     told = f",host_mtu={mtu}" if mtu is not None else ""
     return (
@@ -62,7 +65,7 @@ def _qemu(number: int, own: Attachment, mtu: int | None) -> str:
 
 
 def _bhyve(number: int, own: Attachment, mtu: int | None) -> str:
-    """An option of bhyve(8)."""
+    """Return the option of bhyve(8)."""
     told = f",mtu={mtu}" if mtu is not None else ""
     return f"-s {_FIRST_SLOT + number}:0,virtio-net,{own.host_end},mac={own.mac}{told}"
 

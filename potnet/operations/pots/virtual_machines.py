@@ -1,4 +1,4 @@
-"""Machines of somebody's that have taps in place of a jail: what they cannot have, and whose they are."""
+"""Virtual machines with taps in place of a jail: unsupported options, and the owner of the taps."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from potnet.model.pots import Pot
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: Who may open a tap when nobody is named: nothing in the environment of a command decides who else.
+#: The user who may open a tap by default; the environment of a command never decides this.
 ROOT = "root"
-#: As pw(8) and useradd(8) take them.
+#: User names that pw(8) and useradd(8) accept.
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", re.ASCII)
-#: What a machine has not, by the names that operations have for it.
+#: Options that a machine does not support, by the names that operations use.
 _UNFIT = {"base": "-b", "path": "--path", "command": "--cmd", "passed": "--pass"}
 
 
@@ -32,7 +32,7 @@ def refuse_unfit(pot: Pot, **given: object) -> None:
 
 
 def with_owner(app: App, pot: Pot, owner: str | None) -> Pot:
-    """The pot whose taps this user may open. Raises PotnetError when the host does not know it."""
+    """Return the pot with this user as the owner of its taps. Raises PotnetError for an unknown user."""
     if owner is None:
         return pot
     if pot.is_jail:
