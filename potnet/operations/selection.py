@@ -1,4 +1,4 @@
-"""Which pots a command is about, and in which order."""
+"""The pots that a command applies to, and their order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def resolve_names(app: App, names: Sequence[str], all_: bool, boot: bool = False) -> list[str]:
-    """The names meant: those given (each once), all, or all that start at boot; raises on an unknown one."""
+    """Return the given names (each once), all, or all that start at boot; raises on an unknown name."""
     if boot:
         return [pot.name for pot in app.store.pots() if pot.boot]
     if all_:
@@ -23,7 +23,7 @@ def resolve_names(app: App, names: Sequence[str], all_: bool, boot: bool = False
 
 
 def only_pot(app: App) -> str:
-    """The name of the only pot there is; raises PotnetError that lists them when there are more."""
+    """Return the name of the only pot; raises PotnetError that lists the pots if there are several."""
     names = app.store.pot_names()
     if len(names) == 1:
         return names[0]
@@ -36,7 +36,7 @@ def only_pot(app: App) -> str:
 
 
 def needs(app: App, pot: Pot) -> tuple[str, ...]:
-    """The pots that have to run before this one: the DNS server, where it is the resolver."""
+    """Return the pots that this pot depends on: the DNS server, if it is the pot's resolver."""
     if pot.resolver.kind is not ResolverKind.POT:
         return ()
     server = app.store.called("pot", app.config.dns_name)
@@ -44,7 +44,7 @@ def needs(app: App, pot: Pot) -> tuple[str, ...]:
 
 
 def check_needs(app: App, pot: Pot) -> None:
-    """Raises PotnetError when a pot that this one needs is missing, or is not what it needs."""
+    """Raises PotnetError if a pot that this one depends on is missing or unsuitable."""
     if pot.resolver.kind is not ResolverKind.POT:
         return
     name, address = app.config.dns_name, app.config.dns_address
@@ -60,7 +60,7 @@ def check_needs(app: App, pot: Pot) -> None:
 
 
 def in_order(names: Iterable[str], needed: Callable[[str], Sequence[str]]) -> list[str]:
-    """`names` and all that they need, each after what it needs; raises PotnetError on a cycle."""
+    """Return `names` and their dependencies, each after its own; raises PotnetError on a cycle."""
     done: dict[str, None] = {}
     path: list[str] = []
 

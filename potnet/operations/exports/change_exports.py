@@ -1,4 +1,4 @@
-"""What a pot exports once its list is replaced, added to or taken from."""
+"""The exports of a pot after its list is replaced, added to or taken from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from potnet.model.ports import Ends, Export, Transport, endpoint
 
 
 class Change(StrEnum):
-    """What becomes of the exports that a pot has."""
+    """The kind of change to the exports of a pot."""
 
     REPLACE = "replace"
     ADD = "add"
@@ -19,9 +19,9 @@ class Change(StrEnum):
 
 
 def changed(before: Sequence[Export], given: Sequence[Export], change: Change) -> tuple[Export, ...]:
-    """The exports of a pot afterwards; raises PotnetError when one that is added takes the port of another.
+    """Return the changed exports of a pot; raises PotnetError if a new export takes the port of another.
 
-    A port that was chosen for an export stays with it as long as the export does.
+    A port that was chosen for an export stays with it as long as the export exists.
     """
     match change:
         case Change.REPLACE:
@@ -38,13 +38,13 @@ def changed(before: Sequence[Export], given: Sequence[Export], change: Change) -
 
 
 def absent(before: Sequence[Export], given: Sequence[Export]) -> list[Export]:
-    """Those as they were typed that mean none of the exports that are there."""
+    """Return the given exports that match no existing export."""
     alike = _alike(before)
     return [each for each in given if not any(means(each, there) for there in alike.get(_key(each), ()))]
 
 
 def means(given: Export, there: Export) -> bool:
-    """Whether an export as it was typed is one that is there: what it does not say may be anything."""
+    """Whether a given export matches an existing one; omitted parts match anything."""
     return (
         _key(given) == _key(there)
         and given.host_port in (None, there.host_port)
@@ -56,7 +56,7 @@ _Key = tuple[Transport, int, int]
 
 
 def _key(export: Export) -> _Key:
-    """What is always said of an export."""
+    """Return the parts of an export that are never omitted."""
     return export.protocol, export.pot_port, export.count
 
 
@@ -91,7 +91,7 @@ def _added(before: Sequence[Export], given: Sequence[Export]) -> tuple[Export, .
         alike = places.setdefault(_key(export), [])
         known = next((each for each in alike if _is(export, after[each])), None)
         if known is not None:
-            # The same ports with other options: they take the place of those that it had.
+            # A new export with the same ports and other options replaces the old one.
             there = after[known]
             after[known] = replace(
                 export, host_port=there.host_port, chosen=there.chosen and export.host_port is None
@@ -111,12 +111,12 @@ def _added(before: Sequence[Export], given: Sequence[Export]) -> tuple[Export, .
 
 
 def _is(given: Export, there: Export) -> bool:
-    """Whether an export that is added is one that is there, given or chosen."""
+    """Whether an added export equals an existing one with a given or chosen port."""
     ports = given.host_port == there.host_port or _waits_for(given, there)
     return ports and means(given, there) and given.host_address == there.host_address
 
 
 def _waits_for(given: Export, there: Export) -> bool:
-    """Whether an export without a host port can have the one that was chosen for another."""
+    """Whether an export without a host port can have the port that was chosen for another."""
     same = _key(given) == _key(there) and given.host_address == there.host_address
     return given.host_port is None and there.chosen and same

@@ -166,7 +166,7 @@ def _begun(run: Run, exports: tuple[Export, ...]) -> Run:
 
 
 def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[Export, ...]) -> Query:
-    """effective: all exports of the pot after the change, None if these have no effect. new: the added ones."""
+    """effective: all exports after the change, None if these have no effect. new: the added ones."""
     loopback = any(each.loopback for each in new)
     return Query(
         candidates=candidates(app) if effective is not None else (),

@@ -19,7 +19,7 @@ _EXPORT = re.compile(
     r"(?::(?P<host>[0-9]{1,5})(?:-(?P<host_last>[0-9]{1,5}))?)?"
 )
 _HINT = "[HOST_ADDR@][tcp:|udp:|tcp+udp:]POT_PORT[-END][:HOST_PORT[-END]], such as 80:30080"
-#: More connections than a packet filter counts.
+#: A packet filter counts fewer connections than this.
 _MOST = 65535
 
 
@@ -29,7 +29,7 @@ def parse_exports(
     sources: Sequence[str] = (),
     max_connections: int | None = None,
 ) -> tuple[Export, ...]:
-    """-e values as exports, all with the same options.
+    """Parse -e values as exports that share the same options.
 
     sources: networks in CIDR notation, or addresses. Raises UsageError on a value that is malformed, repeated
     or impossible.
@@ -56,7 +56,7 @@ def parse_exports(
 
 
 def parse_sources(values: Sequence[str]) -> tuple[IPNetwork, ...]:
-    """--from values as networks: none twice, none inside another; raises UsageError."""
+    """Parse --from values as networks; raises UsageError if two are equal or one contains another."""
     return tuple(cidr_merge([_network(value) for value in values]))
 
 
@@ -131,7 +131,7 @@ def _host_address(value: str, text: str) -> IPAddress:
 
 
 def export_view(export: Export) -> dict[str, Any]:
-    """An export as JSON; what few have is there only with these."""
+    """Return an export as JSON; rare settings appear only if they are set."""
     at = export.host_address
     return {
         "protocol": str(export.protocol),

@@ -46,8 +46,7 @@ def _owner(app: App, wanted: Listener) -> str:
 
 
 def check_addresses(app: App, pot: Pot, exports: Sequence[Export]) -> None:
-    """Raises PotnetError for a host port that is exported elsewhere at an address the host cannot
-    distinguish.
+    """Raises PotnetError for a port exported elsewhere, if the host cannot tell the addresses apart.
 
     exports: the new exports of the pot; the store holds all of them.
     """

@@ -1,4 +1,4 @@
-"""serve: exports by the requests that slirp4netns(1) takes."""
+"""serve: change exports by the requests of slirp4netns(1)."""
 
 from __future__ import annotations
 
@@ -29,43 +29,43 @@ from potnet.rootless.ports.hostfwd import (
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: One port of the host, as requests know it.
+#: One port of the host, as requests identify it.
 Port = tuple[Transport, IPAddress, int]
 _ANY = IPAddress("0.0.0.0")
 
 
 class Numbers:
-    """The ids of ports: each has one from when it is first seen, and none is used twice."""
+    """The ids of ports: a port gets one when it is first seen, and no id is used twice."""
 
     def __init__(self) -> None:
         self._ids: dict[Port, int] = {}
         self._last = 0
 
     def of(self, port: Port) -> int:
-        """The id of a port, made now if it has none."""
+        """Return the id of a port; a new port gets a new id."""
         if port not in self._ids:
             self._last += 1
             self._ids[port] = self._last
         return self._ids[port]
 
     def forget(self, port: Port) -> None:
-        """A port that comes back after it was gone is another one."""
+        """Forget a port; if it comes back later, it gets a new id."""
         self._ids.pop(port, None)
 
     def become(self, other: Numbers) -> None:
-        """Know what another one has come to know in its process."""
+        """Take over the ids that another process has assigned."""
         self._ids, self._last = other._ids, other._last
 
     def keep(self, ports: Iterator[Port]) -> None:
-        """Forget all others."""
+        """Forget all other ports."""
         there = set(ports)
         self._ids = {port: number for port, number in self._ids.items() if port in there}
 
 
 def answer(app: App, numbers: Numbers, request: Request, usual: str | None) -> bytes:
-    """Carry out one request; usual: the pot that is meant where none is named.
+    """Carry out one request. usual: the pot that a request without a pot's name applies to.
 
-    Raises BadRequestError for what the protocol has words for, and PotnetError with what it has none for.
+    Raises BadRequestError for errors that the protocol defines, and PotnetError for all others.
     """
     match request:
         case Add():
@@ -77,7 +77,7 @@ def answer(app: App, numbers: Numbers, request: Request, usual: str | None) -> b
 
 
 def failure(request: Request) -> bytes:
-    """What is answered when potnet does not do what is asked for: the words of the original."""
+    """Return the answer to a failed request, in the words of slirp4netns."""
     verb = "remove" if isinstance(request, Remove) else "add"
     return refused(BadRequestError(f"{verb}_hostfwd: slirp_{verb}_hostfwd failed"))
 
@@ -121,7 +121,7 @@ def _entries(app: App, numbers: Numbers) -> list[Entry]:
 
 
 def _all(app: App) -> Iterator[tuple[Pot, Export, Port, int]]:
-    """All exported ports that the protocol can name: of pots with IPv4, at an IPv4 address or at any."""
+    """Return all exported ports that the protocol can name: of pots with IPv4, at one or any IPv4 address."""
     for pot in app.store.pots():
         if pot.ipv4 is None:
             continue
@@ -131,7 +131,7 @@ def _all(app: App) -> Iterator[tuple[Pot, Export, Port, int]]:
 
 
 def _ports(export: Export) -> Iterator[tuple[Port, int]]:
-    """What an export stands for, port by port, with the port of the pot."""
+    """Return the ports of an export one by one, each with the port of the pot."""
     address = export.host_address or _ANY
     if address.version != 4:
         return

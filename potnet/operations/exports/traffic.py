@@ -1,4 +1,4 @@
-"""What went through exports, as the host counts it."""
+"""Traffic through exports, as the host counts it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Ports = dict[tuple[Transport, int], list[ExportTraffic]]
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Since the rules of an export were loaded; packets and bytes in both directions."""
+    """Packets and bytes in both directions since the rules of an export were loaded."""
 
     connections: int
     packets: int
@@ -28,7 +28,7 @@ class Totals:
 
 
 def traffic(app: App, pots: Iterable[Pot]) -> dict[str, dict[Export, Totals]]:
-    """The totals of the exports in force of running pots, from wherever it came, by the pots' names."""
+    """Return the totals of exports in force, from all sources, by the names of the running pots."""
     exporting = [pot for pot in pots if pf.redirections(pot)]
     ports: _Ports = defaultdict(list)
     for each in app.driver.export_traffic([pf.pot_anchor(app.config, pot.name) for pot in exporting]):
@@ -42,7 +42,7 @@ def _of(pot: Pot, ports: _Ports) -> dict[Export, Totals]:
 
 
 def _counted(export: Export, ports: _Ports) -> list[ExportTraffic]:
-    """What was counted for an export: by the first port of it, or by each."""
+    """Return the count of an export: from its first port's rule, or from the rule of each port."""
     return [
         each for end in export.ends for each in ports.get(end, ()) if export.host_address in (None, each.host)
     ]

@@ -25,7 +25,7 @@ _OK, _LIMITED, _MISSING = Verdict.OK, Verdict.LIMITED, Verdict.MISSING
 
 
 def doctor(app: App) -> tuple[Condition, ...]:
-    """Report the features that the network of pots requires; raises HostError if the host cannot be queried."""
+    """Report the features that the network of pots requires; raises HostError if a query fails."""
     found = _host(app)
     if any(each.verdict is _MISSING for each in found):
         # Further checks would only fail for the same reasons.

@@ -150,7 +150,7 @@ def _look(app: App, wanted: Wanted) -> HostState:
 
 
 def _differences(app: App, wanted: Wanted, found: PacketFilter, files: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the differences between the rules in force and the present file, on a host that would load it."""
+    """Return the differences between the rules in force and the present file, if the host would load it."""
     if not (missing_calls(found, app.config) and (found.enabled or found.translation or found.filters)):
         return ()
     calls = anchor_calls(app.config)

@@ -146,7 +146,7 @@ class Site:
         return matching_name(name, known) or name
 
     def subnet(self, name: str) -> tuple[Network, Address]:
-        """Return network and gateway of a private bridge of pot or potnet. Raises PotnetError if not found."""
+        """Return network and gateway of a private bridge of pot or potnet; raises PotnetError."""
         found = self.installation.bridge(name) if self.installation is not None else None
         if found is not None:
             return found.network, found.gateway

@@ -1,4 +1,4 @@
-"""network.antispoof: whether pots are kept to their own addresses, all that run or none."""
+"""network.antispoof: restrict all running pots to their own addresses, or none."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 
 def in_force(app: App, starting: str = "") -> bool:
-    """Whether pots that start now get it. Raises HostError while others run without it.
+    """Whether starting pots get antispoof. Raises HostError while other pots run without it.
 
-    As long as one runs with it, those that start get it, too: the filter that looks at members of bridges
-    looks at all of them, and one without rules of its own would be let through where it is not to be.
-    starting: a pot that does not count.
+    While a pot runs with antispoof, starting pots get it too. The filter then inspects all bridge members,
+    and a pot without rules of its own would pass unfiltered. starting: a pot that does not count.
     """
     if not app.config.antispoof:
         return bool(_running(app, app.store.guarded(), starting))
@@ -34,12 +33,12 @@ def in_force(app: App, starting: str = "") -> bool:
 
 
 def guarded(app: App, pot: Pot) -> Pot:
-    """The pot as it is to be started. Raises HostError as `in_force`."""
+    """Return the pot with the antispoof setting for its start. Raises HostError as `in_force`."""
     return replace(pot, antispoof=True) if pot.attachments and in_force(app, pot.name) else pot
 
 
 def _running(app: App, names: Iterable[str], starting: str) -> list[str]:
-    """Those of the names that are of pots on bridges whose jails, or taps, are there."""
+    """Return those names of pots on bridges whose jails or taps exist."""
     found = (app.store.run(name) for name in names if name != starting)
     runs = [run for run in found if run is not None and run.pot.attachments]
     state = app.driver.observe(presence(run.pot for run in runs)) if runs else HostState()

@@ -29,9 +29,9 @@ from potnet.runtime.fast_dataclass import dataclass
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: ``ext`` is the anchor of the external interfaces beside those of the bridges.
+#: `ext` is the anchor of the external interfaces, a sibling of the bridges' anchors.
 RESERVED = (PUBLIC, PUBLIC6, "ext")
-#: Larger than any bridge can be: if_bridge(4) learns 2000 addresses.
+#: An upper limit for every bridge: if_bridge(4) learns 2000 addresses.
 LARGEST = 65536
 
 
@@ -39,9 +39,10 @@ LARGEST = 65536
 class BridgeRequest:
     """The options of ``create-private-bridge``.
 
-    size: how many pots the network holds. ipv6: a prefix, or ``auto`` for one of the site's own (RFC 4193).
+    size: number of pots that the network holds. ipv6: a prefix, or ``auto`` for a site-local one (RFC 4193).
     routed: the IPv6 network is not translated (NAT). mtu: of the bridge and all interfaces on it, in bytes.
-    isolate: its pots do not reach one another. uplink: the VLAN that the bridge joins, as PARENT.TAG.
+    isolate: pots on the bridge cannot reach one another. uplink: the VLAN that the bridge joins, as
+    PARENT.TAG.
     """
 
     name: str
@@ -89,7 +90,7 @@ def create_private_bridge(app: App, request: BridgeRequest) -> Bridge:
 
 
 def _check_request(app: App, request: BridgeRequest) -> None:
-    """Raises PotnetError when no bridge can be as requested, on the host as it is now."""
+    """Raises PotnetError if the requested bridge is impossible on the present host."""
     check_name("bridge", request.name)
     if request.name.lower() in RESERVED:
         raise PotnetError(f"the name {request.name} is reserved for potnet", hint="choose another name")
@@ -104,10 +105,10 @@ def _check_request(app: App, request: BridgeRequest) -> None:
 
 
 def set_bridge(app: App, name: str, *, mtu: int | None = None, isolate: bool | None = None) -> bool:
-    """Change the settings of a bridge for all pots on it, and return whether the bridge is up.
+    """Change the settings of a bridge for all its pots, and return whether the bridge is up.
 
-    A bridge that is up keeps its former settings until a repair. mtu: in bytes. isolate: its pots do not
-    reach one another. Raises PotnetError.
+    A bridge that is up keeps its former settings until a repair. mtu: in bytes. isolate: pots on the bridge
+    cannot reach one another. Raises PotnetError.
     """
     with app.locks.hold(NETWORK_LOCK):
         bridge = require_bridge(app, name)

@@ -1,4 +1,4 @@
-"""The record of the external interfaces that the rules in force are about."""
+"""The record of the external interfaces that the rules in force name."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from potnet.runtime.fast_dataclass import dataclass
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: Under this key the store keeps the external interfaces that the rules in force are about.
+#: Store key for the external interfaces that the rules in force name.
 OUTLETS = "outlets"
-#: A store of an older version, with exports, has this until they have been named.
+#: Store key of a store from an older version, set until its exports have been reported.
 NARROWED = "exports-narrowed"
 
 
@@ -23,7 +23,7 @@ NARROWED = "exports-narrowed"
 class InForce:
     """External interfaces that rules were loaded for, the main one first.
 
-    settled: all rules are about them; otherwise a change was cut off, and some may be about each.
+    settled: all rules name these interfaces; otherwise a change was cut off, and rules may name any of them.
     further: as of `potnet.host.ruleset.SourceNat`.
     """
 
@@ -33,13 +33,13 @@ class InForce:
 
 
 def candidates(app: App) -> tuple[str, ...]:
-    """The configured external interface, which the host may not have; that of a default route it has."""
+    """Return the configured external interface to look for; a default route's interface always exists."""
     name = app.config.external_interface
     return (name,) if name is not None else ()
 
 
 def known_outlets(app: App, external: str | None = None) -> tuple[str, ...]:
-    """The external interfaces to look at where rules depend on their addresses. external: that of now."""
+    """Return the interfaces to observe if rules depend on their addresses. external: the present one."""
     if app.driver.traits.first_address:
         return ()
     known = recorded(app)
@@ -49,7 +49,7 @@ def known_outlets(app: App, external: str | None = None) -> tuple[str, ...]:
 
 
 def recorded(app: App) -> InForce | None:
-    """What the store has; None if it has nothing, or nothing that can be read."""
+    """Return the record; None if the store has none, or it cannot be read."""
     text = app.store.remembered(OUTLETS)
     try:
         found = json.loads(text or "{}")
@@ -64,7 +64,7 @@ def recorded(app: App) -> InForce | None:
 
 
 def keep(app: App, known: InForce) -> None:
-    """Record it in place of what there was."""
+    """Replace the record."""
     outlets = [
         [each.interface, [*map(str, each.addresses)], [*map(str, each.destinations)]]
         for each in known.outlets

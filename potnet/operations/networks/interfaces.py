@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Facts about the host's interfaces that are required before one is passed to a pot.
 _ALL = Query(interfaces=None, members=True, external=True)
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
-#: In bytes; if_bridge(4) requires at least this MTU, and an IPv4 datagram limits the largest.
+#: In bytes; if_bridge(4) accepts no smaller MTU, and an IPv4 datagram is never larger.
 SMALLEST_MTU, LARGEST_MTU = 576, 65535
 
 

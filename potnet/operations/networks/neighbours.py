@@ -1,4 +1,4 @@
-"""The names and addresses of the pots of a bridge, as its other pots are to know them."""
+"""The names and addresses of a bridge's pots, for the hosts files of its other pots."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def neighbours(store: Store, bridge: str) -> list[Lease]:
-    """The leases of a bridge in the order of addresses; those that only a next start uses are left out.
+    """Return the leases of a bridge in address order, except those for a next start only.
 
-    So are pots of older stores that are called like something else, such as localhost.
+    The list also omits pots of older stores with reserved names, such as localhost.
 
-    A pot whose address was changed while it runs has two until it stops.
+    A pot whose address was changed while it runs has two leases until it stops.
     """
     leases = [lease for name in (bridge, network6_of(bridge)) for lease in store.leases(name)]
     leases = [lease for lease in leases if not is_special(lease.pot)]

@@ -1,4 +1,4 @@
-"""What a pot may do on its network, as create and set are told."""
+"""Network options of create and set: what a pot may do on its network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from potnet.runtime.fast_dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """What is given; None: nothing is said of it."""
+    """The given options; None: not given."""
 
     isolate: bool | None = None
     internet: bool | None = None
@@ -20,7 +20,7 @@ class NetworkOptions:
     bandwidth_out: str | None = None
 
 
-#: In bits a second; dummynet(4) counts in 32 bits.
+#: In bits per second; dummynet(4) counts in 32 bits.
 SLOWEST, FASTEST = 8_000, 4_000_000_000
 _RATE = re.compile(r"([0-9]{1,10}(?:\.[0-9]{1,3})?)([KMG]?)(bit/s|Byte/s)")
 _FACTORS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
@@ -29,7 +29,7 @@ UNCHANGED = NetworkOptions()
 
 
 def with_options(pot: Pot, options: NetworkOptions) -> Pot:
-    """The pot as the options want it. Raises PotnetError where it cannot have one."""
+    """Apply the options to the pot. Raises PotnetError if one is not possible."""
     given: dict[str, object] = {"--isolate": options.isolate, "--no-internet": options.internet is False}
     given |= {"--bandwidth-in": options.bandwidth_in, "--bandwidth-out": options.bandwidth_out}
     unfit = [name for name, value in given.items() if value]
@@ -48,7 +48,7 @@ def with_options(pot: Pot, options: NetworkOptions) -> Pot:
 
 
 def _rate(option: str, text: str | None, before: int | None) -> int | None:
-    """A rate as dnctl(8) writes it, in bits a second; ``none`` for no limit."""
+    """Parse a rate in dnctl(8) notation to bits per second; ``none`` for no limit."""
     if text is None:
         return before
     if text == "none":
@@ -64,7 +64,7 @@ def _rate(option: str, text: str | None, before: int | None) -> int | None:
 
 
 def rate_text(rate: int | None) -> str | None:
-    """A rate in the largest unit that it is a whole number of."""
+    """Return a rate in the largest unit that divides it."""
     if rate is None:
         return None
     unit = next(unit for unit in ("G", "M", "K", "") if rate % _FACTORS[unit] == 0)
@@ -72,7 +72,7 @@ def rate_text(rate: int | None) -> str | None:
 
 
 def check_attachments(pot: Pot) -> None:
-    """Raises PotnetError for an option that needs what the networks of a pot do not give."""
+    """Raises PotnetError for an option that the networks of the pot do not support."""
     limited = (pot.rate_in, pot.rate_out) != (None, None)
     if limited and not all(attachment.addresses for attachment in pot.attachments):
         raise PotnetError(

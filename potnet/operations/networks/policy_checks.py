@@ -1,4 +1,4 @@
-"""Whether a policy can have an effect: refused are those that no rule could put in force."""
+"""Checks that refuse a policy if no rule could put it in force."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _check_private(app: App, end: End) -> None:
 
 
 def _check_near(app: App, policy: Policy, bridges: Sequence[str]) -> None:
-    """A bridge that both sides are on needs a filter of what passes it, and has to let something pass."""
+    """Check a policy on a bridge of both sides: it needs a filter of bridge members, and no isolation."""
     source, destination = policy.source.name, policy.destination.name
     both = ", ".join(bridges)
     if not in_force(app):
@@ -76,7 +76,7 @@ def _check_near(app: App, policy: Policy, bridges: Sequence[str]) -> None:
 
 
 def _is_isolated(app: App, end: End, name: str) -> bool:
-    """Whether all that is meant on a bridge is kept apart from others there that are."""
+    """Whether all pots that an end names on a bridge are isolated from the other isolated pots."""
     bridge, pot = require_bridge(app, name), None if end.bridge else app.store.pot(end.name)
     return bridge.isolate or app.config.isolate or (pot is not None and pot.isolate)
 

@@ -1,4 +1,4 @@
-"""The rules that policies put in force: in the filters of pots, and in the anchors of bridges."""
+"""Rules of policies: in the filters of pots, and in the anchors of bridges."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from potnet.planning.vnet import there_is
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: Pots by name, as they run or are about to; None: not, or not any more.
+#: Pots by name, as they run or are about to run; None: the pot does not run, or is about to stop.
 Running = Mapping[str, Pot | None]
-#: The rules of anchors by their names.
+#: The rules of each anchor, by its name.
 RulesByAnchor = dict[str, Ruleset]
 
 
 def filters_at_start(app: App, pot: Pot) -> tuple[FilterChange, ...]:
-    """The changes to the filter of a pot that starts, and to those of running pots that name it.
+    """Return the filter changes at a pot's start: for the pot, and for running pots whose policies name it.
 
     Raises PotnetError for a policy that could have no effect.
     """
@@ -38,7 +38,7 @@ def filters_at_start(app: App, pot: Pot) -> tuple[FilterChange, ...]:
 
 
 def filters_at_stop(app: App, pot: Pot) -> tuple[FilterChange, ...]:
-    """The changes to the same filters when the pot stops."""
+    """Return the reverse changes, for the stop of the pot."""
     if not app.store.has_policies() and not planning.is_filtered(pot):
         return ()
     return tuple(
@@ -47,7 +47,7 @@ def filters_at_stop(app: App, pot: Pot) -> tuple[FilterChange, ...]:
 
 
 def _filter_changes(app: App, pot: Pot) -> tuple[FilterChange, ...]:
-    """From the rules without the pot to those with it."""
+    """Return the changes from the rules without the pot to those with it."""
     off: Running = {pot.name: None}
     on: Running = {pot.name: pot}
     changes = [FilterChange(pf.filter_anchor(app.config, pot.name), NoRules(), _rules(app, pot, on))]
@@ -58,7 +58,7 @@ def _filter_changes(app: App, pot: Pot) -> tuple[FilterChange, ...]:
 
 
 def _refuse_open(app: App, pot: Pot) -> None:
-    """Raises PotnetError where a policy denies a pot, or others to it, what nobody looks at on its bridge."""
+    """Raises PotnetError if a policy denies traffic on the pot's own bridge, where nothing filters it."""
     ends = planning.ends_of(pot)
     for policy in (*app.store.policies_of(*ends), *app.store.policies_towards(*ends)):
         one, other = sides(policy)
@@ -72,13 +72,13 @@ def _refuse_open(app: App, pot: Pot) -> None:
 
 
 def rules_about(app: App, policy: Policy) -> RulesByAnchor:
-    """What the anchors that a policy is about have to hold: those of its bridges, and of pots that run."""
+    """Return the expected rules of all anchors of a policy: of its bridges, and of its running pots."""
     filters = {pf.filter_anchor(app.config, pot.name): _rules(app, pot, {}) for pot in senders(app, [policy])}
     return {**_bridge_rules(app, policy), **filters}
 
 
 def senders(app: App, policies: Iterable[Policy], but: str = "") -> list[Pot]:
-    """The pots that run and are meant by the sources of policies, as they were started, by name."""
+    """Return the running pots, as started, that are sources of policies, by name."""
     names: set[str] = set()
     for source in {policy.source for policy in policies}:
         names |= {*app.store.bridged_names(source.name)} if source.bridge else {source.name}
@@ -87,7 +87,7 @@ def senders(app: App, policies: Iterable[Policy], but: str = "") -> list[Pot]:
 
 
 def _rules(app: App, pot: Pot, running: Running) -> Ruleset:
-    """What the filter of a pot has to hold. running: beside the recorded starts."""
+    """Return the expected filter of a pot. running: pots in addition to the recorded starts."""
     policies = app.store.policies_of(*planning.ends_of(pot))
     if not policies and not planning.is_filtered(pot):
         return NoRules()
@@ -134,7 +134,7 @@ def bridges_of(app: App, end: End) -> list[str]:
 
 
 def external_of(app: App, bridges: Sequence[Bridge]) -> str | None:
-    """The external interface, which the rules of these bridges name; HostError if one is up without it."""
+    """Return the external interface that the rules of these bridges name; HostError if one is up without it."""
     if not bridges:
         return None
     state = app.driver.observe(Query(external=app.config.external_interface is None, pot_bridges=True))
@@ -144,5 +144,5 @@ def external_of(app: App, bridges: Sequence[Bridge]) -> str | None:
 
 
 def sides(policy: Policy) -> tuple[End, End]:
-    """The source and the destination of a policy."""
+    """Return the source and the destination of a policy."""
     return policy.source, policy.destination

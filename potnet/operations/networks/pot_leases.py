@@ -1,4 +1,4 @@
-"""Addresses that pots of pot itself hold: potnet hands out none of them."""
+"""Addresses in use by pots of pot itself; potnet leases none of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def held(app: App, family: int) -> list[Span]:
-    """What pot's pots and bridges have; nothing where pot is not installed. Raises ConfigError."""
+    """Return the addresses of pot's pots and bridges; empty if pot is not installed. Raises ConfigError."""
     found = app.installation
     if found is None:
         return []
@@ -24,7 +24,7 @@ def held(app: App, family: int) -> list[Span]:
 
 
 def refuse_held(app: App, name: str, address: IPAddress) -> None:
-    """Raises PotnetError when an address belongs to pot. A pot that was imported may keep its own."""
+    """Raises PotnetError if an address is in use in pot. An imported pot may keep its address."""
     found = app.installation
     if found is None:
         return

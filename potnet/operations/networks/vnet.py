@@ -1,4 +1,4 @@
-"""vnet-start and vnet-stop: bridges up before, and beyond, the pots on them."""
+"""vnet-start and vnet-stop: keep bridges up independently of their pots."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ if TYPE_CHECKING:
 
 
 def vnet_start(app: App, bridge: str | None) -> bool:
-    """Bring a bridge up, or the public ones of the default stack, to stay; whether anything changed."""
+    """Bring up a bridge, or the default stack's public bridges, to stay; return whether that changed."""
     with app.locks.hold(NETWORK_LOCK):
         return _each(app, _bring_up, _meant(app, bridge), "up")
 
 
 def vnet_stop(app: App, bridge: str | None) -> bool:
-    """Take a bridge down that no running pot uses; whether anything changed. Raises PotnetError."""
+    """Take down a bridge that no running pot uses; return whether that changed anything. Raises PotnetError."""
     with app.locks.hold(NETWORK_LOCK):
         return _each(app, _take_down, _meant(app, bridge), "down")
 
 
 def _each(app: App, work: Callable[[App, Bridge], bool], bridges: Sequence[Bridge], word: str) -> bool:
-    """Do something with one bridge after the other; a failure ends it, and what was done before is told."""
+    """Run work for one bridge after another; on a failure, report the bridges that were changed and stop."""
     changed: list[str] = []
     try:
         for bridge in bridges:
@@ -112,7 +112,7 @@ def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
     known = with_stranded(app, vnet(app), [] if up else [bridge])
     plan = plan_bridge_up(bridge, known, app.config, state, external)
     if external is not None:
-        # Whoever says vnet-start wants it to work: what flushed the anchors does not say so.
+        # The user expects a working bridge, but flushed anchors give no sign, so potnet loads them again.
         plan = Plan((*plan.steps, *_reload(app, bridge, known, external, up)), plan.notices)
     for notice in plan.notices:
         app.notify(notice)
@@ -132,19 +132,19 @@ def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
 
 
 def _reload(app: App, bridge: Bridge, known: Vnet, external: str, up: bool) -> tuple[Step, ...]:
-    """Fills the anchors of a bridge and of its pots. up: else the plan that makes it fills its own."""
+    """Load the anchors of a bridge and of its pots. up: if false, the plan for the bridge loads its own."""
     own = bridge_anchors([bridge] if up else [], known, app.config, external)
     return plan_reload(own | pot_anchors(_pots_on(app, bridge), [bridge], known, app.config, external))
 
 
 def _pots_on(app: App, bridge: Bridge) -> list[Pot]:
-    """The pots on a bridge as they were started."""
+    """Return the pots on a bridge as they were started."""
     runs = (app.store.run(name) for name in app.store.bridged_names(bridge.name))
     return [run.pot for run in runs if run is not None]
 
 
 def _take_down(app: App, bridge: Bridge) -> bool:
-    """Take a bridge off the host, and do not bring it up again; whether it was there. Raises PotnetError."""
+    """Take down a bridge and clear its pin; return whether it existed. Raises PotnetError."""
     there, plan = take_off(app, bridge)
     with app.store.transaction():
         app.store.update_bridge(replace(bridge, pinned=False))
@@ -153,9 +153,9 @@ def _take_down(app: App, bridge: Bridge) -> bool:
 
 
 def take_off(app: App, bridge: Bridge) -> tuple[bool, Plan]:
-    """Take a bridge off the host, when nobody is on it. Raises PotnetError.
+    """Take down a bridge that no pot uses. Raises PotnetError.
 
-    Returns whether it was there, and the plan, whose switches the caller forgets.
+    Returns whether the bridge existed, and the plan, whose switches the caller forgets.
     """
     query = Query(
         interfaces=(bridge.interface,),
@@ -177,8 +177,8 @@ def take_off(app: App, bridge: Bridge) -> tuple[bool, Plan]:
     if bridge.pinned and not there and not _same_boot(app):
         plan = plan_bridge_down(bridge, replace(known, forwarding_set=frozenset()), app.config, state)
     try:
-        # Nothing is undone: the bridge goes first, or stays with all that it needs; the NAT goes last, and as
-        # long as it is there `_same_boot` knows whose doing the rest is.
+        # potnet undoes nothing here: the bridge goes first, or stays with everything that it needs. The NAT
+        # goes last; while it exists, `_same_boot` knows that potnet made the rest.
         apply(plan, app.driver)
     except PotnetError as error:
         raise HostError(
@@ -189,12 +189,12 @@ def take_off(app: App, bridge: Bridge) -> tuple[bool, Plan]:
 
 
 def _same_boot(app: App) -> bool:
-    """Whether forwarding is still potnet's doing: not after a reboot, nor behind the end of a vnet-stop."""
+    """Whether potnet's forwarding is still on; false after a reboot, and after a complete vnet-stop."""
     return app.driver.observe(Query(loaded_anchor=app.config.nat_anchor)).nat_loaded
 
 
 def _owners(app: App, bridge: Bridge, members: list[str]) -> list[str]:
-    """Members of a bridge by the names of their pots, where they are pots'."""
+    """Return the names of pots by their members of a bridge."""
     pots = (app.store.pot(name) for name in app.store.bridged_names(bridge.name))
     owner = {a.host_end: pot.name for pot in pots if pot for a in pot.attachments}
     return [owner.get(member, member) for member in members]

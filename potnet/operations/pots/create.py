@@ -184,7 +184,7 @@ def _placed(app: App, draft: Pot) -> Pot:
 
 
 def _with_taps(app: App, request: CreateRequest, draft: Pot) -> Pot:
-    """Turn the pot into a virtual machine if requested; raises PotnetError for options that only a jail has."""
+    """Turn the pot into a virtual machine if requested; raises PotnetError for options of jails."""
     machine = replace(draft, owner=ROOT) if request.tap else draft
     if request.tap and not request.network_type.bridged:
         raise UsageError(

@@ -78,7 +78,7 @@ def refuse_exposed_root(app: App, pot: Pot) -> None:
 
 
 def _refuse_exposed_cache(app: App) -> None:
-    """Raises HostError if other users could change the archive cache; archives there are not checked again."""
+    """Raises HostError if other users could change the cache; archives there are not checked again."""
     ways = leading_to(app.config.cache)
     refuse_exposed(f"paths.cache = {app.config.cache}", ways, app.driver.observe(Query(ways=ways)).access)
 

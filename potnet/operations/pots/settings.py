@@ -145,7 +145,7 @@ def _report_pinned(app: App, bridges: Sequence[Bridge]) -> None:
 
 
 def _with_addresses(app: App, pot: Pot, values: tuple[str, ...], run: Run | None) -> Pot:
-    """Give the pot other addresses on its bridges. run: its start, while its jail uses the former addresses."""
+    """Give the pot other addresses on its bridges. run: its start, if its jail uses the former ones."""
     if not pot.leased:
         raise PotnetError(f"{pot.name} has no address to set", hint=f"its network type is {pot.network_type}")
     bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}

@@ -252,7 +252,7 @@ def _jids(applied: Applied) -> dict[str, int]:
 
 
 def stop_together(app: App, names: Sequence[str]) -> frozenset[str]:
-    """Stop the pots that can stop together; return their names. A pot that is still recorded is not stopped."""
+    """Stop the pots that can stop together; return their names. Pots that are still recorded did not stop."""
     with suppress(PotnetError), _held(app, names) as pots:
         runs = app.store.runs_named([pot.name for pot in pots])
         named = {policy.destination for policy in app.store.policies()}
