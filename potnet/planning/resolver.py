@@ -1,9 +1,9 @@
 """The files that a start puts into a jail's etc: resolv.conf(5) and hosts(5).
 
-The root belongs to whoever runs in the jail. The files are put there while no process of the jail runs, by
-rename and not through a link; what was there before is set aside and given back at stop, when the jail may
-have changed anything in between: the driver's RestoreFile and RemoveFile do not follow a link that took the
-place of etc.
+The users in the jail control its root. potnet therefore replaces the files while no process of the jail
+runs, by rename and not through a link. It saves the former files and restores them at stop. The jail may
+have changed anything meanwhile: RestoreFile and RemoveFile of the driver do not follow a link in place of
+etc.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from potnet.host.traits import Traits
 from potnet.model.pots import NetworkType, Pot, ResolverKind, Run
 from potnet.planning.jail import etc_of
 
-#: The files, in the order in which they are put in place.
+#: The files, in the order in which they are installed.
 NAMES = ("resolv.conf", "hosts")
 
 _NAMESERVER = re.compile(r"^nameserver[ \t]+(\S+)", re.MULTILINE)
 
 
 def saved_name(name: str) -> str:
-    """What a file of the jail's own is called while potnet's is in its place."""
+    """Return the name under which the jail's own file is saved while potnet's is in its place."""
     return f"{name}.potnet-saved"
 
 
 def looked_at(etc: str | None) -> tuple[str, ...]:
-    """What has to be observed before `install_files`, given the pot's etc."""
+    """Return the paths to observe before `install_files`, given the pot's etc."""
     if etc is None:
         return ()
     return (etc, *(f"{etc}/{n}" for n in NAMES), *(f"{etc}/{saved_name(n)}" for n in NAMES))
 
 
 def install_files(pot: Pot, texts: Mapping[str, str], state: HostState) -> tuple[Step, ...]:
-    """The steps that put `texts` (by file name) into the root; raises HostError when a link is in the way."""
+    """Return the steps that put `texts` (by file name) into the root; raises HostError for a link."""
     etc = etc_of(pot, state.traits)
     if etc is None:
         return ()
@@ -69,7 +69,7 @@ def _install(pot: Pot, etc: str, name: str, text: str, state: HostState) -> tupl
     steps: list[Step] = []
     there = state.files[path] is FileKind.FILE
     if state.files[saved] is FileKind.FILE:
-        # Left by a start that was cut off and forgotten: the older one is the jail's own.
+        # A forgotten start left this file when it was cut off; the older one is the jail's own.
         steps.append(Step(RestoreFile(etc, name, saved_name(name))))
         there = True
     if there:
@@ -80,16 +80,16 @@ def _install(pot: Pot, etc: str, name: str, text: str, state: HostState) -> tupl
 
 
 def replace_file(pot: Pot, name: str, text: str, directory: str, traits: Traits) -> tuple[Step, ...]:
-    """The steps that give a running pot another one of its files, if it still has that.
+    """Return the steps that replace a file of a running pot, if the pot still has the file.
 
-    directory: on the host, out of the jail's reach; it need not be there yet. The file is made there and
-    takes the other's place by rename, whatever the jail may be doing to its etc.
+    directory: on the host, out of the jail's reach; it need not exist yet. The file is made there and
+    moved into place by rename, whatever the jail may be doing to its etc.
     """
     etc = etc_of(pot, traits)
     if etc is None:
         return ()
     if traits.etc is not None:
-        # No jail writes there; it is bound over the pot's own (ip-netns(8)), and must stay the same file.
+        # No jail can write there. The file is bound over the pot's own (ip-netns(8)) and must stay the same file.
         return (Step(WriteFile(f"{etc}/{name}", text, in_root=True)),)
     fresh = f"{pot.name}.{name}.potnet-new"
     return (
@@ -101,7 +101,7 @@ def replace_file(pot: Pot, name: str, text: str, directory: str, traits: Traits)
 
 
 def will_be_saved(pot: Pot, name: str, state: HostState) -> bool:
-    """Whether `install_files` sets aside a file of this name."""
+    """Whether `install_files` saves an existing file of this name."""
     etc = etc_of(pot, state.traits)
     if etc is None:
         return False
@@ -109,14 +109,14 @@ def will_be_saved(pot: Pot, name: str, state: HostState) -> bool:
 
 
 def give_back(run: Run, state: HostState) -> tuple[Step, ...]:
-    """The steps that leave etc as it was before the start."""
+    """Return the steps that restore etc as it was before the start."""
     etc = etc_of(run.pot, state.traits)
     if etc is None:
         return ()
     steps = []
     for name in run.files:
         if name in run.saved:
-            # Where it is not, it has been given back already.
+            # If the file is not there, it has been restored already.
             if state.files[f"{etc}/{saved_name(name)}"] is not FileKind.ABSENT:
                 steps.append(Step(RestoreFile(etc, name, saved_name(name))))
         elif state.files[f"{etc}/{name}"] is not FileKind.ABSENT:
@@ -130,12 +130,12 @@ def loopback_only(text: str) -> bool:
 
 
 def nameservers(text: str) -> tuple[str, ...]:
-    """The resolvers that a resolv.conf names, but for those on the host's loopback."""
+    """Return the resolvers of a resolv.conf, except those on the host's loopback."""
     return tuple(s for s in _NAMESERVER.findall(text) if s != "::1" and not s.startswith("127."))
 
 
 def notices(pot: Pot, text: str | None) -> tuple[str, ...]:
-    """What a user should know of the resolver before a start. text: of its resolv.conf, if any."""
+    """Return notices about the resolver before a start. text: of its resolv.conf, if any."""
     if not pot.network_type.bridged or not pot.is_jail or pot.resolver.kind is ResolverKind.OFF:
         return ()
     types = {a.network_type for a in pot.attachments}
@@ -158,7 +158,7 @@ def notices(pot: Pot, text: str | None) -> tuple[str, ...]:
 
 
 def _unusable(pot: Pot, text: str) -> str | None:
-    """Why a resolv.conf is of no use to a pot on bridges; None if it can reach a resolver."""
+    """Return the reason why a pot on bridges cannot use a resolv.conf; None if it can reach a resolver."""
     source = {ResolverKind.INHERIT: "/etc/resolv.conf of the host", ResolverKind.POT: "potnet's resolv.conf"}
     file = source.get(pot.resolver.kind, "its resolv.conf")
     named = _NAMESERVER.findall(text)
@@ -172,7 +172,7 @@ def _unusable(pot: Pot, text: str) -> str | None:
 
 
 def _is_usable(server: str, families: Collection[int], own: bool) -> bool:
-    """Whether a pot with these families can reach a resolver. own: one on loopback would be the pot's own."""
+    """Whether a pot with these families can reach a resolver. own: a loopback resolver is the pot's."""
     try:
         address = ip_address(server.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Starting a pot: one plan from nothing to a jail whose network works."""
+"""The plan of a start, from nothing to a jail with a working network."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ LOOPBACK = IPAddress("127.0.0.1")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a start needs to know beside the pot and the host.
+    """Facts that a start needs in addition to the pot and the host.
 
-    bridges: those of the pot's attachments, by name. texts: of the files for etc, by name.
-    attached: the jail is there, and somebody else's. filters: of this pot, and of others that are told of it.
-    lent: interfaces of the host that it gets.
+    bridges: those of the pot's attachments, by name. texts: of the files for etc, by name. attached: the
+    jail exists and potnet did not make it. filters: of this pot, and of others that name it. lent:
+    interfaces of the host that are passed to the pot.
     """
 
     vnet: Vnet
@@ -61,13 +61,13 @@ class Surroundings:
 
 
 def description(pot: Pot) -> str:
-    """What ifconfig(8) shows beside an epair of a pot."""
+    """Return the description that ifconfig(8) shows for an epair of a pot."""
     return f"{GROUP}:{pot.name}"
 
 
 def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState) -> Plan:
-    """All steps from a stopped pot to a running one. Raises HostError when it must not be started."""
-    # An attached jail may have no files of potnet's.
+    """Return all steps from a stopped pot to a running one. Raises HostError if the start is refused."""
+    # An attached jail may have no files from potnet.
     notices = list(resolver.notices(pot, around.texts.get("resolv.conf"))) if around.texts else []
     start_jail = _jail(pot, around, state) if pot.is_jail else []
     files = resolver.install_files(pot, around.texts, state)
@@ -91,7 +91,7 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
         steps += up.steps
         notices += up.notices
     steps += filter_members(state)
-    # Before there is a way for any packet.
+    # The filter comes before any path for packets.
     steps += [change.step for change in around.filters]
     steps += files
     for attachment in pot.attachments:
@@ -106,7 +106,7 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
 
 
 def _check_exports(pot: Pot, config: Config, state: HostState) -> list[str]:
-    """Notices of those that have no effect. Raises HostError for those that could have none on any host."""
+    """Return notices about exports without effect. Raises HostError for those that no host could offer."""
     gone = absent_addresses(pot.exports, state.own_addresses)
     check_exports(pot, (each for each in pot.exports if each.host_address not in gone), config, state)
     return [
@@ -117,7 +117,7 @@ def _check_exports(pot: Pot, config: Config, state: HostState) -> list[str]:
 
 
 def filter_members(state: HostState) -> list[Step]:
-    """Lets the filter look at members of bridges, of which one is up: without any there are no switches."""
+    """Enable filtering of bridge members; one bridge must be up, since the switches do not exist before."""
     off = state.unfiltered
     return [Step(FilterMembers(off, True), FilterMembers(off, False), "what pots send")] if off else []
 
@@ -155,7 +155,7 @@ def _check_root(pot: Pot, state: HostState) -> None:
 
 
 def _check_shared(pot: Pot, state: HostState) -> list[str]:
-    """Checks of a pot that shares the host's stack."""
+    """Check a pot that shares the host's stack."""
     for alias in pot.aliases:
         interface = state.interfaces.get(alias.interface)
         if interface is None:
@@ -180,7 +180,7 @@ def _check_shared(pot: Pot, state: HostState) -> list[str]:
 
 
 def refuse_own(address: IPAddress, interfaces: Iterable[Interface]) -> None:
-    """Raises HostError when a jail cannot have an address because the host, or a network of its, has it."""
+    """Raises HostError if an address of the jail is in use on the host, or belongs to one of its networks."""
     for interface in interfaces:
         if interface.has(address):
             raise HostError(
@@ -199,7 +199,7 @@ def refuse_own(address: IPAddress, interfaces: Iterable[Interface]) -> None:
 
 
 def _refuse_full(bridge: Bridge, state: HostState) -> None:
-    """Raises HostError when the bridge takes no more members; those have to have been observed."""
+    """Raises HostError if the bridge accepts no more members; the members must be observed."""
     found, ports = state.interfaces.get(bridge.interface), state.traits.bridge_ports
     if found is not None and ports is not None and len(found.members) >= ports:
         raise HostError(
@@ -209,7 +209,7 @@ def _refuse_full(bridge: Bridge, state: HostState) -> None:
 
 
 def _refuse_other_mtu(bridge: Bridge, state: HostState) -> None:
-    """Raises HostError when a bridge that is there has not its MTU, which what joins would take."""
+    """Raises HostError if an existing bridge has another MTU, which a new member would take."""
     found = state.interfaces.get(bridge.interface)
     if found is not None and bridge.mtu not in (None, found.mtu):
         raise HostError(
@@ -227,7 +227,7 @@ def _wire(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> l
 
 
 def make_wire(pot: Pot, attachment: Attachment, bridge: Bridge) -> tuple[CreateEpair | CreateTap, str]:
-    """What leads from a bridge to a pot, and why."""
+    """Return the step that makes the wire from a bridge to a pot."""
     if pot.owner is not None:
         tap = CreateTap(attachment.host_end, description(pot), pot.owner, bridge.mtu)
         return tap, f"from {bridge.name} to who opens it"
@@ -236,7 +236,7 @@ def make_wire(pot: Pot, attachment: Attachment, bridge: Bridge) -> tuple[CreateE
 
 
 def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[Step]:
-    """Addresses and routes, set from outside: the jail needs no programs for them."""
+    """Set addresses and routes from outside; the jail needs no programs for this."""
     steps = [Step(SetAddress("lo0", LOOPBACK, 8, pot.name), None, "loopback")]
     for attachment in pot.attachments:
         bridge = around.bridges[attachment.bridge]
@@ -256,7 +256,7 @@ def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[S
 
 
 def learning(pot: Pot, attachment: Attachment) -> AcceptAdvertisements:
-    """What lets an end without addresses find some."""
+    """Return the steps that let an interface learn its addresses by SLAAC."""
     return AcceptAdvertisements(attachment.jail_end, pot.name, pot.leads_out(attachment, 6))
 
 
@@ -278,7 +278,7 @@ def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
 
 
 def ignored_exports(pot: Pot) -> str | None:
-    """Why a pot's exports have no effect; None when they have."""
+    """Return the reason why a pot's exports have no effect; None if they have one."""
     if pot.leased:
         return None
     kind = "an IPv6 stack" if pot.network_type.bridged else f"network type {pot.network_type}"

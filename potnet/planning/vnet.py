@@ -1,4 +1,4 @@
-"""Bringing bridges up and taking them away, with all that a bridge of its kind needs on the host."""
+"""Plans that bring bridges up and take them down, with everything that a bridge requires on the host."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from potnet.planning.rc_conf import keeps_addresses
 from potnet.planning.uplink import plan_uplink
 from potnet.runtime.fast_dataclass import dataclass
 
-#: An anchor, what it has to hold, and why.
+#: An anchor, its expected content, and the reason.
 WantedRules = tuple[str, Ruleset, str]
 
-#: What the text beside each bridge of ours begins with.
+#: Prefix of the description of each of potnet's bridges.
 DESCRIPTION = f"{GROUP} bridge "
 
 
 @dataclass(frozen=True, slots=True)
 class Vnet:
-    """What potnet knows of its bridges beside the one in question.
+    """The records of all bridges, as a plan for one bridge needs them.
 
-    bridges: all of them. forwarding_set: the families whose forwarding potnet itself switched on. site6: the
-    prefix of the site's own IPv6 networks. router_kept: where it made the host go on to learn its routers.
-    permitting: the bridges to or from which a policy allows something. members_set: the switches that potnet
-    turned on so that the filter looks at members of bridges. guarded: pots that need it, two of them at most.
-    further: addresses at which no export is offered. stranded: by bridge, running pots with their epairs,
-    which are on none when somebody has destroyed it under them.
+    bridges: all bridges. forwarding_set: families whose forwarding potnet itself enabled. site6: the
+    prefix of the site's own IPv6 networks. router_kept: the interface where potnet made the host keep
+    accepting router advertisements. permitting: bridges to or from which a policy allows something.
+    members_set: switches that potnet enabled so that the filter inspects bridge members. guarded: pots
+    that need these switches, at most two. further: addresses without exports. stranded: by bridge, running
+    pots with epairs that lost their bridge because another program destroyed it.
     """
 
     bridges: tuple[Bridge, ...] = ()
@@ -59,7 +59,7 @@ class Vnet:
     stranded: Mapping[str, tuple[tuple[Pot, Attachment], ...]] = field(default_factory=dict)
 
     def others_up(self, bridge: Bridge, state: HostState, family: int = 4) -> tuple[Bridge, ...]:
-        """The other bridges on the host with a network of that family."""
+        """Return the other bridges on the host with a network of that family."""
         return tuple(
             b
             for b in self.bridges
@@ -72,23 +72,23 @@ class Vnet:
 
     @property
     def networks6(self) -> tuple[IPNetwork, ...]:
-        """All IPv6 networks of pots, those of the site as one."""
+        """Return all IPv6 networks of pots; the site's prefix stands for its networks."""
         return networks6_of(self.bridges, self.site6)
 
 
 def networks6_of(bridges: Iterable[Bridge], site6: IPNetwork | None) -> tuple[IPNetwork, ...]:
-    """The IPv6 networks of these bridges, those of the site's prefix as one."""
+    """Return the IPv6 networks of these bridges; the site's prefix stands for its networks."""
     given = [b.network6 for b in bridges if b.network6 is not None]
     return tuple(cidr_merge([*given, *([site6] if site6 is not None and given else [])]))
 
 
 def description(bridge: Bridge) -> str:
-    """What ifconfig(8) shows beside a bridge of ours."""
+    """Return the description that ifconfig(8) shows for a bridge of potnet."""
     return f"{DESCRIPTION}{bridge.name}"
 
 
 def is_up(bridge: Bridge, state: HostState) -> bool:
-    """Whether the host has the bridge as it should be; `state` must have looked at its interface."""
+    """Whether the host has the bridge in the expected state; `state` must include its interface."""
     found = state.interfaces.get(bridge.interface)
     if found is None or not found.up:
         return False
@@ -98,7 +98,7 @@ def is_up(bridge: Bridge, state: HostState) -> bool:
 def plan_bridge_up(
     bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str | None
 ) -> Plan:
-    """What makes a bridge ready for pots; empty when it is. Raises HostError when it must not be made."""
+    """Return the steps that make a bridge ready for pots; empty if it is ready. Raises HostError."""
     if is_up(bridge, state):
         return Plan()
     external = check_external(external, state)
@@ -109,7 +109,7 @@ def plan_bridge_up(
 
 
 def _check_mtu(bridge: Bridge, external: str, state: HostState) -> None:
-    """Raises HostError when a bridge cannot have its MTU; that of a member must have been observed."""
+    """Raises HostError if a bridge cannot have its MTU; its member's MTU must be observed."""
     if bridge.mtu is None:
         return
     refuse_small_mtu(bridge.mtu, 6 if bridge.kind is BridgeKind.PUBLIC6 or bridge.network6 else 4)
@@ -119,7 +119,7 @@ def _check_mtu(bridge: Bridge, external: str, state: HostState) -> None:
 
 
 def refuse_member(bridge: Bridge, mtu: int, member: Interface) -> None:
-    """Raises HostError when a bridge cannot have this MTU because its uplink has another one."""
+    """Raises HostError if a bridge cannot have this MTU because its uplink has another MTU."""
     if member.mtu != mtu:
         raise HostError(
             f"bridge {bridge.name} cannot have the MTU {mtu}: "
@@ -129,7 +129,7 @@ def refuse_member(bridge: Bridge, mtu: int, member: Interface) -> None:
 
 
 def refuse_small_mtu(mtu: int, family: int) -> None:
-    """Raises HostError for one that IPv6 does not work with (RFC 8200, 5)."""
+    """Raises HostError for an MTU that IPv6 does not accept (RFC 8200, 5)."""
     if family == 6 and mtu < SMALLEST_MTU6:
         raise HostError(
             f"an MTU of {mtu} is too small for IPv6",
@@ -138,14 +138,14 @@ def refuse_small_mtu(mtu: int, family: int) -> None:
 
 
 def there_is(external: str | None) -> str:
-    """The external interface; raises HostError when there is none."""
+    """Return the external interface; raises HostError if there is none."""
     if external is None:
         raise HostError("the host has no default route", hint="set network.external_interface")
     return external
 
 
 def check_external(external: str | None, state: HostState) -> str:
-    """The external interface; raises HostError when there is none, or the host does not have it."""
+    """Return the external interface; raises HostError if there is none, or the host does not have it."""
     external = there_is(external)
     if external not in state.names:
         raise HostError(
@@ -158,7 +158,7 @@ def check_external(external: str | None, state: HostState) -> str:
 def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str) -> Plan:
     for subnet in bridge.subnets:
         _refuse_overlap(subnet.network, vnet, config, state)
-    # A bridge that lacks something is in use: what it has by now does not go with what is added.
+    # An incomplete bridge is in use: its present state may not fit the parts that would be added.
     new = bridge.interface not in state.interfaces
     shared = () if vnet.others_up(bridge, state) else host_rules(config, external, vnet.further)
     own = bridge_rules(bridge, vnet.networks6, config, external, vnet.permitting)
@@ -177,7 +177,7 @@ def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ext
 
 
 def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> list[Step]:
-    """Takes up the pots that still run after their bridge was destroyed under them."""
+    """Connect running pots to their bridge again after another program destroyed it."""
     if bridge.interface in state.interfaces:
         return []
     left = [each for each in vnet.stranded.get(bridge.name, ()) if each[1].host_end in state.own]
@@ -185,7 +185,7 @@ def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> lis
 
 
 def host_rules(config: Config, external: str, further: tuple[IPAddress, ...] = ()) -> tuple[WantedRules, ...]:
-    """What the first bridge needs, before it exists, so that it is never up without it."""
+    """Return the rules that the first bridge requires; they are loaded before it exists."""
     return (
         (pf.nat_anchor(config), pf.source_nat(config, external, further), "pots reach out"),
         (
@@ -197,7 +197,7 @@ def host_rules(config: Config, external: str, further: tuple[IPAddress, ...] = (
 
 
 def _forward(bridge: Bridge, vnet: Vnet, external: str, state: HostState) -> list[Step]:
-    """Forwarding in the families of a bridge."""
+    """Return the steps that enable forwarding in the families of a bridge."""
     wanted = [subnet.network.version for subnet in bridge.subnets]
     missing = [f for f in wanted if not state.forwarding[f] and not vnet.others_up(bridge, state, f)]
     steps = []
@@ -214,7 +214,7 @@ def bridge_rules(
     external: str = "",
     permitting: frozenset[str] = frozenset(),
 ) -> tuple[WantedRules, ...]:
-    """The anchors of one bridge; networks6: those of all pots. permitting: as of `Vnet`."""
+    """Return the anchors of one bridge. networks6: those of all pots. permitting: as of `Vnet`."""
     return (
         (
             pf.bridge_anchor(config, bridge.name),
@@ -255,7 +255,7 @@ def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostS
     known = [network for _, networks in config.extra_interfaces for network in networks]
     for route in sorted(state.routes, key=lambda route: route.destination.prefixlen):
         destination = route.destination
-        # Two halves are how a VPN puts itself before the default route.
+        # A VPN overrides the default route with a route to each half of the address space.
         if destination.version != network.version or destination.prefixlen <= 1:
             continue
         alone = 32 if destination.version == 4 else 128
@@ -272,10 +272,10 @@ def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostS
 
 
 def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> Plan:
-    """Takes a bridge away, and with the last one of a family what only bridges need."""
+    """Return the steps that remove a bridge, and with the last bridge of a family its shared state."""
     steps: list[Step] = []
     if bridge.joined is not None:
-        # It is the host's own.
+        # The bridge belongs to the host.
         return Plan()
     if bridge.interface in state.interfaces:
         steps.append(Step(DestroyInterface(bridge.interface), None, "no pot is left on it"))
@@ -307,7 +307,7 @@ def _forward_no_more(bridge: Bridge, vnet: Vnet, state: HostState) -> list[Step]
 
 
 def forward_no_more(family: int, router_kept: str | None) -> list[Step]:
-    """Takes back what was switched on for the bridges of a family."""
+    """Return the steps that restore settings enabled for the bridges of a family."""
     steps = [Step(SetForwarding(family, False), None, "potnet had switched it on")]
     if family == 6 and router_kept is not None:
         steps.append(Step(KeepRouter(router_kept, False), None, "potnet had switched it on"))
@@ -315,21 +315,21 @@ def forward_no_more(family: int, router_kept: str | None) -> list[Step]:
 
 
 def is_last_pot(bridge: Bridge, host_ends: Collection[str], state: HostState) -> bool:
-    """Whether a bridge goes with these epairs: nothing else is a member, and vnet-start did not make it."""
+    """Whether a bridge goes with these epairs: it has no other member, and vnet-start did not make it."""
     found = state.interfaces.get(bridge.interface)
     if found is None or bridge.pinned:
         return False
-    # Beside pots there are two uplinks at most. To look at all 500 members for each of them took 20 ms.
+    # A bridge has at most two uplinks besides pots. Checking all 500 members against each took 20 ms.
     if len(found.members) > len(host_ends) + 2:
         return False
     return not users_of(bridge, found.members, state) - set(host_ends)
 
 
 def users_of(bridge: Bridge, members: Collection[str], state: HostState) -> set[str]:
-    """The members for which a bridge is there: all but the uplink.
+    """Return the members that use a bridge: all but the uplink.
 
-    That of the public bridge is the one that is not ours: it may be another one by now than the external
-    interface of when the bridge was made.
+    The uplink of the public bridge is the member that is not potnet's. The external interface may have
+    changed since the bridge was made.
     """
     if bridge.joined is not None:
         return {*members} & state.own

@@ -51,7 +51,7 @@ def vnet_start(app: App, bridge: str | None) -> bool:
 
 
 def vnet_stop(app: App, bridge: str | None) -> bool:
-    """Take down a bridge that no running pot uses; return whether that changed anything. Raises PotnetError."""
+    """Take down a bridge that no running pot uses; return whether that changed. Raises PotnetError."""
     with app.locks.hold(NETWORK_LOCK):
         return _each(app, _take_down, _meant(app, bridge), "down")
 

@@ -1,4 +1,4 @@
-"""What differs between store and host beside the bridges and pots that are up."""
+"""Differences between store and host, apart from the bridges and pots that are up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_POT = (pf.pot_anchor, pf.limits_anchor, pf.filter_anchor)
 
 
 def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """What was cut off, recorded starts without their jails, jails of pots without recorded starts."""
+    """Find commands that were cut off, recorded starts without jails, and jails without recorded starts."""
     yield from map(_unfinished, facts.unfinished)
     for name in facts.pieces:
         remedy = "repair takes away what there is of it, as destroy would"
@@ -53,7 +53,7 @@ def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 
 def _unfinished(command: Unfinished) -> Drift:
-    """Of what was copied into a root only whoever has it can tell whether it is whole."""
+    """Report a command that was cut off; repair cannot tell whether copied files are complete."""
     copied = command.verb == "copy-in"
     paths = ", ".join(command.text.split("\n"))
     options = f" {command.text}" if command.pot is None and command.text else ""
@@ -83,7 +83,7 @@ def _not_running(run: Run, state: HostState) -> Drift:
 
 
 def compare_shared(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """What all bridges with IPv4 need: the packet filter, its shared anchors, forwarding."""
+    """Compare what all bridges with IPv4 require: the packet filter, its shared anchors, forwarding."""
     yield from map(_doubled, sorted(state.doubled))
     yield from _members(facts, state)
     if not routed(facts.wanted):
@@ -106,7 +106,7 @@ def compare_shared(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 
 def _doubled(name: str) -> Drift:
-    """A jail gave its interface this name, and something removed the jail with the interface in it."""
+    """Report a duplicate interface name, caused by the removal of a jail that renamed its interface."""
     finding = Finding(
         Kind.INTERFACE_DOUBLED, f"one interface {name}", "several interfaces of that name",
         f"pf has lost the first {name}: remove the other, then unload pf, load it and its rules",
@@ -116,7 +116,7 @@ def _doubled(name: str) -> Drift:
 
 
 def _members(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Whether the filter looks at members of bridges, as it has to where pots are kept to their addresses."""
+    """Compare the switches for filtering bridge members, which antispoof requires."""
     if state.unfiltered and any(run.pot.antispoof for run in facts.active):
         finding = Finding(
             Kind.MEMBERS_UNFILTERED, "the filter looks at what pots send, at their ends of epairs",
@@ -156,7 +156,7 @@ def _packet_filter(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 
 def _obstacles(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Rules of others that keep packets of pots from ours, or from getting anywhere."""
+    """Report rules of others that keep packets of pots from potnet's rules, or from their destination."""
     sides = [side_of(bridge) for bridge in facts.wanted]
     pots = [run.pot for run in facts.active if run.pot.leased]
     for each in obstacles(facts.config, state.packet_filter, sides, facts.external, pots):
@@ -168,7 +168,7 @@ def _obstacles(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 
 def _absent_addresses(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Exports on addresses that the host has no more."""
+    """Report exports on addresses that the host no longer has."""
     own = {each.address for found in state.interfaces.values() for each in found.addresses}
     for run in facts.active:
         for address in absent_addresses(run.pot.exports if run.pot.leased else (), own):
@@ -182,7 +182,7 @@ def _absent_addresses(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 
 def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """What is in our group, or in our anchors, and belongs to nothing that is up."""
+    """Report interfaces in potnet's group, and rules in its anchors, that nothing in use requires."""
     left = {name for name, found in state.interfaces.items() if _left_wire(name, found, facts, state)}
     ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
     bridges = {bridge.interface for bridge in facts.accounted}
@@ -202,7 +202,7 @@ def compare_left(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 
 def _left_interface(found: Interface) -> Drift:
-    """The finding about an interface in potnet's group that nothing uses."""
+    """Return the finding about an interface in potnet's group that nothing uses."""
     finding = Finding(
         Kind.INTERFACE_LEFT, "no such interface", _marks(found), "repair destroys it", interface=found.name
     )
@@ -210,7 +210,7 @@ def _left_interface(found: Interface) -> Drift:
 
 
 def _foreign_interface(found: Interface, tools: Tools) -> Drift:
-    """The finding about an interface in potnet's group that another program uses."""
+    """Return the finding about an interface in potnet's group that another program uses."""
     shown = tools.show_interface.format(interface=found.name)
     finding = Finding(
         Kind.INTERFACE_FOREIGN, "no such interface", _marks(found),
@@ -233,7 +233,7 @@ def _severed(bridge: str) -> Drift:
 
 
 def _left_wire(name: str, found: Interface, facts: Facts, state: HostState) -> bool:
-    """Whether it says that it is a pot's, and no jail of that name runs that potnet did not start."""
+    """Whether a wire's description names a pot, and no foreign jail of that name runs."""
     mark, _, pot = (found.description or "").partition(":")
     if GROUP not in found.groups or BRIDGE_GROUP in found.groups or mark != GROUP:
         return False
@@ -248,7 +248,7 @@ def _is_uplink(found: Interface) -> bool:
 
 
 def _left_bridge(found: Interface, left: set[str], facts: Facts) -> bool:
-    """Whether it says that it is ours, and nothing is on it but what is left over, and the uplink."""
+    """Whether the description is potnet's, and all members are leftovers or the uplink."""
     return _is_our_bridge(found) and not set(found.members) - left - {facts.external}
 
 
@@ -257,9 +257,9 @@ def _is_our_bridge(found: Interface) -> bool:
 
 
 def _left_shared_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Rules that are exactly ours, while no bridge needs them, and what came with them.
+    """Report rules identical to potnet's that no bridge requires, and the state that came with them.
 
-    The filter's own are last to go.
+    The filter's own switches are removed last.
     """
     if routed(facts.accounted):
         return
@@ -271,7 +271,7 @@ def _left_shared_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 
 def _left_forwarding(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """While something else of ours is there: else the host was started anew, and does it on its own."""
+    """Report forwarding that other remains show to be potnet's; after a reboot the host itself enabled it."""
     looked = state.anchors.get(pf.nat_anchor(facts.config), AnchorRules())
     nat = bool(looked.found) and looked.found == looked.expected
     if not nat and not any(_is_our_bridge(found) for found in state.interfaces.values()):
@@ -286,7 +286,7 @@ def _left_forwarding(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 
 def left_anchors(facts: Facts, state: HostState) -> tuple[str, ...]:
-    """Anchors that are listed though nothing that is up uses them; they may be empty."""
+    """Report listed anchors that nothing in use requires; they may be empty."""
     config = facts.config
     used = {pf.external_anchor(config)}
     used |= {name(config, run.pot.name) for run in facts.runs for name in _OF_POT}
@@ -297,7 +297,7 @@ def left_anchors(facts: Facts, state: HostState) -> tuple[str, ...]:
 def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
     config = facts.config
     parents = {config.rdr_anchor, config.filter_anchor}
-    # With what they would hold, for a filter that takes entries away by their names.
+    # The steps name the former rules, for a filter that deletes entries by their names.
     ours: dict[str, Ruleset] = {name(config, pot): NoRules() for pot in facts.others for name in _OF_POT}
     for bridge in facts.bridges:
         ours |= {anchor: rules for anchor, rules, _ in vnet.bridge_rules(bridge, facts.networks6, config)}
@@ -326,7 +326,7 @@ def _emptied(anchor: str, found: str, step: Step) -> Drift:
 
 
 def compare_stored(facts: Facts) -> Iterator[Drift]:
-    """What is wrong in the store by itself, or with what the host has given to others."""
+    """Report errors within the store, and conflicts between store and host."""
     for name, export, listener in facts.held:
         port = endpoint(listener.protocol, listener.port, export.host_address)
         finding = Finding(

@@ -58,14 +58,14 @@ class Wire:
         return self.run.pot
 
     def finding(self, kind: Kind, expected: str, found: str, remedy: str = "repair sets it") -> Finding:
-        """A finding about the host's end."""
+        """Return a finding about the host's end."""
         return Finding(
             kind, expected, found, remedy, pot=self.pot.name, bridge=self.bridge.name,
             interface=self.own.host_end,
         )  # fmt: skip
 
     def join(self, config: Config) -> Step:
-        """The step that makes it a member of its bridge."""
+        """Return the step that makes the wire a member of its bridge."""
         return Step(join(self.pot, self.own, self.bridge, config))
 
 
@@ -101,7 +101,7 @@ def _unreadable(run: Run, state: HostState) -> Iterator[Drift]:
 
 
 def _exposed(run: Run, state: HostState) -> Iterator[Drift]:
-    """What a start would refuse by now: a root that others can change, devices of the host in the jail."""
+    """Report conditions that a start would now refuse: an exposed root, or host devices in the jail."""
     name, who = run.pot.name, exposure(ways_to(run.pot), state.access)
     if who is not None:
         finding = Finding(
@@ -189,7 +189,7 @@ def _on_host(wire: Wire, host: Interface, facts: Facts, state: HostState) -> Ite
 
 
 def _elsewhere(wire: Wire, on: Interface | None, config: Config) -> Drift:
-    """The finding about an end that is on no bridge, or on another one."""
+    """Return the finding about an end that is on no bridge, or on the wrong one."""
     name = wire.own.host_end
     steps = [wire.join(config)]
     where = "it is on no bridge"
@@ -224,7 +224,7 @@ def _wrong_privacy(wire: Wire, on: Interface) -> Drift:
 
 
 def _open_member(wire: Wire, config: Config) -> Drift:
-    """The finding about a member that may send from any MAC address; only joining again changes that."""
+    """Return the finding about a member that may send from any MAC address; the step joins it again."""
     name = wire.own.host_end
     finding = wire.finding(
         Kind.MEMBER_DIFFERS, f"behind {name} is {wire.own.mac} alone", "any number of MAC addresses",
@@ -234,7 +234,7 @@ def _open_member(wire: Wire, config: Config) -> Drift:
 
 
 def _wrong_hairpin(wire: Wire, config: Config) -> Drift:
-    """The finding about hairpin mode: a pot reaches its own exports only with it."""
+    """Return the finding about hairpin mode, which a pot requires to reach its own exports."""
     back, not_back = "sends frames back to where they came from", "sends no frame back to where it came from"
     wanted, found = (back, not_back) if wire.bridge.subnets else (not_back, back)
     expected = f"{wire.bridge.interface} {wanted} at {wire.own.host_end}"
@@ -261,7 +261,7 @@ def _broken_epair(wire: Wire, host: Interface | None, network: JailNetwork, conf
 
 
 def _new_epair(wire: Wire, network: JailNetwork, config: Config) -> list[Step]:
-    """The steps that make an epair with its addresses and routes."""
+    """Return the steps that make an epair with its addresses and routes."""
     pot, own, bridge = wire.pot, wire.own, wire.bridge
     create = CreateEpair(own.unit, start.description(pot), own.mac, pot.name, bridge.mtu)
     steps = [
@@ -280,7 +280,7 @@ def _new_epair(wire: Wire, network: JailNetwork, config: Config) -> list[Step]:
 
 
 def _addresses(wire: Wire) -> list[tuple[InterfaceAddress, IPAddress | None]]:
-    """The addresses of a pot on a bridge, each with its gateway if the default route leads there."""
+    """Return the addresses of a pot on a bridge, each with its gateway if the default route leads there."""
     found = []
     for address in wire.own.addresses:
         subnet = wire.bridge.subnet(address.version)
@@ -291,7 +291,7 @@ def _addresses(wire: Wire) -> list[tuple[InterfaceAddress, IPAddress | None]]:
 
 
 def _route(run: Run, gateway: IPAddress | None, network: JailNetwork) -> tuple[Step, ...]:
-    """The steps that set the default route, in place of an existing one."""
+    """Return the steps that set the default route and replace an existing one."""
     if gateway is None:
         return ()
     add = Step(AddDefaultRoute(gateway, run.pot.name))
@@ -316,7 +316,7 @@ def _inside(wire: Wire, inside: Interface, network: JailNetwork) -> Iterator[Dri
             beside = bool(others_of_family(wanted, inside))
             steps = [Step(set_address(wanted, inside.name, pot, beside, inside.mtu))]
             if not beside and gateway is not None and there == gateway:
-                # The route may go as the address is set, or have stayed behind and lead nowhere.
+                # Setting the address may remove the route, or a stale route may lead nowhere.
                 steps += _route(run, gateway, network)
             yield Drift(address_finding(wanted, inside, pot, bridge.name), tuple(steps))
         elif wanted.address.version == 6 and inside.disabled6:

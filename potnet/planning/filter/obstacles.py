@@ -1,6 +1,6 @@
-"""What in pf's main ruleset keeps packets of pots from the rules of our anchors, or from getting anywhere.
+"""Rules in pf's main ruleset that keep packets of pots from potnet's anchors, or from their destination.
 
-pf says nothing of it: rules in an anchor that packets never reach load without a word.
+pf gives no warning: it loads rules into an anchor that packets never reach.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.main_ruleset import Flow, Match, before, blocked, calls, match, reach
 from potnet.runtime.fast_dataclass import dataclass
 
-#: The groups of every bridge of pots: the interface cloner's, and ours.
+#: The groups of every bridge of pots: the interface cloner's, and potnet's.
 _BRIDGES = frozenset({"all", "bridge", BRIDGE_GROUP, GROUP})
-#: The groups of a pot's end of an epair on the host.
+#: The groups of the host's end of a pot's epair.
 _MEMBERS = frozenset({"all", "epair", GROUP})
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """One of them. wanted, found: as of a `Finding`. effect: what does not work. remedy: what helps."""
+    """One obstacle. wanted, found: as of a `Finding`. effect: the function that fails. remedy: the fix."""
 
     kind: Kind
     wanted: str
@@ -41,13 +41,13 @@ class Obstacle:
 
     @property
     def notice(self) -> str:
-        """In one line, for who starts a pot."""
+        """Return the obstacle as one line, for the start of a pot."""
         return f"{self.found}: {self.effect}; {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A bridge as pf sees it. networks: of its pots, a family each. private: it is kept apart from others."""
+    """A bridge as pf sees it. networks: one for each family. private: isolated from other bridges."""
 
     name: str
     interfaces: frozenset[str]
@@ -70,14 +70,14 @@ def side_of(bridge: Bridge) -> Side:
 
 
 def any_side(config: Config) -> Side:
-    """A bridge that is not there yet."""
+    """Return a side for a bridge that does not exist yet."""
     return Side("", _BRIDGES, (config.network,), True)
 
 
 def obstacles(
     config: Config, found: PacketFilter, sides: Iterable[Side], external: str | None, pots: Iterable[Pot] = ()
 ) -> tuple[Obstacle, ...]:
-    """All of them, of bridges with addresses from the store. pots: whose exports and members count."""
+    """Return all obstacles for bridges with leased addresses. pots: those to check."""
     if found.self_contained:
         return tuple(_dropped(config, found, tuple(sides)))
     if not found.enabled:
@@ -91,13 +91,13 @@ def obstacles(
         skipped, _uncalled(config, found, sides, outer), _bypassed(config, found, sides, outer),
         _kept_in(found, sides, outer), _exports(config, found, sides, outer, pots),
     )  # fmt: skip
-    # A rule is told once, whatever else it does.
+    # A rule is reported once, even if it has several effects.
     told = {(o.kind, o.wanted, o.found, o.pot): o for group in reversed(each) for o in (*group,)[::-1]}
     return tuple(told.values())[::-1]
 
 
 def check_members(config: Config, found: PacketFilter, pot: Pot) -> None:
-    """Raises HostError where rules about a pot's ends of epairs would have no effect; pf would not say so."""
+    """Raises HostError if rules for a pot's epair ends would have no effect; pf would not report it."""
     if found.self_contained:
         return
     name = f"{config.filter_anchor}/*"
@@ -114,7 +114,7 @@ def check_members(config: Config, found: PacketFilter, pot: Pot) -> None:
 
 
 def _dropped(config: Config, found: PacketFilter, sides: tuple[Side, ...]) -> Iterator[Obstacle]:
-    """Chains of others that drop what pots send, unless they name the bridge or its network."""
+    """Return foreign chains that drop packets of pots, unless they name the bridge or its network."""
     for chain, side in product(found.others, sides):
         known = {str(config.network), *map(str, side.networks), *(side.interfaces - {"all", "bridge"})}
         words = {word.strip("\"',{}*") for word in chain.text.split()}
@@ -130,7 +130,7 @@ def _dropped(config: Config, found: PacketFilter, sides: tuple[Side, ...]) -> It
 
 
 def _outer(external: str | None) -> frozenset[str]:
-    """The external interface, with the group of its kind if it was made by software."""
+    """Return the external interface, with its cloner's group if it is a software interface."""
     return frozenset() if external is None else frozenset({external, external.rstrip("0123456789"), "all"})
 
 
@@ -164,7 +164,7 @@ def _skip(mark: str, interface: str, effect: str, bridge: str = "", pot: str | N
 
 
 def _isolating(config: Config, sides: Iterable[Side], outer: frozenset[str]) -> Iterator[Flow]:
-    """The flows that the filter anchor is there to stop."""
+    """Return the flows that the filter anchor must block."""
     for side in sides:
         for network in side.networks if side.private else ():
             family = network.version
@@ -179,7 +179,7 @@ def _isolating(config: Config, sides: Iterable[Side], outer: frozenset[str]) -> 
 def _translating(
     config: Config, sides: Iterable[Side], outer: frozenset[str]
 ) -> Iterator[tuple[str, str, str, Flow]]:
-    """What passes the anchors of translation: keyword, anchor, what it is for, and the flow."""
+    """Return the translated flows, each with the keyword, the anchor and its purpose."""
     nested = f"{config.rdr_anchor}/*"
     for side in sides:
         if outer and any(network.version == 4 for network in side.networks):
@@ -196,7 +196,7 @@ def _translating(
 def _uncalled(
     config: Config, found: PacketFilter, sides: Iterable[Side], outer: frozenset[str]
 ) -> Iterator[Obstacle]:
-    """Calls of anchors with conditions that leave packets of pots out."""
+    """Return the conditional anchor calls that skip packets of pots."""
     sides = tuple(sides)
     for word, name, what, flow in _translating(config, sides, outer):
         if reach(found.translation, word, name, flow) < Match.ALWAYS:
@@ -220,7 +220,7 @@ def _limited(calling: list[MainRule], word: str, name: str, effect: str) -> Iter
 def _bypassed(
     config: Config, found: PacketFilter, sides: Iterable[Side], outer: frozenset[str]
 ) -> Iterator[Obstacle]:
-    """Rules before our anchors that decide on packets of pots."""
+    """Return the rules before potnet's anchors that decide on packets of pots."""
     sides = tuple(sides)
     name = f"{config.filter_anchor}/*"
     for flow in _isolating(config, sides, outer):
@@ -230,7 +230,7 @@ def _bypassed(
     for word, name, what, flow in _translating(config, sides, outer):
         kind = word.removesuffix("-anchor")
         for rule in before(found.translation, word, name):
-            # Without a port it is about all exports; with one, only about those of that port.
+            # A rule without a port affects all exports; a rule with a port affects only exports of that port.
             if rule.no and rule.action == kind and not rule.port and match(rule, flow) > Match.NEVER:
                 yield _bypass(rule, word, name, f"the packets that it matches get no {what}")
 
@@ -244,7 +244,7 @@ def _bypass(rule: MainRule, word: str, name: str, effect: str) -> Obstacle:
 
 
 def _kept_in(found: PacketFilter, sides: Iterable[Side], outer: frozenset[str]) -> Iterator[Obstacle]:
-    """Rules under which pots reach nothing outside."""
+    """Return the rules that block pots' connections to the outside."""
     for side in sides:
         for network in side.networks:
             family = network.version
@@ -268,7 +268,7 @@ def _blocks(rule: MainRule, what: str, remedy: str, bridge: str = "", pot: str |
 def _exports(
     config: Config, found: PacketFilter, sides: Iterable[Side], outer: frozenset[str], pots: Iterable[Pot]
 ) -> Iterator[Obstacle]:
-    """What keeps connections from exported ports, one of each kind for a pot."""
+    """Return obstacles to connections to exported ports, one of each kind for a pot."""
     known = {side.name: side for side in sides}
     for pot in pots:
         side = known.get(pot.home.bridge) if pot.home is not None else None
@@ -279,7 +279,7 @@ def _exports(
 
 
 def _shut(found: PacketFilter, side: Side, pot: Pot, items: tuple[Redirection, ...]) -> Iterator[Obstacle]:
-    """Rules that keep what is redirected from leaving for the pot."""
+    """Return the rules that block redirected packets from leaving towards the pot."""
     for family in {item.address.version for item in items}:
         mine = [item for item in items if item.address.version == family]
         to = IPNetwork(f"{mine[0].address}")
@@ -297,7 +297,7 @@ def _shut(found: PacketFilter, side: Side, pot: Pot, items: tuple[Redirection, .
 def _shadowed(
     config: Config, found: PacketFilter, outer: frozenset[str], pot: Pot, items: tuple[Redirection, ...]
 ) -> Iterator[Obstacle]:
-    """Redirections of the administrator's that take what is exported."""
+    """Return the administrator's redirections that take exported ports."""
     earlier = before(found.translation, "rdr-anchor", f"{config.rdr_anchor}/*")
     rules = [rule for rule in earlier if rule.action == "rdr" and (rule.port or not rule.no)] if outer else []
     for rule, item in product(rules, items if rules else ()):

@@ -1,6 +1,6 @@
-"""What the packet filter has to hold for pots and bridges, and what its main ruleset must name.
+"""The rules that the packet filter must hold for pots and bridges, and the anchors of its main ruleset.
 
-The rules' forms were each tried on a real host; pf.conf(5), TRANSLATION and ANCHORS.
+Each form of rule was tried on a real host; pf.conf(5), TRANSLATION and ANCHORS.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from potnet.model.ports import Export
 from potnet.model.pots import Bridge, BridgeKind, Pot
 from potnet.planning.filter.policy import pipes_of
 
-#: What pf(4) keeps of an anchor's path, tried on a real host.
+#: Length of an anchor's path that pf(4) keeps, tried on a real host.
 _LONGEST = 63
 _FAMILIES = frozenset({4, 6})
-#: Characters that stand for the rest of a name.
+#: Characters that replace the rest of a truncated name.
 _DIGEST = 16
 
 INIT_HINT = "run `potnet init`, which adds potnet's anchors to the rules, and load them as it says"
 
 
 def outlets(config: Config, external: str) -> tuple[Outlet, ...]:
-    """The host's external interfaces, the main one first."""
+    """Return the host's external interfaces, the main one first."""
     main = Outlet(external, config.external_addresses or ())
     return (main, *(Outlet(name, (), networks) for name, networks in config.extra_interfaces))
 
 
 def untranslated(config: Config, external: str, state: HostState) -> tuple[str, ...]:
-    """A notice where the default route leads by further interfaces, at which nothing is translated."""
+    """Return a notice if the default route uses further interfaces, on which nothing is translated."""
     known = {external, *dict(config.extra_interfaces)}
     others = [name for name in state.external_beside if name not in known]
     if not others:
@@ -59,54 +59,55 @@ def nat_anchor(config: Config) -> str:
 
 
 def pot_anchor(config: Config, pot: str) -> str:
-    """The anchor that holds one pot's redirections."""
+    """Return the anchor that holds one pot's redirections."""
     return _below(config.rdr_anchor, pot)
 
 
 def limits_anchor(config: Config, pot: str) -> str:
-    """The anchor that limits the connections to one pot's exports; it comes before all other kinds."""
+    """Return the anchor that limits connections to one pot's exports; it precedes all other kinds."""
     return _below(config.filter_anchor, pot, sign="-")
 
 
 def bridge_anchor(config: Config, bridge: str) -> str:
-    """The anchor that keeps one bridge apart."""
+    """Return the anchor that isolates one bridge."""
     return _below(config.filter_anchor, bridge)
 
 
 def filter_anchor(config: Config, pot: str) -> str:
-    """The anchor that says where a pot may go.
+    """Return the anchor that filters one pot's traffic.
 
-    pf evaluates the anchors below one in the order of their names (pf.conf(5), ANCHORS): what is
-    redirected is let in first, and the dot, with which no name begins, comes before the names of all bridges.
+    pf evaluates child anchors in the order of their names (pf.conf(5), ANCHORS). Redirected packets are
+    let in first, and the dot, which no name begins with, sorts before the names of all bridges.
     """
     return _below(config.filter_anchor, pot, sign=".")
 
 
 def external_anchor(config: Config) -> str:
-    """The anchor that keeps the outside out; ``ext`` cannot be the name of a bridge."""
+    """Return the anchor that blocks the outside; ``ext`` cannot be the name of a bridge."""
     return f"{config.filter_anchor}/ext"
 
 
 def nat6_anchor(config: Config, bridge: str) -> str:
-    """The anchor with the NAT of one bridge's IPv6 network; no pot's name has a dot."""
+    """Return the anchor for the NAT of one bridge's IPv6 network; names of pots contain no dot."""
     return _below(config.rdr_anchor, bridge, end=".6")
 
 
 def of_pot(config: Config, pot: str) -> tuple[str, str, str]:
-    """The anchors of one pot."""
+    """Return the anchors of one pot."""
     return pot_anchor(config, pot), limits_anchor(config, pot), filter_anchor(config, pot)
 
 
 def cut_anchors(config: Config, name: str, bridge: bool = False) -> tuple[str, ...]:
-    """The anchors of a pot or bridge in whose paths its name is cut."""
+    """Return the anchors of a pot or bridge in whose paths its name is truncated."""
     anchors = (bridge_anchor(config, name), nat6_anchor(config, name)) if bridge else of_pot(config, name)
     return tuple(anchor for anchor in anchors if name not in anchor)
 
 
 def _below(parent: str, name: str, sign: str = "", end: str = "") -> str:
-    """The anchor of a pot or bridge; where its path is too long for pf(4), the name is cut.
+    """Return the anchor of a pot or bridge; a path that is too long for pf(4) gets a truncated name.
 
-    A dot and a digest of the whole name follow the cut: no name has a dot, so no other anchor is called this.
+    A dot and a digest of the whole name follow the truncated name. Names contain no dot, so no other
+    anchor has this name.
     """
     path = f"{parent}/{sign}{name}{end}"
     if len(path) <= _LONGEST:
@@ -119,12 +120,12 @@ def _below(parent: str, name: str, sign: str = "", end: str = "") -> str:
 
 
 def source_nat(config: Config, external: str, further: tuple[IPAddress, ...] = ()) -> SourceNat:
-    """further: as of `SourceNat`."""
+    """Return the rules for NAT of IPv4. further: as of `SourceNat`."""
     return SourceNat(config.network, outlets(config, external), further=further)
 
 
 def source_nat6(config: Config, bridge: Bridge, external: str) -> Ruleset:
-    """What the anchor of `nat6_anchor` has to hold; the outlets beside the main one are of IPv4."""
+    """Return the rules for the anchor of `nat6_anchor`; the outlets beside the main one need IPv6."""
     if bridge.network6 is None or not hides6(bridge):
         return NoRules()
     return SourceNat(bridge.network6, outlets(config, external)[:1], (bridge.network6,))
@@ -141,10 +142,10 @@ def bridge_isolation(
     networks6: tuple[IPNetwork, ...] = (),
     permits: bool = False,
 ) -> Ruleset:
-    """The rules of a bridge; the public one is kept apart by those of the others.
+    """Return the rules of a bridge; the rules of other bridges isolate the public bridge.
 
-    networks6: all of the pots', which are of no matter to a bridge that carries IPv4 only. permits: a policy
-    allows something to or from it.
+    networks6: of all pots; ignored for a bridge with IPv4 only. permits: a policy allows something to or
+    from the bridge.
     """
     own = tuple(subnet.network for subnet in bridge.subnets)
     hidden = bridge.network6 if hides6(bridge) else None
@@ -158,9 +159,9 @@ def bridge_isolation(
 
 
 def redirections(pot: Pot) -> tuple[Redirection, ...]:
-    """A pot's exports that have a host port, for each of its addresses on its first bridge; empty if none.
+    """Return a pot's exports with a host port, for each address on its first bridge; empty if none.
 
-    One that is offered on one address, or to some sources, is none in a family that has none of those.
+    An export with a host address or with sources applies only to the families of these.
     """
     addresses = pot.home.addresses if pot.home is not None else ()
     return tuple(
@@ -183,7 +184,7 @@ def redirections(pot: Pot) -> tuple[Redirection, ...]:
 
 
 def offered_in(export: Export) -> frozenset[int]:
-    """The address families in which an export can be used, whatever the pot has."""
+    """Return the address families of an export, whatever addresses the pot has."""
     if export.host_address is None and not export.sources:
         return _FAMILIES
     families = {each.version for each in export.sources} or _FAMILIES
@@ -193,7 +194,7 @@ def offered_in(export: Export) -> frozenset[int]:
 def pot_rules(
     pot: Pot, bridge: Bridge, config: Config, external: str, networks6: tuple[IPNetwork, ...] = ()
 ) -> dict[str, Ruleset]:
-    """What the anchors of a pot have to hold."""
+    """Return the rules that the anchors of a pot must hold."""
     items = redirections(pot)
     sides = outlets(config, external)
     sources6 = networks6 if any(item.address.version == 6 for item in items) else ()
@@ -207,7 +208,7 @@ def pot_rules(
 def connection_limits(
     pot: Pot, items: tuple[Redirection, ...], sides: tuple[Outlet, ...], bridge: str
 ) -> Ruleset:
-    """What lets in those of a pot's redirections that do not let in by themselves."""
+    """Return the rules that let in those redirections of a pot that need a rule for this."""
     if pot.antispoof and items:
         return ConnectionLimits(sides, items, bridge, pipes_of(pot))
     limited = tuple(item for item in items if item.max_connections is not None)
@@ -215,18 +216,17 @@ def connection_limits(
 
 
 def hides6(bridge: Bridge) -> bool:
-    """Whether the outside sees the IPv6 network of a bridge as the host's own address (NAT)."""
+    """Whether NAT hides the IPv6 network of a bridge behind the host's own address."""
     return bridge.network6 is not None and not bridge.routed6
 
 
 def check_anchors(
     config: Config, found: PacketFilter, network: IPNetwork, nat6: bool = False
 ) -> tuple[str, ...]:
-    """Refuse a host on which the rules would have no effect; pf itself would not say so.
+    """Raises HostError if the rules would have no effect on this host; pf itself would not report it.
 
-    Calls with conditions count: `obstacles` tells what they leave out.
-    nat6: IPv6 networks are to be translated, which is done in the anchors of redirection.
-    Returns notices about what works without, a line each. Raises HostError.
+    Conditional calls count as calls; `obstacles` reports the packets that they skip. nat6: IPv6 networks
+    are translated, which requires the anchors of redirection. Returns notices about missing parts that pots can do without, a line each.
     """
     if found.self_contained:
         return ()
