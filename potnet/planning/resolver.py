@@ -89,7 +89,7 @@ def replace_file(pot: Pot, name: str, text: str, directory: str, traits: Traits)
     if etc is None:
         return ()
     if traits.etc is not None:
-        # No jail can write there. The file is bound over the pot's own (ip-netns(8)) and must stay the same file.
+        # No jail can write there. The file is bound over the pot's own (ip-netns(8)); it must stay.
         return (Step(WriteFile(f"{etc}/{name}", text, in_root=True)),)
     fresh = f"{pot.name}.{name}.potnet-new"
     return (

@@ -1,6 +1,6 @@
-"""Stopping a pot: the plan removes all that the start made and leaves everything else alone.
+"""The plan of a stop: it removes everything that the start made and leaves everything else alone.
 
-The same plan cleans up after a start that was cut off and after a reboot: it removes only what it finds.
+The same plan cleans up after a start that was cut off and after a reboot: it removes only what exists.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from potnet.runtime.fast_dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StopContext:
-    """What a stop depends on beside the pot and the host.
+    """Facts that a stop needs in addition to the pot and the host.
 
-    bridges: those of the pot's attachments, by name. filters: the changes for this pot and others that name
-    it. idle: nothing runs in the jail, although it exists.
+    bridges: those of the pot's attachments, by name. filters: the changes for this pot and others that
+    name it. idle: nothing runs in the jail, although it exists.
     """
 
     vnet: Vnet
@@ -53,7 +53,7 @@ def plan_stop(run: Run, context: StopContext, config: Config, state: HostState) 
         steps.append(Step(LiftRate(pipes)))
     stays = run.attached and owned(run, state.jails.get(run.pot.name))
     if context.idle or not stays:
-        # Nothing is written into a root while a program may run in it.
+        # potnet writes nothing into a root while a program may run in the jail.
         steps += resolver.give_back(run, state)
     steps += _bridges(run, context, config, state)
     steps += _members(run, context, state)
@@ -79,13 +79,13 @@ def _way_out(run: Run, state: HostState) -> list[Step]:
     found = state.jails.get(run.pot.name)
     if found is None or not owned(run, found):
         return [*way_out(run.pot, ends, (), None), *_left_by_jail(run, state)]
-    # An attached jail is somebody else's, who takes it away.
+    # The owner of an attached jail removes it.
     jail = None if run.attached else jail_of(run.pot, run.devfs)
     return list(way_out(run.pot, ends, run.lent, jail, found.jid))
 
 
 def _left_by_jail(run: Run, state: HostState) -> list[Step]:
-    """Takes away what jail(8) does only if it removes the jail itself: aliases and mounts."""
+    """Undo what jail(8) undoes only when it removes the jail itself: aliases and mounts."""
     if run.attached or not run.pot.is_jail:
         return []
     left = [
@@ -114,13 +114,13 @@ def _bridges(run: Run, context: StopContext, config: Config, state: HostState) -
             same_boot = not absent or state.nat_loaded or cut_off(run)
             known = vnet if same_boot else replace(vnet, forwarding_set=frozenset())
             steps += plan_bridge_down(bridge, known, config, state).steps
-            # The plan for the next bridge takes this one for gone.
+            # The plan for the next bridge assumes that this bridge is gone.
             state = replace(state, pot_bridges=state.pot_bridges - {bridge.interface})
     return steps
 
 
 def _members(run: Run, context: StopContext, state: HostState) -> list[Step]:
-    """Switch the filter on members of bridges off with the last pot that needs it."""
+    """Switch the filter on bridge members off with the last pot that needs it."""
     vnet = context.vnet
     others = {*vnet.guarded} - {run.pot.name}
     if not run.pot.antispoof or others or not vnet.members_set:

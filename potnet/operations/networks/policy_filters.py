@@ -134,7 +134,7 @@ def bridges_of(app: App, end: End) -> list[str]:
 
 
 def external_of(app: App, bridges: Sequence[Bridge]) -> str | None:
-    """Return the external interface that these bridges' rules name; raises HostError if it is required but missing."""
+    """Return the external interface for the rules of bridges; HostError if a bridge is up without it."""
     if not bridges:
         return None
     state = app.driver.observe(Query(external=app.config.external_interface is None, pot_bridges=True))

@@ -1,4 +1,4 @@
-"""What differs on the bridges that are to be up."""
+"""Differences on the bridges that must be up."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from potnet.planning.uplink import make, read_uplink
 
 
 def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Bridges that are to be up: they themselves, their addresses, what is on them that does not belong."""
+    """Compare the bridges that must be up: interface, addresses and unexpected members."""
     for anchor, rules, bridge in bridge_anchors(facts):
         yield from rules_drift(anchor, rules, state, bridge=bridge.name)
     for bridge in facts.wanted:
@@ -43,7 +43,7 @@ def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 
 def _joined(bridge: Bridge, found: Interface | None, facts: Facts, tools: Tools) -> Iterator[Drift]:
-    """The host's own bridge in the place of one of ours: nothing of it is mended here."""
+    """Compare a bridge of the host that replaces one of potnet's; potnet repairs nothing on it."""
     if found is None:
         remedy = "bring it back; or stop the pots on it and start them again"
         yield Drift(_bridge_finding(bridge, "none", remedy, repairable=False))
@@ -80,7 +80,7 @@ def _make(bridge: Bridge, facts: Facts, state: HostState) -> tuple[Step, ...]:
     mtu = bridge.mtu if not uplink else None
     create = CreateBridge(bridge.interface, vnet.description(bridge), uplink, mtu)
     here = ((run, a) for run in facts.active for a in run.pot.attachments if a.bridge == bridge.name)
-    # One that is not whole is made anew, and joins then.
+    # An incomplete wire is made again, and joins the bridge then.
     whole = [(run, own) for run, own in here if _is_whole(run, own, state)]
     return (
         Step(create, None, f"the bridge {bridge.name}"),
@@ -94,7 +94,7 @@ def _make(bridge: Bridge, facts: Facts, state: HostState) -> tuple[Step, ...]:
 
 
 def _vlan(bridge: Bridge, state: HostState) -> tuple[Step, ...]:
-    """Joins a bridge that was made anew with its VLAN."""
+    """Join a bridge that was made again to its VLAN."""
     if bridge.uplink is None:
         return ()
     vlan = read_uplink(bridge.uplink)
@@ -108,7 +108,7 @@ def _gateways(bridge: Bridge) -> list[InterfaceAddress]:
 
 
 def _is_whole(run: Run, own: Attachment, state: HostState) -> bool:
-    """Whether both ends of an epair are where they belong; of a jail that was not looked into all is well."""
+    """Whether both ends of an epair are in place; a jail that was not observed counts as correct."""
     network = state.jail_networks.get(run.pot.name)
     return own.host_end in state.interfaces and (network is None or own.jail_end in network.interfaces)
 
@@ -118,7 +118,7 @@ def _lacks_uplink(bridge: Bridge, found: Interface, facts: Facts) -> bool:
 
 
 def _missing_uplink(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
-    """Without it the pots of the bridge reach nobody outside, so that making it anew interrupts nothing."""
+    """Report a missing uplink. The pots cannot reach the outside, so a new bridge interrupts nothing."""
     finding = Finding(
         Kind.MEMBER_MISSING, f"{facts.external} is on {bridge.interface}", "it is not",
         "repair makes the bridge anew", bridge=bridge.name, interface=facts.external,

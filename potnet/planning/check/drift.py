@@ -1,4 +1,4 @@
-"""What a host is compared with, and what comes of it: findings, each with the steps that mend it."""
+"""The facts that a host is compared with, and the findings with the steps that repair them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from potnet.runtime.fast_dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A finding and the steps that mend it; none where it takes more than steps, or cannot be mended.
+    """A finding and the steps that repair it; empty if steps cannot repair it.
 
-    lease: what is to be given back.
+    lease: the lease to release.
     """
 
     finding: Finding
@@ -37,7 +37,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A file of a running pot's etc as it is to be. steps: put it there in the place of what it is."""
+    """The expected file in a running pot's etc. steps: they replace the present file."""
 
     text: str
     steps: tuple[Step, ...]
@@ -45,7 +45,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A command that was begun and never done. pot: of one on a pot. text: what it takes to go on."""
+    """A command that was begun and not completed. pot: its pot. text: data to continue with."""
 
     verb: str
     pot: str | None
@@ -54,19 +54,17 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the store knows, as far as a host is to be compared with it.
+    """The facts of the store that a host is compared with.
 
-    runs: the recorded starts. active: those of them that are complete and have their jail. bridges: all.
-    site6: the site's own IPv6 prefix.
-    external: the external interface. others: pots without a recorded start of whose names there are jails or
-    anchors. pieces: pots of which a create or destroy was cut off. unfinished: other commands that were.
-    written: by path. held: exports whose host port a listener has. lost: leases of pots that are not there.
-    contradictions: of the store, in words.
-    doubled: names that differ only in case, together. special: pots and bridges called like something else;
-    special_hosts: pots whose host names are so, with these.
-    forwarding_set: the families whose forwarding potnet has switched on. router_kept, permitting and
-    members_set: as of `Vnet`. further: addresses that no export is offered at. running: as active, when that
-    is less.
+    runs: the recorded starts. active: the complete starts with existing jails. bridges: all bridges.
+    site6: the site's own IPv6 prefix. external: the external interface. others: pots without a recorded
+    start that have jails or anchors on the host. pieces: pots whose create or destroy was cut off.
+    unfinished: other commands that were cut off. written: expected files, by path. held: exports whose
+    host port is in use. lost: leases of missing pots. contradictions: contradictions within the store, in
+    words. doubled: groups of names that differ only in case. special: pots and bridges with reserved
+    names; special_hosts: pots with reserved host names, and these names. forwarding_set: families whose
+    forwarding potnet enabled. router_kept, permitting and members_set: as of `Vnet`. further: addresses
+    without exports. running: the active starts, if `active` holds only some of them.
     """
 
     config: Config
@@ -94,18 +92,18 @@ class Facts:
     further: tuple[IPAddress, ...] = ()
 
     def seen(self, state: HostState, external: str | None) -> Facts:
-        """The same, with the starts whose jails are on a host, and its external interface."""
+        """Return the facts with the starts whose jails exist, and with the host's external interface."""
         active = tuple(run for run in self.runs if complete(run, state))
         return replace(self, active=active, running=active, external=external)
 
     @property
     def wanted(self) -> tuple[Bridge, ...]:
-        """The bridges that have to be up: running pots are on them, or vnet-start made them."""
+        """Return the bridges that must be up: running pots use them, or vnet-start made them."""
         return self._used_by(self.active)
 
     @property
     def accounted(self) -> tuple[Bridge, ...]:
-        """Those, and the ones of starts that are to be cleared up."""
+        """Return the wanted bridges, and the bridges of starts that must be cleaned up."""
         return self._used_by(self.runs)
 
     def _used_by(self, runs: Iterable[Run]) -> tuple[Bridge, ...]:
@@ -116,7 +114,7 @@ class Facts:
         return next((bridge for bridge in self.bridges if bridge.name == name), None)
 
     def rules_of(self, run: Run) -> dict[str, Ruleset]:
-        """What the anchors of a running pot are to hold."""
+        """Return the rules that the anchors of a running pot must hold."""
         bridge = self.bridge(run.pot.home.bridge) if run.pot.home is not None else None
         if bridge is None or self.external is None:
             return {}
@@ -124,17 +122,17 @@ class Facts:
 
     @property
     def networks6(self) -> tuple[IPNetwork, ...]:
-        """All IPv6 networks of pots."""
+        """Return all IPv6 networks of pots."""
         return networks6_of(self.bridges, self.site6)
 
 
 def routed(bridges: Iterable[Bridge], family: int = 4) -> bool:
-    """Whether one of these needs forwarding of that family; of IPv4 also NAT and the packet filter."""
+    """Whether a bridge needs forwarding of that family; IPv4 also needs NAT and the packet filter."""
     return any(bridge.subnet(family) is not None for bridge in bridges)
 
 
 def shared_anchors(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
-    """The anchors that all bridges share; ours only when they hold just this, since pot has them too."""
+    """Return the anchors that all bridges share. pot uses them too, so other content is not potnet's."""
     if facts.external is None:
         return ()
     wanted = host_rules(facts.config, facts.external, facts.further)
@@ -142,7 +140,7 @@ def shared_anchors(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
 
 
 def bridge_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Bridge], ...]:
-    """The anchors of the bridges that are to be up."""
+    """Return the anchors of the bridges that must be up."""
     if facts.external is None:
         return ()
     return tuple(
@@ -158,9 +156,9 @@ def _rules_of_bridge(bridge: Bridge, facts: Facts, external: str) -> tuple[Wante
 
 
 def all_rules(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
-    """What there may be of all bridges and starts that are recorded; nothing where none needs the filter.
+    """Return the possible rules of all recorded bridges and starts; empty if none uses the filter.
 
-    What leads to the chain of a bridge that is down goes with that.
+    The jump to the chain of a bridge that is down goes with the chain.
     """
     if facts.external is None or not routed(facts.accounted):
         return ()
@@ -175,7 +173,7 @@ def all_rules(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
 
 
 def pot_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Run], ...]:
-    """The anchors of the pots that run."""
+    """Return the anchors of the running pots."""
     return _rules_of_pots(facts, facts.active)
 
 
@@ -191,7 +189,7 @@ def _rules_of_pots(facts: Facts, runs: tuple[Run, ...]) -> tuple[tuple[str, Rule
 
 
 def _places(facts: Facts) -> policy.Places:
-    """Where the pots that run and all bridges are."""
+    """Return the places of the running pots and of all bridges."""
     bridges = {bridge.name: bridge for bridge in facts.bridges}
     pots = {End(run.pot.name): policy.places_of_pot(run.pot, bridges) for run in facts.running}
     return pots | {End(name, bridge=True): policy.places_of_bridge(b) for name, b in bridges.items()}
@@ -208,7 +206,7 @@ def _filter_of(pot: Pot, facts: Facts, places: policy.Places) -> Ruleset:
 def rules_drift(
     anchor: str, rules: Ruleset, state: HostState, pot: str | None = None, bridge: str | None = None
 ) -> tuple[Drift, ...]:
-    """The finding about an anchor that does not hold what it should, if so; it must have been looked into."""
+    """Return the finding about an anchor with unexpected content, if any; the content must be observed."""
     looked = state.anchors.get(anchor, AnchorRules())
     if looked.expected == looked.found:
         return ()

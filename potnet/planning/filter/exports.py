@@ -1,4 +1,4 @@
-"""Whether a pot's exports can be put in force on a host."""
+"""Checks whether a host can offer a pot's exports, and the plan that changes them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
 
 def absent_addresses(exports: Iterable[Export], own: Collection[IPAddress]) -> tuple[IPAddress, ...]:
-    """The addresses of exports that the host does not have. own: those that it has."""
+    """Return the addresses of exports that the host does not have. own: the host's addresses."""
     asked = dict.fromkeys(each.host_address for each in exports)
     return tuple(address for address in asked if address is not None and address not in own)
 
 
 def check_exports(pot: Pot, exports: Iterable[Export], config: Config, state: HostState) -> None:
-    """Raises HostError for an export that the host, or the pot, which has leased addresses, has no place for.
+    """Raises HostError for an export that the host, or the pot with leased addresses, cannot support.
 
-    Asked for have to be: `own_addresses` where a host address is given, and the packet filter where
-    connections are limited.
+    The state must include `own_addresses` if a host address is given, and the packet filter if connections
+    are limited.
     """
     families = {address.version for address in (pot.home.addresses if pot.home is not None else ())}
     exports = tuple(exports)
@@ -79,7 +79,7 @@ def _check_limits(pot: Pot, config: Config, state: HostState) -> None:
 
 
 def end_untranslated(rules: Iterable[Ruleset]) -> list[Step]:
-    """What has to be done once rules are in force, so that clients that go on reach what is exported now."""
+    """Return the steps that let existing clients reach the new exports once the rules are in force."""
     found = [each for each in rules if isinstance(each, Redirections)]
     return [
         Step(EndUntranslated(each.items, each.outlets), None, "clients that go on reach the pot")
@@ -91,13 +91,13 @@ def plan_exports(
     held: Mapping[str, Ruleset],
     wanted: Mapping[str, Ruleset],
 ) -> Plan:
-    """Put the rules of a running pot's exports in force and end the connections of what is exported no more.
+    """Load the rules of a running pot's exports, and end the connections of withdrawn exports.
 
-    held, wanted: what the pot's anchors hold, and are to hold.
+    held, wanted: present and wanted content of the pot's anchors.
     """
     loads = [
         Step(LoadAnchor(anchor, rules, held[anchor]), LoadAnchor(anchor, held[anchor], rules))
-        # What limits connections is there before what needs it, and goes after it.
+        # A connection limit is loaded before the exports that need it, and removed after them.
         for anchor, rules in sorted(wanted.items(), key=lambda each: each[1] == NoRules())
         if NoRules() != rules or NoRules() != held[anchor]
     ]
@@ -114,7 +114,7 @@ def _redirections(rules: Ruleset) -> tuple[Redirection, ...]:
 
 
 def _ended(before: Iterable[Redirection], after: Sequence[Redirection]) -> Iterator[Redirection]:
-    """The redirections that nothing goes on by."""
+    """Return the redirections whose connections do not continue."""
     left_out = without(before, after)
     kept: dict[tuple[object, ...], list[Redirection]] = {}
     for each in after if left_out else ():
@@ -125,7 +125,7 @@ def _ended(before: Iterable[Redirection], after: Sequence[Redirection]) -> Itera
 
 
 def _new(rules: Ruleset, before: Iterable[Redirection]) -> Ruleset:
-    """Those of the redirections that were not in force."""
+    """Return the redirections that were not in force."""
     if not isinstance(rules, Redirections):
         return NoRules()
     items = without(rules.items, before)
@@ -133,12 +133,12 @@ def _new(rules: Ruleset, before: Iterable[Redirection]) -> Ruleset:
 
 
 def _ends(item: Redirection) -> tuple[object, ...]:
-    """What two redirections have in common by which the same connections come."""
+    """Return the properties by which two redirections receive the same connections."""
     return item.protocol, item.host_port, item.address, item.pot_port, item.count, item.host
 
 
 def _goes_on(before: Redirection, after: Redirection) -> bool:
-    """Whether all connections that came by one redirection may have come by another."""
+    """Whether another redirection may have accepted all connections of this one."""
     same = replace(
         before, loopback=after.loopback, sources=after.sources, max_connections=after.max_connections
     )

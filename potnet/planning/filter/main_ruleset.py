@@ -1,7 +1,7 @@
-"""What the main ruleset of pf does with packets, as far as its listing tells (pf.conf(5)).
+"""The effect of pf's main ruleset on packets, as far as its listing shows (pf.conf(5)).
 
-A rule is compared with a flow of packets as a whole: it matches all of them, none, or perhaps some. What a
-listing does not show, such as the content of a table, is taken for "perhaps some".
+A rule is compared with a flow of packets as a whole: it matches all of them, none, or perhaps some.
+Content that a listing does not show, such as that of a table, counts as "perhaps some".
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Match(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Packets that are alike. interfaces: the name of the one they pass, and its groups.
+    """Packets that are alike. interfaces: the name of the interface they pass, and its groups.
 
-    source, destination: where they come from and go to; None: addresses of the host or of the outside.
-    protocol, port: of their destination; empty and None: any.
+    source, destination: their addresses; None: addresses of the host or of the outside. protocol, port: of
+    their destination; empty and None: any.
     """
 
     direction: str
@@ -42,7 +42,7 @@ class Flow:
 
 
 def match(rule: MainRule, flow: Flow) -> Match:
-    """How much of a flow a rule is about."""
+    """Return how much of a flow a rule matches."""
     if rule.direction not in ("", flow.direction) or rule.family not in (None, flow.family):
         return Match.NEVER
     if rule.interface and (rule.interface in flow.interfaces) == rule.outside:
@@ -69,7 +69,7 @@ def _address(text: str, network: IPNetwork | None, family: int) -> Match:
     if text == "any":
         return Match.ALWAYS
     if text.startswith("("):
-        # Addresses of the host's interfaces, or the networks there.
+        # These words mean addresses of the host's interfaces, or the networks there.
         return Match.NEVER if network is not None and ":network" not in text else Match.MAYBE
     try:
         named = IPNetwork(text)
@@ -103,17 +103,17 @@ def _port(text: str, port: int | None) -> Match:
 
 
 def calls(rules: Iterable[MainRule], word: str, anchor: str) -> list[MainRule]:
-    """The calls of an anchor, with or without conditions."""
+    """Return the calls of an anchor, with or without conditions."""
     return [rule for rule in rules if (rule.action, rule.anchor) == (word, anchor)]
 
 
 def reach(rules: Iterable[MainRule], word: str, anchor: str, flow: Flow) -> Match:
-    """How much of a flow an anchor gets to see by its calls."""
+    """Return how much of a flow reaches an anchor through its calls."""
     return max((match(call, flow) for call in calls(rules, word, anchor)), default=Match.NEVER)
 
 
 def before(rules: Sequence[MainRule], word: str, anchor: str) -> Sequence[MainRule]:
-    """The rules of the same kind of ruleset that pf looks at before the first call of an anchor."""
+    """Return the rules of the same ruleset that pf evaluates before the first call of an anchor."""
     for number, rule in enumerate(rules):
         if (rule.action, rule.anchor) == (word, anchor):
             return rules[:number]
@@ -121,9 +121,10 @@ def before(rules: Sequence[MainRule], word: str, anchor: str) -> Sequence[MainRu
 
 
 def blocked(rules: Sequence[MainRule], flow: Flow) -> MainRule | None:
-    """The rule that blocks a flow as a whole; None if some of it may pass.
+    """Return the rule that blocks a flow as a whole; None if some of it may pass.
 
-    Anchors that programs fill are not looked into. One that the administrator wrote may let something pass.
+    The content of anchors that programs fill is not examined. An anchor that the administrator wrote may
+    pass some packets.
     """
     deciding: MainRule | None = None
     passes = True

@@ -226,7 +226,8 @@ def check_anchors(
     """Raises HostError if the rules would have no effect on this host; pf itself would not report it.
 
     Conditional calls count as calls; `obstacles` reports the packets that they skip. nat6: IPv6 networks
-    are translated, which requires the anchors of redirection. Returns notices about missing parts that pots can do without, a line each.
+    are translated, which requires the anchors of redirection. Returns notices about missing parts that pots
+    can do without, a line each.
     """
     if found.self_contained:
         return ()

@@ -1,4 +1,4 @@
-"""The statements of a pf.conf(5) text: where each stands, and in which part of a ruleset it belongs."""
+"""The statements of a pf.conf(5) text: their positions, and the parts of a ruleset that they belong to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TOKEN = re.compile(
     r"|(?P<word>(?:[^\s{}\"'#\\]|\\(?!\n))+)|(?P<other>.)",
     re.DOTALL,
 )
-#: The parts of a ruleset in pf's order, by the first word of a statement. Other words may stand anywhere.
+#: The parts of a ruleset in pf's order, by the first word of a statement. Other words may appear anywhere.
 OPTIONS, NORMALIZATION, QUEUEING, TRANSLATION, FILTERING = 0, 2, 3, 4, 5
 _PARTS = {
     "scrub": NORMALIZATION, "altq": QUEUEING, "queue": QUEUEING, "pass": FILTERING, "block": FILTERING,
@@ -25,7 +25,7 @@ _ORDERED_OPTIONS = (
     "timeout", "limit", "optimization", "loginterface", "block-policy", "fail-policy", "debug",
     "fingerprints",
 )  # fmt: skip
-#: Words after an anchor's name that leave no packet out.
+#: Words after an anchor's name that exclude no packet.
 _HARMLESS = {"all", "quick"}
 
 
@@ -33,7 +33,7 @@ _HARMLESS = {"all", "quick"}
 class Statement:
     """One statement. first, last: its lines, counted from 0, the last one included.
 
-    words: without quotation marks; of macros their values, as far as they are known here.
+    words: without quotation marks; macros are replaced by their values, if known here.
     """
 
     first: int
@@ -42,7 +42,7 @@ class Statement:
 
     @property
     def part(self) -> int | None:
-        """Where in a ruleset it belongs; None: anywhere."""
+        """The part of a ruleset that the statement belongs to; None: any part."""
         word = self.words[1] if self.words[0] == "no" and len(self.words) > 1 else self.words[0]
         if word == "set":
             return OPTIONS if len(self.words) > 1 and self.words[1] in _ORDERED_OPTIONS else None
@@ -60,15 +60,15 @@ class Statement:
 
     @property
     def called(self) -> tuple[str, str] | None:
-        """The anchor that it calls for every packet, with the keyword."""
+        """The keyword and the anchor of a call that applies to every packet."""
         calls = self.words[0].endswith("anchor") and len(self.words) > 1
         return self.words[:2] if calls and {*self.words[2:]} <= _HARMLESS else None  # type: ignore[return-value]
 
 
 def statements(text: str) -> list[Statement]:
-    """Those of a text, in their order.
+    """Return the statements of a text, in their order.
 
-    pf refuses a text with braces or quotation marks that do not match: there each line counts by itself.
+    pf refuses a text with unbalanced braces or quotation marks; each line of it counts as a statement.
     """
     try:
         return list(_read(text, {}))
@@ -115,12 +115,12 @@ def _statement(first: int, last: int, words: list[str], macros: dict[str, str]) 
 
 
 def files_of(text: str) -> tuple[str, ...]:
-    """The files that a text includes."""
+    """Return the files that a text includes."""
     return tuple(dict.fromkeys(path for each in statements(text) if (path := each.included) is not None))
 
 
 def parts_of(path: str, texts: Mapping[str, str], seen: Sequence[str] = ()) -> set[int]:
-    """The parts of a ruleset that a file has something of. texts: it and those that it includes, by path."""
+    """Return the parts of a ruleset in a file. texts: the file and those that it includes, by path."""
     found: set[int] = set()
     for each in statements(texts.get(path, "")) if path not in seen else ():
         if each.included is not None:
@@ -131,9 +131,9 @@ def parts_of(path: str, texts: Mapping[str, str], seen: Sequence[str] = ()) -> s
 
 
 def place(path: str, texts: Mapping[str, str], seen: Sequence[str] = ()) -> tuple[str, int]:
-    """Where the filter begins: a file and a line, behind all that pf wants before it.
+    """Return the start of the filter: a file and a line, after all parts that pf requires before it.
 
-    A file that holds only filter rules is one place, and what is added goes before its inclusion.
+    A file that holds only filter rules is one place; additions go before its inclusion.
     """
     text = texts.get(path, "")
     for each in statements(text):
@@ -149,7 +149,7 @@ def place(path: str, texts: Mapping[str, str], seen: Sequence[str] = ()) -> tupl
 
 
 def called(path: str, texts: Mapping[str, str], seen: Sequence[str] = ()) -> set[tuple[str, str]]:
-    """The anchors that a file calls for every packet."""
+    """Return the anchors that a file calls for every packet."""
     found = set()
     for each in statements(texts.get(path, "")) if path not in seen else ():
         if each.called is not None:
@@ -160,7 +160,7 @@ def called(path: str, texts: Mapping[str, str], seen: Sequence[str] = ()) -> set
 
 
 def names_of(path: str, texts: Mapping[str, str], seen: Sequence[str] = ()) -> set[str]:
-    """The anchors that a file calls, under conditions or not."""
+    """Return the anchors that a file calls, with or without conditions."""
     found = set()
     for each in statements(texts.get(path, "")) if path not in seen else ():
         if each.included is not None:
@@ -171,7 +171,7 @@ def names_of(path: str, texts: Mapping[str, str], seen: Sequence[str] = ()) -> s
 
 
 def loaded(path: str, texts: Mapping[str, str], seen: Sequence[str] = ()) -> dict[str, str]:
-    """The anchors that a file loads, and from which files."""
+    """Return the anchors that a file loads, and their files."""
     found: dict[str, str] = {}
     for each in statements(texts.get(path, "")) if path not in seen else ():
         if each.loaded is not None:
@@ -182,12 +182,12 @@ def loaded(path: str, texts: Mapping[str, str], seen: Sequence[str] = ()) -> dic
 
 
 def without(path: str, texts: Mapping[str, str], calls: Sequence[tuple[str, str]]) -> str:
-    """One text of a file and all that it includes, without these calls and without files for anchors."""
+    """Return one text of a file and all its includes, without these calls and without anchor files."""
     return _whole(path, texts, lambda each: each.loaded is not None or each.called in calls)
 
 
 def including(path: str, texts: Mapping[str, str]) -> str:
-    """One text of a file and all that it includes."""
+    """Return one text of a file and all its includes."""
     return _whole(path, texts, lambda each: False)
 
 

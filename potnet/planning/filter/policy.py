@@ -1,4 +1,4 @@
-"""Policies: which of them says what a pot may reach, and the rules that come of it."""
+"""Policies: the decision where a pot may connect to, and the rules that result."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from potnet.host.ruleset import Identity, NoRules, Pipes, Place, PotFilter, Rule
 from potnet.model.pots import Attachment, Bridge, BridgeKind, End, Policy, Pot
 from potnet.runtime.fast_dataclass import dataclass
 
-#: Where everything that is running, or up, is.
+#: The places of every pot that runs, and of every bridge that is up.
 Places = Mapping[End, Sequence[Place]]
 
 
 def precedence(policy: Policy) -> tuple[object, ...]:
-    """Sorts policies, those that decide first: about pots, about ports, denials. No two are equal."""
+    """Sort key for policies; first come those about pots, about ports, and denials. No two are equal."""
     source, destination = policy.source, policy.destination
     names = (source.bridge, source.name, destination.name)
     exact = (source.bridge + destination.bridge, policy.ports is None, policy.allow)
@@ -25,12 +25,12 @@ def precedence(policy: Policy) -> tuple[object, ...]:
 
 
 def ends_of(pot: Pot) -> tuple[End, ...]:
-    """The pot itself and the bridges that it is on: policies of each are about it."""
+    """Return the sides that a pot belongs to: the pot itself and its bridges."""
     return End(pot.name), *dict.fromkeys(End(a.bridge, bridge=True) for a in pot.attachments)
 
 
 def places_of_pot(pot: Pot, bridges: Mapping[str, Bridge]) -> tuple[Place, ...]:
-    """The addresses of a pot on bridges."""
+    """Return the addresses of a pot on bridges."""
     return tuple(
         Place(bridges[a.bridge].interface, IPNetwork(address), _is_public(bridges[a.bridge]))
         for a in pot.attachments
@@ -40,7 +40,7 @@ def places_of_pot(pot: Pot, bridges: Mapping[str, Bridge]) -> tuple[Place, ...]:
 
 
 def places_of_bridge(bridge: Bridge) -> tuple[Place, ...]:
-    """The networks of a bridge."""
+    """Return the networks of a bridge."""
     return tuple(Place(bridge.interface, subnet.network, _is_public(bridge)) for subnet in bridge.subnets)
 
 
@@ -55,9 +55,9 @@ def pot_filter(
     places: Places,
     inside: tuple[IPNetwork, ...],
 ) -> Ruleset:
-    """What a running pot may reach.
+    """Return the filter of a running pot.
 
-    policies: those of `ends_of` it. inside: all networks of pots, where one without internet may go.
+    policies: those of its `ends_of`. inside: all networks of pots, which a pot without internet can reach.
     """
     everywhere = places_of_pot(pot, bridges)
     own = tuple(place for place in everywhere if not place.public)
@@ -71,7 +71,7 @@ def pot_filter(
 
 
 def _verdicts(ruling: Iterable[tuple[Policy, Iterable[Place]]]) -> tuple[Verdict, ...]:
-    """What policies say of places, as far as there are any."""
+    """Return the decisions of policies for each place that exists."""
     found = ((policy, tuple(places)) for policy, places in ruling)
     return tuple(Verdict(each.allow, places, each.protocol, each.ports) for each, places in found if places)
 
@@ -79,7 +79,7 @@ def _verdicts(ruling: Iterable[tuple[Policy, Iterable[Place]]]) -> tuple[Verdict
 def identities_of(
     pot: Pot, bridges: Mapping[str, Bridge], ruling: Sequence[tuple[Policy, Sequence[Place]]]
 ) -> tuple[Identity, ...]:
-    """What a pot may send as, and to whom on its own bridges, where it was started so."""
+    """Return a pot's permitted source addresses and peers on its own bridges, if it has antispoof."""
     known = [(a, bridges[a.bridge]) for a in pot.attachments if a.bridge in bridges and pot.antispoof]
     return tuple(
         Identity(
@@ -97,7 +97,7 @@ def identities_of(
 def _near(
     own: Attachment, bridge: Bridge, ruling: Sequence[tuple[Policy, Sequence[Place]]]
 ) -> tuple[Verdict, ...]:
-    """What policies say of others on a bridge, from the first on; nothing where none denies anything."""
+    """Return the decisions about others on a bridge, in order; empty if no policy denies anything."""
     mine = {IPNetwork(address) for address in own.addresses}
     families = {network.version for network in mine}
 
@@ -110,12 +110,12 @@ def _near(
 
 
 def is_filtered(pot: Pot) -> bool:
-    """Whether a running pot has a filter of its own, whatever policies say."""
+    """Whether a running pot has a filter even without policies."""
     return not pot.internet or pot.antispoof or pipes_of(pot) is not None
 
 
 def pipes_of(pot: Pot) -> Pipes | None:
-    """What limits the traffic of a pot; None when nothing does."""
+    """Return the traffic limits of a pot; None if it has none."""
     if not pot.attachments or (pot.rate_in, pot.rate_out) == (None, None):
         return None
     ends = tuple(attachment.host_end for attachment in pot.attachments)
@@ -123,25 +123,25 @@ def pipes_of(pot: Pot) -> Pipes | None:
 
 
 def _other_bridges(sources: Sequence[Place], places: Sequence[Place]) -> list[Place]:
-    """What is reached through the host: pots of private bridges, from others of those."""
+    """Return the private bridges that a pot of a private bridge reaches through the host."""
     own = {place.bridge for place in sources}
     return [place for place in places if place.bridge not in own and not place.public] if own else []
 
 
 def policy_text(policy: Policy) -> str:
-    """A policy in one line."""
+    """Return a policy as one line."""
     ports = f" {policy_ports(policy)}" if policy.ports else ""
     return f"{'allow' if policy.allow else 'deny'} {policy.source.name} to {policy.destination.name}{ports}"
 
 
 def policy_ports(policy: Policy) -> str:
-    """Its ports as `add` takes them; empty for all."""
+    """Return its ports as `add` takes them; empty for all."""
     return f"{policy.protocol}:{'-'.join(map(str, dict.fromkeys(policy.ports)))}" if policy.ports else ""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterChange:
-    """What becomes of the filter of a running pot as this or another pot starts or stops."""
+    """The change to a running pot's filter when this or another pot starts or stops."""
 
     anchor: str
     before: Ruleset
