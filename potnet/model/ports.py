@@ -1,4 +1,4 @@
-"""Ports of pots and of the host, and what leads from one to the other. Ports are 1-65535."""
+"""Ports of pots and of the host, and the exports between them. Ports are 1 to 65535."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from potnet.runtime.fast_dataclass import dataclass
 
 
 class Transport(StrEnum):
-    """The protocols that can be exported; both of them is of exports only, never of a socket or a rule."""
+    """The protocols of exports; a socket or rule never has both."""
 
     TCP = "tcp"
     UDP = "udp"
@@ -19,33 +19,33 @@ class Transport(StrEnum):
 
     @property
     def each(self) -> tuple[Transport, ...]:
-        """The protocols that it stands for."""
+        """Return the single protocols."""
         return (Transport.TCP, Transport.UDP) if self is Transport.BOTH else (self,)
 
 
 def endpoint(protocol: Transport, port: int, address: IPAddress | None = None) -> str:
-    """How messages name a port: ``tcp 30080``, ``udp 53 on 192.0.2.1``."""
+    """Return a port as messages name it: ``tcp 30080``, ``udp 53 on 192.0.2.1``."""
     return f"{protocol} {port}" + (f" on {address}" if address is not None else "")
 
 
 def port_text(first: int, count: int = 1) -> str:
-    """``80``, or ``80-89`` for several."""
+    """Return ``80``, or ``80-89`` for several."""
     return str(first) if count == 1 else f"{first}-{first + count - 1}"
 
 
 def same_host(one: IPAddress | None, other: IPAddress | None) -> bool:
-    """Whether two are at one address of the host; None is any of its addresses, of both families."""
+    """Whether two host addresses overlap; None means any address of both families."""
     return one is None or other is None or one == other
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Ports of a pot offered on the host, one to one.
+    """Ports of a pot that the host offers, one to one.
 
-    pot_port, host_port: the first of `count` on either side; host_port: None until it is chosen. chosen:
-    potnet picked it. loopback: also from the host itself. host_address: the only one to offer them on; None:
-    any. sources: the networks that may use it, disjoint and sorted; empty: all. max_connections: of a source,
-    at once.
+    pot_port, host_port: the first of `count` ports on either side; host_port: None until it is chosen.
+    chosen: potnet picked it. loopback: the host itself can connect too. host_address: the only address to
+    listen on; None: any. sources: networks that may connect, disjoint and sorted; empty: all.
+    max_connections: limit of simultaneous connections for each source.
     """
 
     protocol: Transport
@@ -59,7 +59,7 @@ class Export:
     max_connections: int | None = None
 
     def __str__(self) -> str:
-        """As `export-ports` takes it."""
+        """Return the export as `export-ports` takes it."""
         address = f"{self.host_address}@" if self.host_address is not None else ""
         protocol = f"{self.protocol}:" if self.protocol is not Transport.TCP else ""
         pot = port_text(self.pot_port, self.count)
@@ -68,21 +68,21 @@ class Export:
 
     @property
     def host_ports(self) -> range:
-        """All ports of the host that it takes; none before they are chosen."""
+        """Return all host ports of the export; empty before they are chosen."""
         return range(self.host_port, self.host_port + self.count) if self.host_port is not None else range(0)
 
     @property
     def ends(self) -> list[tuple[Transport, int]]:
-        """The same by each of its protocols."""
+        """Return all host ports, each with a single protocol."""
         return [(protocol, port) for protocol in self.protocol.each for port in self.host_ports]
 
     def takes(self, protocol: Transport, port: int, address: IPAddress | None) -> bool:
-        """Whether it has a port of the host at an address; None: at any of them."""
+        """Whether the export uses a host port at an address; None: at any address."""
         by = protocol in self.protocol.each
         return by and port in self.host_ports and same_host(address, self.host_address)
 
     def clash(self, other: Export) -> tuple[Transport, int] | None:
-        """The first port of the host that two exports would both have."""
+        """Return the first host port that both exports would use."""
         both = range(
             max(self.host_ports.start, other.host_ports.start),
             min(self.host_ports.stop, other.host_ports.stop),
@@ -94,7 +94,7 @@ class Export:
 
 
 class Ends:
-    """The ports of the host that exports have, so that a clash is found without looking at all of them."""
+    """An index of exported host ports, which finds a conflict without comparing all exports."""
 
     def __init__(self, exports: Iterable[Export] = ()) -> None:
         self._at: dict[tuple[Transport, int], list[Export]] = {}
@@ -106,7 +106,7 @@ class Ends:
             self._at.setdefault(end, []).append(export)
 
     def clash(self, export: Export) -> tuple[Export, tuple[Transport, int]] | None:
-        """An export that would have a port of this one's, too, and that port."""
+        """Return an export that shares a host port with this one, and that port."""
         for end in export.ends:
             for other in self._at.get(end, ()):
                 if same_host(export.host_address, other.host_address):

@@ -21,12 +21,12 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 #: Group of everything potnet makes; ifconfig(8) group names must not end in a digit.
 GROUP = "potnet"
-#: Group of the pots' bridges: redirections name it in place of each bridge.
+#: Group of the pots' bridges; redirections name the group instead of each bridge.
 BRIDGE_GROUP = "potbridge"
 
 
 def valid_name(name: str) -> bool:
-    """Whether a pot or bridge may be called this. Digits only would be taken by jail(8) for a JID."""
+    """Whether a pot or bridge may have this name. jail(8) would read a name of digits as a JID."""
     return NAME_PATTERN.fullmatch(name) is not None and not name.isdigit()
 
 
@@ -53,15 +53,15 @@ class Stack(StrEnum):
 
     @property
     def families(self) -> tuple[int, ...]:
-        """4, 6 or both."""
+        """Return 4, 6 or both."""
         return {Stack.IPV4: (4,), Stack.IPV6: (6,), Stack.DUAL: (4, 6)}[self]
 
 
 class Ipv6(StrEnum):
-    """How pots on the public bridge get IPv6.
+    """The source of IPv6 for pots on the public bridge.
 
-    slaac: from the external network, of which the bridge is a part; nat, routed: addresses from the store,
-    translated to the host's (RFC 6296 calls it NAPT66) or not.
+    slaac: from the external network, which the bridge joins; nat, routed: addresses from the store, with
+    or without translation to the host's address (NAPT66 in RFC 6296).
     """
 
     SLAAC = "slaac"
@@ -70,7 +70,7 @@ class Ipv6(StrEnum):
 
 
 class ResolverKind(StrEnum):
-    """Where a pot's /etc/resolv.conf comes from."""
+    """The source of a pot's /etc/resolv.conf."""
 
     INHERIT = "inherit"
     OFF = "off"
@@ -97,7 +97,7 @@ class HookKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """The resolver setting; text is the content of a custom file, taken when it was given."""
+    """The resolver setting; text is the content of a custom file, read when the option was given."""
 
     kind: ResolverKind = ResolverKind.INHERIT
     text: str | None = None
@@ -105,7 +105,7 @@ class Resolver:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """The network of a bridge in one family, under the name that its leases have, and its gateway."""
+    """The network of a bridge in one family, with the name of its leases and its gateway."""
 
     name: str
     network: IPNetwork
@@ -114,13 +114,13 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A bridge and its networks. unit: the number in bridgeN. size: the pots that it was asked to hold.
+    """A bridge and its networks. unit: the number in bridgeN. size: the requested number of pots.
 
-    network6: of IPv6, where pots have addresses from the store; routed6: it reaches the outside without NAT.
-    pinned: made by vnet-start, so that it outlives its last pot. mtu: of all that is on it, in bytes; None:
-    as the host gives it. uplink: the VLAN that it is part of, as PARENT.ID.
-    isolate: its pots do not see one another. joined: a bridge of the host's own that pots join in its place;
-    it is the external interface, and nothing of it is changed.
+    network6: the IPv6 network for addresses from the store; routed6: the network is not translated (NAT).
+    pinned: vnet-start made the bridge, so it stays without pots. mtu: of the bridge and its members, in
+    bytes; None: the host's default. uplink: the VLAN that the bridge joins, as PARENT.TAG. isolate: pots
+    on the bridge cannot reach one another. joined: a bridge of the host that pots join instead; it is the
+    external interface, and potnet never changes its settings.
     """
 
     name: str
@@ -143,9 +143,9 @@ class Bridge:
 
     @property
     def subnets(self) -> tuple[Subnet, ...]:
-        """What pots on it get addresses from, IPv4 first; none where they learn them (RFC 4862).
+        """Return the networks of pots' addresses, IPv4 first; empty if pots learn them (RFC 4862).
 
-        The gateway of IPv6 is the first address after the subnet-router anycast one (RFC 4291, 2.6.1).
+        The IPv6 gateway is the first address after the subnet-router anycast address (RFC 4291, 2.6.1).
         """
         found = []
         if self.network is not None and self.gateway is not None:
@@ -156,18 +156,18 @@ class Bridge:
         return tuple(found)
 
     def subnet(self, family: int) -> Subnet | None:
-        """That of one family."""
+        """Return the network of one family."""
         return next((each for each in self.subnets if each.network.version == family), None)
 
 
 def network6_of(bridge: str) -> str:
-    """What the store calls the IPv6 network of a bridge; no bridge can be called this."""
+    """Return the store's name for the IPv6 network of a bridge; no bridge can have this name."""
     return f"{bridge} IPv6"
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One epair of a pot, or one tap. Without any address it learns them by SLAAC (RFC 4862).
+    """One epair or tap of a pot. An attachment without addresses learns them by SLAAC (RFC 4862).
 
     mac_given: the user chose the MAC address.
     """
@@ -182,23 +182,23 @@ class Attachment:
 
     @property
     def leases(self) -> tuple[tuple[str, IPAddress], ...]:
-        """Its leases, as pairs of network and address, IPv4 first."""
+        """Return the leases as pairs of network and address, IPv4 first."""
         pairs = ((self.bridge, self.address), (network6_of(self.bridge), self.address6))
         return tuple((network, address) for network, address in pairs if address is not None)
 
     @property
     def addresses(self) -> tuple[IPAddress, ...]:
-        """Those leased, IPv4 first."""
+        """Return the leased addresses, IPv4 first."""
         return tuple(address for _, address in self.leases)
 
     @property
     def families(self) -> frozenset[int]:
-        """Those that it has: of its addresses, or IPv6 where it learns them."""
+        """Return the families of the addresses, or IPv6 if the attachment learns them."""
         return frozenset(address.version for address in self.addresses) or frozenset({6})
 
     @property
     def network_type(self) -> NetworkType:
-        """That of its bridge."""
+        """Return the network type of the attachment's bridge."""
         public = self.bridge in (PUBLIC, PUBLIC6)
         return NetworkType.PUBLIC_BRIDGE if public else NetworkType.PRIVATE_BRIDGE
 
@@ -208,7 +208,7 @@ class Attachment:
 
     @property
     def jail_end(self) -> str:
-        """The pot's side; a tap has no other one that the host sees."""
+        """Return the pot's end; the host sees only one end of a tap."""
         return f"tap{self.unit}" if self.tap else f"epair{self.unit}b"
 
 
@@ -222,20 +222,18 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Pot:
-    """A jail as it is configured, or a virtual machine of a user on taps.
+    """A jail as configured, or a user's virtual machine on taps.
 
     root: the jail's root directory on the host. root_made: create made the root, and destroy removes it. A
-    machine has no root; root is then the path where one would be.
-    directory: the directory that potnet made for the root or the hooks; destroy removes only this one.
-    command: run in the jail at start; empty for the default, /bin/sh /etc/rc.
-    network_type: of its first network. attachments: for bridge types, those of each network in the order of
-    the stack's families. aliases: for type alias.
-    passed: interfaces of the host that the jail has while it runs.
-    whole: its create is complete, and no destroy has begun.
-    isolate: it does not reach other isolated pots of its bridge. internet: it may open connections to the
-    outside. rate_in, rate_out: limits for receiving and sending, in bits a second; None: no limit.
-    antispoof: of a started pot: it can send from its own addresses only.
-    owner: the user who may open the taps of a machine; None for a jail.
+    machine has no root; the field then holds the path where a root would be. directory: the directory that
+    potnet made for the root or the hooks; destroy removes only this one. command: run in the jail at
+    start; empty for the default, /bin/sh /etc/rc. network_type: of the first network. attachments: for
+    bridge types, those of each network in the order of the stack's families. aliases: for type alias.
+    passed: interfaces of the host that the jail has while it runs. whole: create is complete, and no
+    destroy has begun. isolate: the pot cannot reach other isolated pots of its bridge. internet: the pot
+    can connect to the outside. rate_in, rate_out: limits for receiving and sending, in bits per second;
+    None: no limit. antispoof: set for a started pot that can send only from its own addresses. owner: the
+    user who may open the taps of a machine; None for a jail.
     """
 
     name: str
@@ -268,7 +266,7 @@ class Pot:
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """The taps of a machine, by their names on the host."""
+        """Return the taps of a machine, by their names on the host."""
         return tuple(a.host_end for a in self.attachments if a.tap)
 
     @property
@@ -283,17 +281,17 @@ class Pot:
 
     @property
     def home(self) -> Attachment | None:
-        """The first that has addresses: exports lead there."""
+        """Return the first attachment with addresses; exports lead to these addresses."""
         return next((a for a in self.attachments if a.addresses), None)
 
     @property
     def bridges(self) -> tuple[str, ...]:
-        """The bridges that it is on; the public one, which may be two, once."""
+        """Return the pot's bridges; the public bridge, which may be two, appears once."""
         names = dict.fromkeys(a.bridge for a in self.attachments)
         return tuple(name for name in names if name != PUBLIC6 or PUBLIC not in names)
 
     def leads_out(self, attachment: Attachment, family: int) -> bool:
-        """Whether its default route of a family is by this one: the first that has the family."""
+        """Whether the default route of a family uses this attachment: the first one with the family."""
         return attachment == next((a for a in self.attachments if family in a.families), None)
 
 
@@ -309,7 +307,7 @@ class End:
 class Policy:
     """Whether one side may open connections to the other.
 
-    protocol: None: any. ports: the first and the last of them on the other side; None: all.
+    protocol: None: any. ports: the first and the last port on the other side; None: all.
     """
 
     source: End
@@ -330,10 +328,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """An interface of the host as it was when a jail got it, and is to be afterwards.
+    """An interface of the host with its settings from before a jail got it, for the return.
 
-    mtu: in bytes. link_local: it had an IPv6 address of that kind; None when it was down.
-    index: the kernel's number of it, which stays and which no jail can change; None where it is not known.
+    mtu: in bytes. link_local: the interface had a link-local IPv6 address; None if it was down. index: the
+    kernel's number of the interface, which no jail can change; None if unknown.
     """
 
     name: str
@@ -344,10 +342,10 @@ class Lent:
     index: int | None = None
 
 
-#: What every link has to carry for IPv6 (RFC 8200, 5), in bytes.
+#: The smallest MTU of a link with IPv6 (RFC 8200, 5), in bytes.
 SMALLEST_MTU6 = 1280
 
-#: In the place of a JID, in the record of a machine, which has no jail: that of the host itself.
+#: Replaces the JID in the record of a machine, which has no jail; 0 is the host itself.
 NO_JAIL = 0
 
 
@@ -355,13 +353,12 @@ NO_JAIL = 0
 class Run:
     """A start, as recorded.
 
-    pot: as it was at the start; later changes by `set` take effect at the next start.
-    jid: None until the start is complete; NO_JAIL for a machine.
-    files: those that the start wrote into the root's etc. saved: those of them that replaced another file.
-    devfs: a device file system was mounted in the root. booted: the jail's own rc was run.
-    stopping: a stop has begun, and part of the pot may be gone. attached: another program made the jail.
-    lent: the passed interfaces. leaving: former exports that may still be in force, because the command that
-    removed them was cut off.
+    pot: as of the start; later changes by `set` take effect at the next start. jid: None until the start
+    is complete; NO_JAIL for a machine. files: the files that the start wrote into the root's etc. saved:
+    those that replaced another file. devfs: a device file system was mounted in the root. booted: the
+    jail's own rc was run. stopping: a stop has begun, and part of the pot may be gone. attached: another
+    program made the jail. lent: the passed interfaces. leaving: former exports that may still be in force,
+    because the command that removed them was cut off.
     """
 
     pot: Pot
@@ -377,5 +374,5 @@ class Run:
 
     @property
     def exported(self) -> tuple[Export, ...]:
-        """The exports that may be in force."""
+        """Return the exports that may be in force."""
         return tuple(dict.fromkeys((*self.pot.exports, *self.leaving)))

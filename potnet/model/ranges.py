@@ -1,6 +1,6 @@
-"""Ranges of numbers (addresses): what is left of some beside others, without counting through them.
+"""Ranges of numbers (addresses): free ranges besides used ones, without counting through them.
 
-A span is its first and last number. Costs grow with the number of spans, never with their length.
+A span is its first and last number. The cost grows with the number of spans, never with their length.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ Span = tuple[int, int]
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """The same numbers in ascending spans that neither overlap nor touch."""
+    """Return the same numbers in ascending spans that neither overlap nor touch."""
     found: list[Span] = []
     for first, last in sorted(spans):
         if found and first <= found[-1][1] + 1:
@@ -23,7 +23,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def gaps(free: Iterable[Span], busy: Iterable[Span]) -> Iterator[Span]:
-    """What of `free` (ascending, apart from each other) is in none of `busy`, from the lowest up."""
+    """Return the parts of `free` (ascending, disjoint) outside all of `busy`, lowest first."""
     taken = iter(merged(busy))
     block = next(taken, None)
     for first, last in free:
@@ -39,7 +39,7 @@ def gaps(free: Iterable[Span], busy: Iterable[Span]) -> Iterator[Span]:
 
 
 def aligned(free: Iterable[Span], bits: int) -> Span | None:
-    """The lowest block of 2**bits numbers, aligned to its size as a subnet is, that lies in one span."""
+    """Return the lowest block of 2**bits numbers, aligned as a subnet, that lies in one span."""
     size = 1 << bits
     for first, last in free:
         start = -(-first // size) * size
@@ -49,5 +49,5 @@ def aligned(free: Iterable[Span], bits: int) -> Span | None:
 
 
 def subnet_bits(hosts: int) -> int:
-    """The host bits of the smallest subnet for so many pots, beside its two ends and the gateway."""
+    """Return the host bits of the smallest subnet for so many pots, its two ends and the gateway."""
     return (hosts + 2).bit_length()  # The smallest with 2**bits >= hosts + 3.

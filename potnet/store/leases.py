@@ -1,4 +1,4 @@
-"""Leases: which addresses of a network are free, and which pot holds the others."""
+"""Leases: the free addresses of a network, and the pots that hold the others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from potnet.store.file.database import Database
 _LEASE = "INSERT INTO lease (network, address, pot) VALUES (?, ?, ?)"
 
 
-#: To read it anew took 10 of the 90 µs that a reservation and its release take beside the disk.
+#: Reading it again took 10 of the 90 µs of a reservation and its release, apart from the disk.
 _parsed = lru_cache(IPNetwork)
 
 
@@ -31,10 +31,11 @@ class Network:
 
     @property
     def span(self) -> tuple[int, int]:
-        """First and last number that a pot could have, nothing excluded.
+        """Return the first and last number that a pot could have if nothing is excluded.
 
-        IPv4 keeps the network and the broadcast address back, save in a /31 (RFC 3021) and a /32; IPv6 keeps
-        the subnet-router anycast address back (RFC 4291, 2.6.1), save in a /127 (RFC 6164) and a /128.
+        IPv4 reserves the network and the broadcast address, except in a /31 (RFC 3021) and a /32. IPv6
+        reserves the subnet-router anycast address (RFC 4291, 2.6.1), except in a /127 (RFC 6164) and a
+        /128.
         """
         first, last = int(self.cidr.first), int(self.cidr.last)
         if last - first < 2:
@@ -46,12 +47,13 @@ class Network:
 
 
 class Allocator(Database):
-    """The leases of `potnet.store.ipam.Ipam`; what a method does is said there."""
+    """The leases of `potnet.store.ipam.Ipam`, which documents the methods."""
 
     def define_network(self, name: str, network: IPNetwork, excluded: Iterable[IPAddress]) -> None:
-        """Excluded addresses outside the network are left out.
+        """Excluded addresses outside the network are ignored.
 
-        Errors: the network exists, differs, and has leases or subnets, or is itself a subnet of another.
+        Errors: the network exists with another definition and has leases or subnets; it is a subnet of
+        another.
         """
         new = Network(name, network.cidr, None)
         numbers = _excluded_numbers(new, excluded)
@@ -65,7 +67,7 @@ class Allocator(Database):
             self._define(new, numbers)
 
     def network(self, name: str) -> IPNetwork | None:
-        """None when it is not defined."""
+        """Returns None if the network is not defined."""
         found = self._find(name)
         return found.cidr if found else None
 
@@ -82,7 +84,7 @@ class Allocator(Database):
             return net.address(number)
 
     def reserve_each(self, network: str, pots: Sequence[str]) -> None:
-        """Errors: no such network; full. A range is taken at once: a million addresses take a few seconds."""
+        """Errors: no such network; full. Ranges are reserved whole; a million addresses take a few seconds."""
         done = 0
         with self.transaction():
             net = self._get(network)
@@ -111,18 +113,18 @@ class Allocator(Database):
             return net.address(number)
 
     def release(self, network: str, address: IPAddress) -> None:
-        """An unknown network or one of the other family has no such lease: no error."""
+        """An unknown network, or one of the other family, has no such lease; that is no error."""
         with self.transaction():
             net = self._find(network)
             if net is not None and net.cidr.version == address.version:
                 self._release(network, ranges.key(int(address)))
 
     def release_pot(self, pot: str, keep: Collection[tuple[str, IPAddress]] = ()) -> None:
-        """Leases of `keep` that the pot does not have stay as they are."""
+        """Leases of `keep` that the pot does not have are not changed."""
         self.release_pots({pot: keep})
 
     def release_pots(self, keep: Mapping[str, Collection[tuple[str, IPAddress]]]) -> None:
-        """`release_pot` for several, each with what it keeps."""
+        """Like `release_pot` for several pots, each with the leases that it keeps."""
         kept = {
             (pot, network, ranges.key(int(address)))
             for pot, pairs in keep.items()
@@ -140,11 +142,11 @@ class Allocator(Database):
             return net.address(self._lowest(net, beside))
 
     def free(self, network: str) -> Iterator[Span]:
-        """The spans of free addresses, from the lowest up; empty for an unknown network."""
+        """Return the spans of free addresses, lowest first; empty for an unknown network."""
         return ranges.spans(self, network)
 
     def check_free(self, network: str, address: IPAddress) -> None:
-        """Errors: those of `reserve`."""
+        """Errors: as `reserve`."""
         with self.snapshot():
             net = self._get(network)
             number = self._inside(net, address)
@@ -152,7 +154,7 @@ class Allocator(Database):
                 raise self._why_not(net, number)
 
     def leases(self, network: str, within: Span | None = None) -> tuple[Lease, ...]:
-        """Empty for an unknown network."""
+        """Returns nothing for an unknown network."""
         with self.snapshot():
             net = self._find(network)
             if net is None:
@@ -168,7 +170,7 @@ class Allocator(Database):
         return tuple(Lease(network, net.address(ranges.number(stored)), pot) for stored, pot in found)
 
     def holder(self, address: IPAddress) -> str | None:
-        """The pot that has an address in any network; None when nobody does."""
+        """Return the pot that has an address in any network; None if the address is free."""
         found = self.rows(
             "SELECT network.cidr, lease.pot FROM network JOIN lease ON lease.network = network.name"
             " WHERE lease.address = ?",
@@ -177,7 +179,7 @@ class Allocator(Database):
         return next((pot for cidr, pot in found if address in IPNetwork(cidr)), None)
 
     def counts(self, network: str) -> tuple[int, int]:
-        """Errors: no such network. Counts rows, so its cost grows with the leases."""
+        """Errors: no such network. The method counts rows, so its cost grows with the leases."""
         with self.snapshot():
             return self._counts(self._get(network))
 
@@ -211,7 +213,7 @@ class Allocator(Database):
         self.change("DELETE FROM network WHERE name = ?", name)
 
     def _refuse_change(self, old: Network, new: Network, excluded: set[int]) -> None:
-        """Raise when a network cannot be replaced by another definition."""
+        """Raises if a network cannot be replaced by another definition."""
         if old.parent is not None:
             raise PotnetError(
                 f"network {old.name} is a part of network {old.parent}", hint="choose another name"
@@ -230,7 +232,7 @@ class Allocator(Database):
         return f"{net.cidr} without {without}" if without else str(net.cidr)
 
     def _users(self, name: str) -> str:
-        """Who holds something of a network, in words; empty when nobody does."""
+        """Return the users of a network, in words; empty if there are none."""
         pots = self.rows("SELECT DISTINCT pot FROM lease WHERE network = ? ORDER BY pot", name)
         parts = self.rows("SELECT name FROM network WHERE parent = ? ORDER BY name", name)
         words = [_named("pot", [pot for (pot,) in pots]), _named("bridge", [part for (part,) in parts])]
@@ -262,7 +264,7 @@ class Allocator(Database):
         return self._gap(net, beside)[0]
 
     def _gap(self, net: Network, beside: Iterable[Span]) -> Span:
-        """The lowest span that is free, and in none of those beside."""
+        """Return the lowest free span outside the spans `beside`."""
         free = next(gaps(ranges.spans(self, net.name), beside), None)
         if free is None:
             leased, usable = self._counts(net)
@@ -286,7 +288,7 @@ class Allocator(Database):
 
     @staticmethod
     def _inside(net: Network, address: IPAddress) -> int:
-        """The address as a number. Error: it is not in the network."""
+        """Return the address as a number. Error: the address is outside the network."""
         number = int(address)
         if address.version != net.cidr.version or not net.cidr.first <= number <= net.cidr.last:
             first, last = net.span
@@ -297,7 +299,7 @@ class Allocator(Database):
         return number
 
     def _why_not(self, net: Network, number: int) -> PotnetError:
-        """Why an address inside the network is not free."""
+        """Return the reason why an address inside the network is not free."""
         address = net.address(number)
         holder = self._holder(net.name, number)
         if holder is not None:
@@ -319,7 +321,7 @@ class Allocator(Database):
         )
 
     def _part_with(self, name: str, number: int) -> tuple[str, str] | None:
-        """Name and network of the subnet that an address lies in."""
+        """Return name and network of the subnet that contains an address."""
         found = self.row(
             "SELECT name, cidr, last FROM network WHERE parent = ? AND first <= ?"
             " ORDER BY first DESC LIMIT 1",
@@ -342,7 +344,7 @@ def _taken(address: IPAddress, holder: str) -> PotnetError:
 
 
 def _named(noun: str, names: list[str], most: int = 3) -> str:
-    """``pot a``, ``pots a, b``, ``pots a, b, c and 4 more``; empty for none."""
+    """Return ``pot a``, ``pots a, b``, ``pots a, b, c and 4 more``; empty for none."""
     if not names:
         return ""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -49,7 +49,7 @@ _DOUBLED = {
     "bridge": "SELECT name FROM bridge WHERE lower(name) IN"
     " (SELECT lower(name) FROM bridge GROUP BY lower(name) HAVING count(*) > 1) ORDER BY name",
 }
-#: What a pot has several of.
+#: Fields of a pot with several values, each in a table of its own.
 _CHILDREN = (
     "SELECT pot, bridge, unit, mac, address, address6, mac_given FROM attachment",
     "SELECT pot, interface, address FROM alias",
@@ -63,28 +63,28 @@ class Pots(Subnets, Numbers, Exports, Policies):
     """Reading and writing pots. A method that is given a pot writes all of it."""
 
     def pots(self) -> tuple[Pot, ...]:
-        """All pots, sorted by name."""
+        """Return all pots, sorted by name."""
         with self.snapshot():
             heads = self.rows(f"{_POTS} ORDER BY name")
             children = _grouped([self.rows(f"{sql} {_IN_ORDER}") for sql in _CHILDREN])
         return tuple(_pot(head, children) for head in heads)
 
     def pots_named(self, names: Sequence[str]) -> dict[str, Pot]:
-        """Those of these pots that there are, by name: half of what it takes to ask for each."""
+        """Return those of the named pots that exist, by name; this takes half the time of separate reads."""
         with self.snapshot():
             heads = self.rows_of(f"{_POTS} WHERE name IN", names)
             children = _grouped([self.rows_of(f"{sql} WHERE pot IN", names, _IN_ORDER) for sql in _CHILDREN])
         return {head[0]: _pot(head, children) for head in heads}
 
     def pot(self, name: str) -> Pot | None:
-        """One pot, None when there is none of that name; see `called`."""
+        """Return one pot, None if the name is not found; see `called`."""
         known = self.called("pot", name)
         return self.pots_named([known])[known] if known is not None else None
 
     def called(self, what: Literal["pot", "bridge"], name: str) -> str | None:
-        """The name in the store of a pot or bridge: names are compared without case (RFC 4343).
+        """Return the name in the store of a pot or bridge; names are compared without case (RFC 4343).
 
-        Older stores may have two that differ only in case; each is found by its exact name.
+        Older stores may have two names that differ only in case; each is found by its exact name.
         """
         found = self.rows(_CALLED[what], name)
         names = [each for (each,) in found]
@@ -93,7 +93,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
         return names[0] if len(names) == 1 else None
 
     def doubled(self, what: Literal["pot", "bridge"]) -> tuple[tuple[str, ...], ...]:
-        """The names of pots or bridges that differ only in case, together, sorted."""
+        """Return groups of pot or bridge names that differ only in case, sorted."""
         found = self.rows(_DOUBLED[what])
         groups: dict[str, list[str]] = {}
         for (name,) in found:
@@ -101,20 +101,20 @@ class Pots(Subnets, Numbers, Exports, Policies):
         return tuple(map(tuple, groups.values()))
 
     def pot_names(self) -> tuple[str, ...]:
-        """The names of all pots, sorted."""
+        """Return the names of all pots, sorted."""
         return tuple(name for (name,) in self.rows("SELECT name FROM pot ORDER BY name"))
 
     def hostnames(self) -> tuple[tuple[str, str], ...]:
-        """The pots whose host names are not their own names, and those, sorted."""
+        """Return the pots whose host names differ from their names, with the host names, sorted."""
         found = self.rows("SELECT name, hostname FROM pot WHERE hostname <> name ORDER BY name")
         return tuple((name, hostname) for name, hostname in found)
 
     def has_pot(self, name: str) -> bool:
-        """Whether there is a pot of that name; see `called`."""
+        """Whether a pot of that name exists; see `called`."""
         return self.called("pot", name) is not None
 
     def lost_leases(self) -> tuple[Lease, ...]:
-        """Leases of pots that are not there, by network and address."""
+        """Return the leases of missing pots, by network and address."""
         found = self.rows(
             "SELECT lease.network, lease.address, lease.pot, network.cidr FROM lease"
             " JOIN network ON network.name = lease.network"
@@ -127,21 +127,21 @@ class Pots(Subnets, Numbers, Exports, Policies):
         )
 
     def pieces(self) -> tuple[str, ...]:
-        """The names of the pots that are not whole, sorted."""
+        """Return the names of the incomplete pots, sorted."""
         return tuple(name for (name,) in self.rows("SELECT name FROM pot WHERE NOT whole ORDER BY name"))
 
     def next_pot_names(self) -> tuple[str, ...]:
-        """The numbered names of pots that are not whole, which a create takes over, and `next_pot_name`."""
+        """Return the numbered names of incomplete pots, which a create takes over, and `next_pot_name`."""
         numbered = (name for name in self.pieces() if pot_number(name) is not None)
         return (*numbered, self.next_pot_name())
 
     def bridged_names(self, bridge: str) -> tuple[str, ...]:
-        """The names of the pots that are attached to a bridge, sorted."""
+        """Return the names of the pots that are attached to a bridge, sorted."""
         found = self.rows("SELECT DISTINCT pot FROM attachment WHERE bridge = ? ORDER BY pot", bridge)
         return tuple(name for (name,) in found)
 
     def add_pot(self, pot: Pot) -> None:
-        """Errors: the name, root, an alias, epair or tap unit, MAC address or host port is another pot's."""
+        """Errors: another pot has the name, root, an alias, epair or tap unit, MAC address or host port."""
         with self.transaction():
             self._refuse_called(pot.name)
             self._check_root(pot)
@@ -158,7 +158,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self._add_children(pot)
 
     def refuse_present(self, name: str) -> None:
-        """Error: a pot has this name, and is whole."""
+        """Error: a complete pot of this name already exists."""
         self._refuse_called(name, " AND (whole OR name <> ?)", name)
 
     def _refuse_called(self, name: str, condition: str = "", *values: str) -> None:
@@ -167,7 +167,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             raise _exists(found[0])
 
     def update_pot(self, pot: Pot) -> None:
-        """Replace the pot of that name. Errors: there is none; else as `add_pot`."""
+        """Replace the pot of that name. Errors: the pot is not found; else as `add_pot`."""
         with self.transaction():
             if self.row("SELECT 1 FROM pot WHERE name = ?", pot.name) is None:
                 raise PotnetError(f"pot {pot.name} not found", hint="`potnet list` shows the pots")
@@ -183,12 +183,12 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self._add_children(pot)
 
     def alias_of(self, address: IPAddress) -> str | None:
-        """The alias pot that has an address, on whatever interface."""
+        """Return the alias pot that has an address, on any interface."""
         found = self.row("SELECT pot FROM alias WHERE address = ?", str(address))
         return found[0] if found else None
 
     def remove_pot(self, name: str) -> None:
-        """Remove a pot with its leases and its run. One that is not there is no error."""
+        """Remove a pot with its leases and its run. A missing pot is no error."""
         with self.transaction():
             self.release_pot(name)
             self.remove_policies(End(name))
@@ -206,7 +206,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
         if pot.root == "/":
             return
         for name, root, made in self._roots_around(pot):
-            # Of two roots that lie one in the other, one was given.
+            # If two roots overlap, the user supplied at least one of them.
             if not (made and pot.root_made):
                 raise PotnetError(
                     f"{pot.root} and {root}, the root of pot {name}, lie one in the other",
@@ -214,8 +214,8 @@ class Pots(Subnets, Numbers, Exports, Policies):
                 )
 
     def _roots_around(self, pot: Pot) -> list[Row]:
-        """Name, root and root_made of the pots whose root holds, or lies in, that of this one."""
-        # A root that was made is in a folder of the pot's; one that was given may only be called so.
+        """Return name, root and root_made of the pots whose root overlaps that of this pot."""
+        # A root made by potnet is in the pot's directory; a given root may only have the same name.
         own = pot.root.removesuffix("/m") if pot.root_made else pot.root
         above = _above(pot.root)
         folders = [f"{path}/m" for path in above]
@@ -223,27 +223,27 @@ class Pots(Subnets, Numbers, Exports, Policies):
         return [row for row in found if row[2] or row[1] in above or row[1].startswith(f"{own}/")]
 
     def roots_around(self, path: str, but: str) -> tuple[tuple[str, str], ...]:
-        """Name and root of the other pots whose root is this path, holds it or lies in it, but for ``/``."""
+        """Return name and root of the other pots whose root overlaps this path, except for ``/``."""
         return tuple(self._around("name, root", "root", path, [path, *_above(path)], but))
 
     def directories_around(self, path: str, but: str) -> tuple[tuple[str, str], ...]:
-        """Name and directory of the other pots whose directory is this path, holds it or lies in it."""
+        """Return name and directory of the other pots whose directory overlaps this path."""
         return tuple(self._around("name, directory", "directory", path, [path, *_above(path)], but))
 
     def _around(self, columns: str, column: str, path: str, above: Sequence[str], but: str) -> list[Row]:
         select = f"SELECT {columns} FROM pot WHERE name <> ? AND"  # noqa: S608 - names of our own schema
-        # Of the characters, 0 is the one after the slash.
+        # The character 0 follows the slash in the order of characters.
         inside = self.rows(f"{select} {column} > ? AND {column} < ?", but, f"{path}/", f"{path}0")
         marks = ", ".join("?" * len(above))
         return inside + self.rows(f"{select} {column} IN ({marks})", but, *above)
 
     def unrecorded_hooks(self) -> tuple[str, ...]:
-        """Pots with hooks in a directory that an older version of the store did not record."""
+        """Return the pots with hooks in a directory that an older version of the store did not record."""
         found = self.rows("SELECT name FROM pot WHERE directory IS NULL AND hooks <> '[]'")
         return tuple(name for (name,) in found)
 
     def has_given_roots(self) -> bool:
-        """Whether a pot has a root that potnet has not made."""
+        """Whether a pot has a root that potnet did not make."""
         return self.row("SELECT 1 FROM pot WHERE NOT root_made LIMIT 1") is not None
 
     def _drop_children(self, name: str) -> None:
@@ -271,7 +271,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
         )
 
     def passed_to(self, interface: str) -> str | None:
-        """The pot that has an interface of the host while it runs."""
+        """Return the pot that has an interface of the host while the pot runs."""
         found = self.row("SELECT pot FROM passed WHERE interface = ?", interface)
         return found[0] if found else None
 
@@ -314,7 +314,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
 
 
 def _above(path: str) -> list[str]:
-    """The directories that a path lies in, but for the host's root."""
+    """Return the directories above a path, except for the host's root."""
     parts = path.split("/")
     return ["/".join(parts[:length]) for length in range(2, len(parts))]
 
@@ -324,7 +324,7 @@ def _exists(name: str) -> PotnetError:
 
 
 def _head(pot: Pot) -> tuple[object, ...]:
-    """The columns of table pot, save the name."""
+    """Return the columns of table pot, except for the name."""
     return (
         str(pot.network_type),
         str(pot.stack),
@@ -348,7 +348,7 @@ def _head(pot: Pot) -> tuple[object, ...]:
 
 
 def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
-    """The rows of `_CHILDREN` by the name of their pot, in order."""
+    """Return the rows of `_CHILDREN` by the name of their pot, in order."""
     attachments, aliases, exports, passed = found
     children: _Children = (defaultdict(list), defaultdict(list), defaultdict(list), defaultdict(list))
     for name, bridge, unit, mac, address, address6, given in attachments:

@@ -1,6 +1,6 @@
 """The store: pots, bridges, leases and runs in one SQLite file.
 
-It records what is wanted and what was made. Whether a pot runs is asked of the host, never of the store.
+The store records the configuration and what potnet made. Only the host shows whether a pot runs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from potnet.store.ipam import Ipam
 
 
-#: Under this key `remember` keeps the names of the anchors in use, of NAT, redirection and filter.
+#: Store key for the names of the anchors in use for NAT, redirection and filter.
 ANCHORS = "anchors"
 _ANCHOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*", re.ASCII)
 
@@ -57,25 +57,25 @@ class Store(Pots):
 
     @classmethod
     def open(cls, directory: Path, host_kind: str) -> Self:
-        """Open the store in `directory`, making it when there is none.
+        """Open the store in `directory`; create it if it is missing.
 
-        host_kind: ``freebsd``, ``simulated``, …; a store belongs to one kind for ever.
-        Errors: StoreError when it is damaged, newer, another host's, or open to other users.
+        host_kind: ``freebsd``, ``simulated``, …; a store never changes its kind. Errors: StoreError if the
+        store is damaged, newer, of another kind of host, or open to other users.
         """
         return cls(open_file(directory, host_kind), str(directory / FILE_NAME))
 
     @classmethod
     def open_copy(cls, directory: Path, host_kind: str) -> Self:
-        """A private copy in memory, for a dry run: nothing on disk is made or changed. Errors as `open`."""
+        """Open a private copy in memory, for a dry run; the disk is not changed. Errors as `open`."""
         return cls(open_memory(directory, host_kind), str(directory / FILE_NAME))
 
     @property
     def path(self) -> Path:
-        """The store's file, which is not there for a copy of a store that is yet to be made."""
+        """The store's file; it does not exist for a copy of a store that is not made yet."""
         return Path(self._place)
 
     def damage(self) -> str | None:
-        """What is wrong with it, in words; None for one that is whole. Reads all of it."""
+        """Return a description of damage; None for an intact store. Reads the whole store."""
         try:
             with self.snapshot():
                 (first, *_) = self.rows("PRAGMA integrity_check(1)")[0]
@@ -102,7 +102,7 @@ class Store(Pots):
 
     @contextmanager
     def blamed(self) -> Iterator[None]:
-        """What fails in the block without being foreseen is a `DamagedError` if the store is damaged."""
+        """Turn unexpected errors in the block into `DamagedError` if the store is damaged."""
         try:
             yield
         except Exception as error:
@@ -113,17 +113,17 @@ class Store(Pots):
             raise damaged(self._place, damage) from error
 
     def bridges(self) -> tuple[Bridge, ...]:
-        """All bridges, sorted by name."""
+        """Return all bridges, sorted by name."""
         found = self.rows(f"{_BRIDGES} ORDER BY name")
         return tuple(_bridge(row) for row in found)
 
     def bridge(self, name: str) -> Bridge | None:
-        """One bridge, None when there is none of that name; see `called`."""
+        """Return one bridge, None if the name is not found; see `called`."""
         found = self.row(f"{_BRIDGES} WHERE name = ?", self.called("bridge", name))
         return _bridge(found) if found else None
 
     def add_bridge(self, bridge: Bridge) -> None:
-        """Errors: the name or the unit is another bridge's. Its network is a matter of its own: `carve`."""
+        """Errors: the name or the unit is in use by another bridge. `carve` makes its network separately."""
         with self.transaction():
             same = self.row("SELECT name FROM bridge WHERE name = ? COLLATE NOCASE", bridge.name)
             if same:
@@ -136,7 +136,7 @@ class Store(Pots):
             self._write_bridge(bridge)
 
     def update_bridge(self, bridge: Bridge) -> None:
-        """Replace the bridge of that name. Errors: there is none; the unit is another bridge's."""
+        """Replace the bridge of that name. Errors: it is not found; the unit is in use by another bridge."""
         with self.transaction():
             old = self.bridge(bridge.name)
             if old is None:
@@ -147,7 +147,7 @@ class Store(Pots):
             self._write_bridge(bridge)
 
     def remove_bridge(self, name: str) -> None:
-        """Forget a bridge; one that is not there is no error. The caller has seen that no pot needs it."""
+        """Delete a bridge; a missing one is no error. The caller checks that no pot uses the bridge."""
         with self.transaction():
             old = self.bridge(name)
             if old is not None:
@@ -181,28 +181,28 @@ class Store(Pots):
         )
 
     def runs(self) -> tuple[Run, ...]:
-        """All recorded starts, sorted by the pot's name."""
+        """Return all recorded starts, sorted by the pot's name."""
         found = self.rows(f"{_RUNS} ORDER BY pot")
         exports = self.run_exports()
         return tuple(_run(row, exports) for row in found)
 
     def runs_named(self, names: Sequence[str]) -> dict[str, Run]:
-        """The recorded starts of those of these pots that have one, by name."""
+        """Return the recorded starts of the named pots, by name."""
         found, exports = self.rows_of(f"{_RUNS} WHERE pot IN", names), self.run_exports(names)
         return {run.pot.name: run for run in (_run(row, exports) for row in found)}
 
     def aliases_in_use(self) -> tuple[Alias, ...]:
-        """Those of starts on record, which `set` may have replaced since."""
+        """Return the aliases of recorded starts, which `set` may have replaced since."""
         found = self.rows("SELECT record FROM run WHERE instr(record, '\"aliases\": []') = 0")
         return tuple(alias for (record,) in found for alias in pot_from_json(record).aliases)
 
     def run(self, name: str) -> Run | None:
-        """The recorded start of a pot."""
+        """Return the recorded start of a pot."""
         found = self.row(f"{_RUNS} WHERE pot = ?", name)
         return _run(found, self.run_exports((name,))) if found else None
 
     def put_run(self, run: Run) -> None:
-        """Record a start in place of an earlier one. Error: the store has no such pot."""
+        """Record a start and replace an earlier one. Error: the pot is not found in the store."""
         name = run.pot.name
         with self.transaction():
             if self.row("SELECT 1 FROM pot WHERE name = ?", name) is None:
@@ -222,37 +222,37 @@ class Store(Pots):
                 run.attached,
                 json.dumps([asdict(each) for each in run.lent]),
                 exports_to_json(run.leaving),
-                # Of those without a bridge of their own it is none.
+                # Antispoof applies only to pots on bridges.
                 run.pot.antispoof if run.pot.attachments else None,
             )
             self.put_run_exports(name, run.pot.exports)
 
     def put_leaving(self, name: str, exports: Sequence[Export]) -> None:
-        """Record which exports a start may have in force though its pot does not have them."""
+        """Record the former exports of a pot that its start may still have in force."""
         with self.transaction():
             self.change("UPDATE run SET leaving = ? WHERE pot = ?", exports_to_json(exports), name)
 
     def mark_stopping(self, names: Iterable[str]) -> None:
-        """Record that the stop of these pots has begun; one that has no start recorded is no error."""
+        """Record that the stop of these pots has begun; a pot without a recorded start is no error."""
         with self.transaction():
             self.change_each("UPDATE run SET stopping = 1 WHERE pot = ?", ((name,) for name in names))
 
     def guarded(self, most: int = -1) -> tuple[str, ...]:
-        """Pots on bridges that were started with antispoof: `most` of them, or all if negative."""
+        """Return `most` pots on bridges that were started with antispoof, or all if negative."""
         return tuple(name for (name,) in self.rows(_GUARDED, most))
 
     def unguarded(self) -> tuple[str, ...]:
-        """Pots on bridges that were started without antispoof."""
+        """Return the pots on bridges that were started without antispoof."""
         return tuple(name for (name,) in self.rows(_UNGUARDED))
 
     def remove_run(self, *names: str) -> None:
-        """Forget the starts of pots; one that is not recorded is no error."""
+        """Delete the starts of pots; a missing one is no error."""
         with self.transaction():
             for sql in ("DELETE FROM run WHERE pot = ?", "DELETE FROM run_export WHERE pot = ?"):
                 self.change_each(sql, ((name,) for name in names))
 
     def size(self) -> int:
-        """How large it is, in bytes, without what is still in its log."""
+        """Return the size of the store in bytes, without its log."""
         found = self.row("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
         return int(found[0]) if found else 0
 
@@ -264,12 +264,12 @@ class Store(Pots):
         )
 
     def remembered(self, key: str) -> str | None:
-        """What `remember` kept: how a setting of the host was before potnet changed it."""
+        """Return a value kept by `remember`: a host setting from before potnet changed it."""
         found = self.row("SELECT value FROM remembered WHERE key = ?", key)
         return found[0] if found else None
 
     def anchors(self) -> tuple[str, str, str] | None:
-        """The anchors of NAT, redirections and filters that hold the rules of what runs, if any are known."""
+        """Return the anchors of NAT, redirections and filters that hold the rules in force, if known."""
         try:
             return self._anchors()
         except ValueError as error:
@@ -286,17 +286,17 @@ class Store(Pots):
         return nat, rdr, filters
 
     def remember(self, key: str, value: str) -> None:
-        """Keep a value in place of an earlier one."""
+        """Keep a value and replace an earlier one."""
         with self.transaction():
             self.change("INSERT OR REPLACE INTO remembered (key, value) VALUES (?, ?)", key, value)
 
     def remembered_below(self, beginning: str) -> tuple[tuple[str, str], ...]:
-        """The keys that begin so, in their order, with their values."""
+        """Return the keys with a prefix, sorted, with their values."""
         sql = "SELECT key, value FROM remembered WHERE substr(key, 1, ?) = ? ORDER BY key"
         return tuple((key, value) for key, value in self.rows(sql, len(beginning), beginning))
 
     def forget(self, key: str) -> None:
-        """Drop a value; one that is not kept is no error."""
+        """Delete a value; a missing one is no error."""
         with self.transaction():
             self.change("DELETE FROM remembered WHERE key = ?", key)
 
