@@ -84,7 +84,7 @@ class Allocator(Database):
             return net.address(number)
 
     def reserve_each(self, network: str, pots: Sequence[str]) -> None:
-        """Errors: no such network; full. Ranges are reserved whole; a million addresses take a few seconds."""
+        """Errors: no such network; full. Whole ranges are reserved; a million addresses take seconds."""
         done = 0
         with self.transaction():
             net = self._get(network)

@@ -1,7 +1,7 @@
-"""Hooks: an administrator's executables, run on the host around start and stop.
+"""Hooks: an administrator's executables, which the host runs around start and stop.
 
-They are written beside those that are there, recorded, and then take their places: cut off before that,
-nothing has changed; behind it, the rest can be done at any time.
+potnet writes new hooks beside the existing ones, records them, then moves them into place. A command that
+is cut off before the record changes nothing; after the record, repair can complete it at any time.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 SET_HOOK = "set-hook"
-#: Bytes; a hook is a script.
+#: In bytes; a hook is a script.
 LARGEST_HOOK = 1 << 20
 _WRITING, _PLACING = "writing", "placing"
 
 
 def hook_path(app: App, pot: Pot, kind: HookKind) -> str:
-    """Where a hook of a pot lies on the host."""
+    """Return the path of a pot's hook on the host."""
     return f"{_directory(app, pot)}/{kind}"
 
 
 def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Step, ...]:
-    """The step that runs a hook, if the pot has one of this kind."""
+    """Return the step that runs a hook, if the pot has a hook of this kind."""
     if kind not in pot.hooks:
         return ()
     refuse_directory(app, pot, pot_directory(app, pot))
@@ -48,7 +48,7 @@ def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Ste
 
 
 def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
-    """Copy executables to where start and stop run them. Raises PotnetError."""
+    """Copy executables to the directory from which start and stop run them. Raises PotnetError."""
     with locked_pot(app, name) as pot:
         name = pot.name
         for path in hooks.values():
@@ -71,7 +71,7 @@ def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
 
 
 def _with_directory(app: App, pot: Pot) -> Pot:
-    """The pot with a directory for its hooks that no jail can change; raises PotnetError."""
+    """Return the pot with a directory for its hooks that no jail can change; raises PotnetError."""
     directory = pot_directory(app, pot)
     if pot.directory is None and not pot.hooks:
         if app.driver.observe(Query(files=(directory,))).files[directory] is not FileKind.ABSENT:
@@ -89,13 +89,13 @@ def _with_directory(app: App, pot: Pot) -> Pot:
 
 
 def remove_unrecorded(app: App, pot: Pot) -> None:
-    """Remove hooks that were set before the store recorded where, and no other file. Raises HostError."""
+    """Remove hooks set before the store recorded their directory, and no other file. Raises HostError."""
     if pot.hooks:
         _remove_hooks(app, pot, pot.hooks)
 
 
 def finish_hooks(app: App, pot: Pot) -> Pot:
-    """Put the hooks of a set-hook that was cut off in their places, or away; returns the pot with them."""
+    """Install or remove the hooks of a set-hook that was cut off; return the pot with its hooks."""
     for each in unfinished(app, pot.name):
         phase, *words = each.text.split() if each.verb == SET_HOOK else ("",)
         kinds = [HookKind(word) for word in words]
@@ -115,7 +115,7 @@ def _fresh(kind: HookKind) -> str:
 
 
 def _writing(app: App, pot: Pot, hooks: Mapping[HookKind, Path]) -> tuple[Step, ...]:
-    """The steps that write hooks beside those in force."""
+    """Return the steps that write hooks beside those in force."""
     directory = _directory(app, pot)
     return (
         *(
@@ -133,7 +133,7 @@ def _writing(app: App, pot: Pot, hooks: Mapping[HookKind, Path]) -> tuple[Step, 
 
 
 def _place(app: App, pot: Pot, kinds: Iterable[HookKind]) -> Pot:
-    """Let hooks that are written take their places, as far as they have not, and record them."""
+    """Move written hooks into place, unless they are there already, and record them."""
     directory = _directory(app, pot)
     steps = [Step(RestoreFile(directory, kind, _fresh(kind))) for kind in kinds]
     failures = apply_all(Plan(tuple(steps)), app.driver)
@@ -151,7 +151,7 @@ def _place(app: App, pot: Pot, kinds: Iterable[HookKind]) -> Pot:
 
 
 def _put_away(app: App, pot: Pot, kinds: Iterable[HookKind]) -> Pot:
-    """Remove hooks that were written and are not in force; the directory goes with the last one."""
+    """Remove written hooks that are not in force; the directory goes with the last hook."""
     _remove_hooks(app, pot, map(_fresh, kinds))
     if not pot.hooks and not pot.root_made:
         pot = replace(pot, directory=None)

@@ -1,8 +1,8 @@
-"""The hosts files of running pots, which follow as other pots of their bridges start and stop.
+"""The hosts files of running pots; potnet updates them as other pots of their bridges start and stop.
 
-They name all pots of a bridge that have an address, running or not. What running pots have in common is
-remembered for each bridge, so that a start looks no further when nothing has changed. While files are
-written, and from when one has to be until then, `_DUE` stands in its place.
+A hosts file lists all pots of a bridge with an address, running or not. The store remembers the common
+content for each bridge, so a start need not compare files if nothing changed. `_DUE` replaces that content
+while an update is due or under way.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from potnet.planning.resolver import replace_file
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: In the place of what running pots have been told: not all of them have.
+#: Replaces the remembered content while some running pots lack the latest entries.
 _DUE = "due"
-#: So many characters, of some forty pots, are remembered as they are: no digest has to be made of them.
+#: Content up to this length (about forty pots) is stored as it is; longer content is stored as a digest.
 SHORT = 1_000
 
 #: Pots by the bridges that a pot has an address on.
@@ -31,18 +31,18 @@ Neighbours = Mapping[str, Sequence[Lease]]
 
 
 def hosts_key(bridge: str) -> str:
-    """Under this key the store remembers what the running pots of a bridge have in their hosts files."""
+    """Return the store key for the hosts content that the running pots of a bridge share."""
     return f"hosts {bridge}"
 
 
 def neighbours_of(app: App, pot: Pot) -> Neighbours:
-    """The pots that the hosts file of a pot names."""
+    """Return the pots that the hosts file of a pot lists."""
     bridges = dict.fromkeys(a.bridge for a in pot.attachments if a.addresses)
     return {bridge: neighbours(app.store, bridge) for bridge in bridges}
 
 
 def hosts_text(app: App, pot: Pot, known: Neighbours) -> str:
-    """The hosts(5) of a pot, with the addresses of the families that it has itself."""
+    """Return the hosts(5) text of a pot, with addresses of the families that the pot has itself."""
     from potnet.templates import render
 
     families = {address.version for address in pot.leased}
@@ -58,9 +58,9 @@ def hosts_text(app: App, pot: Pot, known: Neighbours) -> str:
 
 
 def update_hosts_files(app: App, known: Neighbours, current: Collection[str] = ()) -> None:
-    """Bring the hosts files of the pots that run on these bridges up to date; the network's lock is held.
+    """Update the hosts files of the running pots on these bridges; the caller holds the network's lock.
 
-    told: pots whose files say `known` already. What goes wrong with one pot's file is told, and no more.
+    current: pots whose files already contain `known`. A failure with one pot's file is only reported.
     """
     heard = {}
     for bridge, leases in known.items():
@@ -80,20 +80,20 @@ def update_hosts_files(app: App, known: Neighbours, current: Collection[str] = (
 
 
 def mark_due(app: App, pot: Pot) -> None:
-    """Record that a pot's neighbours have to hear of a change; in the transaction that makes it."""
+    """Record that a pot's neighbours need an update, in the transaction of the change."""
     for bridge in {a.bridge for a in pot.attachments if a.addresses}:
         if any(run.pot.name != pot.name for run in _with_hosts(app, bridge)):
             app.store.remember(hosts_key(bridge), _DUE)
 
 
 def update_due_files(app: App, pot: Pot) -> None:
-    """Tell a pot's neighbours what `mark_due` was about; the network's lock is held."""
+    """Update the neighbours that `mark_due` recorded; the caller holds the network's lock."""
     due = {each: leases for each, leases in neighbours_of(app, pot).items() if _is_due(app, each)}
     update_hosts_files(app, due)
 
 
 def is_due(app: App, pot: Pot) -> bool:
-    """Whether `mark_due` found neighbours of a pot that have to hear of a change."""
+    """Whether `mark_due` recorded neighbours of a pot that need an update."""
     return any(_is_due(app, a.bridge) for a in pot.attachments)
 
 
@@ -102,13 +102,13 @@ def _is_due(app: App, bridge: str) -> bool:
 
 
 def record_updated(app: App, bridge: str) -> None:
-    """Record that all running pots of a bridge have been told what `mark_due` was about."""
+    """Record that all running pots of a bridge have the update that `mark_due` recorded."""
     if _is_due(app, bridge):
         app.store.remember(hosts_key(bridge), _digest(neighbours(app.store, bridge)))
 
 
 def expected_texts(app: App, pots: Iterable[Pot]) -> dict[str, str]:
-    """What the hosts files of running pots have to say, by pot, unless they are yet to be told of others."""
+    """Return the expected hosts files of running pots, by pot, unless an update is due."""
     told: dict[str, Sequence[Lease] | None] = {}
     found = {}
     for pot in pots:
@@ -128,13 +128,13 @@ def expected_texts(app: App, pots: Iterable[Pot]) -> dict[str, str]:
 
 
 def _with_hosts(app: App, bridge: str) -> list[Run]:
-    """The starts of pots on a bridge that are done and have a hosts file."""
+    """Return the complete starts of pots on a bridge that have a hosts file."""
     runs = (app.store.run(name) for name in app.store.bridged_names(bridge))
     return [run for run in runs if run is not None and run.jid is not None and "hosts" in run.files]
 
 
 def _digest(leases: Sequence[Lease]) -> str:
-    """What stands for them in the store: of a few that is all they say."""
+    """Return the stored form of a content: short content itself, else a digest."""
     lines = "".join(f"{lease.address} {lease.pot}\n" for lease in leases)
     if len(lines) <= SHORT:
         return lines
@@ -144,7 +144,7 @@ def _digest(leases: Sequence[Lease]) -> str:
 
 
 def staging_directory(app: App, pot: Pot) -> str | None:
-    """Where a file for a pot's etc is made first; None where a jail could change it."""
+    """Return the directory where a file for a pot's etc is made first; None if a jail could change it."""
     if pot.root_made:
         return pot_directory(app, pot)
     return app.config.jails if is_out_of_reach(app, app.config.jails) else None

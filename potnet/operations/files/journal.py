@@ -1,6 +1,6 @@
-"""Commands on files, which nothing else in the store tells of: recorded while they are under way.
+"""The journal of commands on files: the store records them only while they are under way.
 
-What is recorded with nobody at work on it was cut off, or has failed halfway.
+A recorded command that no process is running was cut off, or has failed halfway.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _KEY = "unfinished "
 
 
 def begin(app: App, verb: str, pot: str | None, text: str) -> None:
-    """Record a command, or how far it is by now. text: what it takes to go on."""
+    """Record a command, or its progress. text: the data that is needed to continue."""
     app.store.remember(_key(verb, pot), text)
 
 
 def end(app: App, verb: str, pot: str | None) -> None:
-    """Strike a command off, which is done, or of which nothing is left."""
+    """Delete a command that is complete, or has left nothing."""
     app.store.forget(_key(verb, pot))
 
 
 def unfinished(app: App, pot: str | None = None) -> tuple[Unfinished, ...]:
-    """All commands that are recorded, or those on a pot."""
+    """Return all recorded commands, or those on a pot."""
     found = []
     for key, text in app.store.remembered_below(_KEY):
         verb, _, name = key.removeprefix(_KEY).partition(" ")

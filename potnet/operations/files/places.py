@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from potnet.app import App
     from potnet.model.pots import Pot
 
-#: A directory and where it is mounted once more.
+#: A directory and another path where it is mounted.
 Bind = tuple[str, str]
-#: Paths that one path is followed to through mounts.
+#: Number of paths that one path can have through mounts.
 _MOST = 64
 
 
 def pot_directory(app: App, pot: Pot) -> str:
-    """Where potnet keeps what belongs to a pot: what is recorded, whatever the configuration says by now."""
+    """Return the recorded directory of a pot, whatever the present configuration says."""
     return pot.directory or f"{app.config.jails}/{pot.name}"
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether two paths are one, or one lies in the other."""
+    """Whether two paths are equal, or one contains the other."""
     ends = (f"{one.rstrip('/')}/", f"{other.rstrip('/')}/")
     return ends[0].startswith(ends[1]) or ends[1].startswith(ends[0])
 
 
 def refuse_root(app: App, pot: Pot, binds: tuple[Bind, ...]) -> None:
-    """Raises PotnetError for a root with something in it that root runs or reads. "/" is meant so."""
+    """Raises PotnetError for a root that contains files which root runs or reads. "/" is allowed."""
     if pot.root == "/":
         return
     for path in seen_at(pot.root, binds):
@@ -52,7 +52,7 @@ def refuse_root(app: App, pot: Pot, binds: tuple[Bind, ...]) -> None:
 
 
 def refuse_directory(app: App, pot: Pot, directory: str, binds: tuple[Bind, ...] = ()) -> None:
-    """Raises PotnetError for a directory of a pot's, with its hooks, that a jail could change."""
+    """Raises PotnetError for a directory of a pot with hooks that a jail could change."""
     for path in seen_at(directory, binds):
         own = [(pot.name, pot.root)] if not pot.root_made and pot.root != "/" else []
         for name, root in (*own, *app.store.roots_around(path, pot.name)):
@@ -65,18 +65,18 @@ def refuse_directory(app: App, pot: Pot, directory: str, binds: tuple[Bind, ...]
 
 
 def is_out_of_reach(app: App, directory: str) -> bool:
-    """Whether a directory lies in no root of a pot's."""
+    """Whether a directory is outside all roots of pots."""
     roots = (root for _, root in app.store.roots_around(directory, ""))
     return not any(f"{directory}/".startswith(f"{root}/") for root in roots)
 
 
 def look_for_binds(app: App) -> tuple[Bind, ...]:
-    """The directories of the host that are mounted once more, where they can be written to."""
+    """Return the directories that are mounted elsewhere too, if they are writable there."""
     return app.driver.observe(Query(mounts=True)).binds
 
 
 def seen_at(path: str, binds: tuple[Bind, ...]) -> tuple[str, ...]:
-    """A path, and all others at which what is below it can be seen."""
+    """Return a path, and all other paths at which its content is visible."""
     found = [path.rstrip("/")]
     pairs = [*binds, *((point, source) for source, point in binds)]
     for each in found:
@@ -93,14 +93,14 @@ def seen_at(path: str, binds: tuple[Bind, ...]) -> tuple[str, ...]:
 
 
 def _unrecorded(app: App, but: str) -> Iterator[tuple[str, str]]:
-    """Where the hooks of pots are that were set before the store recorded that."""
+    """Return the directories of hooks that were set before the store recorded the directory."""
     for name in app.store.unrecorded_hooks():
         if name != but:
             yield name, f"{app.config.jails}/{name}"
 
 
 def _places(app: App) -> Iterator[tuple[str, str]]:
-    """Files and directories that decide what root does, by their real paths, and what they are."""
+    """Return files and directories that decide what root does, by their real paths, with their purpose."""
     config = app.config
     for path, key in ((config.jails, "paths.jails"), (config.cache, "paths.cache")):
         yield path, key

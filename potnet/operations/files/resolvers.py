@@ -1,4 +1,4 @@
-"""The -d option: where a pot's resolver comes from."""
+"""The -d option: the source of a pot's resolver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGEST = 65536
 
 
 def parse_resolver(text: str) -> Resolver:
-    """``inherit``, ``off``, ``pot`` or ``custom:FILE``, whose content is taken now; raises PotnetError."""
+    """Parse ``inherit``, ``off``, ``pot`` or ``custom:FILE``, read at once; raises PotnetError."""
     if text.startswith("custom:"):
         return Resolver(ResolverKind.CUSTOM, _content(Path(text.removeprefix("custom:"))))
     try:

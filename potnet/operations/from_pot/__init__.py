@@ -1,1 +1,1 @@
-"""What pot users have: the helper called by its scripts, and the import of an installation."""
+"""Support for users of pot: the helper for its scripts, and the import of an installation."""

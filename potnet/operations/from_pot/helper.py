@@ -1,4 +1,4 @@
-"""What pot's scripts ask their helper: the next free address or network, and whether one is free."""
+"""Answers to pot's scripts: the next free address or network, and whether an address is free."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from potnet.operations.networks.address_space import Asked, Part, Site, address_
 if TYPE_CHECKING:
     from potnet.pot_installation.settings import Address, Network
 
-#: Pots that a network is made for: pot's helper counts them in 16 bits.
+#: Largest number of pots in a network: pot's helper counts in 16 bits.
 LARGEST = 65535
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 def family_of(text: str) -> int | None:
-    """4 or 6 for an address in its usual form, None for anything else."""
+    """Return 4 or 6 for an address in its usual form, None for any other text."""
     for family, constant in _FAMILIES.items():
         try:
             socket.inet_pton(constant, text)
@@ -31,7 +31,7 @@ def family_of(text: str) -> int | None:
 
 
 def next_address(asked: Asked, bridge: str | None) -> Address:
-    """The lowest free address of the network, or of a bridge; raises PotnetError."""
+    """Return the lowest free address of the network, or of a bridge; raises PotnetError."""
     part = _part(Site(asked), bridge)
     found = next(part.gaps(), None)
     if found is None:
@@ -43,7 +43,7 @@ def next_address(asked: Asked, bridge: str | None) -> Address:
 
 
 def validate(asked: Asked, text: str, bridge: str | None) -> None:
-    """Raises PotnetError unless the address is inside the network, or bridge, and free."""
+    """Raises PotnetError unless the address is free and inside the network or bridge."""
     address = parse(text)
     part = _part(Site(asked), bridge)
     holder = part.held.get(int(address)) if address.version == part.network.version else None
@@ -68,14 +68,14 @@ _HINT = "`potnet next` prints the lowest address that is free"
 
 
 def parse(text: str) -> Address:
-    """An address in its usual form; raises PotnetError."""
+    """Return an address in its usual form; raises PotnetError."""
     if family_of(text) is None:
         raise PotnetError(f"invalid address {text!r}", hint="write one such as 10.192.0.10 or 2001:db8::10")
     return ip_address(text)
 
 
 def new_network(asked: Asked, size: int) -> tuple[Network, Address]:
-    """The lowest free subnet that holds so many pots beside its gateway, and the gateway."""
+    """Return the lowest free subnet for so many pots and a gateway, and the gateway."""
     if not 2 <= size <= LARGEST:
         what = "small" if size < 2 else "large"
         raise PotnetError(f"a network with size {size} is too {what}", hint=f"sizes are 2 to {LARGEST}")
@@ -92,15 +92,15 @@ def new_network(asked: Asked, size: int) -> tuple[Network, Address]:
 
 
 def check_configuration(asked: Asked) -> list[tuple[str, bool]]:
-    """What does not fit in the configuration, and whether it makes it unusable."""
+    """Return contradictions in the configuration, and whether they make it unusable."""
     if asked.installation is not None:
         return list(asked.installation.settings.complaints())
-    # Our own configuration has been refused by now if gateway or DNS are outside the network.
+    # potnet's own configuration is already refused if gateway or DNS are outside the network.
     return []
 
 
 def hosts(asked: Asked, bridge: str | None) -> list[tuple[Address, str]]:
-    """Address and name of the pots of a bridge, or of the public one, in the order of addresses."""
+    """Return address and name of the pots of a bridge, or of the public bridge, in address order."""
     site = Site(asked)
     bridge = site.called(bridge) if bridge is not None else None
     part = _part(site, bridge)

@@ -1,6 +1,6 @@
-"""import: pots and bridges of an installation of pot, whole or not at all.
+"""import: take over pots and bridges of an installation of pot, completely or not at all.
 
-Nothing of pot is changed, and no root is copied: a pot keeps the one that it has.
+potnet changes nothing of pot and copies no root: a pot keeps its present root.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     from potnet.app import App
     from potnet.pot_installation import Installation, PotBridge, PotFile
 
-#: Paths that one command is asked about.
+#: Number of paths that one command queries.
 _AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of one pot. running: whether its jail was taken over, or why not; empty if none runs.
+    """The result for one pot. running: whether its jail was imported, or why not; empty if none runs.
 
-    left: what did not come along, a line each.
+    left: settings that were not imported, a line each.
     """
 
     pot: Pot
@@ -56,7 +56,7 @@ class Imported:
 
 @dataclass
 class Result:
-    """What an import brought. bridges: each, and whether it is new. skipped: names and reasons."""
+    """The result of an import. bridges: each, and whether it is new. skipped: names and reasons."""
 
     pots: list[Imported] = field(default_factory=list)
     bridges: list[tuple[Bridge, bool]] = field(default_factory=list)
@@ -64,10 +64,10 @@ class Result:
 
 
 def import_pots(app: App, names: Sequence[str], all_: bool) -> Result:
-    """Bring pots of the installation into the store; again the same: nothing happens.
+    """Import pots of the installation into the store. Running it again is harmless.
 
-    Raises PotnetError that lists all that is in the way, with nothing imported. With `all_`, pots of a kind
-    that there is none of here are skipped; one that is named is an error.
+    Raises PotnetError that lists all problems, with nothing imported. With `all_`, pots of an unsupported
+    kind are skipped; an unsupported pot that is named is an error.
     """
     found = app.installation
     if found is None:
@@ -100,7 +100,7 @@ def import_pots(app: App, names: Sequence[str], all_: bool) -> Result:
 
 
 class _Problems:
-    """All that is in the way, told together."""
+    """All problems, reported together."""
 
     def __init__(self) -> None:
         self._found: list[tuple[str, PotnetError]] = []
@@ -136,7 +136,7 @@ def _chosen(found: Installation, names: Sequence[str], all_: bool) -> list[PotFi
 def _drafts(
     app: App, found: Installation, files: Sequence[PotFile], problems: _Problems, result: Result | None
 ) -> list[Draft]:
-    """The pots that can come. result: where the others are listed; None: they are in the way."""
+    """Return the pots that can be imported. result: lists the others; None: the others are problems."""
     jails = app.driver.real_path(f"{found.root}/jails") or f"{found.root}/jails"
     drafts = []
     for file in files:
@@ -151,7 +151,7 @@ def _drafts(
 
 
 def _look(app: App, pots: Sequence[Pot]) -> HostState:
-    """What of the host matters: the roots, and the jails that run already."""
+    """Observe the host state that an import needs: the roots, and the running jails."""
     names = tuple(pot.name for pot in pots)
     aliased = any(pot.network_type is NetworkType.ALIAS for pot in pots)
     state = app.driver.observe(
@@ -165,7 +165,7 @@ def _look(app: App, pots: Sequence[Pot]) -> HostState:
 
 
 def _bridge(app: App, theirs: PotBridge) -> tuple[Bridge, bool]:
-    """A private bridge of pot's, known to the store; whether that is new. Its size is what it holds."""
+    """Record a private bridge of pot; return whether it is new. Its size is the capacity of its network."""
     check_name("bridge", theirs.name)
     network, gateway = IPNetwork(str(theirs.network)), IPAddress(str(theirs.gateway))
     known = app.store.bridge(theirs.name)
@@ -204,7 +204,7 @@ def _pot(app: App, draft: Draft, state: HostState, busy: set[int]) -> Imported:
 
 
 def _with_addresses(app: App, draft: Draft, state: HostState, busy: set[int]) -> Pot:
-    """The pot with the addresses that it had with pot, leased."""
+    """Lease the pot's addresses from pot, and return the pot with them."""
     pot = draft.pot
     if pot.network_type is NetworkType.ALIAS:
         pot = replace(pot, aliases=aliases_of(app, draft.addresses))
@@ -232,7 +232,7 @@ def _with_addresses(app: App, draft: Draft, state: HostState, busy: set[int]) ->
 
 
 def _lease(app: App, pot: str, subnet: Subnet, addresses: Sequence[str]) -> IPAddress:
-    """The address that the pot had, or one of IPv6, which pot has none of to give."""
+    """Lease the pot's address from pot, or a chosen IPv6 address, which pot does not assign."""
     if subnet.network.version == 6:
         return app.store.reserve(subnet.name, pot)
     if len(addresses) != 1:
@@ -246,7 +246,7 @@ def _lease(app: App, pot: str, subnet: Subnet, addresses: Sequence[str]) -> IPAd
 
 
 def _take_over(app: App, pot: Pot, state: HostState) -> str:
-    """Record a jail of pot's that runs as a start of ours, where it is what that would have made."""
+    """Record a running jail of pot as a start, if potnet would have made the same jail."""
     jail = state.jails.get(pot.name)
     if jail is None or jail.dying:
         return ""

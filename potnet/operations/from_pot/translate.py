@@ -1,4 +1,4 @@
-"""A pot of pot's as a pot of ours: what each of its keys becomes, and what cannot come along."""
+"""Translation of a pot of pot: the new value of each key, and the settings that cannot be imported."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 HOOKS = ("prestart", "poststart", "prestop", "poststop")
 DEFAULT_COMMAND = ("sh", "/etc/rc")
-#: Keys that are carried over, or that say nothing which pots here do not have anyway.
+#: Keys that are imported, or that state only defaults of potnet.
 _CARRIED = frozenset({
     "network_type", "pot.stack", "vnet", "ip", "ip4", "bridge", "pot.dns", "pot.export.ports",
     "pot.export.static.ports", "host.hostname", "osrelease", "pot.base", "pot.potbase", "pot.type",
     "pot.level", "pot.cmd", "pot.attr.start-at-boot", "pot.attr.early-start-at-boot",
     "pot.attr.localhost-tunnel", "pot.attr.no-rc-script", "name",
 })  # fmt: skip
-#: What pot writes into every pot, which is its own default.
+#: The default that pot writes into every pot.
 _DEFAULTS = {
     "pot.attr.persistent": "YES",
     "pot.attr.sysvshm": "new",
@@ -44,12 +44,12 @@ _RELEASE = re.compile(r"([0-9]{1,3}\.[0-9]{1,3})(?:-RELEASE)?")
 
 
 class CannotComeError(Exception):
-    """A pot of a kind that there is none of here; the others are imported."""
+    """A pot of an unsupported kind; other pots are still imported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A pot without what has to be reserved for it. left: what does not come along, a line each."""
+    """A pot before its reservations. left: settings that are not imported, a line each."""
 
     pot: Pot
     addresses: tuple[str, ...]
@@ -58,7 +58,7 @@ class Draft:
 
 
 def translate(file: PotFile, settings: Settings, root: str) -> Draft:
-    """The pot that a file describes, with this root. Raises PotnetError, or CannotComeError."""
+    """Return the pot that a file describes, with this root. Raises PotnetError, or CannotComeError."""
     _check_layout(file)
     kind, addresses = _network(file)
     external = settings.text("POT_EXTIF")
@@ -90,7 +90,7 @@ def _check_layout(file: PotFile) -> None:
         raise CannotComeError(f"its name is none here: {NAME_HINT}")
     if is_special(file.name):
         raise CannotComeError(f"its name cannot be used here: {SPECIAL}")
-    # pot takes one without a type for the older kind, too.
+    # pot, too, treats a pot without a type as the older kind.
     kind, level = file.value("pot.type") or "multi", file.value("pot.level") or "0"
     if kind != "single":
         raise CannotComeError(
@@ -103,7 +103,7 @@ def _network(file: PotFile) -> tuple[NetworkType, tuple[str, ...]]:
     if file.value("network_type"):
         kind = _word(file, "network_type", NetworkType, "")
         return kind, () if kind is NetworkType.INHERIT else tuple(file.value("ip").split())
-    # Before network_type there were ip4 and vnet.
+    # Older files have ip4 and vnet in place of network_type.
     old = file.value("ip4")
     if not old:
         raise _error(file, "ip4", "neither network_type nor ip4")
@@ -114,7 +114,7 @@ def _network(file: PotFile) -> tuple[NetworkType, tuple[str, ...]]:
 
 
 def _word(file: PotFile, key: str, kind: type[_Word], default: str) -> _Word:
-    """The value of a key that is one of some words."""
+    """Return the value of a key that accepts only certain words."""
     text = file.value(key) or default
     try:
         return kind(text)
@@ -155,7 +155,7 @@ def _command(file: PotFile) -> tuple[str, ...]:
 
 def _exports(file: PotFile) -> tuple[Export, ...]:
     given = file.value("pot.export.ports").split()
-    # Static ports were those that are the same outside.
+    # A static port of pot has the same number on the host.
     given += [f"{port}:{port}" for port in file.value("pot.export.static.ports").split()]
     try:
         return parse_exports(list(dict.fromkeys(given)), file.value("pot.attr.localhost-tunnel") == "YES")
@@ -164,7 +164,7 @@ def _exports(file: PotFile) -> tuple[Export, ...]:
 
 
 def _left(file: PotFile, pot: Pot, addresses: tuple[str, ...], settings: Settings) -> Iterator[str]:
-    """What does not come along, a line each, with what to do about it."""
+    """Yield the settings that are not imported, a line each, with the remedy."""
     conf = Path(file.path).parent
     for number, hook in enumerate(HOOKS):
         if (conf / f"{hook}.sh").is_file():

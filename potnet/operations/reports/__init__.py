@@ -1,1 +1,1 @@
-"""What potnet reports: info, show, graph, metrics, dns."""
+"""Reports: info, show, graph, metrics, dns."""

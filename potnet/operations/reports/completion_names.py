@@ -1,4 +1,4 @@
-"""The names of what there is, to be chosen from."""
+"""Names of existing objects, for completion."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
 
 def pot_names(app: App) -> tuple[str, ...]:
-    """All pots, sorted."""
+    """Return all pots, sorted."""
     return app.store.pot_names()
 
 
 def bridge_names(app: App) -> tuple[str, ...]:
-    """All bridges, sorted."""
+    """Return all bridges, sorted."""
     return tuple(bridge.name for bridge in app.store.bridges())
 
 
 def sides(app: App) -> tuple[str, ...]:
-    """All pots and bridges as `policy` takes them, sorted; with the kind where both have a name."""
+    """Return all pots and bridges as `policy` takes them, sorted; ambiguous names include the kind."""
     pots, bridges = pot_names(app), bridge_names(app)
     shared = {name.lower() for name in pots} & {name.lower() for name in bridges}
     sides = [("pot", name) for name in pots] + [("bridge", name) for name in bridges]
@@ -27,7 +27,7 @@ def sides(app: App) -> tuple[str, ...]:
 
 
 def users(app: App) -> tuple[str, ...]:
-    """Those who may own taps, sorted."""
+    """Return the users who may own taps, sorted."""
     from potnet.host.state import Query
     from potnet.operations.pots.virtual_machines import ROOT
 
@@ -37,7 +37,7 @@ def users(app: App) -> tuple[str, ...]:
 
 
 def exports(app: App, pot: str | None) -> tuple[str, ...]:
-    """The exports of a pot, None being the only one there is, as `export-ports` takes them."""
+    """Return the exports of a pot as `export-ports` takes them; None: the only pot that exists."""
     from potnet.operations.selection import only_pot
 
     found = app.store.pot(pot if pot is not None else only_pot(app))

@@ -1,4 +1,4 @@
-"""dns: the names and addresses of the pots on bridges, for a resolver of the host's."""
+"""dns: the names and addresses of the pots on bridges, for the host's resolver."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 View = dict[str, Any]
 
-#: The forms that `text` writes, and their templates.
+#: The output formats of `text`, with their templates.
 TEMPLATES = {"unbound": "dns-unbound.j2", "hosts": "dns-hosts.j2"}
 _RECORD = {4: "A", 6: "AAAA"}
 
 
 def zones(app: App, bridge: str | None = None, domain: str | None = None) -> list[View]:
-    """The zones with their records in the order of addresses: one for each bridge, or for this one.
+    """Return one zone for each bridge, or for this bridge; records are in address order.
 
-    domain: the one zone of them all, in place of those called like their bridges. Addresses that pots learn
-    by themselves (RFC 4862) are not known here. Raises PotnetError, or UsageError for a name too long.
+    domain: a single zone in place of zones named after bridges. Addresses that pots learn themselves (RFC
+    4862) are not included. Raises PotnetError, or UsageError for a name that is too long.
     """
     bridges = app.store.bridges() if bridge is None else (require_bridge(app, bridge),)
     common = None if domain is None else _checked(domain)
@@ -62,7 +62,7 @@ def _record(zone: str, bridge: Bridge, lease: Lease) -> View:
 
 
 def text(app: App, found: list[View], form: str) -> str:
-    """Zones as lines for unbound.conf(5), or for hosts(5)."""
+    """Return zones as lines for unbound.conf(5), or for hosts(5)."""
     from potnet.templates import render
 
     return render(app.config.templates, TEMPLATES[form], {"zones": found}).removesuffix("\n")

@@ -1,4 +1,4 @@
-"""graph: the host, its bridges and its pots with how they are connected, as plain data to be drawn."""
+"""graph: the host, its bridges and its pots with their connections, as plain data to draw."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ View = dict[str, Any]
 
 
 def graph(app: App) -> View:
-    """What is to be seen in a picture: interfaces, bridges, public ones first, pots and policies.
+    """Return the nodes and links of the picture: interfaces, bridges (public first), pots and policies.
 
-    A pot's links say what it hangs on, a bridge or an interface of the host, and the addresses that it has
-    there; a pot with the host's own stack has none.
+    A pot's links name the bridge or host interface it is connected to, and its addresses there. A pot with
+    the host's own stack has no links.
     """
     pots = tuple(sorted(app.store.pots(), key=lambda pot: natural(pot.name)))
     runs = {run.pot.name: run for run in app.store.runs()}
@@ -54,12 +54,12 @@ def graph(app: App) -> View:
 
 
 def _order(bridge: Bridge) -> tuple[bool, list[tuple[int, str]]]:
-    """Public bridges first, then by name as people sort them."""
+    """Sort key: public bridges first, then natural order of names."""
     return bridge.kind is BridgeKind.PRIVATE, natural(bridge.name)
 
 
 def _closer(app: App, state: HostState, pots: tuple[Pot, ...], runs: dict[str, Run]) -> HostState:
-    """The state with the host's interfaces in the picture, and those of jails that learn addresses."""
+    """Add the interfaces in the picture to the state, and those of jails that learn addresses."""
     external = external_interface(app, state)
     outer = [external] if external else []
     outer += [name for name, _ in app.config.extra_interfaces]
@@ -80,7 +80,7 @@ def _closer(app: App, state: HostState, pots: tuple[Pot, ...], runs: dict[str, R
 
 
 def _interfaces(app: App, state: HostState, pots: list[View]) -> list[View]:
-    """The host's own, with their own addresses: aliases are the pots'. Those that pots have come last."""
+    """Return the host's interfaces with its own addresses, without aliases; passed interfaces come last."""
     theirs = {each["address"] for pot in pots if pot["network_type"] == "alias" for each in pot["addresses"]}
     leading = {state.external, *(name for name, _ in app.config.extra_interfaces)}
     passed = {name: pot["name"] for pot in pots for name in pot["passed"]}
@@ -101,12 +101,12 @@ def _interfaces(app: App, state: HostState, pots: list[View]) -> list[View]:
 
 
 def _uplink(kind: BridgeKind) -> str:
-    """How a bridge reaches the outside: by translation, or with the external interface as its member."""
+    """Return the connection of a bridge to the outside: translation, or the external interface as member."""
     return "member" if kind is BridgeKind.PUBLIC6 else "nat"
 
 
 def _links(app: App, pot: Pot, view: View, known: dict[str, Bridge]) -> list[View]:
-    """What a pot hangs on, each once, in the order of its interfaces."""
+    """Return each bridge or interface of a pot once, in the order of the pot's interfaces."""
     links = {
         each["name"]: _link(each["name"], each["bridge"], isolated(pot, known[each["bridge"]], app.config))
         for each in view["interfaces"]

@@ -26,7 +26,7 @@ _HOST_PREFIX = {4: 32, 6: 128}
 
 
 def info(app: App, name: str) -> View:
-    """One pot, as ``info -p`` and ``list`` give it; raises PotnetError."""
+    """Return one pot, as ``info -p`` and ``list`` show it; raises PotnetError."""
     pot = require_pot(app, name)
     name = pot.name
     run = app.store.run(name)
@@ -45,7 +45,7 @@ def info(app: App, name: str) -> View:
 
 
 def _with_learnt(app: App, state: HostState, interfaces: tuple[tuple[str, str], ...]) -> HostState:
-    """The state with the interfaces of a jail that are autoconfigured."""
+    """Add the jail's autoconfigured interfaces to the state."""
     from dataclasses import replace
 
     shown = app.driver.observe(Query(jail_interfaces=interfaces))
@@ -53,7 +53,7 @@ def _with_learnt(app: App, state: HostState, interfaces: tuple[tuple[str, str], 
 
 
 def own_settings(app: App, name: str) -> View:
-    """The settings of a pot that differ from the defaults and that pot's own `info` does not print."""
+    """Return settings of a pot that differ from the defaults and are not in the output of pot's `info`."""
     pot = require_pot(app, name)
     settings: View = {
         "stack": str(pot.stack) if pot.stack is not app.config.stack else None,
@@ -70,14 +70,14 @@ def own_settings(app: App, name: str) -> View:
 
 
 def _mtus(app: App, pot: Pot) -> list[str]:
-    """The MTUs of a pot's bridges that have one of their own; of several bridges, with the name."""
+    """Return the configured MTUs of a pot's bridges; with several bridges, each has the bridge's name."""
     found = [require_bridge(app, name) for name in pot.bridges]
     given = [each for each in found if each.mtu is not None]
     return [str(each.mtu) if len(found) == 1 else f"{each.mtu} on {each.name}" for each in given]
 
 
 def list_pots(app: App, bridge: str | None = None) -> list[View]:
-    """All pots, or those of a bridge, in the natural order of names. The host is observed once for all."""
+    """Return all pots, or those of a bridge, in natural order of names. One query covers all pots."""
     _tell_simulated(app)
     pots = app.store.pots()
     if bridge is not None:
@@ -100,10 +100,10 @@ def _tell_simulated(app: App) -> None:
 def pot_view(
     app: App, pot: Pot, run: Run | None, state: HostState, bridges: dict[str, Bridge] | None = None
 ) -> View:
-    """The facts of a pot, from its record and the state of the host."""
+    """Return the facts of a pot, from its record and the state of the host."""
     known = bridges if bridges is not None else {b.name: b for b in app.store.bridges()}
     active = running(run, state)
-    # A running jail has the network that it was started with.
+    # A running jail has the network of its start.
     network = run.pot if active and run else pot
     interfaces = [
         {"name": a.jail_end, "mac": a.mac, "bridge": a.bridge, "mtu": known[a.bridge].mtu}
@@ -146,7 +146,7 @@ def _bridges(pot: Pot, known: dict[str, Bridge]) -> list[Bridge]:
 
 
 def _with_address(app: App, view: View) -> View:
-    """An export with its own address, or with the external address that all exports have."""
+    """Return an export with its own address, or with the external address that all exports use."""
     address = next(iter(app.config.external_addresses or ()), None)
     return view if "host_address" in view else view | {"host_address": str(address) if address else None}
 
@@ -171,7 +171,7 @@ def _addresses(pot: Pot, bridges: dict[str, Bridge], state: HostState) -> list[V
 
 
 def _learnt(pot: Pot, attachment: Attachment, state: HostState) -> list[View]:
-    """The addresses that a jail got by SLAAC (RFC 4862); while it has none, one entry without an address."""
+    """Return the SLAAC addresses of a jail (RFC 4862); before it has any, one entry without an address."""
     interface = state.jail_interfaces.get((pot.name, attachment.jail_end))
     wanted = [a for a in interface.addresses if a.address.version == 6] if interface else []
     routable = [a for a in wanted if not a.address.is_link_local()]
@@ -191,7 +191,7 @@ def _address(family: int, address: str | None, prefix: int, interface: str, netw
 
 
 def list_bridges(app: App) -> list[View]:
-    """All bridges, in the natural order of names."""
+    """Return all bridges, in natural order of names."""
     _tell_simulated(app)
     bridges = sorted(app.store.bridges(), key=lambda bridge: natural(bridge.name))
     names = with_joined(app, app.driver.observe(Query(pot_bridges=True)), bridges).pot_bridges
@@ -199,7 +199,7 @@ def list_bridges(app: App) -> list[View]:
 
 
 def bridge_info(app: App, name: str) -> View:
-    """One bridge with the addresses taken on it; raises PotnetError."""
+    """Return one bridge with its addresses in use; raises PotnetError."""
     bridge = require_bridge(app, name)
     name = bridge.name
     names = with_joined(app, app.driver.observe(Query(pot_bridges=True)), [bridge]).pot_bridges
@@ -208,7 +208,7 @@ def bridge_info(app: App, name: str) -> View:
 
 
 def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
-    """The facts of a bridge from its record, and whether it is up."""
+    """Return the facts of a bridge from its record, and whether the bridge is up."""
     return {
         "name": bridge.name,
         "kind": str(bridge.kind),
@@ -228,7 +228,7 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
 
 
 def environment(app: App, name: str) -> dict[str, str]:
-    """The variables of ``info -E`` and of hooks; raises PotnetError."""
+    """Return the variables of ``info -E`` and of hooks; raises PotnetError."""
     pot = require_pot(app, name)
     name = pot.name
     run = app.store.run(name)

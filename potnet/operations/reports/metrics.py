@@ -1,4 +1,4 @@
-"""metrics: figures of pots, bridges and networks, each with what it means, as plain data."""
+"""metrics: figures of pots, bridges and networks with their help texts, as plain data."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from potnet.planning.ownership import presence_of_all, running
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: A metric: name, type, help, samples, each of which has labels and a value.
+#: A metric: name, type, help, and samples of labels and a value.
 Metric = dict[str, Any]
 
 _SEEN = "by the pot's network interface, as the pot sees it"
-#: What of an interface's traffic each counter is: what the host's end sends, the pot receives.
+#: The counter for each direction: the host's end sends the packets that the pot receives.
 _INTERFACE = {
     "receive_bytes": ("sent_bytes", f"Bytes received {_SEEN}."),
     "receive_packets": ("sent_packets", f"Packets received {_SEEN}."),
@@ -47,10 +47,10 @@ _EXPORT = {
 
 
 def metrics(app: App) -> list[Metric]:
-    """All metrics in a fixed order; those that this kind of host does not count have no samples.
+    """Return all metrics in a fixed order; metrics that this kind of host does not count have no samples.
 
-    One look at the jails and one at all interfaces, however many pots there are, and one at the rules of each
-    running pot with exports, where the filter does not count them all at once.
+    For all pots together, potnet queries the jails once and the interfaces once. If the filter does not
+    count all rules at once, each running pot with exports costs one more query.
     """
     pots = app.store.pots()
     runs = {run.pot.name: run for run in app.store.runs()}
@@ -58,7 +58,7 @@ def metrics(app: App) -> list[Metric]:
     external = app.config.external_interface is None
     query = replace(presence_of_all(runs.values()), pot_bridges=True, traffic=True, external=external)
     state = with_joined(app, app.driver.observe(query), bridges)
-    # What a running pot has is what it was started with.
+    # A running pot has the settings of its start.
     active = {name: run.pot for name, run in runs.items() if running(run, state)}
     return [
         *_pots(pots, active),
@@ -113,7 +113,7 @@ def _interfaces(pots: Iterable[Pot], state: HostState) -> list[Metric]:
 
 
 def _uplinks(app: App, bridges: Iterable[Bridge], state: HostState) -> list[Metric]:
-    """Interfaces that lead outside, each once; with its bridge the one that is there for a VLAN."""
+    """Return the external interfaces, each once; for a bridge with a VLAN, the interface of that VLAN."""
     leading = (external_interface(app, state), *(name for name, _ in app.config.extra_interfaces))
     labels = {name: {"interface": name} for name in leading if name is not None}
     labels |= {b.uplink: {"interface": b.uplink, "bridge": b.name} for b in bridges if b.uplink is not None}
@@ -124,7 +124,7 @@ def _uplinks(app: App, bridges: Iterable[Bridge], state: HostState) -> list[Metr
 def _counters(
     of: str, fields: Mapping[str, tuple[str, str]], found: Iterable[tuple[dict[str, str], Traffic]]
 ) -> list[Metric]:
-    """A counter for each field of the traffic that was seen. of: what it is called by."""
+    """Return a counter for each observed field of the traffic. of: the prefix of its name."""
     seen = tuple(found)
     return [
         _metric(

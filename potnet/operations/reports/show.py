@@ -1,4 +1,4 @@
-"""show: networks and the addresses taken in them, redirections as they are in force."""
+"""show: networks with their addresses in use, and the redirections in force."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ View = dict[str, Any]
 
 
 def show_pot(app: App, name: str) -> View:
-    """A pot with what it uses and the redirections in force; raises PotnetError."""
+    """Return a pot with its addresses and the redirections in force; raises PotnetError."""
     from potnet.operations.reports.info import info
 
     pot = require_pot(app, name)
@@ -41,7 +41,7 @@ def show_pot(app: App, name: str) -> View:
 
 
 def show_ports(app: App) -> list[View]:
-    """The ports of the host that lead to pots, as they are in force; those of an uplink to no pot, too."""
+    """Return the redirections in force from host ports to pots; those of an uplink name no pot."""
     runs = app.store.runs()
     active = app.driver.observe(presence_of_all(runs))
     exporting = [run.pot for run in runs if run.pot.exports and running(run, active)]
@@ -64,7 +64,7 @@ def _uplink_ports(app: App) -> tuple[Port, ...]:
 
 
 def _redirections(app: App, pot: Pot) -> list[View]:
-    """What the filter redirects to a pot from outside: the rules for other pots and the host itself aside."""
+    """Return the filter's redirections from outside to a pot, without those of other pots and the host."""
     from potnet.planning.filter import packet_filter as pf
 
     if pot.home is None:
@@ -80,7 +80,7 @@ def _redirections(app: App, pot: Pot) -> list[View]:
     active = app.driver.redirections(pf.pot_anchor(app.config, pot.name), expected)
     outside = [r for r in active if r.interface not in (BRIDGE_GROUP, "lo0") and r.host != "127.0.0.1"]
     addresses = _interface_addresses(app, {r.interface for r in outside})
-    # One for some sources has a rule for each.
+    # An export with sources has a rule for each source.
     together: dict[ActiveRedirection, list[str]] = defaultdict(list)
     for r in outside:
         together[replace(r, source=None)] += [str(r.source)] if r.source is not None else []
@@ -88,7 +88,7 @@ def _redirections(app: App, pot: Pot) -> list[View]:
 
 
 def _traffic(app: App, pot: Pot) -> list[View]:
-    """What went through each export of a running pot since its rules were loaded."""
+    """Return the traffic of each export of a running pot since its rules were loaded."""
     run = app.store.run(pot.name)
     own = run.pot if run else pot
     totals = traffic(app, [own]).get(pot.name, {})
@@ -104,7 +104,7 @@ def _traffic(app: App, pot: Pot) -> list[View]:
 
 
 def _interface_addresses(app: App, names: set[str]) -> dict[tuple[str, int], str]:
-    """By interface and family the first address, for which ``(em0)`` stands in a rule."""
+    """Return the first address by interface and family, for which ``(em0)`` stands in a rule."""
     shown = app.driver.observe(Query(interfaces=tuple(sorted(names)))).interfaces
     return {
         (name, a.address.version): str(a.address)
@@ -130,5 +130,5 @@ def _redirection(rule: ActiveRedirection, sources: list[str], addresses: dict[tu
 
 
 def show_all(app: App) -> list[View]:
-    """Each pot as `show_pot` gives it."""
+    """Return each pot as `show_pot` does."""
     return [show_pot(app, name) for name in app.store.pot_names()]

@@ -1,4 +1,4 @@
-"""The addresses taken in a network, by whom and for what, as `show` lists them."""
+"""The addresses in use in a network, with user and purpose, as `show` lists them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ View = dict[str, Any]
 _Key = tuple[int, int]
 _Entries = dict[_Key, View]
 
-#: A private bridge is listed address by address, as pot's users know it; of a larger one, which only IPv6
-#: has, the addresses that are in use.
+#: A private bridge up to this size is listed address by address, as pot does. A larger one, which only IPv6
+#: has, lists only the addresses in use.
 LARGEST_LISTED = 1 << 24
 
 
 def show_network(asked: Asked) -> View:
-    """The network with all that is taken in it, private bridges whole, in the order of addresses."""
+    """Return the network with all addresses in use, in order; private bridges appear as a whole."""
     site = Site(asked)
     entries = _public(site)
     for name, network, gateway in _bridges(site):
@@ -40,7 +40,7 @@ def show_network(asked: Asked) -> View:
 
 
 def show_bridge(asked: Asked, name: str) -> View:
-    """A bridge's network, what is free in it, and the addresses taken; raises PotnetError."""
+    """Return a bridge's network, its free addresses, and those in use; raises PotnetError."""
     site = Site(asked)
     name = site.called(name)
     own = asked.store.bridge(name) if asked.store is not None else None
@@ -57,7 +57,7 @@ def show_bridge(asked: Asked, name: str) -> View:
         network, gateway = site.subnet(name)
         inner = []
         entries = _ends_of(name, network, gateway)
-        # Of ten thousand pots few are on one bridge: to ask `_lies_in` of each took 15 ms.
+        # Few of ten thousand pots are on one bridge; calling `_lies_in` for each took 15 ms.
         version, (first, last) = network.version, span_of(network)
         held = [each for each in _pots(site, network) if first <= each[0][1] <= last]
         entries |= {key: _entry(*key, pot, "pot") for key, pot in held if key[0] == version}
@@ -76,7 +76,7 @@ def show_bridge(asked: Asked, name: str) -> View:
 
 
 def _public(site: Site) -> _Entries:
-    """The network of all pots without its private bridges, each address with the last thing it is."""
+    """Return the network of all pots without private bridges; the last use of an address counts."""
     entries = _both_ends(site.network, "")
     gateway = (site.gateway.version, int(site.gateway))
     entries[gateway] = _entry(*gateway, "", "gateway")
@@ -88,7 +88,7 @@ def _public(site: Site) -> _Entries:
 
 
 def _other_family(site: Site, bridge: str | None = None) -> _Entries:
-    """What is taken in the networks of bridges beside the family that all share: none is shown whole."""
+    """Return the addresses in use in bridges' networks of the other family; none is listed completely."""
     entries: _Entries = {}
     for name, subnet in site.other_family():
         if bridge in (None, name) and site.store is not None:
@@ -107,9 +107,9 @@ def _lies_in(key: _Key, networks: list[Network]) -> bool:
 
 
 def _pots(site: Site, within: Network | None = None) -> Iterator[tuple[_Key, str]]:
-    """The pots with the addresses that they hold on bridges, pot's first.
+    """Return the pots with their addresses on bridges, pot's first.
 
-    within: no more of potnet's own leases, of which there may be many, are looked at than those in this.
+    within: limits the search for potnet's own leases, which may be many.
     """
     span = span_of(within) if within is not None else None
     if site.installation is not None:
