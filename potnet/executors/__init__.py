@@ -1,1 +1,1 @@
-"""The only place that starts a process: run(Command) gives a CommandResult."""
+"""The only place that starts a process: run(Command) returns a CommandResult."""

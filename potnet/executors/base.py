@@ -1,4 +1,4 @@
-"""Commands as data, and the Protocol of whatever runs them."""
+"""Commands as data, and the Protocol of the classes that run them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from potnet.runtime.fast_dataclass import dataclass
 
 
 class Limit(StrEnum):
-    """How long a command may take, by the key of potnet.toml(5) that says so in seconds.
+    """The limits of a command's time, each with its key in potnet.toml(5), which sets seconds.
 
-    BRIEF: what is done in no time. LONG: a download, an archive, a hook, the jail's own start.
+    BRIEF: a command that takes almost no time. LONG: a download, an archive, a hook, the jail's own start.
     """
 
     BRIEF = "potnet.command_wait"
     LONG = "potnet.long_wait"
 
 
-#: The code of a command that was given up after its time was over, as timeout(1) reports it.
+#: The exit code of a command that exceeded its time limit, as in timeout(1).
 TIMED_OUT = 124
-#: The code of a command whose program is not there, as sh(1) reports it.
+#: The exit code of a command whose program is missing, as in sh(1).
 NOT_FOUND = 127
 
 
@@ -31,14 +31,12 @@ NOT_FOUND = 127
 class Command:
     """One external command.
 
-    argv: the program and its arguments, never a string to be split.
-    stdin: text fed to it, or a local file whose bytes are.
-    changes_host: False for what only reads; a dry run carries these out and no others.
-    timeout: when it is given up, or the seconds until then; None waits for ever (a shell).
-    quiet: its output goes nowhere, since programs that it leaves running would hold on to it: one waits
-    for the command and not for them.
-    inside: it runs programs of a jail's, which learn little of the caller and have no terminal, unless it is
-    attached to that.
+    argv: the program and its arguments, never a string to split. stdin: text, or a local file whose bytes are
+    the input. changes_host: False if the command only reads; a dry run executes only such commands. timeout:
+    the limit, or its seconds; None waits forever (a shell). quiet: the output is discarded. Programs that the
+    command leaves running would keep the output open, and potnet would wait for them. inside: the command
+    runs programs of a jail, which get few variables of the caller and no terminal, unless the terminal is
+    attached.
     """
 
     argv: tuple[str, ...]
@@ -51,7 +49,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What a command answered: exit code (0-255), standard output and standard error as text."""
+    """The result of a command: exit code (0-255), standard output and standard error as text."""
 
     code: int = 0
     out: str = ""
@@ -62,18 +60,18 @@ class Executor(Protocol):
     """Runs commands on one host."""
 
     def run(self, command: Command) -> CommandResult:
-        """Run to its end and return what it answered; a non-zero code is an answer, not an error."""
+        """Run a command to its end and return the result; a non-zero code is a result, not an error."""
         ...
 
     def attach(self, command: Command) -> int:
-        """Run with this process's own terminal (a shell in a jail) and return the exit code."""
+        """Run a command on this process's own terminal (a shell in a jail) and return the exit code."""
         ...
 
 
 def as_shell(command: Command) -> str:
-    """A command as it would be typed, with what is fed to it as a here-document.
+    """Return a command as a user would type it, with a here-document for its input.
 
-    Nothing in it is obeyed by a terminal: what is not printable is told to sh(1) by its octal code.
+    A terminal obeys nothing in it: unprintable characters become octal codes for sh(1).
     """
     line = " ".join(map(_quoted, command.argv))
     if command.stdin is None:
@@ -92,7 +90,7 @@ def as_shell(command: Command) -> str:
 
 
 def _quoted(word: str) -> str:
-    """A word for sh(1), with dollar-single-quotes where it is not printable."""
+    """Quote a word for sh(1), with dollar-single-quotes for unprintable characters."""
     if printable(word) == word:
         return shlex.quote(word)
     return f"$'{''.join(map(_coded, word))}'"

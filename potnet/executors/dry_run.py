@@ -1,4 +1,4 @@
-"""Shows what would be run, and runs what only reads."""
+"""Print commands that change the host, and run those that only read."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from potnet.executors.base import Command, CommandResult, Executor, as_shell
 
 
 class DryRun:
-    """Passes reading commands to `inner` and prints the others, in a form that sh(1) would take."""
+    """Passes reading commands to `inner` and prints the others, in a form that sh(1) accepts."""
 
     def __init__(self, inner: Executor, write: Callable[[str], None]) -> None:
         self._inner = inner
         self._write = write
 
     def run(self, command: Command) -> CommandResult:
-        """See `Executor`; what would change the host is taken to succeed."""
+        """See `Executor`; commands that change the host always succeed."""
         if not command.changes_host:
             return self._inner.run(command)
         self._write(as_shell(command))

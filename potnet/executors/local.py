@@ -1,4 +1,4 @@
-"""Runs commands on this machine."""
+"""Run commands on this machine."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, 
 from potnet.runtime import environment
 from potnet.runtime.interrupts import waiting
 
-#: Seconds for each limit, where nobody configures them.
+#: The default of each limit in seconds.
 LIMITS: Mapping[Limit, float] = {Limit.BRIEF: 60, Limit.LONG: 3600}
-#: Seconds for what was killed to be gone; it is not while the kernel itself hangs in it.
+#: The time in seconds for a killed process to end, which fails while the kernel itself hangs.
 _DEATH = 5.0
 
-#: Variables of the caller that a command gets; a program of a jail gets the first line only.
+#: The variables that a command gets from the caller; a program of a jail gets the first line only.
 _FOR_ALL = ("HOME", "LOGNAME", "SHELL", "TERM", "USER")
 _FOR_HOST = ("TMPDIR", "XDG_RUNTIME_DIR")
 _FOR_FETCH = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "SSL_CA_CERT_FILE", "SSL_CA_CERT_PATH")
 
 
 def _environment(command: Command) -> dict[str, str]:
-    """A clean environment: nothing changes the form of what tools print, nothing leaks into a jail."""
+    """Return a clean environment: it keeps the output of tools uniform, and leaks nothing into a jail."""
     if command.inside:
         return environment.chosen(*_FOR_ALL)
     return environment.chosen(*_FOR_ALL, *_FOR_HOST, *_FOR_FETCH, *(name.lower() for name in _FOR_FETCH))
 
 
 def _streams(command: Command, text: str | None, file: IO[bytes] | None) -> dict[str, Any]:
-    """What standard input, output and error are connected to."""
+    """Return the connections of standard input, output and error."""
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     if command.quiet:
         streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -44,10 +44,10 @@ def _streams(command: Command, text: str | None, file: IO[bytes] | None) -> dict
 
 
 class _Process(subprocess.Popen[bytes]):
-    """A process whose end is noticed when it comes.
+    """A process whose end is noticed at once.
 
-    With a timeout, Popen looks for it and sleeps in between: 1.2 ms for true(1) instead of 0.8, 4 for a batch
-    of ip(8) instead of 1.5.
+    With a timeout, Popen polls and sleeps in between. true(1) then takes 1.2 ms instead of 0.8, and a batch
+    of ip(8) takes 4 ms instead of 1.5.
     """
 
     def wait(self, timeout: float | None = None) -> int:
@@ -66,14 +66,14 @@ class _Process(subprocess.Popen[bytes]):
 
 
 class LocalExecutor:
-    """Starts each command as a process of its own; files that it makes are readable by all (umask 022).
+    """Starts each command as a separate process; its files are readable by everyone (umask 022).
 
-    A command has a session of its own, without a controlling terminal: a program of a jail could push
-    characters into the terminal, which the caller's shell would read (TIOCSTI, tty(4)).
+    A command has a session of its own, without a controlling terminal. Otherwise a program of a jail could
+    push characters into the terminal for the caller's shell (TIOCSTI, tty(4)).
 
-    prefixed: commands begin with what leads to another machine (ssh). It gets the caller's environment, and
-    stays in the session of the caller, whom it may ask for a password, unless programs of a jail run.
-    limits: seconds for each.
+    prefixed: commands begin with a prefix to another machine (ssh). Such a command gets the caller's
+    environment and session, because it may ask for a password, unless it runs programs of a jail. limits:
+    seconds for each.
     """
 
     def __init__(self, prefixed: bool = False, limits: Mapping[Limit, float] = LIMITS) -> None:
@@ -89,11 +89,11 @@ class LocalExecutor:
     def run(self, command: Command) -> CommandResult:
         """See `Executor`. A missing program is code 127, a time-out code 124.
 
-        What took too long is killed with all that it started and that stayed in its process group, which is
-        that of its session.
+        After a time-out the command is killed with all processes in its process group, which is the group of
+        its session.
         """
         with waiting():
-            pass  # a signal that came before this command is heeded before it
+            pass  # an earlier signal is handled before the command starts
         source = command.stdin.open("rb") if isinstance(command.stdin, Path) else nullcontext()
         try:
             with source as file:
@@ -118,13 +118,13 @@ class LocalExecutor:
         )
         try:
             data = None if text is None else text.encode("utf-8", "surrogateescape")
-            # What is done in no time and changes the host is not killed halfway.
+            # A brief command that changes the host is never interrupted.
             with nullcontext() if _brief(command) else waiting():
                 out, err = process.communicate(data, timeout=self._seconds(command))
         except BaseException:
             with suppress(ProcessLookupError):
                 if self._has_session(command):
-                    # The process leads a group, which dies with it.
+                    # The process leads a group; the kill ends the whole group.
                     os.killpg(process.pid, signal.SIGKILL)
                 else:
                     process.kill()
@@ -137,10 +137,10 @@ class LocalExecutor:
         return self._limits[limit] if isinstance(limit, Limit) else limit
 
     def attach(self, command: Command) -> int:
-        """See `Executor`. An interrupt from the terminal is for the command, not for potnet."""
+        """See `Executor`. The command handles an interrupt from the terminal, not potnet."""
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            # Handlers that are ignored stay so in a new process; the command wants its own.
+            # A new process inherits ignored signals, but the command needs its own handlers.
             process = subprocess.Popen(
                 command.argv, env=self._environment(command), preexec_fn=_interruptible
             )
@@ -153,7 +153,7 @@ class LocalExecutor:
 
 
 def _await_death(process: _Process) -> None:
-    """Wait for the end of a process that has been killed, but not for ever."""
+    """Wait for the end of a killed process, with a time limit."""
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with suppress(OSError):
@@ -161,7 +161,7 @@ def _await_death(process: _Process) -> None:
     try:
         process.wait(_DEATH)
     except subprocess.TimeoutExpired:
-        # Nobody asks for it any more.
+        # The code keeps Popen from waiting again.
         process.returncode = -signal.SIGKILL
 
 
@@ -170,7 +170,7 @@ def _brief(command: Command) -> bool:
 
 
 def _code(returned: int) -> int:
-    """An exit code as sh(1) has it: 128 and more for a signal."""
+    """Return an exit code as in sh(1): 128 and more for a signal."""
     return 128 - returned if returned < 0 else returned
 
 

@@ -1,4 +1,4 @@
-"""Runs commands on another machine, through a prefix such as ``ssh root@host``."""
+"""Run commands on another machine, through a prefix such as ``ssh root@host``."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class RemoteExecutor:
         return self._inner.run(self._far(command))
 
     def attach(self, command: Command) -> int:
-        """See `Executor`; a terminal needs the prefix to ask for one (``ssh -t``)."""
+        """See `Executor`; for a terminal, the prefix must request one (``ssh -t``)."""
         return self._inner.attach(self._far(command))
 
     def _far(self, command: Command) -> Command:
-        # sshd waits for whatever holds the output, so it has to go nowhere at the far end.
+        # sshd waits until every process closes the output, so the far end must discard the output.
         argv = (*_QUIETLY, *command.argv) if command.quiet else command.argv
         return replace(command, argv=self._prefix + tuple(shlex.quote(word) for word in argv))

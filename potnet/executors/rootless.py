@@ -1,4 +1,4 @@
-"""Runs commands in a rootless host, which this process has joined, whose keeper has the uplink."""
+"""Run commands in a rootless host that this process has joined; its keeper has the uplink."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.rootless.host.client import Connection
 
-#: What an administrator would type begins with this, and potnet itself asks the keeper straight away.
+#: An administrator types this prefix; potnet itself sends the command directly to the keeper.
 PREFIX = ("potnet", "rootless")
 
 
 class RootlessExecutor:
-    """Passes commands to `inner`, but for those to the uplink."""
+    """Passes commands to `inner`, except those for the uplink."""
 
     def __init__(self, inner: Executor, connection: Connection) -> None:
         self._inner = inner
         self._connection = connection
 
     def run(self, command: Command) -> CommandResult:
-        """See `Executor`. An error of the uplink's is told with its hint on a second line."""
+        """See `Executor`. The second line of an uplink's error is its hint."""
         if command.argv[:2] != PREFIX:
             return self._inner.run(command)
         _, _, verb, *arguments = command.argv

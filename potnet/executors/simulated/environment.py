@@ -1,4 +1,4 @@
-"""What the environment says of a simulated host: POTNET_SIM_BARE and POTNET_SIM_RELEASE."""
+"""Read the environment of a simulated host: POTNET_SIM_BARE and POTNET_SIM_RELEASE."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from potnet.executors.simulated.world.entities import HostFacts
 
 
 def is_bare() -> bool:
-    """Whether a new host is one that nobody has prepared yet."""
+    """Return whether a new host starts unprepared."""
     return os.environ.get("POTNET_SIM_BARE", "") not in ("", "0")
 
 
 def machine() -> HostFacts:
-    """The machine that a new host is. Raises UsageError for an unknown release of FreeBSD."""
+    """Return the machine of a new host. Raises UsageError for an unknown release of FreeBSD."""
     facts, release = HostFacts(spare="em1"), os.environ.get("POTNET_SIM_RELEASE", "")
     try:
         return facts.of_release(release) if release else facts

@@ -1,4 +1,4 @@
-"""A simulated FreeBSD host: takes the argv of the real tools, answers in their words."""
+"""A simulated FreeBSD host: it takes the argv of the real tools and answers in their words."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ _TOOLS: dict[str, FileTool] = {
 class SimulatedHost(Inspection):
     """An Executor whose host is a directory: host.db and the file tree ``root``.
 
-    bare, facts: how a new one starts; an existing one stays what it is. Nothing is written before the
-    first command that changes something or looks at a file.
+    bare, facts: the initial state of a new host; an existing host keeps its state. The first command that
+    changes something or looks at a file creates the files.
     """
 
     def __init__(self, directory: Path, bare: bool = False, facts: HostFacts | None = None) -> None:
@@ -82,9 +82,9 @@ class SimulatedHost(Inspection):
         self._preview: World | None = None
 
     def run(self, command: Command) -> CommandResult:
-        """As the real host would answer; what is not simulated is refused with code 64."""
+        """Answer as the real host would; a command that is not simulated is refused with code 64."""
         with waiting():
-            pass  # a signal that came before this command is heeded before it
+            pass  # an earlier signal is handled before the command starts
         program = PurePosixPath(command.argv[0]).name
         tool = _TOOLS.get(program)
         if tool is None:
@@ -92,7 +92,7 @@ class SimulatedHost(Inspection):
         argv = [program, *command.argv[1:]]
 
         def work(world: World) -> CommandResult:
-            # A refusal keeps what was done before it, as on a real host: it is an answer, not a rollback.
+            # A refusal keeps the earlier changes, as on a real host: it is an answer, and causes no rollback.
             try:
                 return tool(world, list(argv), command.stdin)
             except ToolError as failure:
@@ -115,11 +115,11 @@ class SimulatedHost(Inspection):
         return self.call(network.Call(source, destination, port, protocol, client))
 
     def call(self, call: network.Call) -> network.Connection | network.Refusal:
-        """Try a connection, also one of a client that goes on talking."""
+        """Try a connection, including a client's that sends on."""
         return self._write(lambda world: network.connect(world, call))
 
     def attach(self, command: Command) -> int:
-        """With this process's standard input and output; a shell in a jail reads its lines from there."""
+        """Use this process's standard input and output; a shell in a jail reads its lines from there."""
         argv = command.argv
         shell = PurePosixPath(argv[-1]).name in ("sh", "csh", "tcsh")
         if PurePosixPath(argv[0]).name == "jexec" and len(argv) == 3 and shell:
@@ -165,7 +165,7 @@ class SimulatedHost(Inspection):
 
     @contextmanager
     def _own_files(self) -> Iterator[None]:
-        """What goes wrong with the files that the host is kept in, in words for who tries it out."""
+        """Report errors of the host's own files in words for the user of the simulation."""
         again = f"remove {self._directory} to begin with a fresh simulated host"
         try:
             yield
@@ -186,7 +186,7 @@ class SimulatedHost(Inspection):
             ) from error
 
     def _existing(self) -> World:
-        """What is there, or else a host in memory that is as a new one would be, with its files."""
+        """Return the existing host, or a new host in memory with its files."""
         self._look_at_directory()
         if (self._directory / "host.db").exists():
             return self._world()
@@ -202,7 +202,7 @@ class SimulatedHost(Inspection):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(self._directory))
 
     def _world(self) -> World:
-        """The host in the directory, made if it is not there yet."""
+        """Return the host in the directory, created if it does not exist."""
         if self._opened is None:
             self._look_at_directory()
             state = State(self._directory / "host.db")
@@ -210,7 +210,7 @@ class SimulatedHost(Inspection):
             row = state.get("facts", "")
             if row is None:
                 with state.transaction(write=True):
-                    # Another process may have been first.
+                    # Another process may have created it first.
                     row = state.get("facts", "")
                     if row is None:
                         seed.seed_state(world, self._bare)
@@ -222,7 +222,7 @@ class SimulatedHost(Inspection):
 
 
 class _Unmade(Tree):
-    """The tree of a host that is not there yet: looking at a file makes it."""
+    """The tree of a host that does not exist yet; looking at a file creates the host."""
 
     def __init__(self, host: SimulatedHost) -> None:
         super().__init__(host._directory / "root", dict)

@@ -1,4 +1,4 @@
-"""What tests may ask of a simulated host, and how they move its world on."""
+"""The methods of tests for looking at a simulated host and for changing its world."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ _T = TypeVar("_T")
 class InterfaceView:
     """An interface as a test sees it. addresses: with prefix length; members: of a bridge, in name order.
 
-    alone: members with the address that is behind them, where no other may be.
-    owner: of a tap's node.
+    alone: members with the only address that is allowed behind them. owner: of a tap's node.
     """
 
     name: str
@@ -62,15 +61,15 @@ class Inspection(ABC):
 
     @property
     def tree(self) -> Path:
-        """The directory that is the host's file tree."""
+        """Return the directory that is the host's file tree."""
         return self._world().tree.base
 
     def interfaces(self, jail: str = "") -> list[str]:
-        """Names, in the order of ``ifconfig -l``."""
+        """Return names, in the order of ``ifconfig -l``."""
         return self._read(lambda world: [i.name for i in world.interfaces(_stack(world, jail))])
 
     def interface(self, name: str, jail: str = "") -> InterfaceView | None:
-        """None if there is none of that name."""
+        """Return an interface; None if the host or jail has none of that name."""
 
         def work(world: World) -> InterfaceView | None:
             found = world.interface(name, _stack(world, jail))
@@ -82,7 +81,7 @@ class Inspection(ABC):
         return self._read(lambda world: {jail.name: jail for jail in world.jails(dying)})
 
     def routes(self, jail: str = "") -> list[str]:
-        """``DESTINATION GATEWAY INTERFACE``, both families, as netstat -rn orders them."""
+        """Return ``DESTINATION GATEWAY INTERFACE``, both families, in the order of netstat -rn."""
 
         def work(world: World) -> list[str]:
             view = View(_stack(world, jail))
@@ -92,7 +91,7 @@ class Inspection(ABC):
         return self._read(work)
 
     def anchor(self, path: str = "") -> list[str]:
-        """All rules of an anchor as pfctl -P lists them; of the main ruleset without a path."""
+        """Return all rules of an anchor as pfctl -P lists them; without a path, those of the main ruleset."""
 
         def work(world: World) -> list[str]:
             found = load.ruleset(world, path)
@@ -103,7 +102,7 @@ class Inspection(ABC):
         return self._read(work)
 
     def anchors(self) -> list[str]:
-        """The paths of the anchors that hold rules."""
+        """Return the paths of the anchors that hold rules."""
         return self._read(lambda world: [key for key in world.state.keys("anchor") if key])
 
     def pf_enabled(self) -> bool:
@@ -116,18 +115,18 @@ class Inspection(ABC):
         return self._read(state_table.states)
 
     def hooks(self) -> list[dict[str, Any]]:
-        """The hooks that were called, with path and environment."""
+        """Return the called hooks, with path and environment."""
         return self._read(lambda world: [row for _, row in world.state.scan("hook")])
 
     def mount(self, point: str) -> None:
-        """Mount a devfs, as somebody would by hand."""
+        """Mount a devfs, as an administrator would by hand."""
         self._write(lambda world: world.mount(point))
 
     def mounts(self) -> list[str]:
         return self._read(lambda world: world.mounts())
 
     def snapshot(self) -> dict[str, Any]:
-        """All that a user can see, without counters, times and the files inside mapped directories."""
+        """Return everything that a user can see, except counters, times and files in mapped directories."""
         tree = self.tree
 
         def work(world: World) -> dict[str, Any]:
@@ -163,7 +162,7 @@ class Inspection(ABC):
     def listen(
         self, protocol: str, port: int, address: str = "*", command: str = "server", jail: str = ""
     ) -> None:
-        """A program of the host or of a jail listens. protocol: tcp4, udp6 …; tcp and udp are IPv4's."""
+        """Let a program of the host or of a jail listen. protocol: tcp4, udp6 …; tcp and udp mean IPv4."""
         kind = protocol + "4" if protocol in ("tcp", "udp") else protocol
 
         def work(world: World) -> None:
@@ -174,7 +173,7 @@ class Inspection(ABC):
         self._write(work)
 
     def begin(self, jail: str, stubborn: bool = False, children: int = 0) -> int:
-        """A process begins in a jail. stubborn: SIGTERM does not end it. children: as often it forks."""
+        """Start a process in a jail. stubborn: it survives SIGTERM. children: the number of forks."""
 
         def work(world: World) -> int:
             found = world.jail(jail)
@@ -185,7 +184,7 @@ class Inspection(ABC):
         return self._write(work)
 
     def processes(self, jail: str) -> list[int]:
-        """The PIDs of what runs in a jail."""
+        """Return the PIDs of the processes in a jail."""
 
         def work(world: World) -> list[int]:
             found = world.jail(jail)
@@ -194,17 +193,17 @@ class Inspection(ABC):
         return self._read(work)
 
     def plug(self, name: str) -> None:
-        """Another physical interface, on a wire of its own."""
+        """Add a physical interface, on a wire of its own."""
         self._write(lambda world: plug(world, name, world.made_mac(name)))
 
     def add_machine(self, wire: str, address: str) -> None:
-        """On the wire of another interface than the external one, or on a VLAN (em0.30); with its prefix."""
+        """Add a machine to the wire of an interface or to a VLAN (em0.30); address: with its prefix."""
         self._write(lambda world: world.state.put("machine", f"{wire}/{address}", {"address": address}))
 
     def open_tap(
         self, tap: str, name: str, *addresses: str, gateways: tuple[str, ...] = (), user: str = "root"
     ) -> str:
-        """A machine, by this name, opens a tap; its addresses have prefixes. Returns the errno, if any."""
+        """Let a machine of this name open a tap; addresses have prefixes. Returns the errno, if any."""
 
         def work(world: World) -> str:
             found = world.interface(tap)
@@ -223,7 +222,7 @@ class Inspection(ABC):
         return self._write(work)
 
     def close_tap(self, tap: str) -> None:
-        """Its machine ends."""
+        """End the machine that has a tap open."""
 
         def work(world: World) -> None:
             found, stack = world.need(tap), guest_stack(tap)
@@ -239,7 +238,7 @@ class Inspection(ABC):
         self._write(work)
 
     def linger(self, looks: int) -> None:
-        """The next removal of a jail leaves it dying for so many further looks (jls, ifconfig)."""
+        """Let the next removed jail stay dying for this number of looks (jls, ifconfig)."""
         self._write(lambda world: world.state.put("test", "linger", {"looks": looks}))
 
     def advance(self, seconds: float) -> None:
@@ -261,7 +260,7 @@ def _stack(world: World, jail: str) -> str:
 
 
 def _plug_in(world: World, tap: str, addresses: tuple[str, ...], gateways: tuple[str, ...]) -> None:
-    """What the machine behind a tap has of it."""
+    """Create the interface of the machine behind a tap."""
     stack = guest_stack(tap)
     guest = world.attach(GUEST_INTERFACE, stack, GUEST)
     guest.up = True

@@ -61,9 +61,9 @@ from potnet.runtime.fast_dataclass import dataclass
 Render = Callable[[str, dict[str, object]], str]
 #: Naming the host's own namespace requires the PID of a process in it; the shell uses its own.
 _ATTACH = 'exec ip netns attach "$1" $$'
-#: The host's own namespace is named by a process in it, which is this shell as long as something comes after.
-#: A pot may have named the link as one of the host, so it gets its own name first; a link that is up may keep
-#: its name. One that the pot has given that name gets another.
+#: A process names the host's own namespace: this shell, which therefore must outlive the move. The link gets
+#: its own name first, because a pot may have given it the name of one of the host's. A link must be down for a
+#: new name. Another link of the pot with that name gets a new name.
 _TAKE_BACK = """in_pot() { nsenter --net="$pot" ip link set dev "$@"; }
 pot=$1
 if [ "$2" != "$3" ]; then

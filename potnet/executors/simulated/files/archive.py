@@ -1,4 +1,4 @@
-"""tar(1) -x as bsdtar does it, and the stand-in for a base system that fetch(1) gets."""
+"""tar(1) -x as bsdtar does it, and the substitute base system that fetch(1) downloads."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _extract(opened: tarfile.TarFile, entry: tarfile.TarInfo, top: Path) -> None
 
 
 def _parts(name: str) -> list[str]:
-    """The components of a name; a leading slash is stripped, `..` refused."""
+    """Split a name into components; a leading slash is stripped, `..` is refused."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise _EntryError("Path contains '..'")
@@ -86,7 +86,7 @@ def _parts(name: str) -> list[str]:
 
 
 def _parent(top: Path, parts: list[str]) -> Path:
-    """The directory an entry goes to, made if need be, never through a symbolic link."""
+    """Return the directory of an entry, created if necessary, without following symbolic links."""
     here = top
     for part in parts[:-1]:
         here = here / part
@@ -97,7 +97,7 @@ def _parent(top: Path, parts: list[str]) -> Path:
 
 
 def _clear(target: Path) -> None:
-    """What is there makes way; a directory only when it is empty."""
+    """Remove an existing file, or an empty directory, at the target."""
     try:
         mode = target.lstat().st_mode
     except FileNotFoundError:
@@ -130,7 +130,7 @@ _FILES = {
 
 @functools.cache
 def base(release: str) -> bytes:
-    """A small .txz in the shape of a release's base.txz; the same bytes for the same release."""
+    """Return a small .txz in the shape of a release's base.txz; a release always has the same bytes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:xz", format=tarfile.USTAR_FORMAT, preset=0) as out:
         for name in _DIRECTORIES:
@@ -153,7 +153,7 @@ def _add(out: tarfile.TarFile, name: str, content: str, mode: int) -> None:
 
 
 def manifest(release: str) -> bytes:
-    """The line of the release's MANIFEST for its base."""
+    """Return the line of the release's MANIFEST for its base."""
     import hashlib
 
     digest = hashlib.sha256(base(release)).hexdigest()
@@ -162,7 +162,7 @@ def manifest(release: str) -> bytes:
 
 
 def fetch(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """fetch -q -o FILE|- URL, from a mirror that has the base of every release and nothing else."""
+    """fetch -q -o FILE|- URL, from a mirror that has only the base of every release."""
     import re
 
     match argv[1:]:

@@ -31,7 +31,7 @@ _TYPES = {
 
 
 def feed(stdin: Stdin) -> bytes:
-    """Standard input as bytes."""
+    """Return standard input as bytes."""
     if isinstance(stdin, Path):
         return stdin.read_bytes()
     return (stdin or "").encode("utf-8", "surrogateescape")
@@ -42,7 +42,8 @@ def text(data: bytes) -> str:
 
 
 def why(error: OSError) -> str:
-    """The error in strerror(3)'s words, which FreeBSD and this machine share for what happens here."""
+    """Return the error as strerror(3) prints it; FreeBSD and this machine use the same words for these
+    errors."""
     return os.strerror(error.errno or errno.EIO)
 
 
@@ -101,9 +102,9 @@ def test(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def take_in(world: World, path: str) -> None:
-    """A directory of the real machine that is asked for becomes part of the host (a jail's own root).
+    """Make a requested directory of the real machine a part of the host (a jail's own root).
 
-    Never the directory that the host is kept in, nor one above it.
+    The directory of the host itself, and those above it, are excluded.
     """
     if not path.startswith("/") or world.tree.stat(path) is not None:
         return
@@ -117,7 +118,7 @@ def take_in(world: World, path: str) -> None:
     if real == Path("/") or home.is_relative_to(real) or real.is_relative_to(home):
         return
     world.state.look()
-    # By its real path first, which other spellings then lead to; unless the host has something else there.
+    # The real path comes first, and other spellings lead to it, unless the host already uses the name.
     for name in (str(real), "/" + "/".join(p for p in path.split("/") if p)):
         if world.tree.stat(name) is None:
             world.state.put("mapped", name, {"real": str(real)})
@@ -165,7 +166,7 @@ def _octal(word: str) -> int:
 
 
 def mv(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """mv [-h] [-f] A B: -h takes a symbolic link to a directory as the file to replace."""
+    """mv [-h] [-f] A B: -h replaces a symbolic link to a directory instead of following it."""
     world.state.changing()
     args, nofollow = argv[1:], False
     while args and args[0] in ("-h", "-f"):
@@ -193,7 +194,7 @@ def rename(world: World, source: str, target: str, nofollow: bool) -> CommandRes
 
 
 def refuse_mount(world: World, real: Path) -> None:
-    """A mount point, or a directory of the real machine that is part of the host, does not go."""
+    """Refuse to remove a mount point, or a directory of the real machine that is part of the host."""
     mapped = (row["real"] for _, row in world.state.scan("mapped"))
     if world.state.get("mount-at", str(real)) is not None or str(real) in mapped:
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
@@ -236,8 +237,8 @@ def chmod(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """stat -f FORM PATH …, which does not follow links. FORM: '%HT%t%N', the same with owner, group and mode
-    in between, or '%Su%t%N' of nodes of taps."""
+    """stat -f FORM PATH …, which does not follow links. FORM is '%HT%t%N', the same with owner, group and
+    mode in between, or '%Su%t%N' for nodes of taps."""
     if argv[1:3] == ["-f", "%Su%t%N"] and len(argv) > 3:
         return _show_owner(world, argv[3:])
     forms = {"%HT%t%N": _show_kind, "%HT%t%u%t%g%t%Mp%Lp%t%N": _show_access}
@@ -254,7 +255,7 @@ def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def _above_mapped(world: World, path: str) -> os.stat_result | None:
-    """The status of a directory of the real machine that one which is part of the host lies in."""
+    """Return the status of a real directory that contains one which is part of the host."""
     below = (name for name, _ in world.state.scan("mapped") if name.startswith(f"{path.rstrip('/')}/"))
     return Path(path).lstat() if next(below, None) is not None else None
 
@@ -264,7 +265,7 @@ def _show_kind(found: os.stat_result) -> str:
 
 
 def _show_access(found: os.stat_result) -> str:
-    """Root of the host is who simulates it."""
+    """Return owner, group and mode; the user who runs the simulation counts as root."""
     owner = 0 if found.st_uid == os.geteuid() else found.st_uid
     group = 0 if found.st_gid == os.getegid() else found.st_gid
     bits = stat.S_IMODE(found.st_mode)
@@ -283,7 +284,7 @@ def _show_owner(world: World, nodes: list[str]) -> CommandResult:
 
 
 def tap_behind(world: World, node: str) -> Interface | None:
-    """The tap of a node; a look at the node makes one (net.link.tap.devfs_cloning, tap(4))."""
+    """Return the tap of a node; looking at the node creates the tap (net.link.tap.devfs_cloning, tap(4))."""
     name = node.removeprefix("/dev/")
     if world.interface(name) is None and re.fullmatch(r"tap\d+", name):
         world.state.look()
@@ -308,7 +309,7 @@ def du(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def _occupied(status: os.stat_result) -> int:
-    """What UFS takes for it, whatever this machine's file system does: fragments of 4 KB (newfs(8), -f)."""
+    """Return the size on UFS, whatever this machine's file system is: fragments of 4 KB (newfs(8), -f)."""
     if stat.S_ISDIR(status.st_mode):
         return _FRAGMENT
     if stat.S_ISREG(status.st_mode):
@@ -317,7 +318,7 @@ def _occupied(status: os.stat_result) -> int:
 
 
 def human(size: int) -> str:
-    """As humanize_number(3) with one digit after the point below ten."""
+    """Format a size as humanize_number(3), with one decimal digit below ten."""
     value, unit = float(size), "B"
     for larger in "KMGT":
         if value < 1000:
@@ -327,7 +328,7 @@ def human(size: int) -> str:
 
 
 def sha256(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """sha256 [-q] FILE | sha256 -c DIGEST FILE (code 2 when it is another)."""
+    """sha256 [-q] FILE | sha256 -c DIGEST FILE (code 2 if the digest differs)."""
     import hashlib
 
     match argv[1:]:
@@ -350,7 +351,7 @@ def sha256(world: World, argv: list[str], _: Stdin) -> CommandResult:
 def realpath(world: World, argv: list[str], _: Stdin) -> CommandResult:
     if len(argv) != 2 or argv[1].startswith("-"):
         raise unknown(f"realpath {' '.join(argv[1:])}")
-    # The host's working directory has nothing: a relative path leads nowhere.
+    # The host's working directory is empty, so a relative path leads nowhere.
     if not argv[1].startswith("/"):
         raise ToolError(f"realpath: {argv[1]}: No such file or directory")
     take_in(world, argv[1])

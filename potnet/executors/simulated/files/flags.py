@@ -1,4 +1,4 @@
-"""File flags (chflags(1), chflags(2)): what a file or directory that has some refuses, whoever asks."""
+"""File flags (chflags(1), chflags(2)): a file or directory with flags refuses changes from everyone."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def _refuse(refused: object) -> None:
 
 
 def refuse_writing(world: World, real: Path) -> None:
-    """Raises OSError when a file cannot be written anew, or made."""
+    """Refuse to write or create a file if flags forbid it. Raises OSError."""
     there = os.path.lexists(real)
     _refuse(_of(world, real) & _APPENDED if there else _of(world, real.parent) & _FIXED)
 
 
 def refuse_leaving(world: World, real: Path) -> None:
-    """Raises OSError when what is at a path cannot be removed or renamed."""
+    """Refuse to remove or rename a path if flags forbid it. Raises OSError."""
     _refuse(_of(world, real) or _of(world, real.parent) & _APPENDED)
 
 
 def refuse_arriving(world: World, real: Path) -> None:
-    """Raises OSError when nothing can be renamed to a path."""
+    """Refuse to rename a file to a path if flags forbid it. Raises OSError."""
     if os.path.lexists(real):
         refuse_leaving(world, real)
     else:
@@ -45,7 +45,7 @@ def refuse_arriving(world: World, real: Path) -> None:
 
 
 def chflags(world: World, argv: list[str], _: str | Path | None) -> CommandResult:
-    """chflags [-R | -h] FLAGS PATH …: FLAGS are 0, or names to add, or to take away (noNAME)."""
+    """chflags [-R | -h] FLAGS PATH …: FLAGS are 0, or names to add or to remove (noNAME)."""
     world.state.changing()
     args, option = argv[1:], ""
     if args[:1] in (["-R"], ["-h"]):
@@ -63,7 +63,7 @@ def chflags(world: World, argv: list[str], _: str | Path | None) -> CommandResul
 
 
 def change(world: World, real: Path, words: str, recursive: bool = False) -> None:
-    """Change the flags of a file. Raises OSError when it is not there."""
+    """Change the flags of a file. Raises OSError if the file does not exist."""
     if recursive and stat.S_ISDIR(real.lstat().st_mode):
         for entry in real.iterdir():
             change(world, entry, words, recursive)

@@ -1,4 +1,4 @@
-"""Taking files away: rm(1), find(1) -delete and -execdir, chflags(1)."""
+"""The removal of files: rm(1), find(1) -delete and -execdir, chflags(1)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rm(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def _remove(world: World, real: Path, shown: str, errors: list[str], crosses: bool) -> None:
-    """crosses: what is mounted there loses its files before the mount point is found to be in use."""
+    """Remove a tree. crosses: a mount loses its files before the removal fails at the mount point in use."""
     try:
         if not crosses:
             refuse_mount(world, real)
@@ -123,7 +123,7 @@ def _digests(world: World, tops: list[str], name: str, size: int) -> CommandResu
 
 
 def _remove_empty(world: World, path: str) -> CommandResult:
-    """A directory, or a file without content."""
+    """Remove an empty directory, or an empty file."""
     world.state.changing()
     try:
         real = world.tree.resolve(path, follow=False)
@@ -138,7 +138,7 @@ def _remove_empty(world: World, path: str) -> CommandResult:
 
 
 def _either(flag: str, words: list[str]) -> tuple[list[str], list[str]]:
-    """The values of ``FLAG X`` or ``( FLAG X -o FLAG Y … )``, and what follows; none when it is neither."""
+    """Return the values of ``FLAG X`` or ``( FLAG X -o FLAG Y … )``, and the rest; empty for other words."""
     if words[:1] == [flag]:
         return words[1:2], words[2:]
     if words[:2] != ["(", flag] or ")" not in words:
@@ -158,7 +158,7 @@ def _letter(letter: str) -> int:
 
 
 def _action(words: list[str]) -> tuple[str, ...]:
-    """-print, -delete, chflags, or what -execdir mv moves (``{}`` or a whole path) and its new name."""
+    """Return -print, -delete, chflags, or what -execdir mv moves (``{}`` or a full path) and its new name."""
     match words:
         case [] | ["-print"]:
             return ("-print",)
@@ -173,7 +173,7 @@ def _action(words: list[str]) -> tuple[str, ...]:
 
 
 def _delete(world: World, entry: Path, top: str) -> str:
-    """A failure is told and does not change find's code."""
+    """Delete an entry and return the error message; a failure does not change find's exit code."""
     directory = stat.S_ISDIR(entry.lstat().st_mode)
     try:
         refuse_mount(world, entry)

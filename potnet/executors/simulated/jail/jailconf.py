@@ -26,7 +26,8 @@ class _Token:
 
 
 def parse(text: str) -> dict[str, Parameters]:
-    """The jails of a configuration: name to parameters, each with its values (none for a bare parameter)."""
+    """Return the jails of a configuration: name to parameters, each with its values (none for a bare
+    parameter)."""
     tokens = _tokens(text)
     jails: dict[str, Parameters] = {}
     position = 0
@@ -73,7 +74,7 @@ def _mark(tokens: list[_Token], position: int, text: str) -> None:
 
 
 def _error(tokens: list[_Token], position: int) -> ToolError:
-    """Code 1, where the recorded jail(8) ended in a crash."""
+    """Return a syntax error with code 1; the recorded jail(8) crashed here."""
     if position < len(tokens):
         token = tokens[position]
         return ToolError(f"jail: STDIN line {token.line}: {token.text}: syntax error")

@@ -14,7 +14,7 @@ from potnet.executors.simulated.system.seed import make_loopback, make_pflog
 from potnet.executors.simulated.world.entities import Address, Interface, Jail
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
-#: The parameters that are known, with what jls(8) may be asked of them.
+#: The known parameters, including those that jls(8) can print.
 PARAMETERS = {
     "name", "host.hostname", "path", "persist", "vnet", "vnet.interface", "mount.devfs", "devfs_ruleset",
     "allow.raw_sockets", "allow.set_hostname", "exec.clean", "osrelease", "ip4", "ip6", "ip4.addr",
@@ -24,7 +24,7 @@ PARAMETERS = {
 
 @dataclass
 class _Call:
-    """One invocation. prefix: what stands before a message about a jail of a configuration."""
+    """One invocation. prefix: the start of messages about a jail of a configuration."""
 
     world: World
     prefix: str = "jail: "
@@ -113,7 +113,7 @@ def _remove_plain(world: World, args: list[str]) -> CommandResult:
 
 
 def _create(call: _Call, given: jailconf.Parameters, created: str = "") -> Jail:
-    """All or nothing. created: the beginning of the lines on standard output about what was made."""
+    """Create a jail completely, or change nothing. created: the start of the lines on standard output."""
     world = call.world
     name = (given.get("name") or [""])[-1]
     _check(call, given, name)
@@ -170,7 +170,7 @@ def _check(call: _Call, given: jailconf.Parameters, name: str) -> None:
 
 
 def _addresses(given: jailconf.Parameters, key: str) -> list[tuple[str, str]]:
-    """The (interface or "", address) of ip4.addr or ip6.addr, in order."""
+    """Return the (interface or "", address) pairs of ip4.addr or ip6.addr, in order."""
     found = []
     for text in given.get(key, []):
         for item in text.replace(" ", "").split(","):
@@ -243,8 +243,8 @@ def _devfs(given: jailconf.Parameters) -> str:
 
 
 def _clean(world: World, given: jailconf.Parameters, target: Jail) -> None:
-    """What jail(8) takes away after a removal, as far as the configuration it is given names it."""
-    # The second way is for another spelling of a root that is gone.
+    """Remove the mounts and addresses that the configuration of a removed jail names."""
+    # The second path covers another spelling of a root that is gone.
     if "mount.devfs" in given and not world.unmount(_devfs(given)):
         world.unmount(_devfs({**given, "path": [target.path]}))
     for key in ("ip4.addr", "ip6.addr"):
@@ -268,7 +268,7 @@ def _record(world: World, given: jailconf.Parameters, name: str) -> Jail:
     made = Jail(
         jid,
         name,
-        # The kernel keeps the path without links.
+        # The kernel keeps the path with its links resolved.
         world.tree.canonical((given.get("path") or ["/"])[-1]),
         hostname=(given.get("host.hostname") or [""])[-1],
         vnet=vnet,
@@ -289,7 +289,7 @@ def _record(world: World, given: jailconf.Parameters, name: str) -> Jail:
 
 
 def _dissolve(world: World, target: Jail) -> None:
-    """Remove a jail, and all that runs in it; one that still has sockets stays as dying."""
+    """Remove a jail with its processes; a jail that still has sockets stays as dying."""
     processes.end_all(world, target.jid)
     world.state.delete("jail-name", target.name)
     linger = world.state.get("test", "linger")
@@ -303,7 +303,7 @@ def _dissolve(world: World, target: Jail) -> None:
 
 
 def _finish(world: World, target: Jail) -> None:
-    """The stack goes with all that was made in it, and the interfaces of the host come back."""
+    """Remove the stack with the interfaces created in it, and return the host's interfaces."""
     world.state.delete("jail", f"{target.jid:09}")
     world.state.delete("dying", f"{target.jid:09}")
     if _owns_name(world, target):
@@ -333,7 +333,7 @@ def _owns_name(world: World, target: Jail) -> bool:
 
 
 def look_at_dying(world: World) -> None:
-    """Each look brings a dying jail nearer to its end."""
+    """Count a look at each dying jail, which ends after some looks."""
     for target in world.dying():
         world.state.look()
         if not target.dying:

@@ -39,9 +39,9 @@ def jexec(world: World, argv: list[str], stdin: Stdin) -> CommandResult:
 
 
 def inner_world(world: World, jail: Jail, program: str) -> World:
-    """The host as it is seen from a jail's root: paths begin there. program: what is to run in it.
+    """Return the host as seen from a jail's root, where paths begin. program: the program to run.
 
-    A root that was taken away while the jail runs is an empty directory to it.
+    A root that was removed while the jail runs is an empty directory to the jail.
     """
     if not world.tree.is_dir(jail.path):
         raise ToolError(f"jexec: execvp: {program}: No such file or directory")
@@ -49,7 +49,7 @@ def inner_world(world: World, jail: Jail, program: str) -> World:
 
 
 def inside(inner: World, jail: Jail, argv: list[str], stdin: Stdin = None) -> CommandResult:
-    """One program in a jail; a network tool is answered for even where the root has no such program."""
+    """Run one program in a jail; network tools work even if the root lacks the program."""
     program = PurePosixPath(argv[0]).name
     found = find_program(inner, argv[0])
     if found is None and (program not in NETWORK or "/" in argv[0]):
@@ -71,7 +71,7 @@ def inside(inner: World, jail: Jail, argv: list[str], stdin: Stdin = None) -> Co
 
 
 def find_program(inner: World, name: str) -> str | None:
-    """Where the jail's root has a program, as execvp(3) looks for it."""
+    """Return the path of a program in the jail's root, as execvp(3) finds it."""
     for path in [name] if "/" in name else [f"{folder}/{name}" for folder in _SEARCH]:
         status = inner.tree.stat(path)
         if status is not None and stat.S_ISREG(status.st_mode) and status.st_mode & 0o111:
@@ -80,7 +80,7 @@ def find_program(inner: World, name: str) -> str | None:
 
 
 def _record(world: World, jail: Jail, argv: list[str]) -> None:
-    """What ran that a test may ask for: the jail's own rc and shutdown, and rtsol."""
+    """Record programs for tests: the jail's own rc and shutdown, and rtsol."""
     line = " ".join(argv)
     if argv[0].endswith(("sh", "rtsol")) and line not in jail.ran:
         jail.ran.append(line)
@@ -149,7 +149,7 @@ def _rtsol(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult
 
 
 def _sh(inner: World, jail: Jail, argv: list[str], stdin: Stdin) -> CommandResult:
-    """sh /etc/rc and /etc/rc.shutdown, and sh -c with single commands."""
+    """Run sh /etc/rc and /etc/rc.shutdown, and sh -c with single commands."""
     match argv[1:]:
         case [("/etc/rc" | "/etc/rc.shutdown") as script, *_]:
             if inner.tree.stat(script) is None:
@@ -173,7 +173,7 @@ def _lines(inner: World, jail: Jail, text: str) -> CommandResult:
 
 
 def line(inner: World, jail: Jail, text: str) -> CommandResult:
-    """One command line of a shell: words and quotes, no other syntax."""
+    """Run one command line of a shell: words and quotes, no other syntax."""
     try:
         lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
@@ -185,7 +185,7 @@ def line(inner: World, jail: Jail, text: str) -> CommandResult:
     if any(set(word) <= set(";&|<>()") for word in words) or "$" in text or "`" in text:
         raise unknown(f"this shell syntax: {text}")
     if words == ["pwd"]:
-        # Built into the shell, so that it needs no program.
+        # The shell has this command built in, so it requires no program.
         return CommandResult(0, "/\n")
     if words[0] == "exit":
         return CommandResult(int(words[1]) & 255 if len(words) > 1 and words[1].isdigit() else 0)
@@ -231,12 +231,12 @@ def _ls(inner: World, path: str) -> CommandResult:
 
 Program = Callable[[World, Jail, list[str], Stdin], CommandResult]
 
-#: Answered whether the root has them or not.
+#: Programs that work even if the root lacks them.
 NETWORK: dict[str, Program] = {
     "ifconfig": _ifconfig, "netstat": _netstat, "route": _route, "sysctl": _sysctl, "sockstat": _sockstat,
     "hostname": _hostname, "jail": _jail, "cat": _cat, "ping": _ping, "ping6": _ping, "nc": _nc,
 }  # fmt: skip
-#: Answered when the root has them.
+#: Programs that the root must have.
 PROGRAMS: dict[str, Program] = {
     "sh": _sh, "rtsol": _rtsol, "true": _plain, "false": _plain, "echo": _plain, "id": _plain,
     "which": _plain, "ls": _plain, "pwd": _plain, "uname": _uname,

@@ -1,4 +1,4 @@
-"""jls(8)."""
+"""The command jls(8)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _usual(jail: Jail) -> str:
 
 
 def _named(jail: Jail, names: list[str]) -> str:
-    """Only flags are not quoted (print_jail in jls)."""
+    """Return a jail in libxo's JSON; only flags are not quoted (print_jail in jls)."""
     pairs = ((name, _value(jail, name, named=False)) for name in names)
     return "{" + ",".join(f'"{n}":{v if n == "dying" else libxo(v)}' for n, v in pairs) + "}"
 

@@ -1,4 +1,4 @@
-"""Putting addresses on interfaces and taking them off, with what the kernel does along the way.
+"""Add addresses to interfaces and remove them, with the kernel's side effects.
 
 Sources: ifconfig(8), inet(4), inet6(4), RFC 4862; and the recorded sessions.
 """
@@ -12,7 +12,8 @@ from potnet.executors.simulated.world.world import World
 
 
 def add_inet(world: World, interface: Interface, address: Address, alias: bool) -> None:
-    """Without alias the interface's first IPv4 address is replaced; one that is there already moves on."""
+    """Add an address; without alias it replaces the first IPv4 address, and an existing one moves to the
+    end."""
     if not alias and interface.inet:
         _forget(world, interface, interface.inet[0], keep=address)
     for same in [a for a in interface.inet if a.address == address.address]:
@@ -24,16 +25,16 @@ def add_inet(world: World, interface: Interface, address: Address, alias: bool) 
 
 
 def _loopback6(interface: Interface) -> None:
-    """lo0 gets its IPv6 addresses once it is up."""
+    """Give lo0 its IPv6 addresses when it comes up."""
     for text, prefix in (("::1", 128), ("fe80::1", 64)):
         if all(a.address != text for a in interface.inet6):
             interface.inet6.append(Address(text, prefix))
 
 
 def add_inet6(world: World, interface: Interface, address: Address, enabled: bool = False) -> None:
-    """The first one of an interface ends IFDISABLED, and with that comes the link-local address.
+    """Add an address; the first one clears IFDISABLED and thereby adds the link-local address.
 
-    enabled: the same call has ended it before, so that duplicates of the address are looked for.
+    enabled: the same call has cleared IFDISABLED before, so duplicate detection runs.
     """
     if enabled or "IFDISABLED" not in interface.nd6:
         address.since = _since(world, interface)
@@ -44,7 +45,7 @@ def add_inet6(world: World, interface: Interface, address: Address, enabled: boo
 
 
 def enable_inet6(world: World, interface: Interface) -> None:
-    """-ifdisabled: with auto_linklocal an interface that is up has a link-local address from now on."""
+    """Clear IFDISABLED; with auto_linklocal, an interface that is up then gets a link-local address."""
     if "IFDISABLED" in interface.nd6:
         interface.nd6.remove("IFDISABLED")
     linklocal(world, interface)
@@ -59,12 +60,12 @@ def linklocal(world: World, interface: Interface) -> None:
 
 
 def _since(world: World, interface: Interface) -> float | None:
-    """When duplicate address detection begins for what is added now; None where there is none."""
+    """Return the start time of duplicate detection for a new address; None if detection is off."""
     return None if "NO_DAD" in interface.nd6 else world.now()
 
 
 def eui64(prefix: str, mac: str) -> IPv6Address:
-    """The address of an interface in a /64 (RFC 4291, appendix A)."""
+    """Return the address of an interface in a /64 (RFC 4291, appendix A)."""
     octets = [int(part, 16) for part in mac.split(":")]
     octets[0] ^= 2
     suffix = int.from_bytes(bytes([*octets[:3], 0xFF, 0xFE, *octets[3:]]), "big")
@@ -72,7 +73,7 @@ def eui64(prefix: str, mac: str) -> IPv6Address:
 
 
 def remove(world: World, interface: Interface, text: str) -> bool:
-    """Take an address off. False when it is not there."""
+    """Remove an address. False if the interface does not have it."""
     wanted = str(ip_address(text))
     found = next((a for a in interface.addresses if a.address == wanted), None)
     if found is not None:
@@ -81,7 +82,7 @@ def remove(world: World, interface: Interface, text: str) -> bool:
 
 
 def _forget(world: World, interface: Interface, address: Address, keep: Address | None = None) -> None:
-    """Routes through a gateway that only this address's prefix reached go with it."""
+    """Remove an address, and the routes whose gateway only its prefix reached."""
     interface.inet = [a for a in interface.inet if a is not address]
     interface.inet6 = [a for a in interface.inet6 if a is not address]
     left = [*interface.addresses, *([keep] if keep else [])]
@@ -97,7 +98,7 @@ def _reached(route: Route, addresses: list[Address]) -> bool:
 
 
 def drop_routes_of(world: World, interface: Interface) -> None:
-    """An interface that leaves its stack takes its routes along."""
+    """Remove the routes of an interface that leaves its stack."""
     for route in world.routes(interface.vnet):
         if route.interface == interface.name:
             world.drop_route(route.destination, 6 if ":" in route.gateway else 4, interface.vnet)

@@ -1,4 +1,4 @@
-"""The counters of interfaces: what passes them on the modelled network."""
+"""The counters of interfaces: the packets that pass them on the modelled network."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from potnet.executors.simulated.net.wires import GUEST, Place, other_side
 from potnet.executors.simulated.world.entities import HOST
 from potnet.executors.simulated.world.world import World
 
-#: The octets of a connection's packets, there and back; others are like those of ping(8).
+#: The octets of a connection's packets, request and reply; other packets are like those of ping(8).
 _OCTETS = {"tcp": (60, 40)}
 _ECHO = (84, 84)
-#: What Ethernet puts before each (IEEE 802.3).
+#: The Ethernet header of each packet (IEEE 802.3).
 _HEADER = 14
 
 
 def octets_of(protocol: str) -> tuple[int, int]:
-    """How large a packet of a protocol is, and the one that answers it."""
+    """Return the sizes of a protocol's packet and of its reply."""
     return _OCTETS.get(protocol, _ECHO)
 
 
@@ -35,17 +35,19 @@ class Passed:
         self._note(place, False)
 
     def from_wire(self, place: Place) -> None:
-        """Note that the packet comes in at the host's interface at a wire, unless a jail has that."""
+        """Note that the packet comes in at the host's interface at a wire, unless a jail has the
+        interface."""
         if (found := self._at_wire(place)) is not None:
             self.into(found)
 
     def to_wire(self, place: Place) -> None:
-        """Note that the packet goes out at the host's interface at a wire, unless a jail has that."""
+        """Note that the packet goes out at the host's interface at a wire, unless a jail has the
+        interface."""
         if (found := self._at_wire(place)) is not None:
             self.out_of(found)
 
     def count(self, packets: tuple[int, int]) -> None:
-        """Add a packet and the one that answers it, of so many octets, to all that they passed."""
+        """Add a packet and its reply, with their octets, to all passed interfaces."""
         there, back = packets
         for stack, name, inward in self._passed:
             found = self._world.interface(name, stack)

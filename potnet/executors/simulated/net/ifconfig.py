@@ -24,7 +24,7 @@ def ifconfig(world: World, argv: list[str], view: View) -> CommandResult:
     if args[:1] == ["-j"] and len(args) > 1:
         view = jail_view(world, args[1], "ifconfig: jail not found: No such file or directory")
         args = args[2:]
-    # Behind it a name may begin with a dash.
+    # After this word a name may begin with a dash.
     plain = args[:1] == ["--"]
     args = args[1:] if plain else args
     cidr = args[:2] == ["-f", "inet:cidr,inet6:cidr"]
@@ -62,7 +62,7 @@ def jail_view(world: World, name: str, refusal: str) -> View:
 
 @dataclass
 class _Setting:
-    """One call that configures: the parameters are carried out from left to right."""
+    """One call that configures; its parameters are carried out from left to right."""
 
     world: World
     name: str
@@ -107,7 +107,7 @@ class _Setting:
                 argument = self._argument(word) if _PARAMETERS[word][0] else ""
                 _PARAMETERS[word][1](self.world, interface, argument)
                 self.world.save(interface)
-                # A member's or the bridge's own row was written meanwhile.
+                # A parameter may have changed the row of the member or the bridge.
                 interface = self.world.need(interface.name, interface.vnet)
             else:
                 raise unknown(f"the ifconfig parameter {word}")
@@ -117,7 +117,7 @@ class _Setting:
         return CommandResult(0, self.out, "".join(f"{line}\n" for line in self.err))
 
     def _check_first(self, interface: Interface, family: str, first: bool, mac: str) -> None:
-        """A family has to be the first word; a MAC address is set at the end, or not at all."""
+        """Refuse a family that is not the first word; a MAC address is set at the end, or not at all."""
         if first or self.created:
             return
         if "ether" in self.given:
@@ -153,7 +153,7 @@ class _Setting:
         interfaces.give(self.world, interface, target.stack)
 
     def _limit(self, bridge: Interface, word: str, member: str, value: str) -> None:
-        """Of a member of a bridge: the address behind it, or how many there may be."""
+        """Set the address behind a member of a bridge, or the limit of addresses."""
         _bridge_only(bridge)
         if word == "static":
             if not _MAC.fullmatch(value):
@@ -177,7 +177,7 @@ class _Setting:
 
     def _address(self, interface: Interface, family: str) -> None:
         if self.created:
-            # An address in the call that creates: refused, and what was created stays.
+            # ifconfig(8) refuses an address in a call that creates an interface; the new interface stays.
             raise ToolError(f"ifconfig: {family}: bad value")
         if not self.args or self.args[0] in _PARAMETERS:
             return
@@ -200,16 +200,16 @@ class _Setting:
             addresses.add_inet(self.world, interface, address, rest == ["alias"])
         else:
             if "alias" in self.args:
-                # An address of IPv6 never takes another one's place.
+                # A new IPv6 address never replaces another.
                 self.args.remove("alias")
             if "no_dad" in self.args and "NO_DAD" not in interface.nd6:
-                # Addresses are set when all words have been read.
+                # ifconfig(8) sets addresses after it has read all words.
                 interface.nd6.append("NO_DAD")
             addresses.add_inet6(self.world, interface, address, "-ifdisabled" in self.args)
 
 
 def _parse(text: str, family: str) -> tuple[Address, bool]:
-    """An address and whether its prefix length was given."""
+    """Return an address, and whether its prefix length was given."""
     plain, _, length = text.partition("/")
     kind, width, default = (IPv4Address, 32, 24) if family == "inet" else (IPv6Address, 128, 64)
     try:
@@ -305,12 +305,12 @@ def _nd6(flag: str, on: bool) -> Callable[[World, Interface, str], None]:
 
 
 def _nothing(_: World, interface: Interface, __: str) -> None:
-    """Checksum offload: accepted, and an epair of 14.0 shows no difference."""
+    """Accept a checksum offload; an epair of 14.0 shows no difference."""
     if interface.kind == "loop":
         raise unknown("checksum options of lo0")
 
 
-#: Parameter: whether it has an argument, and what it does.
+#: Each parameter: whether it has an argument, and its function.
 _PARAMETERS: dict[str, tuple[bool, Callable[[World, Interface, str], None]]] = {
     "up": (False, _up),
     "down": (False, _down),

@@ -1,4 +1,4 @@
-"""How ifconfig(8) lists an interface."""
+"""List interfaces as ifconfig(8) does."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _MEDIA = {
 
 
 def flag_bits(interface: Interface) -> int:
-    """IFF_UP and the like (ifnet(9))."""
+    """Return IFF_UP and the other flags (ifnet(9))."""
     if interface.kind == "pflog":
         return 0x1000041 if interface.up else 0
     bits = 0x8008 if interface.kind == "loop" else 0x8802
@@ -60,13 +60,13 @@ def flag_bits(interface: Interface) -> int:
 
 
 def _named(bits: int, names: dict[int, str]) -> str:
-    """As printb in ifconfig: without any there are no brackets."""
+    """Format flags as printb in ifconfig, which omits the brackets if no flag is set."""
     found = ",".join(name for bit, name in names.items() if bits & bit)
     return f"{bits:x}<{found}>" if bits else "0"
 
 
 def show(world: World, interface: Interface, view: View, cidr: bool = False) -> str:
-    """One interface's lines, with the addresses that the view has."""
+    """Return the lines of one interface, with the addresses that the view includes."""
     lines = [
         f"{interface.name}: flags={_named(flag_bits(interface), _FLAGS)} metric 0 mtu {interface.mtu}",
         *([f"\tdescription: {interface.descr}"] if interface.descr else []),

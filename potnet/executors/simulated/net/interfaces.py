@@ -1,4 +1,4 @@
-"""Making, destroying, moving interfaces; bridges and members.
+"""The creation, removal and moves of interfaces; bridges and members.
 
 Sources: ifconfig(8), epair(4), if_bridge(4), vlan(4), tap(4) and if_tuntap.c.
 """
@@ -25,14 +25,14 @@ _ND6 = {
 }
 
 
-#: Whether members of bridges may have addresses; FreeBSD 15 has it, and refuses.
+#: Whether members of bridges may have addresses; FreeBSD 15 has this variable, and refuses them.
 MEMBER_ADDRESSES = "net.link.bridge.member_ifaddrs"
-#: What ifconfig(8) makes, and is in a group of its kind.
+#: The interfaces that ifconfig(8) creates; each is in a group of its kind.
 _CLONES = ("bridge", "epair", "vlan", "tap")
 
 
 def plug(world: World, name: str, mac: str) -> Interface:
-    """A physical interface, up."""
+    """Create a physical interface that is up."""
     made = world.attach(name, HOST, "ether")
     made.mac = made.hwaddr = mac
     made.up = True
@@ -42,7 +42,8 @@ def plug(world: World, name: str, mac: str) -> Interface:
 
 
 def create(world: World, name: str, vnet: str = HOST) -> tuple[Interface, str]:
-    """A new bridge, epair or tap. Returns the interface to configure and what ifconfig prints of its name."""
+    """Create a bridge, epair, VLAN or tap. Returns the interface to configure, and the name that ifconfig
+    prints."""
     match = _CLONED.fullmatch(name)
     if world.interface(name, vnet) is not None or world.made(name, vnet) is not None:
         raise ToolError(f"ifconfig: interface {name} already exists")
@@ -65,7 +66,8 @@ def create(world: World, name: str, vnet: str = HOST) -> tuple[Interface, str]:
 
 
 def _create_vlan(world: World, name: str, parent: Interface, tag: int) -> Interface:
-    """It has its parent's address and MTU (vlan(4)); 0 and 4095 are no tags of networks (IEEE 802.1Q)."""
+    """Create a VLAN with its parent's address and MTU (vlan(4)); tags 0 and 4095 are invalid (IEEE
+    802.1Q)."""
     if not 0 < tag < 4095:
         raise ToolError(f"ifconfig: SIOCIFCREATE2 ({name}): Invalid argument")
     made = world.attach(name, parent.vnet, "vlan")
@@ -76,7 +78,7 @@ def _create_vlan(world: World, name: str, parent: Interface, tag: int) -> Interf
 
 
 def parent_of(world: World, interface: Interface) -> Interface | None:
-    """The interface that carries a VLAN."""
+    """Return the interface that carries a VLAN."""
     return world.interface(interface.origin.rpartition(".")[0], interface.home)
 
 
@@ -88,7 +90,7 @@ def _free_unit(world: World, kind: str, vnet: str) -> str:
 
 
 def _taken(world: World, kind: str, unit: str, vnet: str) -> bool:
-    """Whether a unit is in use, wherever its interfaces are and whatever they are called, or its name.
+    """Return whether a unit or its name is in use, wherever its interfaces are and whatever their names.
 
     Each network stack has units of its own.
     """
@@ -114,14 +116,14 @@ def _dress(world: World, interface: Interface) -> None:
 
 
 def destroy(world: World, interface: Interface) -> None:
-    """Either end of an epair takes both, wherever the other is; a bridge lets its members go."""
+    """Destroy an interface; either end of an epair destroys both, and a bridge releases its members."""
     if interface.kind == "epair":
         other = world.peer(interface)
         for end in (interface, *([other] if other is not None else [])):
             _remove(world, end)
         return
     if interface.opened is not None:
-        # It waits for the process that has it, and cannot be killed.
+        # The real command waits for the process that has the tap open, and cannot be killed.
         raise ToolError("no answer within 60 seconds (potnet.command_wait), killed", TIMED_OUT)
     if interface.kind not in ("bridge", "vlan", "tap"):
         raise ToolError("ifconfig: SIOCIFDESTROY: Invalid argument")
@@ -133,7 +135,7 @@ def destroy(world: World, interface: Interface) -> None:
 def _remove(world: World, interface: Interface) -> None:
     leave_bridge(world, interface)
     drop_routes_of(world, interface)
-    # What has changed a place since it was read is read again.
+    # An interface that moved since it was read is read again.
     found = world.at(interface.index)
     assert found is not None
     world.detach(found)
