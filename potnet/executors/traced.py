@@ -1,4 +1,4 @@
-"""Tells each command before it runs, for ``-v``."""
+"""Print each command before it runs, for ``-v``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from potnet.executors.base import Command, CommandResult, Executor, as_shell
 
 
 class Traced:
-    """Passes everything to `inner`, after it has told `write`."""
+    """Passes every command to `inner` after printing it with `write`."""
 
     def __init__(self, inner: Executor, write: Callable[[str], None]) -> None:
         self._inner = inner

@@ -62,7 +62,7 @@ Render = Callable[[str, dict[str, object]], str]
 #: Naming the host's own namespace requires the PID of a process in it; the shell uses its own.
 _ATTACH = 'exec ip netns attach "$1" $$'
 #: A process names the host's own namespace: this shell, which therefore must outlive the move. The link gets
-#: its own name first, because a pot may have given it the name of one of the host's. A link must be down for a
+#: its own name first, because a pot may have given it the name of a host link. A link must be down for a
 #: new name. Another link of the pot with that name gets a new name.
 _TAKE_BACK = """in_pot() { nsenter --net="$pot" ip link set dev "$@"; }
 pot=$1

@@ -1,7 +1,7 @@
-"""What a bridge and pf do to frames at the members of bridges (if_bridge(4), pf(4)).
+"""The treatment of frames by a bridge and by pf at the members (if_bridge(4), pf(4)).
 
-pf looks there only if net.link.bridge.pfil_member is set, and at what goes to the host itself only if
-net.link.bridge.pfil_local_phys is, too. What the host sends on a bridge it does not look at there.
+pf filters members only if net.link.bridge.pfil_member is set. Packets to the host itself also require
+net.link.bridge.pfil_local_phys. pf never filters at members what the host sends on a bridge.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from potnet.executors.simulated.world.world import World
 
 
 class NoConnectionError(Exception):
-    """The reason why a packet gets no further."""
+    """The reason why a packet stops."""
 
 
 @dataclass(slots=True)
 class Sent:
-    """How the host sent a packet on a bridge: before and after translation.
+    """A packet that the host sent on a bridge, before and after translation.
 
-    state: whether something remembers it; bound: only for that interface.
+    state: a state exists for the packet; bound: only for that interface.
     """
 
     interface: Interface
@@ -45,7 +45,7 @@ class Members:
         self._states: set[str] = set()
 
     def pass_on(self, packet: Packet, sender: Place, receiver: Place) -> bool:
-        """Let a packet through; whether a state remembers it that is good for all interfaces.
+        """Let a packet pass, and return whether a floating state exists for it.
 
         Raises NoConnectionError.
         """
@@ -62,7 +62,7 @@ class Members:
         return local and known
 
     def answer(self, packet: Packet, server: Place, sent: Sent | None) -> None:
-        """Let what answers a packet through. sent: how the host sent it. Raises NoConnectionError."""
+        """Let the reply to a packet pass. sent: how the host sent the packet. Raises NoConnectionError."""
         port = self._port(server)
         self._check_mac(port, server)
         if port is None:
@@ -78,9 +78,10 @@ class Members:
                 self._looked_at("out", reply(packet), self._entered)
 
     def follow(self, packet: Packet, interface: Interface, bound: bool) -> None:
-        """What comes after a packet that was redirected on a bridge: redirected at the member already.
+        """Check the packets after one that was redirected on a bridge; they are redirected at the member
+        already.
 
-        Raises NoConnectionError. bound: the state is good for that interface alone.
+        Raises NoConnectionError. bound: the state applies to that interface alone.
         """
         if self._local and self._entered is not None and not bound:
             self._looked_at("in", replace(packet, answer=True), interface)
@@ -89,7 +90,7 @@ class Members:
         if not sent.state or sent.bound:
             self._looked_at("in", reply(sent.after), port)
         elif sent.before.source != sent.after.source:
-            # Translated back at the member, it is of no known connection on the bridge.
+            # The member translates the reply back, and the bridge then has no state for it.
             self._looked_at("in", reply(sent.before), sent.interface)
 
     def _looked_at(self, direction: str, packet: Packet, interface: Interface) -> bool:
@@ -102,7 +103,7 @@ class Members:
         return kept and verdict.rule is not None and "if-bound" not in verdict.rule.limits
 
     def _port(self, place: Place) -> Interface | None:
-        """The member of a bridge at which frames of a place come in."""
+        """Return the member of a bridge where frames from a place come in."""
         if place.stack == OUTSIDE:
             found = self._world.interface(place.interface or self._world.facts.interface)
         else:
@@ -111,7 +112,7 @@ class Members:
         return found if found is not None and found.bridge is not None else None
 
     def _check_mac(self, port: Interface | None, place: Place) -> None:
-        """A full member lets no other address in than those that are known."""
+        """Refuse an unknown address at a member with all its addresses."""
         interface = self._world.interface(place.interface, place.stack)
         if port is None or interface is None:
             return
@@ -127,13 +128,13 @@ class Members:
             raise NoConnectionError(f"frames for that address go to {owner}")
 
     def _owner(self, port: Interface, interface: Interface) -> str | None:
-        """The member that is said to have the address of an interface."""
+        """Return the member with the static address of an interface."""
         row = self._world.state.get("static", f"{port.bridge}/{interface.mac}")
         return None if row is None else str(row["member"])
 
 
 def reply(packet: Packet) -> Packet:
-    """What answers a packet."""
+    """Return the reply to a packet."""
     return Packet(
         packet.protocol,
         packet.destination,

@@ -16,7 +16,7 @@ from potnet.executors.simulated.world.world import View, World, unknown
 _PRETTY = {"U": "up", "G": "gateway", "H": "host", "S": "static"}
 _NAMES = {4: "Internet", 6: "Internet6"}
 _FAMILIES = {"inet": (4,), "inet6": (6,)}
-#: What ifconfig(8) shows of an interface and getifaddrs(3) does not.
+#: A flag that ifconfig(8) shows, but getifaddrs(3) does not.
 _LOWER_UP = 0x1000000
 
 
@@ -65,7 +65,7 @@ def _table(family: int, lines: list[Line]) -> str:
 
 
 def _as_json(tables: list[tuple[int, list[Line]]]) -> str:
-    """libxo's own spacing: after the comma of a list and before one that opens, nowhere else."""
+    """Write libxo's own spacing: spaces after the comma of a list and before an opening bracket only."""
     shown = ", ".join(_family(_NAMES[family], lines) for family, lines in tables if lines)
     return f'{{"statistics": {{"route-information": {{"route-table": {{"rt-family": [{shown}]}}}}}}}}\n'
 
@@ -85,11 +85,11 @@ def _route(number: int, line: Line) -> str:
 
 
 def _interfaces(world: World, view: View, name: str | None, families: tuple[int, ...]) -> str:
-    """Of each interface an entry for the link layer and one for each address, which here has no traffic."""
+    """List for each interface an entry for the link layer and one for each address, without traffic."""
     entries = []
     for each in world.interfaces(view.vnet):
         if name in (None, each.name):
-            # With a family only its addresses are listed.
+            # With a family, netstat lists only its addresses.
             entries += [_link(each)] if len(families) > 1 else []
             own = [*each.inet6, *each.inet] if each.kind == "loop" else each.addresses
             seen = [a for a in own if a.family in families and view.sees(a.family, a.address)]

@@ -1,7 +1,7 @@
-"""Whether a connection comes about on the modelled network, and who answers.
+"""Decide whether a connection succeeds on the modelled network, and who answers.
 
-The first packet is followed through wires, routes, forwarding and pf; then it is asked whether the answer
-finds its way back. Jails and machines outside answer on every port, the host only where something listens.
+The first packet is followed through wires, routes, forwarding and pf; then its reply is followed back. Jails
+and machines outside answer on every port, the host only on ports with a listener.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from potnet.executors.simulated.world.world import World
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A connection that came about. server: "host", "outside" or a jail; client: the address it saw."""
+    """A successful connection. server: "host", "outside" or a jail; client: the address that the server
+    saw."""
 
     server: str
     address: str
@@ -44,7 +45,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One that did not, and why, in a few words."""
+    """A failed connection, with the reason in a few words."""
 
     reason: str
     ok: bool = False
@@ -52,10 +53,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A connection to be tried. source: "outside", "host", a jail or what has opened a tap.
+    """A connection to try. source: "outside", "host", a jail or the machine that has opened a tap.
 
-    client: the outside machine's address. own_port: that of a client that goes on talking; what pf
-    remembers of it holds.
+    client: the outside machine's address. own_port: the port of a client that sends on, whose states apply.
     """
 
     source: str
@@ -67,13 +67,13 @@ class Call:
 
 
 def connect(world: World, call: Call) -> Connection | Refusal:
-    """Try a connection, and leave the states and counters that it makes."""
+    """Try a connection, and keep its states and counters."""
     journey = _Journey(world, call)
     try:
         made = journey.start()
     except NoConnectionError as error:
         if call.protocol == "udp" and journey.closed:
-            # The packet itself has made a state, which each further one renews (record 59).
+            # The packet itself has created a state, which each further packet renews (record 59).
             for state in journey.states:
                 state_table.add(world, replace(state, ends="NO_TRAFFIC:SINGLE"))
         return Refusal(str(error))
@@ -89,12 +89,12 @@ class _Journey:
     def __init__(self, world: World, call: Call) -> None:
         self.world = world
         self.call = call
-        #: It has arrived at a port of the host on which nobody listens.
+        #: The packet has reached a port of the host without a listener.
         self.closed = False
         self.pf = Filter(world)
         self.members = Members(world, self.pf)
         self.sent: Sent | None = None
-        #: A state that a member's rules made lets the packet through on the bridge.
+        #: A state that a member's rules created lets the packet pass on the bridge.
         self.known = False
         self.states: list[PfState] = []
         self.redirected = False
@@ -102,11 +102,11 @@ class _Journey:
         self.looped = False
         self.hops = 0
         self.origin = Place(HOST)
-        #: What the first packet passed.
+        #: The interfaces that the first packet passed.
         self.passed = Passed(world)
 
     def start(self) -> Connection:
-        """Follow the first packet to who answers it; raises NoConnectionError."""
+        """Follow the first packet to the machine that answers. Raises NoConnectionError."""
         source, client = self.call.source, self.call.client
         number = self.call.own_port or 49152 + self.world.state.next_number("ephemeral") % 16000
         destination = str(ip_address(self.call.destination))
@@ -125,14 +125,14 @@ class _Journey:
         return self._from_host(packet, jail)
 
     def count(self) -> None:
-        """Add one packet and one that answers it to all that they passed."""
+        """Add one packet and one reply to the counters that they passed."""
         packets = octets_of(self.call.protocol)
         for path, rule in self.pf.used:
             load.count(self.world, path, rule, 2, sum(packets))
         self.passed.count(packets)
 
     def _outsider(self, family: int) -> str:
-        """A machine on the external wire."""
+        """Return the address of a machine on the external wire."""
         network = ip_network(
             self.world.facts.address if family == 4 else self.world.facts.router6, strict=False
         )
@@ -141,7 +141,7 @@ class _Journey:
     # Where it begins
 
     def _from_outside(self, packet: Packet) -> Connection:
-        """To who has the address on the wire; else to the host, which the machine takes for its gateway."""
+        """Follow a packet to the address on the wire, or else to the host as the machine's gateway."""
         place = owner(self.world, self.origin, packet.destination)
         if place is not None and place.stack not in (HOST, OUTSIDE):
             self.passed.from_wire(self.origin)
@@ -157,13 +157,13 @@ class _Journey:
         return self._host_in(packet, interface)
 
     def _outer(self) -> Interface | None:
-        """The host's interface on the external wire: a bridge, where that has the addresses of its member."""
+        """Return the host's interface on the external wire, or its bridge if that has the addresses."""
         found = self.world.interface(self.world.facts.interface)
         bridge = self.world.interface(found.bridge) if found is not None and found.bridge else None
         return bridge if bridge is not None and bridge.inet else found
 
     def _from_stack(self, name: str, stack: str, packet: Packet) -> Connection:
-        """From a jail with a stack of its own, or from the machine behind a tap."""
+        """Follow a packet from a VNET jail, or from the machine behind a tap."""
         interface, route, own = routes.lookup(self.world, packet.destination, stack)
         if own:
             return self._served(replace(packet, source=packet.destination), stack)
@@ -232,7 +232,7 @@ class _Journey:
         if self.redirected and self.looped and not self.pf.filter_local:
             raise NoConnectionError("the answer is not translated back without net.pf.filter_local")
         name = "net.inet.ip.forwarding" if packet.family == 4 else "net.inet6.ip6.forwarding"
-        # What the host itself sent and pf redirected is forwarded by the input path as well.
+        # The input path also forwards packets that the host sent and pf redirected.
         if self.world.sysctl(name) != "1":
             raise NoConnectionError(f"the host does not forward ({name})")
         self.hops += 1
@@ -242,7 +242,7 @@ class _Journey:
         return self._host_out(changed, found, route.gateway if route else changed.destination)
 
     def _remembered(self, packet: Packet) -> bool:
-        """Whether a client that goes on has a state from before, which no rule has translated."""
+        """Return whether a client that sends on has an earlier state that no rule has translated."""
         if self.call.own_port is None:
             return False
         ends = (packet.protocol, _end(packet, "destination"), "", "<-", _end(packet, "source"))
@@ -262,7 +262,7 @@ class _Journey:
             ends = (_end(changed, "source"), "", "->", _end(changed, "destination"))
             self._state(ends, interface, keeper)
         if rule is None and keeper is None and not self.pf.filter("in", reply(changed), interface).passed:
-            # Nothing remembers the connection, and pf looks at its answers as at any packet.
+            # No state exists for the connection, and pf filters its replies like any packet.
             raise NoConnectionError(f"pf blocks the answer in on {interface.name}")
         bound = keeper is not None and "if-bound" in keeper.limits
         self.sent = Sent(interface, packet, changed, rule is not None or keeper is not None, bound)
@@ -273,7 +273,7 @@ class _Journey:
         return self._arrive(changed, place)
 
     def _recorded(self, direction: str, packet: Packet, interface: Interface) -> Verdict:
-        """What pf decides, and the state that it makes."""
+        """Return pf's decision, and record the state that pf creates."""
         verdict = self._filtered(direction, packet, interface)
         if verdict.rule is not None and verdict.rule.keeps:
             source, destination = _end(packet, "source"), _end(packet, "destination")
@@ -292,7 +292,7 @@ class _Journey:
         return verdict
 
     def _count(self, rule: Rule, packet: Packet) -> None:
-        """Refuse what a rule has let in often enough from one source."""
+        """Refuse a connection if a rule has reached its limit for the source."""
         most = rule.most("max-src-states")
         if packet.protocol == "tcp" and rule.most("max-src-conn") is not None:
             most = min(each for each in (most, rule.most("max-src-conn")) if each is not None)
@@ -300,7 +300,7 @@ class _Journey:
             raise NoConnectionError(f"{packet.source} has {most} connections already")
 
     def _state(self, ends: tuple[str, str, str, str], interface: Interface, rule: Rule) -> None:
-        """ends: as pfctl(8) lists them, the left one, what it is translated to, the arrow, the right one."""
+        """Record a state. ends: as pfctl(8) lists them: left end, translated end, arrow, right end."""
         made = PfState("", self.call.protocol, *ends, interface.name, rule.label, rule.listed())
         self.states.append(made)
 
@@ -321,13 +321,13 @@ class _Journey:
         return self._served(packet, place.stack)
 
     def _knows(self, place: Place, source: str) -> bool:
-        """Whether machines outside have a way back to an address."""
+        """Return whether machines outside have a route back to an address."""
         if not place.interface:
             return out_there(self.world, source)
         return any(ip_address(source) in machine.network for machine in machines(self.world, place.interface))
 
     def _answer(self, packet: Packet, place: Place) -> None:
-        """The answer must come back the way that undoes the translations."""
+        """Check that the reply returns on the path that undoes the translations."""
         interface, route, _ = routes.lookup(self.world, packet.source, place.stack)
         if interface is None:
             raise NoConnectionError(f"the answer finds no route back to {packet.source}")
@@ -341,7 +341,7 @@ class _Journey:
             raise NoConnectionError("the answer to the host itself is not translated back without nat")
 
     def _beside(self, address: str, place: Place) -> bool:
-        """Whether that address is a neighbour of the place, other than the host."""
+        """Return whether that address is a neighbour of the place, other than the host."""
         for found in neighbours(self.world, place):
             interface = (
                 None if found.stack in (HOST, OUTSIDE) else self.world.interface(found.interface, found.stack)
@@ -356,7 +356,7 @@ class _Journey:
         return Connection(name, packet.destination, packet.destination_port, packet.source, self.hops)
 
     def _source(self, interface: Interface, packet: Packet, gateway: str) -> str:
-        """The address that the sender takes: one of the network it sends into, else the first."""
+        """Return the sender's address: one of the network that it sends into, or else the first."""
         now = self.world.now()
         able = [a for a in interface.addresses if not a.tentative(now)]
         mine = [a for a in able if a.family == packet.family]
@@ -392,7 +392,7 @@ class _Journey:
 
 
 def _end(packet: Packet, side: str) -> str:
-    """Address and port as pfctl lists them; of an echo request it is the identifier on either side."""
+    """Return address and port as pfctl lists them; an echo request has its identifier on both sides."""
     if packet.protocol in ("icmp", "ipv6-icmp"):
         return endpoint(getattr(packet, side), packet.source_port)
     return endpoint(getattr(packet, side), getattr(packet, f"{side}_port"))

@@ -17,7 +17,7 @@ def _name(view: View) -> str:
 
 
 def ping(world: World, argv: list[str], view: View) -> CommandResult:
-    """ping|ping6 [-c COUNT] [-t SECONDS] ADDRESS; code 2 when nothing comes back."""
+    """ping|ping6 [-c COUNT] [-t SECONDS] ADDRESS; code 2 if no reply arrives."""
     world.state.look()
     try:
         options, rest = getopt.getopt(argv[1:], "c:t:n")
@@ -34,7 +34,7 @@ def ping(world: World, argv: list[str], view: View) -> CommandResult:
     protocol = "icmp" if family == 4 else "ipv6-icmp"
     answer = connect(world, Call(_name(view), address, 0, protocol))
     if not isinstance(answer, Connection) and family == 6 and counts not in ([], ["1"]):
-        # Meanwhile an address may have come into use.
+        # A tentative address may have become usable meanwhile.
         world.wait(DAD_SECONDS)
         answer = connect(world, Call(_name(view), address, 0, protocol))
     sent = int(counts[0]) if counts else 1
@@ -64,7 +64,7 @@ def _reply(address: str, number: int, made: Connection) -> str:
 
 
 def _check_port(text: str) -> None:
-    """In the words of strtonum(3)."""
+    """Check a port, with the error words of strtonum(3)."""
     if not (text.isascii() and text.isdigit()):
         wrong = "invalid"
     elif int(text) < 1:

@@ -35,7 +35,7 @@ class Line:
 
 
 def table(world: World, family: int, view: View) -> list[Line]:
-    """The routing table in the order of netstat(1): default first, then by address."""
+    """Return the routing table in the order of netstat(1): default first, then by address."""
     interfaces = world.interfaces(view.vnet)
     loopback = next((i for i in interfaces if i.name == "lo0"), None)
     lines = [line for i in interfaces for line in _connected(i, loopback, family)]
@@ -68,7 +68,7 @@ def _connected(interface: Interface, loopback: Interface | None, family: int) ->
 
 
 def lookup(world: World, text: str, vnet: str) -> tuple[Interface | None, Route | None, bool]:
-    """Where a packet to an address goes: (interface, route when through a gateway, whether it is our own)."""
+    """Look up an address: (interface, route if through a gateway, whether the address is its own)."""
     target = ip_address(text)
     best: tuple[int, Interface] | None = None
     for interface in world.interfaces(vnet):

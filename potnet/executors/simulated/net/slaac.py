@@ -1,4 +1,4 @@
-"""Router advertisements from the external wire, heard through bridges (RFC 4861, RFC 4862)."""
+"""Router advertisements from the external wire, received through bridges (RFC 4861, RFC 4862)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _HEARD = 2
 
 
 def listening(interface: Interface) -> bool:
-    """Whether it would act on an advertisement."""
+    """Return whether an interface accepts advertisements."""
     return interface.up and "ACCEPT_RTADV" in interface.nd6 and "IFDISABLED" not in interface.nd6
 
 
 def hears_router(world: World, interface: Interface) -> bool:
-    """Whether the external wire reaches it: its epair's other end is on a bridge with that interface."""
+    """Return whether the external wire reaches an interface: its epair's other end shares that bridge."""
     outer = world.interface(world.facts.interface)
     if outer is None or not outer.up or not world.facts.router6:
         return False
@@ -39,7 +39,8 @@ def _both_private(world: World, bridge: str, one: str, other: str) -> bool:
 
 
 def rtsol(world: World, argv: list[str], vnet: str) -> CommandResult:
-    """rtsol INTERFACE: a router that answers configures it at once. Silent, as the recorded one."""
+    """rtsol INTERFACE: a router that answers configures the interface at once, without output, as
+    recorded."""
     if len(argv) != 2:
         raise unknown(f"rtsol {' '.join(argv[1:])}")
     found = world.interface(argv[1], vnet)
@@ -51,7 +52,7 @@ def rtsol(world: World, argv: list[str], vnet: str) -> CommandResult:
 
 
 def advertise(world: World, vnet: str) -> None:
-    """After a look at a stack, the next unsolicited advertisement comes closer: one look sees none yet."""
+    """Bring the next unsolicited advertisement closer after a look at a stack; the first look sees none."""
     if vnet == HOST:
         return
     for interface in world.interfaces(vnet):

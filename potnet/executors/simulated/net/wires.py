@@ -1,4 +1,4 @@
-"""Who is on one wire with whom: bridges, their private members, epairs, the external wire and others."""
+"""Determine the places on a wire: bridges, their private members, epairs, the external wire and others."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from potnet.executors.simulated.net.interfaces import parent_of
 from potnet.executors.simulated.world.entities import HOST, Interface
 from potnet.executors.simulated.world.world import World
 
-#: Stands for the machines on the external interface's wire; with the name of another, or of a VLAN, on that.
+#: The machines on the external interface's wire; with another interface or VLAN, the machines on that.
 OUTSIDE = "outside"
-#: The kind of the interface that a machine behind a tap has, and what it calls that.
+#: The kind and the name of the interface of a machine behind a tap.
 GUEST, GUEST_INTERFACE = "guest", "vtnet0"
 
 
@@ -25,7 +25,7 @@ class Place:
 
 
 def neighbours(world: World, place: Place) -> Iterator[Place]:
-    """The places that a frame sent there reaches."""
+    """Yield the places that a frame from a place reaches."""
     outer = world.interface(world.facts.interface)
     if place.stack == OUTSIDE and place.interface:
         found = world.made(place.interface)
@@ -62,12 +62,12 @@ def neighbours(world: World, place: Place) -> Iterator[Place]:
 
 
 def guest_stack(tap: str) -> str:
-    """The stack of what is behind a tap."""
+    """Return the stack of the machine behind a tap."""
     return f"{GUEST} {tap}"
 
 
 def other_side(world: World, interface: Interface) -> Interface | None:
-    """The other end of an epair; of a tap what the machine has that has opened it, and the reverse."""
+    """Return the other end of an epair, the machine's end of a tap, or the tap of a machine."""
     if interface.kind == "tap":
         return world.interface(GUEST_INTERFACE, guest_stack(interface.origin))
     if interface.kind == GUEST:
@@ -76,18 +76,18 @@ def other_side(world: World, interface: Interface) -> Interface | None:
 
 
 def carries(world: World, interface: Interface) -> bool:
-    """Whether there is a wire at an interface, or a VLAN of its parent's, and both are up."""
+    """Return whether an interface, or a VLAN's parent, has a wire, and both are up."""
     parent = parent_of(world, interface) if interface.kind == "vlan" else interface
     return interface.kind in ("ether", "vlan") and interface.up and parent is not None and parent.up
 
 
 def machines(world: World, wire: str) -> list[IPv4Interface | IPv6Interface]:
-    """The addresses of the machines on another wire than the external one, with their networks."""
+    """Return the addresses of the machines on a wire other than the external one, with their networks."""
     return [ip_interface(row["address"]) for _, row in world.state.scan("machine", f"{wire}/")]
 
 
 def wire_of(world: World, address: str) -> str:
-    """The wire that a machine with this address is on; empty for the external one."""
+    """Return the wire of the machine with this address; empty for the external wire."""
     rows = world.state.scan("machine")
     return next(
         (key.partition("/")[0] for key, row in rows if row["address"].partition("/")[0] == address), ""
@@ -95,7 +95,7 @@ def wire_of(world: World, address: str) -> str:
 
 
 def _through(world: World, port: Interface) -> Iterator[Place]:
-    """From a member through its bridge: the host by the bridge or a member's address, and other members."""
+    """Yield places behind a member's bridge: the host at the bridge or a member, and other members."""
     bridge = None if port.bridge is None else world.interface(port.bridge)
     if bridge is None or not bridge.up:
         return
@@ -126,7 +126,7 @@ def _far_end(world: World, name: str) -> Iterator[Place]:
 
 
 def owner(world: World, place: Place, address: str) -> Place | None:
-    """Who on the wire answers for an address (ARP, neighbour discovery); a known one before the outside."""
+    """Return the place that answers for an address (ARP, neighbour discovery); known places come first."""
     outside = None
     for found in neighbours(world, place):
         if found.stack == OUTSIDE and found.interface:
@@ -145,7 +145,7 @@ def owner(world: World, place: Place, address: str) -> Place | None:
 
 
 def out_there(world: World, address: str) -> bool:
-    """Whether an address is one of the external wire's network, its router's included."""
+    """Return whether an address belongs to the external wire's network, including its router."""
     wanted = ip_address(address.partition("%")[0])
     networks = [ip_network(world.facts.address, strict=False), ip_network(world.facts.router6, strict=False)]
     return wanted.is_link_local or any(wanted.version == n.version and wanted in n for n in networks)

@@ -16,7 +16,7 @@ _PORT_SIGNS = ("<", ">", "!", "=")
 
 @dataclass(slots=True)
 class Draft:
-    """A rule before expansion: where a list may stand there is one."""
+    """A rule before expansion; it has a list wherever pf accepts one."""
 
     rule: Rule
     interfaces: list[tuple[str, bool]] = field(default_factory=lambda: [("", False)])
@@ -27,13 +27,13 @@ class Draft:
     destination_ports: list[Ports | None] = field(default_factory=lambda: [None])
 
 
-#: The addresses of an interface or group of that name now, or None if there is none; with ``:network`` its
-#: networks.
+#: Returns the addresses of an interface or group of that name, or None if it does not exist; with
+#: ``:network`` its networks.
 Lookup = Callable[[str], list[str] | None]
 
 
 class Conditions(Options):
-    """Reads them into a `Draft`."""
+    """Reads conditions into a `Draft`."""
 
     def __init__(self, lookup: Lookup, main: bool) -> None:
         super().__init__(main)
@@ -131,9 +131,9 @@ class Conditions(Options):
 
 
 def family_of(rule: Rule, *hosts: Host) -> str | None:
-    """inet, inet6 or none said; None when the families of a rule contradict each other.
+    """Return inet, inet6 or an empty string; None if the families of a rule contradict each other.
 
-    hosts: its source and destination, where the rule does not have them yet.
+    hosts: its source and destination, if the rule does not have them yet.
     """
     ends = hosts or (rule.source, rule.destination)
     named = {host.family for host in (*ends, rule.target) if host and host.family}

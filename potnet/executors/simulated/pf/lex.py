@@ -1,4 +1,4 @@
-"""The statements of a pf.conf(5) text as pfctl reads them: lines, braces, quotes, comments and macros."""
+"""Split a pf.conf(5) text as pfctl does: lines, braces, quotes, comments and macros."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from potnet.executors.simulated.pf.tokens import PfError
 
 _WORD = re.compile(r"(?:(?!->)[^\s{}(),<>!=\"'#\\$])+")
-#: A word that no macro goes on, with the blanks before it; only what is none is read letter by letter.
+#: A word without a macro, with the blanks before it; other words are read letter by letter.
 _PLAIN = re.compile(
     r"[ \t]*((?:(?!->)[A-Za-z0-9:_](?:(?!->)[^\s{}(),<>!=\"'#\\$])*+(?![$\\]))|->|[{}(),<>!=])"
 )
@@ -18,7 +18,7 @@ _MACRO = re.compile(r"\$([A-Za-z0-9_]+)")
 
 @dataclass(slots=True)
 class Statement:
-    """One statement. number: the line on which it ends, from 1. error: it cannot even be read."""
+    """One statement. number: the line on which it ends, from 1. error: the statement cannot be split."""
 
     number: int
     words: list[str] = field(default_factory=list)
@@ -26,9 +26,9 @@ class Statement:
 
 
 class Lexer:
-    """Reads a text. macros: by name; what is defined while reading counts from then on.
+    """Reads a text. macros: by name; a new macro applies to the text after it.
 
-    A quoted word keeps a quotation mark in front and at its end. A line's end within braces is a word, too.
+    A quoted word keeps a quotation mark at both ends. A line's end within braces is a word, too.
     """
 
     def __init__(self, text: str, macros: Mapping[str, str]) -> None:
@@ -36,11 +36,11 @@ class Lexer:
         self._macros = macros
         self._at = 0
         self._line = 1
-        #: How much of the text is the value of a macro, in which none is expanded.
+        #: The end of a macro's value in the text; macros in a value are not expanded.
         self._expanded = 0
 
     def statements(self) -> Iterator[Statement]:
-        """Each statement that has words; one that cannot be read ends with its line."""
+        """Yield each statement with words; an unreadable statement ends with its line."""
         while self._at < len(self._text):
             try:
                 found = self._statement()
@@ -81,7 +81,7 @@ class Lexer:
         return self._take(1)
 
     def _bare(self) -> str:
-        """A word; the value of a macro may be the beginning or the end of one, or be several."""
+        """Read a word; the value of a macro may begin or end the word, or consist of several words."""
         word = ""
         while self._at < len(self._text):
             macro = _MACRO.match(self._text, self._at)
@@ -101,7 +101,7 @@ class Lexer:
         return word or self._take(1)
 
     def _quoted(self, mark: str) -> str:
-        """What is in quotes may go on over lines, whose ends do not count."""
+        """Read a quoted word, which may span lines; their ends are dropped."""
         word = ""
         while (letter := self._take(1)) != mark:
             if not letter:
@@ -115,7 +115,7 @@ class Lexer:
         while self._at < len(self._text):
             letter = self._text[self._at]
             if self._text.startswith("\\\n", self._at):
-                # So a comment goes on, too.
+                # A backslash continues a comment, too.
                 self._line += 1
                 self._at += 2
                 continue
@@ -136,5 +136,5 @@ class Lexer:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of one line."""
+    """Split one line into words."""
     return next((each.words for each in Lexer(text, {}).statements()), [])

@@ -1,4 +1,4 @@
-"""Loading and keeping pf rulesets."""
+"""Load and keep pf rulesets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REFUSED = "pfctl: Syntax error in config file: pf rules not loaded"
 
 @dataclass(frozen=True)
 class Source:
-    """A text of rules. name: as errors give it. macros: of the command line, which a text cannot change."""
+    """A text of rules. name: used in errors. macros: from the command line; the text cannot change them."""
 
     text: str
     name: str = "stdin"
@@ -25,7 +25,7 @@ class Source:
 
 
 def parse(world: World, anchor: str, source: Source) -> Ruleset:
-    """The rules of a text that are to be loaded, or a ToolError with pfctl's words."""
+    """Return the rules of a text for loading. Raises ToolError with pfctl's words."""
     result, errors = _parsed(world, anchor, source)
     if errors:
         if not anchor:
@@ -35,7 +35,7 @@ def parse(world: World, anchor: str, source: Source) -> Ruleset:
 
 
 def check(world: World, anchor: str, source: Source) -> Ruleset:
-    """The rules of a text that is only looked at, as with -n, or a ToolError with pfctl's words."""
+    """Return the rules of a text that is only checked, as with -n. Raises ToolError with pfctl's words."""
     result, errors = _parsed(world, anchor, source)
     if errors:
         raise ToolError("\n".join(errors))
@@ -43,7 +43,7 @@ def check(world: World, anchor: str, source: Source) -> Ruleset:
 
 
 def _parsed(world: World, anchor: str, source: Source) -> tuple[Ruleset, list[str]]:
-    """The rules of a text, and its errors."""
+    """Return the rules of a text, and its errors."""
     parser = Parser(
         source.text, lambda named: _addresses(world, named), not anchor, lambda path: read(world, path)
     )
@@ -61,7 +61,7 @@ def _parsed(world: World, anchor: str, source: Source) -> tuple[Ruleset, list[st
 
 
 def _addresses(world: World, named: str) -> list[str]:
-    """Of an interface, the members of a group or, for ``self``, all; with ``:network`` the networks."""
+    """Return the addresses of an interface, a group or ``self`` (all); with ``:network`` the networks."""
     name, _, modifier = named.partition(":")
     found = world.interfaces() if name == "self" else world.named(name)
     return [
@@ -73,19 +73,19 @@ def _addresses(world: World, named: str) -> list[str]:
 
 
 def read(world: World, path: str) -> str | None:
-    """A file that rules name."""
+    """Return the text of a file that rules name; None if the file is unreadable."""
     try:
         return world.tree.read(path).decode("utf-8", "surrogateescape")
     except OSError:
         return None
 
 
-#: From when an anchor with a table is emptied until it is no longer listed: 12 to 60 were seen.
+#: The time in which an emptied anchor with a table stays listed: 12 to 60 seconds were seen.
 _PURGE_SECONDS = 30.0
 
 
 def load(world: World, anchor: str, source: Source) -> None:
-    """Replace a ruleset in one piece, and those that it loads; an empty anchor is none."""
+    """Replace a ruleset, and those that it loads, in one step; an empty anchor disappears."""
     before = pf_skip.marked(world.state)
     result = parse(world, anchor, source)
     others = [(path, parse(world, "", Source(_needed(world, file), file))) for path, file in result.loads]
@@ -121,7 +121,7 @@ def ruleset(world: World, anchor: str) -> Ruleset | None:
 
 
 def flush(world: World, anchor: str, what: str) -> None:
-    """Drop the translation or the filter rules, or all, of one anchor."""
+    """Remove the translation rules, the filter rules, or all rules of one anchor."""
     found = ruleset(world, anchor)
     if found is None:
         return
@@ -136,7 +136,7 @@ def flush(world: World, anchor: str, what: str) -> None:
 
 
 def _forget(world: World, anchor: str) -> None:
-    """One that had a table is still listed until pf purges it."""
+    """Remove an anchor; pf lists an anchor that had a table until the purge."""
     before = ruleset(world, anchor)
     world.state.delete("anchor", anchor)
     if before is not None and before.tables:
@@ -144,7 +144,7 @@ def _forget(world: World, anchor: str) -> None:
 
 
 def lingers(world: World, anchor: str) -> bool:
-    """Whether an emptied anchor is still listed."""
+    """Return whether pf still lists an emptied anchor."""
     row = world.state.get("anchor-purged", anchor)
     return row is not None and float(row["at"]) > world.now()
 
@@ -161,7 +161,7 @@ def count(world: World, anchor: str, rule: Rule, packets: int, octets: int) -> N
 
 
 def counters(world: World, anchor: str, rule: Rule) -> tuple[int, int, int]:
-    """Packets and bytes in both directions, and states made, since the rule was loaded."""
+    """Return packets and bytes in both directions, and states created, since the rule was loaded."""
     row = world.state.get("counters", _counter(anchor, rule)) or {"packets": 0, "bytes": 0, "states": 0}
     return row["packets"], row["bytes"], row["states"]
 
@@ -172,13 +172,13 @@ def _forget_counters(world: World, anchor: str) -> None:
 
 
 def unload(world: World) -> None:
-    """All that pf holds goes with its module, and with `pfctl -F all` (no anchors go with that)."""
+    """Forget everything, as with pf's module or `pfctl -F all`; anchors stay with the latter."""
     world.state.put("anchor", "", Ruleset().row())
     pf_skip.put(world.state, frozenset())
 
 
 def children(world: World, parent: str) -> list[str]:
-    """The anchors right below a path ("" for the top), made by a load or named by the main ruleset."""
+    """Return the anchors directly below a path ("" for the top), loaded or named by the main ruleset."""
     prefix = f"{parent}/" if parent else ""
     keys = [key for key in world.state.keys("anchor", prefix) if key]
     keys += [key for key in world.state.keys("anchor-purged", prefix) if lingers(world, key)]

@@ -1,4 +1,4 @@
-"""Which rules of pf a packet meets: first match in translation, last or quick in filtering (pf.conf(5))."""
+"""Match packets against pf rules: first match in translation, last or quick in filtering (pf.conf(5))."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from potnet.executors.simulated.world.world import World
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """The first packet of a connection. tag: what a rule has marked it with (pf.conf(5)).
+    """The first packet of a connection. tag: set by a rule (pf.conf(5)).
 
-    answer: not the first one; of tcp it has other flags.
+    answer: it is a later packet; with tcp it has other flags.
     """
 
     protocol: str
@@ -35,9 +35,9 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the filter rules say; rule: the one that decided, None for the default, which keeps no state.
+    """The decision of the filter rules; rule: the deciding rule, None for the default, which keeps no state.
 
-    tag: of the packet, which keeps it. pipes: of match rules, which hold whatever decides.
+    tag: of the packet, which keeps it. pipes: of match rules, which apply whatever rule decides.
     """
 
     passed: bool
@@ -47,7 +47,7 @@ class Verdict:
 
 
 class Filter:
-    """The rulesets in force, looked up as packets need them."""
+    """The active rulesets, looked up as packets need them."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -56,18 +56,18 @@ class Filter:
         self.filter_local = bool(status["filter_local"])
         self._skip = pf_skip.marked(world.state)
         self._main = load.ruleset(world, "") or Ruleset()
-        #: The rules that translated something, with the anchors that they are in.
+        #: The rules that translated something, with their anchors.
         self.used: list[tuple[str, Rule]] = []
         self._tag = ""
         self._decided: Rule | None = None
         self._pipes: tuple[int, ...] = ()
 
     def looks_at(self, interface: Interface) -> bool:
-        # A mark on a group is one on each of its members.
+        # A mark on a group applies to each of its members.
         return self.enabled and interface.name not in self._skip
 
     def translate(self, kind: str, packet: Packet, interface: Interface) -> tuple[Packet, Rule | None]:
-        """The packet after nat (on the way out) or rdr (on the way in), and the rule that changed it."""
+        """Return the packet after nat (outbound) or rdr (inbound), and the rule that changed it."""
         if not self.looks_at(interface):
             return packet, None
         for path, rule in self._translations(kind, packet, interface):
@@ -85,7 +85,7 @@ class Filter:
         return packet, None
 
     def _translations(self, kind: str, packet: Packet, interface: Interface) -> Iterator[tuple[str, Rule]]:
-        """Those of a kind that match, in their order; binat comes before nat, and behind rdr."""
+        """Yield the matching rules of a kind in their order; binat comes before nat, and after rdr."""
         for each in ("binat", kind) if kind == "nat" else (kind, "binat"):
             yield from self._of_kind(each, kind, ("", self._main), packet, interface)
 
@@ -103,9 +103,9 @@ class Filter:
                     yield from self._of_kind(action, kind, below, packet, interface)
 
     def _below(self, path: str, anchor: str) -> Iterator[tuple[str, Ruleset]]:
-        """The rulesets that an anchor rule enters: its own or, with ``/*``, those right below.
+        """Yield the rulesets that an anchor rule enters: its own or, with ``/*``, its direct children.
 
-        A name is that of an anchor below the one that holds the rule, unless it begins with a slash.
+        A name is relative to the anchor that holds the rule, unless it begins with a slash.
         """
         whole = anchor[1:] if anchor.startswith("/") else f"{path}/{anchor}" if path else anchor
         paths = [whole]
@@ -117,7 +117,7 @@ class Filter:
                 yield each, found
 
     def filter(self, direction: str, packet: Packet, interface: Interface) -> Verdict:
-        """Without any matching rule a packet passes."""
+        """Decide about a packet; it passes if no rule matches."""
         if not self.looks_at(interface):
             return Verdict(True, tag=packet.tag)
         self._decided, self._pipes, self._tag = None, (), packet.tag
@@ -129,7 +129,7 @@ class Filter:
     def _evaluate(
         self, path: str, ruleset: Ruleset, direction: str, packet: Packet, interface: Interface
     ) -> tuple[bool, bool]:
-        """Whether a rule has decided, and whether none is looked at any more."""
+        """Return whether a rule has decided, and whether the evaluation ends."""
         hit = False
         for rule in ruleset.filters():
             if rule.direction not in ("", direction) or not self._matches(rule, ruleset, packet, interface):
@@ -164,7 +164,8 @@ class Filter:
         if rule.protocol and rule.protocol != packet.protocol:
             return False
         if rule.icmp or rule.owner or rule.chance:
-            # No packet here is anything but an echo, of no user, and none is left to chance.
+            # Every icmp packet here is an echo, packets have no user, and rules with a probability never
+            # match.
             return False
         if rule.flags and packet.protocol == "tcp" and packet.answer:
             return False
@@ -193,22 +194,24 @@ class Filter:
         return found != host.negated
 
     def _names(self, name: str) -> tuple[str, ...]:
-        """An interface's name, but for one that pf has lost to another of the same name."""
+        """Return an interface's name, unless pf has lost the interface to another of the same name."""
         lost = self._world.state.get("pf-lost", name_key(name)) is not None
         return () if lost else (name,)
 
     def _known(self, name: str) -> list[Interface]:
-        """What pf knows by a name, or of the group of that name."""
+        """Return the interfaces that pf knows by a name, or those of the group."""
         return [each for each in self._world.named(name) if each.name != name or self._names(name)]
 
     def _dynamic(self, text: str) -> list[IPv4Network | IPv6Network]:
-        """The addresses behind ``(em0)``, the networks behind ``(em0:network)``; of a group those of all."""
+        """Return the addresses of ``(em0)`` or the networks of ``(em0:network)``; a group includes all
+        members."""
         name, *modifiers = text.split(":")
         found = [a for interface in self._known(name) for a in interface.addresses]
         if "network" in modifiers:
             return [address.network for address in found]
         if "0" in modifiers:
-            # Without aliases: the first of each family, link-local ones left out.
+            # Modifier 0 omits aliases: only the first address of each family remains, ignoring link-local
+            # ones.
             there = (a for a in found if not a.link_local)
             found = list({a.family: a for a in reversed([*there])}.values())
         return [ip_network(address.address) for address in found]
@@ -225,7 +228,7 @@ class Filter:
 
 
 def _one_way(rule: Rule, kind: str) -> Rule:
-    """A binat rule as the nat or rdr rule that it is for one of the two directions."""
+    """Return a binat rule as a nat or rdr rule for one direction."""
     if kind == "nat":
         return replace(rule, action="nat")
     target = rule.target if rule.target is not None else Host()
@@ -233,7 +236,7 @@ def _one_way(rule: Rule, kind: str) -> Rule:
 
 
 def _port(rule: Rule, packet: Packet) -> int:
-    """A range maps one to one."""
+    """Return the translated port; a range maps one to one."""
     if rule.target_port is None:
         return packet.destination_port
     span = rule.destination_port
@@ -247,7 +250,7 @@ def _port(rule: Rule, packet: Packet) -> int:
 
 
 def _in_table(entries: list[str], text: str) -> bool:
-    """The most specific entry that covers the address decides; ``!`` takes out."""
+    """Return whether a table contains an address; the most specific entry decides, and ``!`` excludes."""
     address = ip_address(text)
     best, found = -1, False
     for entry in entries:

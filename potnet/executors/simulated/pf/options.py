@@ -1,4 +1,4 @@
-"""The statements of pf.conf(5) that are no rules: macros, options, tables, queues and files to load."""
+"""The pf.conf(5) statements beside rules: macros, options, tables, queues and files to load."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from potnet.executors.simulated.pf.rules import Ruleset
 from potnet.executors.simulated.pf.tokens import PfError, PfUnknownError, Tokens, prefix
 
 _ORDER = "Rules must be in order: options, ethernet, normalization, queueing, translation, filtering"
-#: What pf has without being told (pfctl -s timeouts, -s memory), in the order in which it is listed.
+#: The defaults of pf (pfctl -s timeouts, -s memory), in the listed order.
 TIMEOUTS = {
     "tcp.first": 120, "tcp.opening": 30, "tcp.established": 86400, "tcp.closing": 900, "tcp.finwait": 45,
     "tcp.closed": 90, "tcp.tsdiff": 30, "sctp.first": 120, "sctp.opening": 30, "sctp.established": 86400,
@@ -17,7 +17,7 @@ TIMEOUTS = {
     "frag": 30, "interval": 10, "adaptive.start": 60000, "adaptive.end": 120000, "src.track": 0,
 }  # fmt: skip
 LIMITS = {"states": 100000, "src-nodes": 10000, "frags": 5000, "table-entries": 200000}
-#: The timeouts of tcp that `set optimization` chooses (pf_hints in pfctl.c).
+#: The tcp timeouts that `set optimization` chooses (pf_hints in pfctl.c).
 _HINTS = tuple(TIMEOUTS)[:7]
 _OPTIMIZATIONS = {
     "normal": (120, 30, 86400, 900, 45, 90, 30),
@@ -26,7 +26,7 @@ _OPTIMIZATIONS = {
     "conservative": (3600, 900, 432000, 3600, 600, 180, 60),
     "aggressive": (30, 5, 18000, 60, 30, 30, 10),
 }
-#: Options with one of these words. Those in the second table may stand anywhere.
+#: Options with one of these words. The options in the second table may stand anywhere.
 _CHOICES = {
     "block-policy": ("drop", "return"), "fail-policy": ("drop", "return"),
     "debug": ("none", "urgent", "misc", "loud"),
@@ -38,7 +38,7 @@ _ANYWHERE = {
 
 
 class Options(Tokens):
-    """Reads them into `result`. macros: by name. given: those of the command line."""
+    """Reads these statements into `result`. macros: by name. given: macros of the command line."""
 
     def __init__(self, main: bool) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class Options(Tokens):
         return entries
 
     def _entries_of(self, path: str) -> list[str]:
-        """A file's, an entry a word, with comments."""
+        """Return the entries of a table's file: one in each word, with comments removed."""
         text = self._file(path)
         if text is None:
             raise PfError(f"failed to load {path}")
@@ -151,11 +151,11 @@ class Options(Tokens):
         return [("!" if word.startswith("!") else "") + prefix(word.lstrip("!")).text for word in words]
 
     def _file(self, path: str) -> str | None:
-        """The text of a file of the host's; None where there is none."""
+        """Return the text of a file of the host; None if the file is missing."""
         raise NotImplementedError
 
     def _queue(self) -> None:
-        """altq and queue: read, and without effect as on a kernel without ALTQ."""
+        """Read altq and queue, which have no effect, as on a kernel without ALTQ."""
         self._order(3)
         self._tokens = [word for word in self._tokens if word != "\n"]
         if not self._tokens or self._tokens.count("{") != self._tokens.count("}"):
@@ -163,7 +163,7 @@ class Options(Tokens):
         self._tokens.clear()
 
     def _load(self) -> None:
-        """load anchor NAME from FILE, which is loaded when all else is."""
+        """load anchor NAME from FILE; the file is loaded last."""
         if not self._main:
             raise PfUnknownError("load anchor inside an anchor")
         self._expect("anchor")

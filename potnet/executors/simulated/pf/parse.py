@@ -1,7 +1,7 @@
-"""A parser of the part of pf.conf(5) that network set-ups of jails are made of.
+"""A parser for the part of pf.conf(5) that jail networks use.
 
-Lists in braces expand as pfctl's do: interfaces outermost, then protocols, then addresses. What pf itself
-refuses is refused in pfctl's words; what is pf's but not known here, in ours.
+Lists in braces expand as pfctl's do: interfaces outermost, then protocols, then addresses. Statements that pf
+rejects have pfctl's error; valid statements that the parser lacks have its own error.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from potnet.executors.simulated.pf.tokens import PfError, PfUnknownError, port_n
 _RETURNS = ("return", "drop", "return-rst", "return-icmp", "return-icmp6")
 
 
-#: The text of a file, or None if there is none.
+#: Returns the text of a file, or None if there is no file.
 Reader = Callable[[str], str | None]
 
 
 class Parser(Conditions):
-    """The statements of one text. lookup: for a bare interface name used as an address."""
+    """Parses the statements of one text. lookup: for a bare interface name used as an address."""
 
     def __init__(self, text: str, lookup: Lookup, main: bool, read: Reader = lambda path: None) -> None:
         super().__init__(lookup, main)
@@ -35,7 +35,7 @@ class Parser(Conditions):
         self.errors: list[str] = []
 
     def parse(self) -> Ruleset:
-        """Read on past a bad line, as pfctl does; the errors are in `errors`."""
+        """Parse on after a bad line, as pfctl does; the errors are in `errors`."""
         self._parse(self._text)
         return self.result
 
@@ -93,7 +93,7 @@ class Parser(Conditions):
             raise PfError
 
     def _only_main(self, what: str) -> None:
-        """What is written into anchors by programs is told as soon as it goes beyond what they need."""
+        """Refuse in an anchor a statement that only the main ruleset needs."""
         if not self._main:
             raise PfUnknownError(what)
 
@@ -145,7 +145,7 @@ class Parser(Conditions):
                         self.result.rules.append(replace(rule, family=own))
 
     def _body(self, name: str) -> str:
-        """The rules in braces behind an anchor, which fill it; without a name it has one of pf's own."""
+        """Parse the rules in braces after an anchor; an anchor without a name gets one of pf's own."""
         self._bodies += 1
         name = name or f"_{self._bodies}"
         self._expect("{")
@@ -278,7 +278,7 @@ class Parser(Conditions):
         return rule
 
     def _owner(self) -> int:
-        """A user or a group by its number, as pf shows it."""
+        """Return a user or a group by its number, as pf shows it."""
         word = self._name()
         numbers = {"root": 0, "wheel": 0}
         if word not in numbers and not word.isdigit():
@@ -327,7 +327,7 @@ class Parser(Conditions):
     # Expansion
 
     def _expand(self, draft: Draft, stage: int) -> None:
-        """Add the rules of a statement, which has been read to its end: a syntax error comes first."""
+        """Add the rules of a complete statement; a syntax error is reported first."""
         if self._peek():
             raise PfError
         self._order(stage)
@@ -367,7 +367,7 @@ def _finished(rule: Rule) -> Rule:
 
 
 def _lines(words: list[str]) -> Iterator[list[str]]:
-    """The statements of what stands in braces, of which each ends with a line of its own."""
+    """Yield the statements in braces; each ends with its line."""
     line: list[str] = []
     depth = 0
     for word in (*words, "\n"):

@@ -132,7 +132,7 @@ def _show(world: World, options: _Options) -> CommandResult:
         case "timeouts" | "memory":
             return CommandResult(0, _settings(world, options.show), note)
     if options.anchor.endswith("/*"):
-        # So it was recorded: nothing, not the rules below.
+        # The recorded output is empty, without the rules below.
         return CommandResult(0, "", note)
     found = load.ruleset(world, options.anchor)
     if found is None:
@@ -145,7 +145,7 @@ def _show(world: World, options: _Options) -> CommandResult:
 
 
 def _shown(world: World, options: _Options, path: str, rule: Rule, depth: int = 0) -> str:
-    """A rule, and of an anchor without a name what is in it."""
+    """Return the lines of a rule; an anchor without a name includes its contents."""
     named = not rule.anchor.startswith("_")
     out = f"{'  ' * depth}{rule.listed(options.numeric)}{'' if named else ' {'}\n"
     if options.verbose:
@@ -174,7 +174,7 @@ def _settings(world: World, what: str) -> str:
 
 
 def _table(world: World, options: _Options) -> CommandResult:
-    """-t TABLE -T show | kill, which takes a table out though it is const (pfr_del_tables in pf_table.c)."""
+    """-t TABLE -T show | kill; kill removes even a const table (pfr_del_tables in pf_table.c)."""
     found = load.ruleset(world, options.anchor)
     if found is None or options.table not in found.tables:
         return CommandResult(255, "", "pfctl: Unknown error: -1.\n")
@@ -208,7 +208,7 @@ def _info(world: World) -> str:
         seconds = int(max(0, world.now() - status["since"]))
         days, rest = divmod(seconds, 86400)
         word += f" for {days} days {rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
-        # Within the first second there is no rate.
+        # pfctl prints no rate within the first second.
         rate = rate if seconds else " " * 15
     states = len(world.state.keys("state"))
     lines = [f"{'Status: ' + word:<46}Debug: Urgent", "", f"{'State Table':<27}{'Total':>15}{'Rate':>17}"]
@@ -249,7 +249,7 @@ def _load(world: World, options: _Options, stdin: str) -> CommandResult:
 
 
 def _parsed(world: World, found: Ruleset, options: _Options) -> CommandResult:
-    """What -v tells of rules that are read: definitions as they are met, then each kind of rules."""
+    """Return the output of -v for parsed rules: definitions in their order, then each kind of rules."""
     out = "".join(f"{line}\n" for line in found.definitions) + _read(found, options.numeric)
     err = ""
     for anchor, file in found.loads:
@@ -263,7 +263,7 @@ def _parsed(world: World, found: Ruleset, options: _Options) -> CommandResult:
 
 
 def _read(found: Ruleset, numeric: bool, depth: int = 0) -> str:
-    """Rules before they are loaded, of anchors in braces too: an anchor is named by the end of its path."""
+    """Return rules before they are loaded, including braces; only the end of an anchor's path is shown."""
     out = ""
     for rule in (*found.scrubs(), *found.translation(), *found.filters()):
         slash = rule.anchor.rfind("/")
@@ -305,7 +305,7 @@ def _flush(world: World, options: _Options) -> CommandResult:
 
 
 def _switch(world: World, on: bool) -> CommandResult:
-    """net.pf.filter_local counts only if it is set when pf is enabled."""
+    """Switch pf on or off; net.pf.filter_local takes effect only when pf is enabled."""
     status = world.state.get("pf", "status") or {}
     if status["enabled"] == on:
         raise ToolError("pfctl: pf already enabled" if on else "pfctl: pf not enabled")

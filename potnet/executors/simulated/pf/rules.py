@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-#: What pfctl prints in place of these ports in filter and NAT conditions, unless -P is given.
+#: The names that pfctl prints for these ports in filter and NAT conditions, except with -P.
 SERVICES = {
     21: "ftp",
     22: "ssh",
@@ -24,7 +24,7 @@ ANCHORS = ("nat-anchor", "rdr-anchor", "binat-anchor", "anchor")
 class Host:
     """An address. kind: any, prefix, dynamic ``(em0)``, table or none; text: without the marks around it.
 
-    none: words that stand for no address that a packet has here, like no-route.
+    none: words like no-route, which match no address of a packet here.
     """
 
     kind: str = "any"
@@ -37,7 +37,7 @@ class Host:
 
     @property
     def family(self) -> int | None:
-        """4 or 6 for a prefix, None where any would do."""
+        """Return 4 or 6 for a prefix; None if both families match."""
         if self.kind != "prefix":
             return None
         return 6 if ":" in self.text else 4
@@ -45,7 +45,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """low to high, both included; high None on a target means ``low:*``.
+    """A range from low to high, inclusive; high None on a target means ``low:*``.
 
     sign: an operator of pf.conf(5) between the word port and one number, or between two.
     """
@@ -78,8 +78,8 @@ class Ports:
 class Rule:
     """One rule after expansion: at most one interface, family, protocol, address and port of each kind.
 
-    log_to: in brackets after log. owner: a condition about a socket's user or group. chance: how often the
-    rule matches. table: of routes. scrub: what is done to packets. pool: how targets are chosen.
+    log_to: in brackets after log. owner: a condition about a socket's user or group. chance: the probability
+    of a match. table: of routes. scrub: changes to packets. pool: how targets are chosen.
     """
 
     action: str
@@ -117,13 +117,13 @@ class Rule:
     pool: str = ""
 
     def listed(self, numeric: bool = False) -> str:
-        """The line of ``pfctl -s nat`` or ``-s rules``."""
+        """Return the line of ``pfctl -s nat`` or ``-s rules``."""
         parts = [*self._head(), *self._conditions(numeric), *self._tail()]
         return " ".join(parts)
 
     def _head(self) -> list[str]:
         if self.action in ANCHORS:
-            # One that is written in braces, without a name, has one of pf's own, which is not shown.
+            # An anchor in braces without a name has a name of pf's own, which is hidden.
             words = [self.action] if self.anchor.startswith("_") else [self.action, f'"{self.anchor}"']
         else:
             words = (["no"] if self.no else []) + [self.action]
@@ -174,15 +174,16 @@ class Rule:
 
     @property
     def keeps(self) -> bool:
-        """Whether it makes a state."""
+        """Return whether the rule creates a state."""
         return self.state not in ("", "no")
 
     def most(self, option: str) -> int | None:
-        """The number that a state option limits something to."""
+        """Return the limit that a state option sets."""
         return next((int(each.split()[1]) for each in self.limits if each.split()[0] == option), None)
 
     def row(self) -> dict[str, Any]:
-        """What is not as in any rule; asdict() copies all of it, which takes ten times as long."""
+        """Return the fields that differ from the defaults; asdict() copies all of them and takes ten times
+        as long."""
         found = {name: getattr(self, name) for name in _FIELDS}
         return {
             name: [getattr(value, each) for each in _PARTS[type(value)]] if type(value) in _PARTS else value
@@ -212,10 +213,10 @@ def _value(name: str, value: Any) -> Any:
 
 @dataclass(slots=True)
 class Ruleset:
-    """What one load puts into one anchor (or the main ruleset).
+    """The contents that one load puts into one anchor (or the main ruleset).
 
     skip: the names of `set skip`. definitions: macros, options and tables, as -v prints them. settings:
-    timeouts and limits that are set. inline: what is written in braces for anchors. loads: anchors and files.
+    timeouts and limits. inline: contents in braces of anchors. loads: anchors and files.
     """
 
     rules: list[Rule] = field(default_factory=list)
@@ -230,7 +231,7 @@ class Ruleset:
         return {"rules": [rule.row() for rule in self.rules], "tables": self.tables, "skip": self.skip}
 
     def translation(self) -> list[Rule]:
-        """As ``pfctl -s nat`` orders them: nat, rdr, binat, each in its own order."""
+        """Return rules in the order of ``pfctl -s nat``: nat, rdr, binat, each in its own order."""
         kinds = (("nat", "nat-anchor"), ("rdr", "rdr-anchor"), ("binat", "binat-anchor"))
         return [rule for kind in kinds for rule in self.rules if rule.action in kind]
 

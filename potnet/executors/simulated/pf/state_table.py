@@ -1,4 +1,4 @@
-"""pf's state table: what connections leave there, how it is listed and killed (pfctl(8))."""
+"""pf's state table: the states of connections, their listing and removal (pfctl(8))."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CREATOR = "e8c5d680"
 class PfState:
     """One state. wire: the addresses on the side that pf saw first, in the direction of the arrow.
 
-    left, right: as listed, each with its port; translated: what stands in parentheses after the left one.
-    label, rule: of the filter rule that made it, the latter as it is listed. ends: how far both sides are.
+    left, right: as listed, each with its port; translated: the end in parentheses after the left one. label,
+    rule: of the filter rule that created it, the rule as listed. ends: the progress of both sides.
     """
 
     id: str
@@ -54,7 +54,7 @@ def states(world: World) -> list[PfState]:
 
 
 def of_source(world: World, rule: str, source: str) -> int:
-    """How many states a filter rule has made for connections from an address."""
+    """Return how many states a filter rule has created for connections from an address."""
     ends = (
         state.right if state.arrow == "<-" else state.left for state in states(world) if state.rule == rule
     )
@@ -82,7 +82,7 @@ def flush(world: World) -> int:
 
 
 def kill(world: World, what: list[str]) -> CommandResult:
-    """By id and creator, by label, or by source and destination."""
+    """Kill states by ID and creator, by label, or by source and destination."""
     match what:
         case ["id", wanted]:
             identifier, _, creator = wanted.partition("/")
@@ -116,7 +116,7 @@ def _remove(world: World, chosen: object) -> int:
 
 
 def _matches(state: PfState, source: str, destination: str) -> bool:
-    """The addresses on the wire: of a redirected connection that is the host's own, not the jail's."""
+    """Match the addresses on the wire: a redirected connection has the host's, not the jail's."""
     first, last = state.translated or state.left, state.right
     if state.arrow == "->":
         first = state.left if not state.translated else state.translated

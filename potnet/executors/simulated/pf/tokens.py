@@ -1,4 +1,4 @@
-"""The words of pf.conf(5): taking them one by one, and numbers, ports and addresses as pfctl reads them."""
+"""The words of pf.conf(5): read one by one, with numbers, ports and addresses as pfctl reads them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NUMBERS = {name: port for port, name in SERVICES.items()}
 
 
 class PfError(Exception):
-    """An error on one line, as pfctl words it; before: lines that come first, without a line number."""
+    """An error on one line, in pfctl's words; before: earlier lines without a line number."""
 
     def __init__(self, text: str = "syntax error", before: str = "") -> None:
         super().__init__(text)
@@ -24,7 +24,7 @@ class PfError(Exception):
 
 
 class PfUnknownError(Exception):
-    """A word of pf.conf(5), or not even that, which the simulated host does not know."""
+    """A word that the simulated host does not know, whether pf.conf(5) has it or not."""
 
 
 class Tokens:
@@ -34,7 +34,7 @@ class Tokens:
         self._tokens: list[str] = []
 
     def begin(self, words: list[str]) -> None:
-        """Start on a statement."""
+        """Start a statement."""
         self._tokens = words[::-1]
 
     def _peek(self) -> str:
@@ -64,7 +64,7 @@ class Tokens:
         return word
 
     def _listed(self, item: Callable[[], _T]) -> list[_T]:
-        """One item, or in braces several, over any number of lines."""
+        """Read one item, or several in braces, which may span lines."""
         if not self._accept("{"):
             return [item()]
         self._skip_ends()

@@ -1,4 +1,4 @@
-"""devfs(8): sets of rules for device file systems, as /etc/rc.d/devfs loads those of devfs.rules(5)."""
+"""devfs(8): rulesets for device file systems, loaded from devfs.rules(5) as by /etc/rc.d/devfs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _numbered(*rules: str) -> dict[str, str]:
     return {str(100 * number): rule for number, rule in enumerate(rules, 1)}
 
 
-#: /etc/defaults/devfs.rules, as far as a jail's ruleset is about it.
+#: The parts of /etc/defaults/devfs.rules that a jail's ruleset includes.
 DEFAULTS: Sets = {
     "1": _numbered("hide"),
     "2": _numbered(*(f"path {name} unhide" for name in _SHOWN)),
@@ -29,7 +29,7 @@ _RULE = re.compile(r"(?:path \S+ )?(?:hide|unhide|include \d+)(?: mode \d+)?")
 
 
 def restart(world: World) -> CommandResult:
-    """What `service devfs restart` does: the system's sets are as they were at boot."""
+    """Run `service devfs restart`, which restores the system's rulesets."""
     _keep(world, {**_sets(world), **DEFAULTS})
     return CommandResult()
 

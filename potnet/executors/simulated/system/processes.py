@@ -1,4 +1,4 @@
-"""pgrep(1), pkill(1) and pwait(1), as far as they are about what runs in jails."""
+"""pgrep(1), pkill(1) and pwait(1) for processes in jails."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from potnet.executors.simulated.world.world import ToolError, World, unknown
 
 
 def begin(world: World, jid: int, stubborn: bool, children: int) -> int:
-    """A process in a jail. stubborn: SIGTERM does not end it. children: as often it leaves another one."""
+    """Start a process in a jail. stubborn: it survives SIGTERM. children: the number of new processes."""
     pid = 1000 + world.state.next_number("pid")
     row = {"jid": jid, "stubborn": stubborn, "children": children}
     world.state.put("process", f"{pid:07}", row)
@@ -18,18 +18,18 @@ def begin(world: World, jid: int, stubborn: bool, children: int) -> int:
 
 
 def running(world: World, jid: int) -> list[int]:
-    """The PIDs of what runs in a jail."""
+    """Return the PIDs of the processes in a jail."""
     return [int(key) for key, row in world.state.scan("process") if row["jid"] == jid]
 
 
 def end_all(world: World, jid: int) -> None:
-    """As jail_remove(2) does, which nothing escapes."""
+    """End all processes, as jail_remove(2) does; none can escape."""
     for pid in running(world, jid):
         world.state.delete("process", f"{pid:07}")
 
 
 def _jids(world: World, argv: list[str]) -> list[int]:
-    """The jails of -j; none stands for what is in no jail, and any for all that is in one."""
+    """Return the jails of -j; "none" means processes outside jails, and "any" those in any jail."""
     try:
         options, rest = getopt.getopt(argv, "j:")
     except getopt.GetoptError as error:

@@ -1,4 +1,4 @@
-"""sysrc(8), and the files that it reads: those of rc.conf(5), in the order in which rc(8) reads them."""
+"""sysrc(8), and the files of rc.conf(5), in the order of rc(8)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def sysrc(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def rc_files(world: World, service: str) -> list[str]:
-    """The files that rc(8) reads for a service, of which the last that sets a variable wins."""
+    """Return the files that rc(8) reads for a service; the last file that sets a variable wins."""
     found = ["/etc/rc.conf", "/etc/rc.conf.local"]
     for folder in ("/etc/rc.conf.d", "/usr/local/etc/rc.conf.d") if service else ():
         path = f"{folder}/{service}"
@@ -67,7 +67,7 @@ def rc_files(world: World, service: str) -> list[str]:
 
 
 def _where(name: str, texts: dict[str, str], values: dict[str, str]) -> CommandResult:
-    """sysrc -F: the file that sets a variable."""
+    """sysrc -F: print the file that sets a variable."""
     if name not in values:
         raise ToolError(f"sysrc: unknown variable '{name}'")
     setting = [path for path, text in texts.items() if name in rc_values(text)]

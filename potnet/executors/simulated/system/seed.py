@@ -1,4 +1,4 @@
-"""What a new simulated host starts with."""
+"""The initial state of a new simulated host."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from potnet.executors.simulated.net.interfaces import MEMBER_ADDRESSES, plug
 from potnet.executors.simulated.world.entities import Address, HostFacts
 from potnet.executors.simulated.world.world import World
 
-#: What `potnet init` asks of a main ruleset.
+#: The lines that `potnet init` requires in a main ruleset.
 PREPARED_RULES = """\
 nat-anchor "pot-nat"
 nat-anchor "pot-rdr/*"
@@ -18,7 +18,7 @@ anchor "pot-filter/*"
 pass
 """
 
-#: Each network stack has its own; a new jail's starts with these values.
+#: The variables of each network stack, with the values of a new jail's.
 VNET_SYSCTLS = {
     "net.inet.ip.forwarding": "0",
     "net.inet6.ip6.forwarding": "0",
@@ -35,7 +35,7 @@ VNET_SYSCTLS = {
     "net.pf.filter_local": "0",
 }
 
-#: Variables that /etc/defaults/rc.conf sets, so that sysrc(8) knows them.
+#: The variables of /etc/defaults/rc.conf, which sysrc(8) knows.
 RC_DEFAULTS = {
     "pf_enable": "NO",
     "pf_rules": "/etc/pf.conf",
@@ -67,7 +67,7 @@ DIRECTORIES = (
 
 
 def seed_state(world: World, bare: bool) -> None:
-    """Interfaces, routes, sysctls and pf of a machine that has just booted."""
+    """Create interfaces, routes, sysctls and pf of a machine that has just booted."""
     facts = world.facts
     world.state.put("facts", "", asdict(facts))
     outer = plug(world, facts.interface, facts.mac)
@@ -115,7 +115,7 @@ def _seed_pf(world: World, bare: bool) -> None:
 
 
 def make_loopback(world: World, vnet: str, configured: bool) -> None:
-    """lo0 of a stack. A new jail's has no address until it is brought up."""
+    """Create lo0 of a stack. In a new jail it has no address until it is brought up."""
     loopback = world.attach("lo0", vnet, "loop")
     loopback.mtu = 16384
     loopback.nd6 = ["PERFORMNUD", "AUTO_LINKLOCAL"]
@@ -128,7 +128,7 @@ def make_loopback(world: World, vnet: str, configured: bool) -> None:
 
 
 def make_pflog(world: World, vnet: str) -> None:
-    """pflog(4) makes one in each stack; it has no flags until somebody brings it up."""
+    """Create pflog0, as pflog(4) does in each stack; it has no flags until it is brought up."""
     made = world.attach("pflog0", vnet, "pflog")
     made.mtu = 33152
     world.set_groups(made, ["pflog"])
@@ -136,10 +136,10 @@ def make_pflog(world: World, vnet: str) -> None:
 
 
 def seed_tree(base: Path, facts: HostFacts, bare: bool) -> None:
-    """The files of the host, as `potnet init` leaves them unless bare."""
+    """Create the files of the host, prepared as by `potnet init` unless bare."""
     for directory in DIRECTORIES:
         (base / directory).mkdir(parents=True, exist_ok=True)
-    # The umask is that of this machine, not of the host.
+    # The umask of this machine must not affect the host.
     for place in (base, *base.rglob("*")):
         place.chmod(0o755)
     (base / "tmp").chmod(0o1777)

@@ -30,7 +30,7 @@ def sysctl(world: World, argv: list[str], view: View) -> CommandResult:
     out, err = "", ""
     for word in args:
         name, equals, value = word.partition("=")
-        # A jail without a stack of its own, and what is not of the network, sees the host's.
+        # A jail sees the host's values of other variables, and of all variables if it lacks a stack.
         stack = view.vnet if name.startswith("net.") or name == "security.jail.jailed" else HOST
         old = world.sysctl(name, stack)
         if old is None:
@@ -46,7 +46,7 @@ def sysctl(world: World, argv: list[str], view: View) -> CommandResult:
 
 
 def sockstat(world: World, argv: list[str], view: View) -> CommandResult:
-    """sockstat [-46lLq]: the sockets of one stack. There are no others than the listening ones."""
+    """sockstat [-46lLq]: the sockets of one stack, which are all listening."""
     flags = "".join(word.removeprefix("-") for word in argv[1:])
     if not all(word.startswith("-") for word in argv[1:]) or set(flags) - set("46lLq"):
         raise unknown(f"sockstat {' '.join(argv[1:])}")
@@ -94,7 +94,7 @@ def mount(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def _mounted(what: str, where: str, kind: str) -> str:
-    """libxo(3) takes the bytes of both for Latin-1 where no locale is set (%hs in prmount)."""
+    """Format a mount; without a locale, libxo(3) reads both texts as Latin-1 (%hs in prmount)."""
     texts = (text.encode("utf-8", "surrogateescape").decode("latin-1") for text in (what, where))
     special, node = map(libxo, texts)
     options = ', "opts": ["local"]' if kind == "ufs" else ""
@@ -135,7 +135,7 @@ def kldload(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def kldunload(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """kldunload pf: pf forgets all."""
+    """kldunload pf: pf forgets everything."""
     if argv[1:] != ["pf"]:
         raise unknown(f"kldunload {' '.join(argv[1:])}")
     world.state.changing()
@@ -186,7 +186,7 @@ def dnctl(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def _pipe(number: int, rate: int) -> str:
-    """As dnctl shows a pipe and the queue in it."""
+    """Return a pipe and its queue as dnctl shows them."""
     shown = "unlimited     "
     for unit, width in (("Mbit/s", 10**6), ("Kbit/s", 10**3), ("bit/s ", 1)):
         if rate >= width:
@@ -243,14 +243,14 @@ def service(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def rctl(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """rctl -hu jail:NAME, of a kernel without kern.racct.enable."""
+    """rctl -hu jail:NAME, on a kernel without kern.racct.enable."""
     if argv[1:2] != ["-hu"] or len(argv) != 3:
         raise unknown(f"rctl {' '.join(argv[1:])}")
     raise ToolError("rctl: RACCT/RCTL present, but disabled; enable using kern.racct.enable=1 tunable")
 
 
 def hook(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """env NAME=VALUE … PROGRAM: a hook. It is not executed; the call is recorded and said."""
+    """env NAME=VALUE … PROGRAM: a hook; the call is recorded and reported, but the program does not run."""
     world.state.changing()
     words = argv[1:]
     variables: dict[str, str] = {}
@@ -274,7 +274,7 @@ def hostname(argv: list[str], name: str) -> CommandResult:
 
 
 def uname(argv: list[str], name: str, release: str) -> CommandResult:
-    """uname [-amnprsv]: the parts in their fixed order, whatever that of the options."""
+    """uname [-amnprsv]: the parts in their fixed order, whatever the order of the options."""
     flags = "".join(word.removeprefix("-") for word in argv[1:]) or "s"
     if not all(word.startswith("-") for word in argv[1:]) or set(flags) - set("amnprsv"):
         raise unknown(" ".join(argv))
@@ -286,7 +286,7 @@ def uname(argv: list[str], name: str, release: str) -> CommandResult:
     return CommandResult(0, " ".join(value for key, value in values.items() if key in wanted) + "\n")
 
 
-#: Some that each FreeBSD has, and one of this host's.
+#: Users of every FreeBSD, and one of this host.
 USERS = {"root": 0, "daemon": 1, "operator": 2, "uucp": 66, "www": 80, "nobody": 65534, "alice": 1001}
 
 
@@ -308,7 +308,7 @@ def chown(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def root_id(argv: list[str]) -> CommandResult:
-    """id [-u | -g] [-n] of root, who runs everything here, or id -u USER."""
+    """id [-u | -g] [-n] for root, who runs all commands here, or id -u USER."""
     match argv[1:]:
         case ["-u", user]:
             if user not in USERS:
@@ -324,7 +324,7 @@ def root_id(argv: list[str]) -> CommandResult:
 
 
 def getent(_: World, argv: list[str], __: Stdin) -> CommandResult:
-    """getent passwd, as far as anybody reads of it: names and numbers."""
+    """getent passwd, with only names and numbers."""
     if argv[1:] != ["passwd"]:
         raise unknown(" ".join(argv))
     return CommandResult(0, "".join(f"{name}:*:{uid}:{uid}::/:/bin/sh\n" for name, uid in USERS.items()))

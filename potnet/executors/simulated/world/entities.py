@@ -1,4 +1,4 @@
-"""What a simulated host keeps: interfaces, jails, routes, as plain data with their rows."""
+"""The entities of a simulated host: interfaces, jails, routes, as plain data with their rows."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Any
 HOST = ""
 
 
-#: What no name has.
+#: A character that no name can contain.
 TWIN = "\0"
 
 
 def name_key(name: str) -> str:
-    """A name of any bytes as a part of a key."""
+    """Encode a name of any bytes for a key."""
     return name.encode("unicode_escape").decode("ascii")
 
 
 def group_key(vnet: str, group: str) -> str:
-    """What the keys of the members of a group begin with."""
+    """Return the prefix of the keys of a group's members."""
     return f"{vnet}/{name_key(group)}{TWIN}"
 
 
-#: How long an address stays tentative (duplicate address detection, RFC 4862 5.4), in seconds.
+#: The time in which an address stays tentative (duplicate address detection, RFC 4862 5.4), in seconds.
 DAD_SECONDS = 1.3
 
 
 @dataclass(slots=True)
 class Address:
-    """On an interface. since: when it was put there, in seconds; None once past its DAD (RFC 4862)."""
+    """An address on an interface. since: when it was added, in seconds; None after its DAD (RFC 4862)."""
 
     address: str
     prefix: int
@@ -51,7 +51,7 @@ class Address:
         return self.interface.network
 
     def tentative(self, now: float) -> bool:
-        """Whether it cannot be used yet."""
+        """Return whether the address is still unusable."""
         return self.since is not None and now - self.since < DAD_SECONDS
 
     @property
@@ -63,12 +63,11 @@ class Address:
 class Interface:
     """A network interface.
 
-    vnet: the stack that it is in; home: the one that it was made in, which it goes back to; order: its place
-    in its stack's list; bridge: whose member it is; hwaddr: the address it was made with;
-    made_as: the name it was made with, if that is another, whose unit stays taken; peer: the index of the
-    other end of an epair; twin: the stack has an earlier one of the same name;
-    received, sent: packets and bytes. Of a tap (tap(4)) link0: it stays up when it is closed; owner: that of
-    its node; opened: the process that has it open.
+    vnet: its present stack; home: the stack of its creation, where it returns; order: its place in its
+    stack's list; bridge: the bridge of a member; hwaddr: its original address; made_as: its original name, if
+    different; the unit stays in use; peer: the index of the other end of an epair; twin: the stack has an
+    earlier interface of the same name; received, sent: packets and bytes. For a tap (tap(4)), link0: it stays
+    up when it is closed; owner: of its node; opened: the process that has it open.
     """
 
     name: str
@@ -99,7 +98,7 @@ class Interface:
 
     @property
     def place(self) -> str:
-        """What tells it from the others of its stack."""
+        """Return the key of the interface within its stack."""
         return f"{name_key(self.name)}{TWIN}{self.index:06}" if self.twin else name_key(self.name)
 
     @property
@@ -126,7 +125,8 @@ def interface_from(row: dict[str, Any]) -> Interface:
 
 @dataclass(slots=True)
 class Jail:
-    """A jail. dying: None while alive, else the further looks until it is gone. ran: what exec ran in it."""
+    """A jail. dying: None while alive, else the remaining looks until it is gone. ran: programs that exec
+    ran."""
 
     jid: int
     name: str
@@ -144,13 +144,13 @@ class Jail:
 
     @property
     def stack(self) -> str:
-        """The key of the network stack that it uses."""
+        """Return the key of the network stack that the jail uses."""
         return str(self.jid) if self.vnet else HOST
 
 
 @dataclass(slots=True)
 class Member:
-    """A port of a bridge. most: MAC addresses behind it; 0 for any number."""
+    """A port of a bridge. most: the limit of MAC addresses behind it; 0 for any number."""
 
     name: str
     order: int
@@ -160,7 +160,7 @@ class Member:
 
 @dataclass(slots=True)
 class Route:
-    """A route that was added or learnt; those of addresses on interfaces are derived."""
+    """A route that was added or learnt; routes of interface addresses are derived."""
 
     destination: str
     gateway: str
@@ -173,9 +173,9 @@ _RELEASE = re.compile(r"([1-9][0-9]?)\.([0-9]{1,2})")
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """The machine that a new state directory starts as.
+    """The machine of a new state directory.
 
-    spare: a second interface, without any address. router6: the router on the external wire that sends
+    spare: a second interface without addresses. router6: the router on the external wire that sends
     advertisements (RFC 4861), with its prefix.
     """
 
@@ -193,7 +193,7 @@ class HostFacts:
     root_device: str = "/dev/vtbd0"
 
     def of_release(self, text: str) -> HostFacts:
-        """The same machine with another release of FreeBSD, such as 15.0; raises ValueError."""
+        """Return the same machine with another release of FreeBSD, such as 15.0. Raises ValueError."""
         match = _RELEASE.fullmatch(text)
         if match is None:
             raise ValueError(text)

@@ -1,7 +1,7 @@
-"""The interfaces and groups that pf does not look at: marks in the kernel that outlive the rules.
+"""The interfaces and groups that pf skips: marks in the kernel that outlive the rules.
 
-As recorded: a mark on a group holds for its members, those that join later too. A load takes away the
-marks of groups that it does not name, and those of their members; marks of interfaces stay.
+As recorded, a mark on a group applies to its members, including later ones. A load removes the marks of
+groups that it does not name, and those of their members; marks of interfaces stay.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ def members(state: State, group: str) -> frozenset[str]:
 
 
 def name_skipped(state: State, names: list[str]) -> None:
-    """What reading `set skip on` does, even if the rest of the text is refused."""
+    """Mark the names of `set skip` as pfctl reads them, even if it rejects the rest of the text."""
     if names:
         put(state, marked(state).union(names, *(members(state, name) for name in names)))
 
 
 def loaded(state: State, before: frozenset[str], names: list[str]) -> None:
-    """What the end of a load does. before: the marks when it began."""
+    """Remove old marks at the end of a load. before: the marks at its start."""
     left = {name for name in before - {*names} if members(state, name)}
     put(state, marked(state).difference(left, *(members(state, name) for name in left)))
 
 
 def joined(state: State, groups: set[str]) -> None:
-    """Interfaces have joined groups: all members of a marked one are marked then."""
+    """Mark all members of a marked group after an interface has joined."""
     found = groups & marked(state)
     if found:
         put(state, marked(state).union(*(members(state, group) for group in found)))
 
 
 def listing(state: State, only: str, marks: bool) -> str:
-    """pfctl -s Interfaces, narrowed to an interface or a group with its members."""
+    """pfctl -s Interfaces, limited to an interface or a group with its members."""
     skipped = marked(state)
     grouped = [row for _, row in state.scan("group", f"{HOST}/")]
     names = {ALL, *skipped, *(str(row[what]) for row in grouped for what in ("group", "name"))}

@@ -1,7 +1,7 @@
 """The state of a simulated host: rows of (kind, key, JSON) in one SQLite file.
 
-Several processes may use one file: a changing command is one ``BEGIN IMMEDIATE`` transaction, a reading
-one sees a single snapshot (WAL). Keys of one kind sort as text, so that a prefix is a cheap range.
+Several processes may use one file: a changing command is one ``BEGIN IMMEDIATE`` transaction, and a reading
+command sees a single snapshot (WAL). Keys of one kind sort as text, so that a prefix is a cheap range.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ CREATE TABLE IF NOT EXISTS thing (
 """
 
 
-#: A name may have bytes that are no UTF-8, which SQLite takes as characters that nobody uses.
+#: A name may contain bytes outside UTF-8, which SQLite stores as private characters.
 _STORED = {0xDC80 + byte: 0xF0080 + byte for byte in range(128)}
 _READ = {stored: byte for byte, stored in _STORED.items()}
 
 
 class WriteInReadError(Exception):
-    """A command that was said only to read tried to change the host."""
+    """A command that should only read tried to change the host."""
 
 
 class NeedsWriteError(Exception):
-    """A look moves the world on (a jail ceases to die, an advertisement arrives): run again as a change."""
+    """A look changes the world (a dying jail ends, an advertisement arrives); the command is run again as
+    a change."""
 
 
 def _write_ahead(db: sqlite3.Connection) -> None:
-    """Switch to WAL; SQLite's busy time-out does not cover two processes that do so at once."""
+    """Switch to WAL; SQLite's busy time-out does not cover two processes that switch at once."""
     give_up = time.monotonic() + 30.0
     while True:
         try:
@@ -51,19 +52,19 @@ def _write_ahead(db: sqlite3.Connection) -> None:
 
 
 class State:
-    """One open database; path None keeps everything in memory and forgets it."""
+    """One open database; with path None it is in memory and temporary."""
 
     def __init__(self, path: Path | None) -> None:
         if path is not None:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Created here and not by SQLite, which would leave the mode to the umask.
+            # SQLite would derive the file's mode from the umask.
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._db = sqlite3.connect(path or ":memory:", timeout=30.0, isolation_level=None)
         self._writing = False
         try:
             if path is not None:
                 _write_ahead(self._db)
-            # Losing the last moments of a simulation in a power cut harms nobody.
+            # A power cut may lose the last moments of a simulation without harm.
             self._db.execute("PRAGMA synchronous = OFF")
             self._db.execute(_SCHEMA)
         except sqlite3.Error:
@@ -75,14 +76,14 @@ class State:
 
     @contextmanager
     def transaction(self, write: bool) -> Iterator[None]:
-        """All or nothing; an exception rolls back."""
+        """Run a transaction; an exception rolls it back."""
         self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         self._writing = write
         try:
             yield
             self._db.execute("COMMIT")
         except BaseException:
-            # SQLite itself rolls back on some errors, a full disk among them.
+            # SQLite itself rolls back on some errors, for example a full disk.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
@@ -90,12 +91,12 @@ class State:
             self._writing = False
 
     def look(self) -> None:
-        """To be called before a change that comes from looking, not from the command."""
+        """Announce a change that a look causes, not the command."""
         if not self._writing:
             raise NeedsWriteError
 
     def changing(self) -> None:
-        """To be called before any change."""
+        """Announce any change."""
         if not self._writing:
             raise WriteInReadError
 
@@ -117,7 +118,7 @@ class State:
         self._db.execute("DELETE FROM thing WHERE kind = ? AND key = ?", (kind, key.translate(_STORED)))
 
     def scan(self, kind: str, prefix: str = "") -> list[tuple[str, Row]]:
-        """The rows whose key begins with the prefix, in the order of their keys."""
+        """Return the rows whose key begins with the prefix, in the order of their keys."""
         rows = self._db.execute(
             "SELECT key, value FROM thing WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
             (kind, *_range(prefix)),
@@ -125,7 +126,7 @@ class State:
         return [(key.translate(_READ), json.loads(value)) for key, value in rows]
 
     def first(self, kind: str, prefix: str = "") -> str | None:
-        """The first key of the kind that begins with the prefix."""
+        """Return the first key of the kind that begins with the prefix."""
         row = self._db.execute(
             "SELECT key FROM thing WHERE kind = ? AND key >= ? AND key < ? ORDER BY key LIMIT 1",
             (kind, *_range(prefix)),
@@ -140,7 +141,7 @@ class State:
         return [str(row[0]).translate(_READ) for row in rows]
 
     def next_number(self, name: str, start: int = 1) -> int:
-        """The next value of a counter that never goes back."""
+        """Return the next value of a counter that never decreases."""
         row = self.get("counter", name)
         number = start if row is None else int(row["n"]) + 1
         self.put("counter", name, {"n": number})
@@ -148,6 +149,6 @@ class State:
 
 
 def _range(prefix: str) -> tuple[str, str]:
-    """The first key that begins with a prefix, and what is behind the last one."""
+    """Return the first key with a prefix, and a key after the last one."""
     stored = prefix.translate(_STORED)
     return stored, stored + "\U0010ffff"

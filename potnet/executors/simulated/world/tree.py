@@ -1,7 +1,7 @@
 """The file tree of a simulated host: a real directory, with its own path resolution.
 
-A path of the host is walked here, component by component, because the machine below would follow an
-absolute symbolic link out of the tree (symlink(7)). `..` at the top stays at the top, as in a real root.
+A path of the host is walked here, component by component, because the real machine would follow an absolute
+symbolic link out of the tree (symlink(7)). `..` at the top stays at the top, as in a real root.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-#: As MAXSYMLINKS of FreeBSD's sys/param.h.
+#: The value of MAXSYMLINKS in FreeBSD's sys/param.h.
 MAX_LINKS = 32
 
 
 class Tree:
-    """Host paths to real ones. mapped: directories of the real machine that are part of the host too.
+    """Maps host paths to real paths. mapped: directories of the real machine that are part of the host too.
 
-    A mapped path whose directory is mapped under its own real path as well is another spelling of it (a link
-    of the real machine lies on the way): it leads there as a link would.
+    A mapped path is another spelling if its directory is also mapped under its real path, because a link of
+    the real machine is in the path. Such a path acts like a link to the real path.
     """
 
     def __init__(self, base: Path, mapped: Callable[[], dict[str, str]]) -> None:
@@ -28,7 +28,7 @@ class Tree:
         self._mapped = mapped
 
     def real(self, parts: tuple[str, ...], mapped: dict[str, str] | None = None) -> Path:
-        """The real path of a host path that is free of links and dots."""
+        """Return the real path of a host path without links and dots."""
         for virtual, real in (self._mapped() if mapped is None else mapped).items():
             above = tuple(virtual.strip("/").split("/"))
             if parts[: len(above)] == above:
@@ -36,18 +36,18 @@ class Tree:
         return Path(self.base, *parts)
 
     def resolve(self, path: str, follow: bool = True) -> Path:
-        """The real path of a host path. follow: whether a link at the very end is followed.
+        """Return the real path of a host path. follow: whether a link at the very end is followed.
 
-        Errors: OSError ENOENT for an absent component before the last, ENOTDIR, ELOOP.
+        Errors: OSError ENOENT for a missing component before the last, ENOTDIR, ELOOP.
         """
         return self.real(self.walk(path, follow))
 
     def canonical(self, path: str) -> str:
-        """The host path without links and dots."""
+        """Return the host path without links and dots."""
         return "/" + "/".join(self.walk(path))
 
     def walk(self, path: str, follow: bool = True) -> tuple[str, ...]:
-        """The components of the host path that a path stands for once all links are followed."""
+        """Return the components of a host path after all links are followed."""
         mapped = self._mapped()
         todo = [part for part in path.split("/") if part][::-1]
         done: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class Tree:
         return done
 
     def _step(self, here: tuple[str, ...], mapped: dict[str, str], last: bool, path: str) -> str | None:
-        """The target if this is a link, else None."""
+        """Return the target of a link, else None."""
         own = mapped.get("/" + "/".join(here))
         if own is not None and own in mapped and own.strip("/").split("/") != list(here):
             return own
@@ -91,14 +91,14 @@ class Tree:
         return None
 
     def lstat(self, path: str) -> os.stat_result | None:
-        """The status of what the path itself names, None if there is nothing."""
+        """Return the status of the path itself, None if it does not exist."""
         try:
             return self.resolve(path, follow=False).lstat()
         except OSError:
             return None
 
     def stat(self, path: str) -> os.stat_result | None:
-        """The status of what the path leads to, None if there is nothing."""
+        """Return the status of the path's target, None if it does not exist."""
         try:
             return self.resolve(path).lstat()
         except OSError:
@@ -112,5 +112,5 @@ class Tree:
         return self.resolve(path).read_bytes()
 
     def write(self, path: str, data: bytes) -> None:
-        """As a program that opens it for writing: through a link, keeping the mode of what is there."""
+        """Write a file as a program does: through links, keeping the mode of an existing file."""
         self.resolve(path).write_bytes(data)

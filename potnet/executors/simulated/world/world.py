@@ -1,4 +1,4 @@
-"""Typed access to a simulated host's state: what the commands work on."""
+"""Typed access to a simulated host's state, which the commands use."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ class ToolError(Exception):
 
 
 def unknown(what: str) -> ToolError:
-    """The simulated host never shrugs: what it does not know is an error (EX_USAGE of sysexits(3))."""
+    """Return the error for anything that the simulated host does not know (EX_USAGE of sysexits(3))."""
     return ToolError(f"simulated host: does not know {what}", 64)
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Through whose eyes a command looks: the host's, or those of a jail (jexec, ifconfig -j)."""
+    """The viewpoint of a command: the host's, or that of a jail (jexec, ifconfig -j)."""
 
     vnet: str = HOST
     jail: Jail | None = None
 
     def sees(self, family: int, address: str) -> bool:
-        """Whether a jail that shares the host's stack sees this address (jail(8), ip4 and ip6)."""
+        """Return whether a jail on the host's stack sees this address (jail(8), ip4 and ip6)."""
         if self.jail is None or self.jail.vnet:
             return True
         mode, own = (
@@ -54,7 +54,7 @@ class View:
         return mode == "inherit" or address in own
 
     def family(self, family: int) -> bool:
-        """Whether a jail that shares the host's stack has this family at all."""
+        """Return whether a jail on the host's stack has this family at all."""
         if self.jail is None or self.jail.vnet:
             return True
         if family == 4:
@@ -71,7 +71,7 @@ class World:
         self.facts = facts
 
     def now(self) -> float:
-        """Seconds; tests and sleep(1) push the clock on."""
+        """Return the time in seconds; tests and sleep(1) advance the clock."""
         row = self.state.get("clock", "offset")
         return time.time() + (0.0 if row is None else float(row["seconds"]))
 
@@ -83,22 +83,22 @@ class World:
     # Interfaces
 
     def interface(self, name: str, vnet: str = HOST) -> Interface | None:
-        """The first of that name."""
+        """Return the first interface of that name."""
         return self._at_key(f"{vnet}/{name_key(name)}")
 
     def same(self, name: str, vnet: str = HOST) -> list[Interface]:
-        """All of that name: what comes back from a jail keeps its name, whoever has it by then."""
+        """Return all interfaces of that name; one from a jail keeps its name even if the host uses it."""
         first = self.interface(name, vnet)
         rows = self.state.scan("interface", f"{vnet}/{name_key(name)}{TWIN}")
         return [*([first] if first else []), *(interface_from(row) for _, row in rows)]
 
     def made(self, origin: str, home: str = HOST) -> Interface | None:
-        """What was made by that name, wherever it is and whatever it is called now."""
+        """Return the interface created under that name, in any stack and with any present name."""
         row = self.state.get("made", f"{home}/{origin}")
         return None if row is None else self.at(int(row["index"]))
 
     def at(self, index: int) -> Interface | None:
-        """The interface with an index, in whatever stack."""
+        """Return the interface with an index, in any stack."""
         row = self.state.get("at", f"{index:06}")
         return None if row is None else self._at_key(str(row["key"]))
 
@@ -120,7 +120,7 @@ class World:
         self.state.put("interface", interface.key, interface.row())
 
     def attach(self, name: str, vnet: str, kind: str) -> Interface:
-        """A new interface with the lowest free index (if_index of ifnet(9))."""
+        """Create an interface with the lowest free index (if_index of ifnet(9))."""
         index, order = self._free_index(), self.state.next_number("order")
         made = Interface(name, vnet, index, order, kind, home=vnet)
         self._place(made)
@@ -135,7 +135,7 @@ class World:
         self.state.put("free-index", f"{interface.index:06}", {})
 
     def replace(self, interface: Interface, name: str, vnet: str) -> None:
-        """Give an interface another name or stack; it is in no group then."""
+        """Give an interface another name or stack; it leaves all groups."""
         self.set_groups(interface, [])
         self._displace(interface)
         origin = interface.origin
@@ -148,7 +148,7 @@ class World:
         self.state.put("at", f"{interface.index:06}", {"key": interface.key})
 
     def _displace(self, interface: Interface) -> None:
-        """The next one of the same name, if there is any, is the first then."""
+        """Remove an interface's key; the next one of the same name, if any, becomes the first."""
         self.state.delete("interface", interface.key)
         others = self.same(interface.name, interface.vnet)
         if others and not interface.twin:
@@ -181,27 +181,27 @@ class World:
         return group_key(interface.vnet, group) + interface.place
 
     def group(self, group: str, vnet: str = HOST) -> list[Interface]:
-        """The interfaces of a group in the order they were attached."""
+        """Return the interfaces of a group in the order of their creation."""
         rows = self.state.scan("group", group_key(vnet, group))
         found = [i for i in (self._at_key(str(row["key"])) for _, row in rows) if i is not None]
         return sorted(found, key=lambda i: i.order)
 
     def named(self, name: str, vnet: str = HOST) -> list[Interface]:
-        """The interface of that name, or those of the group of that name: pf's meaning of ``on NAME``."""
+        """Return the interface or the group of that name, as pf understands ``on NAME``."""
         single = self.interface(name, vnet)
         return [single] if single else self.group(name, vnet)
 
     def members(self, bridge: str) -> list[Member]:
-        """The ports of a bridge, the last added first, as ifconfig(8) lists them."""
+        """Return the ports of a bridge, the last added first, as ifconfig(8) lists them."""
         rows = self.state.scan("member", f"{bridge}/")
         return sorted((Member(**row) for _, row in rows), key=lambda m: -m.order)
 
     def peer(self, interface: Interface) -> Interface | None:
-        """The other end of an epair."""
+        """Return the other end of an epair."""
         return self.at(interface.peer)
 
     def made_mac(self, name: str, end: str = "") -> str:
-        """A locally administered address that is the same for the same name."""
+        """Return a locally administered address that depends only on the name."""
         digest = hashlib.sha256(name.encode()).digest()
         octets = [
             0x02,
@@ -218,7 +218,7 @@ class World:
     # Jails
 
     def jail(self, name: str, dying: bool = False) -> Jail | None:
-        """By name or by jid."""
+        """Return a jail by name or by jid."""
         if not name.isdigit():
             row = self.state.get("jail-name", name)
             if row is None:
@@ -257,7 +257,7 @@ class World:
     # Sysctls
 
     def sysctl(self, name: str, vnet: str = HOST) -> str | None:
-        """A value, or None for an unknown name. Those of the network are each stack's own."""
+        """Return a value, or None for an unknown name. Each stack has its own network variables."""
         row = self.state.get("sysctl", f"{vnet}/{name}")
         if row is None and vnet != HOST:
             row = self.state.get("sysctl-default", name) or self.state.get("sysctl", f"/{name}")
@@ -269,9 +269,9 @@ class World:
     # Mounts
 
     def mount(self, point: str, source: str = "devfs") -> None:
-        """Mount a devfs, or a directory once more, which shows nothing there.
+        """Mount a devfs, or a directory a second time; the mount point itself stays empty.
 
-        Its real path is kept too, so that removals need not look at all mounts.
+        The real path is stored too, so that removals need not search all mounts.
         """
         point = self._without_links(point)
         real = str(self.tree.resolve(point))
@@ -280,7 +280,7 @@ class World:
         self.state.put("mount-at", real, {"point": point})
 
     def unmount(self, point: str) -> bool:
-        """False when nothing is mounted there."""
+        """Unmount a point. False if nothing is mounted there."""
         if self.state.get("mount", point) is None:
             point = self._without_links(point)
         row = self.state.get("mount", point)
@@ -290,18 +290,18 @@ class World:
         return row is not None
 
     def _without_links(self, point: str) -> str:
-        """The point as the kernel's table has it; as it is given where it leads nowhere any more."""
+        """Return the point as in the kernel's table, or unchanged if the path no longer exists."""
         try:
             return self.tree.canonical(point)
         except OSError:
             return point
 
     def mounted(self) -> list[tuple[str, str]]:
-        """What is mounted, devfs or a directory, and where, in the order they were mounted."""
+        """Return sources (devfs or a directory) and points, in the order of mounting."""
         rows = sorted(self.state.scan("mount"), key=lambda row: int(row[1]["order"]))
         return [(row.get("source", "devfs"), key) for key, row in rows]
 
     def mounts(self) -> list[str]:
-        """The devfs mount points, by path, in the order they were mounted."""
+        """Return the devfs mount points, by path, in the order of mounting."""
         rows = self.state.scan("mount")
         return [key for key, _ in sorted(rows, key=lambda row: int(row[1]["order"]))]
