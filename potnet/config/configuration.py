@@ -1,8 +1,8 @@
 """The configuration: the keys, the values in force, and the origin of each value.
 
-`KEYS` is the whole of potnet.toml(5): one entry a key, with the reader that checks its value; a pot.conf is
-taken too. A wrong file is a `ConfigError` that names file, key and value. Whatever depends on the host (the
-default route's interface, the port range's sysctls) is None for others to fill in.
+`KEYS` defines all of potnet.toml(5): one entry for each key, with the reader that checks its value. A
+pot.conf is accepted too. An invalid file raises `ConfigError` with file, key and value. Values that depend
+on the host (the default route's interface, the port range's sysctls) are None, and other modules set them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from potnet.runtime.trust import open_file
 
 #: The origin of a value that no file sets.
 DEFAULT = "default"
-#: What is taken of a rootless host where nothing is said.
+#: The uplink options of a rootless host if none are configured.
 ROOTLESS = Options()
 
 
@@ -38,8 +38,8 @@ ROOTLESS = Options()
 class Config:
     """The values in force. None: determined from the host at run time.
 
-    origin: for each TOML key, `DEFAULT` or the file that set it. notes: keys of pot.conf that are none of
-    ours: name, value, what became of it.
+    origin: for each TOML key, `DEFAULT` or the file that set it. notes: keys of pot.conf without a
+    counterpart, as name, value and consequence.
     """
 
     network: IPNetwork
@@ -145,7 +145,7 @@ _TABLES = sorted({key.name.split(".")[0] for key in KEYS})
 
 
 def load_file(named: Path | None = None) -> Config | None:
-    """The file named on the command line, else the system's; None where there is neither."""
+    """Return the file named on the command line, else the system's; None if neither exists."""
     path = files.in_force(named)
     if path is None:
         return None
@@ -153,12 +153,12 @@ def load_file(named: Path | None = None) -> Config | None:
 
 
 def without_file(installed: Installation | None) -> Config:
-    """What is in force where there is no file: what pot is configured to, where it is installed."""
+    """Return the configuration without a file: that of pot, if pot is installed."""
     return _of_pot(installed.settings) if installed is not None else load(None)
 
 
 def load(path: Path | None, explicit: bool = False) -> Config:
-    """Read and check one file, in TOML or pot's. None, or a missing one, not explicit: the defaults."""
+    """Read and check one file, in TOML or pot's format. None, or a missing default file: the defaults."""
     text = _read(path, explicit) if path is not None else ""
     if path is not None and looks_like_pot(text):
         found = load_settings(str(path.absolute().parent), path.name)
@@ -178,7 +178,7 @@ def _of_pot(settings: Settings) -> Config:
 
 
 def _checked(found: list[Given], where: str) -> Config:
-    """The configuration from values as TOML has them, each with its origin; raises ConfigError."""
+    """Return the configuration from TOML values with their origins; raises ConfigError."""
     values_of: dict[str, Any] = {}
     origin = {key.name: DEFAULT for key in KEYS}
     for name, value, source in found:
@@ -196,7 +196,7 @@ def _checked(found: list[Given], where: str) -> Config:
 
 
 def plain(config: Config, name: str) -> Any:
-    """The value of a key as TOML and JSON know it: strings, numbers, booleans, tables, or None."""
+    """Return the value of a key as TOML and JSON represent it."""
     value = getattr(config, _BY_NAME[name].attribute)
     if name == "rootless.copy_up":
         return list(value)
@@ -209,7 +209,7 @@ def plain(config: Config, name: str) -> Any:
 
 
 def describe(config: Config) -> list[dict[str, Any]]:
-    """What is in force: key, value and origin of everything, in the order of the manual."""
+    """Return key, value and origin of everything in force, in the order of the manual."""
     rows = [
         {"key": key.name, "value": plain(config, key.name), "origin": config.origin.get(key.name, DEFAULT)}
         for key in KEYS
@@ -233,7 +233,7 @@ def _read(path: Path, explicit: bool) -> str:
 
 
 def _content(path: Path) -> bytes:
-    """Of a plain file that root may obey, or /dev/null."""
+    """Return the content of a plain file that root may trust, or of /dev/null."""
     with os.fdopen(open_file(path), "rb") as file:
         if str(path) != os.devnull and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError("not a plain file")
@@ -252,7 +252,7 @@ def _parse(path: str, text: str) -> dict[str, Any]:
 
 
 def _flattened(document: dict[str, Any], where: str) -> Iterator[tuple[str, Any]]:
-    """The known keys of the document with their values; anything unknown is refused."""
+    """Return the known keys of the document with their values; raises on an unknown key."""
     for table, content in document.items():
         if table not in _TABLES:
             raise _unknown(where, table, content)
@@ -280,7 +280,7 @@ def _suggestion(name: str, is_table: bool) -> str:
     last = name.rsplit(".", 1)[-1]
     known = [*_TABLES, *_BY_NAME] if is_table else list(_BY_NAME)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-    # A key in the wrong table is as likely as a misspelt one.
+    # A key may be in the wrong table as easily as misspelt.
     keys = {key.name.split(".")[1]: key.name for key in KEYS}
     moved = [keys[key] for key in difflib.get_close_matches(last, keys, n=1, cutoff=0.75)]
     found = next(chain(near, moved), None)
@@ -288,17 +288,17 @@ def _suggestion(name: str, is_table: bool) -> str:
 
 
 def _with_defaults(given: dict[str, Any]) -> dict[str, Any]:
-    """Fill in what has a default that depends on another value: gateway and DNS follow the network."""
+    """Set the defaults that depend on other values: gateway and DNS follow the network."""
     network = given.get("network", IPNetwork("10.192.0.0/10"))
     first, second = IPAddress(network.first + 1), IPAddress(network.first + 2)
-    # Whichever of the first two is given away by name, the other takes what is left.
+    # If one key is configured with one of the first two addresses, the other key gets the remaining one.
     gateway = given.get("gateway", second if given.get("dns_address") == first else first)
     dns_address = given.get("dns_address", first if gateway == second else second)
     return {**given, "network": network, "gateway": gateway, "dns_address": dns_address}
 
 
 def _contradictions(config: Config) -> Iterator[tuple[str, str, str]]:
-    """Keys that do not go together: the key to name, what is wrong with its value, and how to mend it."""
+    """Yield contradictory keys: the key, the problem with its value, and the fix."""
     network = config.network
     for name, address in (("network.gateway", config.gateway), ("dns.address", config.dns_address)):
         hosts = f"choose an address from {IPAddress(network.first + 1)} to {IPAddress(network.last - 1)}"

@@ -1,4 +1,4 @@
-"""Which host a command is about, and where the store of that host is."""
+"""The host that a command applies to, and the place of its store."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from potnet.runtime.trust import real_root
 if TYPE_CHECKING:
     from potnet.config.configuration import Config
 
-#: The kinds of hosts that are real, and what uname(1) calls their system.
+#: The kinds of real hosts, and their system names in uname(1).
 REAL = {"freebsd": "FreeBSD", "linux": "Linux"}
 
 
 def host_kind(given: str | None, config: Config | None) -> str:
-    """freebsd, linux or sim. given: what the command line says."""
+    """Return freebsd, linux or sim. given: the value from the command line."""
     wanted = given or (config.host if config is not None else "auto")
     if wanted != "auto":
         return wanted
@@ -26,7 +26,7 @@ def host_kind(given: str | None, config: Config | None) -> str:
 
 
 def prefix(given: str | None, config: Config | None, kind: str) -> str | None:
-    """That of all commands, if any. Raises ConfigError for one that would reach what was not meant."""
+    """Return the prefix of all commands, if any. Raises ConfigError if it is empty or not allowed."""
     via = given if given is not None or config is None else config.via
     if via is not None and not via.strip():
         raise ConfigError("--via is empty", hint='give a prefix such as "ssh root@host", or leave it out')
@@ -36,7 +36,7 @@ def prefix(given: str | None, config: Config | None, kind: str) -> str | None:
 
 
 def require_system(kind: str) -> None:
-    """Raises HostError on a machine that no host of this kind can be."""
+    """Raises HostError on a machine that cannot run this kind of host."""
     wanted = REAL[kind]
     if platform.system() != wanted:
         raise HostError(
@@ -46,7 +46,7 @@ def require_system(kind: str) -> None:
 
 
 def require_root() -> None:
-    """Raises PotnetError for anybody else."""
+    """Raises PotnetError unless the user is root."""
     if os.geteuid() != 0:
         raise PotnetError(
             "this changes the host's network, which only root may do", hint="run it as root, or see -n"
@@ -54,9 +54,9 @@ def require_root() -> None:
 
 
 def is_rootless(given: bool, kind: str, via: str | None) -> bool:
-    """Whether the host is one in namespaces of the caller's own, as whoever is not root has it.
+    """Whether the host is rootless, in namespaces of the user's own; the default unless the user is root.
 
-    Raises ConfigError for one that cannot be.
+    Raises ConfigError for an impossible combination.
     """
     if given and (kind != "linux" or via is not None):
         raise ConfigError(
@@ -66,7 +66,7 @@ def is_rootless(given: bool, kind: str, via: str | None) -> bool:
 
 
 def state_dir(config: Config | None, kind: str, via: str | None, rootless: bool = False) -> Path:
-    """Where the store of a host is: each host behind a prefix has its own."""
+    """Return the state directory of a host; each host behind a prefix has its own."""
     if config is not None and config.state_dir:
         base = Path(config.state_dir)
     elif platform.system() == "FreeBSD" and kind == "freebsd" and (via is None or os.geteuid() == 0):
@@ -75,7 +75,7 @@ def state_dir(config: Config | None, kind: str, via: str | None, rootless: bool 
         base = Path("/var/lib/potnet-linux")
     else:
         home = os.environ.get("XDG_STATE_HOME", "")
-        # A relative path there is to be ignored (XDG Base Directory Specification).
+        # The XDG Base Directory Specification requires that a relative path be ignored.
         base = (Path(home) if home.startswith("/") else _home() / ".local/state") / "potnet"
         base /= "rootless" if rootless else kind
     if not via:
@@ -86,7 +86,7 @@ def state_dir(config: Config | None, kind: str, via: str | None, rootless: bool 
 
 
 def _home() -> Path:
-    """The home directory of the caller; raises ConfigError for one that has none."""
+    """Return the home directory of the user; raises ConfigError if there is none."""
     home = os.path.expanduser("~")  # noqa: PTH111 - Path.expanduser() raises RuntimeError
     if not home.startswith("/"):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""pot.conf as a configuration: what each of pot's keys is in potnet.toml(5)."""
+"""pot.conf as a configuration: the key of potnet.toml(5) for each of pot's keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from potnet.errors import ConfigError
 from potnet.pot_installation.settings import Setting, Settings
 
-#: Keys that are one key of ours, with the same meaning.
+#: Keys with exactly one counterpart of the same meaning.
 _SAME = {
     "POT_NETWORK": "network.public",
     "POT_GATEWAY": "network.gateway",
@@ -19,7 +19,7 @@ _SAME = {
     "POT_CACHE": "paths.cache",
 }
 _READ = frozenset({*_SAME, "POT_DNS_IP", "POT_ISOLATE_VNET_POTS"})
-#: Keys without one of ours, and what they mean here.
+#: Keys without a counterpart, and their effect here.
 _NOTES = {
     "POT_FS_ROOT": "where the pots and bridges of pot are read from",
     "POT_NETMASK": "checked against POT_NETWORK",
@@ -40,7 +40,7 @@ class Given(NamedTuple):
 
 
 def given(settings: Settings) -> Iterator[Given]:
-    """What pot's configuration sets. Raises ConfigError for what does not fit together."""
+    """Return the values that pot's configuration sets. Raises ConfigError for a contradiction."""
     values = settings.values
     for name, key in _SAME.items():
         if name in values and values[name].value != "":
@@ -66,16 +66,16 @@ def _check_netmask(settings: Settings) -> None:
 
 
 def _value(settings: Settings, name: str) -> Any:
-    """The text of a key, or the addresses of one that may name several."""
+    """Return the text of a key, or the addresses of a key that may name several."""
     if name == "POT_NETWORK":
-        # pot's helper takes host bits off.
+        # pot's helper clears host bits.
         return str(settings.network())
     several = settings.words(name) if name == "POT_EXTIF_ADDR" else []
     return several if len(several) > 1 else settings.text(name).strip()
 
 
 def notes(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    """The other keys that are set: name, value, and what became of it."""
+    """Return the other keys that are set: name, value and consequence."""
     extra = dict.fromkeys((key for _, key in _networks_behind(settings)), "network.extra_interfaces")
     known = _NOTES | extra
     others = (name for name in settings.values if name not in known and name not in _READ)
@@ -90,7 +90,7 @@ def notes(settings: Settings) -> Iterator[tuple[str, str, str]]:
 
 
 def _extra_interfaces(settings: Settings) -> Iterator[Given]:
-    """Interfaces with the networks behind them. One without a network is of no use to pot either."""
+    """Return interfaces with the networks behind them; pot, too, ignores an interface without a network."""
     networks: dict[str, list[str]] = {}
     for interface, key in _networks_behind(settings):
         behind = [str(each) for each in settings.networks(key) if each.version == 4]
@@ -103,7 +103,7 @@ def _extra_interfaces(settings: Settings) -> Iterator[Given]:
 
 
 def _networks_behind(settings: Settings) -> list[tuple[str, str]]:
-    """Interfaces beside the external one, each with the key that lists the networks behind it."""
+    """Return the further interfaces, each with the key that lists the networks behind it."""
     extra = [(name, f"POT_NETWORK_{name}") for name in settings.words("POT_EXTRA_EXTIF")]
     return extra + [(name, "POT_VPN_NETWORKS") for name in settings.words("POT_VPN_EXTIF")]
 

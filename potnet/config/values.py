@@ -1,7 +1,7 @@
-"""The values of potnet.toml(5): a reader for each kind, which checks what it reads.
+"""The values of potnet.toml(5): a reader for each kind, which checks its input.
 
-A reader takes what the TOML parser gave and returns the value of the type that `Config` has, or raises
-`Refusal` with what is wrong and how to mend it; the loader adds file and key.
+A reader takes a value from the TOML parser and returns the type that `Config` has. It raises `Refusal`
+with the problem and the fix; the loader adds file and key.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from potnet.model.pots import Ipv6, Stack, valid_name
 
 #: The smallest public network that holds gateway, DNS and a few pots.
 LONGEST_PREFIX = 29
-#: Of the IPv6 network of one bridge.
+#: Range for the IPv6 network of one bridge.
 SHORTEST_PREFIX6, LONGEST_PREFIX6 = 48, 126
 _HOSTS6 = (IPNetwork("2000::/3"), IPNetwork("fc00::/7"))
 
-# pf(4) keeps 63 characters of an anchor's path: enough is left for a name that is cut.
+# pf(4) keeps 63 characters of an anchor's path; this leaves enough for a truncated name.
 _ANCHOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,9}")
 _ADDRESS = re.compile(r"[0-9A-Fa-f.:]+(/[0-9.]+)?")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -82,7 +82,7 @@ def read_boolean(value: Any) -> bool:
 
 
 def read_port(value: Any) -> int:
-    # bool is an int to Python, never to an administrator.
+    # bool is an int in Python, but not for an administrator.
     if not isinstance(value, int) or isinstance(value, bool):
         raise Refusal("is not a whole number", "write the port without quotes, such as 1024")
     if not 1 <= value <= 65535:
@@ -91,7 +91,7 @@ def read_port(value: Any) -> int:
 
 
 def read_seconds(value: Any) -> int:
-    # bool is an int to Python, never to an administrator.
+    # bool is an int in Python, but not for an administrator.
     if not isinstance(value, int) or isinstance(value, bool):
         raise Refusal("is not a whole number", "write the seconds without quotes, such as 180")
     if not 1 <= value <= 86400:
@@ -131,7 +131,7 @@ def _network(value: Any, version: int, hint: str) -> IPNetwork:
 
 
 def read_prefix6(value: Any) -> IPNetwork:
-    """An IPv6 network for one bridge: global or unique local (RFC 4291, RFC 4193)."""
+    """Read an IPv6 network for one bridge: global or unique local (RFC 4291, RFC 4193)."""
     network = _network(value, 6, "write an IPv6 network such as 2001:db8:1::/64")
     if not any(network in hosts for hosts in _HOSTS6):
         raise Refusal("is no network of hosts", "use a global or a unique local one (2000::/3, fc00::/7)")
@@ -164,7 +164,7 @@ def read_host_address(value: Any) -> IPAddress:
 
 
 def read_host_addresses(value: Any) -> tuple[IPAddress, ...]:
-    """One address of external interfaces, or a list of them, of either family."""
+    """Read one address of external interfaces, or a list, of either family."""
     if isinstance(value, list) and not value:
         raise Refusal("is an empty list", "leave it out to take what the interface has")
     found = tuple(map(_read_own_address, value if isinstance(value, list) else [value]))
@@ -184,7 +184,7 @@ def _read_own_address(value: Any) -> IPAddress:
 
 
 def read_extra_interfaces(value: Any) -> tuple[tuple[str, tuple[IPNetwork, ...]], ...]:
-    """Each interface with the networks behind it, of which there is one at least."""
+    """Read interfaces, each with at least one network behind it."""
     if not isinstance(value, dict):
         hint = 'write [network.extra_interfaces] and lines such as em1 = "172.16.0.0/12"'
         raise Refusal("is not a table", hint)
@@ -219,7 +219,7 @@ def read_path(value: Any) -> str:
 
 
 def read_pot_prefix(value: Any) -> str:
-    """A path, or nothing for a host without pot."""
+    """Read a path, or an empty value for a host without pot."""
     return "" if value == "" else read_path(value)
 
 
@@ -232,7 +232,7 @@ def read_directories(value: Any) -> tuple[str, ...]:
 def read_mtu(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise Refusal("is not a whole number", "write the bytes without quotes, such as 1500")
-    # RFC 791: every link carries 68 bytes.
+    # RFC 791: every link must carry 68 bytes.
     if not 68 <= value <= 65535:
         raise Refusal("is no MTU", "68 to 65535 bytes; 65520 is the fastest for most uplinks")
     return value
@@ -280,14 +280,14 @@ read_via = matching(_COMMAND, "a command", 'write one such as "ssh root@host"')
 
 def read_mac(value: Any) -> str:
     mac = _read_mac(value)
-    # IEEE 802: the lowest bit of the first byte is a group's.
+    # IEEE 802: the lowest bit of the first byte marks a group address.
     if int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00":
         raise Refusal("is no address of one interface", "use one that begins with 02, which nobody else has")
     return mac
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it: on one line, and not too long."""
+    """Return a value for a message: on one line, and truncated if long."""
     text = f'"{value}"' if isinstance(value, str) and value.isprintable() else repr(value)
     if isinstance(value, bool):
         text = text.lower()

@@ -1,1 +1,1 @@
-"""Decisions: pure functions from what is wanted and what is there to a plan. No I/O, clock or randomness."""
+"""Pure functions that compare configuration and host and return plans; no I/O, clock or randomness."""

@@ -1,4 +1,4 @@
-"""What is in force for one external interface, and what puts it in force for another."""
+"""The rules for one external interface, and the plan that moves them to another."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Rules = Mapping[str, Ruleset]
 def bridge_anchors(
     bridges: Iterable[Bridge], vnet: Vnet, config: Config, external: str
 ) -> dict[str, Ruleset]:
-    """What the anchors of bridges that are up, and those that they share, have to hold.
+    """Return the content of the anchors of bridges that are up, and of their shared anchors.
 
-    They are in the order in which a bridge comes up: on some hosts all others depend on the first.
+    The anchors are in the order in which a bridge comes up; on some hosts all others depend on the first.
     """
     found: dict[str, Ruleset] = {}
     for bridge in bridges:
@@ -35,7 +35,7 @@ def bridge_anchors(
 def pot_anchors(
     pots: Iterable[Pot], bridges: Iterable[Bridge], vnet: Vnet, config: Config, external: str
 ) -> dict[str, Ruleset]:
-    """What the anchors with the exports of pots on these bridges have to hold."""
+    """Return the content of the anchors with the exports of pots on these bridges."""
     known = {bridge.name: bridge for bridge in bridges if bridge.subnets}
     found: dict[str, Ruleset] = {}
     for pot in pots:
@@ -46,7 +46,7 @@ def pot_anchors(
 
 
 def plan_reload(rules: Rules) -> tuple[Step, ...]:
-    """Fills anchors anew, whatever they hold."""
+    """Return the steps that reload anchors, whatever they hold."""
     loads = [
         Step(LoadAnchor(anchor, wanted), None, "as it should be")
         for anchor, wanted in rules.items()
@@ -56,7 +56,7 @@ def plan_reload(rules: Rules) -> tuple[Step, ...]:
 
 
 def plan_move(before: Rules, after: Rules) -> tuple[Step, ...]:
-    """Replaces the rules for one external interface with those for another."""
+    """Return the steps that replace the rules for one external interface with those for another."""
     pairs = [(anchor, before.get(anchor, NoRules()), rules) for anchor, rules in after.items()]
     changed = [(anchor, old, new) for anchor, old, new in pairs if old != new]
     why = "the external interface has changed"

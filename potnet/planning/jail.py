@@ -7,22 +7,22 @@ from potnet.host.state import FileKind, HostState
 from potnet.host.traits import Traits
 from potnet.model.pots import NetworkType, Pot
 
-#: What a start looks at in a root, relative to it.
+#: Paths that a start observes, relative to the root.
 LOOKED_AT = ("dev", "etc/rc", "sbin/rtsol")
 
 
 def path_in(root: str, name: str) -> str:
-    """A path below a root; a root of ``/`` is the host's own."""
+    """Return a path below a root; a root of ``/`` is the host's own."""
     return f"{root.rstrip('/')}/{name}"
 
 
 def host_files(root: str) -> bool:
-    """Whether the root is the host's own, into which nothing is written and whose rc is not a jail's."""
+    """Whether the root is the host's own: potnet writes nothing there, and its rc is not a jail's."""
     return root == "/"
 
 
 def etc_of(pot: Pot, traits: Traits) -> str | None:
-    """The directory of a pot's own resolv.conf and hosts; None without one, or if it is the host's."""
+    """Return the directory of a pot's own resolv.conf and hosts; None if it has none, or the host's."""
     if not pot.is_jail:
         return None
     if traits.etc is not None:
@@ -31,14 +31,14 @@ def etc_of(pot: Pot, traits: Traits) -> str | None:
 
 
 def jail_of(pot: Pot, devfs: bool) -> Jail:
-    """The jail's parameters. devfs: mount a device file system, as the start did or will."""
+    """Return the jail's parameters. devfs: mount a device file system, as the start did or will."""
     families = pot.stack.families
     return Jail(
         name=pot.name,
         hostname=pot.hostname or pot.name,
         root=pot.root,
         vnet_interfaces=tuple(a.jail_end for a in pot.attachments),
-        # Addresses of a family that the stack leaves out are kept and not used.
+        # Addresses of a family that the stack lacks are kept but not used.
         aliases=tuple((a.interface, a.address) for a in pot.aliases if a.address.version in families),
         inherit=families if pot.network_type is NetworkType.INHERIT else (),
         devfs=devfs,
@@ -46,14 +46,14 @@ def jail_of(pot: Pot, devfs: bool) -> Jail:
 
 
 def wants_devfs(pot: Pot, state: HostState) -> bool:
-    """Whether there is a directory to mount it on."""
+    """Whether the directory for a device file system exists."""
     if not pot.is_jail or host_files(pot.root) or not state.traits.own_programs:
         return False
     return state.files.get(path_in(pot.root, "dev")) is FileKind.DIRECTORY
 
 
 def boot_command(pot: Pot, state: HostState) -> tuple[str, ...]:
-    """What brings the jail to life: its rc(8), or the pot's command; empty without programs."""
+    """Return the command that starts the jail: its rc(8), or the pot's command; empty without programs."""
     if pot.command:
         return pot.command
     if not pot.is_jail or host_files(pot.root) or not state.traits.own_programs:

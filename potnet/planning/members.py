@@ -1,4 +1,4 @@
-"""Pots as members of bridges."""
+"""Membership of pots in bridges."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from potnet.model.pots import Attachment, Bridge, Pot
 
 
 def isolated(pot: Pot, bridge: Bridge, config: Config) -> bool:
-    """Whether a pot and other isolated ones of its bridge do not see one another."""
+    """Whether a pot and other isolated pots of its bridge cannot reach one another."""
     return pot.isolate or bridge.isolate or config.isolate
 
 
 def join(pot: Pot, attachment: Attachment, bridge: Bridge, config: Config) -> AddMember:
-    """What makes a pot a member of a bridge."""
+    """Return the action that adds a pot to a bridge."""
     hairpin = bool(bridge.subnets)
     mac = attachment.mac if pot.antispoof else None
     return AddMember(bridge.interface, attachment.host_end, isolated(pot, bridge, config), hairpin, mac)

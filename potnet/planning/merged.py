@@ -1,4 +1,4 @@
-"""Plans of several pots as one."""
+"""One plan from the plans of several pots."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from potnet.host.actions import Plan, Step
 
 
 def side_by_side(plans: Sequence[Plan]) -> Plan:
-    """One plan of several that do not depend on each other, with steps of one kind beside each other.
+    """Merge independent plans into one, and group steps of the same kind.
 
-    Those of each plan stay in their order.
+    The steps of each plan stay in order.
     """
     rest = [deque(plan.steps) for plan in plans]
     steps: list[Step] = []
@@ -20,6 +20,6 @@ def side_by_side(plans: Sequence[Plan]) -> Plan:
         for own in rest:
             while own and type(own[0].action) is kind:
                 steps.append(own.popleft())
-    # What is true of the host is told once, not for each pot.
+    # A notice about the host appears once, not for each pot.
     notices = dict.fromkeys(notice for plan in plans for notice in plan.notices)
     return Plan(tuple(steps), tuple(notices))

@@ -1,4 +1,4 @@
-"""Which jails on a host are potnet's own, and whether pots run."""
+"""Checks whether jails on a host are potnet's own, and whether pots run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from potnet.model.pots import Pot, Run
 
 
 def presence(pots: Iterable[Pot]) -> Query:
-    """What tells whether pots run: their jails, or the taps of machines. pots: as they were started."""
+    """Return the query for whether pots run: by jails, or by taps of machines. pots: as they were started."""
     known = tuple(pots)
     return Query(
         jails=tuple(pot.name for pot in known if pot.is_jail),
@@ -20,14 +20,14 @@ def presence(pots: Iterable[Pot]) -> Query:
 
 
 def presence_of_all(runs: Iterable[Run]) -> Query:
-    """The same for all that run, with jails that potnet knows nothing of."""
+    """Return the same query for all recorded starts, and for jails unknown to potnet."""
     return Query(jails=None, taps=tuple(tap for run in runs for tap in run.pot.taps))
 
 
 def owned(run: Run | None, found: JailState | None) -> bool:
-    """Whether a jail on the host is the one that potnet started: name, path and JID are as recorded.
+    """Whether potnet started a jail on the host: name, path and JID match the record.
 
-    While a start is under way, or after one was cut off, there is no JID yet: then name and path count.
+    An incomplete start has no recorded JID yet; then name and path suffice.
     """
     if run is None or found is None or found.dying or found.path not in (None, run.pot.root):
         return False
@@ -35,7 +35,7 @@ def owned(run: Run | None, found: JailState | None) -> bool:
 
 
 def refuse_foreign(pot: Pot, run: Run | None, found: JailState | None) -> None:
-    """Raises HostError when a jail of this name is there that potnet did not start."""
+    """Raises HostError if a jail of this name exists that potnet did not start."""
     if found is None or found.dying or owned(run, found):
         return
     where = f", path {found.path}" if found.path else ""
@@ -46,24 +46,24 @@ def refuse_foreign(pot: Pot, run: Run | None, found: JailState | None) -> None:
 
 
 def cut_off(run: Run) -> bool:
-    """Whether a start is not done, or a stop begun: some of the pot may be there, and some not."""
+    """Whether a start is incomplete, or a stop has begun; then part of the pot may exist."""
     return run.jid is None or run.stopping
 
 
 def complete(run: Run | None, state: HostState) -> bool:
-    """Whether a pot runs as it was started: no stop has begun to take it away."""
+    """Whether a pot runs with everything from its start, and no stop has begun."""
     return run is not None and running(run, state) and not cut_off(run)
 
 
 def there(run: Run, state: HostState) -> bool:
-    """Whether the jail of a recorded start is there, or a tap of a machine, be it complete or not."""
+    """Whether the jail of a recorded start exists, or a tap of a machine, complete or not."""
     if not run.pot.is_jail:
         return not state.taps.isdisjoint(run.pot.taps)
     return owned(run, state.jails.get(run.pot.name))
 
 
 def running(run: Run | None, state: HostState) -> bool:
-    """Whether a recorded start is complete and its jail is there, or all taps of a machine."""
+    """Whether a recorded start is complete and its jail exists, or all taps of a machine."""
     if run is None or run.jid is None:
         return False
     if not run.pot.is_jail:

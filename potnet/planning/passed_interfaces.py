@@ -1,4 +1,4 @@
-"""Interfaces of the host that a pot has while it runs: which may be passed, and how they come back."""
+"""Interfaces of the host that a running pot uses: permitted interfaces, and their return."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from potnet.model.pots import GROUP, Lent, Pot, Run
 
 
 def lend(pot: Pot, needed: Mapping[str, str], state: HostState) -> tuple[Lent, ...]:
-    """The interfaces that a pot is to have, as they are now; all of the host's have been observed.
+    """Return the present state of a pot's passed interfaces; all interfaces of the host must be observed.
 
-    needed: why the host itself, or another pot, needs one, by name. Raises HostError for one that it needs.
+    needed: the reason why the host or another pot needs an interface, by name. Raises HostError for these.
     """
     return tuple(_lent(name, needed, state) for name in pot.passed)
 
@@ -36,7 +36,7 @@ def _lent(name: str, needed: Mapping[str, str], state: HostState) -> Lent:
 
 
 def free(needed: Mapping[str, str], state: HostState) -> set[str]:
-    """The interfaces that a pot could have, by name; as for `lend`."""
+    """Return the interfaces that can be passed to a pot, by name; arguments as for `lend`."""
     return {
         each.name
         for each in state.interfaces.values()
@@ -50,7 +50,7 @@ def _as_it_is(found: Interface, index: int | None) -> Lent:
 
 
 def _reason(found: Interface, state: HostState) -> str | None:
-    """Why the host needs an interface."""
+    """Return the reason why the host needs an interface."""
     addresses = [each for each in found.addresses if not each.address.is_link_local()]
     bridge = next((each.name for each in state.interfaces.values() if found.name in each.members), None)
     vlan = next((name for name in sorted(state.interfaces) if name.startswith(f"{found.name}.")), None)
@@ -66,12 +66,12 @@ def _reason(found: Interface, state: HostState) -> str | None:
 
 
 def pass_steps(pot: Pot, lent: tuple[Lent, ...]) -> list[Step]:
-    """What gives interfaces to a jail that is there; the way out of the jail undoes it."""
+    """Return the steps that pass interfaces to an existing jail; the way out of the jail undoes them."""
     return [Step(PassInterface(each.name, pot.name), None, "the pot's while it runs") for each in lent]
 
 
 def restore(run: Run, state: HostState) -> list[Step]:
-    """What leaves interfaces as they were before that have come home without being taken back."""
+    """Return the steps that restore the settings of interfaces that returned when their jail ended."""
     found = [(lent, state.interfaces[lent.name]) for lent in run.lent if lent.name in state.interfaces]
     return [
         Step(RestoreInterface(lent), None, "as it was")

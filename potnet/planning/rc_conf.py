@@ -9,7 +9,7 @@ from potnet.host.state import HostState, Interface
 
 
 def keeps_addresses(external: Interface, state: HostState) -> HostError:
-    """What FreeBSD 15 refuses, with the lines of rc.conf(5) that make the host ready for it."""
+    """Return the error of FreeBSD 15 for such a host, with the lines of rc.conf(5) that prepare it."""
     free = next(name for number in count() if (name := f"bridge{number}") not in state.names)
     lines = [f'cloned_interfaces="{free}"', f'ifconfig_{external.name}="up"']
     learned = any(a.learned for a in external.addresses)

@@ -1,7 +1,8 @@
-"""Roots that nobody but root of the host can lead elsewhere.
+"""Checks that only the host's root user can redirect the path of a pot's root.
 
-potnet writes into a root, and jail(8) mounts there, by path. Who owns a directory on the way, or may write to
-it, could swap what is in it for a link at that moment: such a root is refused, at create and at each start.
+potnet writes into a root, and jail(8) mounts there, by path. Users who own a directory on the path, or may
+write to it, could replace its content with a symbolic link. potnet refuses such a root at create and at
+each start.
 """
 
 from __future__ import annotations
@@ -17,27 +18,27 @@ from potnet.planning.jail import host_files, path_in
 
 
 def leading_to(path: str) -> tuple[str, ...]:
-    """A path and the directories that it lies in, the top first."""
+    """Return a path and the directories that contain it, the top first."""
     place = PurePosixPath(path)
     return (*(str(each) for each in reversed(place.parents)), str(place))
 
 
 def ways_to(pot: Pot) -> tuple[str, ...]:
-    """What has to be looked at before anything is written into a root.
+    """Return the paths that must be observed before potnet writes into a root.
 
-    A directory that potnet has made is for root alone: nobody gets to what is in it.
+    Only root can enter a directory that potnet made, so its content needs no check.
     """
     if not pot.is_jail or host_files(pot.root):
         return ()
     if pot.root_made:
         return leading_to(str(PurePosixPath(pot.root).parent))
-    # Its hooks are in a directory of their own.
+    # The pot's hooks are in a separate directory.
     hooks = leading_to(pot.directory) if pot.hooks and pot.directory is not None else ()
     return tuple(dict.fromkeys((*hooks, *leading_to(pot.root), path_in(pot.root, "etc"))))
 
 
 def exposure(ways: Iterable[str], access: Mapping[str, Access]) -> str | None:
-    """Who else than root can change which directory on the way, in words; None for nobody."""
+    """Return who besides root can change which directory on the path, in words; None if nobody can."""
     for way in ways:
         who = _who_changes(access[way], within=way.endswith("/etc")) if way in access else None
         if who is not None:
@@ -46,7 +47,7 @@ def exposure(ways: Iterable[str], access: Mapping[str, Access]) -> str | None:
 
 
 def refuse_exposed(what: str, ways: Iterable[str], access: Mapping[str, Access]) -> None:
-    """Raises HostError when somebody else than root can change a directory on the way."""
+    """Raises HostError if users other than root can change a directory on the path."""
     found = exposure(ways, access)
     if found is not None:
         raise HostError(
@@ -56,10 +57,10 @@ def refuse_exposed(what: str, ways: Iterable[str], access: Mapping[str, Access])
 
 
 def _who_changes(access: Access, within: bool) -> str | None:
-    """within: files are made in that directory itself."""
+    """within: potnet makes files in that directory itself."""
     if access.owner != 0:
         return f"user {access.owner} owns"
-    # What root owns in a sticky directory is renamed by nobody else (sticky(7)).
+    # Others cannot rename root's files in a sticky directory (sticky(7)).
     if access.mode & stat.S_ISVTX and not within:
         return None
     if access.mode & stat.S_IWOTH:

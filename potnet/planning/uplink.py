@@ -1,4 +1,4 @@
-"""The VLAN that a bridge is part of: a vlan(4) interface that comes and goes with the bridge, its member."""
+"""The VLAN that a bridge joins: a vlan(4) interface, a member that is made and destroyed with the bridge."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from potnet.host.state import HostState
 from potnet.model.pots import GROUP, Bridge
 from potnet.runtime.fast_dataclass import dataclass
 
-#: What the text beside each of ours begins with.
+#: Prefix of the description of each of potnet's VLAN interfaces.
 DESCRIPTION = f"{GROUP} uplink "
-#: That of Ethernet, in bytes, which a bridge has when none is given.
+#: The MTU of Ethernet, in bytes, which a bridge has by default.
 USUAL_MTU = 1500
-#: IEEE 802.1Q keeps 0 and 4095 for itself.
+#: IEEE 802.1Q reserves 0 and 4095.
 LARGEST_TAG = 4094
 _UPLINK = re.compile(r"(?P<parent>[A-Za-z0-9_][A-Za-z0-9_-]*)\.(?P<tag>[1-9][0-9]{0,3})", re.ASCII)
-#: An interface's name holds this many characters (IFNAMSIZ, with the NUL).
+#: Maximum length of an interface name (IFNAMSIZ, with the NUL).
 _LONGEST = 15
 
 
@@ -34,7 +34,7 @@ class Vlan:
 
 
 def read_uplink(text: str) -> Vlan:
-    """``PARENT.TAG`` (ifconfig(8)); raises ValueError with what is wrong."""
+    """Parse ``PARENT.TAG`` (ifconfig(8)); raises ValueError with the reason."""
     match = _UPLINK.fullmatch(text)
     if match is None:
         raise ValueError("not a VLAN on an interface")
@@ -46,17 +46,17 @@ def read_uplink(text: str) -> Vlan:
 
 
 def description(bridge: Bridge) -> str:
-    """What ifconfig(8) shows beside the uplink of a bridge."""
+    """Return the description that ifconfig(8) shows for the uplink of a bridge."""
     return f"{DESCRIPTION}{bridge.name}"
 
 
 def looked_at(bridge: Bridge) -> tuple[str, ...]:
-    """The interfaces that have to be observed before `plan_uplink`."""
+    """Return the interfaces that must be observed before `plan_uplink`."""
     return (read_uplink(bridge.uplink).parent, bridge.uplink) if bridge.uplink is not None else ()
 
 
 def plan_uplink(bridge: Bridge, state: HostState) -> list[Step]:
-    """What makes the uplink of a bridge that is there, and joins them. Raises HostError when it cannot be."""
+    """Return the steps that make the uplink of an existing bridge and join the two. Raises HostError."""
     if bridge.uplink is None:
         return []
     vlan = read_uplink(bridge.uplink)
@@ -72,8 +72,8 @@ def plan_uplink(bridge: Bridge, state: HostState) -> list[Step]:
 
 
 def make(bridge: Bridge, vlan: Vlan) -> list[Step]:
-    """What makes an uplink that is not there, and joins it to its bridge."""
-    # Of a bridge, it is the first member, whose MTU the bridge would take.
+    """Return the steps that make a missing uplink and join it to its bridge."""
+    # The uplink is the first member, and a bridge takes the MTU of its first member.
     create = CreateVlan(vlan.interface, vlan.parent, vlan.tag, description(bridge), bridge.mtu or USUAL_MTU)
     return [
         Step(create, DestroyInterface(vlan.interface), f"{bridge.name} is part of a VLAN"),
@@ -82,7 +82,7 @@ def make(bridge: Bridge, vlan: Vlan) -> list[Step]:
 
 
 def check_parent(vlan: Vlan, mtu: int | None, state: HostState) -> None:
-    """Raises HostError when an interface, which has been observed, cannot carry a VLAN with this MTU."""
+    """Raises HostError if an observed interface cannot carry a VLAN with this MTU."""
     parent = state.interfaces.get(vlan.parent)
     if parent is None:
         raise HostError(

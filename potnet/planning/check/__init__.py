@@ -1,1 +1,1 @@
-"""The check of a host: findings about its drift, each with the steps that mend it."""
+"""The check of a host: findings about differences, each with the steps that repair it."""

@@ -1,4 +1,4 @@
-"""Whether the addresses that exports listen on are the host's own."""
+"""Check that exports listen only on the host's own addresses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
 
 def compare_first_addresses(facts: Facts, state: HostState) -> Iterator[Drift]:
-    """Addresses of alias pots that NAT uses, and at which exports listen or would listen."""
+    """Report addresses of alias pots that NAT uses, and at which exports listen or would listen."""
     pots = {alias.address: run.pot.name for run in facts.active for alias in run.pot.aliases}
     for outlet in pf.outlets(facts.config, facts.external) if facts.external is not None and pots else ():
         for family in (4, 6):

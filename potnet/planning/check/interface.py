@@ -1,4 +1,4 @@
-"""What differs on one interface, of the host or in a pot."""
+"""Findings about one interface, of the host or in a pot."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def set_address(
     beside: bool = False,
     mtu: int | None = None,
 ) -> SetAddress:
-    """What gives an interface an address. jail: where it is. beside: others of the family stay."""
+    """Return the step that sets an address. jail: the interface's jail. beside: keep others of the family."""
     return SetAddress(name, wanted.address, wanted.prefix, jail, beside, mtu)
 
 
 def others_of_family(wanted: InterfaceAddress, found: Interface) -> list[InterfaceAddress]:
-    """Other addresses of the same family, which setting this one must not replace."""
+    """Return other addresses of the same family, which setting this address must not replace."""
     same = (a for a in found.addresses if a.address.version == wanted.address.version)
     return [a for a in same if a.address != wanted.address and not a.address.is_link_local()]
 
@@ -29,7 +29,7 @@ def others_of_family(wanted: InterfaceAddress, found: Interface) -> list[Interfa
 def address_finding(
     wanted: InterfaceAddress, found: Interface, pot: str | None = None, bridge: str | None = None
 ) -> Finding:
-    """An address that an interface has not, with those of its family that it has."""
+    """Return the finding about a missing address, with the present addresses of its family."""
     family = wanted.address.version
     there = [f"{a.address}/{a.prefix}" for a in found.addresses if a.address.version == family]
     return Finding(
@@ -39,7 +39,7 @@ def address_finding(
 
 
 def down_finding(found: Interface, pot: str | None = None, bridge: str | None = None) -> Finding:
-    """An interface that is to be up and is not."""
+    """Return the finding about an interface that is down and must be up."""
     return Finding(
         Kind.INTERFACE_DOWN, "up", "down", "repair brings it up", pot=pot, bridge=bridge, interface=found.name
     )
@@ -48,7 +48,7 @@ def down_finding(found: Interface, pot: str | None = None, bridge: str | None = 
 def mtu_drift(
     found: Interface, mtu: int, bridge: Bridge, pot: str | None = None, inside: bool = False
 ) -> Drift:
-    """An MTU that is not the bridge's, and what sets it. inside: the interface is in the pot."""
+    """Return the finding about a wrong MTU, and the step that sets it. inside: it is in the pot."""
     finding = Finding(
         Kind.MTU_DIFFERS, str(mtu), str(found.mtu), "repair sets it", pot=pot, bridge=bridge.name,
         interface=found.name,

@@ -37,7 +37,7 @@ def compare_uplink(bridge: Bridge, found: Interface, state: HostState) -> Iterat
 
 
 def _finding(bridge: Bridge, kind: Kind, expected: str, found: str, remedy: str) -> Finding:
-    """A finding about the uplink of a bridge."""
+    """Return a finding about the uplink of a bridge."""
     return Finding(kind, expected, found, remedy, bridge=bridge.name, interface=bridge.uplink)
 
 

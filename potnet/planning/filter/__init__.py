@@ -1,1 +1,1 @@
-"""What the packet filter has to hold, and whether packets of pots reach it."""
+"""The rules of the packet filter, and obstacles between packets of pots and these rules."""

@@ -1,4 +1,4 @@
-"""Which addresses of an external interface are the host's own: exports are offered at no others."""
+"""The host's own addresses on external interfaces; exports are offered only at these."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def further_addresses(
     pots: Collection[IPAddress],
     traits: Traits,
 ) -> tuple[IPAddress, ...]:
-    """The addresses of these outlets at which no export is offered, and those of alias pots.
+    """Return the addresses of these outlets without exports, and those of alias pots.
 
-    An address that was given for a time is the host's own: the next one would be, too.
+    A temporary address is the host's own, because its successor would be too.
     """
     found = {*pots}
     for outlet in outlets:
@@ -33,9 +33,9 @@ def further_addresses(
 
 
 def in_order(interface: Interface | None, family: int, traits: Traits) -> list[InterfaceAddress]:
-    """The addresses of a family that are reached from elsewhere, the first one first.
+    """Return the addresses of a family that other hosts can reach, the first one first.
 
-    Linux lists the oldest address of IPv4 first, and that of IPv6 last.
+    Linux lists the oldest IPv4 address first, and the oldest IPv6 address last.
     """
     addresses = interface.addresses if interface is not None else ()
     shown = [each for each in addresses if each.address.version == family]

@@ -1,8 +1,9 @@
-"""Preparing a host: the lines that its pf.conf(5) needs, and where they belong.
+"""Preparation of a host: the lines that its pf.conf(5) needs, and their places.
 
-pf wants statements in the order of pf.conf(5): options, normalization, queueing, translation, filtering. The
-anchors of translation go before the first filter rule, behind the administrator's own translation, whose
-rules go on matching first; the filter anchor goes before everything that could pass a packet.
+pf requires statements in the order of pf.conf(5): options, normalization, queueing, translation,
+filtering. The translation anchors go before the first filter rule, after the administrator's own
+translation, whose rules still match first. The filter anchor goes before every rule that could pass a
+packet.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _SKIPS_LOOPBACK = re.compile(r"^\s*set\s+skip\s+on\s+(?:\{[^}]*\blo0?\b|lo0?\b)"
 
 
 def anchor_calls(config: Config) -> tuple[tuple[str, str], ...]:
-    """The anchors that a main ruleset has to evaluate: keyword and name, in pf's order."""
+    """Return the anchors that a main ruleset must evaluate, as keyword and name, in pf's order."""
     return (
         ("nat-anchor", config.nat_anchor),
         ("nat-anchor", f"{config.rdr_anchor}/*"),
@@ -28,7 +29,7 @@ def anchor_calls(config: Config) -> tuple[tuple[str, str], ...]:
 
 
 def uncalled(found: PacketFilter, config: Config) -> tuple[tuple[str, str], ...]:
-    """Those of the `anchor_calls` that the main ruleset in force lacks."""
+    """Return the `anchor_calls` that the main ruleset in force lacks."""
     there = {
         "nat-anchor": found.nat_anchors,
         "rdr-anchor": found.rdr_anchors,
@@ -38,21 +39,21 @@ def uncalled(found: PacketFilter, config: Config) -> tuple[tuple[str, str], ...]
 
 
 def missing_calls(found: PacketFilter, config: Config) -> tuple[tuple[str, str], ...]:
-    """Those that it lacks, or has under conditions alone."""
+    """Return the calls that the main ruleset lacks, or has only with conditions."""
     there = {(rule.action, rule.anchor) for rule in (*found.translation, *found.filters) if rule.for_all}
     return tuple(call for call in anchor_calls(config) if call not in there)
 
 
 def with_anchors(text: str, config: Config) -> str:
-    """A pf.conf that evaluates our anchors; the same text when it does already."""
+    """Return a pf.conf that evaluates potnet's anchors; a complete text is not changed."""
     return added_anchors("", {"": text}, config)[1]
 
 
 def added_anchors(path: str, texts: Mapping[str, str], config: Config) -> tuple[str, str]:
-    """The file that our anchors belong in, with its text as it is to be.
+    """Return the file that potnet's anchors belong in, with its new text.
 
-    That is the main file, or the one it includes in which translation ends and the filter begins.
-    texts: of all of them, by path.
+    This is the main file, or the included file in which translation ends and the filter begins. texts: of
+    all these files, by path.
     """
     present = pf_conf.called(path, texts)
     missing = [call for call in anchor_calls(config) if call not in present]
@@ -68,12 +69,12 @@ def added_anchors(path: str, texts: Mapping[str, str], config: Config) -> tuple[
 
 
 def skips_loopback(text: str) -> bool:
-    """Whether a pf.conf exempts lo0, so that exports cannot be reached through it."""
+    """Whether a pf.conf skips lo0, so that exports cannot be reached on the loopback."""
     return _SKIPS_LOOPBACK.search(text) is not None
 
 
 def with_setting(text: str, name: str, value: str) -> str:
-    """A sysctl.conf(5) or loader.conf(5) in which `name` is `value`; the same text when it is already."""
+    """Set `name` to `value` in a sysctl.conf(5) or loader.conf(5); a correct text is not changed."""
     if re.search(rf'^\s*{re.escape(name)}\s*=\s*"?{re.escape(value)}"?\s*(?:#.*)?$', text, re.MULTILINE):
         return text
     written = f'{name}="{value}"' if value == "YES" else f"{name}={value}"
