@@ -111,6 +111,18 @@ def command_options() -> list[click.Parameter]:
     return [click.Option(names, **_COMMON, hidden=True, **more) for names, more in _global_options()]
 
 
+class FilePath(click.Path):
+    """A path. An empty word, as an unset variable of a script leaves it, is refused."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def _variable(names: list[str]) -> str:
     return "POTNET_" + names[-1][2:].upper().replace("-", "_")
 
@@ -119,7 +131,7 @@ _COMMON: dict[str, Any] = {"expose_value": False, "callback": _keep, "is_eager":
 
 
 def _global_options() -> list[tuple[list[str], dict[str, Any]]]:
-    path = click.Path(path_type=Path)
+    path = FilePath()
     return [
         (["--config"], {"type": path, "metavar": "FILE", "help": "Configuration file."}),
         (["--host"], {"type": click.Choice(KINDS), "help": "Kind of host; sim is a simulated one."}),

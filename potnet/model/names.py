@@ -18,7 +18,8 @@ INTERFACE_HINT = "1 to 15 letters, digits, dots, - and _, such as em0"
 _SPECIAL = frozenset({
     "localhost", "localdomain", "local", "broadcasthost", "loopback", "invalid", "onion", "wpad", "isatap",
     "ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters",
-    "ip6-allhosts",
+    "ip6-allhosts", "localhost4", "localhost6", "localdomain4", "localdomain6", "ipv6-localhost",
+    "ipv6-loopback", "ipv6-localnet", "ipv6-mcastprefix", "ipv6-allnodes", "ipv6-allrouters", "ipv6-allhosts",
 })  # fmt: skip
 #: inet_aton(3) reads these as addresses.
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}")

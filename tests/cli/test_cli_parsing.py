@@ -299,3 +299,21 @@ def test_export_ports_takes_the_pot_from_the_environment(
 def test_views_do_not_change_the_host(stage: Any, potnet: Callable[..., Any], line: str) -> None:
     potnet("-o", "json", *line.split())
     assert stage.settings[0].changes_host is False
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["--state-dir", "", "list"], ["list", "--state-dir="], ["--config", "", "list"],
+        ["store", "backup", ""],
+        ["store", "restore", ""], ["serve", "--socket", ""], ["copy-in", "web", "-s", "", "-d", "/etc/x"],
+        ["set-hook", "web", "--prestart", ""],
+    ],
+)  # fmt: skip
+def test_an_empty_path_is_not_the_directory_here(
+    stage: Any, potnet: Callable[..., Any], line: list[str]
+) -> None:
+    result = potnet(*line)
+    assert result.code == 2
+    assert "invalid value for" in result.err and "it is empty" in result.err
+    assert not stage.calls

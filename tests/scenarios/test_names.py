@@ -32,7 +32,7 @@ NOMAD = "www1_a1b2c3d4_f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
 LONG, OTHER = "w" * 63, "w" * 62 + "x"
 SPECIAL = [
     "localhost", "LocalHost", "local", "ip6-localhost", "ip6-allnodes", "broadcasthost", "wpad", "isatap",
-    "0x7f000001", "0X7F", "localdomain",
+    "localhost4", "localhost6", "ipv6-localhost", "ipv6-allrouters", "0x7f000001", "0X7F", "localdomain",
 ]  # fmt: skip
 
 

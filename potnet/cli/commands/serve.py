@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from potnet.cli.known_names import one_pot
-from potnet.cli.options import Command, Options, changing
+from potnet.cli.options import Command, FilePath, Options, changing
 from potnet.cli.terminal import say
 from potnet.errors import PotnetError, UsageError
 from potnet.runtime.trust import check_trusted
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, examples=("potnet serve --socket /var/run/potnet.sock -p web",))
 @click.option(
-    "--socket", "path", type=click.Path(path_type=Path), metavar="PATH", required=True,
+    "--socket", "path", type=FilePath(), metavar="PATH", required=True,
     help="Path of the socket.",
 )  # fmt: skip
 @one_pot("Pot for requests without an address; default: the only pot.")

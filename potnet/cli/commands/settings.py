@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from potnet.cli.known_names import BRIDGE, INTERFACE, USER, one_pot, required
-from potnet.cli.options import Command, Options, changing, network_options
+from potnet.cli.options import Command, FilePath, Options, changing, network_options
 from potnet.cli.output import tell
 
-_FILE = click.Path(path_type=Path)
+_FILE = FilePath()
 
 
 @click.command(

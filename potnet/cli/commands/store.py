@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from potnet.cli.options import Command, Options, changing, reading
+from potnet.cli.options import Command, FilePath, Options, changing, reading
 from potnet.cli.output import tell
 
 
@@ -15,7 +15,7 @@ from potnet.cli.output import tell
     examples=("potnet store backup /var/backups/potnet.db", "potnet store restore /var/backups/potnet.db"),
 )
 @click.argument("action", type=click.Choice(["backup", "restore"]))
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=FilePath())
 @click.option(
     "-f",
     "--force",
