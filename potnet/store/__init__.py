@@ -1,1 +1,1 @@
-"""The store: what pots, bridges and leases are wanted, kept in one SQLite file."""
+"""The store: pots, bridges and leases in one SQLite file."""

@@ -1,4 +1,4 @@
-"""Backups of a store, and a store in the place of another."""
+"""Backups of a store, and the replacement of a store by another."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from potnet.store.store import Store
 
 
 def write(store: Store, path: Path, overwrite: bool) -> None:
-    """Save a store, whoever is at work on it, in a file for its owner alone, there whole or not at all.
+    """Save a store, which others may use meanwhile, in a private file that is complete or not made.
 
-    Errors: the store is damaged; something is there (but for a file, with `overwrite`); it cannot be written.
+    Errors: the store is damaged; the target exists (with `overwrite`, if not a file); it cannot be
+    written.
     """
     damage = store.damage()
     if damage is not None:
@@ -35,15 +36,15 @@ def write(store: Store, path: Path, overwrite: bool) -> None:
 
 
 def others_may_replace(path: Path) -> bool:
-    """Whether somebody else could put another file in the place of a backup; raises StoreError."""
+    """Whether other users could replace a backup; raises StoreError."""
     with os_errors(path):
         return exposed(path.absolute().parent)
 
 
 def read(path: Path, host_kind: str) -> Store:
-    """A backup, in memory and brought up to date.
+    """Return a backup, in memory and upgraded.
 
-    Errors: it is not there, no backup, damaged, newer, of another kind of host, or others can write it.
+    Errors: it is not found, no backup, damaged, newer, of another kind of host, or writable by others.
     """
     try:
         found = path.stat()
@@ -71,13 +72,13 @@ def _contradiction(backup: Store) -> str | None:
 
 
 def replace(store: Store, other: Store) -> None:
-    """Put all that another store of the same version has into this one, in place of what it has.
+    """Replace the content of this store with that of another store of the same version.
 
-    In the caller's transaction, so that whoever reads meanwhile sees the one or the other.
+    Runs in the caller's transaction, so readers see either the old or the new content.
     """
     tables = [name for (name,) in store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     with store.transaction():
-        # The order of the tables does not matter then.
+        # With deferred checks, the order of the tables does not matter.
         store.change("PRAGMA defer_foreign_keys = ON")
         for table in tables:
             store.change(f"DELETE FROM {table}")  # noqa: S608 - a name of our own schema
@@ -88,7 +89,7 @@ def replace(store: Store, other: Store) -> None:
 
 
 def open_for_restore(directory: Path, host_kind: str) -> tuple[Store, bool]:
-    """The store in a directory and False, or an empty store in memory and True if it is damaged.
+    """Return the store in a directory and False, or an empty store in memory and True if it is damaged.
 
     Errors: those of `Store.open`, except damage.
     """
@@ -96,7 +97,7 @@ def open_for_restore(directory: Path, host_kind: str) -> tuple[Store, bool]:
 
 
 def open_for_trial(directory: Path, host_kind: str) -> tuple[Store, bool]:
-    """The same with a copy in memory, for a dry run."""
+    """Return the same with a copy in memory, for a dry run."""
     return _unless_damaged(Store.open_copy, directory, host_kind)
 
 
@@ -116,9 +117,9 @@ def _unless_damaged(
 
 
 def start_over(directory: Path, host_kind: str) -> tuple[Store, Path]:
-    """Set a damaged store aside and begin an empty one; also returns what the damaged one is called now.
+    """Set a damaged store aside and begin an empty one; also return the damaged store's new name.
 
-    The caller holds all locks. Errors: it is damaged no more.
+    The caller holds all locks. Errors: the store is no longer damaged.
     """
     store, damaged = open_for_restore(directory, host_kind)
     store.close()

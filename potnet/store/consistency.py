@@ -1,7 +1,7 @@
 """Contradictions in a store, between networks, leases, pots, bridges and free numbers.
 
-SQLite checks single rows. Rows of several tables contradict each other only after a change by hand, damage
-to the disk, or a fault of potnet's.
+SQLite checks single rows. Rows of several tables contradict each other only after a manual change, damage
+to the disk, or a bug in potnet.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PORTS = 65535
 
 
 def contradictions(store: Store, lost: bool = True) -> tuple[str, ...]:
-    """The contradictions, a line each. lost: report leases of missing pots as well."""
+    """Return the contradictions, a line each. lost: report leases of missing pots as well."""
     with store.snapshot():
         networks = _networks(store)
         return (
@@ -107,7 +107,7 @@ def _bridges(store: Store, networks: dict[str, Network]) -> Iterator[str]:
 
 
 def _exports(store: Store) -> Iterator[str]:
-    """Host ports that two exports have at one address, and numbers that are no ports."""
+    """Yield host ports that two exports share at one address, and invalid port numbers."""
     taken: dict[tuple[Transport, int], list[tuple[str, Export]]] = {}
     for pot in store.pots():
         for export in pot.exports:
@@ -167,7 +167,7 @@ def _shown(number: int, network: Network) -> str:
 
 
 def listed(found: Iterable[str], most: int = 5) -> str:
-    """Some lines as one; how many more there are."""
+    """Join some lines into one, with the number of omitted lines."""
     lines = tuple(found)
     more = f"; and {len(lines) - most} more" if len(lines) > most else ""
     return "; ".join(lines[:most]) + more

@@ -1,4 +1,4 @@
-"""Exports in the store: which ports of the host pots have."""
+"""Exports in the store: the host ports of each pot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from potnet.runtime.fast_dataclass import dataclass
 from potnet.store.file.database import Database, Row
 from potnet.store.pot_json import address_or_none, text_or_none
 
-#: Those that begin among some ports, in their order, and those that begin before a port and have it.
+#: Selects exports that begin within some ports, in order, and exports that begin before a port and include
+#: it.
 _INSIDE = "SELECT * FROM export WHERE protocol = ? AND host_port BETWEEN ? AND ? ORDER BY host_port"
 _REACHING = (
     "SELECT * FROM export WHERE protocol = ? AND host_port < ? AND host_port + count > ? AND count > 1"
@@ -48,7 +49,7 @@ _OF_RUN = _Table(
     "DELETE FROM run_export WHERE pot = ?",
 )
 
-#: In which rows a protocol is found.
+#: The rows in which a protocol is found.
 _PROTOCOLS = {
     Transport.TCP: (Transport.TCP, Transport.BOTH),
     Transport.UDP: (Transport.UDP, Transport.BOTH),
@@ -57,7 +58,7 @@ _PROTOCOLS = {
 
 
 def export_of(row: Row) -> Export:
-    """The export in a row of all columns."""
+    """Return the export in a row of all columns."""
     _, _, protocol, pot_port, host_port, chosen, loopback, count, address, sources, limit = row
     return Export(
         Transport(protocol),
@@ -74,9 +75,9 @@ def export_of(row: Row) -> Export:
 
 @dataclass(frozen=True, slots=True)
 class PortSearch:
-    """A search for `count` host ports in a row, from `first` to `last`, that no pot exports at an address.
+    """A search for `count` consecutive host ports from `first` to `last` that no pot exports.
 
-    busy: ports that are in use otherwise. address: of the host; None: all. begin: where to begin, because no
+    busy: other ports in use. address: of the host, for the search; None: all. begin: the start of the search, because no
     lower port is free.
     """
 
@@ -93,34 +94,34 @@ class Exports(Database):
     """Reading and writing exports."""
 
     def exports_anything(self) -> bool:
-        """Whether some pot has a host port."""
+        """Whether any pot has a host port."""
         return self.row("SELECT 1 FROM export WHERE host_port IS NOT NULL LIMIT 1") is not None
 
     def exporter(
         self, protocol: Transport, host_port: int, address: IPAddress | None
     ) -> tuple[str, Export] | None:
-        """The pot that has a host port at an address, or at any if that is None, and the export."""
+        """Return the pot with a host port at an address, and the export; None: at any address."""
         taken = self._taken(protocol, host_port, host_port)
         return next(((pot, each) for pot, each in taken if each.takes(protocol, host_port, address)), None)
 
     def exporters(self, protocol: Transport, ports: range) -> tuple[tuple[str, Export], ...]:
-        """The pots that have one of these host ports at whatever address, each with the export."""
+        """Return the pots with one of these host ports at any address, each with the export."""
         return tuple(self._taken(protocol, ports[0], ports[-1])) if ports else ()
 
     def exporters_anywhere(self) -> tuple[str, ...]:
-        """The pots with exports that are on no one address of the host."""
+        """Return the pots with exports that are not limited to one host address."""
         found = self.rows("SELECT DISTINCT pot FROM export WHERE host_address IS NULL ORDER BY pot")
         return tuple(pot for (pot,) in found)
 
     def exporter_at(self, address: IPAddress) -> str | None:
-        """A pot that has an export on one address of the host."""
+        """Return a pot with an export on one address of the host."""
         found = self.row("SELECT pot FROM export WHERE host_address = ?", text_or_none(address))
         return found[0] if found else None
 
     def free_port(self, search: PortSearch) -> int:
-        """The lowest host port at which as many ports as are wanted are free. Error: there is none.
+        """Return the lowest host port that begins enough free ports. Error: no such port is found.
 
-        The cost grows with the exported ports between `begin` and the port that is found.
+        The cost grows with the exported ports between `begin` and the result.
         """
         port = search.first if search.begin is None else search.begin
         for start, span in self._spans(search.protocol, port, search.last, search.address):
@@ -141,23 +142,23 @@ class Exports(Database):
         )
 
     def drop_exports(self, pot: str) -> None:
-        """Give up all of a pot."""
+        """Delete all exports of a pot."""
         self.change(_OF_POT.clear, pot)
 
     def put_exports(self, pot: str, exports: Sequence[Export]) -> None:
-        """Let a pot have these, in their order, in place of those that it has. Error: as `add_export`."""
+        """Replace the exports of a pot with these, in their order. Error: as `add_export`."""
         count, first = self._make_room(_OF_POT, pot, exports)
         for position, export in enumerate(exports[count:], first):
             self.add_export(pot, position, export)
 
     def put_run_exports(self, pot: str, exports: Sequence[Export]) -> None:
-        """The same for those that the recorded start of a pot has in force, whosever the ports are."""
+        """Replace the exports in force of a recorded start; conflicts with other pots are allowed."""
         count, first = self._make_room(_OF_RUN, pot, exports)
         for position, export in enumerate(exports[count:], first):
             self.change(_OF_RUN.insert, pot, position, *_columns(export))
 
     def run_exports(self, names: Sequence[str] | None = None) -> dict[str, tuple[Export, ...]]:
-        """Those of recorded starts, by pot: of these names, or of all."""
+        """Return the exports of recorded starts, by pot: of these names, or of all."""
         if names is None:
             rows = self.rows("SELECT * FROM run_export ORDER BY pot, position")
         else:
@@ -168,9 +169,9 @@ class Exports(Database):
         return {pot: tuple(exports) for pot, exports in found.items()}
 
     def _make_room(self, table: _Table, pot: str, exports: Sequence[Export]) -> tuple[int, int]:
-        """Remove a pot's rows that are not to stay; how many of the first do, and the next free position.
+        """Delete a pot's outdated rows; return how many first exports stay, and the next free position.
 
-        As long as the others keep their order, only the rows of those that go and come are touched.
+        If the other exports keep their order, only the rows of removed and new exports change.
         """
         wanted = list(map(_columns, exports))
         rows = self.rows(table.select, pot)
@@ -185,7 +186,7 @@ class Exports(Database):
         return 0, 0
 
     def add_export(self, pot: str, position: int, export: Export) -> None:
-        """Error: a pot has one of its host ports."""
+        """Error: another pot has one of its host ports."""
         ports = export.host_ports
         for owner, other in self._taken(export.protocol, ports[0], ports[-1]) if ports else ():
             clash = other.clash(export)
@@ -197,7 +198,7 @@ class Exports(Database):
         self.change(_OF_POT.insert, pot, position, *_columns(export))
 
     def _taken(self, protocol: Transport, first: int, last: int) -> Iterator[tuple[str, Export]]:
-        """The exports that have a port from `first` to `last`, at whatever address, with their pots."""
+        """Return the exports with a port from `first` to `last`, at any address, with their pots."""
         for each in _PROTOCOLS[protocol]:
             reaching = self.rows(_REACHING, str(each), first, first)
             inside = self.rows(_INSIDE, str(each), first, last)
@@ -206,10 +207,10 @@ class Exports(Database):
     def _spans(
         self, protocol: Transport, first: int, last: int, address: IPAddress | None
     ) -> Iterator[tuple[int, int]]:
-        """What is exported from `first` to `last` at an address, in order: first port and number of ports."""
+        """Return the exported ports from `first` to `last` at an address, in order: first port and count."""
         reaching = (each for _, each in self._taken(protocol, first, first))
         before = [(r.host_ports[0], r.count) for r in reaching if same_host(address, r.host_address)]
-        # One or two protocols are named twice.
+        # The statement takes three protocols, so one or two are repeated.
         protocols = (*map(str, _PROTOCOLS[protocol]), *map(str, _PROTOCOLS[protocol]))[:3]
         at = text_or_none(address)
         yield from sorted(before)
@@ -217,7 +218,7 @@ class Exports(Database):
 
 
 def _columns(export: Export) -> tuple[object, ...]:
-    """The columns of an export, save pot and position, as they are read back."""
+    """Return the columns of an export, except pot and position, in reading order."""
     return (
         str(export.protocol),
         export.pot_port,
@@ -232,7 +233,7 @@ def _columns(export: Export) -> tuple[object, ...]:
 
 
 def _run(first: int, end: int, count: int, busy: Collection[int]) -> int | None:
-    """Where from `first` on, and before `end`, the first `count` ports in a row begin that are not busy."""
+    """Return the start of the first `count` consecutive ports from `first` to `end` that are not busy."""
     begun = first
     for port in range(first, end):
         if port in busy:

@@ -1,7 +1,7 @@
-"""Choosing interface units, MAC addresses and pot names that are free.
+"""Choice of free interface units, MAC addresses and pot names.
 
-They are chosen before any command runs: a plan is exact. They are in use from when their pot or bridge is
-written.
+They are chosen before any command runs, because a plan names them exactly. They are in use once their pot
+or bridge is written.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _POT_NAME = re.compile(r"pot([1-9][0-9]{0,9})")
 
 
 def pot_number(name: str) -> int | None:
-    """7 for ``pot7``; None for any other name, and for numbers too large to be counted."""
+    """Return 7 for ``pot7``; None for any other name, and for numbers that are too large."""
     found = _POT_NAME.fullmatch(name)
     number = int(found[1]) if found else None
     return number if number is not None and number < 1 << 31 else None
 
 
-#: Epairs and taps share their numbers: those of a pot's bandwidth come of them.
+#: Epairs and taps share their numbers, because the numbers of a pot's dummynet pipes derive from them.
 UnitKind = Literal["epair", "tap", "bridge"]
 
 
@@ -33,7 +33,7 @@ class Numbers(Database):
     """Chooses free numbers and names, without reserving them."""
 
     def free_unit(self, kind: UnitKind, busy: Collection[int]) -> int:
-        """The lowest unit from 0 that neither the store nor the host (`busy`) has."""
+        """Return the lowest unit from 0 that neither the store nor the host (`busy`) uses."""
         pool = ranges.BRIDGE if kind == "bridge" else ranges.EPAIR
         unit = ranges.lowest_beside(self, pool, busy)
         if unit is None:
@@ -41,14 +41,14 @@ class Numbers(Database):
         return unit
 
     def new_mac(self) -> str:
-        """A random unicast MAC address, locally administered (IEEE 802, bit 1 of the first octet)."""
+        """Return a random unicast MAC address, locally administered (IEEE 802, bit 1 of the first octet)."""
         while True:
             mac = ":".join(f"{octet:02x}" for octet in b"\x02" + os.urandom(5))
             if self.row("SELECT 1 FROM attachment WHERE mac = ?", mac) is None:
                 return mac
 
     def next_pot_name(self) -> str:
-        """The lowest of pot1, pot2, … that no pot has."""
+        """Return the lowest free name of pot1, pot2, …"""
         number = ranges.lowest(self, ranges.POT)
         if number is None:
             raise PotnetError("no pot name is free", hint="name the pot: -p NAME")

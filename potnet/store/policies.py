@@ -1,4 +1,4 @@
-"""Policies in the store: who may open connections to whom."""
+"""Policies in the store: permitted and denied connections between pots and bridges."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _GONE = "DELETE FROM policy"
 
 
 class Policies(Database):
-    """Reading and writing policies. Of the same sides, protocol and ports there is one at most."""
+    """Policies in the store; at most one exists for the same sides, protocol and ports."""
 
     def policies(self) -> tuple[Policy, ...]:
-        """All, sorted by their sides."""
+        """Return all policies, sorted by their sides."""
         order = "source, source_bridge, destination, destination_bridge, protocol, first_port, last_port"
         return tuple(_policy(row) for row in self.rows(f"{_POLICIES} ORDER BY {order}"))
 
     def has_policies(self) -> bool:
-        """Whether there is any."""
+        """Whether any policy exists."""
         return self.row("SELECT 1 FROM policy LIMIT 1") is not None
 
     def policies_of(self, *ends: End) -> tuple[Policy, ...]:
-        """Those that say what one of these may do."""
+        """Return the policies whose source is one of these sides."""
         return self._where(_FROM, ends)
 
     def policies_towards(self, *ends: End) -> tuple[Policy, ...]:
-        """Those that say who may reach one of these."""
+        """Return the policies whose destination is one of these sides."""
         return self._where(_TOWARDS, ends)
 
     def _where(self, condition: str, ends: tuple[End, ...]) -> tuple[Policy, ...]:
@@ -44,7 +44,7 @@ class Policies(Database):
         return tuple(_policy(row) for rows in found for row in rows)
 
     def permitting(self) -> frozenset[str]:
-        """The bridges between which a policy allows something."""
+        """Return the bridges between which a policy allows something."""
         found = self.rows(
             "SELECT CASE WHEN source_bridge THEN source ELSE s.bridge END AS one,"
             " CASE WHEN destination_bridge THEN destination ELSE d.bridge END AS other FROM policy"
@@ -55,7 +55,7 @@ class Policies(Database):
         return frozenset(name for pair in found for name in pair)
 
     def add_policy(self, policy: Policy) -> bool:
-        """Whether it is new; one that says so already is no error. Error: one says the opposite."""
+        """Add a policy; return whether it is new. Error: an existing policy states the opposite."""
         with self.transaction():
             found = self.row(f"{_POLICIES} WHERE {_SAME}", *_key(policy))
             if found is None:
@@ -73,12 +73,12 @@ class Policies(Database):
             return found is None
 
     def remove_policy(self, policy: Policy) -> bool:
-        """Whether there was one with the same sides, protocol and ports, whatever it said."""
+        """Remove the policy of the same sides, protocol and ports; return whether it existed."""
         with self.transaction():
             return self.change(f"{_GONE} WHERE {_SAME}", *_key(policy)) > 0
 
     def remove_policies(self, end: End) -> None:
-        """Forget all that one side has part in."""
+        """Delete all policies of a side, as source or destination."""
         with self.transaction():
             for condition in (_FROM, _TOWARDS):
                 self.change(f"{_GONE} WHERE {condition}", end.name, end.bridge)

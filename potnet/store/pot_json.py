@@ -1,4 +1,4 @@
-"""Pots as JSON: the form in which a run keeps the pot that it started."""
+"""Pots as JSON: the form in which a run stores the pot that it started."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EXPORT = tuple(each.name for each in fields_of(Export))
 
 
 def pot_to_json(pot: Pot) -> str:
-    """One JSON object with the pot's fields; addresses are strings."""
+    """Return a JSON object with the pot's fields; addresses are strings."""
     fields = asdict(replace(pot, exports=())) | {"exports": list(map(_fields, pot.exports))}
     return json.dumps(fields, default=str, sort_keys=True)
 
@@ -36,13 +36,13 @@ def pot_from_json(text: str) -> Pot:
     )
     fields["exports"] = tuple(_export(item) for item in fields["exports"])
     fields["hooks"] = tuple(HookKind(hook) for hook in fields["hooks"])
-    # Version 1 knew no passed interfaces.
+    # Version 1 had no passed interfaces.
     fields["passed"] = tuple(fields.get("passed", ()))
     return Pot(**fields)
 
 
 def objects(text: str) -> list[dict[str, Any]]:
-    """A JSON array of objects. Errors: ValueError for any other text."""
+    """Parse a JSON array of objects. Errors: ValueError for any other text."""
     found = json.loads(text)
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise ValueError(f"{text[:200]!r} is not a list of objects")
@@ -50,7 +50,7 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 
 def strings(text: str) -> tuple[str, ...]:
-    """A JSON array of strings. Errors: ValueError for any other text."""
+    """Parse a JSON array of strings. Errors: ValueError for any other text."""
     found = json.loads(text)
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
         raise ValueError(f"{text[:200]!r} is not a list of words")
@@ -58,7 +58,7 @@ def strings(text: str) -> tuple[str, ...]:
 
 
 def exports_to_json(exports: Iterable[Export]) -> str:
-    """One JSON array."""
+    """Return exports as a JSON array."""
     return json.dumps(list(map(_fields, exports)), default=str)
 
 
@@ -68,33 +68,33 @@ def exports_from_json(text: str) -> tuple[Export, ...]:
 
 
 def address_or_none(text: str | None) -> IPAddress | None:
-    """An address as a column or field keeps it."""
+    """Return an address from a column or field."""
     return None if text is None else IPAddress(text)
 
 
 def network_or_none(text: str | None) -> IPNetwork | None:
-    """A network as a column keeps it."""
+    """Return a network from a column."""
     return None if text is None else IPNetwork(text)
 
 
 def text_or_none(value: object | None) -> str | None:
-    """An address or network as a column keeps it."""
+    """Return the text of an address or network, for a column."""
     return None if value is None else str(value)
 
 
 def _attachment(fields: dict[str, Any]) -> Attachment:
-    # Version 1 of the store knew one address.
+    # Version 1 of the store had a single address.
     found = {name: address_or_none(fields.get(name)) for name in ("address", "address6")}
     return Attachment(**fields | found)
 
 
 def _fields(export: Export) -> dict[str, Any]:
-    # asdict() copies each value with all that is in it, which takes ten times as long.
+    # asdict() copies each value recursively, which takes ten times as long.
     return {name: getattr(export, name) for name in _EXPORT}
 
 
 def _export(fields: dict[str, Any]) -> Export:
-    # Version 1 of the store knew neither addresses nor sources.
+    # Version 1 of the store had neither addresses nor sources.
     found = {"host_address": address_or_none(fields.get("host_address"))}
     sources = tuple(map(IPNetwork, fields.get("sources", ())))
     return Export(**fields | found | {"protocol": Transport(fields["protocol"]), "sources": sources})

@@ -1,7 +1,7 @@
-"""The free numbers of a pool, as sorted ranges: each operation is a few look-ups in one index.
+"""The free numbers of a pool, as sorted ranges; each operation needs a few look-ups in one index.
 
-A pool is a network (numbers are addresses) or a numbering of the host's things (`EPAIR`, `BRIDGE`, `POT`).
-Ranges of a pool neither overlap nor touch. The caller holds the transaction.
+A pool is a network (numbers are addresses) or a numbering of the host's objects (`EPAIR`, `BRIDGE`,
+`POT`). Ranges of a pool neither overlap nor touch. The caller holds the transaction.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ POT = "#pot"
 
 
 def key(number: int) -> bytes:
-    """An address or unit as it is stored: 16 bytes that sort as the number does."""
+    """Return the stored form of an address or unit: 16 bytes that sort like the number."""
     return number.to_bytes(16, "big")
 
 
 def number(stored: bytes) -> int:
-    """The reverse of `key`."""
+    """Return the number of a stored form; the reverse of `key`."""
     return int.from_bytes(stored, "big")
 
 
 def lowest(store: Database, pool: str) -> int | None:
-    """The lowest free number, None when the pool is full."""
+    """Return the lowest free number, None if the pool is full."""
     found = store.row("SELECT first FROM free_range WHERE pool = ? ORDER BY first LIMIT 1", pool)
     return number(found[0]) if found else None
 
 
 def spans(store: Database, pool: str) -> Iterator[tuple[int, int]]:
-    """The free ranges, first and last number of each, from the lowest up."""
+    """Return the free ranges as first and last number, lowest first."""
     for first, last in store.each("SELECT first, last FROM free_range WHERE pool = ? ORDER BY first", pool):
         yield number(first), number(last)
 
 
 def spans_in(store: Database, pool: str, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """What is free from first to last, as `spans`."""
+    """Return the free numbers from first to last, as `spans` does."""
     around = _below(store, pool, key(first))
     if around is not None and around[1] >= key(first):
         yield first, min(number(around[1]), last)
@@ -52,7 +52,7 @@ def spans_in(store: Database, pool: str, first: int, last: int) -> Iterator[tupl
 
 
 def lowest_beside(store: Database, pool: str, busy: Collection[int]) -> int | None:
-    """The lowest free number that is not in `busy` either."""
+    """Return the lowest free number that is not in `busy`."""
     busy = frozenset(busy)
     for first, last in spans(store, pool):
         while first <= last and first in busy:
@@ -63,18 +63,18 @@ def lowest_beside(store: Database, pool: str, busy: Collection[int]) -> int | No
 
 
 def is_free(store: Database, pool: str, wanted: int) -> bool:
-    """Whether this one number is free."""
+    """Whether a single number is free."""
     found = _below(store, pool, key(wanted))
     return found is not None and found[1] >= key(wanted)
 
 
 def add(store: Database, pool: str, first: int, last: int) -> None:
-    """A range that touches no other, for a new pool."""
+    """Add a range to a new pool; it must not touch another range."""
     store.change("INSERT INTO free_range (pool, first, last) VALUES (?, ?, ?)", pool, key(first), key(last))
 
 
 def take(store: Database, pool: str, first: int, last: int) -> bool:
-    """Make first to last not free; False, and nothing changed, when one of them is not free."""
+    """Reserve first to last; return False, with nothing changed, if any of these numbers is not free."""
     found = _below(store, pool, key(first))
     if found is None or found[1] < key(last):
         return False
@@ -91,7 +91,7 @@ def take(store: Database, pool: str, first: int, last: int) -> bool:
 
 
 def give(store: Database, pool: str, first: int, last: int) -> None:
-    """Make first to last free again and join them with their neighbours. None of them may be free."""
+    """Free first to last and join them with neighbouring ranges. None of the numbers may be free."""
     before = _below(store, pool, key(first))
     joins = before is not None and number(before[1]) == first - 1
     after = store.row("SELECT last FROM free_range WHERE pool = ? AND first = ?", pool, key(last + 1))
@@ -106,22 +106,22 @@ def give(store: Database, pool: str, first: int, last: int) -> None:
 
 
 def _begin(store: Database, pool: str, start: bytes, first: int) -> None:
-    """Let the range that begins at `start` begin at another number."""
+    """Change the first number of the range that begins at `start`."""
     store.change("UPDATE free_range SET first = ? WHERE pool = ? AND first = ?", key(first), pool, start)
 
 
 def _end(store: Database, pool: str, start: bytes, last: int) -> None:
-    """Let the range that begins at `start` end at another number."""
+    """Change the last number of the range that begins at `start`."""
     store.change("UPDATE free_range SET last = ? WHERE pool = ? AND first = ?", key(last), pool, start)
 
 
 def drop(store: Database, pool: str) -> None:
-    """Forget a whole pool."""
+    """Delete a whole pool."""
     store.change("DELETE FROM free_range WHERE pool = ?", pool)
 
 
 def _below(store: Database, pool: str, at: bytes) -> Row | None:
-    """The last range that begins at or below `at`."""
+    """Return the last range that begins at or below `at`."""
     return store.row(
         "SELECT first, last FROM free_range WHERE pool = ? AND first <= ? ORDER BY first DESC LIMIT 1",
         pool,

@@ -1,4 +1,4 @@
-"""Subnets: parts of a network that are networks of their own, and the IPv6 networks of bridges."""
+"""Subnets: parts of a network that are networks themselves, and the IPv6 networks of bridges."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from potnet.model.ranges import Span, aligned, gaps, subnet_bits
 from potnet.store import ranges
 from potnet.store.leases import Allocator, Network
 
-#: All of IPv6, of which each network takes a part; nothing is leased from it. No bridge can be called this.
+#: All of IPv6, the parent of each IPv6 network; nothing is leased from it. No bridge can have this name.
 EVERYWHERE = "#IPv6"
-#: Under this key the site's prefix is remembered.
+#: Store key for the site's prefix.
 _SITE = "site_prefix"
 _SUBNET_SIZE = 1 << 64
 
 
 class Subnets(Allocator):
-    """The subnets of `potnet.store.ipam.Ipam`; what a method does is said there."""
+    """The subnets of `potnet.store.ipam.Ipam`, which documents the methods."""
 
     def carve(self, parent: str, name: str, hosts: int, beside: Iterable[Span] = ()) -> IPNetwork:
-        """Its gateway is its first address. Errors: as `next_subnet`; a network `name` exists."""
+        """The gateway is the first address. Errors: as `next_subnet`; a network `name` exists."""
         with self.transaction():
             if self._find(name) is not None:
                 raise PotnetError(f"network {name} already exists", hint="choose another name")
@@ -33,7 +33,7 @@ class Subnets(Allocator):
             return subnet
 
     def carve6(self, name: str, prefix: IPNetwork | None = None) -> IPNetwork:
-        """Its gateway is its first address. Errors: the prefix overlaps another network; the /48 is full."""
+        """The gateway is the first address. Errors: the prefix overlaps another network; the /48 is full."""
         with self.transaction():
             if self._find(name) is not None:
                 raise PotnetError(f"network {name} already exists", hint="choose another name")
@@ -51,7 +51,7 @@ class Subnets(Allocator):
         return IPNetwork(found[0]) if found else None
 
     def carve_given(self, parent: str, name: str, subnet: IPNetwork, gateway: IPAddress) -> None:
-        """Errors: no such network as `parent`; a network `name` exists; not all of it is free."""
+        """Errors: no network `parent`; a network `name` exists; part of the subnet is in use."""
         with self.transaction():
             if self._find(name) is not None:
                 raise PotnetError(f"network {name} already exists", hint="choose another name")
@@ -72,7 +72,7 @@ class Subnets(Allocator):
             return self._fit(self._get(parent), hosts, beside)
 
     def uncarve(self, name: str) -> None:
-        """Errors: it is no subnet; it has leases or subnets."""
+        """Errors: the network is not a subnet; it has leases or subnets."""
         with self.transaction():
             net = self._find(name)
             if net is None:
@@ -90,7 +90,7 @@ class Subnets(Allocator):
             ranges.give(self, net.parent, int(net.cidr.first), int(net.cidr.last))
 
     def _fit(self, net: Network, hosts: int, beside: Iterable[Span]) -> IPNetwork:
-        """The lowest free aligned subnet with room for network, gateway, broadcast address and the pots."""
+        """Return the lowest free aligned subnet for the pots, gateway, network and broadcast address."""
         if hosts < 1:
             raise PotnetError(f"a network for {hosts} pots makes no sense", hint="ask for at least 1")
         if net.cidr.version != 4:
@@ -115,7 +115,7 @@ class Subnets(Allocator):
         )
 
     def _drawn_site(self) -> IPNetwork:
-        """The site's prefix: fd00::/8 and a random global ID of 40 bits (RFC 4193, 3.2)."""
+        """Return the site's prefix: fd00::/8 and a random global ID of 40 bits (RFC 4193, 3.2)."""
         known = self.site_prefix()
         if known is not None:
             return known
@@ -125,7 +125,7 @@ class Subnets(Allocator):
         return site
 
     def _overlapped(self, subnet: IPNetwork) -> PotnetError:
-        """Why an IPv6 network cannot be had."""
+        """Return the reason why an IPv6 network is not available."""
         found = self.row(
             "SELECT name, cidr FROM network WHERE parent = ? AND first <= ? AND last >= ?"
             " ORDER BY first LIMIT 1",
