@@ -1,4 +1,4 @@
-"""The pots and bridges of an installation, and the addresses that they hold."""
+"""The pots and bridges of an installation of pot, and their addresses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_NAME = 255
 
 
 class Pot(NamedTuple):
-    """A pot on a bridge, as far as addresses go. version: 4 or 6; public: on the public bridge."""
+    """A pot on a bridge with its address. version: 4 or 6; public: on the public bridge."""
 
     name: str
     version: int
@@ -36,7 +36,7 @@ class PotBridge(NamedTuple):
 
 
 class PotFile(NamedTuple):
-    """All that a pot's configuration says. values: of each key, in order; line_of: where its last one is."""
+    """A pot's whole configuration. values: of each key, in order; line_of: the line of its last value."""
 
     name: str
     path: str
@@ -44,14 +44,14 @@ class PotFile(NamedTuple):
     line_of: Mapping[str, int]
 
     def value(self, key: str) -> str:
-        """The last value of a key, without quotes around it; empty when there is none."""
+        """Return the last value of a key, without surrounding quotes; empty if the key is missing."""
         return self.values.get(key, [""])[-1].strip(' \t"')
 
 
 def find(prefix: str | None, path: Iterable[str]) -> Installation | None:
-    """The installation at `prefix`, or that of the first ``pot`` in the directories `path` that has one.
+    """Find the installation at `prefix`, or the first one of a ``pot`` in the directories of `path`.
 
-    Raises ConfigError when a prefix is given and nothing of pot is there.
+    Raises ConfigError if a prefix is given and contains no installation of pot.
     """
     if prefix is not None:
         settings = load(f"{prefix}/etc/pot")
@@ -66,10 +66,10 @@ def find(prefix: str | None, path: Iterable[str]) -> Installation | None:
 
 
 def locate(given: str | None, remembered: str | None, path: Iterable[str], file: str) -> Installation | None:
-    """The installation at the prefix that is configured, else the one that was found before, else by `path`.
+    """Find the installation at the configured prefix, else at the former prefix, else by `path`.
 
-    given: empty where pot is not installed. file: where pot.prefix can be set. Raises ConfigError when the
-    one that was found before is not there, or no longer the only one: its pots may still hold addresses.
+    given: empty if pot is not installed. file: where pot.prefix can be set. Raises ConfigError if the
+    former installation is missing, or no longer the only one, because its pots may still hold addresses.
     """
     if given == "":
         return None
@@ -95,7 +95,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _prefixes(path: Iterable[str]) -> Iterator[str]:
-    """Where the configuration of a ``pot`` may be: beside it, or beside what it is a link to."""
+    """Yield the prefixes of a ``pot`` program: from its own path, and from the target of its link."""
     for folder in path:
         program = f"{folder}/pot"
         if folder.startswith("/") and os.access(program, os.X_OK) and not os.path.isdir(program):  # noqa: PTH112
@@ -104,7 +104,7 @@ def _prefixes(path: Iterable[str]) -> Iterator[str]:
 
 
 class Installation:
-    """An installation; what it says is read when it is asked for, and then kept for this process."""
+    """An installation; its files are read on first use and kept for this process."""
 
     def __init__(self, prefix: str, settings: Settings) -> None:
         self.prefix = prefix
@@ -113,27 +113,27 @@ class Installation:
 
     @property
     def network(self) -> Network:
-        """The network of all pots."""
+        """The network of all pots of pot."""
         return self.settings.network()
 
     @cached_property
     def bridges(self) -> tuple[PotBridge, ...]:
-        """The private bridges by name."""
+        """The private bridges, by name."""
         names = sorted(_entries(f"{self.root}/bridges", folders=False))
         found = (_bridge(f"{self.root}/bridges/{name}", name) for name in names)
         return tuple(bridge for bridge in found if bridge is not None)
 
     def bridge(self, name: str) -> PotBridge | None:
-        """A private bridge, None when there is none of that name."""
+        """Return a private bridge, None if the name is not found."""
         return next((bridge for bridge in self.bridges if bridge.name == name), None)
 
     @cached_property
     def pots(self) -> tuple[Pot, ...]:
-        """The pots that hold an address on a bridge."""
+        """Return the pots that hold an address on a bridge."""
         return tuple(self._held())
 
     def pot_files(self) -> Iterator[PotFile]:
-        """All pots, by name, with all that their configuration says."""
+        """Return all pots with their whole configuration, by name."""
         for name in sorted(_entries(f"{self.root}/jails", folders=True)):
             path = f"{self.root}/jails/{name}/conf/pot.conf"
             data = read(path, obeyed=True)
@@ -163,7 +163,7 @@ class Installation:
 
 
 class _Wrong(Exception):  # noqa: N818 - a verdict, not a failure
-    """What is wrong with the value of a key."""
+    """Raised with the reason for an invalid value of a key."""
 
     def __init__(self, key: bytes, what: str) -> None:
         super().__init__(what)
@@ -177,16 +177,16 @@ def _located(path: str, data: bytes, error: _Wrong) -> ConfigError:
 
 
 def _held(name: str, data: bytes) -> Pot | None:
-    """What a pot holds; None for one that has no address of its own network. Raises _Wrong.
+    """Return a pot with its address; None if it has no address of its own network. Raises _Wrong.
 
-    No more is looked at than is needed: there may be ten thousand of these files.
+    The function reads only the keys it needs, since there may be ten thousand of these files.
     """
     data = b"\n" + data
     kind = _value(data, b"network_type=")
     if kind in _BRIDGED:
         value, key, public = _value(data, b"ip="), b"ip=", kind == _BRIDGED[0]
     elif kind is None:
-        # Before network_type there were ip4 and vnet.
+        # Older files have ip4 and vnet in place of network_type.
         value, key, public = _value(data, b"ip4="), b"ip4=", True
         if value == b"inherit" or _value(data, b"vnet=") != b"true":
             return None
@@ -206,7 +206,7 @@ def _held(name: str, data: bytes) -> Pot | None:
 
 
 def _value(data: bytes, key: bytes) -> bytes | None:
-    """The last value of a key, in data that begins with a line end."""
+    """Return the last value of a key, in data that begins with a line end."""
     at = data.rfind(b"\n" + key)
     if at < 0:
         return None
@@ -216,7 +216,7 @@ def _value(data: bytes, key: bytes) -> bytes | None:
 
 
 def _check_name(name: str, path: str | None) -> None:
-    """Refuse a directory's name that could not stand in a line of /etc/hosts or of a list."""
+    """Refuse a directory name that cannot stand in a line of /etc/hosts or of a list."""
     if not name.isascii() or not name.isprintable() or " " in name or len(name) > _LONGEST_NAME:
         if path is None:
             raise _Wrong(b"", f"belongs to {name!a}, an invalid pot name")
@@ -224,7 +224,7 @@ def _check_name(name: str, path: str | None) -> None:
 
 
 def _entries(folder: str, folders: bool) -> list[str]:
-    """The names of what is in a directory: its directories, or its files; links are neither."""
+    """Return the names of the directories, or of the files, in a directory; links are skipped."""
     try:
         with os.scandir(folder) as found:
             if folders:
@@ -237,7 +237,7 @@ def _entries(folder: str, folders: bool) -> list[str]:
 
 
 def _bridge(path: str, name: str) -> PotBridge | None:
-    """A bridge of pot; None for a file that is empty still: pot makes it before it asks for a network."""
+    """Return a bridge of pot; None for an empty file, which pot makes before it requests a network."""
     data = read(path)
     if data is None or not data.strip():
         return None

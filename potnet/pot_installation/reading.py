@@ -1,4 +1,4 @@
-"""Reading the small text files of pot. Their content is not trusted."""
+"""Readers for the small text files of pot. Their content is not trusted."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import stat
 from potnet.errors import ConfigError
 from potnet.runtime.trust import open_file
 
-#: pot's own files are one or two kilobytes.
+#: In bytes; pot's own files have one or two kilobytes.
 LARGEST = 65536
 LONGEST_LINE = 4096
 
-# Nearly every file ends within this much; a larger buffer costs more than the second call that it saves.
+# Nearly every file fits; a larger buffer costs more than the second call that it saves.
 _BUFFER = 8192
-# A named pipe must not block, and a link must not lead elsewhere.
+# The flags avoid a wait for a named pipe, and refuse a symbolic link.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 HINT = "mend the file, or move it out of pot's directories"
 
 
 def read(path: str, folder: int | None = None, obeyed: bool = False) -> bytes | None:
-    """The content of a regular file, None when there is none.
+    """Return the content of a regular file, None if it does not exist.
 
-    folder: a descriptor of the directory that a relative path starts from. obeyed: the file decides what root
-    does, so that nobody else may be able to change it. Raises ConfigError for anything
-    but a regular file, for one that cannot be read, and for one above `LARGEST`.
+    folder: a descriptor of the directory that a relative path starts from. obeyed: the file decides what
+    root does, so other users must not be able to change it. Raises ConfigError for any other kind of file,
+    for an unreadable file, and for a file larger than `LARGEST`.
     """
     try:
         handle = open_file(path, follow=False) if obeyed else os.open(path, _FLAGS, dir_fd=folder)
@@ -46,12 +46,12 @@ def read(path: str, folder: int | None = None, obeyed: bool = False) -> bytes | 
 
 
 def lines(path: str, data: bytes) -> list[str]:
-    """The lines of a file; raises ConfigError that names one that is no text or too long."""
+    """Return the lines of a file; raises ConfigError for a line that is invalid text or too long."""
     return [text(path, number, line) for number, line in enumerate(data.split(b"\n"), 1)]
 
 
 def text(path: str, number: int, line: bytes) -> str:
-    """One line as text, without white space around it; raises ConfigError."""
+    """Return one line as text, without surrounding white space; raises ConfigError."""
     if len(line) > LONGEST_LINE:
         raise wrong(path, number, f"is {len(line)} bytes long")
     try:
@@ -61,13 +61,13 @@ def text(path: str, number: int, line: bytes) -> str:
 
 
 def wrong(path: str, number: int, what: str, hint: str = HINT) -> ConfigError:
-    """The error for one line of a file."""
+    """Return the error for one line of a file."""
     return ConfigError(f"{path}: line {number} {what}", hint=hint)
 
 
 def unreadable(path: str, error: OSError) -> ConfigError:
-    """The error for a file or directory that cannot be read."""
-    # What O_NOFOLLOW gives: POSIX has the first, FreeBSD the second (open(2)).
+    """Return the error for a file or directory that cannot be read."""
+    # The errors of open(2) with O_NOFOLLOW: ELOOP in POSIX, EMLINK in FreeBSD.
     link = error.errno in (errno.ELOOP, errno.EMLINK)
     what = "is a symbolic link" if link else f"cannot be read: {error.strerror}"
     return ConfigError(f"{path}: {what}", hint="potnet reads plain files only, as root or as pot's group")

@@ -16,7 +16,7 @@ Network = IPv4Network | IPv6Network
 DEFAULT_FILE = "pot.default.conf"
 FILE = "pot.conf"
 
-#: What pot's own pot.default.conf sets.
+#: The values that pot's own pot.default.conf sets.
 DEFAULTS = {
     "POT_FS_ROOT": "/opt/pot",
     "POT_NETWORK": "10.192.0.0/10",
@@ -29,7 +29,7 @@ DEFAULTS = {
 _NAME = re.compile(r"\s*(?:export\s+)?(POT_[A-Za-z0-9_.-]+)=")
 # An assignment whose value begins with a quote.
 _OPEN = re.compile(rf"""{_NAME.pattern}(?P<q>['"])""")
-# What sh(1) takes without evaluating anything: plain, in single or in double quotes, then perhaps a comment.
+# Values that sh(1) does not expand: plain, or in single or double quotes, with an optional comment.
 _PLAIN = re.compile(r"""(?:'([^']*)'|"([^"$`\\]*)"|([^\s'"$`\\;&|<>()#]*))(?:\s+#.*)?\s*;?\s*""")
 # pot.conf.sample shows these lists without quotes.
 _LISTS = re.compile("POT_EXTRA_EXTIF|POT_EXTIF_ADDR|POT_VPN_NETWORKS|POT_NETWORK_(?!STACK$).*")
@@ -39,7 +39,7 @@ _TRUE = frozenset({"yes", "true", "on", "1"})
 
 
 class Setting(NamedTuple):
-    """A value of one key and where it stands. None: something that only a shell could evaluate."""
+    """A value of one key and its position. None: the value requires evaluation by a shell."""
 
     value: str | None
     path: str
@@ -47,9 +47,9 @@ class Setting(NamedTuple):
 
 
 def parse(path: str, data: bytes) -> dict[str, Setting]:
-    """The assignments to keys of pot in a file, the last of each; other lines mean nothing here.
+    """Return the last assignment to each key of pot in a file; other lines are ignored.
 
-    A value in quotes may go on over several lines.
+    A quoted value may continue over several lines.
     """
     found = {}
     for number, line in _logical(lines(path, data)):
@@ -64,7 +64,7 @@ def parse(path: str, data: bytes) -> dict[str, Setting]:
 
 
 def _logical(rows: list[str]) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers; one that a quoted value goes on over is joined with the next ones."""
+    """Yield lines with their numbers; lines of a multi-line quoted value are joined."""
     at = 0
     while at < len(rows):
         first, line = at, rows[at]
@@ -77,15 +77,15 @@ def _logical(rows: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def looks_like_pot(text: str) -> bool:
-    """Whether a configuration is pot's rather than TOML: assignments to its keys, and no table."""
+    """Whether a configuration is pot's rather than TOML: it assigns pot's keys and has no table."""
     rows = text.splitlines()
     return any(map(_NAME.match, rows)) and not any(row.lstrip().startswith("[") for row in rows)
 
 
 def load(folder: str, file: str = FILE) -> Settings | None:
-    """The configuration in `<prefix>/etc/pot`; None when there are no such files.
+    """Load the configuration in `<prefix>/etc/pot`; None if there are no such files.
 
-    file: what is read after pot.default.conf.
+    file: read after pot.default.conf.
     """
     paths = dict.fromkeys((f"{folder}/{DEFAULT_FILE}", f"{folder}/{file}"))
     contents = [(path, data) for path in paths if (data := read(path, obeyed=True)) is not None]
@@ -98,7 +98,7 @@ def load(folder: str, file: str = FILE) -> Settings | None:
 
 
 class Settings:
-    """What pot is configured to do. folder: where its two files are; files: those that there are."""
+    """pot's configuration in force. folder: the directory of its two files; files: those that exist."""
 
     def __init__(self, folder: str, values: Mapping[str, Setting], files: tuple[str, ...] = ()) -> None:
         self.folder = folder
@@ -106,7 +106,7 @@ class Settings:
         self.values = values
 
     def text(self, key: str) -> str:
-        """A value, pot's default for it, or nothing. Raises ConfigError for one that has to be evaluated."""
+        """Return a value, pot's default, or an empty text. Raises ConfigError if it requires evaluation."""
         setting = self.values.get(key)
         if setting is None or (setting.value == "" and key in _NEVER_EMPTY):
             return DEFAULTS.get(key, "")
@@ -118,29 +118,29 @@ class Settings:
         return setting.value
 
     def words(self, key: str) -> list[str]:
-        """A value as its words."""
+        """Return a value as its words."""
         return self.text(key).split()
 
     def true(self, key: str) -> bool:
-        """A switch, in any of the forms that pot takes."""
+        """Return a switch, in any of the forms that pot accepts."""
         return self.text(key).lower() in _TRUE
 
     def network(self, key: str = "POT_NETWORK") -> Network:
-        """A network of either family; host bits are taken off, as pot's helper does."""
+        """Return a network of either family; host bits are cleared, as in pot's helper."""
         try:
             return ip_network(self.text(key), strict=False)
         except ValueError as error:
             raise self._wrong(key, "is no network") from error
 
     def networks(self, key: str) -> list[Network]:
-        """A list of networks."""
+        """Return a list of networks."""
         try:
             return [ip_network(word, strict=False) for word in self.words(key)]
         except ValueError as error:
             raise self._wrong(key, "is no list of networks") from error
 
     def address(self, key: str) -> Address:
-        """An address of either family."""
+        """Return an address of either family."""
         try:
             return ip_address(self.text(key))
         except ValueError as error:
@@ -148,7 +148,7 @@ class Settings:
 
     @property
     def dns(self) -> Address | None:
-        """The address kept for the DNS pot; none where only the default names it, outside the network."""
+        """Return the address of the DNS pot; None if it is only the default and outside the network."""
         if not self.text("POT_DNS_IP"):
             return None
         address = self.address("POT_DNS_IP")
@@ -157,7 +157,7 @@ class Settings:
         return address if given or address in self.network() else None
 
     def complaints(self) -> Iterable[tuple[str, bool]]:
-        """What does not go together, and whether pot could not work with it."""
+        """Yield contradictions, and whether pot could not work with them."""
         network, gateway, dns = self.network(), self.address("POT_GATEWAY"), self.dns
         if gateway not in network:
             yield f"the gateway {gateway} is outside the network {network}", True

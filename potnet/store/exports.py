@@ -77,7 +77,7 @@ def export_of(row: Row) -> Export:
 class PortSearch:
     """A search for `count` consecutive host ports from `first` to `last` that no pot exports.
 
-    busy: other ports in use. address: of the host, for the search; None: all. begin: the start of the search, because no
+    busy: other ports in use. address: of the host; None: all. begin: where the search starts, because no
     lower port is free.
     """
 

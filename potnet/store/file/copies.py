@@ -1,4 +1,4 @@
-"""Copies of a store's file, made while others are at work on it."""
+"""Copies of a store's file, made while other processes use the store."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ENDINGS = ("", "-wal", "-shm")
 
 
 def in_memory(path: Path) -> sqlite3.Connection:
-    """A copy of the file in memory, leaving no trace beside it.
+    """Return a copy of the file in memory; the copy leaves no files beside the store.
 
-    SQLite would leave -wal and -shm files behind after reading a WAL database. Without a log nothing is
-    to be found there, so the file is read as immutable, and once more if it changed meanwhile. A log
-    without its -shm file (another process is just opening the store) is waited for; where none comes (the
-    two were copied so, or are on a file system that is read-only by now), a copy of both is read.
+    After reading a WAL database, SQLite would leave -wal and -shm files. Without a log these hold nothing,
+    so the file is read as immutable, and read again if it changed meanwhile. If a log has no -shm file,
+    another process may be opening the store, so potnet waits for the file. If none appears (the two were
+    copied, or their file system is now read-only), potnet reads a copy of both.
     """
     memory = connect("file::memory:", str(path))
     for _ in range(_TRIES):
@@ -43,7 +43,7 @@ def in_memory(path: Path) -> sqlite3.Connection:
 
 
 def _through_copy(path: Path, memory: sqlite3.Connection) -> None:
-    """Read a store and its log through a copy of both, beside which SQLite can make what it needs."""
+    """Read a store and its log through a copy of both; SQLite can create its files beside the copy."""
     import tempfile  # for this and a backup only: 3 ms
 
     before = _state(path)
@@ -74,9 +74,9 @@ def _read(uri: str, place: str, memory: sqlite3.Connection) -> None:
 
 
 def save(path: Path, target: Path, overwrite: bool) -> None:
-    """Copy a store into a file that is there whole, with mode 0600, or not at all.
+    """Copy a store into a file with mode 0600; the file is complete or not made.
 
-    Errors: StoreError; OSError, which is FileExistsError for a target that is there, unless `overwrite`.
+    Errors: StoreError; OSError; FileExistsError for an existing target, unless `overwrite`.
     """
     import tempfile  # for a backup only: 3 ms
 
@@ -93,7 +93,7 @@ def save(path: Path, target: Path, overwrite: bool) -> None:
 
 
 def put(fresh: Path, target: Path, overwrite: bool) -> None:
-    """Give a new file its name. Errors: OSError, FileExistsError unless `overwrite`."""
+    """Rename a new file to its final name. Errors: OSError, FileExistsError unless `overwrite`."""
     if overwrite:
         fresh.replace(target)
         return
@@ -102,14 +102,14 @@ def put(fresh: Path, target: Path, overwrite: bool) -> None:
     except FileExistsError:
         raise
     except OSError:
-        # A file system without hard links, as on a memory stick.
+        # Some file systems, as on a memory stick, have no hard links.
         if os.path.lexists(target):
             raise
         fresh.replace(target)
 
 
 def sync(directory: Path) -> None:
-    """Have the names in a directory on the disk."""
+    """Write the names in a directory to the disk."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -118,10 +118,10 @@ def sync(directory: Path) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a store, its log and the log's index, and return the new name of the first.
+    """Rename a store, its log and the log's index, and return the new name of the store.
 
-    The log goes first: without it the store is what it was at some time before, but a log without its store
-    would be taken for that of the next one.
+    The log goes first. A store without its log is an earlier state of the store. A log without its store
+    would be applied to the next store.
     """
     target = free_name(path)
     for ending in reversed(ENDINGS):
@@ -132,7 +132,7 @@ def set_aside(path: Path) -> Path:
 
 
 def free_name(path: Path) -> Path:
-    """A name beside a store for what was there before it."""
+    """Return a free name beside a store, for the former store."""
     target, number = Path(f"{path}.replaced"), 0
     while any(os.path.lexists(f"{target}{ending}") for ending in ENDINGS):
         number += 1
@@ -147,7 +147,7 @@ def _copy(path: Path, fresh: Path, place: str) -> None:
             copy = connect(fresh.absolute().as_uri(), place)
             try:
                 source.backup(copy)
-                # One file to carry about, without a log beside it.
+                # A single file without a log is easier to move.
                 Database(copy, place).row("PRAGMA journal_mode = DELETE")
             finally:
                 copy.close()
@@ -158,8 +158,10 @@ def _copy(path: Path, fresh: Path, place: str) -> None:
 
 
 def _state(path: Path) -> tuple[int, int, int, bool]:
-    """Inode, size and time of the store, and whether it has a log (so that another process has it open,
-    or was killed)."""
+    """Return inode, size and time of the store, and whether it has a log.
+
+    A log means that another process has the store open, or was killed.
+    """
     with os_errors(path):
         found = path.stat()
         return found.st_ino, found.st_size, found.st_mtime_ns, Path(f"{path}-wal").exists()

@@ -1,6 +1,6 @@
-"""A SQLite connection with this program's transactions and errors; it knows no table.
+"""A SQLite connection with the transactions and errors of potnet; this module knows no table.
 
-Every sqlite3 error leaves here as a `StoreError` with a hint, so that no caller needs to know sqlite3.
+Every sqlite3 error becomes a `StoreError` with a hint, so callers need not know sqlite3.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, Self
 from potnet.errors import DamagedError, StoreError
 from potnet.store.file.permissions import is_read_only
 
-#: How long to wait for another process that is writing.
+#: Maximum wait for another process that is writing.
 BUSY_SECONDS = 30.0
 
-#: What to say for a primary result code (https://www.sqlite.org/rescode.html): message, hint.
+#: Message and hint for each primary result code (https://www.sqlite.org/rescode.html).
 _BUSY = ("is locked by another process", "wait until the other potnet is done, then repeat the command")
 _DENIED = (
     "cannot be written",
@@ -37,21 +37,21 @@ _TROUBLES = {
 _READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _DAMAGES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
-#: What sqlite3 raises, for a value that no column can hold and for text that is none, too.
+#: The errors of sqlite3, including those for values that no column accepts and for invalid text.
 FAILURES = (sqlite3.Error, UnicodeError, OverflowError)
 
-#: Values in one query; SQLite before 3.32 takes 999.
+#: Number of values in one query; SQLite before 3.32 accepts 999.
 _AT_ONCE = 500
 
 Row = tuple[Any, ...]
 
 
 class RefusedError(StoreError):
-    """SQLite refused for a reason that is not foreseen: the store is damaged, or potnet has a bug."""
+    """SQLite refused for an unexpected reason: the store is damaged, or potnet has a bug."""
 
 
 def damaged(place: str, what: str | None = None) -> DamagedError:
-    """The error for a file at `place` that is no whole store; what: what is wrong, if that is known."""
+    """Return the error for a damaged store at `place`; what: the damage, if known."""
     return DamagedError(
         f"the store {place} is damaged{f': {what}' if what else ' or is no store'}",
         hint="`potnet store restore FILE` puts a backup in its place",
@@ -59,7 +59,7 @@ def damaged(place: str, what: str | None = None) -> DamagedError:
 
 
 def trouble(place: str, error: Exception) -> StoreError:
-    """The `StoreError` for a failure of sqlite3 on the store at `place`."""
+    """Return the `StoreError` for a failure of sqlite3 on the store at `place`."""
     if isinstance(error, UnicodeEncodeError | OverflowError):
         return StoreError(f"the store {place} cannot hold this value: {error}", hint="use names in UTF-8")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -76,7 +76,7 @@ def trouble(place: str, error: Exception) -> StoreError:
 
 
 def connect(uri: str, place: str) -> sqlite3.Connection:
-    """Open a database as a store wants it; `place` is what messages call it."""
+    """Open a database with the settings of a store; messages show `place`."""
     try:
         connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA foreign_keys = ON")
@@ -87,7 +87,7 @@ def connect(uri: str, place: str) -> sqlite3.Connection:
 
 
 class Database:
-    """One open store. Not to be shared between threads or kept across a fork."""
+    """One open store. Threads cannot share it, and a fork cannot keep it."""
 
     def __init__(self, connection: sqlite3.Connection, place: str) -> None:
         self._connection = connection
@@ -95,14 +95,14 @@ class Database:
         self._depth = 0
 
     def rows(self, sql: str, *values: object) -> list[Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         try:
             return self._connection.execute(sql, values).fetchall()
         except FAILURES as error:
             raise trouble(self._place, error) from error
 
     def rows_of(self, sql: str, names: Sequence[str], then: str = "") -> list[Row]:
-        """All rows of a query that ends with ``IN``, or goes on so, for as many names as there are."""
+        """Return all rows of a query that ends with ``IN``, for any number of names. then: follows them."""
         found: list[Row] = []
         for first in range(0, len(names), _AT_ONCE):
             some = names[first : first + _AT_ONCE]
@@ -110,7 +110,7 @@ class Database:
         return found
 
     def row(self, sql: str, *values: object) -> Row | None:
-        """The first row of a query, or None."""
+        """Return the first row of a query, or None."""
         try:
             found: Row | None = self._connection.execute(sql, values).fetchone()
         except FAILURES as error:
@@ -118,14 +118,14 @@ class Database:
         return found
 
     def each(self, sql: str, *values: object) -> Iterator[Row]:
-        """The rows of a query one by one, for a reader that may stop early."""
+        """Yield the rows of a query one by one, for a reader that may stop early."""
         try:
             yield from self._connection.execute(sql, values)
         except FAILURES as error:
             raise trouble(self._place, error) from error
 
     def change(self, sql: str, *values: object) -> int:
-        """Run one changing statement; returns how many rows it changed."""
+        """Run one changing statement; return the number of changed rows."""
         try:
             return self._connection.execute(sql, values).rowcount
         except FAILURES as error:
@@ -140,7 +140,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing. An inner one joins the outer: its failure undoes its own part at once."""
+        """Run a block completely or not at all. An inner block that fails undoes its own part at once."""
         outer = self._depth == 0
         self.change("BEGIN IMMEDIATE" if outer else "SAVEPOINT part")
         self._depth += 1
@@ -155,7 +155,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Several reads of one state, whatever other processes write meanwhile."""
+        """Read one state several times, whatever other processes write meanwhile."""
         if self._busy():
             yield
             return
@@ -173,7 +173,7 @@ class Database:
             raise trouble(self._place, error) from error
 
     def _undo(self, outer: bool) -> None:
-        # SQLite itself has ended the transaction after some errors, a full disk for one.
+        # After some errors, such as a full disk, SQLite itself has ended the transaction.
         if not self._busy():
             return
         if outer:
@@ -183,7 +183,7 @@ class Database:
             self.change("RELEASE part")
 
     def close(self) -> None:
-        """Close it; a second call does nothing."""
+        """Close the store; a second call does nothing."""
         try:
             self._connection.close()
         except FAILURES as error:

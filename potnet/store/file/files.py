@@ -1,4 +1,4 @@
-"""The store's file: how it comes to be, how it is opened and brought up to date."""
+"""The store's file: creation, opening and upgrade."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from potnet.store.file import FILE_NAME, copies, migrations
 from potnet.store.file.database import Database, RefusedError, connect, damaged
 from potnet.store.file.permissions import check_directory, check_private, make_directory, os_errors
 
-#: In the file's header, so that another program's database is told from a store ("potn").
+#: In the file's header; it distinguishes a store from another program's database ("potn").
 APPLICATION_ID = 0x706F746E
 
 
 def open_file(directory: Path, host_kind: str) -> sqlite3.Connection:
-    """Open the store in `directory`, making both when they are missing.
+    """Open the store in `directory`; create both if they are missing.
 
-    Errors: StoreError for a store that is damaged, newer, of another kind of host, or open to others.
+    Errors: StoreError for a store that is damaged, newer, of another kind of host, or open to other users.
     """
     path = directory / FILE_NAME
     with os_errors(path):
@@ -36,7 +36,7 @@ def open_file(directory: Path, host_kind: str) -> sqlite3.Connection:
 
 
 def open_memory(directory: Path, host_kind: str) -> sqlite3.Connection:
-    """A copy in memory of the store in `directory`, empty when there is none. Changes nothing on disk."""
+    """Return a copy in memory of the store in `directory`, or an empty one; the disk is not changed."""
     path = directory / FILE_NAME
     with os_errors(path):
         if present(path):
@@ -48,7 +48,7 @@ def open_memory(directory: Path, host_kind: str) -> sqlite3.Connection:
 
 
 def open_blank(path: Path, host_kind: str) -> sqlite3.Connection:
-    """An empty store in memory, to stand for the one at `path`."""
+    """Return an empty store in memory in place of the store at `path`."""
     memory = connect("file::memory:", str(path))
     _initialise(memory, str(path), host_kind)
     return memory
@@ -57,9 +57,9 @@ def open_blank(path: Path, host_kind: str) -> sqlite3.Connection:
 def checked(
     connection: sqlite3.Connection, place: str, host_kind: str, former: Path | None = None
 ) -> sqlite3.Connection:
-    """The connection, if it is to a store of this kind of host, brought up to date; else it is closed.
+    """Check that a store is of this kind of host, and upgrade it; close the connection on failure.
 
-    former: the file, of which a copy as it was is kept when it is brought up to date.
+    former: the file; a copy of it is kept before an upgrade.
     """
     try:
         _check(Database(connection, place), place, host_kind, former)
@@ -73,8 +73,8 @@ def checked(
 
 
 def present(path: Path) -> bool:
-    """Whether something of this name is there; raises OSError where that cannot be seen."""
-    # os.path.lexists() also says no where permission to look is missing.
+    """Whether something of this name exists; raises OSError if that cannot be determined."""
+    # os.path.lexists() also returns False if the directory cannot be searched.
     try:
         path.lstat()
     except FileNotFoundError:
@@ -83,8 +83,8 @@ def present(path: Path) -> bool:
 
 
 def _refuse_lone_log(path: Path) -> None:
-    """A log without its store would be taken for that of the next store that is made."""
-    # In this order: a store that another process makes meanwhile is there before its log is.
+    """Refuse a log without its store: SQLite would apply it to the next store that is made."""
+    # The order matters: a store that another process makes meanwhile exists before its log.
     if present(Path(f"{path}-wal")) and not present(path):
         raise DamagedError(
             f"the store {path} is gone, and its log {path}-wal is not",
@@ -93,12 +93,12 @@ def _refuse_lone_log(path: Path) -> None:
 
 
 def _create(path: Path, host_kind: str) -> None:
-    """Make a complete store under another name, then give it its own: nobody ever sees half a store."""
+    """Make a complete store under another name, then rename it: no process ever sees an incomplete store."""
     fresh = path.with_name(".new.db")
     with _alone(path.parent):
         if present(path):
             return
-        # What is left of one that was cut off must not be taken for part of this one.
+        # Remains of a creation that was cut off must not become part of this store.
         for name in (fresh, Path(f"{fresh}-journal"), Path(f"{fresh}-wal"), Path(f"{fresh}-shm")):
             name.unlink(missing_ok=True)
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -117,7 +117,7 @@ def _create(path: Path, host_kind: str) -> None:
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """Keep other processes from making a store in this directory while the block runs."""
+    """Keep other processes from making a store in this directory during the block."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -135,7 +135,7 @@ def _initialise(connection: sqlite3.Connection, place: str, host_kind: str) -> N
 
 
 def _check(store: Database, place: str, host_kind: str, former: Path | None) -> None:
-    """Refuse what is no store, a newer one, or another host's; bring an older one up to date."""
+    """Refuse another file, a newer store, or another host's; upgrade an older store."""
     version = migrations.version_of(store)
     if migrations.pragma(store, "PRAGMA application_id") != APPLICATION_ID or version < 1:
         raise damaged(place)
@@ -159,7 +159,7 @@ def _check(store: Database, place: str, host_kind: str, former: Path | None) -> 
 
 
 def _keep(path: Path, version: int) -> None:
-    """Keep a store as an older potnet wrote it, for whoever goes back to that one.
+    """Keep a copy of a store from an older potnet, for a return to that version.
 
     The caller's transaction keeps all others from writing meanwhile, and has written nothing yet.
     """

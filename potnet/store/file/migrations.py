@@ -1,6 +1,6 @@
-"""The versions of the store: what each consists of, and how an older one becomes the newest.
+"""The versions of the store: the schema of each, and the upgrade from older versions.
 
-A version that was released never changes; what is new comes as one more script.
+A released version never changes; each new version adds one script.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from potnet.store.file.database import Database, Row, connect
 
-#: Script N leads from schema version N to N + 1. By importlib.resources it took 8 ms to read them.
+#: Script N upgrades schema version N to N + 1. importlib.resources took 8 ms to read the scripts.
 SCRIPTS: tuple[str, ...] = tuple(
     Path(__file__).with_name(name).read_text(encoding="utf-8")
     for name in ("schema.sql", "schema-2.sql", "schema-3.sql")
@@ -19,24 +19,24 @@ SCRIPTS: tuple[str, ...] = tuple(
 
 
 def newest() -> int:
-    """The version that this potnet writes."""
+    """Return the version that this potnet writes."""
     return len(SCRIPTS)
 
 
 def version_of(store: Database) -> int:
-    """The version that a store has; 0 for an empty file."""
+    """Return the version of a store; 0 for an empty file."""
     return pragma(store, "PRAGMA user_version")
 
 
 def migrate(store: Database) -> None:
-    """Apply what is missing, inside the caller's transaction. Another process may have done it already."""
+    """Apply missing scripts in the caller's transaction, unless another process has applied them."""
     for script in SCRIPTS[version_of(store) :]:
         _apply(store, script)
     store.change(f"PRAGMA user_version = {newest()}")
 
 
 def schema(version: int) -> list[Row]:
-    """What a store of a version consists of, as `parts` has it."""
+    """Return the schema of a store version, in the form of `parts`."""
     blank = Database(connect("file::memory:", "schema"), "schema")
     with blank, blank.transaction():
         for script in SCRIPTS[:version]:
@@ -45,14 +45,14 @@ def schema(version: int) -> list[Row]:
 
 
 def parts(store: Database) -> list[Row]:
-    """The rows of sqlite_schema; what SQLite makes by itself is left out."""
+    """Return the rows of sqlite_schema, without the objects that SQLite makes itself."""
     return store.rows(
         "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' ORDER BY name"
     )
 
 
 def pragma(store: Database, sql: str) -> int:
-    """The number that a pragma answers."""
+    """Return the number that a pragma reports."""
     found = store.row(sql)
     return int(found[0]) if found else 0
 

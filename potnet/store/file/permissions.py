@@ -1,4 +1,4 @@
-"""Who may have a store: its owner or root, and nobody else may write it."""
+"""Permissions of a store: only its owner or root can use it, and no other user can write it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from potnet.errors import StoreError
 from potnet.runtime.trust import check_trusted
 
-#: A hint that is safe whatever the path is, /tmp for one.
+#: A hint that is safe for every path, such as /tmp.
 _HINT = "name a directory of your own, which only you can write (--state-dir, potnet.state_dir)"
 
 
 def make_directory(directory: Path) -> None:
-    """Make a directory and what is missing above it, for nobody else, whatever the umask."""
+    """Make a directory and its missing parents with private mode, whatever the umask."""
     missing = [each for each in (directory, *directory.parents) if not each.exists()]
     if missing:
         check_trusted(missing[-1].absolute().parent)
@@ -26,7 +26,7 @@ def make_directory(directory: Path) -> None:
 
 
 def check_directory(directory: Path) -> None:
-    """Refuse a directory that somebody else could have written, or put there."""
+    """Refuse a directory that other users could have made or written."""
     above = directory.absolute().parent
     check_trusted(above)
     link = directory.lstat()
@@ -42,7 +42,7 @@ def check_directory(directory: Path) -> None:
 
 
 def check_private(path: Path, found: os.stat_result) -> None:
-    """Refuse a directory or file that somebody else could have written."""
+    """Refuse a directory or file that other users could have written."""
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         raise StoreError(f"{path} is neither a directory nor a file", hint=_HINT)
     if found.st_uid not in (0, os.geteuid()):
@@ -53,21 +53,21 @@ def check_private(path: Path, found: os.stat_result) -> None:
 
 
 def exposed(directory: Path) -> bool:
-    """Whether others could put another file in the place of one in a directory."""
+    """Whether other users could replace a file in a directory."""
     found = directory.stat()
     writable = bool(found.st_mode & 0o022) and not found.st_mode & stat.S_ISVTX
     return writable or found.st_uid not in (0, os.geteuid())
 
 
 def is_read_only(path: Path) -> bool:
-    """Whether a file, or what is there of the directories above it, is on a file system mounted read-only."""
+    """Whether a file, or its closest existing parent, is on a file system mounted read-only."""
     for each in (path, *path.parents):
         with suppress(OSError):
             return bool(os.statvfs(each).f_flag & os.ST_RDONLY)
     return False
 
 
-#: What helps with a failure of the system's, whoever calls.
+#: The hint for a system error, for every caller.
 _REMEDIES = {
     errno.EROFS: "mount that file system read-write",
     errno.ENOSPC: "free some space on that file system",
@@ -77,7 +77,7 @@ _REMEDIES = {
 
 @contextmanager
 def os_errors(path: Path) -> Iterator[None]:
-    """Failures to reach a store as `StoreError`."""
+    """Turn failures to access a store into `StoreError`."""
     try:
         yield
     except OSError as error:

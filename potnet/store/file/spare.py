@@ -1,4 +1,4 @@
-"""A file beside the store that takes up space: it goes when stop and destroy find the disk full."""
+"""A spare file beside the store that reserves space; stop and destroy remove it if the disk is full."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 _NAME = "spare"
-#: Bytes: more than the store's log grows by while some pots are stopped.
+#: In bytes; the stops of a few pots add less than this to the store's log.
 SIZE = 1 << 20
 
 
 def keep(directory: Path) -> None:
-    """Make the file where there is none and room for it. Its bytes are random: file systems compress."""
+    """Make the missing file if space permits. Random bytes keep file systems from compressing it."""
     path = directory / _NAME
     if path.exists() or _free(directory) < 4 * SIZE:
         return
@@ -26,14 +26,14 @@ def keep(directory: Path) -> None:
 
 
 def give_up(directory: Path) -> None:
-    """Remove the file when the disk is full."""
+    """Remove the file if the disk is full."""
     if _free(directory) < SIZE:
         with suppress(OSError):
             (directory / _NAME).unlink()
 
 
 def _free(directory: Path) -> int:
-    """Bytes that the caller may still write."""
+    """Return the number of bytes that the caller may still write."""
     try:
         found = os.statvfs(directory)
     except OSError:
