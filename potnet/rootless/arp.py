@@ -1,7 +1,7 @@
-"""Prints the first of some addresses that nobody on a wire has, by ARP probes (RFC 5227).
+"""Print the first of some addresses that is free on a wire, by ARP probes (RFC 5227).
 
-Arguments: the interface, which is up, and the addresses. It is run by its path, inside the host, with nothing
-imported but what Python itself has.
+Arguments: the interface, which is up, and the addresses. The script runs by its path inside the host, and
+imports only Python's own modules.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import time
 from pathlib import Path
 
 _ARP, _REQUEST = 0x0806, 1
-#: Probes of each address, and seconds for an answer; there is nothing slow on a bridge of one machine.
+#: The number of probes of each address, and the seconds for a reply; a bridge of one machine is fast.
 _PROBES, _PATIENCE = 3, 0.1
 
 
 def probe(mac: bytes, address: bytes) -> bytes:
-    """A frame that asks who has an address, and says nothing of who asks."""
+    """Return a frame that asks for the owner of an address, without a sender address."""
     head = b"\xff" * 6 + mac + struct.pack("!H", _ARP)
     return head + struct.pack("!HHBBH", 1, 0x0800, 6, 4, _REQUEST) + mac + bytes(10) + address
 
 
 def tells_of(frame: bytes, mac: bytes, address: bytes) -> bool:
-    """Whether somebody else has the address, or is about to take it."""
+    """Return whether another machine has the address, or is about to take it."""
     sender, source, target = frame[22:28], frame[28:32], frame[38:42]
     return sender != mac and (source == address or (source == bytes(4) and target == address))
 

@@ -1,7 +1,7 @@
-"""Runs a driver that would outlive its namespace, and ends it as soon as standard input is closed.
+"""Run a driver that would outlive its namespace, and end it when standard input is closed.
 
-Drivers that join a user namespace lose the signal of their parent's death (prctl(2), PR_SET_PDEATHSIG). This
-is run by its path, with nothing imported but what Python itself has.
+Drivers that join a user namespace lose the signal of their parent's death (prctl(2), PR_SET_PDEATHSIG). The
+script runs by its path, and imports only Python's own modules.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import select
 import signal
 import sys
 
-#: Seconds to end kindly in.
+#: The time in seconds for an orderly end.
 _PATIENCE = 5.0
 
 
 def main() -> int:
-    """Exits as the driver did."""
+    """Exit with the driver's code."""
     nothing = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
     try:
-        # Python ignores these; pasta takes SIGPIPE for broken where it is ignored already.
+        # Python ignores these signals; pasta fails if SIGPIPE is ignored from the start.
         driver = os.posix_spawnp(
             sys.argv[1],
             sys.argv[1:],

@@ -1,4 +1,4 @@
-"""System calls that Python 3.11 has no functions for: unshare(2), setns(2), mount(2), prctl(2)."""
+"""System calls that Python 3.11 lacks: unshare(2), setns(2), mount(2), prctl(2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 import os
 
 NEW_NS, NEW_USER, NEW_PID, NEW_NET = 0x00020000, 0x10000000, 0x20000000, 0x40000000
-#: In the order in which they can be joined: whoever owns the first may join the others.
+#: The order of joining: the owner of the first namespace may join the others.
 KINDS = {"user": NEW_USER, "mnt": NEW_NS, "net": NEW_NET, "pid": NEW_PID}
 NO_SUID, NO_DEV, NO_EXEC = 0x2, 0x4, 0x8
 RECURSIVE, SLAVE = 0x4000, 0x80000
@@ -25,7 +25,7 @@ def _checked(result: int, what: str) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Go on in new namespaces; process IDs from the next child on. Raises OSError."""
+    """Move to new namespaces; process IDs apply from the next child on. Raises OSError."""
     _checked(_libc.unshare(flags), "unshare")
 
 
@@ -35,13 +35,13 @@ def setns(descriptor: int, kind: int) -> None:
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
-    """See mount(2). Raises OSError that names the target."""
+    """Mount a file system, see mount(2). Raises OSError that names the target."""
     words = (os.fsencode(word) if word else None for word in (source, target, kind))
     _checked(_libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(data) if data else None), target)
 
 
 def picked_up(directory: str) -> int:
-    """A copy of what is mounted at a directory and below, as a file to be given to `put_down`."""
+    """Copy the mounts at a directory and below; `put_down` takes the returned file."""
     flags = _CLONE | _ALL_OF_IT | _CLOSE_ON_EXEC
     found: int = _libc.syscall(_OPEN_TREE, _HERE, os.fsencode(directory), flags)
     _checked(min(found, 0), directory)
@@ -49,7 +49,7 @@ def picked_up(directory: str) -> int:
 
 
 def put_down(tree: int, directory: str) -> None:
-    """Mount what was picked up at a directory, and close the file."""
+    """Mount the result of `picked_up` at a directory, and close the file."""
     try:
         moved = _libc.syscall(_MOVE_MOUNT, tree, b"", _HERE, os.fsencode(directory), _EMPTY_PATH)
         _checked(moved, directory)
@@ -58,5 +58,5 @@ def put_down(tree: int, directory: str) -> None:
 
 
 def adopt_orphans() -> None:
-    """Be the parent of what this process's children leave behind (PR_SET_CHILD_SUBREAPER)."""
+    """Adopt the orphans of this process's children (PR_SET_CHILD_SUBREAPER)."""
     _checked(_libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")

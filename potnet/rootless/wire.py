@@ -1,4 +1,4 @@
-"""What a command and the keeper agree on: the files in the host's directory, and lines of JSON."""
+"""The protocol of command and keeper: the files in the host's directory, and lines of JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 PID_FILE, CONTROL = "pid", "control"
-#: Where the keeper's words go, and its driver's.
+#: The log of the keeper and of its driver.
 LOG = "log"
 
 
 def connect(connection: socket.socket, directory: Path, name: str) -> None:
-    """Connect to a socket in a directory, however long the path of that is (unix(7)). Raises OSError."""
+    """Connect to a socket in a directory with a path of any length (unix(7)). Raises OSError."""
     folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         connection.connect(f"/proc/self/fd/{folder}/{name}")
@@ -25,7 +25,7 @@ def connect(connection: socket.socket, directory: Path, name: str) -> None:
 
 
 def peer(connection: socket.socket) -> int:
-    """The user at the other end (SO_PEERCRED, unix(7)): of a server, who listened."""
+    """Return the user at the other end (SO_PEERCRED, unix(7)); for a server, the user that listened."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
     return int.from_bytes(credentials[4:8], sys.byteorder)
 
@@ -36,7 +36,7 @@ def listen(directory: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        # The path of a socket has 107 bytes at most; that of the directory is not ours to choose.
+        # A socket's path has at most 107 bytes, and the directory's path may be longer.
         listener.bind(f"/proc/self/fd/{folder}/{CONTROL}")
         path.chmod(0o600)
         listener.listen(16)

@@ -1,1 +1,1 @@
-"""What runs beside the work: locks, signals, progress, trust in files, fast imports."""
+"""Support for running commands: locks, signals, progress, trust in files, fast imports."""

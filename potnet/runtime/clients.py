@@ -1,4 +1,4 @@
-"""The clients of a listening socket: each has one request and one answer, and none delays the others."""
+"""The clients of a listening socket: each has one request and one answer, and delays no other client."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import suppress
 
 from potnet.runtime.interrupts import waiting
 
-#: Seconds that a client has for its whole request, and again to take the answer.
+#: The seconds that a client has for its whole request, and again for taking the answer.
 PATIENCE = 5.0
-#: Clients at a time. The one that has been there longest makes room for a further one.
+#: The limit of clients. A further client replaces the oldest one.
 MOST = 64
 
 
 class _Client:
-    """A connection, what has come of its request, and what is left of the answer."""
+    """A connection, the part of its request that arrived, and the rest of the answer."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
@@ -27,9 +27,9 @@ class _Client:
 
 
 class Clients:
-    """Those of one listener. whole: tells a complete request; longest: the bytes that one may have at most.
+    """The clients of one listener. whole: recognizes a complete request; longest: the limit of its bytes.
 
-    reply: carries a request out; requests are carried out one after the other.
+    reply: carries out a request; requests are carried out one after the other.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Clients:
             self._selector.close()
 
     def _wait(self) -> bool:
-        """Do what can be done next; False when a signal came meanwhile."""
+        """Do the next possible step; False if a signal came meanwhile."""
         first = min((client.deadline for client in self._clients), default=None)
         try:
             with waiting():
@@ -78,7 +78,7 @@ class Clients:
         try:
             connection, _ = self._listener.accept()
         except OSError:
-            # It has gone, or this process has no file left for it.
+            # The client has gone, or this process has no file left for it.
             for client in self._clients[:1]:
                 self._drop(client)
             return
@@ -99,14 +99,14 @@ class Clients:
             self._drop(client)
 
     def _receive(self, client: _Client) -> None:
-        """All until the client closes its side for writing, as it should, or has asked something."""
+        """Read until the client closes its side for writing, or the request is complete."""
         part = client.connection.recv(self._longest)
         client.text += part
         if part and len(client.text) < self._longest and not self._whole(client.text):
             return
         began = time.monotonic()
         client.answer = self._reply(client.text)
-        # The others could not be heard meanwhile.
+        # The other clients could not be served meanwhile.
         for each in self._clients:
             each.deadline += time.monotonic() - began
         client.deadline = time.monotonic() + PATIENCE

@@ -1,4 +1,4 @@
-"""The environment of other programs: nothing of the caller's changes what runs as root, or how."""
+"""The environment of other programs: the caller's variables must not affect programs of root."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _HOSTILE = re.compile(
 
 
 def tools_path() -> str:
-    """Where programs are looked for: the system's directories, then the caller's, but for root."""
+    """Return the search path for programs: the system's directories, then, except for root, the caller's."""
     own = () if real_root() else os.environ.get("PATH", "").split(":")
     return ":".join(dict.fromkeys((*SYSTEM, *(part for part in own if part.startswith("/")))))
 
 
 def chosen(*names: str) -> dict[str, str]:
-    """These variables of the caller, as far as they are there, and the search path."""
+    """Return the existing ones of these variables of the caller, and the search path."""
     return {name: os.environ[name] for name in names if name in os.environ} | {"PATH": tools_path()}
 
 
 def inherited() -> dict[str, str]:
-    """All variables of the caller but the hostile ones, and the search path."""
+    """Return all variables of the caller except the hostile ones, and the search path."""
     return chosen(*(name for name in os.environ if not _HOSTILE.fullmatch(name)))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass(cls=None, /, **options):
-        """As `dataclasses.dataclass`, which makes all that is not just frozen and with slots."""
+        """Act as `dataclasses.dataclass`, which handles all classes that are not just frozen with slots."""
         plain = cls is None and options == {"frozen": True, "slots": True}
         return _value if plain else dataclasses.dataclass(cls, **options)
 
@@ -51,7 +51,7 @@ def _value(cls: type) -> type:
 
 
 class _Fields:
-    """The fields as `dataclasses` has them, for its `replace`, `fields` and `asdict`; made when one asks."""
+    """The fields for `replace`, `fields` and `asdict` of `dataclasses`, created at the first use."""
 
     def __init__(self, names: tuple[str, ...], given: Mapping[str, Any]) -> None:
         self._names, self._given = names, given
@@ -66,7 +66,7 @@ class _Fields:
 
 
 def _first_init(names: tuple[str, ...], given: Mapping[str, Any]) -> Any:
-    """An ``__init__`` that gives way to the one that it compiles."""
+    """Return an ``__init__`` that replaces itself by the one that it compiles."""
 
     def first(self: Any, *args: Any, **kwargs: Any) -> None:
         cls = type(self)

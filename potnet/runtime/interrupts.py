@@ -1,7 +1,7 @@
-"""Signals that end a command: heeded where it waits, so that nothing in between is torn apart.
+"""Signals that end a command: they take effect where it waits, so that other steps stay complete.
 
-SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, but only inside `waiting`: one that comes elsewhere is
-kept until the next such place. After the first all that is done is to take back; further ones change nothing.
+SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, but only inside `waiting`. A signal at another time waits
+for the next such place. After the first signal only the rollback runs; further signals have no effect.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _interrupts = _Interrupts()
 
 
 def install() -> None:
-    """Take the signals over, but for those that nohup(1) or a parent has switched off."""
+    """Handle the signals, except those that nohup(1) or a parent has switched off."""
     for number in SIGNALS:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-            # A handler of our own, and not SIG_IGN at any time, which commands would inherit.
+            # Commands would inherit SIG_IGN, so a handler is set at all times.
             signal.signal(number, _interrupts.arrive)
 
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Let a signal end what the block waits for; one that came before ends it at once."""
+    """Let a signal end the wait inside the block; an earlier signal ends it at once."""
     _interrupts.waiting = True
     try:
         _interrupts.heed()
@@ -56,7 +56,7 @@ def waiting() -> Iterator[None]:
 
 @contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Defer signals while the block runs: an undo is not interrupted. They take effect after it."""
+    """Defer signals while the block runs, because an undo must be complete. They take effect after it."""
     _interrupts.shielded += 1
     try:
         yield

@@ -1,4 +1,4 @@
-"""Packages whose ``__init__`` loads all that they have, made to load only what is asked of them."""
+"""Import packages without their ``__init__``, so that only the requested modules are loaded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def lean(package: str, *modules: str) -> None:
-    """Let a package be imported without its ``__init__``: names are looked for in these of its modules.
+    """Import a package without its ``__init__``: names are looked up in these of its modules.
 
-    What none of them has is looked for in the whole package, which is loaded then.
+    For other names the whole package is loaded.
     """
     spec = find_spec(package) if package not in sys.modules else None
     if spec is None or spec.loader is None:
@@ -30,6 +30,6 @@ def lean(package: str, *modules: str) -> None:
             whole(module)
         return getattr(module, name)
 
-    # A module's own __getattr__ is asked for what it lacks (PEP 562).
+    # Python calls a module's own __getattr__ for missing names (PEP 562).
     module.__dict__["__getattr__"] = found
     sys.modules[package] = module

@@ -1,6 +1,6 @@
-"""Commands on one thing exclude each other, by flock(2) on a file beside the store.
+"""Lock things against other commands, by flock(2) on a file beside the store.
 
-A lock ends with the process that holds it, however it ends. The file says which process that is.
+A lock ends with the process that holds it, however the process ends. The file names the process.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from pathlib import Path
 from potnet.errors import HostError
 from potnet.runtime.interrupts import waiting
 
-#: Seconds between two looks.
+#: The seconds between two tries.
 _PAUSE = 0.02
-#: Shared by whoever holds any other lock, so that one process can have them all.
+#: Every other lock shares this one, so that one process can hold them all.
 _STORE = "store"
-#: Characters of a command that a message shows.
+#: The number of a command's characters in a message.
 _SHOWN = 200
 
 
 class Locks:
-    """Named locks in a directory; none at all (a dry run) when it is None.
+    """Named locks in a directory; with None (a dry run) nothing is locked.
 
-    patience: seconds to wait for one.
+    patience: the seconds to wait for a lock.
     """
 
     def __init__(self, directory: Path | None, patience: float = 180.0) -> None:
@@ -38,22 +38,22 @@ class Locks:
 
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
-        """Hold a lock while the block runs; raises HostError that says which process has it.
+        """Hold a lock while the block runs. Raises HostError that names the holder.
 
-        Who has one of that kind already must not wait for another: see `hold_free`.
+        A process that holds such a lock must not wait for another one: see `hold_free`.
         """
         with self.share(), self._alone(name):
             yield
 
     @contextmanager
     def hold_first(self, choose: Callable[[], Sequence[str]]) -> Iterator[str]:
-        """Hold the first free one of some locks, which are chosen anew at each look; errors as `hold`."""
+        """Hold the first free one of some locks, chosen anew at each try. Raises errors like `hold`."""
         with self.share(), self._locked(choose, fcntl.LOCK_EX) as name:
             yield name
 
     @contextmanager
     def hold_free(self, names: Iterable[str]) -> Iterator[tuple[str, ...]]:
-        """Hold those of some locks that nobody has while the block runs, and wait for no other."""
+        """Hold the free ones of some locks while the block runs, without waiting for the others."""
         with self.share(), ExitStack() as held:
             free = []
             for name in names:
@@ -64,26 +64,26 @@ class Locks:
 
     @contextmanager
     def share(self) -> Iterator[None]:
-        """Keep `hold_all` out while the block runs, and nobody else."""
+        """Exclude only `hold_all` while the block runs."""
         with self._locked(lambda: (_STORE,), fcntl.LOCK_SH):
             yield
 
     @contextmanager
     def hold_all(self) -> Iterator[None]:
-        """Hold every lock that there is or may be; raises HostError that says which process has one."""
+        """Hold all present and future locks. Raises HostError that names a holder."""
         with self._locked(lambda: (_STORE,), fcntl.LOCK_EX):
             yield
 
     def discard(self, name: str) -> None:
-        """Remove the file of a lock that this process holds, and is done with, for a thing that is no more.
+        """Remove the file of a lock that this process holds, because the locked thing is gone.
 
-        Who waits for it notices, and makes it anew: from here on it may be somebody else's.
+        A waiting process notices this and creates the file anew; another process may then hold it.
         """
         if self._directory is not None:
             (self._directory / name).unlink(missing_ok=True)
 
     def held(self) -> frozenset[str]:
-        """The names of the locks that somebody holds at this moment."""
+        """Return the names of the locks that some process holds now."""
         if self._directory is None or not self._directory.is_dir():
             return frozenset()
         return frozenset(path.name for path in self._directory.iterdir() if _is_held(path))
@@ -95,7 +95,7 @@ class Locks:
     def _locked(
         self, choose: Callable[[], Sequence[str]], how: int, patience: float | None = None
     ) -> Iterator[str]:
-        """Hold the first lock that is free. patience: seconds to wait for one; None: as usual."""
+        """Hold the first lock that is free. patience: seconds to wait for it; None: the default."""
         if self._directory is None:
             yield choose()[0]
             return
@@ -128,7 +128,7 @@ class Locks:
 
     def _in_use(self, directory: Path, name: str) -> HostError:
         if name == _STORE:
-            # Those that share one hold another besides.
+            # Processes that share this lock also hold another one.
             others = (path for path in sorted(directory.iterdir()) if path.name != _STORE)
             name = next((path.name for path in others if _is_held(path)), _STORE)
         kind, _, which = name.partition("-")
@@ -142,7 +142,7 @@ class Locks:
 
 
 def _make_private(directory: Path) -> None:
-    """Make the directory of the locks; raises HostError when others could have put something into it."""
+    """Create the directory of the locks. Raises HostError if others could write there."""
     directory.mkdir(mode=0o700, exist_ok=True)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
@@ -153,7 +153,7 @@ def _make_private(directory: Path) -> None:
 
 
 def _open_locked(path: Path, how: int) -> int | None:
-    """An open file that is locked; None when another process has it."""
+    """Return an open file that is locked; None if another process holds the lock."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         locked = _locks(descriptor, how)
@@ -162,11 +162,11 @@ def _open_locked(path: Path, how: int) -> int | None:
         os.close(descriptor)
         if not locked:
             return None
-        # It was discarded between opening and locking: others lock the one that is there by now.
+        # The file was removed between opening and locking; other processes lock its successor.
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file is still the one at a path."""
+    """Return whether an open file is still the one at a path."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(descriptor), path.stat())
     return False
@@ -179,7 +179,7 @@ def _is_held(path: Path) -> bool:
 
 
 def _said(path: Path) -> str:
-    """Who wrote that it has the lock; empty when it is no more."""
+    """Return the holder's entry in a lock file; empty if the file is gone."""
     with suppress(FileNotFoundError):
         return path.read_text("utf-8", "replace")
     return ""
@@ -193,6 +193,6 @@ def _locks(descriptor: int, how: int) -> bool:
 
 
 def _this_process() -> bytes:
-    """PID and command, as `_in_use` tells them."""
+    """Return PID and command, which `_in_use` shows."""
     command = shlex.join(("potnet", *sys.argv[1:]))
     return f"{os.getpid()} {command[:_SHOWN]}".encode("utf-8", "replace")

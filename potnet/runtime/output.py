@@ -1,4 +1,4 @@
-"""Lines for the user: the output of a dry run, traces and notices."""
+"""Print lines for the user: the output of a dry run, traces and notices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from potnet.runtime.progress import Progress
 
 
 def write_stdout(line: str) -> None:
-    """Print a line, byte by byte where a path in it is not text: a shell is to read it."""
+    """Print a line, as bytes if a path is not valid text, because a shell may read it."""
     try:
         print(line, flush=True)
     except UnicodeEncodeError:
@@ -24,7 +24,7 @@ def write_stderr(line: str) -> None:
 
 
 def beside(progress: Progress) -> Callable[[str], None]:
-    """What prints notices on standard error and clears the progress line first."""
+    """Return a function that clears the progress line and prints notices on standard error."""
 
     def notify(line: str) -> None:
         progress.clear()

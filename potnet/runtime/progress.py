@@ -1,4 +1,4 @@
-"""Tells on a terminal how far long work is: one line, which goes when the work is done."""
+"""Show the progress of long work on a terminal, in one line that disappears at the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ERASE = "\r\x1b[K"
 
 
 class Progress:
-    """Nothing is told where there is no terminal, nor of what is done before `patience` seconds are over."""
+    """The progress line; hidden without a terminal, and in the first `patience` seconds."""
 
     def __init__(self, terminal: TextIO | None = None, patience: float = 0.5) -> None:
         self._terminal = terminal if terminal is not None and terminal.isatty() else None
@@ -21,7 +21,7 @@ class Progress:
 
     @contextmanager
     def of(self, total: int, done: str) -> Iterator[Callable[[int], None]]:
-        """While the block runs, what it yields tells how many of the total are done."""
+        """Yield a function that shows how many of the total are done, while the block runs."""
         begin = time.monotonic()
 
         def tell(count: int) -> None:
@@ -36,7 +36,7 @@ class Progress:
             self.clear()
 
     def clear(self) -> None:
-        """Take the line away, for what else is to be printed."""
+        """Clear the line for other output."""
         if self._terminal is not None and self._shown:
             self._terminal.write(_ERASE)
             self._terminal.flush()

@@ -1,4 +1,4 @@
-"""Where programs are looked for, whoever calls: rc(8), cron(8) and env(1) give a short PATH or none."""
+"""The search path for programs of any caller: rc(8), cron(8) and env(1) set a short PATH or none."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ SYSTEM = ("/sbin", "/bin", "/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/loc
 
 
 def installation_path() -> tuple[str, ...]:
-    """Where pot is looked for: in the system's directories first, so that all callers find the same one."""
+    """Return the search path for pot: the system's directories first, so that all callers find the same
+    pot."""
     own = (part for part in os.environ.get("PATH", "").split(os.pathsep) if part.startswith("/"))
     return tuple(dict.fromkeys((*SYSTEM, *own)))

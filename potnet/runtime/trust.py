@@ -1,8 +1,8 @@
-"""Whose files root obeys: those that nobody else can change, or put in the place of others.
+"""Decide which files root may obey: those that no other user can change or replace.
 
-A path is followed directory by directory, each opened in the one before and looked at when it is open
-(openat(2), fstat(2)): where all belong to root and nobody else can write them, nobody can change where the
-path leads to. In a sticky directory (/tmp) others can make files, but not replace root's (sticky(7)).
+A path is followed directory by directory. Each is opened in the previous one and then checked (openat(2),
+fstat(2)). If all belong to root and only root can write them, nobody else can change where the path leads. In
+a sticky directory (/tmp) others can create files, but not replace root's (sticky(7)).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from potnet.errors import ConfigError
 
 _HINT = "use a file of root's, in directories that only root can write, such as /root"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-#: As many as path_resolution(7) follows.
+#: The limit of path_resolution(7).
 _MOST_LINKS = 40
 
 
 @cache
 def real_root() -> bool:
-    """Whether this is root of the machine itself, not only of a user namespace (user_namespaces(7))."""
+    """Return whether this is root of the machine, not only of a user namespace (user_namespaces(7))."""
     if os.geteuid() != 0:
         return False
     try:
@@ -36,17 +36,17 @@ def real_root() -> bool:
 
 
 class UntrustedError(ConfigError):
-    """Somebody else can change what root was to obey."""
+    """Another user can change a file that root would obey."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what}, and root obeys nobody else's files", hint=_HINT)
 
 
 def open_file(path: Path | str, follow: bool = True) -> int:
-    """A descriptor for reading, which does not wait for the writer of a pipe. Raises OSError.
+    """Open a file for reading, without waiting for the writer of a pipe. Raises OSError.
 
-    For root UntrustedError, too, when anybody else can change the file, or put another in its place; others
-    can do no more by potnet than without it. follow: links at the end of the path.
+    For root, raises UntrustedError if another user can change or replace the file. Other users gain nothing
+    through potnet. follow: links at the end of the path.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     if not real_root() or str(path) == os.devnull:
@@ -62,7 +62,7 @@ def open_file(path: Path | str, follow: bool = True) -> int:
 
 
 def check_trusted(path: Path | str) -> None:
-    """The same without reading it, of a directory as well; what is not there is no error."""
+    """Check a file or directory without reading it; a missing one is no error."""
     if not real_root():
         return
     try:
@@ -74,7 +74,7 @@ def check_trusted(path: Path | str) -> None:
 
 @contextmanager
 def _parent(path: str, follow: bool = True) -> Iterator[tuple[int, str, str]]:
-    """A descriptor of the directory that a path ends in, the name there, and the path so far, all checked."""
+    """Yield a descriptor of the path's last directory, the name there, and the path so far, all checked."""
     here = os.open("/", _DIRECTORY)
     shown, links = "/", 0
     whole = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # noqa: PTH109
@@ -104,7 +104,7 @@ def _parent(path: str, follow: bool = True) -> Iterator[tuple[int, str, str]]:
 def _through(
     here: int, shown: str, name: str, link: os.stat_result, rest: list[str]
 ) -> tuple[int, str, list[str]]:
-    """Where a symbolic link leads to: a directory, and what of the path comes then."""
+    """Follow a symbolic link: return a directory, and the rest of the path."""
     if link.st_uid not in _trusted_users():
         raise UntrustedError(f"{os.path.join(shown, name)} is a symbolic link of user {link.st_uid}")  # noqa: PTH118
     target = os.readlink(name, dir_fd=here)
@@ -117,7 +117,7 @@ def _through(
 
 
 def _check(found: os.stat_result, path: str) -> None:
-    """Raises UntrustedError for what others own or can write; sticky directories are for all."""
+    """Refuse what others own or can write, except sticky directories. Raises UntrustedError."""
     sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
     if found.st_uid not in _trusted_users():
         raise UntrustedError(f"{path} belongs to user {found.st_uid}")

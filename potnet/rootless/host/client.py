@@ -1,4 +1,4 @@
-"""A rootless host as a command sees it: whether it runs, starting it, going into it, asking its keeper."""
+"""The rootless host for a command: its state, its start, entering it, and requests to its keeper."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from potnet.rootless.wire import connect as connect_in
 from potnet.runtime.environment import inherited
 from potnet.runtime.interrupts import waiting
 
-#: Seconds that a keeper has for an answer, and for its end.
+#: The time in seconds for a keeper's answer, and for its end.
 _PATIENCE = 60.0
 _PAUSE = 0.02
 _LOCK = "lock"
 _TOP = str(Path(__file__).resolve().parents[3])
 
 
-#: Argument vectors, in the order in which they are run.
+#: Argument vectors, in the order of their execution.
 Commands = Sequence[Sequence[str]]
 
 
 class RootlessHost:
-    """The host of one state directory. directory: for what keeps it; its parent is there, and private."""
+    """The host of one state directory. directory: the keeper's files; its parent exists and is private."""
 
     def __init__(self, options: Options, directory: Path) -> None:
         self.options = options
@@ -44,13 +44,13 @@ class RootlessHost:
         self._connection: Connection | None = None
 
     def running(self) -> Connection | None:
-        """The way to its keeper; None while it does not run. The same one for the life of this object."""
+        """Return the connection to the keeper, always the same one; None while the host does not run."""
         if self._connection is None:
             self._connection = connect(self._directory)
         return self._connection
 
     def ensure(self) -> tuple[Connection, Commands]:
-        """The host, which is started if it does not run, and what was run for that. Raises HostError."""
+        """Return the host, started if necessary, and the commands of the start. Raises HostError."""
         commands: Commands = ()
         while (running := self.running()) is None:
             with _only_one(self._directory) as first:
@@ -59,9 +59,9 @@ class RootlessHost:
         return running, commands
 
     def look(self, planned: bool) -> tuple[Connection, Commands]:
-        """The host, or while it does not run an empty one that ends with this process.
+        """Return the host; if it does not run, return an empty host that ends with this process.
 
-        planned: with what starting it would run, so that this has to be possible. Raises HostError.
+        planned: also return the commands of a start, which must be possible. Raises HostError.
         """
         commands: Commands = ()
         if self.running() is None:
@@ -78,11 +78,11 @@ class Connection:
         self._socket.settimeout(_PATIENCE)
 
     def ask(self, verb: str, *arguments: Any) -> Any:
-        """What the keeper answers; raises HostError."""
+        """Return the keeper's answer to a request. Raises HostError."""
         return self._exchange({"verb": verb, "arguments": arguments})[0]
 
     def begin(self, settings: dict[str, Any]) -> Any:
-        """The first words to a keeper that was just started."""
+        """Send the first request to a new keeper."""
         return self._exchange(settings)[0]
 
     def _exchange(self, words: dict[str, Any]) -> tuple[Any, list[int]]:
@@ -104,11 +104,11 @@ class Connection:
         return answer["return"], fds
 
     def join(self) -> None:
-        """Go into the host's namespaces with this process, which is root there. Raises HostError."""
+        """Enter the host's namespaces with this process, which is root there. Raises HostError."""
         from potnet.rootless import kernel
 
         kinds, fds = self._exchange({"verb": "join"})
-        # Nothing is lost with a directory that somebody has removed.
+        # If the present directory is gone, the command needs none.
         here = None
         with suppress(OSError):
             here = Path.cwd()
@@ -125,7 +125,7 @@ class Connection:
                 os.chdir(here)
 
     def stop(self) -> None:
-        """End the host with all that is in it, and wait until it has ended."""
+        """End the host with everything in it, and wait for its end."""
         keeper = int(self.ask("facts")["keeper"])
         ended = os.pidfd_open(keeper)
         try:
@@ -143,7 +143,7 @@ class Connection:
 
 
 def connect(directory: Path) -> Connection | None:
-    """A connection to the keeper of a directory; None when none runs. Raises HostError."""
+    """Connect to the keeper of a directory; None if none runs. Raises HostError."""
     give_up = time.monotonic() + _PATIENCE
     while alive(directory):
         sock = socket.socket(socket.AF_UNIX)
@@ -152,7 +152,7 @@ def connect(directory: Path) -> Connection | None:
             _refuse_others(sock, directory)
             return Connection(sock)
         except (FileNotFoundError, ConnectionRefusedError):
-            # It is about to listen, or to end.
+            # The keeper is about to listen, or to end.
             sock.close()
             if time.monotonic() >= give_up:
                 raise HostError(
@@ -165,7 +165,7 @@ def connect(directory: Path) -> Connection | None:
 
 
 def _refuse_others(sock: socket.socket, directory: Path) -> None:
-    """Raises HostError for a keeper of somebody else's, whose answers would be obeyed."""
+    """Refuse another user's keeper, because potnet obeys its answers. Raises HostError."""
     user = peer(sock)
     if user not in (0, os.geteuid()):
         sock.close()
@@ -176,7 +176,7 @@ def _refuse_others(sock: socket.socket, directory: Path) -> None:
 
 
 def alive(directory: Path) -> bool:
-    """Whether a keeper holds the lock on its PID file; what is in that file alone says nothing."""
+    """Return whether a keeper holds the lock on its PID file; the file's contents prove nothing."""
     try:
         file = os.open(directory / PID_FILE, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -188,7 +188,7 @@ def alive(directory: Path) -> bool:
 
 
 def pid_in(directory: Path) -> str:
-    """The number in the PID file."""
+    """Return the number in the PID file."""
     with suppress(OSError):
         return (directory / PID_FILE).read_text("ascii").strip()
     return "unknown"
@@ -196,7 +196,7 @@ def pid_in(directory: Path) -> str:
 
 @contextmanager
 def _only_one(directory: Path) -> Iterator[bool]:
-    """Whether nobody else is about to start the host; if somebody is, a moment passes."""
+    """Yield whether only this process may start the host; if another does, wait a moment."""
     directory.mkdir(mode=0o700, exist_ok=True)
     file = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -210,7 +210,7 @@ def _only_one(directory: Path) -> Iterator[bool]:
 
 
 def _locked(file: int, how: int) -> bool:
-    """Whether somebody else has a lock on an open file, which from now on is ours if not."""
+    """Return whether another process holds the lock on an open file; otherwise take the lock."""
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -219,7 +219,7 @@ def _locked(file: int, how: int) -> bool:
 
 
 def start(options: Options, directory: Path) -> tuple[Connection, Commands]:
-    """Make a host that lasts, and say what was run for it. Raises HostError."""
+    """Start a lasting host, and return the commands of the start. Raises HostError."""
     how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     log = os.open(directory / LOG, how, 0o600)
     try:
@@ -230,9 +230,9 @@ def start(options: Options, directory: Path) -> tuple[Connection, Commands]:
 
 
 def pretend(options: Options, planned: bool) -> tuple[Connection, Commands]:
-    """A host for one look, which ends with this process, and what starting a lasting one would run.
+    """Start a host for one look, which ends with this process, and return the commands of a lasting start.
 
-    planned: that is asked for, and so has to be possible.
+    planned: these commands are requested, and must be possible.
     """
     with open(os.devnull, "wb") as nothing:  # noqa: PTH123
         connection = _launch(nothing.fileno())
@@ -261,6 +261,6 @@ def _launch(log: int) -> Connection:
             env={**inherited(), "PYTHONPATH": path},
             start_new_session=True,
         )
-    # It goes on without this process, which does not wait for it.
+    # The keeper outlives this process, which does not wait for it.
     process.returncode = 0
     return Connection(near)

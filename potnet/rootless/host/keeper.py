@@ -1,7 +1,7 @@
-"""The process that keeps a rootless host: its namespaces, its uplink, the ports that lead to it.
+"""The process that keeps a rootless host: its namespaces, its uplink, its ports.
 
-It is started with a socket as standard input, which carries a line of JSON for each request and for each
-answer, and listens for more of them. A lock on its PID file says that it is alive, whatever number is in it.
+Its standard input is a socket, which carries one line of JSON for each request and answer. It listens for
+further sockets. A lock on its PID file shows that it is alive, whatever number the file holds.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from potnet.rootless.uplinks.options import Options
 from potnet.rootless.uplinks.uplink import Target, Uplink
 from potnet.rootless.wire import CONTROL, PID_FILE, listen, peer, send
 
-#: Seconds between attempts to start a driver that has ended, at first and at most.
+#: The seconds between attempts to restart a driver that has ended: first and longest.
 _SOON, _LATE = 0.5, 30.0
 _LONGEST = 1 << 20
-#: Seconds until who does not read its answer is left; connections at a time.
+#: The seconds for reading an answer before potnet disconnects, and the limit of connections.
 _READING, _MOST_CONNECTIONS = 2.0, 256
 
 
@@ -70,7 +70,7 @@ class Keeper:
     # From nothing to a host, and back.
 
     def start(self) -> None:
-        """Make the host. Raises PotnetError, with nothing left."""
+        """Create the host. Raises PotnetError and leaves nothing behind."""
         if self._directory is not None:
             self._lock = self._claim(self._directory)
             self._listener = listen(self._directory)
@@ -94,7 +94,7 @@ class Keeper:
         return file
 
     def end(self) -> None:
-        """End the driver, everything in the host, and what says that it is there."""
+        """End the driver, everything in the host, and remove the files that announce the host."""
         self._uplink.stop()
         if self._host is not None:
             self._host.end()
@@ -106,7 +106,7 @@ class Keeper:
     # Watching.
 
     def run(self, first: socket.socket) -> None:
-        """Answer until told to stop, or until the host has ended."""
+        """Answer requests until a stop, or until the host has ended."""
         assert self._host is not None
         self._watch_signals()
         self._selector.register(self._host.ended, selectors.EVENT_READ, self._host_ended)
@@ -160,12 +160,12 @@ class Keeper:
         self._pause = _SOON
 
     def _restart(self) -> None:
-        """Connect the host once more, with the ports that it had."""
+        """Connect the host again, with its earlier ports."""
         assert self._host is not None
         try:
             self._uplink.start(Target(self._host.pid))
         except (PotnetError, OSError) as error:
-            # The host may be about to end: nothing of it can be opened then.
+            # The host may be about to end, and its files can no longer be opened.
             _log(f"{self._uplink.name}: {error}")
             self._why_down = str(error)
             self._next_try = time.monotonic() + self._pause
@@ -179,7 +179,7 @@ class Keeper:
                 self._reopen()
 
     def _reopen(self) -> None:
-        """Open what can be opened of the ports that the host had."""
+        """Open the host's earlier ports, as far as possible."""
         for port in self._wanted:
             try:
                 self._uplink.add_port(port)
@@ -193,7 +193,7 @@ class Keeper:
         try:
             connection, _ = self._listener.accept()
         except OSError as error:
-            # Who called has gone, or there is no file left for it: the others go on.
+            # The caller has gone, or no file is left for the connection; the other connections continue.
             _log(f"a connection was not taken: {error}")
             return
         if peer(connection) in (0, os.getuid()) and len(self._connections) < _MOST_CONNECTIONS:
@@ -202,7 +202,7 @@ class Keeper:
             connection.close()
 
     def _add(self, connection: socket.socket) -> None:
-        # Nobody else waits for one that does not read its answer.
+        # A caller that does not read its answer must not delay the others.
         connection.settimeout(_READING)
         self._connections[connection] = b""
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(connection))
@@ -226,7 +226,7 @@ class Keeper:
         self._selector.unregister(connection)
         del self._connections[connection]
         connection.close()
-        # A host for one look goes with who looked.
+        # A host for one look ends with the command that looked.
         self._going &= self._directory is not None
 
     def _answer(self, connection: socket.socket, line: bytes) -> None:
@@ -271,12 +271,12 @@ class Keeper:
         }
 
     def commands(self) -> list[list[str]]:
-        """What a start would run."""
+        """Return the commands of a start."""
         return [list(argv) for argv in self._uplink.commands("$PID")]
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        """Another driver may have come in the place of the one that was watched."""
+        """Watch the present driver after the block, because it may have replaced the watched driver."""
         if self._why_down is not None:
             raise HostError(f"the uplink is down: {self._why_down}", hint="it is tried again all the time")
         self._leave_driver()
@@ -286,7 +286,7 @@ class Keeper:
             self._watch_driver()
 
     def _open(self, texts: Sequence[str]) -> None:
-        """Open ports, all or none of them."""
+        """Open all of these ports or none."""
         with self._at_work():
             self._open_all(parse_ports(texts))
 
@@ -307,7 +307,7 @@ class Keeper:
 
 
 def check_free(port: Port) -> None:
-    """Raises HostError unless a port of the machine could be listened on by this user."""
+    """Check that this user can listen on a port of the machine. Raises HostError."""
     family = socket.AF_INET6 if ":" in port.address else socket.AF_INET
     kind = socket.SOCK_STREAM if port.protocol == "tcp" else socket.SOCK_DGRAM
     what = f"host port {port.protocol} {port.number}"
@@ -336,7 +336,7 @@ def _refusal(what: str, port: Port, number: int | None) -> tuple[str, str | None
 
 
 def _is_own(address: str) -> bool:
-    """Whether the machine has an address."""
+    """Return whether the machine has an address."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as trial:
         try:
@@ -354,7 +354,7 @@ def _output(*argv: str) -> str:
 
 
 def _shorten_log() -> None:
-    """Drivers tell each request that they are sent, for years."""
+    """Empty a large log: drivers log each request, even for years."""
     found = os.fstat(2)
     if stat.S_ISREG(found.st_mode) and found.st_size > _LONGEST:
         os.ftruncate(2, 0)

@@ -1,7 +1,7 @@
 """The namespaces of a rootless host, and the process that is its init.
 
-user_namespaces(7), pid_namespaces(7): with the init everything in them ends, whoever started it. The init
-ends when the socket to the keeper does, so that none of it outlives the keeper either.
+When the init ends, everything in its namespaces ends (user_namespaces(7), pid_namespaces(7)). The init ends
+with the socket to the keeper, so that nothing outlives the keeper.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from potnet.errors import HostError
 from potnet.rootless import kernel
 from potnet.runtime.fast_dataclass import dataclass
 
-#: Where what a directory holds on the machine is, below the copy of it.
+#: The place of a directory's contents on the machine, below its copy.
 _BELOW = ".machine"
-#: What every host has for itself.
+#: Entries that each host has for itself.
 _OWN = ("netns", "resolv.conf")
 _USER_HINT = (
     "user namespaces are off, or all in use: `sysctl user.max_user_namespaces "
@@ -35,9 +35,9 @@ _USER_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a host is to be like. network: it has one of its own. copy_up: directories that it may write to.
+    """The properties of a host. network: it has its own network. copy_up: directories with write access.
 
-    nameserver: what its resolv.conf names; None leaves it as the machine's.
+    nameserver: the one in its resolv.conf; None keeps the machine's.
     """
 
     network: bool = True
@@ -46,7 +46,7 @@ class Layout:
 
 
 class Host:
-    """Made namespaces. pid: of their init. ids: what their users are outside: inside, outside, how many."""
+    """Existing namespaces. pid: of their init. ids: their users on the machine: inside, outside, count."""
 
     def __init__(self, pid: int, life: socket.socket, ids: tuple[tuple[int, int, int], ...]) -> None:
         self.pid = pid
@@ -55,13 +55,13 @@ class Host:
         self.ended = os.pidfd_open(pid)
 
     def open(self) -> dict[str, int]:
-        """Open files of the namespaces that are not the machine's own, by kind; the caller closes them."""
+        """Open the namespaces that differ from the machine's, by kind; the caller closes the files."""
         paths = {kind: Path(f"/proc/{self.pid}/ns/{kind}") for kind in kernel.KINDS}
         own = {kind: path for kind, path in paths.items() if not path.samefile(f"/proc/self/ns/{kind}")}
         return {kind: os.open(path, os.O_RDONLY | os.O_CLOEXEC) for kind, path in own.items()}
 
     def end(self) -> None:
-        """End everything in the namespaces, and wait until it has."""
+        """End everything in the namespaces, and wait for the end."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.ended, signal.SIGKILL)
         select.select([self.ended], [], [])
@@ -71,7 +71,7 @@ class Host:
 
 
 def make(layout: Layout) -> Host:
-    """Make the namespaces of a host. Raises HostError that says what the kernel refused."""
+    """Create the namespaces of a host. Raises HostError with the refusal of the kernel."""
     kernel.adopt_orphans()
     life, other = socket.socketpair()
     first = os.fork()
@@ -106,7 +106,7 @@ def _expect(life: socket.socket, what: str) -> str:
 
 
 def _map(pid: int) -> tuple[tuple[int, int, int], ...]:
-    """Say who the users of a new user namespace are: root is the caller, others are his subordinate ones."""
+    """Map the users of a new user namespace: root is the caller, others are its subordinate IDs."""
     ranges = [_subordinate(path, own) for path, own in (("/etc/subuid", None), ("/etc/subgid", None))]
     if all(ranges) and which("newuidmap") and which("newgidmap"):
         owns, programs = (os.getuid(), os.getgid()), ("newuidmap", "newgidmap")
@@ -135,7 +135,7 @@ def _map_one(pid: int) -> tuple[tuple[int, int, int], ...]:
 
 
 def _subordinate(path: str, name: str | None) -> tuple[int, int] | None:
-    """The first range of IDs that the user has been given there (subuid(5))."""
+    """Return the user's first range of subordinate IDs in a file (subuid(5))."""
     names = {str(os.getuid()), name}
     with suppress(KeyError):
         names.add(pwd.getpwuid(os.getuid()).pw_name)
@@ -149,7 +149,7 @@ def _subordinate(path: str, name: str | None) -> tuple[int, int] | None:
 
 
 def _begin(life: socket.socket, layout: Layout) -> NoReturn:
-    """In a child of the keeper's: go into new namespaces, whose first process then is the init."""
+    """Enter new namespaces in a child of the keeper, and start the init as their first process."""
     code = 1
     try:
         _leave_files(life)
@@ -168,7 +168,7 @@ def _begin(life: socket.socket, layout: Layout) -> NoReturn:
 
 
 def _leave_files(life: socket.socket) -> None:
-    """Keep the log and the socket only: the lock on the PID file is the keeper's."""
+    """Keep only the log and the socket: the keeper alone holds the lock on the PID file."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1):
         os.dup2(nothing, number)
@@ -202,8 +202,8 @@ def _init(life: socket.socket, layout: Layout) -> NoReturn:
 
 
 def _furnish(layout: Layout) -> None:
-    """Mounts of the host's own: what the kernel shows of it, and places that it may write to."""
-    # What the machine mounts and unmounts later happens here, too, but not the other way round.
+    """Mount the host's own file systems: the kernel's views, and directories with write access."""
+    # Later mounts of the machine appear here, but mounts here stay inside.
     kernel.mount("", "/", flags=kernel.SLAVE | kernel.RECURSIVE)
     quiet = kernel.NO_SUID | kernel.NO_DEV | kernel.NO_EXEC
     kernel.mount("proc", "/proc", "proc", quiet)
@@ -217,13 +217,13 @@ def _furnish(layout: Layout) -> None:
     Path("/etc/resolv.conf").write_text(resolver, "utf-8")
     if layout.network:
         subprocess.run(["ip", "link", "set", "dev", "lo", "up"], check=False)
-        # Nobody else is on the wire to a driver, and one that is started anew is not to wait (RFC 4862, 5.4).
+        # The driver has the wire alone, and a restarted driver must not wait (RFC 4862, 5.4).
         with suppress(OSError):
             Path("/proc/sys/net/ipv6/conf/default/accept_dad").write_text("0", "ascii")
 
 
 def _resolver(nameserver: str | None) -> str:
-    """The text for resolv.conf: the machine's, with another nameserver."""
+    """Return the text for resolv.conf: the machine's, with another nameserver."""
     text = ""
     with suppress(OSError, ValueError):
         text = Path("/etc/resolv.conf").read_text("utf-8")
@@ -234,7 +234,7 @@ def _resolver(nameserver: str | None) -> str:
 
 
 def _copy_up(directory: str) -> None:
-    """Put a directory in memory in the place of one, with what is there seen through links."""
+    """Mount a directory in memory over another, with links to the earlier contents."""
     old = kernel.picked_up(directory)
     kernel.mount("tmpfs", directory, "tmpfs", kernel.NO_SUID | kernel.NO_DEV, "mode=755")
     below = Path(directory) / _BELOW
@@ -242,7 +242,7 @@ def _copy_up(directory: str) -> None:
     kernel.put_down(old, str(below))
     for entry in os.scandir(below):
         if entry.name not in _OWN and entry.name != _BELOW:
-            # A link that is there may lead upwards: it is made anew in the same place.
+            # An existing link may lead upwards, so it is copied to the same place.
             target = Path(entry).readlink() if entry.is_symlink() else Path(_BELOW, entry.name)
             Path(directory, entry.name).symlink_to(target)
 
@@ -266,7 +266,7 @@ def _reap(life: socket.socket) -> None:
 
 
 def describe_ids(ids: Sequence[tuple[int, int, int]]) -> str:
-    """Which users of the machine those of the host are, in words."""
+    """Describe in words which users of the machine are the host's users."""
     return ", ".join(
         f"{inside} is {outside}" if count == 1 else f"{inside} and {count - 1} more are {outside} and more"
         for inside, outside, count in ids

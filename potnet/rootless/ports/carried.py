@@ -1,4 +1,4 @@
-"""Ports that an uplink carries inwards, and from which exports they come."""
+"""The ports that an uplink carries inwards, derived from exports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANY = "0.0.0.0"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Port:
-    """A port of the machine that leads to the same one of the rootless host.
+    """A port of the machine that leads to the same port of the rootless host.
 
     address: the machine's, IPv4 or IPv6; 0.0.0.0 for all of IPv4, :: for all of IPv6.
     """
@@ -33,14 +33,14 @@ class Port:
         return f"{self.protocol}:{shown}:{self.number}"
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the port for JSON."""
         return {"protocol": self.protocol, "address": self.address, "port": self.number}
 
 
 def parse_port(text: str) -> Port:
-    """``tcp:30080``, ``udp:127.0.0.1:53``, ``tcp:[::1]:80``; raises UsageError for anything else.
+    """Parse ``tcp:30080``, ``udp:127.0.0.1:53``, ``tcp:[::1]:80``. Raises UsageError for other texts.
 
-    A driver may take 70000 and listen on 4464: no number above 65535 gets by here.
+    A driver may accept 70000 and listen on 4464, so numbers above 65535 are refused here.
     """
     match = _PORT.fullmatch(text)
     if match is None:
@@ -55,7 +55,7 @@ def parse_port(text: str) -> Port:
 
 
 def mapped(rules: Ruleset) -> tuple[Port, ...]:
-    """The ports that the exports of a pot need on the machine."""
+    """Return the machine's ports for the exports of a pot."""
     if not isinstance(rules, Redirections):
         return ()
     found = (
@@ -67,12 +67,12 @@ def mapped(rules: Ruleset) -> tuple[Port, ...]:
 
 
 def inside(rules: Ruleset) -> Ruleset:
-    """The rules as the host itself has them: which address of the machine was called is not seen there."""
+    """Return the rules inside the host, where the machine's address of a connection is invisible."""
     if not isinstance(rules, Redirections):
         return rules
     return replace(rules, items=tuple(replace(item, host=None) for item in rules.items))
 
 
 def parse_ports(texts: Iterable[str]) -> tuple[Port, ...]:
-    """Each once; raises UsageError."""
+    """Parse ports, each once. Raises UsageError."""
     return tuple(dict.fromkeys(map(parse_port, texts)))

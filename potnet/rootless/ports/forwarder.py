@@ -1,9 +1,9 @@
-"""Carries ports of the machine to an address: for uplinks without ports of their own.
+"""Carry ports of the machine to an address: for uplinks without ports of their own.
 
-Run by its path, it takes a line of JSON for each request on standard input, answers each with one, and ends
-with its input. Arguments: the address and, where that is reached from another network namespace only, the
-file descriptor of a socket by which sockets of that are opened. It imports nothing but what Python itself
-has.
+The script runs by its path. Standard input has one line of JSON for each request, and each gets one line as
+answer; the script ends with its input. Arguments: the address, and an optional file descriptor. That is a
+socket which returns sockets of another network namespace, if only that namespace reaches the address. The
+script imports only Python's own modules.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
 
-#: Bytes that are read at once; callers of one UDP port at a time; seconds until a silent one is forgotten.
+#: The bytes of one read; the callers of one UDP port; the seconds before a silent caller is dropped.
 _CHUNK, _CALLERS, _SILENCE = 1 << 16, 1024, 60.0
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Carry one direction of a connection to its end, which the other direction outlives."""
+    """Carry one direction of a connection to its end; the other direction continues."""
     with suppress(OSError):
         while data := await source.read(_CHUNK):
             sink.write(data)
@@ -30,14 +30,15 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 class Ways:
-    """To an address. opener: opens a socket for each word that it is sent; None where nobody else does."""
+    """The way to an address. opener: returns a socket for each word sent to it; None: sockets are opened
+    here."""
 
     def __init__(self, target: str, opener: socket.socket | None) -> None:
         self._target = target
         self._opener = opener
 
     async def call(self, protocol: str, port: int) -> socket.socket:
-        """A connected socket. Raises OSError."""
+        """Return a connected socket. Raises OSError."""
         way = self._socket(protocol)
         try:
             way.setblocking(False)
@@ -68,7 +69,7 @@ async def _carry(ways: Ways, port: int, near: asyncio.StreamReader, back: asynci
 
 
 class _Answers(asyncio.DatagramProtocol):
-    """What the host says to one caller."""
+    """The answers of the host to one caller."""
 
     def __init__(self, say: Callable[[bytes], None]) -> None:
         self._say = say
@@ -128,7 +129,7 @@ class Forwarder:
         self._open: dict[tuple[str, str, int], Callable[[], None]] = {}
 
     async def open(self, protocol: str, address: str, port: int) -> None:
-        """Raises OSError."""
+        """Open a port. Raises OSError."""
         key = (protocol, address, port)
         if key in self._open:
             return
@@ -144,7 +145,7 @@ class Forwarder:
             self._open[key] = near.close
 
     async def close(self, protocol: str, address: str, port: int) -> None:
-        """What is not open is left alone."""
+        """Close a port; a closed port is ignored."""
         self._open.pop((protocol, address, port), lambda: None)()
 
     async def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +159,7 @@ class Forwarder:
 
 
 async def serve(target: str, opener: str = "") -> None:
-    """Answer until the input ends."""
+    """Answer requests until the input ends."""
     forwarder = Forwarder(Ways(target, socket.socket(fileno=int(opener)) if opener else None))
     requests = asyncio.StreamReader()
     loop = asyncio.get_running_loop()

@@ -17,9 +17,9 @@ _PROGRAM = str(Path(__file__).with_name("forwarder.py"))
 
 
 class Forwarding:
-    """Runs the forwarder to an address of the host. Ports come and go at run time.
+    """Runs the forwarder to an address of the host. Ports change at run time.
 
-    opener: who opens the sockets that it calls the host by, where the machine itself does not reach it.
+    opener: opens the sockets to the host, if the machine itself cannot reach the host.
     """
 
     def __init__(self, target: str, opener: socket.socket | None = None) -> None:
@@ -37,13 +37,13 @@ class Forwarding:
         return self._process.pid
 
     def end(self) -> None:
-        """End it; with its input it would end by itself, too."""
+        """End the forwarder, which would also end with its input."""
         self._process.kill()
         self._process.communicate()
         os.close(self.pidfd)
 
     def add(self, *ports: Port) -> None:
-        """All or none. Raises HostError."""
+        """Open all of these ports or none. Raises HostError."""
         there = self.ports()
         added: list[Port] = []
         for port in ports:
@@ -78,7 +78,7 @@ class Forwarding:
 
 
 class Forwarded:
-    """The ports of an `Uplink` that has none of its own."""
+    """The ports of an `Uplink` without ports of its own."""
 
     port_interface = "forwarder"
 

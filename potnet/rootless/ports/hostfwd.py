@@ -1,7 +1,7 @@
-"""The three requests by which slirp4netns(1) is told of ports, and their answers, to the byte.
+"""The three requests of slirp4netns(1) about ports, and their answers, exact to the byte.
 
-One request is one JSON object of less than `LONGEST` bytes. What slirp4netns 1.2 takes although it cannot
-mean anything (ports above 65535, which it wraps) is a bad request here.
+One request is one JSON object of less than `LONGEST` bytes. slirp4netns 1.2 accepts some requests without
+meaning (it wraps ports above 65535); they are bad requests here.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _ANY = IPAddress("0.0.0.0")
 
 
 class BadRequestError(Exception):
-    """A request that is not as it should be; the text is what the answer says."""
+    """A malformed request; the text is part of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Lead a port of the host to one of a guest; guest_address: None for the usual guest."""
+    """Redirect a port of the host to a port of a guest; guest_address: None for the usual guest."""
 
     protocol: Transport
     host_address: IPAddress
@@ -38,12 +38,12 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """Tell all that are led."""
+    """List all redirected ports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Lead one no more, by the id that its `Add` was answered with."""
+    """Remove a redirected port by the ID in the answer to its `Add`."""
 
     id: int
 
@@ -53,7 +53,7 @@ Request = Add | List | Remove
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One port that is led. The names and their order are the protocol's."""
+    """One redirected port. The protocol defines the names and their order."""
 
     id: int
     proto: str
@@ -64,7 +64,7 @@ class Entry:
 
 
 def parse(text: bytes) -> Request:
-    """A request; raises BadRequestError."""
+    """Parse a request. Raises BadRequestError."""
     if len(text) >= LONGEST:
         raise BadRequestError("too large message")
     match _object(text):
@@ -80,7 +80,7 @@ def parse(text: bytes) -> Request:
 
 
 def is_whole(text: bytes) -> bool:
-    """Whether nothing that follows could make another request of it."""
+    """Return whether a request is complete, whatever follows."""
     try:
         _object(text)
     except BadRequestError:
@@ -89,22 +89,22 @@ def is_whole(text: bytes) -> bool:
 
 
 def added(number: int) -> bytes:
-    """The answer to an `Add` that is done."""
+    """Return the answer to a completed `Add`."""
     return _compact({"return": {"id": number}})
 
 
 def listed(entries: Iterable[Entry]) -> bytes:
-    """The answer to a `List`, which is not within a ``return``."""
+    """Return the answer to a `List`, which has no ``return`` around it."""
     return _compact({"entries": [asdict(entry) for entry in entries]})
 
 
 def removed() -> bytes:
-    """The answer to a `Remove` that is done."""
+    """Return the answer to a completed `Remove`."""
     return _compact({"return": {}})
 
 
 def refused(error: BadRequestError) -> bytes:
-    """The answer to a request that is not carried out."""
+    """Return the answer to a refused request."""
     return _compact({"error": {"desc": f"bad request: {error}"}})
 
 
@@ -114,7 +114,7 @@ def _compact(answer: dict[str, Any]) -> bytes:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        # What follows the object does not matter.
+        # Text after the object is ignored.
         found, _ = json.JSONDecoder(object_pairs_hook=_once).raw_decode(text.decode().lstrip())
     except (ValueError, RecursionError) as error:
         raise BadRequestError("cannot parse JSON") from error
@@ -124,7 +124,7 @@ def _object(text: bytes) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, none of whose names stands there twice."""
+    """Return an object, and refuse a repeated name."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name stands there twice")
@@ -170,7 +170,7 @@ def _port(arguments: dict[str, Any], name: str) -> int:
 
 
 def _number(value: object) -> int:
-    """A JSON number as C has it as an int; 0 for all else."""
+    """Return a JSON number as an int of C; 0 for other values."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return 0
     return int(value) if -(2**31) <= value < 2**31 else 0

@@ -1,4 +1,4 @@
-"""The uplinks that there are, and which of them is taken."""
+"""Choose one of the uplinks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from potnet.rootless.uplinks.vpnkit import Vpnkit
 
 #: The best first: ports at run time, then speed.
 KINDS: tuple[type[Uplink], ...] = (Slirp4netns, Pasta, LxcUserNic, Vpnkit, Shared)
-#: Never by itself what shares the machine's own network.
+#: The automatic choice excludes the uplink that shares the machine's own network.
 _BY_ITSELF = ("slirp4netns", "pasta", "lxc-user-nic", "vpnkit")
 
 
 def choose(options: Options, directory: Path) -> Uplink:
-    """The uplink that is wanted, or the best of this machine that has all options. Raises PotnetError."""
+    """Return the requested uplink, or the best one on this machine with all options. Raises PotnetError."""
     if options.uplink != AUTO:
         kind = next(each for each in KINDS if each.name == options.uplink)
         refuse(kind, options)

@@ -1,4 +1,4 @@
-"""Whether a user can have a host without root, as far as its uplink goes: what `doctor` tells."""
+"""Check for `doctor` whether a user can have a host without root, as far as its uplink is concerned."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from potnet.rootless.uplinks.versions import ask_version
 
 
 def uplinks(options: Options) -> Iterator[Condition]:
-    """A condition for each uplink that may be taken, and one for that which is."""
+    """Yield a condition for each possible uplink, and one for the chosen uplink."""
     asked = [kind for kind in KINDS if options.uplink in (AUTO, kind.name)]
     found = {kind.name: _one(kind, options) for kind in asked if kind.version_words}
     yield from found.values()

@@ -1,4 +1,4 @@
-"""Commands that the keeper runs in the namespaces of a host."""
+"""Run commands of the keeper in the namespaces of a host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from potnet.rootless.uplinks.uplink import ENTERING, READY, Target
 
 
 def run_inside(target: Target, *argv: str, stdin: str = "") -> str:
-    """What a command prints there; raises HostError when it fails."""
+    """Run a command there and return its output. Raises HostError if the command fails."""
     entering = (*ENTERING, "-U", "-m", "-n", "-t", str(target.pid))
     try:
         done = subprocess.run(
@@ -27,10 +27,10 @@ def run_inside(target: Target, *argv: str, stdin: str = "") -> str:
 
 @contextmanager
 def tap(target: Target, name: str) -> Iterator[None]:
-    """Have the tap that a driver opens, while it starts, so that it outlives it with all that was made of it.
+    """Hold a driver's tap open during its start, so that the tap outlives the driver with its settings.
 
-    A driver makes one only where there is none of the name. What the one before has set is taken away; that
-    the tap is promiscuous is put back, which slirp4netns sets anew with all its flags.
+    A driver creates its tap only if the name is free. The old driver's settings are removed. The promiscuous
+    flag is restored, because slirp4netns sets all flags anew.
     """
     if target.pid is None:
         yield
@@ -47,6 +47,6 @@ def tap(target: Target, name: str) -> Iterator[None]:
 
 
 def flags(target: Target, interface: str) -> list[str] | None:
-    """Of an interface, in the words of ip(8); None while there is none of the name."""
+    """Return the flags of an interface in the words of ip(8); None if the interface does not exist."""
     links = json.loads(run_inside(target, "ip", "-j", "link", "show"))
     return next((each["flags"] for each in links if each["ifname"] == interface), None)

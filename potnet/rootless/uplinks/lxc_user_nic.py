@@ -1,4 +1,4 @@
-"""lxc-user-nic(1): a veth pair to a bridge of the machine, as far as root has allowed it (lxc-usernet(5))."""
+"""lxc-user-nic(1): a veth pair to a bridge of the machine, as root has allowed (lxc-usernet(5))."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PLACES = (
 )
 _QUOTA = "/etc/lxc/lxc-usernet"
 _PROBE = str(Path(__file__).parents[1] / "arp.py")
-#: Addresses that are tried before a network counts as full.
+#: The number of tries before a network counts as full.
 _ATTEMPTS = 50
 
 
@@ -77,7 +77,7 @@ class LxcUserNic(Forwarded):
 
     @property
     def nameserver(self) -> str | None:
-        """See `Uplink`: who has the bridge's address answers, as dnsmasq(8) does for LXC."""
+        """See `Uplink`: the bridge's address answers, as dnsmasq(8) does for LXC."""
         return str(self._gateway.ip) if self._options.dns and self._gateway is not None else None
 
     def commands(self, target: str) -> tuple[tuple[str, ...], ...]:
@@ -85,11 +85,11 @@ class LxcUserNic(Forwarded):
         return ((_program() or "lxc-user-nic", *self._create(target)),)
 
     def _create(self, target: str) -> tuple[str, ...]:
-        # Neither the path nor the name of a container is used.
+        # lxc-user-nic uses neither the path nor the name of the container.
         return "create", "/", "potnet", target, "veth", self._options.bridge, _INTERFACE
 
     def start(self, target: Target) -> None:
-        """See `Uplink`. The interface stays as it is when only the forwarder has ended."""
+        """See `Uplink`. The interface stays unchanged if only the forwarder has ended."""
         if flags(target, _INTERFACE) is None:
             self._make(target)
             self._address = None
@@ -107,7 +107,7 @@ class LxcUserNic(Forwarded):
             )
 
     def _configure(self, target: Target) -> None:
-        """Give the interface an address that nobody on the bridge has."""
+        """Give the interface an address that is free on the bridge."""
         assert self._gateway is not None
         given = (f"address {self._options.mac}",) if self._options.mac is not None else ()
         lines = [f"link set dev {_INTERFACE} {words}" for words in (*given, "up")]
@@ -122,7 +122,7 @@ class LxcUserNic(Forwarded):
         self._address = address
 
     def _candidates(self) -> list[str]:
-        """Addresses to try: those of one user mostly are not those of another."""
+        """Return addresses to try; different users mostly start at different addresses."""
         assert self._gateway is not None
         network = self._gateway.network
         usable = network.num_addresses - 2
@@ -156,7 +156,7 @@ def _program() -> str | None:
 
 
 def _bridge_address(bridge: str) -> IPv4Interface | None:
-    """The address of the machine on a bridge, which is the way out for who is on it."""
+    """Return the machine's address on a bridge, which is the gateway of the bridge."""
     with suppress(OSError, ValueError, subprocess.CalledProcessError):
         done = subprocess.run(
             ["ip", "-j", "-4", "addr", "show", "dev", bridge], capture_output=True, text=True, check=True
@@ -175,7 +175,7 @@ def _user() -> str:
 
 
 def _allowed(bridge: str) -> bool:
-    """Whether root has said that this user, or a group, may have interfaces on a bridge (lxc-usernet(5))."""
+    """Return whether root allows this user, or a group, interfaces on a bridge (lxc-usernet(5))."""
     with suppress(OSError, ValueError):
         for line in Path(_QUOTA).read_text("utf-8").splitlines():
             words = line.split()

@@ -1,4 +1,4 @@
-"""In the place of an uplink while nothing is to be connected: a dry run, or a look at what does not run."""
+"""Replace an uplink without connecting anything: for a dry run, or a look at a stopped host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _INTERFACE = "tap0"
 
 
 class StandIn:
-    """See `uplink.Uplink`: an interface that leads nowhere. planned: what it stands for."""
+    """See `uplink.Uplink`: an interface that leads nowhere. planned: the replaced uplink."""
 
     name = "none"
 
@@ -28,7 +28,7 @@ class StandIn:
         return self._planned.nameserver if self._planned is not None else None
 
     def commands(self, target: str) -> tuple[tuple[str, ...], ...]:
-        """See `Uplink`: of what it stands for."""
+        """See `Uplink`: the commands of the replaced uplink."""
         return self._planned.commands(target) if self._planned is not None else ()
 
     def start(self, target: Target) -> None:

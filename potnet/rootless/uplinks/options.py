@@ -1,4 +1,4 @@
-"""What may be chosen about a rootless host; all of it means the same for every uplink that has it."""
+"""The options of a rootless host; an option means the same for every uplink that supports it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from potnet.runtime.fast_dataclass import dataclass
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
 
-#: In the order in which `auto` tries them: ports at run time, then speed, then what needs root's help.
+#: The order of `auto`: ports at run time, then speed, then uplinks that need root's help.
 UPLINKS = ("slirp4netns", "pasta", "lxc-user-nic", "vpnkit", "host")
 AUTO = "auto"
 
@@ -19,9 +19,10 @@ AUTO = "auto"
 class Options:
     """mtu: in bytes. cidr: the network behind the uplink. host_loopback: it leads to the machine's 127.0.0.1.
 
-    outbound, outbound6: addresses of the machine that connections leave from. dns: names are asked by way of
-    the driver. mac: of the external interface. sandbox, seccomp: of slirp4netns. copy_up: directories that
-    pots may write to beside /etc and /run, without a trace outside. bridge: the one that lxc-user-nic joins.
+    outbound, outbound6: the machine's source addresses of connections. dns: names are resolved through the
+    driver. mac: of the external interface. sandbox, seccomp: of slirp4netns. copy_up: further directories,
+    beside /etc and /run, that pots may change without effect outside. bridge: the one that lxc-user-nic
+    joins.
     """
 
     uplink: str = AUTO
@@ -40,13 +41,13 @@ class Options:
 
     @property
     def network(self) -> IPv4Network:
-        from ipaddress import IPv4Network  # which no other command pays for
+        from ipaddress import IPv4Network  # here, because other commands do not need it
 
         return IPv4Network(self.cidr)
 
     @property
     def address(self) -> IPv4Address:
-        """Of the rootless host, as slirp4netns gives it: the hundredth of the network."""
+        """Return the address of the rootless host as slirp4netns assigns it: number 100 of the network."""
         return self.network[100]
 
     @property
@@ -63,9 +64,9 @@ class Options:
 
     @property
     def nameserver(self) -> IPv4Address:
-        """Where the driver answers for the machine's resolver."""
+        """Return the address where the driver answers for the machine's resolver."""
         return self.network[3]
 
     def changed(self) -> tuple[str, ...]:
-        """The names of those that are not as they are by default."""
+        """Return the names of the options that differ from their defaults."""
         return tuple(each.name for each in fields(self) if getattr(self, each.name) != each.default)

@@ -1,4 +1,4 @@
-"""pasta(1) of passt: a tap in the namespace, and sockets spliced; its ports are words of its command line."""
+"""pasta(1) of passt: a tap in the namespace, and spliced sockets; the command line lists its ports."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Pasta:
         self._begin(())
 
     def _begin(self, ports: tuple[Port, ...]) -> None:
-        """Start a driver with these ports. One that did not come up stays, for whoever watches it."""
+        """Start a driver with these ports. A driver that fails stays recorded, so that it is watched."""
         ready, say_ready = os.pipe()
         namespace = os.open(self._target.network_path, os.O_RDONLY | os.O_CLOEXEC)
         files = (say_ready, namespace)
@@ -94,7 +94,7 @@ class Pasta:
         self._process = Process(argv, self._directory, files, host=self._target.pid)
         self._ports = ports
         try:
-            # It makes its tap itself: in one that is there already, it carries IPv6 inwards at times only.
+            # pasta creates its own tap: an existing one drops inbound IPv6 at times.
             self._process.start()
             os.close(say_ready)
             self._process.wait_ready(ready)
@@ -103,7 +103,7 @@ class Pasta:
             os.close(namespace)
 
     def _user(self) -> tuple[str, ...]:
-        """With the init of a host it is in the user namespace already."""
+        """Return the options for the user namespace; with the init of a host, pasta is already in it."""
         target = self._target
         return ("--userns", target.user) if target.user and target.pid is None else ("--netns-only",)
 
@@ -118,7 +118,7 @@ class Pasta:
         return self._process.pidfd if self._process is not None else None
 
     def _begin_again(self, ports: tuple[Port, ...]) -> None:
-        """With other ports, or if it does not come up with them, as it was."""
+        """Restart with other ports, or with the earlier ones if this fails."""
         before = self._ports
         self.stop()
         try:
@@ -129,7 +129,7 @@ class Pasta:
             raise
 
     def add_port(self, *ports: Port) -> None:
-        """See `Uplink`: by one driver in the place of another, whatever their number."""
+        """See `Uplink`: one new driver replaces the old one, whatever the number of ports."""
         new = tuple(port for port in ports if port not in self._ports)
         for port in new:
             if ":" in port.address and not self._options.ipv6:
@@ -144,7 +144,7 @@ class Pasta:
             self._begin_again(left)
 
     def list_ports(self) -> tuple[Port, ...]:
-        """See `Uplink`: those of the driver that runs."""
+        """See `Uplink`: the ports of the running driver."""
         return self._ports if self._process is not None and self._process.running else ()
 
     def facts(self) -> Facts:

@@ -1,4 +1,4 @@
-"""No uplink at all: the host has the machine's own network, in which only root makes bridges."""
+"""No uplink: the host has the machine's own network, in which only root can create bridges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""slirp4netns(1): a tap, carried by sockets of the machine; ports come and go at run time."""
+"""slirp4netns(1): a tap, carried by sockets of the machine; ports change at run time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from potnet.rootless.uplinks.versions import version_of
 from potnet.rootless.wire import connect
 
 _API = "slirp4netns.sock"
-#: It reads no more of a request.
+#: The longest request that slirp4netns reads.
 _LONGEST = 4095
 _INTERFACE = "tap0"
 
@@ -88,7 +88,7 @@ class Slirp4netns:
 
     def _begin(self, target: Target) -> None:
         if target.user is not None and self._options.sandbox:
-            # Its issue 317: it ends with "setegid(0)".
+            # Issue 317 of slirp4netns: it ends with "setegid(0)".
             raise HostError(
                 "slirp4netns has no sandbox for a user namespace that is given by its path",
                 hint="set rootless.sandbox = false",
@@ -124,7 +124,7 @@ class Slirp4netns:
             self._forget_api()
 
     def _forget_api(self) -> None:
-        """The driver leaves its socket behind."""
+        """Remove the socket, which the driver leaves behind."""
         with suppress(FileNotFoundError):
             (self._directory / _API).unlink()
 
@@ -166,12 +166,13 @@ class Slirp4netns:
         return tuple(self._numbers())
 
     def _numbers(self) -> dict[Port, int]:
-        """The number that the driver has given each port."""
+        """Return the number that the driver has given each port."""
         entries = self._request("list_hostfwd")["entries"]
         return {Port(each["proto"], each["host_port"], each["host_addr"]): each["id"] for each in entries}
 
     def _request(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        """What the driver answers; one connection carries one request. A list has no "return" around it."""
+        """Return the driver's answer; one connection carries one request. A list has no "return" around
+        it."""
         request = json.dumps({"execute": verb, **({"arguments": arguments} if arguments else {})}).encode()
         assert len(request) <= _LONGEST
         try:

@@ -1,4 +1,4 @@
-"""What every uplink offers, and the process of its driver."""
+"""The interface of every uplink, and the process of its driver."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from potnet.rootless.wire import LOG
 from potnet.runtime.environment import tools_path
 from potnet.runtime.fast_dataclass import dataclass
 
-#: Seconds for a driver to say that it is ready, and to end once it is told to.
+#: The seconds for a driver to become ready, and to end after the signal.
 READY, END = 30.0, 10.0
-#: Goes into a host's namespaces as its root; kinds of them and `-t PID` are to follow.
+#: Enters a host's namespaces as its root; the kinds of namespaces and `-t PID` follow.
 ENTERING = ("nsenter", "--preserve-credentials")
 _GUARD = str(Path(__file__).parents[1] / "guard.py")
 
@@ -42,10 +42,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """An uplink as it is. interface, address: of the host behind it. pid: of the driver while it runs.
+    """The state of an uplink. interface, address: of the host behind it. pid: of the running driver.
 
-    families: those in which ports lead inwards. live_ports: one is added without an end to what the others
-    carry.
+    families: the families of inbound ports. live_ports: a new port does not interrupt the traffic of others.
     """
 
     uplink: str
@@ -60,12 +59,12 @@ class Facts:
 
 
 class Uplink(Protocol):
-    """Connects the namespaces of a host with the machine's network. Failures are raised as HostError.
+    """Connects the namespaces of a host with the machine's network. Failures raise HostError.
 
-    package: Debian's that has its program; "" for none. needs_tun: it opens /dev/net/tun. largest_mtu: None
-    where it cannot be chosen. inward: the families in which its ports can lead inwards. port_interface: how
-    they are changed, in a word. version_words: what makes its program say its version. lacks: options that it
-    has not, each with the reason. nameserver: what names are asked at, if not what the machine asks.
+    package: the Debian package of its program; "" for none. needs_tun: it opens /dev/net/tun. largest_mtu:
+    None if fixed. inward: the families of inbound ports. port_interface: how ports are changed, in a word.
+    version_words: the command that prints the program's version. lacks: unsupported options, each with the
+    reason. nameserver: the resolver for names; None for the machine's.
     """
 
     name: str
@@ -78,50 +77,50 @@ class Uplink(Protocol):
     lacks: Mapping[str, str]
 
     def __init__(self, options: Options, directory: Path) -> None:
-        """directory: for its files. Raises ConfigError when it does not have an option that is given."""
+        """Create the uplink. directory: for its files. Raises ConfigError for an unsupported option."""
         ...
 
     @classmethod
     def missing(cls, options: Options) -> str | None:
-        """What this machine lacks for it, and how to mend that; None when it can be used."""
+        """Return what this machine lacks for it, and the fix; None if nothing is missing."""
         ...
 
     @property
     def nameserver(self) -> str | None: ...
 
     def commands(self, target: str) -> tuple[tuple[str, ...], ...]:
-        """What `start` runs. target: how the process is called that the namespaces are of."""
+        """Return the commands of `start`. target: the name of the process with the namespaces."""
         ...
 
     def start(self, target: Target) -> None:
-        """Connect, and return as soon as the host is."""
+        """Connect the host, and return when it is connected."""
         ...
 
     def stop(self) -> None:
-        """Disconnect; once more is no failure."""
+        """Disconnect; running it again is harmless."""
         ...
 
     def ended(self) -> int | None:
-        """A descriptor that can be read from as soon as the driver has ended."""
+        """Return a descriptor that becomes readable when the driver has ended."""
         ...
 
     def add_port(self, *ports: Port) -> None:
-        """Let ports of the machine lead to the host, all or none; once more is no failure."""
+        """Open all of these ports of the machine to the host, or none; running it again is harmless."""
         ...
 
     def remove_port(self, *ports: Port) -> None:
-        """Close ports; what is not open is left alone."""
+        """Close ports; closed ports are ignored."""
         ...
 
     def list_ports(self) -> tuple[Port, ...]:
-        """Those that lead inwards now, as the driver says."""
+        """Return the open ports, as the driver reports them."""
         ...
 
     def facts(self) -> Facts: ...
 
 
 def refusals(uplink: Uplink | type[Uplink], options: Options) -> tuple[str, ...]:
-    """The options that are given and that the uplink does not have, each with the reason."""
+    """Return the given options that the uplink does not support, each with the reason."""
     given = {name: getattr(options, name) for name in options.changed()}
     found = [
         f"rootless.{name} = {given[name]}: {uplink.name} {uplink.lacks[name]}"
@@ -135,21 +134,21 @@ def refusals(uplink: Uplink | type[Uplink], options: Options) -> tuple[str, ...]
 
 
 def refuse(uplink: Uplink | type[Uplink], options: Options) -> None:
-    """Raises ConfigError when an option is given that the uplink does not have."""
+    """Refuse given options that the uplink does not support. Raises ConfigError."""
     for refusal in refusals(uplink, options):
         hint = "leave it out, or choose another rootless.uplink; potnet-rootless(7) compares them"
         raise ConfigError(refusal, hint)
 
 
 def no_tun() -> str | None:
-    """Why no tap can be made here; None where it can."""
+    """Return why a tap cannot be created here; None if it can."""
     if os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return None
     return "/dev/net/tun cannot be opened: as root, `modprobe tun && chmod 666 /dev/net/tun`"
 
 
 def installed(program: str, package: str) -> str | None:
-    """Why a program cannot be used; None where it can."""
+    """Return why a program cannot be used; None if it can."""
     if shutil.which(program, path=tools_path()):
         return None
     how = f"`apt-get install {package}`" if package else "Debian has no package of it"
@@ -157,7 +156,7 @@ def installed(program: str, package: str) -> str | None:
 
 
 def _adopted(program: str, parent: int) -> list[int]:
-    """The drivers whose guard was killed: an init, as the keeper, is the parent of what others leave."""
+    """Return drivers whose guard was killed; an init, or the keeper, adopts such orphans."""
     try:
         words = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in _children(parent)}
     except OSError:
@@ -173,7 +172,7 @@ def _children(parent: int) -> list[int]:
 
 
 def _depth(pid: int) -> int:
-    """How many PID namespaces a process is in, from that of /proc on."""
+    """Return the number of PID namespaces of a process, from that of /proc on."""
     try:
         status = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
     except OSError:
@@ -182,7 +181,7 @@ def _depth(pid: int) -> int:
 
 
 def _last_words(log: Path) -> str:
-    """The last line that a program has written."""
+    """Return the last line in a program's log."""
     try:
         lines = log.read_text("utf-8", "replace").split("\n")
     except OSError:
@@ -192,10 +191,10 @@ def _last_words(log: Path) -> str:
 
 @dataclass
 class Process:
-    """A driver's process. log: what it says goes there. fds: what else it has of ours.
+    """A driver's process. log: for its output. fds: further descriptors that it inherits.
 
-    guarded: it ends with the keeper, without a descriptor of its own for that. host: the PID of the init in
-    whose PID namespace it runs, and ends, whoever else was killed; in its user namespace, too, therefore.
+    guarded: it ends with the keeper, which it does not watch itself. host: the PID of the init; the driver
+    runs in its PID and user namespaces, and always ends with them.
     """
 
     argv: Sequence[str]
@@ -207,7 +206,7 @@ class Process:
     pidfd: int | None = None
 
     def start(self) -> None:
-        """Raises HostError when there is no such program."""
+        """Start the process. Raises HostError if the program does not exist."""
         where = (*ENTERING, "-U", "-p", "-t", str(self.host)) if self.host is not None else ()
         guard = (sys.executable, "-I", "-S", _GUARD) if self.guarded else ()
         try:
@@ -231,19 +230,19 @@ class Process:
         return self.child is not None and self.child.poll() is None
 
     def wait_ready(self, ready: int) -> None:
-        """Wait for a byte in a pipe. Raises HostError when the process ends before, or takes too long."""
+        """Wait for a byte in a pipe. Raises HostError if the process ends first, or takes too long."""
         assert self.pidfd is not None
         found, _, _ = select.select([ready, self.pidfd], [], [], READY)
         if not (ready in found and os.read(ready, 1)):
             self.fail("did not come up")
 
     def fail(self, what: str) -> NoReturn:
-        """Raises HostError with the last words of the process."""
+        """Raise HostError with the last words of the process."""
         said = _last_words(self.directory / LOG)
         raise HostError(f"{self.argv[0]} {what}{f': {said}' if said else ''}")
 
     def end(self) -> None:
-        """End the process, kindly at first."""
+        """End the process, at first with an orderly stop."""
         if self.child is None:
             return
         if self.child.stdin is not None:
@@ -269,9 +268,10 @@ class Process:
         self.child = self.pidfd = None
 
     def _orphans(self) -> Iterator[int]:
-        """What a killed process has left: its guard, whose end leaves the driver.
+        """Yield what a killed process has left: its guard, whose end leaves the driver.
 
-        The init of a host, which is not told of such a guard, does not end before it was waited for here.
+        The init of a host receives no signal about such a guard, and does not end before this process waits
+        for it.
         """
         here = os.getpid()
         if self.host is not None:

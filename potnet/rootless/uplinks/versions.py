@@ -1,4 +1,4 @@
-"""What programs say of their version, whatever they do instead."""
+"""Ask programs for their version, whatever they do instead."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from potnet.runtime.environment import inherited
 
 #: A word of a version: 1.2.0, 2023_03_09.7c7625d, 0.0~git20230309.7c7625d-1, v0.5.0.
 _VERSION = re.compile(rb"(?<![\w.-])v?(\d[\w~+-]*(?:\.[\w~+-]+)+)")
-#: Bytes that are read of an answer, and seconds for it.
+#: The limit of an answer in bytes, and its time limit in seconds.
 _LONGEST, _PATIENCE = 4096, 5.0
 
 
 def version_of(words: Sequence[str]) -> str | None:
-    """The first number with a dot on the first line of what a program says, to the end of its word.
+    """Return the first dotted number on the first line of a program's output, to the end of its word.
 
-    None for any other answer, and for no words.
+    None for any other output, and for an empty command.
     """
     try:
         return ask_version(words)
@@ -30,7 +30,7 @@ def version_of(words: Sequence[str]) -> str | None:
 
 
 def ask_version(words: Sequence[str]) -> str | None:
-    """The same; raises HostError for a program that fails, hangs or cannot be run."""
+    """Return the version. Raises HostError if the program fails, hangs or cannot run."""
     if not words:
         return None
     nothing, both = subprocess.DEVNULL, subprocess.STDOUT
@@ -51,13 +51,13 @@ def ask_version(words: Sequence[str]) -> str | None:
     if code != 0:
         last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise HostError(f"{' '.join(words)} fails: {last or f'exit code {code}'}")
-    # What follows may have the versions of other things, such as the licence.
+    # Later lines may hold versions of other things, such as the licence.
     found = _VERSION.search(said.partition(b"\n")[0])
     return found[1].decode("ascii") if found else None
 
 
 def _read(process: subprocess.Popen[bytes]) -> bytes:
-    """What it says, up to a length. Raises TimeoutError."""
+    """Return the output, up to a length. Raises TimeoutError."""
     assert process.stdout is not None
     give_up, said = time.monotonic() + _PATIENCE, b""
     while len(said) < _LONGEST:

@@ -1,7 +1,7 @@
-"""vpnkit's protocol for Ethernet on a Unix domain socket, version 22 (its docs/ethernet.md, go/pkg/vmnet).
+"""vpnkit's protocol for Ethernet on a Unix socket, version 22 (its docs/ethernet.md, go/pkg/vmnet).
 
-Both sides say hello; the client asks for an interface by a UUID of its own, and is told its MAC address.
-From then on each frame has its length before it, in two bytes; all numbers are little-endian.
+Both sides say hello; the client requests an interface by a UUID of its own, and receives its MAC address.
+After that each frame follows its length, in two bytes; all numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from potnet.errors import HostError
 from potnet.runtime.fast_dataclass import dataclass
 
 _MAGIC, _VERSION = b"VMN3T", 22
-#: Magic, version, and the commit that a side was built from, which nobody looks at.
+#: Magic, version, and the commit of a side's build, which is ignored.
 _HELLO = struct.Struct("<5sI40s")
-#: What is wanted, a UUID, and an address where one is asked for.
+#: The kind of request, a UUID, and an address for requests with one.
 _REQUEST = struct.Struct("<B36sI")
 _ETHERNET = 1
-#: Whatever is answered is as long as the longest refusal: its kind, its length, its text.
+#: Every answer is as long as the longest refusal: its kind, its length, its text.
 _ANSWER = 1 + 1 + 256
 _INTERFACE = struct.Struct("<HH6s")
 _GIVEN = 1
@@ -27,14 +27,14 @@ _GIVEN = 1
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """What vpnkit has given a client. mtu: in bytes, of what is in a frame."""
+    """The interface that vpnkit assigned to a client. mtu: in bytes, of a frame's payload."""
 
     mac: str
     mtu: int
 
 
 def connect(wire: socket.socket) -> Interface:
-    """Ask for an interface on a new connection. Raises HostError for a refusal or another protocol."""
+    """Request an interface on a new connection. Raises HostError for a refusal or another protocol."""
     try:
         wire.sendall(_HELLO.pack(_MAGIC, _VERSION, b"0" * 40))
         magic, version, _ = _HELLO.unpack(_exactly(wire, _HELLO.size))

@@ -1,7 +1,7 @@
-"""vpnkit: Ethernet over a Unix domain socket, carried by sockets of the machine (its docs/ethernet.md).
+"""vpnkit: Ethernet over a Unix socket, carried by sockets of the machine (its docs/ethernet.md).
 
-It makes no interface by itself: `middle` is the other end of its socket, and the host's end of the wire from
-there has the MAC address that vpnkit has given.
+vpnkit creates no interface itself. `middle` is the other end of its socket. The wire leads from there to the
+host, and the host's end has the MAC address that vpnkit assigned.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _INTERFACE = "eth0"
 _SOCKET = "vpnkit.sock"
 _MIDDLE = str(Path(__file__).with_name("vpnkit_bridge.py"))
 _PAUSE = 0.02
-#: Its own default; larger ones are known for trouble (RootlessKit's documentation).
+#: vpnkit's own default; larger values are known to cause trouble (RootlessKit's documentation).
 _USUAL_MTU = 1500
 
 
@@ -53,7 +53,7 @@ class Vpnkit(Forwarded):
         refuse(self, options)
         self._options = options
         self._directory = directory
-        # What is not chosen is what it takes by itself.
+        # The default is vpnkit's own.
         self._mtu = options.mtu if "mtu" in options.changed() else _USUAL_MTU
         self._driver: Process | None = None
         self._middle: Process | None = None
@@ -99,7 +99,7 @@ class Vpnkit(Forwarded):
             raise
 
     def _connect(self) -> socket.socket:
-        """A connection to the driver, as soon as it listens."""
+        """Return a connection to the driver, as soon as it listens."""
         assert self._driver is not None
         give_up = time.monotonic() + READY
         while True:
@@ -138,7 +138,7 @@ class Vpnkit(Forwarded):
         run_inside(target, "ip", "-batch", "-", stdin="\n".join(lines))
 
     def stop(self) -> None:
-        """See `Uplink`. The host's interface goes with the middle."""
+        """See `Uplink`. The host's interface goes with the middle process."""
         self._forward_no_more()
         for process in (self._middle, self._driver):
             if process is not None:
@@ -146,7 +146,7 @@ class Vpnkit(Forwarded):
         self._middle = self._driver = None
 
     def ended(self) -> int | None:
-        """See `Uplink`: the middle ends with the driver, and with the forwarder."""
+        """See `Uplink`: the middle process ends with the driver, and with the forwarder."""
         return self._middle.pidfd if self._middle is not None else None
 
     def facts(self) -> Facts:

@@ -1,8 +1,8 @@
-"""The namespace between vpnkit and a host: a bridge of vpnkit's tap and of the wire to the host.
+"""The namespace between vpnkit and a host: a bridge between vpnkit's tap and the wire to the host.
 
-It carries frames between the tap and vpnkit's socket, and opens sockets for the forwarder of ports, whose
-calls so reach the host by its external interface. Run by its path in a network namespace of its own, it
-imports nothing but what Python itself has, says a byte on its control socket as soon as the wire is there,
+The script carries frames between the tap and vpnkit's socket. It also opens sockets for the forwarder of
+ports, which thereby reaches the host at its external interface. It runs by its path in a network namespace of
+its own, and imports only Python's own modules. It writes a byte to its control socket when the wire exists,
 and ends with that socket or vpnkit's.
 
 Arguments: the file descriptors of vpnkit's socket and of the control socket; the PID of the host, the name
@@ -24,23 +24,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-#: linux/if_tun.h; an Ethernet interface whose frames have nothing before them.
+#: From linux/if_tun.h: an Ethernet interface whose frames have no header.
 _SET_INTERFACE, _TAP, _NO_INFORMATION = 0x400454CA, 0x0002, 0x1000
-#: The longest frame that two bytes can tell the length of; bytes that are read at once.
+#: The longest frame for a length of two bytes; the bytes of one read.
 _LONGEST, _CHUNK = 65535, 1 << 18
 _LENGTH = struct.Struct("<H")
 _KINDS = {b"tcp": socket.SOCK_STREAM, b"udp": socket.SOCK_DGRAM}
 
 
 def open_tap(name: str) -> int:
-    """A new tap, which goes with its file. Raises OSError."""
+    """Create a tap, which goes with its file. Raises OSError."""
     tap = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
     fcntl.ioctl(tap, _SET_INTERFACE, struct.pack("16sH22x", name.encode(), _TAP | _NO_INFORMATION))
     return tap
 
 
 class Layout(NamedTuple):
-    """What the bridge and the wire are to be, as the arguments of this program name it."""
+    """The properties of the bridge and the wire, as this program's arguments."""
 
     pid: str
     interface: str
@@ -51,9 +51,9 @@ class Layout(NamedTuple):
 
 
 def lay(layout: Layout) -> None:
-    """Make the bridge and the wire to the host."""
+    """Create the bridge and the wire to the host."""
     pid, interface, mac, mtu, host, own = layout
-    # Nothing here is to talk on the wire.
+    # This namespace must not send packets of its own.
     with suppress(OSError):
         Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1", "ascii")
     lines = (
@@ -69,20 +69,20 @@ def lay(layout: Layout) -> None:
 
 
 def outwards(tap: int, wire: socket.socket) -> None:
-    """Carry what the host sends."""
+    """Carry frames from the host."""
     while True:
         frame = os.read(tap, _LONGEST)
         wire.sendall(_LENGTH.pack(len(frame)) + frame)
 
 
 def inwards(wire: socket.socket, tap: int) -> None:
-    """Carry what the host is sent, until vpnkit ends."""
+    """Carry frames to the host, until vpnkit ends."""
     data = b""
     while more := wire.recv(_CHUNK):
         data += more
         begin = 0
         while (end := _frame_end(data, begin)) <= len(data):
-            # What is no frame, the tap refuses.
+            # The tap refuses invalid frames.
             with suppress(OSError):
                 os.write(tap, data[begin + _LENGTH.size : end])
             begin = end
@@ -90,21 +90,21 @@ def inwards(wire: socket.socket, tap: int) -> None:
 
 
 def _frame_end(data: bytes, begin: int) -> int:
-    """Where the frame ends whose length is at `begin`; beyond the data if not even that is all there."""
+    """Return the end of the frame whose length is at `begin`; beyond the data if the length is incomplete."""
     if len(data) - begin < _LENGTH.size:
         return len(data) + 1
     return begin + _LENGTH.size + int(_LENGTH.unpack_from(data, begin)[0])
 
 
 def answer(control: socket.socket) -> None:
-    """Open the sockets that are asked for, until nobody is there to ask."""
+    """Open the requested sockets, until the other side is gone."""
     while kind := control.recv(16):
         with socket.socket(socket.AF_INET, _KINDS[kind]) as opened:
             socket.send_fds(control, [b"."], [opened.fileno()])
 
 
 def _to_the_end(do: Callable[[], None]) -> None:
-    """The whole process ends with it, however that ends."""
+    """Run a function, and then end the whole process, even after an error."""
     try:
         with suppress(OSError):
             do()
