@@ -142,7 +142,7 @@ def _remove(world: World, interface: Interface) -> None:
 
 
 def rename(world: World, interface: Interface, name: str) -> None:
-    """Another name; the unit that it was made with stays taken."""
+    """Rename an interface; the unit of its creation stays in use."""
     refusal = "ifconfig: ioctl SIOCSIFNAME (set name):"
     if len(name.encode("utf-8", "surrogateescape")) > 15:
         raise ToolError(f"{refusal} File name too long")
@@ -158,7 +158,7 @@ def rename(world: World, interface: Interface, name: str) -> None:
 
 
 def _call(world: World, interface: Interface, name: str) -> None:
-    """Everything that knows an interface by its name follows."""
+    """Change the name, and everything that refers to the interface by its name."""
     old, groups = interface.name, interface.groups
     ports = world.members(old) if interface.kind == "bridge" and interface.vnet == HOST else []
     routes = [route for route in world.routes(interface.vnet) if route.interface == old]
@@ -183,16 +183,17 @@ def _call(world: World, interface: Interface, name: str) -> None:
 
 
 def give(world: World, interface: Interface, vnet: str) -> None:
-    """To a jail, which must have none of that name."""
+    """Move an interface to a jail, which must not have the name yet."""
     if world.interface(interface.name, vnet) is not None:
         raise ToolError("ifconfig: SIOCSIFVNET: File exists")
     _move(world, interface, vnet)
 
 
 def come_back(world: World, interface: Interface) -> None:
-    """To the host, with the name that it has by then, even if the host has one of that name.
+    """Return an interface to the host under its current name, even if the host already uses the name.
 
-    At that moment pf loses the first: rules that name it match nothing, and it has no addresses in them.
+    pf then loses the first interface of that name: rules that name it match nothing, and its addresses are
+    gone.
     """
     if world.interface(interface.name) is not None:
         world.state.put("pf-lost", name_key(interface.name), {})
@@ -200,7 +201,8 @@ def come_back(world: World, interface: Interface) -> None:
 
 
 def _move(world: World, interface: Interface, vnet: str) -> None:
-    """Into another stack: off its bridge, down, without addresses, groups other than its kind's, routes."""
+    """Move an interface to another stack: off its bridge, down, without addresses, routes and custom
+    groups."""
     leave_bridge(world, interface)
     drop_routes_of(world, interface)
     interface.nd6 = list(_ND6.get(interface.kind, interface.nd6))
@@ -224,7 +226,7 @@ def add_member(world: World, bridge: Interface, name: str) -> None:
     if found.kind in ("bridge", "loop"):
         raise ToolError(f"ifconfig: BRDGADD {name}: Invalid argument")
     if found.addresses and world.sysctl(MEMBER_ADDRESSES) == "0":
-        # if_bridge(4) of FreeBSD 15; of a link-local address, too.
+        # if_bridge(4) of FreeBSD 15 refuses an interface with addresses, even link-local ones.
         raise ToolError(
             f"ifconfig: BRDGADD {name}: Invalid argument "
             "(extended error Member interface may not have an IP address assigned)"
@@ -253,14 +255,14 @@ def set_private(world: World, bridge: Interface, name: str, private: bool) -> No
 
 
 def set_static(world: World, bridge: Interface, name: str, mac: str) -> None:
-    """An address that is behind a member and no other; it goes with the member (ifconfig(8), static)."""
+    """Set an address that only one member may have; it is removed with the member (ifconfig(8), static)."""
     if world.state.get("member", f"{bridge.name}/{name}") is None:
         raise ToolError(f"ifconfig: BRDGSADDR {name}: No such file or directory")
     world.state.put("static", f"{bridge.name}/{mac}", {"member": name})
 
 
 def set_most(world: World, bridge: Interface, name: str, most: int) -> None:
-    """How many addresses there may be behind a member (ifconfig(8), ifmaxaddr)."""
+    """Set the limit of addresses behind a member (ifconfig(8), ifmaxaddr)."""
     row = world.state.get("member", f"{bridge.name}/{name}")
     if row is None:
         raise ToolError(f"ifconfig: BRDGSIFAMAX {name}: No such file or directory")
@@ -285,7 +287,7 @@ def leave_bridge(world: World, interface: Interface) -> None:
 
 
 def set_mtu(world: World, interface: Interface, mtu: int) -> None:
-    """A bridge changes its members too; a member's own cannot be changed."""
+    """Set the MTU; a bridge changes its members too, and a single member cannot be changed."""
     if interface.bridge is not None and mtu != interface.mtu:
         raise ToolError("ifconfig: ioctl SIOCSIFMTU (set mtu): Operation not supported")
     if interface.kind == "bridge" and mtu < 576:
