@@ -60,8 +60,8 @@ class Stack(StrEnum):
 class Ipv6(StrEnum):
     """The source of IPv6 for pots on the public bridge.
 
-    slaac: from the external network, which the bridge joins; nat, routed: addresses from the store, with
-    or without translation to the host's address (NAPT66 in RFC 6296).
+    slaac: from the external network, which the bridge joins. nat: from the store, translated to the host's
+    address (NAPT66 in RFC 6296). routed: from the store, not translated.
     """
 
     SLAAC = "slaac"

@@ -1,1 +1,1 @@
-"""What the commands do: load, observe, plan, apply, record."""
+"""The operations of the commands: load, observe, plan, apply, record."""

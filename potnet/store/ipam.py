@@ -37,7 +37,7 @@ class Ipam(Protocol):
         """Lease an excluded address to the one pot that may have it (the DNS server)."""
 
     def release(self, network: str, address: IPAddress) -> None:
-        """Release an address; an address that is not leased is no error."""
+        """Release an address; an address that is not leased is not an error."""
 
     def release_pot(self, pot: str, keep: Collection[tuple[str, IPAddress]] = ()) -> None:
         """Release all addresses of a pot, except `keep`, pairs of network and address."""
@@ -76,4 +76,4 @@ class Ipam(Protocol):
         """Return the site's /48; each store generates it once when it is first needed; None before."""
 
     def uncarve(self, name: str) -> None:
-        """Release a carved subnet; a missing one is no error."""
+        """Release a carved subnet; a missing one is not an error."""

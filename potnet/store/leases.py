@@ -113,7 +113,7 @@ class Allocator(Database):
             return net.address(number)
 
     def release(self, network: str, address: IPAddress) -> None:
-        """An unknown network, or one of the other family, has no such lease; that is no error."""
+        """An unknown network, or one of the other family, has no such lease; that is not an error."""
         with self.transaction():
             net = self._find(network)
             if net is not None and net.cidr.version == address.version:

@@ -188,7 +188,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
         return found[0] if found else None
 
     def remove_pot(self, name: str) -> None:
-        """Remove a pot with its leases and its run. A missing pot is no error."""
+        """Remove a pot with its leases and its run. A missing pot is not an error."""
         with self.transaction():
             self.release_pot(name)
             self.remove_policies(End(name))

@@ -147,7 +147,7 @@ class Store(Pots):
             self._write_bridge(bridge)
 
     def remove_bridge(self, name: str) -> None:
-        """Delete a bridge; a missing one is no error. The caller checks that no pot uses the bridge."""
+        """Delete a bridge; a missing one is not an error. The caller checks that no pot uses the bridge."""
         with self.transaction():
             old = self.bridge(name)
             if old is not None:
@@ -233,7 +233,7 @@ class Store(Pots):
             self.change("UPDATE run SET leaving = ? WHERE pot = ?", exports_to_json(exports), name)
 
     def mark_stopping(self, names: Iterable[str]) -> None:
-        """Record that the stop of these pots has begun; a pot without a recorded start is no error."""
+        """Record that the stop of these pots has begun; a pot without a recorded start is not an error."""
         with self.transaction():
             self.change_each("UPDATE run SET stopping = 1 WHERE pot = ?", ((name,) for name in names))
 
@@ -246,7 +246,7 @@ class Store(Pots):
         return tuple(name for (name,) in self.rows(_UNGUARDED))
 
     def remove_run(self, *names: str) -> None:
-        """Delete the starts of pots; a missing one is no error."""
+        """Delete the starts of pots; a missing one is not an error."""
         with self.transaction():
             for sql in ("DELETE FROM run WHERE pot = ?", "DELETE FROM run_export WHERE pot = ?"):
                 self.change_each(sql, ((name,) for name in names))
@@ -296,7 +296,7 @@ class Store(Pots):
         return tuple((key, value) for key, value in self.rows(sql, len(beginning), beginning))
 
     def forget(self, key: str) -> None:
-        """Delete a value; a missing one is no error."""
+        """Delete a value; a missing one is not an error."""
         with self.transaction():
             self.change("DELETE FROM remembered WHERE key = ?", key)
 
