@@ -19,9 +19,10 @@ ENDINGS = ("", "-wal", "-shm")
 def in_memory(path: Path) -> sqlite3.Connection:
     """Return a copy of the file in memory; the copy leaves no files beside the store.
 
-    After reading a WAL database, SQLite would leave -wal and -shm files. If there is no log, these would be empty, so the file is read as immutable, and read again if it changed meanwhile. If a log has no -shm file,
-    another process may be opening the store, so potnet waits for the file. If none appears (the two were
-    copied, or their file system is now read-only), potnet reads a copy of both.
+    After reading a WAL database, SQLite would leave -wal and -shm files. If the store has no log, these
+    would be empty. potnet then reads the file as immutable, and again if it changed meanwhile. If a log
+    has no -shm file, another process may be opening the store, so potnet waits for the file. If none
+    appears (the two were copied, or their file system is now read-only), potnet reads a copy of both.
     """
     memory = connect("file::memory:", str(path))
     for _ in range(_TRIES):
