@@ -131,3 +131,15 @@ def test_configured_addresses_are_those(world: World) -> None:
     world.run("tee", "/run/config/potnet/potnet.toml", stdin=settings)
     pots(world, "--loopback")
     assert everybody(world, HOST) and everybody(world, SECOND) and nobody(world, third)
+
+
+def test_the_first_pot_alone_finds_further_addresses(world: World) -> None:
+    """No bridge is up before, so the look for one is what shows the addresses."""
+    world.run("ip", "addr", "add", f"{SECOND}/24", "dev", "eth0")
+    world.potnet("create", "-p", "casserole", "-N", "public-bridge")
+    world.potnet("export-ports", "-p", "casserole", "-e", "80:30080")
+    world.potnet("start", "casserole")
+    world.serve("casserole", 80)
+    assert world.ask("outside", "tcp", HOST, 30080) == OUTSIDE
+    assert world.ask("outside", "tcp", SECOND, 30080) == SILENCE
+    assert world.potnet("check") == ""

@@ -14,7 +14,7 @@ from potnet.host.filter_actions import FilterMembers
 from potnet.host.state import HostState, Query
 from potnet.model.pots import Attachment, Bridge, BridgeKind, Pot
 from potnet.operations.common import FORWARDING, MEMBERS, ROUTER, busy_units, external_interface, wire_kind
-from potnet.operations.networks.in_force import recorded
+from potnet.operations.networks.in_force import known_outlets, recorded
 from potnet.planning import start as planning
 from potnet.planning import uplink
 from potnet.planning.vnet import Vnet, description
@@ -158,6 +158,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     more = app.driver.observe(
         Query(
             names=True,
+            interfaces=known_outlets(app, state.external),
             own=True,
             external=state.external is None and app.config.external_interface is None,
             routes=routed,
@@ -168,6 +169,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
             loaded_anchor=app.config.nat_anchor if routed and any(switches(app).values()) else None,
         )
     )
+    state = replace(state, interfaces={**state.interfaces, **more.interfaces})
     external = app.config.external_interface or state.external or more.external
     beneath = [external for b in missing if b.kind is BridgeKind.PUBLIC6 and external]
     beneath += [name for b in missing for name in uplink.looked_at(b)]
