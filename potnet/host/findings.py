@@ -83,7 +83,7 @@ class Finding:
 
 
 class Verdict(StrEnum):
-    """Whether a host has what pots need. Scripts read the values, which therefore never change.
+    """The verdict on one requirement of pots. Scripts read the values, which therefore never change.
 
     limited: pots work, except for what the condition is about. missing: pots do not work.
     """

@@ -231,7 +231,7 @@ class FileKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may change the file at a path: the numbers of owner and group, and the permissions (chmod(1))."""
+    """The access to the file at a path: the numbers of owner and group, and the permissions (chmod(1))."""
 
     owner: int
     group: int

@@ -113,7 +113,7 @@ class Renderer:
 
     @_commands.register(CreateTap)
     def _(self, action: CreateTap) -> tuple[Command, ...]:
-        # Without link0, tap(4) goes down when its process closes it, and later packets are lost.
+        # A tap goes down when its process closes it, and loses packets; link0 keeps it up (tap(4)).
         create = (
             "ifconfig", action.interface, "create", "descr", action.description,
             "group", GROUP, *mtu_words(action.mtu), "link0", "up",

@@ -127,7 +127,7 @@ class Links:
 
 
 def _by_name(listed: Sequence[Interface]) -> dict[str, Interface]:
-    """Return interfaces by name. Of two with one name the first wins, which is the host's own."""
+    """Return interfaces by name. If two share a name, the first wins, which is the host's own."""
     found: dict[str, Interface] = {}
     for each in listed:
         found.setdefault(each.name, each)

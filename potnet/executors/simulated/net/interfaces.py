@@ -25,7 +25,7 @@ _ND6 = {
 }
 
 
-#: Whether members of bridges may have addresses; FreeBSD 15 has this variable, and refuses them.
+#: The variable allows addresses on members of bridges; FreeBSD 15 refuses them by default.
 MEMBER_ADDRESSES = "net.link.bridge.member_ifaddrs"
 #: The interfaces that ifconfig(8) creates; each is in a group of its kind.
 _CLONES = ("bridge", "epair", "vlan", "tap")
