@@ -26,7 +26,7 @@ def host_kind(given: str | None, config: Config | None) -> str:
 
 
 def prefix(given: str | None, config: Config | None, kind: str) -> str | None:
-    """Return the prefix of all commands, if any. Raises ConfigError if it is empty or not allowed."""
+    """Return the prefix of all commands, if any. Raises ConfigError if it is empty or --host is sim."""
     via = given if given is not None or config is None else config.via
     if via is not None and not via.strip():
         raise ConfigError("--via is empty", hint='give a prefix such as "ssh root@host", or leave it out')

@@ -91,7 +91,7 @@ class PortSearch:
 
 
 class Exports(Database):
-    """Reading and writing exports."""
+    """The exports of pots and of recorded starts."""
 
     def exports_anything(self) -> bool:
         """Whether any pot has a host port."""

@@ -74,7 +74,7 @@ class Allocator(Database):
     def reserve(
         self, network: str, pot: str, address: IPAddress | None = None, beside: Iterable[Span] = ()
     ) -> IPAddress:
-        """Errors: no such network; full; outside; not for pots; in a private bridge; another pot's."""
+        """Errors: the network is not found or full; the address is outside, in use or not for pots."""
         with self.transaction():
             net = self._get(network)
             number = self._lowest(net, beside) if address is None else self._inside(net, address)
@@ -84,7 +84,7 @@ class Allocator(Database):
             return net.address(number)
 
     def reserve_each(self, network: str, pots: Sequence[str]) -> None:
-        """Errors: no such network; full. Whole ranges are reserved; a million addresses take seconds."""
+        """Errors: the network is not found or full. A million addresses take a few seconds."""
         done = 0
         with self.transaction():
             net = self._get(network)
@@ -97,7 +97,7 @@ class Allocator(Database):
                 done += len(part)
 
     def reserve_excluded(self, network: str, pot: str, address: IPAddress) -> IPAddress:
-        """Errors: no such network; outside; not excluded; leased already."""
+        """Errors: the network is not found; the address is outside, not excluded or in use."""
         with self.transaction():
             net = self._get(network)
             number = self._inside(net, address)
@@ -136,7 +136,7 @@ class Allocator(Database):
                     self._release(*lease[1:])
 
     def next_free(self, network: str, beside: Iterable[Span] = ()) -> IPAddress:
-        """Errors: no such network; full."""
+        """Errors: the network is not found or full."""
         with self.snapshot():
             net = self._get(network)
             return net.address(self._lowest(net, beside))
@@ -179,7 +179,7 @@ class Allocator(Database):
         return next((pot for cidr, pot in found if address in IPNetwork(cidr)), None)
 
     def counts(self, network: str) -> tuple[int, int]:
-        """Errors: no such network. The method counts rows, so its cost grows with the leases."""
+        """Errors: the network is not found. The method counts rows, so its cost grows with the leases."""
         with self.snapshot():
             return self._counts(self._get(network))
 

@@ -60,7 +60,7 @@ _IN_ORDER = "ORDER BY pot, position"
 
 
 class Pots(Subnets, Numbers, Exports, Policies):
-    """Reading and writing pots. A method that is given a pot writes all of it."""
+    """The pots of a store. A method that is given a pot writes all of its fields."""
 
     def pots(self) -> tuple[Pot, ...]:
         """Return all pots, sorted by name."""

@@ -257,7 +257,7 @@ class Store(Pots):
         return int(found[0]) if found else 0
 
     def anything_up(self) -> bool:
-        """Whether a start is recorded, or a bridge that vnet-start made."""
+        """Whether the store records a start, or a bridge that vnet-start made."""
         return (
             self.row("SELECT 1 FROM run LIMIT 1") is not None
             or self.row("SELECT 1 FROM bridge WHERE pinned LIMIT 1") is not None

@@ -51,7 +51,7 @@ class Subnets(Allocator):
         return IPNetwork(found[0]) if found else None
 
     def carve_given(self, parent: str, name: str, subnet: IPNetwork, gateway: IPAddress) -> None:
-        """Errors: no network `parent`; a network `name` exists; part of the subnet is in use."""
+        """Errors: `parent` is not found; a network `name` exists; part of the subnet is in use."""
         with self.transaction():
             if self._find(name) is not None:
                 raise PotnetError(f"network {name} already exists", hint="choose another name")
@@ -67,7 +67,7 @@ class Subnets(Allocator):
             self._define(Network(name, subnet.cidr, parent), {int(gateway)})
 
     def next_subnet(self, parent: str, hosts: int, beside: Iterable[Span] = ()) -> IPNetwork:
-        """Errors: no such network; not IPv4; fewer than one pot; no room."""
+        """Errors: the network is not found, is not IPv4 or has no room; the number of pots is below 1."""
         with self.snapshot():
             return self._fit(self._get(parent), hosts, beside)
 

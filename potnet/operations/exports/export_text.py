@@ -1,4 +1,4 @@
-"""Exports as they are typed, ``192.0.2.1@tcp+udp:80-89:30080-30089``, and as JSON."""
+"""Exports as users write them, ``192.0.2.1@tcp+udp:80-89:30080-30089``, and as JSON."""
 
 from __future__ import annotations
 

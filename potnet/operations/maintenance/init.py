@@ -321,7 +321,7 @@ def _replace(app: App, path: str, text: str, exists: bool, *checks: Step) -> Non
 
 
 def fresh_name(path: str) -> str:
-    """Where a new file is written before it takes the place of the old one."""
+    """Return the path at which a new file is written before it replaces the old one."""
     return f"{path}.potnet-new"
 
 

@@ -1,4 +1,4 @@
-"""Creating and changing private bridges."""
+"""Create and change private bridges."""
 
 from __future__ import annotations
 

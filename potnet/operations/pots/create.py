@@ -1,4 +1,4 @@
-"""Creating pots: checks, a reservation in one transaction, and a root."""
+"""create: check the options, reserve everything in one transaction, and make the root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting pots."""
+"""start: run pots in jails with their networks."""
 
 from __future__ import annotations
 

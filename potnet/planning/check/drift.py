@@ -64,7 +64,7 @@ class Facts:
     words. doubled: groups of names that differ only in case. special: pots and bridges with reserved
     names; special_hosts: pots with reserved host names, and these names. forwarding_set: families whose
     forwarding potnet enabled. router_kept, permitting and members_set: as of `Vnet`. further: addresses
-    without exports. running: the active starts, if `active` holds only some of them.
+    without exports. running: as active, also when `active` is narrowed.
     """
 
     config: Config
