@@ -73,7 +73,7 @@ class Policies(Database):
             return found is None
 
     def remove_policy(self, policy: Policy) -> bool:
-        """Remove the policy of the same sides, protocol and ports; return whether it existed."""
+        """Remove the policy, allow or deny, of these sides, protocol and ports; return whether it existed."""
         with self.transaction():
             return self.change(f"{_GONE} WHERE {_SAME}", *_key(policy)) > 0
 
