@@ -55,7 +55,7 @@ def test_without_what_a_shell_gives(tmp_path: Path, before: str) -> None:
 @pytest.mark.parametrize("variable", ["LANG", "LC_ALL", "TMPDIR", "HOME", "TERM"])
 @pytest.mark.parametrize("value", ["", "odd", "/nowhere"])
 def test_with_odd_variables(tmp_path: Path, variable: str, value: str) -> None:
-    done = potnet("--host", "sim", "--state-dir", str(tmp_path / "state"), "list", **{variable: value})
+    done = potnet("--host", "sim", "--state-dir", str(tmp_path / "state"), "-q", "list", **{variable: value})
     assert (done.returncode, done.stderr) == (0, "")
 
 

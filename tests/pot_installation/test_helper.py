@@ -96,7 +96,7 @@ def test_bridges_have_their_names_in_any_case(tmp_path: Path, call: Call) -> Non
     made.bridge("OVEN", "10.192.0.40/29")
     assert call("next -b Oven", made.path).out == "10.192.0.34\n"
     assert call("next -b OVEN", made.path).out == "10.192.0.42\n"
-    assert "no bridge 'oven'" in call("next -b oven", made.path).err
+    assert "bridge 'oven' not found" in call("next -b oven", made.path).err
 
 
 @pytest.mark.parametrize(("line", "code", "out"), DOCUMENTED, ids=[line for line, _, _ in DOCUMENTED])
@@ -124,7 +124,7 @@ def test_every_refusal_says_why(tmp_path: Path, call: Call) -> None:
         ("validate -H 10.255.255.255", "broadcast address"),
         ("validate -H 10.192.0.30 -b stove", "outside bridge stove 10.192.0.16/29"),
         ("new-net -s 1", "a network with size 1 is too small"),
-        ("next -b nowhere", "no bridge 'nowhere'"),
+        ("next -b nowhere", "bridge 'nowhere' not found"),
         ("ip4check -H 10.0.0", "invalid address '10.0.0'"),
     ):
         assert words in call(line, path).err
@@ -310,7 +310,7 @@ def test_names_that_would_forge_lines_are_refused(tmp_path: Path, call: Call) ->
     made.public("a\n10.192.0.1 b", "10.192.0.44")
     found = call("etc-hosts", made.path)
     assert (found.code, found.out) == (1, "")
-    assert "no name of a pot" in found.err
+    assert "an invalid pot name" in found.err
 
 
 def test_which_installation(tmp_path: Path, call: Call) -> None:

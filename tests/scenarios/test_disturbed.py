@@ -232,7 +232,7 @@ def test_a_network_that_moved_under_its_pots_is_refused(world: World) -> None:
     world.do(start, ["casserole"])
     world.configure('[network]\npublic = "10.9.0.0/16"\n')
     for operation, argument in ((start, ["ragout"]), (vnet_start, "stove")):
-        with pytest.raises(PotnetError, match=r"10\.192\.0\.0/10|no pot"):
+        with pytest.raises(PotnetError, match=r"10\.192\.0\.0/10|not found"):
             world.do(operation, argument)
     with pytest.raises(PotnetError, match=r"10\.192\.0\.0/10"):
         world.do(export_ports, "casserole", ExportRequest(["81:30081"]))

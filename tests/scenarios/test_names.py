@@ -172,7 +172,7 @@ def test_info_shows_the_anchors_in_which_a_name_is_cut(world: World) -> None:
         world.create(name, "public-bridge")
         view = world.do(info, name)
         assert view["anchors"] == shown
-        assert (f"anchors : {' '.join(shown)}" in info_text(view)) == bool(shown)
+        assert (f"anchors : {' '.join(shown)}" in info_text(view, {})) == bool(shown)
     named = [pf.bridge_anchor(world.config, LONG), pf.nat6_anchor(world.config, LONG)]
     for name, shown in (("stove", []), (LONG, named)):
         view = world.do(bridge_info, name)
@@ -241,7 +241,7 @@ def test_names_that_differ_in_case_stay_usable(world: World) -> None:
             app.store.change(f"DELETE FROM {table} WHERE {column} = 'two'")  # noqa: S608
         app.store.change("UPDATE pot SET name = 'ONE' WHERE name = 'two'")
     assert world.do(resolve_names, ["one", "ONE"], False) == ["one", "ONE"]
-    with pytest.raises(PotnetError, match="no pot 'One'"):
+    with pytest.raises(PotnetError, match="pot 'One' not found"):
         world.do(resolve_names, ["One"], False)
     found = [each for each in world.do(check, [], None) if each.kind == "name-doubled"]
     assert [each.found for each in found] == ["ONE, one"]

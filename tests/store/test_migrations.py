@@ -125,6 +125,7 @@ def test_an_old_bridge_called_ipv6_keeps_its_network(tmp_path: Path) -> None:
         for table, column in (
             ("network", "name"),
             ("lease", "network"),
+            ("excluded", "network"),
             ("free_range", "pool"),
             ("bridge", "name"),
         ):
@@ -135,7 +136,7 @@ def test_an_old_bridge_called_ipv6_keeps_its_network(tmp_path: Path) -> None:
     with Store.open(place, "sim") as store:
         assert store.network("IPv6") is not None
         assert of_all_ipv6(place, "IPv6") == before
-        assert [lease.pot for lease in store.leases("IPv6")] == ["kettle"]
+        assert [lease.pot for lease in store.leases("IPv6")] == ["kettle", "pan"]
         assert store.carve6("wok/6", None).version == 6
         assert store.damage() is None
 

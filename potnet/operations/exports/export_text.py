@@ -105,7 +105,10 @@ def _ports(value: str, first: str, last: str | None) -> range:
     ends = [int(first), int(last or first)]
     for port in ends:
         if not 1 <= port <= 65535:
-            raise UsageError(f"invalid export {value!r}: ports are 1 to 65535")
+            raise UsageError(
+                f"invalid export {value!r}: ports are 1 to 65535",
+                hint="write POT_PORT:HOST_PORT, such as 80:30080",
+            )
     if ends[0] > ends[1]:
         raise UsageError(f"-e {value!r}: a range that runs backwards", hint=f"{ends[1]}-{ends[0]}")
     return range(ends[0], ends[1] + 1)
