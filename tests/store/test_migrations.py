@@ -120,6 +120,10 @@ def test_an_old_bridge_called_ipv6_keeps_its_network(tmp_path: Path) -> None:
     with closing(sqlite3.connect(place / "potnet.db")) as connection:
         # As it was where that bridge came before the first network of IPv6.
         connection.execute("PRAGMA foreign_keys = OFF")
+        for table in ("lease", "excluded"):
+            connection.execute(f"DELETE FROM {table} WHERE network = 'oven IPv6'")  # noqa: S608
+        connection.execute("UPDATE bridge SET network6 = NULL")
+        connection.execute("UPDATE attachment SET address6 = NULL")
         for table, column in (("free_range", "pool"), ("network", "parent"), ("network", "name")):
             connection.execute(f"DELETE FROM {table} WHERE {column} = 'IPv6'")  # noqa: S608
         for table, column in (
