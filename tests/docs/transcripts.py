@@ -102,7 +102,7 @@ def comparable(line: str) -> str:
 
 def work(directory: Path) -> Path:
     """Where the sessions of a host in this directory are typed."""
-    return directory / "work"
+    return directory / "root"
 
 
 class Host:
