@@ -104,10 +104,10 @@ def test_addresses_are_chosen_around_all_that_is_there(tmp_path: Path) -> None:
         ("create x public-bridge 10.192.0", "invalid address '10.192.0'", "10.192.0 is not to be had"),
         ("create x private-bridge 10.192.0.19 stove", "by pot casserole", "10.192.0.19 is not to be had"),
         ("create x private-bridge 10.192.0.30 stove", "outside bridge stove", "10.192.0.30 is not to be had"),
-        ("create x private-bridge auto grill", "no bridge 'grill'", "no address is free"),
+        ("create x private-bridge auto grill", "bridge 'grill' not found", "no address is free"),
         ("create x alias em0", "invalid address 'em0'", "em0 is no address"),
         ("bridge oven 1", "size 1 is too small", "no network for 1 pots"),
-        ("hosts grill", "no bridge 'grill'", "no neighbours"),
+        ("hosts grill", "bridge 'grill' not found", "no neighbours"),
     ],
 )
 def test_refusals_reach_the_script_and_its_user(tmp_path: Path, line: str, reason: str, last: str) -> None:
