@@ -71,9 +71,10 @@ def fitted(headers: Sequence[str], rows: Sequence[Sequence[Sequence[str]]], widt
     if width is None or all(len(line) <= width for line in one_line.split("\n")):
         return one_line
     columns = [[[header], *cells] for header, *cells in zip(headers, *rows, strict=True)]
-    widths = [max(len(" ".join(cell)) for cell in column) for column in columns]
+    room = max(width - _GAP * (len(headers) - 1), _NARROWEST)
+    # No column needs more than the room for all, however many words a cell holds.
+    widths = [min(max(len(" ".join(cell)) for cell in column), room) for column in columns]
     longest = [max(len(word) for cell in column for word in cell) for column in columns]
-    room = width - _GAP * (len(headers) - 1)
     while sum(widths) > room and max(widths) > _NARROWEST:
         wrapped = [size if size > most else 0 for size, most in zip(widths, longest, strict=True)]
         widest = max(wrapped) or max(widths)

@@ -19,8 +19,9 @@ def say(text: str, err: bool = False, paint: Callable[[str], str] | None = None)
     paint: colours the text for a terminal. A pipe, a file and a user who sets NO_COLOR get it plain.
     """
     safe = printable(text)
-    plain = paint is None or bool(os.environ.get("NO_COLOR"))
-    click.echo(safe if plain or paint is None else paint(safe), err=err)
+    if paint is not None and not os.environ.get("NO_COLOR"):
+        safe = paint(safe)
+    click.echo(safe, err=err)
 
 
 def width() -> int:

@@ -240,8 +240,7 @@ class FreeBSD:
         names = {each.name for each in found}
         if called != lent.name in names:
             # The jail created an interface with this name.
-            free = next(name for name in (f"other{number}" for number in count()) if name not in names)
-            yield renamed_in(jail, lent.name, free)
+            yield renamed_in(jail, lent.name, next(_free_names(names)))
         yield from taking_back(action, called)
 
     def _stopping(self, action: StopJail) -> Iterator[Command]:
@@ -250,8 +249,7 @@ class FreeBSD:
         inside = self._hardware_in(jail)
         # After a normal start the jail has no such interface, which saves the look.
         taken = self._observer.names() if inside else frozenset()
-        numbered = (name for name in (f"other{number}" for number in count()) if name not in taken)
-        free = (name for name in numbered if name not in inside)
+        free = _free_names(taken.union(inside))
         for name in inside:
             if name in taken:
                 yield renamed_in(jail, name, next(free))
@@ -283,6 +281,11 @@ class FreeBSD:
         offered |= {each.host for each in action.redirections if each.host is not None}
         keys = [key for key, at, local in found if at in offered or (local and at.is_loopback())]
         return tuple(Command(("pfctl", "-k", "id", "-k", key)) for key in keys)
+
+
+def _free_names(taken: Collection[str]) -> Iterator[str]:
+    """Return names for interfaces in the way, without those in use."""
+    return (name for name in (f"other{number}" for number in count()) if name not in taken)
 
 
 def _together(action: Action) -> str | None:
