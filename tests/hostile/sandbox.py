@@ -268,7 +268,11 @@ class Sandbox:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """In the place to work in, with every executor in the sandbox."""
+        """In the place to work in, with every executor in the sandbox.
+
+        The hosts are closed at the end: SQLite removes files of an open database later, even during a copy.
+        """
+        hosts: list[SimulatedHost] = []
 
         def make(
             settings: app.Settings,
@@ -277,6 +281,7 @@ class Sandbox:
             host: RootlessHost | None,
         ) -> Executor:
             host_itself = SimulatedHost(target.directory / "sim", facts=HostFacts(spare="em1"))
+            hosts.append(host_itself)
             watched = Watched(self.executor(host_itself), self.commands)
             if settings.dry_run:
                 from potnet.executors.dry_run import DryRun
@@ -291,6 +296,8 @@ class Sandbox:
                 yield
         finally:
             os.chdir(before)
+            for opened in hosts:
+                opened.close()
 
     @contextmanager
     def _calling(self) -> Iterator[None]:

@@ -146,6 +146,12 @@ class SimulatedHost(Inspection):
                 return int(words[1]) & 255 if len(words) > 1 and words[1].isdigit() else code
             code = _print(self._write(_in_jail(name, text_line)))
 
+    def close(self) -> None:
+        """Close the host's database; the next command opens it again."""
+        if self._opened is not None:
+            self._opened.state.close()
+            self._opened = None
+
     # Transactions
 
     def _write(self, work: Callable[[World], _T]) -> _T:
