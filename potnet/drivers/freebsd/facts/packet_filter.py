@@ -13,8 +13,9 @@ from potnet.executors.base import Command
 from potnet.host.ruleset import MainText, Pipes, RulesetDrift
 from potnet.host.state import ActiveRedirection, ExportTraffic, PacketFilter
 
-#: The words of pfctl(8) for a missing table; its exit code alone could also mean a lost connection.
-_NO_TABLE = "Unknown error: -1"
+#: The words of pfctl(8) for a missing table, those of FreeBSD 15 last; its exit code alone could also mean a
+#: lost connection.
+_NO_TABLE = ("Unknown error: -1", "Table does not exist")
 
 
 class FilterReader(Reader):

@@ -1,7 +1,7 @@
 """Parse the text of FreeBSD's tools; for interfaces see `parse_ifconfig` and `parse_netstat`.
 
 Unknown lines are skipped, because new releases add lines. A malformed line raises UnreadableError; nothing is
-guessed. The forms are those recorded from FreeBSD 14.
+guessed. The forms are those recorded from FreeBSD 14, and those of the sources of FreeBSD 15.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from potnet.drivers.reading import INTERFACE, UnreadableError, bound_address, li
 from potnet.host.state import Access, FileKind, JailState, Listener
 from potnet.model.ports import Transport
 
-# The kernel writes the last fields: process, descriptor, protocol, local and foreign address.
+# The kernel writes the last fields: process, descriptor, protocol, local and foreign address. If a socket has
+# no process, a question mark is there; FreeBSD 15 shows two.
 _SOCKET = re.compile(
-    r"(?P<who>.*\S)\s+(?P<pid>\d+|\?)\s+(?:\d+|\?)\s+(?P<protocol>tcp|udp)\S*\s+(?P<at>\S+):(?P<port>\d+)\s+\S+\s*"
+    r"(?P<who>.*\S)\s+(?P<pid>\d+|\?+)\s+(?:\d+|\?+)\s+(?P<protocol>tcp|udp)\S*\s+(?P<at>\S+):(?P<port>\d+)"
+    r"\s+\S+\s*"
 )
 _STAT_KINDS = {
     "Regular File": FileKind.FILE,

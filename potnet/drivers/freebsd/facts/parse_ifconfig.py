@@ -2,13 +2,15 @@
 
 A jail's administrator sets those of the jail's interfaces, and a returned interface keeps them. The
 description is printed between the first line of an interface and its options. All text after the last options
-line therefore comes from the kernel. The forms are those recorded from FreeBSD 14.
+line therefore comes from the kernel. The forms are those recorded from FreeBSD 14, and
+those of the sources of FreeBSD 15.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from potnet.drivers.reading import UnreadableError, address, lines_of, reads
 from potnet.host.state import Interface, InterfaceAddress
@@ -88,7 +90,7 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
     flags = int(header["flags"], 16)
     members = [match for match in map(_MEMBER.match, lines) if match]
     names = tuple(match["name"] for match in members)
-    limited = {name for name, most in zip(names, _limits(lines), strict=False) if most == "1"}
+    limited = _limited(lines)
     private = (match["name"] for match in members if "PRIVATE" in (match["flags"] or "").split(","))
     return Interface(
         name=header["name"],
@@ -115,9 +117,13 @@ def _parts(lines: list[str]) -> tuple[str | None, list[str]]:
     return (description if mark else None), lines[end:]
 
 
-def _limits(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the limit of addresses behind each member of a bridge, from the line after the member."""
-    return (_second(line) for line in lines if line.strip().startswith("ifmaxaddr "))
+def _limited(lines: Sequence[str]) -> frozenset[str]:
+    """Return the members of a bridge with one address behind them, from the line after each member.
+
+    FreeBSD 15 shows no limit there if none is set.
+    """
+    pairs = ((_MEMBER.match(line), after.split()) for line, after in pairwise(lines))
+    return frozenset(match["name"] for match, words in pairs if match and words[:2] == ["ifmaxaddr", "1"])
 
 
 def opened_by(text: str) -> int | None:

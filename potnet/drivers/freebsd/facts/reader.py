@@ -14,13 +14,14 @@ class Reader:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
-    def run(self, *argv: str, stdin: str | None = None, absent: str | None = None) -> CommandResult:
-        """Run a command; absent: words that make the result valid with any exit code."""
+    def run(self, *argv: str, stdin: str | None = None, absent: tuple[str, ...] = ()) -> CommandResult:
+        """Run a command; absent: words, each of which makes the result valid with any exit code."""
         command = Command(argv, stdin, changes_host=False)
         result = self._executor.run(command)
         if result.code == NOT_FOUND:
             raise CommandError(command, result, hint="is this a FreeBSD host? look at --host and --via")
-        if result.code in (TIMED_OUT, posix.NO_CONNECTION) and not (absent and absent in result.err):
+        unanswered = result.code in (TIMED_OUT, posix.NO_CONNECTION)
+        if unanswered and not any(words in result.err for words in absent):
             # A missing answer says nothing about the host.
             raise CommandError(command, result)
         return result

@@ -202,13 +202,19 @@ def _aliases(call: _Call, given: jailconf.Parameters) -> None:
                 continue
             mask = "netmask 255.255.255.255" if family == "inet" else "prefixlen 128"
             target = world.interface(name)
-            if target is None:
-                raise ToolError(
-                    f"ifconfig: interface {name} does not exist\n"
-                    f"{call.prefix}/sbin/ifconfig {name} {family} {text} {mask} alias: failed"
-                )
+            refusal = _no_alias(world, name, target)
+            if target is None or refusal:
+                line = f"/sbin/ifconfig {name} {family} {text} {mask} alias"
+                raise ToolError(f"{refusal}\n{call.prefix}{line}: failed")
             _alias(world, target, family, text)
             call.undo.append(lambda name=name, text=text: _unalias(world, name, text))  # type: ignore[misc]
+
+
+def _no_alias(world: World, name: str, target: Interface | None) -> str:
+    """Return why an interface can get no alias, in the words of ifconfig(8); "" if it can."""
+    if target is None:
+        return f"ifconfig: interface {name} does not exist"
+    return interfaces.MEMBER_REFUSED if interfaces.refuses_addresses(world, target) else ""
 
 
 def _alias(world: World, target: Interface, family: str, text: str) -> None:

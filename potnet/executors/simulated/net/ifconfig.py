@@ -189,9 +189,13 @@ class _Setting:
         if rest == ["-alias"]:
             if not addresses.remove(self.world, interface, address.address):
                 raise ToolError("ifconfig: ioctl (SIOCDIFADDR): permission denied")
-        elif interface.bridge is not None and self.world.sysctl(interfaces.MEMBER_ADDRESSES) == "0":
-            raise ToolError("ifconfig: ioctl (SIOCAIFADDR): Invalid argument")
+        elif interfaces.refuses_addresses(self.world, interface):
+            raise ToolError(interfaces.MEMBER_REFUSED)
         elif family == "inet":
+            if not given and self.world.release.mask_required:
+                raise ToolError(
+                    "ifconfig: ERROR: setting interface address without mask is no longer supported."
+                )
             if not given:
                 self.err += [
                     "ifconfig: WARNING: setting interface address without mask is deprecated,",
@@ -304,10 +308,13 @@ def _nd6(flag: str, on: bool) -> Callable[[World, Interface, str], None]:
     return setter
 
 
-def _nothing(_: World, interface: Interface, __: str) -> None:
-    """Accept a checksum offload; an epair of 14.0 shows no difference."""
-    if interface.kind == "loop":
-        raise unknown("checksum options of lo0")
+def _no_sum(name: str) -> Callable[[World, Interface, str], None]:
+    def setter(world: World, interface: Interface, _: str) -> None:
+        if interface.kind == "loop":
+            raise unknown("checksum options of lo0")
+        interfaces.drop_sum(world, interface, name)
+
+    return setter
 
 
 #: Each parameter: whether it has an argument, and its function.
@@ -337,6 +344,6 @@ _PARAMETERS: dict[str, tuple[bool, Callable[[World, Interface, str], None]]] = {
     "-auto_linklocal": (False, _nd6("AUTO_LINKLOCAL", False)),
     "ifdisabled": (False, _nd6("IFDISABLED", True)),
     "-ifdisabled": (False, _nd6("IFDISABLED", False)),
-    "-txcsum": (False, _nothing),
-    "-txcsum6": (False, _nothing),
+    "-txcsum": (False, _no_sum("TXCSUM")),
+    "-txcsum6": (False, _no_sum("TXCSUM_IPV6")),
 }

@@ -26,6 +26,9 @@ _ND6_FLAGS = {
     0x40: "NO_RADR",
     0x100: "NO_DAD",
 }
+#: Of FreeBSD 15; an epair also has the checksums that others compute.
+_OPTIONS_15 = {"bridge": "10<VLAN_HWTAGGING>"}
+_SUMS = {0x1: "RXCSUM", 0x2: "TXCSUM", 0x8: "VLAN_MTU", 0x200000: "RXCSUM_IPV6", 0x400000: "TXCSUM_IPV6"}
 _OPTIONS = {
     "ether": "80028<VLAN_MTU,JUMBO_MTU,LINKSTATE>",
     "loop": "680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>",
@@ -70,7 +73,7 @@ def show(world: World, interface: Interface, view: View, cidr: bool = False) -> 
     lines = [
         f"{interface.name}: flags={_named(flag_bits(interface), _FLAGS)} metric 0 mtu {interface.mtu}",
         *([f"\tdescription: {interface.descr}"] if interface.descr else []),
-        f"\toptions={_OPTIONS[interface.kind]}",
+        f"\toptions={_options(world, interface)}",
         *_hardware(interface),
         *(_inet(a, interface, cidr) for a in interface.inet if view.sees(4, a.address)),
         *(_inet6(world, a, interface, cidr) for a in interface.inet6 if view.sees(6, a.address)),
@@ -89,6 +92,15 @@ def show(world: World, interface: Interface, view: View, cidr: bool = False) -> 
     if interface.opened is not None:
         lines.append(f"\tOpened by PID {interface.opened}")
     return "\n".join(lines) + "\n"
+
+
+def _options(world: World, interface: Interface) -> str:
+    if world.release.offloads and interface.kind == "epair":
+        names = {"RXCSUM", "VLAN_MTU", "RXCSUM_IPV6", *interface.sums}
+        return _named(sum(bit for bit, name in _SUMS.items() if name in names), _SUMS)
+    if world.release.vlan_bridges and interface.kind in _OPTIONS_15:
+        return _OPTIONS_15[interface.kind]
+    return _OPTIONS[interface.kind]
 
 
 def _hardware(interface: Interface) -> list[str]:
@@ -130,11 +142,15 @@ def _bridge(world: World, bridge: Interface) -> list[str]:
         "\tmaxage 20 holdcnt 6 proto rstp maxaddr 2000 timeout 1200",
         f"\troot id 00:00:00:00:00:00 priority {root} ifcost 0 port 0",
     ]
+    vlans = world.release.vlan_bridges
+    lines += ["\tbridge flags=0<>"] if vlans else []
     for member in world.members(bridge.name):
         flags = "943<LEARNING,DISCOVER,PRIVATE,AUTOEDGE,AUTOPTP>"
         if not member.private:
             flags = "143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>"
         port = world.need(member.name).index
         lines.append(f"\tmember: {member.name} flags={flags}")
-        lines.append(f"\t        ifmaxaddr {member.most} port {port} priority 128 path cost 2000")
+        limit = f"ifmaxaddr {member.most} " if member.most or not vlans else ""
+        protocol = " vlan protocol 802.1q" if vlans else ""
+        lines.append(f"\t        {limit}port {port} priority 128 path cost 2000{protocol}")
     return lines

@@ -27,6 +27,7 @@ _ND6 = {
 
 #: The variable allows addresses on members of bridges; FreeBSD 15 refuses them by default.
 MEMBER_ADDRESSES = "net.link.bridge.member_ifaddrs"
+MEMBER_REFUSED = "ifconfig: ioctl (SIOCAIFADDR): Invalid argument"
 #: The interfaces that ifconfig(8) creates; each is in a group of its kind.
 _CLONES = ("bridge", "epair", "vlan", "tap")
 
@@ -105,6 +106,7 @@ def _create_epair(world: World, unit: str, vnet: str) -> Interface:
     for end, made, other in zip("ab", ends, reversed(ends), strict=True):
         made.mac = made.hwaddr = world.made_mac(f"{vnet}epair{unit}", end)
         made.peer = other.index
+        made.sums = ["TXCSUM", "TXCSUM_IPV6"] if world.release.offloads else []
         _dress(world, made)
     return ends[0]
 
@@ -301,6 +303,19 @@ def set_mtu(world: World, interface: Interface, mtu: int) -> None:
             port = world.need(member.name)
             port.mtu = mtu
             world.save(port)
+
+
+def drop_sum(world: World, interface: Interface, name: str) -> None:
+    """Let an epair compute checksums itself; both ends have the same setting (epair_ioctl in if_epair.c)."""
+    other = world.peer(interface) if interface.kind == "epair" else None
+    for end in (interface, *([other] if other is not None else [])):
+        end.sums = [each for each in end.sums if each != name]
+        world.save(end)
+
+
+def refuses_addresses(world: World, interface: Interface) -> bool:
+    """Return whether an interface can get no address, because it is a member of a bridge (FreeBSD 15)."""
+    return interface.bridge is not None and world.sysctl(MEMBER_ADDRESSES) == "0"
 
 
 def bring_up(world: World, interface: Interface) -> None:

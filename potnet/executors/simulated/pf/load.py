@@ -177,6 +177,11 @@ def unload(world: World) -> None:
     pf_skip.put(world.state, frozenset())
 
 
+def named(world: World, anchor: str) -> bool:
+    """Return whether the main ruleset names an anchor, or the anchors below it; pf then has it."""
+    return anchor in children(world, "")
+
+
 def children(world: World, parent: str) -> list[str]:
     """Return the anchors directly below a path ("" for the top), loaded or named by the main ruleset."""
     prefix = f"{parent}/" if parent else ""

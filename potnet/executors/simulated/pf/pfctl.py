@@ -9,6 +9,7 @@ from potnet.executors.simulated.pf import load, state_table
 from potnet.executors.simulated.pf.options import LIMITS, TIMEOUTS
 from potnet.executors.simulated.pf.rules import Rule, Ruleset
 from potnet.executors.simulated.world import pf_skip
+from potnet.executors.simulated.world.release import Release
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
 _ALTQ = "No ALTQ support in kernel\nALTQ related functions disabled\n"
@@ -137,7 +138,9 @@ def _show(world: World, options: _Options) -> CommandResult:
     found = load.ruleset(world, options.anchor)
     if found is None:
         listed = not options.anchor or load.lingers(world, options.anchor)
-        return CommandResult(0, "", note + ("" if listed else "pfctl: DIOCGETRULES: Invalid argument\n"))
+        # The listing of translation rules kept its words.
+        words = Release().no_rules if options.show == "nat" else world.release.no_rules
+        return CommandResult(0, "", note + ("" if listed else f"pfctl: {words}\n"))
     if options.show == "labels":
         return CommandResult(0, "".join(f"{r.label} 0 0 0 0 0 0 0 0\n" for r in found.rules if r.label), note)
     rules = found.translation() if options.show == "nat" else [*found.scrubs(), *found.filters()]
@@ -177,7 +180,7 @@ def _table(world: World, options: _Options) -> CommandResult:
     """-t TABLE -T show | kill; kill removes even a const table (pfr_del_tables in pf_table.c)."""
     found = load.ruleset(world, options.anchor)
     if found is None or options.table not in found.tables:
-        return CommandResult(255, "", "pfctl: Unknown error: -1.\n")
+        return CommandResult(255, "", f"pfctl: {world.release.no_table}\n")
     if options.table_command == "kill":
         world.state.changing()
         del found.tables[options.table]
@@ -191,13 +194,16 @@ def _anchors(world: World, options: _Options, note: str) -> CommandResult:
     def below(parent: str) -> list[str]:
         found = []
         for child in load.children(world, parent):
-            found += [child, *(below(child) if options.verbose else [])]
+            found += [child, *(below(child) if options.verbose or world.release.all_anchors else [])]
         return found
 
     err = note
+    found = below(options.anchor)
     if options.anchor and load.ruleset(world, options.anchor) is None:
+        if world.release.no_anchors and not found and not load.named(world, options.anchor):
+            return CommandResult(1, "", f"{note}pfctl: {world.release.no_anchors}\n")
         err += f"Anchor '{options.anchor}' not found.\n"
-    return CommandResult(0, "".join(f"  {name}\n" for name in below(options.anchor)), err)
+    return CommandResult(0, "".join(f"  {name}\n" for name in found), err)
 
 
 def _info(world: World) -> str:

@@ -97,8 +97,8 @@ def seed_state(world: World, bare: bool) -> None:
     }.items():
         world.set_sysctl(name, value)
     world.state.put("sysctl-default", "security.jail.jailed", {"value": "1"})
-    if facts.osreldate >= 1_500_000:
-        world.set_sysctl(MEMBER_ADDRESSES, "0")
+    if world.release.member_addresses is not None:
+        world.set_sysctl(MEMBER_ADDRESSES, world.release.member_addresses)
     if not bare:
         world.set_sysctl("net.inet.ip.forwarding", "1")
     _seed_pf(world, bare)

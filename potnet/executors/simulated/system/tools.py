@@ -58,7 +58,9 @@ def sockstat(world: World, argv: list[str], view: View) -> CommandResult:
         if not any(family in row["protocol"] for family in families):
             continue
         local = f"{row['address']}:{row['port']}"
-        out += _socket("root", row["command"], "1000", "3", row["protocol"], local, "*:*")
+        # The kernel's own sockets have no process.
+        owner = ("root", row["command"], "1000", "3") if row["command"] else (world.release.owner,) * 4
+        out += _socket(*owner, row["protocol"], local, "*:*")
     return CommandResult(0, out)
 
 

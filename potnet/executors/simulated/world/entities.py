@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_interface
 from typing import Any
 
+from potnet.executors.simulated.world.release import OSRELDATES
+
 #: The key of the host's own network stack; a VNET jail's is its jid as text.
 HOST = ""
 
@@ -67,7 +69,8 @@ class Interface:
     stack's list; bridge: the bridge of a member; hwaddr: its original address; made_as: its original name, if
     different; the unit stays in use; peer: the index of the other end of an epair; twin: the stack has an
     earlier interface of the same name; received, sent: packets and bytes. For a tap (tap(4)), link0: it stays
-    up when it is closed; owner: of its node; opened: the process that has it open.
+    up when it is closed; owner: of its node; opened: the process that has it open. sums:
+    the checksums of sent packets that an epair leaves to others.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Interface:
     link0: bool = False
     owner: str = ""
     opened: int | None = None
+    sums: list[str] = field(default_factory=list)
 
     @property
     def place(self) -> str:
@@ -197,5 +201,5 @@ class HostFacts:
         match = _RELEASE.fullmatch(text)
         if match is None:
             raise ValueError(text)
-        osreldate = int(match[1]) * 100_000 + int(match[2]) * 1000
+        osreldate = OSRELDATES.get(text, int(match[1]) * 100_000 + int(match[2]) * 1000)
         return replace(self, release=f"{text}-RELEASE", osreldate=osreldate)

@@ -20,6 +20,7 @@ from potnet.executors.simulated.world.entities import (
     interface_from,
     name_key,
 )
+from potnet.executors.simulated.world.release import Release, release_of
 from potnet.executors.simulated.world.state import State
 from potnet.executors.simulated.world.tree import Tree
 
@@ -69,6 +70,11 @@ class World:
         self.state = state
         self.tree = tree
         self.facts = facts
+
+    @property
+    def release(self) -> Release:
+        """Return the release of FreeBSD that the host runs."""
+        return release_of(self.facts.osreldate)
 
     def now(self) -> float:
         """Return the time in seconds; tests and sleep(1) advance the clock."""
