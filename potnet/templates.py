@@ -112,5 +112,5 @@ def render(own: str | None, template: str, values: Mapping[str, object]) -> str:
         # An administrator's own template may raise any error, for example a division by zero.
         raise ConfigError(
             f"template {template}: {error}",
-            hint="look at paths.templates in the configuration, or reinstall potnet",
+            hint="check paths.templates in the configuration, or reinstall potnet",
         ) from error

@@ -17,7 +17,7 @@ HARMFUL = re.compile(
 )
 #: A pot in pieces has nothing but what is to be taken away. The mode is the kernel's own (tun.c).
 SAFE = {
-    "`potnet destroy -p {}` takes the rest away; create makes it anew",
+    "`potnet destroy -p {}` removes what is left",
     "chmod 666 /dev/net/tun",
     "/dev/net/tun cannot be opened: as root, `modprobe tun && chmod 666 /dev/net/tun`",
 }

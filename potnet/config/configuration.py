@@ -314,7 +314,7 @@ def _contradictions(config: Config) -> Iterator[tuple[str, str, str]]:
     if config.external_interface in dict(config.extra_interfaces):
         yield "network.external_interface", "is in network.extra_interfaces too", "name it once"
     if config.first_port and config.last_port and config.first_port > config.last_port:
-        yield "ports.first", f"is above ports.last {config.last_port}", "the first port comes first"
+        yield "ports.first", f"is above ports.last {config.last_port}", "choose a first port below the last"
     anchors = [config.nat_anchor, config.rdr_anchor, config.filter_anchor]
     if len(set(anchors)) < len(anchors):
         name = "pf.rdr_anchor" if config.rdr_anchor == config.nat_anchor else "pf.filter_anchor"

@@ -95,7 +95,7 @@ def read_seconds(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise Refusal("is not a whole number", "write the seconds without quotes, such as 180")
     if not 1 <= value <= 86400:
-        raise Refusal("is out of range", "1 to 86400 seconds can be waited")
+        raise Refusal("is out of range", "use 1 to 86400 seconds")
     return value
 
 
@@ -134,10 +134,10 @@ def read_prefix6(value: Any) -> IPNetwork:
     """Read an IPv6 network for one bridge: global or unique local (RFC 4291, RFC 4193)."""
     network = _network(value, 6, "write an IPv6 network such as 2001:db8:1::/64")
     if not any(network in hosts for hosts in _HOSTS6):
-        raise Refusal("is no network of hosts", "use a global or a unique local one (2000::/3, fc00::/7)")
+        raise Refusal("is not a network for hosts", "use a global or a unique local one (2000::/3, fc00::/7)")
     if not SHORTEST_PREFIX6 <= network.prefixlen <= LONGEST_PREFIX6:
         what = f"a bridge takes a prefix length from {SHORTEST_PREFIX6} to {LONGEST_PREFIX6}; 64 is usual"
-        raise Refusal("is no size for a bridge", what)
+        raise Refusal("has an invalid prefix length", what)
     return network
 
 
@@ -152,21 +152,23 @@ def _of_hosts(network: IPNetwork) -> IPNetwork:
     first = IPAddress(network.first)
     unusable = network.prefixlen < 4 or first.is_loopback() or first.is_link_local()
     if unusable or network.first >= int(IPAddress("224.0.0.0")):
-        raise Refusal("is no network of hosts", "use a private one, such as 10.192.0.0/10 (RFC 1918)")
+        raise Refusal("is not a network for hosts", "use a private one, such as 10.192.0.0/10 (RFC 1918)")
     return network
 
 
 def read_host_address(value: Any) -> IPAddress:
     address = read_address(value)
     if int(address) == 0 or address.is_loopback() or address.is_multicast():
-        raise Refusal("is no address of an external interface", "leave it out to take what the interface has")
+        raise Refusal(
+            "cannot be an address of an external interface", "omit it to use the addresses of the interface"
+        )
     return address
 
 
 def read_host_addresses(value: Any) -> tuple[IPAddress, ...]:
     """Read one address of external interfaces, or a list, of either family."""
     if isinstance(value, list) and not value:
-        raise Refusal("is an empty list", "leave it out to take what the interface has")
+        raise Refusal("is an empty list", "omit it to use the addresses of the interface")
     found = tuple(map(_read_own_address, value if isinstance(value, list) else [value]))
     twice = next((each for each in found if found.count(each) > 1), None)
     if twice is not None:
@@ -179,7 +181,7 @@ def _read_own_address(value: Any) -> IPAddress:
         return read_host_address(value)
     address = IPAddress(read_outbound6(value))
     if address.is_link_local():
-        raise Refusal("is a link-local address", "write one that is reached from elsewhere")
+        raise Refusal("is a link-local address", "write an address that other machines can reach")
     return address
 
 
@@ -212,7 +214,7 @@ def read_path(value: Any) -> str:
     if not read_text(value).startswith("/"):
         raise Refusal("is not an absolute path", hint)
     if not value.isprintable() or ".." in value.split("/"):
-        raise Refusal("is not a path that can be used", hint)
+        raise Refusal("is not a plain path", hint)
     if not value.strip("/"):
         raise Refusal("is the root of the host", "write a directory of its own")
     return str(os.path.normpath("/" + value.lstrip("/")))
@@ -234,14 +236,14 @@ def read_mtu(value: Any) -> int:
         raise Refusal("is not a whole number", "write the bytes without quotes, such as 1500")
     # RFC 791: every link must carry 68 bytes.
     if not 68 <= value <= 65535:
-        raise Refusal("is no MTU", "68 to 65535 bytes; 65520 is the fastest for most uplinks")
+        raise Refusal("is out of range", "use 68 to 65535 bytes; 65520 is the fastest for most uplinks")
     return value
 
 
 def read_uplink_network(value: Any) -> str:
     network = read_network(value)
     if not 8 <= network.prefixlen <= 25:
-        raise Refusal("is no size for an uplink", "use a prefix length from 8 to 25; 24 is usual")
+        raise Refusal("has an invalid prefix length", "use a prefix length from 8 to 25; 24 is usual")
     return str(_of_hosts(network))
 
 
@@ -256,7 +258,7 @@ def read_outbound6(value: Any) -> str:
     except (AddrFormatError, ValueError) as error:
         raise Refusal("is not an IPv6 address", hint) from error
     if int(address) in (0, 1) or address.is_multicast():
-        raise Refusal("is no address to send from", hint)
+        raise Refusal("cannot be a source address", hint)
     return str(address)
 
 
@@ -282,7 +284,10 @@ def read_mac(value: Any) -> str:
     mac = _read_mac(value)
     # IEEE 802: the lowest bit of the first byte marks a group address.
     if int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00":
-        raise Refusal("is no address of one interface", "use one that begins with 02, which nobody else has")
+        raise Refusal(
+            "is not the address of a single interface",
+            "use one that begins with 02, such as 02:00:00:12:34:56",
+        )
     return mac
 
 

@@ -33,8 +33,8 @@ class UnreadableError(HostError):
 
     def __init__(self, tool: str, text: str) -> None:
         super().__init__(
-            f"cannot read what {tool} printed: {text.strip()[:200]!r}",
-            hint="if the tool is the system's own, this is a bug of potnet: please report it with this text",
+            f"unexpected output of {tool}: {text.strip()[:200]!r}",
+            hint="please report this output as a bug of potnet",
         )
 
 

@@ -37,7 +37,7 @@ NAME_HINT = "1 to 63 letters, digits, - and _, beginning with a letter or digit,
 _HOSTNAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*")
 
 
-SPECIAL = "programs take it for something else than a pot"
+SPECIAL = "the name has another meaning for programs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,9 @@ def refuse_same_anchor(app: App, what: Literal["pot", "bridge"], name: str) -> N
     known = app.store.pot_names() if what == "pot" else [bridge.name for bridge in app.store.bridges()]
     for other in known:
         if other != name and own.intersection(cut_anchors(app.config, other, what == "bridge")):
-            raise PotnetError(f"{what} {other} has the anchors of {name} already", hint="choose another name")
+            raise PotnetError(
+                f"{what} {other} already uses the anchors of {name}", hint="choose another name"
+            )
 
 
 def check_hostname(hostname: str) -> None:
@@ -161,8 +163,8 @@ def locked_pot(app: App, name: str, whole: bool = True) -> Iterator[Pot]:
         pot = require_pot(app, name)
         if whole and not pot.whole:
             raise PotnetError(
-                f"{name} is not whole: the command that made or destroyed it was cut off",
-                hint=f"`potnet destroy -p {name}` takes the rest away; create makes it anew",
+                f"pot {name} is incomplete: its create or destroy was interrupted",
+                hint=f"`potnet destroy -p {name}` removes what is left",
             )
         yield pot
 
@@ -178,7 +180,7 @@ def require_bridge(app: App, name: str) -> Bridge:
 
 def _those(what: str, names: tuple[str, ...]) -> str:
     shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    return f"{what}: {shown}" if names else f"there are no {what} yet"
+    return f"{what}: {shown}" if names else f"no {what} exist yet"
 
 
 def define_public_network(app: App) -> None:
@@ -288,7 +290,7 @@ def require_jail(pot: Pot, what: str) -> None:
     if not pot.is_jail:
         raise PotnetError(
             f"{pot.name} has taps and no jail: {what}",
-            hint=f"`potnet info -p {pot.name}` says how its machine gets its network",
+            hint=f"`potnet info -p {pot.name}` shows how its machine gets its network",
         )
 
 

@@ -28,10 +28,10 @@ def only_pot(app: App) -> str:
     if len(names) == 1:
         return names[0]
     if not names:
-        raise PotnetError("no pot exists yet", hint="`potnet create` makes one")
+        raise PotnetError("no pot exists yet", hint="create one with `potnet create`")
     raise PotnetError(
-        f"which pot? there are {len(names)}: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}",
-        hint="say it with -p POT, or in POTNET_POT",
+        f"missing pot: there are {len(names)}: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}",
+        hint="give -p POT, or set POTNET_POT",
     )
 
 
@@ -56,7 +56,7 @@ def check_needs(app: App, pot: Pot) -> None:
     if server is None:
         raise PotnetError(f"{pot.name} has its resolver in the pot {name}, which does not exist", hint)
     if address not in server.leased:
-        raise PotnetError(f"the pot {name} has not the resolvers' address {address}", hint)
+        raise PotnetError(f"pot {name} does not have the resolvers' address {address}", hint)
 
 
 def in_order(names: Iterable[str], needed: Callable[[str], Sequence[str]]) -> list[str]:

@@ -57,7 +57,7 @@ def _reason(found: Interface, state: HostState) -> str | None:
     if found.name == state.external:
         return "the default route of the host leads there"
     if GROUP in found.groups or found.mac is None:
-        return "it is no interface to a network"
+        return "it does not lead to a network"
     if addresses:
         return f"the host has the address {addresses[0].address} there, and would lose it"
     if bridge is not None:

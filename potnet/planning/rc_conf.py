@@ -27,5 +27,5 @@ def keeps_addresses(external: Interface, state: HostState) -> HostError:
         "(net.link.bridge.member_ifaddrs=0).\n"
         f"These lines of rc.conf move them to {free}, which pots then join. For an address by DHCP write "
         f"SYNCDHCP there:{shown}",
-        hint="reboot the host with these lines in rc.conf, or give the pot an IPv4 stack",
+        hint="reboot the host with these lines in rc.conf, or use an IPv4 stack",
     )

@@ -49,7 +49,7 @@ def install_files(pot: Pot, texts: Mapping[str, str], state: HostState) -> tuple
     if kind is not FileKind.DIRECTORY:
         raise HostError(
             f"etc in the root of {pot.name} is a {kind}, not a directory: nothing is written through it",
-            hint=f"look at {etc} on the host, with nobody in the jail",
+            hint=f"check {etc} on the host while the pot is stopped",
         )
     return tuple(step for name in texts for step in _install(pot, etc, name, texts[name], state))
 
@@ -64,7 +64,7 @@ def _install(pot: Pot, etc: str, name: str, text: str, state: HostState) -> tupl
                 "potnet writes neither through it nor over it",
                 hint=f"`potnet set -p {pot.name} -d off` leaves it alone"
                 if name == "resolv.conf"
-                else f"see what the jail has there: `ls -ld {etc} {candidate}`",
+                else f"check what the jail has there: `ls -ld {etc} {candidate}`",
             )
     steps: list[Step] = []
     there = state.files[path] is FileKind.FILE

@@ -51,7 +51,7 @@ def refuse_exposed(what: str, ways: Iterable[str], access: Mapping[str, Access])
     found = exposure(ways, access)
     if found is not None:
         raise HostError(
-            f"{what} is not safe: {found} and could lead what root writes there elsewhere",
+            f"{what} is not safe: {found} and could redirect what root writes there",
             hint="use a place below directories that only root owns and can write to, such as /jails",
         )
 

@@ -150,7 +150,7 @@ def _check_root(pot: Pot, state: HostState) -> None:
         what = "does not exist" if kind is FileKind.ABSENT else f"is a {kind}"
         raise HostError(
             f"the root of {pot.name}, {pot.root}, {what}",
-            hint="put it back",
+            hint="restore that directory",
         )
 
 
@@ -160,7 +160,7 @@ def _check_shared(pot: Pot, state: HostState) -> list[str]:
         interface = state.interfaces.get(alias.interface)
         if interface is None:
             raise HostError(
-                f"{pot.name} wants an address on {alias.interface}, which the host does not have",
+                f"{pot.name} has an address on {alias.interface}, which the host does not have",
                 hint=f"`potnet set -p {pot.name} -i IF|ADDRESS` gives it another",
             )
         refuse_own(alias.address, state.interfaces.values())
@@ -186,7 +186,7 @@ def refuse_own(address: IPAddress, interfaces: Iterable[Interface]) -> None:
             raise HostError(
                 f"{address} is the host's own address on {interface.name}: a jail would take it over, "
                 "and the host would lose it at stop",
-                hint="give an address that nobody has yet",
+                hint="give a free address",
             )
         for own in interface.addresses:
             network = IPNetwork(f"{own.address}/{own.prefix}")
@@ -203,7 +203,7 @@ def _refuse_full(bridge: Bridge, state: HostState) -> None:
     found, ports = state.interfaces.get(bridge.interface), state.traits.bridge_ports
     if found is not None and ports is not None and len(found.members) >= ports:
         raise HostError(
-            f"bridge {bridge.name} has all the members that a bridge can have ({ports})",
+            f"bridge {bridge.name} is full: a bridge holds {ports} members",
             hint="stop a pot on it, or use another bridge: `potnet create-private-bridge`",
         )
 

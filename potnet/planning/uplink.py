@@ -92,7 +92,7 @@ def check_parent(vlan: Vlan, mtu: int | None, state: HostState) -> None:
     if not parent.up:
         raise HostError(
             f"{vlan.parent} is down: the uplink {vlan.interface} would carry nothing",
-            hint=f"`{state.traits.tools.bring_up.format(interface=vlan.parent)}`; see to it at boot, too",
+            hint=f"`{state.traits.tools.bring_up.format(interface=vlan.parent)}`; also set it up at boot",
         )
     if parent.mtu < (mtu or USUAL_MTU):
         raise HostError(

@@ -133,7 +133,7 @@ def refuse_small_mtu(mtu: int, family: int) -> None:
     if family == 6 and mtu < SMALLEST_MTU6:
         raise HostError(
             f"an MTU of {mtu} is too small for IPv6",
-            hint=f"it takes {SMALLEST_MTU6} at least; leave IPv6 out, or give a larger one",
+            hint=f"use at least {SMALLEST_MTU6}, or leave IPv6 out",
         )
 
 
@@ -150,7 +150,7 @@ def check_external(external: str | None, state: HostState) -> str:
     if external not in state.names:
         raise HostError(
             f"the host has no interface {external}",
-            hint=f"`{state.traits.tools.list_interfaces}` lists them; look at network.external_interface",
+            hint=f"`{state.traits.tools.list_interfaces}` lists them; check network.external_interface",
         )
     return external
 

@@ -18,7 +18,7 @@ _BUFFER = 8192
 # The flags avoid a wait for a named pipe, and refuse a symbolic link.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
-HINT = "mend the file, or move it out of pot's directories"
+HINT = "correct the file, or move it out of pot's directories"
 
 
 def read(path: str, folder: int | None = None, obeyed: bool = False) -> bytes | None:

@@ -130,21 +130,21 @@ class Settings:
         try:
             return ip_network(self.text(key), strict=False)
         except ValueError as error:
-            raise self._wrong(key, "is no network") from error
+            raise self._wrong(key, "is not a network") from error
 
     def networks(self, key: str) -> list[Network]:
         """Return a list of networks."""
         try:
             return [ip_network(word, strict=False) for word in self.words(key)]
         except ValueError as error:
-            raise self._wrong(key, "is no list of networks") from error
+            raise self._wrong(key, "is not a list of networks") from error
 
     def address(self, key: str) -> Address:
         """Return an address of either family."""
         try:
             return ip_address(self.text(key))
         except ValueError as error:
-            raise self._wrong(key, "is no address") from error
+            raise self._wrong(key, "is not an address") from error
 
     @property
     def dns(self) -> Address | None:

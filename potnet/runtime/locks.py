@@ -137,7 +137,7 @@ class Locks:
         doing = f": {command}" if command else ""
         return HostError(
             f"{what} is in use by another potnet (pid {pid or 'unknown'}){doing}",
-            hint=f"this waited {self.patience:g} seconds for it (potnet.lock_wait): repeat it later",
+            hint=f"repeat the command later: potnet waited {self.patience:g} seconds (potnet.lock_wait)",
         )
 
 
@@ -148,7 +148,7 @@ def _make_private(directory: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
         raise HostError(
             f"others can write {directory} (mode {stat.S_IMODE(found.st_mode):04o}, user {found.st_uid})",
-            hint=f"move {directory} away: the next command makes it anew",
+            hint=f"move {directory} away: the next command creates it again",
         )
 
 

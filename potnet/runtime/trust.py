@@ -17,7 +17,7 @@ from pathlib import Path
 
 from potnet.errors import ConfigError
 
-_HINT = "use a file of root's, in directories that only root can write, such as /root"
+_HINT = "use a file of root, in directories that only root can write, such as /root"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 #: The limit of path_resolution(7).
 _MOST_LINKS = 40
@@ -39,7 +39,7 @@ class UntrustedError(ConfigError):
     """Another user can change a file that root would obey."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what}, and root obeys nobody else's files", hint=_HINT)
+        super().__init__(f"{what}, and root obeys only files of root", hint=_HINT)
 
 
 def open_file(path: Path | str, follow: bool = True) -> int:

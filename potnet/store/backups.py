@@ -124,7 +124,7 @@ def start_over(directory: Path, host_kind: str) -> tuple[Store, Path]:
     store, damaged = open_for_restore(directory, host_kind)
     store.close()
     if not damaged:
-        raise StoreError("the store has been put right meanwhile", hint="look at it: `potnet list`")
+        raise StoreError("the store has been repaired meanwhile", hint="check it with `potnet list`")
     with os_errors(directory / FILE_NAME):
         kept = copies.set_aside(directory / FILE_NAME)
     return Store.open(directory, host_kind), kept

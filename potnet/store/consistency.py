@@ -76,7 +76,7 @@ def _leases(store: Store, networks: dict[str, Network], lost: bool) -> Iterator[
             if parent == name and start <= number <= end:
                 yield f"{where} in network {name} is inside network {part.name} ({part.cidr})"
         if lost and pot not in pots:
-            yield f"{where} in network {name} is of no pot"
+            yield f"{where} in network {name} belongs to no pot"
 
 
 def _attachments(store: Store) -> Iterator[str]:
@@ -99,7 +99,7 @@ def _bridges(store: Store, networks: dict[str, Network]) -> Iterator[str]:
         for subnet in bridge.subnets:
             known = networks.get(subnet.name)
             if known is None:
-                yield f"bridge {bridge.name} has {subnet.network}, and there is no network {subnet.name}"
+                yield f"bridge {bridge.name} has {subnet.network}, but network {subnet.name} does not exist"
             elif known.cidr != subnet.network:
                 yield f"bridge {bridge.name} has {subnet.network}, and network {subnet.name} is {known.cidr}"
             elif subnet.gateway not in known.cidr:
@@ -149,7 +149,7 @@ def _free(store: Store, networks: dict[str, Network]) -> Iterator[str]:
     pools[ranges.POT] = ((1, _UNITS[1]), [(number, number) for number in numbers])
     for name, (span, busy) in pools.items():
         if list(ranges.spans(store, name)) != list(gaps((span,), busy)):
-            yield f"the free numbers of {name.lstrip('#')} are not those that nobody has"
+            yield f"the free numbers of {name.lstrip('#')} do not match the leases"
     for (name,) in store.rows("SELECT DISTINCT pool FROM free_range ORDER BY pool"):
         if name not in pools:
             yield f"free numbers are kept for {name}, which does not exist"

@@ -193,7 +193,7 @@ class Exports(Database):
             if clash:
                 raise PotnetError(
                     f"host port {endpoint(*clash, other.host_address)} is exported by pot {owner}",
-                    hint="choose another host port, or none to have one chosen",
+                    hint="choose another host port, or omit it",
                 )
         self.change(_OF_POT.insert, pot, position, *_columns(export))
 

@@ -190,7 +190,7 @@ class Allocator(Database):
     def _get(self, name: str) -> Network:
         net = self._find(name)
         if net is None:
-            raise PotnetError(f"network {name} not found", hint=f"`potnet vnet-start -B {name}` makes it")
+            raise PotnetError(f"network {name} not found", hint=f"`potnet vnet-start -B {name}` creates it")
         return net
 
     def _define(self, net: Network, excluded: set[int]) -> None:

@@ -68,7 +68,7 @@ class Policies(Database):
             elif _policy(found) != policy:
                 raise PotnetError(
                     f"a policy says the opposite: {'deny' if policy.allow else 'allow'}",
-                    hint="take that one away first: `potnet policy remove` with the same sides and port",
+                    hint="remove that one first: `potnet policy remove` with the same sides and port",
                 )
             return found is None
 

@@ -209,7 +209,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             # If two roots overlap, the user supplied at least one of them.
             if not (made and pot.root_made):
                 raise PotnetError(
-                    f"{pot.root} and {root}, the root of pot {name}, lie one in the other",
+                    f"{pot.root} and {root}, the root of pot {name}, overlap",
                     hint="choose another directory",
                 )
 
@@ -265,7 +265,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
     def _add_passed(self, name: str, position: int, interface: str) -> None:
         holder = self.passed_to(interface)
         if holder is not None:
-            raise PotnetError(f"{interface} is passed to pot {holder}", hint="a pot has it alone")
+            raise PotnetError(f"{interface} is passed to pot {holder}", hint="choose another interface")
         self.change(
             "INSERT INTO passed (pot, position, interface) VALUES (?, ?, ?)", name, position, interface
         )

@@ -82,14 +82,14 @@ class Store(Pots):
                 if first != "ok":
                     return str(first).replace("\n", " ")
                 if self.row("PRAGMA foreign_key_check"):
-                    return "a row refers to one that is not there"
+                    return "a row refers to a missing row"
                 if migrations.parts(self) != migrations.schema(migrations.version_of(self)):
                     return "its tables are not those of a store"
                 self._read_all()
         except PotnetError as error:
             return error.message
         except Exception as error:
-            return f"a row holds what potnet never writes: {error}"
+            return f"a row has an invalid value: {error}"
         return None
 
     def _read_all(self) -> None:

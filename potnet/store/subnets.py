@@ -59,7 +59,7 @@ class Subnets(Allocator):
             first, last = int(subnet.first), int(subnet.last)
             inside = subnet.version == net.cidr.version and subnet in net.cidr
             if not inside or not ranges.take(self, parent, first, last):
-                what = "is not free" if inside else "does not lie"
+                what = "is not free" if inside else "is not"
                 raise PotnetError(
                     f"{subnet} {what} in network {net.name} ({net.cidr})",
                     hint="`potnet show` lists what is taken",
@@ -92,7 +92,7 @@ class Subnets(Allocator):
     def _fit(self, net: Network, hosts: int, beside: Iterable[Span]) -> IPNetwork:
         """Return the lowest free aligned subnet for the pots, gateway, network and broadcast address."""
         if hosts < 1:
-            raise PotnetError(f"a network for {hosts} pots makes no sense", hint="ask for at least 1")
+            raise PotnetError(f"invalid number of pots {hosts}", hint="request at least 1")
         if net.cidr.version != 4:
             raise PotnetError(f"network {net.name} is not IPv4", hint="an IPv6 network is always a /64")
         bits = subnet_bits(hosts)
@@ -101,7 +101,7 @@ class Subnets(Allocator):
             return IPNetwork(f"{IPAddress(found[0], 4)}/{32 - bits}")
         raise PotnetError(
             f"network {net.name} ({net.cidr}) has no room for a subnet with {hosts} pots",
-            hint="ask for fewer pots, or remove a bridge that is not needed any more",
+            hint="request fewer pots, or destroy an unused bridge",
         )
 
     def _lowest_64(self) -> IPNetwork:

@@ -65,11 +65,23 @@ def test_a_missing_tool(world: World, tool: str, package: str) -> None:
     [
         ("wok", "ip", "type bridge", "Error: Unknown device type.", "has no bridges"),
         ("wok", "ip", "type veth", "Error: Unknown device type.", "has no veth pairs"),
-        ("pan", "tc", "clsact", "Error: Specified qdisc kind is unknown.", "has not all that tc needs"),
-        ("pan", "tc", "mirred", "Error: Failed to load TC action module.", "has not all that tc needs"),
-        ("wok", "nft", "-f -", "Error: Not supported", "does not take potnet's nftables rules"),
-        ("pan", "nft", "-f -", "Error: Not supported", "does not take potnet's nftables rules"),
-        ("pan", "unshare", "--net", "unshare: Invalid argument", "no network namespace can be made"),
+        (
+            "pan",
+            "tc",
+            "clsact",
+            "Error: Specified qdisc kind is unknown.",
+            "lacks modules that tc(8) requires",
+        ),
+        (
+            "pan",
+            "tc",
+            "mirred",
+            "Error: Failed to load TC action module.",
+            "lacks modules that tc(8) requires",
+        ),
+        ("wok", "nft", "-f -", "Error: Not supported", "refuses the nftables rules of potnet"),
+        ("pan", "nft", "-f -", "Error: Not supported", "refuses the nftables rules of potnet"),
+        ("pan", "unshare", "--net", "unshare: Invalid argument", "cannot create a network namespace"),
     ],
 )
 def test_a_kernel_without_something(
@@ -93,11 +105,11 @@ def test_a_kernel_that_cannot_keep_pots_to_their_addresses(world: World) -> None
     with stub(world, "nft", "table bridge", "Error: Operation not supported"):
         refused = world.try_potnet(*asked, "start", "wok")
         doctor = world.try_potnet(*asked, "doctor")
-    assert (refused.code, "filters nothing that passes bridges" in refused.err) == (1, True)
+    assert (refused.code, "cannot filter traffic on bridges" in refused.err) == (1, True)
     assert world.snapshot() == before
     told = {each["subject"]: each for each in json.loads(doctor.out)}
     assert told["antispoof"]["verdict"] == "limited"
-    assert "filters nothing that passes bridges" in told["antispoof"]["found"]
+    assert "cannot filter traffic on bridges" in told["antispoof"]["found"]
     world.potnet("start", "wok")
 
 
@@ -125,15 +137,15 @@ def test_an_interface_that_no_bridge_can_have(world: World, kind: str) -> None:
     refused = world.try_potnet("start", "pan")
     assert refused.code == 1
     assert "the public bridge for IPv6 cannot have" in refused.err
-    assert ("wireless" if kind == "wireless" else "not of Ethernet's kind") in refused.err
+    assert ("wireless" if kind == "wireless" else "not an Ethernet interface") in refused.err
     assert world.snapshot() == before
 
 
 @pytest.mark.parametrize(
     ("folder", "said"),
     [
-        ("/run/netns", "no network namespace can be made in /run/netns"),
-        ("/etc/netns", "the pots' files cannot be put into /etc/netns"),
+        ("/run/netns", "cannot create network namespaces: /run/netns"),
+        ("/etc/netns", "cannot write files of pots: /etc/netns"),
     ],
 )
 def test_a_folder_that_cannot_be_written_to(world: World, folder: str, said: str) -> None:
@@ -160,7 +172,7 @@ def test_a_full_bridge_takes_no_more(world: World) -> None:
     before = world.run("ip", "-br", "link").out
     refused = world.try_potnet("-v", "start", "wok")
     assert refused.code == 1
-    assert "cannot start wok: bridge0 has all the members that a bridge can have (1023)" in refused.err
+    assert "cannot start wok: bridge0 is full: a bridge holds 1023 members" in refused.err
     assert "\nhint: stop a pot on it" in refused.err
     assert "netns add" not in refused.err
     assert world.run("ip", "-br", "link").out == before

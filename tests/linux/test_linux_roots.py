@@ -84,5 +84,5 @@ def test_no_root_shows_the_store(prepared: World) -> None:
         assert (refused.code, "see nothing of the store" in refused.err) == (1, True), refused
     for path in ("/run/state", "/run"):
         refused = prepared.try_potnet("create", "-p", "wok", "--path", path)
-        assert (refused.code, "lie one in the other" in refused.err) == (1, True), refused
+        assert (refused.code, "overlap" in refused.err) == (1, True), refused
     assert prepared.potnet("-q", "list") == "casserole\n"

@@ -166,9 +166,9 @@ def test_imported_pots_start_and_stop(tmp_path: Path, call: Call) -> None:
     [
         (
             ["create -p x -N public-bridge -i 10.192.0.50", "create -p pan"],
-            "there is another pot of that name here",
+            "another pot of that name exists here",
         ),
-        (["create-private-bridge -B stove -S 2"], "there is another bridge of that name here"),
+        (["create-private-bridge -B stove -S 2"], "another bridge of that name exists here"),
         (
             ["create -p x -N alias -i em0|192.168.178.200"],
             "named: 192.168.178.200 on em0 is an alias of pot x",
@@ -189,7 +189,7 @@ def test_whatever_is_in_the_way_stops_all_of_it(
     found = call("--host sim import pot --all", made.path)
     assert (found.code, found.out) == (1, "")
     assert words in found.err
-    assert "nothing is imported" in found.err
+    assert "nothing was imported" in found.err
     assert (call("--host sim -o json list").out, call("--host sim list --bridges").out) == before
 
 
@@ -201,20 +201,20 @@ def test_an_address_that_is_leased_here_is_in_the_way(tmp_path: Path, call: Call
     made.bridge("far", "172.16.0.0/24")
     found = call("--host sim import pot --all", made.path)
     assert "theirs: 10.192.0.3 is in use by pot mine" in found.err
-    assert "bridge far: 172.16.0.0/24 does not lie in network public (10.192.0.0/10)" in found.err
+    assert "bridge far: 172.16.0.0/24 is not in network public (10.192.0.0/10)" in found.err
     assert call("--host sim -q list").out == "mine\n"
 
 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (["network_type=other"], "which is none of inherit, alias, public-bridge, private-bridge"),
+        (["network_type=other"], "use one of inherit, alias, public-bridge, private-bridge"),
         (["network_type=public-bridge"], "it has 0 addresses for bridge public"),
         (["network_type=private-bridge", "ip=10.192.0.9"], "private-bridge without a bridge"),
         (["network_type=inherit", "pot.export.ports=99999"], "ports are 1 to 65535"),
         (["network_type=inherit", "pot.dns=custom"], "resolv.conf: file not found"),
-        (["network_type=inherit", "pot.stack=both"], "which is none of ipv4, ipv6, dual"),
-        (["network_type=inherit", "pot.cmd=a 'b"], "a command that cannot be read"),
+        (["network_type=inherit", "pot.stack=both"], "use one of ipv4, ipv6, dual"),
+        (["network_type=inherit", "pot.cmd=a 'b"], "an invalid command"),
         (["network_type=alias", "ip=em9|10.0.0.1"], "the host has no interface em9"),
         (["vnet=true"], "neither network_type nor ip4"),
     ],
@@ -269,7 +269,7 @@ def test_a_jail_that_runs_is_taken_over_where_it_fits(tmp_path: Path, call: Call
     assert set(running) == {"host", "oldest", "named", "web", "rich"}
     assert (running["host"], running["oldest"]) == ("runs and is taken over",) * 2
     assert "not taken over: 2a00:1234::80 is not on em0" in running["named"]
-    assert "not taken over: its interface and bridge are pot's own" in running["web"]
+    assert "not taken over: its interface and bridge belong to pot" in running["web"]
     assert f"not taken over: the jail of that name has the root {jails}/six/m" in running["rich"]
     states = {info["name"]: info["state"] for info in _json(call, "list", made)}
     assert {name for name, state in states.items() if state == "running"} == {"host", "oldest"}

@@ -87,7 +87,7 @@ def test_the_installed_one_is_in_force_where_there_is_no_other(
         (["POT_NETMASK=255.0.0.0"], "POT_NETMASK = 255.0.0.0 is not the netmask of 10.192.0.0/10"),
         (["POT_NETWORK_STACK=both"], 'POT_NETWORK_STACK = "both" is not one of'),
         (["POT_EXTIF='em 0'"], "is not an interface name"),
-        (["POT_VPN_EXTIF=tun0", "POT_VPN_NETWORKS='10.8.0.0/16 ten'"], "is no list of networks"),
+        (["POT_VPN_EXTIF=tun0", "POT_VPN_NETWORKS='10.8.0.0/16 ten'"], "is not a list of networks"),
         (["POT_EXTIF=em0:1"], "is not an interface name"),
         (["POT_NETWORK=fd00::/64", "POT_NETMASK=ffff:ffff:ffff:ffff::"], "is an IPv6 network"),
     ],

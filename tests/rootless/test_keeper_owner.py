@@ -62,5 +62,5 @@ def test_a_keeper_of_somebody_elses_is_not_obeyed(user: int) -> None:
             if user == 0:
                 assert connect(directory) is not None
                 return
-            with pytest.raises(HostError, match=f"user {ALICE} keeps the rootless host"):
+            with pytest.raises(HostError, match=f"belongs to user {ALICE}"):
                 connect(directory)

@@ -49,7 +49,7 @@ REFUSALS = (
     "has no address from the store",
     "has IPv6 by SLAAC",
     "is for pots on bridges",
-    "meet on bridge",
+    "are both on bridge",
     "on the public bridge",
     "a policy says the opposite",
     "have the MTU",
@@ -57,7 +57,7 @@ REFUSALS = (
     "gives it to the bridge",
     "cannot have the MTU",
     "is too small for IPv6",
-    "whatever policies say",
+    "policies do not change that",
 )
 BRIDGES = ("stove", "grill")
 

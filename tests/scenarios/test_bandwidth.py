@@ -118,7 +118,7 @@ def test_a_start_that_cannot_limit_is_undone(world: World) -> None:
     "text", ["10", "10M", "10Mbit", "10 Mbit/s", "-1Mbit/s", "1Kbit/s", "5Gbit/s", "10mbit/s", "1Tbit/s", ""]
 )
 def test_bad_rates(world: World, text: str) -> None:
-    with pytest.raises(UsageError, match="a rate is a number with bit/s or Byte/s behind it"):
+    with pytest.raises(UsageError, match="a rate is a number with bit/s or Byte/s"):
         world.create("web", "public-bridge", network=NetworkOptions(bandwidth_in=text))
 
 

@@ -74,15 +74,15 @@ def test_what_is_typed(text: str, export: Export) -> None:
         ("90-80", "backwards"),
         ("80-65536", "invalid export .80-65536.: ports are"),
         ("0-5", "invalid export .0-5.: ports are"),
-        ("udp+tcp:53", "no export"),
+        ("udp+tcp:53", "invalid export"),
         ("192.0.2@80", "invalid address"),
         ("@80", "invalid address"),
-        ("127.0.0.1@80:30080", "from the host alone"),
-        ("::1@80:30080", "from the host alone"),
-        ("0.0.0.0@80:30080", "no port can be offered"),
-        ("fe80::1@80:30080", "no port can be offered"),
-        ("80-:30080", "no export"),
-        ("80:30080-", "no export"),
+        ("127.0.0.1@80:30080", "only the host itself can reach"),
+        ("::1@80:30080", "only the host itself can reach"),
+        ("0.0.0.0@80:30080", "ports cannot be exported on"),
+        ("fe80::1@80:30080", "ports cannot be exported on"),
+        ("80-:30080", "invalid export"),
+        ("80:30080-", "invalid export"),
     ],
 )
 def test_what_is_no_export(text: str, message: str) -> None:
@@ -94,12 +94,12 @@ def test_what_is_no_export(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        (["192.0.2.0/33"], "no length"),
-        (["192.0.2.0/x"], "no length"),
-        (["192.0.2.0/-1"], "no length"),
+        (["192.0.2.0/33"], "its prefix length"),
+        (["192.0.2.0/x"], "its prefix length"),
+        (["192.0.2.0/-1"], "its prefix length"),
         (["192.0.2.1/24"], "inside a network"),
-        (["pan"], "no network"),
-        ([""], "no network"),
+        (["pan"], "invalid network --from"),
+        ([""], "invalid network --from"),
     ],
 )
 def test_what_is_no_source(sources: list[str], message: str) -> None:
@@ -116,7 +116,7 @@ def test_sources_are_kept_without_those_inside_others() -> None:
 
 @pytest.mark.parametrize("number", [0, -1, 65536])
 def test_what_is_no_number_of_connections(number: int) -> None:
-    with pytest.raises(UsageError, match="not a number of connections"):
+    with pytest.raises(UsageError, match="invalid --max-connections"):
         parse_exports(["80"], max_connections=number)
 
 
@@ -356,7 +356,7 @@ def test_the_list_is_added_to_and_taken_from(world: World) -> None:
     assert world.redirections("casserole") == [("tcp", 1024)]
     export(world, "casserole", "81", change=Change.REMOVE)
     assert any("does not export 81" in notice for notice in world.notices)
-    with pytest.raises(PotnetError, match="tcp 1024 is exported by this pot already"):
+    with pytest.raises(PotnetError, match="tcp 1024 is already exported by this pot"):
         export(world, "casserole", "80:1024", change=Change.ADD)
     with pytest.raises(PotnetError, match="tcp 1024 is exported by pot casserole"):
         export(world, "ragout", "80:1024", change=Change.ADD)
@@ -395,7 +395,7 @@ def test_sockets_of_the_host_are_honoured_where_they_are(world: World) -> None:
     world.create("casserole", "public-bridge")
     world.listen(30080, "nginx")
     for taken in ("80:30080", f"{other}@80:30080", "79-81:30079-30081"):
-        with pytest.raises(PotnetError, match=r"30080.* is taken by nginx"):
+        with pytest.raises(PotnetError, match=r"30080.* is in use by nginx"):
             export(world, "casserole", taken)
 
 
@@ -405,7 +405,7 @@ def test_a_socket_on_one_address_leaves_the_others(world: World) -> None:
     world.host.listen("tcp", 30080, address=other, command="nginx")
     export(world, "casserole", f"{world.address}@80:30080")
     for taken in ("80:30080", f"{other}@80:30080"):
-        with pytest.raises(PotnetError, match=r"30080.* is taken by nginx"):
+        with pytest.raises(PotnetError, match=r"30080.* is in use by nginx"):
             export(world, "casserole", taken)
 
 

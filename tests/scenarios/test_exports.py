@@ -55,11 +55,11 @@ def test_a_given_port_that_is_taken_is_refused_with_who_has_it(world: World) -> 
     with pytest.raises(PotnetError, match="tcp 30080 is exported by pot casserole"):
         world.do(export_ports, "ragout", ExportRequest(["80:30080"]))
     world.listen(30443, "nginx")
-    with pytest.raises(PotnetError, match=r"tcp 30443 is taken by nginx"):
+    with pytest.raises(PotnetError, match=r"tcp 30443 is in use by nginx"):
         world.do(export_ports, "ragout", ExportRequest(["443:30443"]))
     world.do(export_ports, "ragout", ExportRequest(["udp:443:30443"]))
     world.listen(30080, "sshd")
-    with pytest.raises(PotnetError, match=r"tcp 30080 is taken by sshd"):
+    with pytest.raises(PotnetError, match=r"tcp 30080 is in use by sshd"):
         world.do(start, ["casserole"])
 
 

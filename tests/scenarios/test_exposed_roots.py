@@ -56,7 +56,7 @@ def test_a_root_that_others_can_lead_elsewhere_is_refused(
     said = expose(root / up, how)
     before = world.snapshot()
     place = re.escape(os.path.normpath(root / up))
-    with pytest.raises(PotnetError, match=f"is not safe: {said} {place} and could lead"):
+    with pytest.raises(PotnetError, match=f"is not safe: {said} {place} and could redirect"):
         world.create("web", path=str(root))
     assert world.snapshot() == before
     assert world.records()["pots"] == ()

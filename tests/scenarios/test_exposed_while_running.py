@@ -112,7 +112,7 @@ def test_no_backup_is_written_where_others_can_lead_it_elsewhere(
         place.chmod(0o777)
     else:
         os.chown(place if how == "owner" else place.parent, ALICE, -1)
-    with pytest.raises(PotnetError, match="root obeys nobody else's files"):
+    with pytest.raises(PotnetError, match="root obeys only files of root"):
         world.do(backup, place / "backup", False)
     assert list(place.iterdir()) == []
     for each in (place, place.parent):

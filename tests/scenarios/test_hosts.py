@@ -166,6 +166,6 @@ def test_a_failure_with_another_pots_file_is_told_and_no_more(world: World) -> N
     world.executor.commands.clear()
     world.executor.fail_at = changes + 1
     world.do(start, ["lid"])
-    assert any("does not know its neighbours of now" in notice for notice in world.notices)
+    assert any("the hosts file of casserole is out of date" in notice for notice in world.notices)
     states = {run.pot.name for run in world.records()["runs"]}
     assert states == {"wok", "kettle", "pan", "lid"}

@@ -169,9 +169,9 @@ def test_a_bridge_without_ipv6_stays_as_it_was(world: World) -> None:
     [
         ("2001:db8:5:0:8::/80", "overlaps network oven IPv6"),
         ("2001:db8:5::1/64", "is an address inside a network"),
-        ("2001:db8::/32", "is no size for a bridge"),
-        ("2001:db8:5::/127", "is no size for a bridge"),
-        ("fe80::/64", "is no network of hosts"),
+        ("2001:db8::/32", "has an invalid prefix length"),
+        ("2001:db8:5::/127", "has an invalid prefix length"),
+        ("fe80::/64", "is not a network for hosts"),
         ("10.0.0.0/24", "is an IPv4 network"),
         ("2001:db8:5::", "is not a network with a prefix length"),
         ("; block all", "is not a network with a prefix length"),

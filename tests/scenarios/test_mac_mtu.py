@@ -62,7 +62,7 @@ def test_a_mac_address_that_is_given(world: World) -> None:
     assert shown(world, pot.attachments[0].jail_end, "web")[1] == MAC
     assert world.do(check, [], None) == ()
     # Until the pot stops, the old one is in use.
-    with pytest.raises(PotnetError, match=f"MAC address {MAC} is that of pot web"):
+    with pytest.raises(PotnetError, match=f"MAC address {MAC} is in use by pot web"):
         world.create("late", "public-bridge", macs=(MAC,))
     world.do(stop, ["web"])
     world.do(start, ["web"])
@@ -83,15 +83,15 @@ def test_mac_addresses_are_given_in_the_order_of_interfaces(world: World) -> Non
 @pytest.mark.parametrize(
     ("macs", "words"),
     [
-        (("zz:00:00:00:00:01",), "no MAC address"),
-        (("02:00:00:00:00",), "no MAC address"),
-        (("02-00-00-00-00-01",), "no MAC address"),
-        (("03:00:00:00:00:01",), "a group's address"),
-        (("ff:ff:ff:ff:ff:ff",), "a group's address"),
-        (("00:00:00:00:00:00",), "nobody's address"),
+        (("zz:00:00:00:00:01",), "invalid MAC address"),
+        (("02:00:00:00:00",), "invalid MAC address"),
+        (("02-00-00-00-00-01",), "invalid MAC address"),
+        (("03:00:00:00:00:01",), "a group address"),
+        (("ff:ff:ff:ff:ff:ff",), "a group address"),
+        (("00:00:00:00:00:00",), "all zero"),
         ((MAC, MAC.upper()), "given twice"),
         ((MAC, OTHER), "given 2 times, and the pot has 1 interface on bridges"),
-        (("52:54:00:12:34:56",), "is that of em0 of the host"),
+        (("52:54:00:12:34:56",), "is in use by em0 of the host"),
         ((OTHER,), "is used by pot first"),
     ],
 )
@@ -234,7 +234,7 @@ def test_what_a_bridge_cannot_have_is_refused(world: World) -> None:
         ("six", 1279, "too small for IPv6"),
         ("public6", 1400, "em0, which is on it, has 1500"),
         ("floor", 9000, "em0 has the MTU 1500"),
-        ("floor", 100, "no MTU"),
+        ("floor", 100, "invalid MTU"),
         ("oven", 1400, "bridge 'oven' not found"),
     ):
         before = world.records()
@@ -296,9 +296,9 @@ def test_a_dry_run_prints_what_a_start_does(world: World) -> None:
 
 @pytest.mark.parametrize("mtu", [-1, 0, 575, 65536])
 def test_mtus_that_are_none(world: World, mtu: int) -> None:
-    with pytest.raises(UsageError, match=f"--mtu {mtu}: no MTU"):
+    with pytest.raises(UsageError, match=f"invalid MTU {mtu}"):
         world.do(create_private_bridge, BridgeRequest("stove", 4, None, False, mtu))
-    with pytest.raises(UsageError, match=f"--mtu {mtu}: no MTU"):
+    with pytest.raises(UsageError, match=f"invalid MTU {mtu}"):
         world.create("web", "public-bridge", mtu=mtu)
     assert world.records()["pots"] == ()
 
@@ -346,7 +346,7 @@ def test_a_pot_with_ipv6_is_refused_a_small_mtu(world: World, stack: str, ipv6: 
     records = world.records()
     with pytest.raises(PotnetError, match="an MTU of 1279 is too small for IPv6") as refused:
         world.create("web", "public-bridge", stack, mtu=1279, tap=tap)
-    assert str(refused.value.hint).startswith("it takes 1280 at least")
+    assert str(refused.value.hint).startswith("use at least 1280")
     assert world.records()["pots"] == records["pots"] == ()
     world.create("small", "public-bridge", "ipv4", mtu=1279)
     world.do(start, ["small"])

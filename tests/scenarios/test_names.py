@@ -157,9 +157,9 @@ def test_two_names_that_are_cut_to_the_same_are_refused(
 
     monkeypatch.setattr(hashlib, "sha256", digest)
     before = world.records(), world.snapshot()
-    with pytest.raises(PotnetError, match=f"pot {LONG} has the anchors of {OTHER} already"):
+    with pytest.raises(PotnetError, match=f"pot {LONG} already uses the anchors of {OTHER}"):
         world.create(OTHER, "public-bridge")
-    with pytest.raises(PotnetError, match=f"bridge {LONG} has the anchors of {OTHER} already"):
+    with pytest.raises(PotnetError, match=f"bridge {LONG} already uses the anchors of {OTHER}"):
         world.do(create_private_bridge, BridgeRequest(OTHER, 4))
     assert (world.records(), world.snapshot()) == before
     world.create("v" * 63, "public-bridge")
@@ -187,7 +187,7 @@ def test_the_dns_server_has_its_name_in_any_case(world: World) -> None:
     server = world.create("RESOLVER", "public-bridge")
     assert server.leased == (world.config.dns_address,)
     world.create("web", "public-bridge", resolver="pot")
-    with pytest.raises(PotnetError, match="itself as resolver"):
+    with pytest.raises(PotnetError, match="would be its own resolver"):
         world.do(
             set_options,
             "resolver",

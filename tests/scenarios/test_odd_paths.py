@@ -41,5 +41,5 @@ def test_roots_side_by_side_do_not_overlap(world: World) -> None:
     for number, name in enumerate(("m", "n", "o/m")):
         world.create(f"pot{number}", path=str(srv / name))
     for name in ("m/inner", "o"):
-        with pytest.raises(PotnetError, match="lie one in the other"):
+        with pytest.raises(PotnetError, match="overlap"):
             world.create("late", path=str(srv / name))

@@ -200,7 +200,7 @@ def test_one_that_never_comes_back_is_told(world: World) -> None:
     world.host.linger(99)
     world.do_there("jail", "-r", "web")
     world.do(stop, ["web"])
-    assert world.notices == ["em1 has not come back from web: look for it by `ifconfig -l`"]
+    assert world.notices == ["em1 did not return from web: look for it with `ifconfig -l`"]
     assert world.records()["runs"] == ()
 
 
@@ -312,7 +312,7 @@ def test_two_pots_cannot_have_one(world: World) -> None:
     [
         ((), "em0", "the default route of the host leads there"),
         ((), "em7", "the host has no interface em7"),
-        ((), "lo0", "it is no interface to a network"),
+        ((), "lo0", "it does not lead to a network"),
         (("ifconfig em1 inet 198.51.100.5/24",), "em1", r"the host has the address 198\.51\.100\.5 there"),
         (
             ("ifconfig em1 inet6 2001:db8:9::5/64 -ifdisabled",),

@@ -240,7 +240,7 @@ def test_no_hooks_are_kept_in_a_root_after_paths_jails_changed(world: World, hoo
     world.configure('[paths]\njails = "/data/d/sub"\n')
     with pytest.raises(PotnetError, match=r"the root of pot d"):
         hooked(world, "c", hook)
-    with pytest.raises(PotnetError, match=r"the root of pot d|root of pot d, lie one in the other"):
+    with pytest.raises(PotnetError, match=r"the root of pot d|root of pot d, overlap"):
         world.create("e")
     assert [pot.name for pot in world.records()["pots"]] == ["c", "d"]
 
@@ -356,4 +356,4 @@ def test_files_for_a_running_jail_are_made_where_no_jail_can_change_them(world: 
     world.create("e", "public-bridge", path=given(world, "e"))
     world.do(start, ["e"])
     assert not (real(world, "/data/d") / "sub").exists()
-    assert any("does not know its neighbours" in notice for notice in world.notices)
+    assert any("is out of date" in notice for notice in world.notices)

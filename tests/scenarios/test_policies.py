@@ -264,7 +264,7 @@ def test_a_policy_goes_with_its_pot_or_bridge(world: World) -> None:
     world.notices.clear()
     world.do(destroy_pot, "db")
     assert sorted(world.notices) == [
-        "gone with db: policy allow db to web tcp:80", "gone with db: policy allow web to db",
+        "removed with db: policy allow db to web tcp:80", "removed with db: policy allow web to db",
     ]  # fmt: skip
     assert [each["to"] for each in world.do(policies.listed)] == ["back"]
     world.do(destroy_pot, "log")
@@ -280,15 +280,15 @@ def test_a_policy_goes_with_its_pot_or_bridge(world: World) -> None:
         (("pot:front", "db", None, False), PotnetError, "pot 'front' not found"),
         (("host:x", "db", None, False), UsageError, "neither a pot nor a bridge"),
         (("stove", "db", None, False), UsageError, "stove is a pot and a bridge"),
-        (("web", "db", "tcp:0", False), UsageError, "no port"),
-        (("web", "db", "80-79", False), UsageError, "no port"),
-        (("web", "db", "icmp:8", False), UsageError, "no port"),
-        (("web", "db", "70000", False), UsageError, "no port"),
-        (("db", "log", None, True), PotnetError, "meet on bridge back"),
-        (("back", "log", None, True), PotnetError, "meet on bridge back"),
+        (("web", "db", "tcp:0", False), UsageError, "invalid port --port"),
+        (("web", "db", "80-79", False), UsageError, "invalid port --port"),
+        (("web", "db", "icmp:8", False), UsageError, "invalid port --port"),
+        (("web", "db", "70000", False), UsageError, "invalid port --port"),
+        (("db", "log", None, True), PotnetError, "are both on bridge back"),
+        (("back", "log", None, True), PotnetError, "are both on bridge back"),
         (("web", "public", None, False), PotnetError, "public is the public bridge"),
         (("open", "db", None, False), PotnetError, "open is on the public bridge"),
-        (("web", "alias", None, False), PotnetError, "alias has no address from the store"),
+        (("web", "alias", None, False), PotnetError, "policies cannot apply to alias"),
         (("web", "db", "80", True), PotnetError, "a policy says the opposite: allow"),
         (("web", "db", "79-81", False), PotnetError, "the ports overlap"),
     ],

@@ -434,7 +434,7 @@ def test_nothing_is_looked_at_that_another_command_is_at_work_on(kitchen: World)
     with kitchen.app() as other, other.locks.hold("pot-casserole"):
         assert found(kitchen) == ["forwarding-off"]
         mend(kitchen)
-        assert "casserole is left alone: another potnet is at work on it" in kitchen.notices
+        assert "casserole is skipped: another potnet command is changing it" in kitchen.notices
     assert found(kitchen) == ["member-missing casserole stove epair0a"]
 
 

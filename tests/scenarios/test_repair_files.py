@@ -83,7 +83,7 @@ def test_a_copy_that_was_cut_off_is_told_until_it_is_done(kitchen: World) -> Non
     source = kitchen.directory / "motd"
     source.write_text("hello\n")
     kitchen.executor = Faulty(kitchen.host, fail_at=0, after=True)
-    with pytest.raises(PotnetError, match="left behind: what was copied by then, at ") as caught:
+    with pytest.raises(PotnetError, match="left behind: a partial copy at ") as caught:
         kitchen.do(copy_in, "ragout", source, "/etc/motd")
     assert "injected failure" in caught.value.message
     kitchen.executor = Faulty(kitchen.host)

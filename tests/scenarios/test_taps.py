@@ -283,13 +283,13 @@ def test_an_owner_who_is_gone_fails_the_start_and_nothing_stays(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"kind": "inherit", "tap": True}, "--tap is for bridges"),
-        ({"kind": "alias", "tap": True}, "--tap is for bridges"),
-        ({"kind": "public-bridge", "owner": "alice"}, "--owner is for --tap"),
+        ({"kind": "inherit", "tap": True}, "--tap requires a bridge"),
+        ({"kind": "alias", "tap": True}, "--tap requires a bridge"),
+        ({"kind": "public-bridge", "owner": "alice"}, "--owner requires --tap"),
         ({"kind": "public-bridge", "tap": True, "owner": "nosuch"}, "the host has no user nosuch"),
-        ({"kind": "public-bridge", "tap": True, "owner": "-R"}, "no name of a user"),
-        ({"kind": "public-bridge", "tap": True, "owner": "a" * 33}, "no name of a user"),
-        ({"kind": "public-bridge", "tap": True, "owner": "1001"}, "no name of a user"),
+        ({"kind": "public-bridge", "tap": True, "owner": "-R"}, "invalid user name"),
+        ({"kind": "public-bridge", "tap": True, "owner": "a" * 33}, "invalid user name"),
+        ({"kind": "public-bridge", "tap": True, "owner": "1001"}, "invalid user name"),
         ({"kind": "public-bridge", "tap": True, "base": "12.2"}, "-b is for jails"),
         ({"kind": "public-bridge", "tap": True, "path": "/jails/web"}, "--path is for jails"),
         ({"kind": "public-bridge", "tap": True, "command": "sleep 9"}, "--cmd is for jails"),
@@ -319,7 +319,7 @@ def test_what_needs_a_jail_is_refused(world: World) -> None:
             with pytest.raises(UsageError, match="is for jails"):
                 world.do(set_options, "vm1", SettingsRequest(**NOTHING | more))
         assert world.snapshot() == before
-    with pytest.raises(UsageError, match="--owner is for --tap"):
+    with pytest.raises(UsageError, match="--owner requires --tap"):
         world.create("web")
         world.do(set_options, "web", SettingsRequest(**NOTHING, owner="root"))
 
@@ -414,7 +414,7 @@ def test_a_stop_never_waits_for_who_has_the_tap(world: World) -> None:
     open_tap(world, user="alice")
     name, guest = tap(world)["name"], address(world, "vm1")
     world.executor.commands.clear()
-    with pytest.raises(HostError, match=rf"{name} is down, and goes when process \d+ ends") as caught:
+    with pytest.raises(HostError, match=rf"{name} is down, and is removed when process \d+ ends") as caught:
         world.do(stop, ["vm1"])
     assert caught.value.left_behind
     # The kernel would let nobody make or destroy an interface until then.
@@ -425,7 +425,7 @@ def test_a_stop_never_waits_for_who_has_the_tap(world: World) -> None:
     assert [found.kind for found in world.do(check, [], None)] == [Kind.STOP_CUT_OFF]
     # Again, and at a start, it is the same.
     for operation in (stop, start):
-        with pytest.raises(HostError, match="goes when process"):
+        with pytest.raises(HostError, match="is removed when process"):
             world.do(operation, ["vm1"])
     # No one else comes in through it, and when the process has ended a stop does the rest.
     world.host.close_tap(name)
@@ -457,7 +457,7 @@ def test_a_failed_start_does_not_wait_for_who_has_opened_the_tap_meanwhile(world
             return world.host.run(command)
 
     world.executor.inner = Opening()
-    with pytest.raises(HostError, match="goes when process") as caught:
+    with pytest.raises(HostError, match="is removed when process") as caught:
         world.do(start, ["vm1"])
     assert caught.value.left_behind
     world.executor.inner = world.host
@@ -585,7 +585,7 @@ def test_a_backup_without_a_running_machine_is_not_put_in_place(world: World) ->
     machine(world)
     world.do(backup, world.directory / "saved", False)
     world.do(start, ["vm1"])
-    with pytest.raises(PotnetError, match=r"the backup does not have what runs now.*pot vm1"):
+    with pytest.raises(PotnetError, match=r"the backup lacks or differs from what is running.*pot vm1"):
         world.do(restore, world.directory / "saved", False)
     world.do(stop, ["vm1"])
     world.do(restore, world.directory / "saved", False)

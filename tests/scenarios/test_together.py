@@ -117,7 +117,7 @@ def test_a_bridge_stays_for_a_pot_that_is_not_stopped(world: World) -> None:
 def test_one_that_cannot_start_keeps_no_other_from_it(world: World) -> None:
     four(world)
     world.listen(30082, "nginx")
-    with pytest.raises(PotnetError, match="cannot start pan: host port tcp 30082 is taken by nginx"):
+    with pytest.raises(PotnetError, match="cannot start pan: host port tcp 30082 is in use by nginx"):
         world.do(start, NAMES)
     assert sorted(world.jails()) == ["casserole", "lid", "wok"]
     assert [run.pot.name for run in world.records()["runs"]] == ["casserole", "lid", "wok"]

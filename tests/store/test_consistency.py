@@ -63,7 +63,7 @@ def test_a_sound_store_has_no_contradictions(backup: Path) -> None:
     [
         (
             "INSERT INTO lease VALUES ('public', x'0000000000000000000000000ac00050', 'nobody')",
-            "is of no pot",
+            "belongs to no pot",
         ),
         ("DELETE FROM lease WHERE pot = 'a'", "is not leased to it"),
         ("UPDATE lease SET pot = 'b' WHERE pot = 'a'", "is not leased to it"),

@@ -27,7 +27,7 @@ def _one_choice(pots: tuple[str, ...], bridge: str | None) -> None:
 
 
 @click.command(cls=Command, examples=("potnet check", "potnet check web"))
-@many_pots("Pot to check; repeatable. Default: the whole host.")
+@many_pots("Pot to check; repeatable. Default: all of the host.")
 @_bridge
 @click.pass_obj
 def check(options: Options, pots: tuple[str, ...], bridge: str | None) -> int:
@@ -46,7 +46,7 @@ def check(options: Options, pots: tuple[str, ...], bridge: str | None) -> int:
 
 
 @click.command(cls=Command, examples=("potnet repair", "potnet repair -B stove"))
-@many_pots("Pot to repair; repeatable. Default: the whole host.")
+@many_pots("Pot to repair; repeatable. Default: all of the host.")
 @_bridge
 @click.pass_obj
 def repair(options: Options, pots: tuple[str, ...], bridge: str | None) -> int:

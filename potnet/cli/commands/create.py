@@ -78,7 +78,7 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--boot/--no-boot", default=False, help="Start the pot when the host boots.")
 @click.option("--tap", is_flag=True, help="Create a tap on each bridge for a virtual machine, and no jail.")
 @click.option(
-    "--owner", type=USER, metavar="USER", help="User who can open the taps, beside root; default: root only."
+    "--owner", type=USER, metavar="USER", help="User who can open the taps, besides root; default: root only."
 )
 @network_options
 @click.pass_obj

@@ -47,7 +47,7 @@ _FILE = FilePath()
 @click.option("--hostname", help="Host name.")
 @click.option("--cmd", "command", metavar="COMMAND", help="Command to start in place of /bin/sh /etc/rc.")
 @click.option("--boot/--no-boot", default=None, help="Start the pot when the host boots.")
-@click.option("--owner", type=USER, metavar="USER", help="User who can open the taps, beside root.")
+@click.option("--owner", type=USER, metavar="USER", help="User who can open the taps, besides root.")
 @network_options
 @click.pass_obj
 def set_options(

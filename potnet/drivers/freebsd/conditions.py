@@ -22,7 +22,7 @@ def conditions(sysctl: Callable[[str], str | None]) -> tuple[Condition, ...]:
 
 def _release(value: str) -> Condition:
     number = int(value) if value.isascii() and value.isdigit() else 0
-    shown = f"FreeBSD {number // 100_000}.{number // 1000 % 100}" if number else "of no known release"
+    shown = f"FreeBSD {number // 100_000}.{number // 1000 % 100}" if number else "unknown release"
     if number >= OLDEST:
         return Condition("release", Verdict.OK, shown)
     return Condition("release", Verdict.MISSING, shown, "upgrade to FreeBSD 14.0 or later: freebsd-update(8)")
@@ -32,7 +32,7 @@ def _vimage(value: str | None) -> Condition:
     if value == "1":
         return Condition("VIMAGE", Verdict.OK, "jails have network stacks of their own")
     return Condition(
-        "VIMAGE", Verdict.LIMITED, "the kernel has none: pots on bridges cannot start",
+        "VIMAGE", Verdict.LIMITED, "not in this kernel: pots on bridges cannot start",
         "boot a GENERIC kernel, or build one with `options VIMAGE`",
     )  # fmt: skip
 
@@ -41,10 +41,12 @@ def _taps(value: str | None) -> Condition:
     """Check for tap(4); its module creates the variable, whatever the value."""
     if value is not None:
         return Condition("taps", Verdict.OK, "can be made")
-    return Condition("taps", Verdict.LIMITED, "the kernel has no tap(4)", "kldload if_tuntap")
+    return Condition("taps", Verdict.LIMITED, "the kernel lacks tap(4)", "kldload if_tuntap")
 
 
 def _place(value: str | None) -> Condition:
     if value == "0":
         return Condition("place", Verdict.OK, "the host itself")
-    return Condition("place", Verdict.MISSING, "inside a jail", "run potnet on the host, or --via it")
+    return Condition(
+        "place", Verdict.MISSING, "inside a jail", "run potnet on the host, or reach it with --via"
+    )

@@ -197,7 +197,9 @@ class FreeBSD:
         if process is not None:
             # From now on the kernel ignores writes to the tap (tunwrite).
             yield Command(("ifconfig", action.interface, "down"))
-            raise HostError(f"{action.interface} is down, and goes when process {process} ends, which has it")
+            raise HostError(
+                f"{action.interface} is down, and is removed when process {process} ends, which uses it"
+            )
         yield destroy
 
     def _end_processes(self, actions: Sequence[EndProcesses]) -> None:
@@ -213,7 +215,7 @@ class FreeBSD:
             ended = self._expect(waiting, (0, TIMED_OUT)).code == 0
             left = self._observer.processes(jids) - (left if ended else frozenset())
         names = ", ".join(each.jail for each in actions)
-        raise HostError(f"processes of {names} do not end: {', '.join(sorted(left)[:10])}")
+        raise HostError(f"processes in {names} cannot be killed: {', '.join(sorted(left)[:10])}")
 
     def _jids(self, actions: Sequence[EndProcesses]) -> list[int]:
         found = [each.jid if each.jid is not None else self._observer.jid(each.jail) for each in actions]

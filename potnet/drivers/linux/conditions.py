@@ -50,7 +50,7 @@ def _judged(told: dict[str, list[str]]) -> Iterator[Condition]:
             yield Condition(tool, Verdict.MISSING, "not installed", f"apt-get install {package}")
         elif tool in _VERSIONS:
             version = _VERSION.search(_first(told, tool))
-            yield Condition(tool, Verdict.OK, version[0] if version else "of no known version")
+            yield Condition(tool, Verdict.OK, version[0] if version else "unknown version")
     yield _user_namespaces(told)
     yield _subordinate_ids(told, there)
     yield _tun(told.get("tun", []))
@@ -68,37 +68,37 @@ def _user_namespaces(told: dict[str, list[str]]) -> Condition:
         if _first(told, path) == wrong:
             name = path.removeprefix("/proc/sys/").replace("/", ".")
             return Condition(
-                subject, Verdict.LIMITED, f"{name} is {wrong}: only root can make them",
+                subject, Verdict.LIMITED, f"{name} is {wrong}: only root can create them",
                 f"sysctl -w {name}={right}",
             )  # fmt: skip
     if not told.get(_USER_NAMESPACES):
-        found = "the kernel has none: potnet runs as root only"
+        found = "not in this kernel: potnet requires root"
         return Condition(subject, Verdict.LIMITED, found, "boot a kernel with CONFIG_USER_NS")
-    return Condition(subject, Verdict.OK, "everybody can make them")
+    return Condition(subject, Verdict.OK, "every user can create them")
 
 
 def _subordinate_ids(told: dict[str, list[str]], there: set[str]) -> Condition:
     subject = "subordinate ids"
     uid, _, user = _first(told, "uid").partition(" ")
     if uid == "0":
-        return Condition(subject, Verdict.OK, "root needs none")
+        return Condition(subject, Verdict.OK, "not required for root")
     if not {"/etc/subuid", "/etc/subgid"} <= told.keys():
         return Condition(
-            subject, Verdict.LIMITED, f"none for {user or uid}: only its own id is there in its pots",
+            subject, Verdict.LIMITED, f"none for {user or uid}: pots have the id of this user only",
             f"usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user or uid}",
         )  # fmt: skip
     if "newuidmap" not in there:
-        found = "listed, but there is no newuidmap(1) to use them"
+        found = "listed, but newuidmap(1) is not installed"
         return Condition(subject, Verdict.LIMITED, found, "apt-get install uidmap")
     return Condition(subject, Verdict.OK, f"listed for {user or uid}")
 
 
 def _tun(said: list[str]) -> Condition:
     if "there" not in said:
-        found = "not there: no taps, and no network without root"
+        found = "not found: taps and rootless networks require it"
         return Condition("/dev/net/tun", Verdict.LIMITED, found, "modprobe tun")
     if "usable" not in said:
-        found = "not for this user: no taps, and no network without root"
+        found = "not accessible: taps and rootless networks require it"
         return Condition("/dev/net/tun", Verdict.LIMITED, found, "chmod 666 /dev/net/tun")
     return Condition("/dev/net/tun", Verdict.OK, "usable")
 
@@ -109,7 +109,7 @@ def _ping(words: str) -> Condition:
     if len(ends) == 2 and ends[0] <= ends[1]:
         return Condition("ping_group_range", Verdict.OK, f"groups {ends[0]} to {ends[1]}")
     return Condition(
-        "ping_group_range", Verdict.LIMITED, "nobody: pots of a user cannot ping the outside",
+        "ping_group_range", Verdict.LIMITED, "no group: pots of a user cannot ping the outside",
         'sysctl -w net.ipv4.ping_group_range="0 2147483647"',
     )  # fmt: skip
 
@@ -117,5 +117,5 @@ def _ping(words: str) -> Condition:
 def _ports(first: str) -> Condition:
     """Judge the first port that users other than root may use (ip(7)); the kernel's default is 1024."""
     number = int(first) if first.isascii() and first.isdigit() else 1024
-    lower = "; lower ones take `sysctl net.ipv4.ip_unprivileged_port_start=PORT`" if number > 1 else ""
+    lower = "; lower ones require `sysctl net.ipv4.ip_unprivileged_port_start=PORT`" if number > 1 else ""
     return Condition("ports of users", Verdict.OK, f"{number} and above{lower}")

@@ -64,21 +64,21 @@ _KERNEL = {
     "veth": ("has no veth pairs", "`modprobe veth`, or a kernel with CONFIG_VETH"),
     "vlan": ("has no VLANs", "`modprobe 8021q`, or a kernel with CONFIG_VLAN_8021Q"),
     "rates": (
-        "has not all that limits the bandwidth of a pot",
+        "lacks modules that limit bandwidth",
         "`modprobe -a ifb sch_tbf sch_ingress cls_u32 act_mirred`, or a kernel with these",
     ),
-    "ipv6": ("has no IPv6", "give the pot an IPv4 stack, or start the host without ipv6.disable=1"),
+    "ipv6": ("has no IPv6", "use an IPv4 stack, or start the host without ipv6.disable=1"),
     "tc": (
-        "has not all that tc needs to lead IPv6 to the host",
+        "lacks modules that tc(8) requires for IPv6",
         "`modprobe -a sch_ingress cls_u32 act_mirred`, or a kernel with these",
     ),
     "members": (
-        "filters nothing that passes bridges",
+        "cannot filter traffic on bridges",
         "a kernel with CONFIG_NF_TABLES_BRIDGE, or leave network.antispoof out",
     ),
     "nft": (
-        "does not take potnet's nftables rules",
-        "it takes nft 1.0 and Linux 5.7 with NAT, fib and maps in nf_tables; for IPv6 Linux 5.16",
+        "refuses the nftables rules of potnet",
+        "use nft 1.0 and Linux 5.7 with NAT, fib and maps in nf_tables; IPv6 requires Linux 5.16",
     ),
 }
 
@@ -120,13 +120,13 @@ class Preconditions:
             )
         if NAMESPACES in missing:
             raise HostError(
-                f"no network namespace can be made in {NAMESPACES}: it cannot be written to",
-                hint="run it as root; in a namespace of your own, `mount -t tmpfs tmpfs /run` first",
+                f"cannot create network namespaces: {NAMESPACES} is not writable",
+                hint="run potnet as root; in a namespace of your own, `mount -t tmpfs tmpfs /run` first",
             )
         if OWN_ETC in missing:
             raise HostError(
-                f"the pots' files cannot be put into {OWN_ETC}: it cannot be written to",
-                hint="run it as root; in a namespace of your own, mount an overlay on /etc first, as the "
+                f"cannot write files of pots: {OWN_ETC} is not writable",
+                hint="run potnet as root; in a namespace of your own, mount an overlay on /etc first, as the "
                 "README does (Try it on Linux)",
             )
         _check_room(joined, missing)
@@ -137,10 +137,10 @@ class Preconditions:
         found = external_link(self._observer.link(external) or {}, external)
         wireless = self._observer.run("test", "-e", f"/sys/class/net/{external}/phy80211").code == 0
         if found.mac is None or wireless:
-            why = "is a wireless one" if wireless else "is not of Ethernet's kind"
+            why = "is wireless" if wireless else "is not an Ethernet interface"
             raise HostError(
                 f"the public bridge for IPv6 cannot have {external} as its member: it {why}",
-                hint="give the pot an IPv4 stack, or name another interface as network.external_interface",
+                hint="use an IPv4 stack, or name another interface as network.external_interface",
             )
 
     def _try(self, actions: Sequence[Action]) -> None:
@@ -167,8 +167,8 @@ class Preconditions:
         what, _, said = result.out.strip().partition(":")
         if result.code != 0:
             raise HostError(
-                f"no network namespace can be made here: {result.err.strip() or 'no reason given'}",
-                hint="it needs root, or root of a namespace (unshare -Urnm)",
+                f"cannot create a network namespace: {result.err.strip() or 'no reason given'}",
+                hint="run potnet as root, or as root of a namespace (unshare -Urnm)",
             )
         if what:
             lack, hint = _KERNEL[what]
@@ -188,7 +188,7 @@ def _check_room(joined: Mapping[str, int], words: Sequence[str]) -> None:
         bridge, _, number = word.partition("=")
         if number.isdigit() and int(number) + joined[bridge] > BRIDGE_PORTS:
             raise HostError(
-                f"{bridge} has all the members that a bridge can have ({BRIDGE_PORTS})",
+                f"{bridge} is full: a bridge holds {BRIDGE_PORTS} members",
                 hint="stop a pot on it, or use another bridge: `potnet create-private-bridge`",
             )
 
@@ -197,6 +197,6 @@ def _check_root(root: str) -> None:
     longest = LONGEST_ALIAS - len(root_mark(""))
     if len(root_mark(root)) > LONGEST_ALIAS:
         raise HostError(
-            f"the root {root} is too long: a namespace can be marked with {longest} characters",
+            f"the path {root} is too long for a root: at most {longest} characters",
             hint="use a shorter path",
         )

@@ -144,8 +144,8 @@ class RootlessLinux(Linux):
 
 def _only_root() -> HostError:
     return HostError(
-        "this host shares the machine's network, in which only root makes bridges",
-        hint='give the pot -N inherit, or set another rootless.uplink than "host"',
+        "this host shares the machine's network, where only root can create bridges",
+        hint='use -N inherit, or choose another rootless.uplink than "host"',
     )
 
 

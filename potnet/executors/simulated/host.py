@@ -179,7 +179,7 @@ class SimulatedHost(Inspection):
             file = self._directory / "host.db"
             words, hint = f"the simulated host cannot use {file}: {error}", again
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                hint = f"another command is at work on it: try again, or {again}"
+                hint = f"another command is using it: try again, or {again}"
             raise HostError(words, hint) from error
         except json.JSONDecodeError as error:
             file = self._directory / "host.db"

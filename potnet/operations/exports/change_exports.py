@@ -101,7 +101,7 @@ def _added(before: Sequence[Export], given: Sequence[Export]) -> tuple[Export, .
         if clash:
             other, end = clash
             raise PotnetError(
-                f"host port {endpoint(*end, other.host_address)} is exported by this pot already",
+                f"host port {endpoint(*end, other.host_address)} is already exported by this pot",
                 hint="--remove that export first, or choose another host port",
             )
         alike.append(len(after))

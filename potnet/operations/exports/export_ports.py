@@ -193,7 +193,7 @@ def _check(app: App, pot: Pot, new: Sequence[Export], state: HostState) -> None:
     _check_loopback(app, state)
     families = {address.version for address in (pot.home.addresses if pot.home is not None else ())}
     if families - {*state.traits.loopback_families}:
-        app.notify(f"{pot.name} is reached by the host itself by IPv4 only")
+        app.notify(f"the host itself can reach exports of {pot.name} by IPv4 only")
 
 
 def _check_loopback(app: App, state: HostState) -> None:
@@ -207,9 +207,9 @@ def _check_loopback(app: App, state: HostState) -> None:
         )
     if not state.packet_filter.filter_local or nested not in state.packet_filter.nat_anchors:
         raise PotnetError(
-            "this host is not prepared for exports on its loopback: its filter skips "
-            "what it sends to itself, or an anchor is missing",
-            hint="`potnet init --loopback` prepares it, and says what else that changes",
+            "this host is not prepared for exports on its loopback: its filter skips local packets, or "
+            "an anchor is missing",
+            hint="`potnet init --loopback` prepares it",
         )
 
 

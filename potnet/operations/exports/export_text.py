@@ -35,9 +35,7 @@ def parse_exports(
     or impossible.
     """
     if max_connections is not None and not 1 <= max_connections <= _MOST:
-        raise UsageError(
-            f"--max-connections {max_connections}: not a number of connections", hint=f"1 to {_MOST}"
-        )
+        raise UsageError(f"invalid --max-connections {max_connections}", hint=f"1 to {_MOST}")
     networks = parse_sources(sources)
     exports = tuple(
         replace(_parse(value), loopback=loopback, sources=networks, max_connections=max_connections)
@@ -66,17 +64,21 @@ def _network(value: str) -> IPNetwork:
         found = parse_address(address)
     except UsageError as error:
         raise UsageError(
-            f"--from {value!r}: no network", hint="such as 192.0.2.0/25 or 2001:db8::/32"
+            f"invalid network --from {value!r}", hint="write one such as 192.0.2.0/25 or 2001:db8::/32"
         ) from error
     bits = 32 if found.version == 4 else 128
     if not slash:
         return IPNetwork(f"{found}/{bits}")
     if not (length.isascii() and length.isdigit() and len(length) <= 3 and int(length) <= bits):
-        raise UsageError(f"--from {value!r}: no length of a prefix", hint=f"0 to {bits}")
+        raise UsageError(
+            f"invalid network --from {value!r}: its prefix length",
+            hint=f"use a prefix length from 0 to {bits}",
+        )
     network = IPNetwork(f"{found}/{int(length)}")
     if network.network != found:
         raise UsageError(
-            f"--from {value!r}: an address inside a network", hint=f"the network is {network.cidr}"
+            f"invalid network --from {value!r}: an address inside a network",
+            hint=f"write the network itself: {network.cidr}",
         )
     return network
 
@@ -84,13 +86,13 @@ def _network(value: str) -> IPNetwork:
 def _parse(value: str) -> Export:
     match = _EXPORT.fullmatch(value)
     if not match:
-        raise UsageError(f"-e {value!r}: no export", hint=_HINT)
+        raise UsageError(f"invalid export {value!r}", hint=_HINT)
     pot = _ports(value, match["pot"], match["pot_last"])
     host = _ports(value, match["host"], match["host_last"]) if match["host"] else None
     if host is not None and len(host) != len(pot):
         raise UsageError(
-            f"-e {value!r}: {_counted(pot)} of the pot and {_counted(host)} of the host",
-            hint="ports lead to ports one to one: give ranges of the same length, or none on the host's side",
+            f"invalid export {value!r}: {_counted(pot)} of the pot and {_counted(host)} of the host",
+            hint="give two ranges of the same length, or omit HOST_PORT",
         )
     return Export(
         Transport(match["protocol"] or "tcp"),
@@ -110,7 +112,9 @@ def _ports(value: str, first: str, last: str | None) -> range:
                 hint="write POT_PORT:HOST_PORT, such as 80:30080",
             )
     if ends[0] > ends[1]:
-        raise UsageError(f"-e {value!r}: a range that runs backwards", hint=f"{ends[1]}-{ends[0]}")
+        raise UsageError(
+            f"invalid export {value!r}: the range runs backwards", hint=f"write {ends[1]}-{ends[0]}"
+        )
     return range(ends[0], ends[1] + 1)
 
 
@@ -122,13 +126,13 @@ def _host_address(value: str, text: str) -> IPAddress:
     found = parse_address(text)
     if found.is_loopback():
         raise UsageError(
-            f"-e {value!r}: {found} is reached from the host alone",
-            hint="--loopback lets the host itself reach an export, too",
+            f"invalid export {value!r}: only the host itself can reach {found}",
+            hint="omit the address and add --loopback",
         )
     if int(found) == 0 or found.is_multicast() or found.is_link_local():
         raise UsageError(
-            f"invalid export {value!r}: no port can be offered on {found}",
-            hint="an address of the host; without one the port is offered on all of them",
+            f"invalid export {value!r}: ports cannot be exported on {found}",
+            hint="give an address of the host, or omit it to use all",
         )
     return found
 

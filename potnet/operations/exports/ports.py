@@ -32,8 +32,8 @@ def check_listeners(app: App, exports: Iterable[Export], state: HostState) -> No
             if export.takes(socket.protocol, socket.port, socket.address):
                 taken = endpoint(socket.protocol, socket.port, export.host_address)
                 raise PotnetError(
-                    f"host port {taken} is taken by {_owner(app, socket)}",
-                    hint="choose another host port, or none to have one chosen",
+                    f"host port {taken} is in use by {_owner(app, socket)}",
+                    hint="choose another host port, or omit it",
                 )
 
 
@@ -58,8 +58,8 @@ def check_addresses(app: App, pot: Pot, exports: Sequence[Export]) -> None:
             if clash and (owner, _shift(other)) != (pot.name, _shift(export)):
                 where, pot_port = endpoint(*clash, other.host_address), clash[1] - _shift(other)
                 raise PotnetError(
-                    f"host port {where} leads to port {pot_port} of pot {owner}, and on this host a port "
-                    "leads to the same one at all addresses",
+                    f"host port {where} leads to port {pot_port} of pot {owner}; on this host it leads "
+                    "there at all addresses",
                     hint="choose another host port",
                 )
 
@@ -70,8 +70,8 @@ def refuse_pots_addresses(app: App, exports: Iterable[Export]) -> None:
         pot = app.store.alias_of(address)
         if pot is not None:
             raise PotnetError(
-                f"{address} is an address of the pot {pot}, which exports cannot use",
-                hint="choose an address of the host's own, or leave the address out",
+                f"exports cannot use {address}, an address of pot {pot}",
+                hint="choose an address of the host, or omit it",
             )
 
 
@@ -173,7 +173,7 @@ def _range(app: App, state: HostState) -> tuple[int, int]:
         )
         raise PotnetError(
             f"no host port can be chosen from {above} to {below}; "
-            f"the host uses ports from {host[1] + 1} on for its own connections",
+            f"ports from {host[1] + 1} on are for the host's own connections",
             hint="set ports.first and ports.last in the configuration",
         )
     return first, last

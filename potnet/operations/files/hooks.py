@@ -76,7 +76,7 @@ def _with_directory(app: App, pot: Pot) -> Pot:
     if pot.directory is None and not pot.hooks:
         if app.driver.observe(Query(files=(directory,))).files[directory] is not FileKind.ABSENT:
             raise PotnetError(
-                f"{directory}, where the hooks of {pot.name} would be kept, already exists",
+                f"directory {directory} for the hooks of {pot.name} already exists",
                 hint="move that directory away",
             )
         pot = replace(pot, directory=directory)
@@ -139,9 +139,9 @@ def _place(app: App, pot: Pot, kinds: Iterable[HookKind]) -> Pot:
     failures = apply_all(Plan(tuple(steps)), app.driver)
     if failures:
         raise HostError(
-            f"not all hooks of {pot.name} are in their places"
+            f"not all hooks of {pot.name} are in place"
             + "".join(f"\n  left behind: {line}" for line in failures),
-            hint=f"mend what it says, then `potnet repair {pot.name}` does the rest",
+            hint=f"remove the cause, then run `potnet repair {pot.name}`",
         )
     pot = replace(pot, hooks=tuple(kind for kind in HookKind if kind in {*pot.hooks, *kinds}))
     with app.store.transaction():
@@ -171,7 +171,7 @@ def _remove_hooks(app: App, pot: Pot, names: Iterable[str]) -> None:
     if failures:
         raise HostError(
             f"hooks of {pot.name} remain" + "".join(f"\n  left behind: {line}" for line in failures),
-            hint="mend what it says, then repeat the command",
+            hint="remove the cause, then repeat the command",
         )
 
 
@@ -187,6 +187,6 @@ def _check_script(path: Path) -> None:
     except OSError as error:
         raise PotnetError(f"cannot read hook {path}: {error.strerror}") from error
     if not begins_well:
-        raise PotnetError(f"hook {path} does not say what runs it", hint="begin it with #!/bin/sh")
+        raise PotnetError(f"hook {path} has no #! line", hint="begin it with #!/bin/sh")
     if found.st_size > LARGEST_HOOK:
         raise PotnetError(f"hook {path} is too large for a script: {found.st_size} bytes")

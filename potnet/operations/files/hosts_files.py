@@ -155,8 +155,8 @@ def _rewrite(app: App, run: Run) -> None:
     text = hosts_text(app, pot, neighbours_of(app, pot))
     folder = staging_directory(app, pot)
     if folder is None:
-        app.notify(f"{pot.name} does not know its neighbours of now: paths.jails is in the root of a pot")
+        app.notify(f"the hosts file of {pot.name} is out of date: paths.jails is in the root of a pot")
         return
     plan = Plan(replace_file(pot, "hosts", text, folder, app.driver.traits))
     for failure in apply_all(plan, app.driver):
-        app.notify(f"{pot.name} does not know its neighbours of now: {failure}")
+        app.notify(f"the hosts file of {pot.name} is out of date: {failure}")

@@ -60,7 +60,7 @@ def refuse_directory(app: App, pot: Pot, directory: str, binds: tuple[Bind, ...]
                 raise PotnetError(
                     f"{directory}, where the hooks of pot {pot.name} are kept, and {root}, the root of pot "
                     f"{name}, overlap",
-                    hint="set paths.jails in the configuration to a directory that is in no root",
+                    hint="set paths.jails in the configuration to a directory outside every root",
                 )
 
 

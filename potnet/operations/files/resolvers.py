@@ -23,7 +23,7 @@ def parse_resolver(text: str) -> Resolver:
     except ValueError:
         kind = ResolverKind.CUSTOM
     if kind is ResolverKind.CUSTOM:
-        raise UsageError(f"-d {text!r}: no such resolver", hint="inherit, off, pot or custom:FILE")
+        raise UsageError(f"invalid resolver -d {text!r}", hint="use inherit, off, pot or custom:FILE")
     return Resolver(kind)
 
 
@@ -32,7 +32,7 @@ def _content(path: Path) -> str:
         with os.fdopen(open_file(path), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise PotnetError(
-                    f"resolver file {path} is not a file", hint="give a file such as resolv.conf(5)"
+                    f"resolver file {path} is not a file", hint="give a file in the format of resolv.conf(5)"
                 )
             data = file.read(LARGEST + 1)
         text = data.decode("utf-8")

@@ -85,7 +85,7 @@ def new_network(asked: Asked, size: int) -> tuple[Network, Address]:
     if found is None:
         raise PotnetError(
             f"the network {part.network} has no room for a network with {size} pots",
-            hint="ask for fewer pots, or remove a bridge that is not needed any more",
+            hint="request fewer pots, or destroy an unused bridge",
         )
     network = ip_network(f"{part.address(found[0])}/{part.network.max_prefixlen - bits}")
     return network, part.address(found[0] + 1)

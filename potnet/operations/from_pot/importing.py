@@ -73,7 +73,7 @@ def import_pots(app: App, names: Sequence[str], all_: bool) -> Result:
     if found is None:
         raise PotnetError(
             "no installation of pot found on this machine",
-            hint="its prefix is pot.prefix in the configuration, or that of the program pot that is found",
+            hint="set pot.prefix in the configuration",
         )
     files = _chosen(found, names, all_)
     problems = _Problems()
@@ -117,7 +117,7 @@ class _Problems:
             return
         text = "".join(f"\n  {name}: {error.message}" for name, error in self._found)
         hints = dict.fromkeys(error.hint for _, error in self._found if error.hint)
-        what = f"nothing is imported, since this is in the way:{text}"
+        what = f"nothing was imported, because of conflicts:{text}"
         raise PotnetError(what, "\nhint: ".join(hints) or None)
 
 
@@ -145,7 +145,7 @@ def _drafts(
                 drafts.append(translate(file, found.settings, f"{jails}/{file.name}/m"))
             except CannotComeError as error:
                 if result is None:
-                    raise PotnetError(str(error), hint="leave it out; pot goes on running it") from error
+                    raise PotnetError(str(error), hint="omit it: pot continues to run it") from error
                 result.skipped.append((file.name, str(error)))
     return drafts
 
@@ -172,7 +172,7 @@ def _bridge(app: App, theirs: PotBridge) -> tuple[Bridge, bool]:
     if known is not None:
         if (known.network, known.gateway) == (network, gateway):
             return known, False
-        what = f"there is another bridge of that name here ({known.network})"
+        what = f"another bridge of that name exists here ({known.network})"
         raise PotnetError(what, hint="import its pots by name, without those on that bridge")
     if theirs.name in RESERVED:
         raise PotnetError(f"the name {theirs.name} is reserved for potnet", hint="import its pots by name")
@@ -190,9 +190,7 @@ def _pot(app: App, draft: Draft, state: HostState, busy: set[int]) -> Imported:
     if known is not None:
         if known.root == pot.root:
             return Imported(known, False)
-        raise PotnetError(
-            f"there is another pot of that name here, with the root {known.root}", hint="leave it out"
-        )
+        raise PotnetError(f"another pot of that name exists here, with the root {known.root}", hint="omit it")
     if state.files.get(pot.root) is not FileKind.DIRECTORY:
         raise HostError(f"its root {pot.root} is not a directory on the host", hint="mount its dataset")
     refuse_places(app, pot)
@@ -263,7 +261,7 @@ def _why_not(pot: Pot, state: HostState) -> str:
     if jail.path not in (None, pot.root):
         return f"the jail of that name has the root {jail.path}"
     if pot.network_type.bridged:
-        return "its interface and bridge are pot's own, which only pot takes away"
+        return "its interface and bridge belong to pot, and only pot removes them"
     for alias in pot.aliases:
         if alias.address.version in pot.stack.families:
             interface = state.interfaces.get(alias.interface)

@@ -87,14 +87,14 @@ def translate(file: PotFile, settings: Settings, root: str) -> Draft:
 
 def _check_layout(file: PotFile) -> None:
     if not valid_name(file.name):
-        raise CannotComeError(f"its name is none here: {NAME_HINT}")
+        raise CannotComeError(f"its name is invalid here: {NAME_HINT}")
     if is_special(file.name):
         raise CannotComeError(f"its name cannot be used here: {SPECIAL}")
     # pot, too, treats a pot without a type as the older kind.
     kind, level = file.value("pot.type") or "multi", file.value("pot.level") or "0"
     if kind != "single":
         raise CannotComeError(
-            f"its root is put together of several datasets by pot (type {kind}, level {level}); "
+            f"pot assembles its root from several datasets (type {kind}, level {level}); "
             "`potnet attach` gives its network to a jail that you start"
         )
 
@@ -119,7 +119,9 @@ def _word(file: PotFile, key: str, kind: type[_Word], default: str) -> _Word:
     try:
         return kind(text)
     except ValueError as error:
-        raise _error(file, key, f"{key}={text[:40]!r}, which is none of {', '.join(kind)}") from error
+        raise _error(
+            file, key, f"the invalid value {key}={text[:40]!r}: use one of {', '.join(kind)}"
+        ) from error
 
 
 def _hostname(file: PotFile) -> tuple[str, tuple[str, ...]]:
@@ -127,7 +129,7 @@ def _hostname(file: PotFile) -> tuple[str, tuple[str, ...]]:
     try:
         check_hostname(text)
     except UsageError:
-        what = f"host.hostname={text[:60]!r} is no host name: it is called {file.name}"
+        what = f"invalid host.hostname={text[:60]!r}: the host name becomes {file.name}"
         return file.name, (what,) if text else ()
     return text, ()
 
@@ -139,7 +141,7 @@ def _resolver(file: PotFile) -> Resolver:
     path = f"{Path(file.path).parent}/resolv.conf"
     data = read(path)
     if data is None:
-        raise PotnetError(f"{path}: file not found", hint=f"pot.dns=custom in {file.path} is about it")
+        raise PotnetError(f"{path}: file not found", hint=f"pot.dns=custom in {file.path} requires it")
     lines(path, data)
     return Resolver(kind, data.decode("utf-8"))
 
@@ -149,7 +151,7 @@ def _command(file: PotFile) -> tuple[str, ...]:
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
-        raise _error(file, "pot.cmd", f"a command that cannot be read: {error}") from error
+        raise _error(file, "pot.cmd", f"an invalid command: {error}") from error
     return () if words == DEFAULT_COMMAND else words
 
 
@@ -160,7 +162,7 @@ def _exports(file: PotFile) -> tuple[Export, ...]:
     try:
         return parse_exports(list(dict.fromkeys(given)), file.value("pot.attr.localhost-tunnel") == "YES")
     except UsageError as error:
-        raise _error(file, "pot.export.ports", f"exports that are none: {error.message}") from error
+        raise _error(file, "pot.export.ports", f"invalid exports: {error.message}") from error
 
 
 def _left(file: PotFile, pot: Pot, addresses: tuple[str, ...], settings: Settings) -> Iterator[str]:
@@ -189,4 +191,4 @@ def _left(file: PotFile, pot: Pot, addresses: tuple[str, ...], settings: Setting
 def _error(file: PotFile, key: str, what: str) -> PotnetError:
     line = file.line_of.get(key)
     where = f"line {line} has" if line else "it has"
-    return PotnetError(f"{file.path}: {where} {what}", hint="mend the file, or leave this pot out")
+    return PotnetError(f"{file.path}: {where} {what}", hint="correct the file, or leave this pot out")

@@ -85,7 +85,7 @@ def check(app: App, pots: Sequence[str], bridge: str | None) -> tuple[Finding, .
     with app.locks.share():
         found = look(app, scope_of(app, pots, bridge))
     for name in found.busy:
-        app.notify(f"{name} is not looked at: another potnet is at work on it")
+        app.notify(f"{name} is skipped: another potnet command is changing it")
     return tuple(drift.finding for drift in found.drifts)
 
 

@@ -50,7 +50,7 @@ def _jails(app: App, state: HostState) -> Iterator[Condition]:
     if not app.driver.traits.own_programs:
         return
     if state.open_ruleset is None:
-        yield Condition("devices", _OK, "jails see none of the host's")
+        yield Condition("devices", _OK, "devices of the host are hidden from jails")
     else:
         lack = f"devfs ruleset {state.open_ruleset} hides nothing: no jail with devices can start"
         yield Condition("devices", _LIMITED, lack, app.driver.traits.tools.load_device_rules)
@@ -94,7 +94,7 @@ def _filter(app: App, state: HostState, external: str | None) -> Iterator[Condit
         yield from _obstacles(app, found, external, "forwarding")
         return
     if not found.enabled:
-        lack = "off: no NAT, no exports, nothing kept apart"
+        lack = "off: no NAT, no exports, no isolation"
         yield Condition("packet filter", _MISSING, lack, "potnet init --apply")
         return
     yield Condition("packet filter", _OK, "on")
@@ -111,7 +111,7 @@ def _filter(app: App, state: HostState, external: str | None) -> Iterator[Condit
     elif found.filter_local:
         yield Condition("loopback exports", _OK, "possible")
     else:
-        lack = "not possible: pf does not look at what the host sends to itself"
+        lack = "not possible: pf does not filter local packets"
         yield Condition("loopback exports", _LIMITED, lack, "potnet init --loopback --apply")
 
 
@@ -131,7 +131,7 @@ def _outside(app: App, external: str | None, state: HostState) -> Iterator[Condi
     found = app.driver.observe(Query(interfaces=(external,))).interfaces.get(external)
     if found is None:
         lack = f"the host has no {external}"
-        yield Condition("external interface", _MISSING, lack, "look at network.external_interface")
+        yield Condition("external interface", _MISSING, lack, "check network.external_interface")
         return
     others = pf.untranslated(app.config, external, state)
     if others:
@@ -172,5 +172,5 @@ def _promiscuous(on: bool) -> Condition:
     # Only the outside network shows whether frames for other MAC addresses then arrive.
     return Condition(
         "promiscuous mode", _OK,
-        "off until the bridge for IPv6 needs it; in a virtual machine its switch must allow it, too",
+        "off until the bridge for IPv6 needs it; a virtual machine's switch must allow it too",
     )  # fmt: skip

@@ -29,9 +29,7 @@ from potnet.runtime.fast_dataclass import dataclass
 if TYPE_CHECKING:
     from potnet.app import App
 
-_REFUSED_HINT = (
-    "name the file that has the rules in force with `potnet init --pf-conf FILE`, or put them into that file"
-)
+_REFUSED_HINT = "name the file of the rules in force: `potnet init --pf-conf FILE`"
 #: Number of lines of a difference that are shown.
 _SHOWN = 8
 #: The name of the command, as recorded, and of the lock that it holds.
@@ -41,8 +39,8 @@ SYSCTL_CONF = "/etc/sysctl.conf"
 LOADER_CONF = "/boot/loader.conf"
 
 LOOPBACK_WARNING = (
-    "net.pf.filter_local makes pf filter what the host sends to itself, too: under a ruleset that blocks by "
-    "default, a service of the host's own may become unreachable from the host unless a rule passes it"
+    "net.pf.filter_local makes pf filter local packets too. Under a ruleset that blocks by default, the "
+    "host may lose access to its own services"
 )
 
 
@@ -164,8 +162,8 @@ def _differences(app: App, wanted: Wanted, found: PacketFilter, files: Mapping[s
     drift = app.driver.observe(Query(main_text=text)).main_drift
     if drift.refused:
         raise PotnetError(
-            f"pf does not take {wanted.rules} as it is, while it runs other rules: {drift.refused}",
-            hint=f"`pfctl -nf {wanted.rules}` tells the lines; {_REFUSED_HINT}",
+            f"pf refuses {wanted.rules}, and runs other rules: {drift.refused}",
+            hint=f"`pfctl -nf {wanted.rules}` shows the lines; {_REFUSED_HINT}",
         )
     lines = [f"only in force: {line}" for line in drift.lost]
     lines += [f"only in the file: {line}" for line in drift.gained]
@@ -208,7 +206,7 @@ def _report_done(
         if _look(app, wanted) == before:
             end(app, INIT, None)
             return
-    error.hint = "mend what it says; `potnet init` once more, or `potnet repair`, does the rest"
+    error.hint = "remove the cause, then run `potnet init` again"
 
 
 def rules_files(app: App, path: str, texts: Mapping[str, str]) -> dict[str, str]:
@@ -226,7 +224,7 @@ def rules_files(app: App, path: str, texts: Mapping[str, str]) -> dict[str, str]
 def _write_rules(app: App, wanted: Wanted, state: HostState, files: Mapping[str, str]) -> list[str]:
     kind = state.files[wanted.rules]
     if kind not in (FileKind.FILE, FileKind.ABSENT):
-        raise PotnetError(f"{wanted.rules} is a {kind}, not a file", hint="look at pf_rules in rc.conf")
+        raise PotnetError(f"{wanted.rules} is a {kind}, not a file", hint="check pf_rules in rc.conf")
     path, new = added_anchors(wanted.rules, files, app.config)
     old = files[path]
     if new == old:
@@ -266,7 +264,7 @@ def _backup_name(app: App, path: str, text: str) -> tuple[str, bool]:
             return candidate, False
         if app.driver.observe(Query(texts=(candidate,))).texts.get(candidate) == text:
             return candidate, True
-    raise PotnetError(f"there are ten backups beside {path} already", hint="move them to another directory")
+    raise PotnetError(f"ten backups of {path} already exist", hint="move them to another directory")
 
 
 def _boot_variables(app: App, wanted: Wanted, state: HostState, done: list[str]) -> None:

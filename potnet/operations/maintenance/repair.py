@@ -47,7 +47,7 @@ def repair(app: App, pots: Sequence[str], bridge: str | None) -> Report:
     scope = scope_of(app, pots, bridge)
     first = look(app, scope)
     for name in first.busy:
-        app.notify(f"{name} is left alone: another potnet is at work on it")
+        app.notify(f"{name} is skipped: another potnet command is changing it")
     if not first.drifts:
         return Report()
     names = {drift.finding.pot for drift in first.drifts if drift.finding.pot is not None}
@@ -166,7 +166,7 @@ def _mend(app: App, drift: Drift, done: set[Action], hidden: frozenset[str]) -> 
     if failed:
         raise HostError(
             f"{drift.finding.kind}" + "".join(f"\n  not done: {error.message}" for error in failed),
-            hint="mend what it says; a second `potnet repair` does the rest",
+            hint="remove the cause, then run `potnet repair` again",
         )
     if back:
         forget_switches(app, Plan(steps))

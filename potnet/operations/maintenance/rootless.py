@@ -20,9 +20,7 @@ STOPPED: View = {"state": "stopped"}
 
 def _host(app: App) -> RootlessHost:
     if app.rootless is None:
-        raise UsageError(
-            "this host is not a rootless one", hint="add --host linux, and --rootless where you are root"
-        )
+        raise UsageError("this host is not rootless", hint="add --host linux, and --rootless if you are root")
     return app.rootless
 
 
@@ -79,5 +77,5 @@ def change_ports(app: App, verb: str, ports: Sequence[str]) -> None:
 def _require(app: App) -> Connection:
     connection = _host(app).running()
     if connection is None:
-        raise PotnetError("the rootless host does not run", hint="`potnet rootless start` starts it")
+        raise PotnetError("the rootless host is not running", hint="start it with `potnet rootless start`")
     return connection

@@ -35,8 +35,8 @@ def backup(app: App, path: Path, force: bool) -> Saved:
         backups.write(app.store, path, force)
         if backups.others_may_replace(path):
             app.notify(
-                f"others can write to {path.absolute().parent}, and so put another file in the place of "
-                f"{path.name}: keep backups where only root can write"
+                f"others can write to {path.absolute().parent} and replace {path.name}: keep backups "
+                "where only root can write"
             )
     return _counted(app.store)
 
@@ -50,8 +50,8 @@ def restore(app: App, path: Path, force: bool) -> Saved:
     with backups.read(path, app.host_kind) as backup, app.locks.hold_all():
         if app.damaged:
             app.notify(
-                "the store cannot be read, so what runs is not compared with the backup: "
-                "see `potnet check` afterwards"
+                "the store cannot be read, so running pots are not compared with the backup: run `potnet "
+                "check` afterwards"
             )
         else:
             _compare(app, backup, force)
@@ -78,14 +78,14 @@ def _compare(app: App, backup: Store, force: bool) -> None:
     different = list(_up_otherwise(app, backup))
     if different and not force:
         raise PotnetError(
-            f"the backup does not have what runs now, or has it otherwise: {_listed(different)}",
-            hint="stop it first; with --force it runs on, unknown to potnet but for `potnet check`",
+            f"the backup lacks or differs from what is running: {_listed(different)}",
+            hint="stop it first; with --force it runs on, and only `potnet check` reports it",
         )
     if different:
-        app.notify(f"left as it runs, unknown to the restored store: {_listed(different)}")
+        app.notify(f"still running, but not in the restored store: {_listed(different)}")
     gone = sorted(set(app.store.pot_names()) - set(backup.pot_names()))
     if gone:
-        app.notify(f"not in the backup, and their roots stay where they are: {_listed(gone)}")
+        app.notify(f"not in the backup, but their roots stay: {_listed(gone)}")
 
 
 def _up_otherwise(app: App, backup: Store) -> Iterator[str]:

@@ -175,7 +175,7 @@ class Site:
     def _those(self) -> str:
         theirs = self.installation.bridges if self.installation is not None else ()
         names = sorted({each.name for each in theirs} | {each.name for each in self._bridges()})
-        return f"bridges: {', '.join(names[:10])}" if names else "there are no bridges yet"
+        return f"bridges: {', '.join(names[:10])}" if names else "no bridges exist yet"
 
     def _own(self, name: str, network: Network) -> str | None:
         """Return the name of the store's network that is exactly this one."""

@@ -33,7 +33,7 @@ AUTO = "auto"
 def aliases_of(app: App, values: Sequence[str]) -> tuple[Alias, ...]:
     """Return ``[IF|]ADDR`` values as aliases; the default IF is the external interface. Raises UsageError."""
     if not values:
-        raise UsageError("-N alias needs an address", hint="-i [IF|]ADDRESS, as often as wanted")
+        raise UsageError("-N alias needs an address", hint="give -i [IF|]ADDRESS; it is repeatable")
     aliases = [_alias(value) for value in values]
     if any(not alias.interface for alias in aliases):
         state = app.driver.observe(Query(external=app.config.external_interface is None))
@@ -48,14 +48,14 @@ def aliases_of(app: App, values: Sequence[str]) -> tuple[Alias, ...]:
 
 def _alias(value: str) -> Alias:
     if value == AUTO:
-        raise UsageError("-N alias has no addresses to choose from", hint="-i [IF|]ADDRESS in place of auto")
+        raise UsageError("-N alias cannot choose an address", hint="give -i [IF|]ADDRESS in place of auto")
     interface, bar, text = value.rpartition("|")
     if bar and not INTERFACE.fullmatch(interface):
         raise UsageError(f"-i {value!r}: invalid interface name {interface!r}", hint=INTERFACE_HINT)
     address = parse_address(text)
     mapped = address.version == 6 and address.is_ipv4_mapped()
     if address.is_multicast() or int(address) in (0, 0xFFFFFFFF) or mapped:
-        raise UsageError(f"-i {value!r}: no jail can have {address}")
+        raise UsageError(f"invalid address -i {value!r}: a jail cannot have {address}")
     return Alias(interface, address)
 
 
@@ -63,7 +63,7 @@ def check_aliases(app: App, pot: Pot) -> None:
     """Raises PotnetError if the stack has no address, or the host or another pot uses one of them."""
     if not any(a.address.version in pot.stack.families for a in pot.aliases):
         raise PotnetError(
-            f"stack {pot.stack} can use none of {', '.join(str(a.address) for a in pot.aliases)}",
+            f"stack {pot.stack} cannot use {', '.join(str(a.address) for a in pot.aliases)}",
             hint="give an address of its family, or another -S",
         )
     shown = app.driver.observe(Query(interfaces=None))
@@ -76,7 +76,7 @@ def check_aliases(app: App, pot: Pot) -> None:
         holder = in_use.get(alias)
         if holder is not None and holder != pot.name:
             raise PotnetError(
-                f"{alias.address} on {alias.interface} is an alias of pot {holder}, which runs",
+                f"{alias.address} on {alias.interface} is an alias of pot {holder}, which is running",
                 hint="choose another address",
             )
         exporter = app.store.exporter_at(alias.address)
@@ -211,6 +211,6 @@ def check_resolver(app: App, pot: Pot) -> None:
     """Raises PotnetError if the pot would depend on itself."""
     if pot.resolver.kind is ResolverKind.POT and same_name(pot.name, app.config.dns_name):
         raise PotnetError(
-            f"pots depend on each other in a circle: {pot.name} would have itself as resolver",
+            f"pots depend on each other in a circle: {pot.name} would be its own resolver",
             hint="choose another -d for the DNS server",
         )

@@ -26,8 +26,8 @@ def in_force(app: App, starting: str = "") -> bool:
     others = _running(app, app.store.unguarded(), starting)
     if others:
         raise HostError(
-            f"network.antispoof is set while pots run that were started without it: {', '.join(others)}",
-            hint="stop them, and start them again: it holds for all pots or for none",
+            f"network.antispoof is set, but these pots were started without it: {', '.join(others)}",
+            hint="stop them and start them again",
         )
     return True
 

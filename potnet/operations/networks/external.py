@@ -157,7 +157,7 @@ def _move(app: App, external: str, starting: Collection[IPAddress]) -> None:
     if before is not None and plan.steps and before.outlets != after.outlets:
         app.notify(
             f"the external interface was {_shown(before.outlets)} and is {_shown(after.outlets)} now: "
-            "NAT, filters and exports of what is up follow"
+            "NAT, filters and exports follow"
         )
     keep(app, InForce(_both(before.outlets if before else (), after.outlets), False, after.further))
     try:

@@ -30,14 +30,14 @@ def parse_mac(text: str) -> str:
     """Return a valid unicast MAC address in lower case; raises UsageError."""
     mac = text.lower()
     if not _MAC.fullmatch(mac):
-        raise UsageError(f"--mac {text!r}: no MAC address", hint="such as 02:00:00:12:34:56")
+        raise UsageError(f"invalid MAC address {text!r}", hint="write one such as 02:00:00:12:34:56")
     if int(mac[:2], 16) & 1:
         raise UsageError(
-            f"--mac {text}: that is a group's address (IEEE 802)",
-            hint="make its first octet even, such as 02",
+            f"invalid MAC address {text}: a group address (IEEE 802)",
+            hint="use an even first octet, such as 02",
         )
     if int(mac.replace(":", ""), 16) == 0:
-        raise UsageError(f"--mac {text}: that is nobody's address", hint="such as 02:00:00:12:34:56")
+        raise UsageError(f"invalid MAC address {text}: all zero", hint="write one such as 02:00:00:12:34:56")
     return mac
 
 
@@ -58,7 +58,7 @@ def check_macs(app: App, name: str, values: Sequence[str]) -> tuple[str, ...]:
         }
     for mac in macs:
         if mac in holders:
-            raise PotnetError(f"MAC address {mac} is that of {holders[mac]}", hint="choose another")
+            raise PotnetError(f"MAC address {mac} is in use by {holders[mac]}", hint="choose another")
     return macs
 
 
@@ -79,7 +79,7 @@ def with_macs(pot: Pot, macs: Sequence[str]) -> Pot:
 def check_mtu(mtu: int) -> int:
     """Return a valid MTU of a bridge, in bytes; raises UsageError."""
     if not SMALLEST_MTU <= mtu <= LARGEST_MTU:
-        raise UsageError(f"--mtu {mtu}: no MTU", hint=f"it is {SMALLEST_MTU} to {LARGEST_MTU} bytes")
+        raise UsageError(f"invalid MTU {mtu}", hint=f"use {SMALLEST_MTU} to {LARGEST_MTU} bytes")
     return mtu
 
 
@@ -133,9 +133,7 @@ def check_uplink(app: App, text: str, mtu: int | None) -> None:
     state = app.driver.observe(Query(interfaces=(vlan.parent, vlan.interface)))
     check_parent(vlan, mtu, state)
     if vlan.parent == "lo0" or GROUP in state.interfaces[vlan.parent].groups:
-        raise PotnetError(
-            f"{vlan.parent} leads to no network outside", hint="use an interface of Ethernet's kind"
-        )
+        raise PotnetError(f"{vlan.parent} leads to no network outside", hint="use an Ethernet interface")
     if vlan.interface in state.interfaces:
         raise PotnetError(
             f"the host has {vlan.interface} already, and potnet makes its own",
@@ -166,12 +164,12 @@ def check_passed(app: App, pot: Pot) -> None:
     if pot.passed and not pot.network_type.bridged:
         raise UsageError(
             f"--pass is for pots with a network stack of their own, and {pot.network_type} has the host's",
-            hint="-N public-bridge or -N private-bridge",
+            hint="use -N public-bridge or -N private-bridge",
         )
     for name in pot.passed:
         holder = app.store.passed_to(name)
         if holder not in (None, pot.name):
-            raise PotnetError(f"{name} is passed to pot {holder}", hint="a pot has it alone")
+            raise PotnetError(f"{name} is passed to pot {holder}", hint="choose another interface")
     run = app.store.run(pot.name)
     kept = {each.name for each in run.lent} if run is not None else set()
     lend(app, replace(pot, passed=tuple(name for name in pot.passed if name not in kept)))

@@ -36,7 +36,7 @@ def with_options(pot: Pot, options: NetworkOptions) -> Pot:
     if unfit and not pot.network_type.bridged:
         raise PotnetError(
             f"{unfit[0]} is for pots on bridges: network type {pot.network_type} shares the host's network",
-            hint="-N public-bridge or -N private-bridge",
+            hint="use -N public-bridge or -N private-bridge",
         )
     return replace(
         pot,
@@ -57,8 +57,8 @@ def _rate(option: str, text: str | None, before: int | None) -> int | None:
     rate = int(float(match[1]) * _FACTORS[match[2]]) * (8 if match[3] == "Byte/s" else 1) if match else 0
     if not SLOWEST <= rate <= FASTEST:
         raise UsageError(
-            f"{option} {text!r}: a rate is a number with bit/s or Byte/s behind it, from 8Kbit/s to 4Gbit/s",
-            hint="such as 10Mbit/s or 500KByte/s; none takes the limit away",
+            f"invalid {option} {text!r}: a rate is a number with bit/s or Byte/s, 8Kbit/s to 4Gbit/s",
+            hint="write one such as 10Mbit/s or 500KByte/s; none removes the limit",
         )
     return rate
 
@@ -77,7 +77,7 @@ def check_attachments(pot: Pot) -> None:
     if limited and not all(attachment.addresses for attachment in pot.attachments):
         raise PotnetError(
             f"{pot.name} has IPv6 by SLAAC, in the external network itself: no bandwidth is limited there",
-            hint="-S ipv4, or addresses from the store: network.ipv6",
+            hint="use -S ipv4, or set network.ipv6 to nat or routed",
         )
     if not pot.internet and pot.passed:
         raise PotnetError(
@@ -87,5 +87,5 @@ def check_attachments(pot: Pot) -> None:
     if not pot.internet and not all(attachment.addresses for attachment in pot.attachments):
         raise PotnetError(
             f"{pot.name} has IPv6 by SLAAC, in the external network itself: --no-internet cannot hold there",
-            hint="-S ipv4, or addresses from the store: network.ipv6",
+            hint="use -S ipv4, or set network.ipv6 to nat or routed",
         )

@@ -156,7 +156,7 @@ def _end_connections(app: App, policy: Policy) -> None:
     ]
     failures = apply_all(Plan(tuple(Step(EndConnections(*pair)) for pair in pairs)), app.driver)
     for failure in failures:
-        app.notify(f"connections that are open may go on: {failure}")
+        app.notify(f"open connections may continue: {failure}")
 
 
 def forget(app: App, end: End) -> None:
@@ -171,7 +171,7 @@ def forget(app: App, end: End) -> None:
         after = {anchor: rules for policy in gone for anchor, rules in rules_about(app, policy).items()}
         _bring_in_force(app, before, after)
     for policy in gone:
-        app.notify(f"gone with {end.name}: policy {policy_text(policy)}")
+        app.notify(f"removed with {end.name}: policy {policy_text(policy)}")
 
 
 def listed(app: App) -> list[View]:
@@ -198,7 +198,9 @@ def _ports(text: str) -> tuple[Transport, tuple[int, int]]:
     match = _PORT.fullmatch(text)
     first, last = (int(match[2]), int(match[3] or match[2])) if match else (0, 0)
     if match is None or not 1 <= first <= last <= 65535:
-        raise UsageError(f"--port {text!r}: no port", hint="such as tcp:5432, udp:53 or tcp:8000-8010")
+        raise UsageError(
+            f"invalid port --port {text!r}", hint="write one such as tcp:5432, udp:53 or tcp:8000-8010"
+        )
     return Transport(match[1] or "tcp"), (first, last)
 
 
@@ -208,11 +210,13 @@ def _end(app: App, text: str) -> End:
     if not colon:
         kind, name = "", text
     if kind not in ("", "pot", "bridge"):
-        raise UsageError(f"{text!r} is neither a pot nor a bridge", hint="NAME, pot:NAME or bridge:NAME")
+        raise UsageError(
+            f"{text!r} is neither a pot nor a bridge", hint="write NAME, pot:NAME or bridge:NAME"
+        )
     pot = app.store.called("pot", name) if kind != "bridge" else None
     bridge = app.store.called("bridge", name) if kind != "pot" else None
     if pot and bridge:
-        raise UsageError(f"{name} is a pot and a bridge", hint=f"say pot:{name} or bridge:{name}")
+        raise UsageError(f"{name} is a pot and a bridge", hint=f"write pot:{name} or bridge:{name}")
     if not pot and not bridge:
         what = {"pot": "pot", "bridge": "bridge"}.get(kind, "pot or bridge")
         raise PotnetError(f"{what} {name!r} not found", hint="`potnet list` and `potnet list --bridges`")

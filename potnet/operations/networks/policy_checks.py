@@ -28,7 +28,7 @@ def check(app: App, policy: Policy) -> None:
             _check_private(app, end)
         return
     if source == destination and not source.bridge:
-        raise PotnetError(f"{source.name} reaches itself, whatever policies say")
+        raise PotnetError(f"policies do not apply between {source.name} and itself")
     _check_near(app, policy, shared)
 
 
@@ -36,23 +36,22 @@ def _check_leased(app: App, end: End) -> None:
     pot = None if end.bridge else app.store.pot(end.name)
     if pot is not None and not pot.leased:
         raise PotnetError(
-            f"{end.name} has no address from the store that a rule could be about",
-            hint="policies are for pots on bridges with addresses from the store, and for such bridges",
+            f"policies cannot apply to {end.name}: it has no address from the store",
+            hint="name pots or bridges with addresses from the store",
         )
     if end.bridge and not require_bridge(app, end.name).subnets:
         raise PotnetError(
-            f"the pots of {end.name} learn their addresses: there are none that a rule could be about",
-            hint="network.ipv6 can be nat or routed",
+            f"policies cannot apply to {end.name}: its pots learn their addresses by SLAAC",
+            hint="set network.ipv6 to nat or routed",
         )
 
 
 def _check_private(app: App, end: End) -> None:
     if all(require_bridge(app, name).kind is not BridgeKind.PRIVATE for name in bridges_of(app, end)):
         raise PotnetError(
-            f"{end.name} is {'' if end.bridge else 'on '}the public bridge, whose pots look for all others "
-            "beside them, not behind the host",
-            hint="a port that is exported they all reach; policies are for pots on private bridges, "
-            "or on one bridge",
+            f"{end.name} is {'' if end.bridge else 'on '}the public bridge, whose pots do not send to "
+            "other bridges through the host",
+            hint="export the port instead: `potnet export-ports`",
         )
 
 
@@ -62,16 +61,14 @@ def _check_near(app: App, policy: Policy, bridges: Sequence[str]) -> None:
     both = ", ".join(bridges)
     if not in_force(app):
         raise PotnetError(
-            f"{source} and {destination} meet on bridge {both}, where a filter looks at what pots send only "
-            "with network.antispoof",
-            hint="set network.antispoof = true, and start all pots anew; --isolate keeps pots apart without",
+            f"{source} and {destination} are both on bridge {both}: policies there require network.antispoof",
+            hint="set network.antispoof = true, then stop and start all pots",
         )
     apart = [name for name in bridges if all(_is_isolated(app, end, name) for end in sides(policy))]
     if apart == list(bridges):
         raise PotnetError(
-            f"{source} and {destination} are isolated on bridge {both}: nothing passes between them, "
-            "whatever policies say",
-            hint=f"`potnet set -p {source} --no-isolate`, or leave the policy out",
+            f"{source} and {destination} are isolated on bridge {both}, and policies do not change that",
+            hint=f"`potnet set -p {source} --no-isolate` ends the isolation",
         )
 
 
@@ -87,7 +84,7 @@ def _check_overlap(app: App, policy: Policy) -> None:
         if same and other.ports != policy.ports and _meet(other.ports, policy.ports):
             raise PotnetError(
                 f"the ports overlap with those of: {policy_text(other)}",
-                hint="`potnet policy remove` it first",
+                hint="remove that policy first: `potnet policy remove`",
             )
 
 

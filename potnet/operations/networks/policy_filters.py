@@ -65,9 +65,9 @@ def _refuse_open(app: App, pot: Pot) -> None:
         shared = {*bridges_of(app, one)} & {*bridges_of(app, other)} & {*pot.bridges}
         if shared and not policy.allow:
             raise PotnetError(
-                f"a policy is about bridge {', '.join(sorted(shared))}, and without network.antispoof has no "
-                f"effect there: {policy_text(policy)}",
-                hint="set network.antispoof = true, or `potnet policy remove` it",
+                f"a policy on bridge {', '.join(sorted(shared))} has no effect without network.antispoof: "
+                f"{policy_text(policy)}",
+                hint="set network.antispoof = true, or remove the policy",
             )
 
 

@@ -183,7 +183,7 @@ def take_off(app: App, bridge: Bridge) -> tuple[bool, Plan]:
     except PotnetError as error:
         raise HostError(
             f"bridge {bridge.name} is not down\n  left behind: {error.message}",
-            hint="mend what it says; the same command then does that and what comes after it",
+            hint="remove the cause, then repeat the command",
         ) from error
     return there, whole
 

@@ -31,7 +31,7 @@ def attach(app: App, name: str, jail: str | None, created: bool) -> Outcome:
     """
     if jail is not None and jail != name:
         raise UsageError(
-            f"--jail {jail}: pots and jails are found by one name",
+            f"invalid --jail {jail}: the jail must have the name of the pot",
             hint=f"name the jail {name}, or create a pot called {jail}",
         )
     with locked_pot(app, name) as pot:
@@ -57,7 +57,7 @@ def _refuse_shared(pot: Pot) -> None:
     require_jail(pot, "there is nothing to attach")
     if not pot.network_type.bridged:
         raise PotnetError(
-            f"{pot.name} is {pot.network_type}: it shares the network of the host, there is none to give",
+            f"{pot.name} is {pot.network_type}: there is nothing to attach, as it shares the host's network",
             hint=f"`potnet jail-conf {pot.name}` prints the parameters that its jail needs",
         )
 

@@ -46,8 +46,8 @@ def clear_up(app: App, run: Run, jails: HostState, idle: bool = False, keep: boo
         # Another look shows what is still left.
         app.store.put_run(replace(run, stopping=True))
         error = HostError(
-            "not all of it could be taken away" + "".join(f"\n  left behind: {line}" for line in failures),
-            hint=f"mend what it says, then `potnet stop {run.pot.name}` once more takes the rest",
+            "some of it could not be removed" + "".join(f"\n  left behind: {line}" for line in failures),
+            hint=f"remove the cause, then run `potnet stop {run.pot.name}` again",
         )
         error.left_behind = failures
         raise error
@@ -77,7 +77,7 @@ def _tell_lost(app: App, run: Run) -> None:
     for name in names:
         if name not in there:
             command = app.driver.traits.tools.list_interfaces
-            app.notify(f"{name} has not come back from {run.pot.name}: look for it by `{command}`")
+            app.notify(f"{name} did not return from {run.pot.name}: look for it with `{command}`")
 
 
 def host_query(app: App, run: Run, bridges: Mapping[str, Bridge], jail_there: bool) -> Query:

@@ -188,8 +188,8 @@ def _with_taps(app: App, request: CreateRequest, draft: Pot) -> Pot:
     machine = replace(draft, owner=ROOT) if request.tap else draft
     if request.tap and not request.network_type.bridged:
         raise UsageError(
-            f"--tap is for bridges: -N {request.network_type} shares the host's network",
-            hint="-N public-bridge or -N private-bridge",
+            f"--tap requires a bridge: -N {request.network_type} shares the host's network",
+            hint="use -N public-bridge or -N private-bridge",
         )
     given = {"base": request.base, "path": request.path, "command": request.command, "passed": request.passed}
     refuse_unfit(machine, **given)
@@ -200,7 +200,9 @@ def _root(app: App, name: str, path: str | None) -> str:
     if path is None:
         return f"{app.config.jails}/{name}/m"
     if not path.startswith("/") or any(ord(c) < 32 or c == "\x7f" for c in path):
-        raise UsageError(f"--path {path!r}: not an absolute path", hint="such as /jails/web")
+        raise UsageError(
+            f"invalid root --path {path!r}: not an absolute path", hint="write one such as /jails/web"
+        )
     return str(Path(path)) if path.strip("/") else "/"
 
 
@@ -209,7 +211,7 @@ def _release(text: str | None) -> str | None:
         return None
     match = _RELEASE.fullmatch(text)
     if not match:
-        raise UsageError(f"-b {text!r}: no release of FreeBSD", hint="such as 14.2")
+        raise UsageError(f"invalid release -b {text!r}", hint="write one such as 14.2")
     return match[1]
 
 
@@ -223,8 +225,8 @@ def _check_network(app: App, request: CreateRequest, pot: Pot) -> None:
         kind, bridge = network
         if not kind.bridged and request.more:
             raise UsageError(
-                f"-N {kind} shares the host's network: it cannot stand beside another",
-                hint="a pot has either, or any number of bridges",
+                f"-N {kind} shares the host's network: it cannot be combined with another -N",
+                hint="give -N {kind} alone",
             )
         if bridge is not None and kind is not NetworkType.PRIVATE_BRIDGE:
             raise UsageError(f"-B is for -N private-bridge, not {kind}")
@@ -238,7 +240,8 @@ def _check_network(app: App, request: CreateRequest, pot: Pot) -> None:
 def _check_private(app: App, bridge: str | None, pot: Pot) -> None:
     if bridge is None:
         raise UsageError(
-            "-N private-bridge needs a bridge", hint="-B BRIDGE; create-private-bridge makes one"
+            "-N private-bridge needs a bridge",
+            hint="give -B BRIDGE; `potnet create-private-bridge` creates one",
         )
     if private_bridge(app, bridge).network6 is not None:
         return

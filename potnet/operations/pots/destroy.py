@@ -58,7 +58,7 @@ def remove_rest(app: App, pot: Pot) -> None:
     """Remove the remains of an incomplete pot from host and store. Raises PotnetError."""
     if pot.base is not None and not pot.whole:
         part = RemoveFile(app.config.cache, part_name(pot.name, pot.base))
-        apply_all(Plan((Step(part, None, "of a fetch that was cut off"),)), app.driver)
+        apply_all(Plan((Step(part, None, "of an interrupted fetch"),)), app.driver)
     _remove_files(app, pot)
     with app.store.transaction():
         mark_due(app, pot)
@@ -100,13 +100,13 @@ def _remove_files(app: App, pot: Pot) -> None:
     if inside:
         raise HostError(
             f"something is mounted in {directory}: {', '.join(inside)}",
-            hint="unmount it first: nothing is removed across a mount",
+            hint="unmount it first",
         )
     failures = apply_all(Plan((Step(RemoveTree(directory)),)), app.driver)
     if failures:
         raise HostError(
             f"cannot remove {directory}" + "".join(f"\n  left behind: {line}" for line in failures),
-            hint=f"mend what it says, then destroy {pot.name} once more",
+            hint=f"remove the cause, then destroy {pot.name} again",
         )
 
 
@@ -114,7 +114,8 @@ def destroy_bridge(app: App, name: str) -> None:
     """Remove a private bridge that no pot uses, and give its network back. Raises PotnetError."""
     if name in (PUBLIC, PUBLIC6):
         raise PotnetError(
-            f"{name} is the pots' public bridge and stays", hint="`potnet vnet-stop` takes it down"
+            f"{name} is the public bridge, which cannot be destroyed",
+            hint="take it down with `potnet vnet-stop`",
         )
     with app.locks.hold(NETWORK_LOCK):
         bridge = require_bridge(app, name)

@@ -124,9 +124,8 @@ def refuse_store(app: App, pot: Pot) -> None:
     state = os.path.realpath(app.store.path.parent)
     if pot.root != "/" and overlap(pot.root, state) and not pot.root.startswith(f"{state}/jails/"):
         raise PotnetError(
-            f"the root {pot.root} and the state directory {state} lie one in the other: "
-            "a jail must see nothing of the store",
-            hint="choose another directory" if not pot.root_made else "look at paths.jails",
+            f"the root {pot.root} and the state directory {state} overlap: the jail could read the store",
+            hint="choose another directory" if not pot.root_made else "check paths.jails",
         )
 
 
@@ -147,7 +146,7 @@ def _fetch_base(app: App, name: str, base: str) -> list[Step]:
     release = f"{app.config.mirror.rstrip('/')}/{base}-RELEASE"
     digest = app.driver.observe(Query(release=release)).base_digest
     if digest is None:
-        raise PotnetError(f"{release}/MANIFEST names no SHA-256 for base.txz", hint="look at releases.mirror")
+        raise PotnetError(f"{release}/MANIFEST names no SHA-256 for base.txz", hint="check releases.mirror")
     part = part_name(name, base)
     return [
         Step(MakeDirectory(app.config.cache)),

@@ -210,7 +210,7 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
             )
         if is_running(app, pot):
             raise PotnetError(
-                f"{name} is running: what runs in it could lead the copy astray",
+                f"{name} is running, and its processes could redirect the copy",
                 hint=f"`potnet stop {name}` first",
             )
         place = path_in(pot.root, str(target))
@@ -224,7 +224,7 @@ def copy_in(app: App, name: str, source: Path, destination: str) -> None:
         if there is FileKind.DIRECTORY:
             target = target / source.resolve().name
         elif source.is_dir() and there is not FileKind.ABSENT:
-            raise PotnetError(f"{destination} in {name} is a {there}, which a directory does not replace")
+            raise PotnetError(f"{destination} in {name} is a {there}, which a directory cannot replace")
         with tempfile.NamedTemporaryFile(suffix=".tar") as file:
             with tarfile.open(fileobj=file, mode="w") as archive:
                 archive.add(source, arcname=str(target))
@@ -239,7 +239,7 @@ def _unpack(app: App, pot: Pot, archive: Path, target: str) -> None:
     try:
         apply(Plan((Step(UnpackLocal(str(archive), pot.root)),)), app.driver)
     except PotnetError as error:
-        error.message += f"\n  left behind: what was copied by then, at {path_in(pot.root, target[1:])}"
+        error.message += f"\n  left behind: a partial copy at {path_in(pot.root, target[1:])}"
         raise
     left = sorted(others - {target})
     if left:
@@ -251,5 +251,5 @@ def _unpack(app: App, pot: Pot, archive: Path, target: str) -> None:
 def _inside(destination: str) -> PurePosixPath:
     parts = [part for part in PurePosixPath(destination).parts if part != "/"]
     if not destination or ".." in parts or any(ord(c) < 32 for c in destination):
-        raise UsageError(f"-d {destination!r}: a path below the pot's root is wanted")
+        raise UsageError(f"invalid destination -d {destination!r}: not a path below the pot's root")
     return PurePosixPath(*parts)

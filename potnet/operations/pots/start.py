@@ -99,7 +99,7 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
         check_needs(app, pot)
         for other in needs(app, pot):
             if other in failures.names:
-                raise HostError(f"the pot {other}, which it needs, could not be started")
+                raise HostError(f"the pot {other}, which it requires, could not be started")
         apply(Plan(hook_steps(app, pot, HookKind.PRESTART, None)), app.driver)
         _start_locked(app, require_pot(app, name), run, state)
         return Outcome(name, True)
@@ -110,9 +110,8 @@ def _refuse_attached(run: Run | None, state: HostState) -> None:
     if run is not None and run.attached and owned(run, state.jails.get(run.pot.name)):
         name = run.pot.name
         raise HostError(
-            f"the jail {name} is not potnet's to start: something else has made it, and only part of the "
-            "network of the pot is there",
-            hint=f"`potnet attach {name}` gives it all of that, `potnet detach {name}` takes the rest away",
+            f"potnet did not create the jail {name}, and only part of the pot's network is attached",
+            hint=f"`potnet attach {name}` attaches the rest; `potnet detach {name}` removes all of it",
         )
 
 

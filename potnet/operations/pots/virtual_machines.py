@@ -26,8 +26,8 @@ def refuse_unfit(pot: Pot, **given: object) -> None:
     unfit = [_UNFIT[name] for name, value in given.items() if value]
     if unfit and not pot.is_jail:
         raise UsageError(
-            f"{unfit[0]} is for jails: behind a tap is a machine of its own, of which potnet makes nothing",
-            hint="leave it out",
+            f"{unfit[0]} is for jails, and cannot be used with --tap",
+            hint="omit it",
         )
 
 
@@ -36,14 +36,14 @@ def with_owner(app: App, pot: Pot, owner: str | None) -> Pot:
     if owner is None:
         return pot
     if pot.is_jail:
-        raise UsageError("--owner is for --tap: it says who may open the taps")
+        raise UsageError("--owner requires --tap")
     if not _USER.fullmatch(owner):
-        raise UsageError(f"--owner {owner!r}: no name of a user", hint="such as alice")
+        raise UsageError(f"invalid user name --owner {owner!r}", hint="write one such as alice")
     if app.rootless is not None and owner != ROOT:
         raise PotnetError(
-            f"--owner {owner}: on a host without root all is its user's, who is root there",
-            hint="leave --owner out, and start the emulator in `potnet rootless enter`",
+            f"--owner {owner} cannot be used on a rootless host: its user owns all taps",
+            hint="omit --owner, and start the emulator in `potnet rootless enter`",
         )
     if owner not in app.driver.observe(Query(users=(owner,))).users:
-        raise PotnetError(f"the host has no user {owner}", hint="`id USER` tells whether there is one")
+        raise PotnetError(f"the host has no user {owner}", hint="`id {owner}` shows whether the user exists")
     return replace(pot, owner=owner)

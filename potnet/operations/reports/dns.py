@@ -34,7 +34,7 @@ def zones(app: App, bridge: str | None = None, domain: str | None = None) -> lis
             continue
         if not each.subnets:
             if bridge is not None:
-                app.notify(f"pots learn their addresses on {bridge} by themselves: none is known here")
+                app.notify(f"the addresses of pots on {bridge} are unknown: the pots learn them by SLAAC")
             continue
         zone = common or each.name
         records = found.setdefault(zone, [])

@@ -71,7 +71,9 @@ def _bridge_finding(bridge: Bridge, found: str, remedy: str, repairable: bool = 
 
 
 def _missing_bridge(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
-    finding = _bridge_finding(bridge, "none", "repair makes it, with its address and the running pots on it")
+    finding = _bridge_finding(
+        bridge, "none", "repair creates it, with its address and the running pots on it"
+    )
     return Drift(finding, _make(bridge, facts, state))
 
 
@@ -121,7 +123,7 @@ def _missing_uplink(bridge: Bridge, facts: Facts, state: HostState) -> Drift:
     """Report a missing uplink. The pots cannot reach the outside, so a new bridge interrupts nothing."""
     finding = Finding(
         Kind.MEMBER_MISSING, f"{facts.external} is on {bridge.interface}", "it is not",
-        "repair makes the bridge anew", bridge=bridge.name, interface=facts.external,
+        "repair recreates the bridge", bridge=bridge.name, interface=facts.external,
         repairable=facts.external is not None,
     )  # fmt: skip
     if facts.external is None:

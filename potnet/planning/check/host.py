@@ -29,9 +29,9 @@ def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
     """Find commands that were cut off, recorded starts without jails, and jails without recorded starts."""
     yield from map(_unfinished, facts.unfinished)
     for name in facts.pieces:
-        remedy = "repair takes away what there is of it, as destroy would"
-        found = "one whose create or destroy was cut off"
-        yield Drift(Finding(Kind.POT_CUT_OFF, "a whole pot", found, remedy, pot=name))
+        remedy = "repair removes what is left of it, as destroy would"
+        found = "its create or destroy was interrupted"
+        yield Drift(Finding(Kind.POT_CUT_OFF, "a complete pot", found, remedy, pot=name))
     for run in facts.runs:
         if not complete(run, state):
             yield _not_running(run, state)
@@ -58,7 +58,7 @@ def _unfinished(command: Unfinished) -> Drift:
     paths = ", ".join(command.text.split("\n"))
     options = f" {command.text}" if command.pot is None and command.text else ""
     finding = Finding(
-        Kind.COMMAND_CUT_OFF, f"a {command.verb}{options} that is complete", "one that was cut off or failed",
+        Kind.COMMAND_CUT_OFF, f"a complete {command.verb}{options}", "an interrupted or failed one",
         f"copy it in once more: {paths}" if copied else "repair does the rest",
         pot=command.pot, repairable=not copied,
     )  # fmt: skip
@@ -68,9 +68,9 @@ def _unfinished(command: Unfinished) -> Drift:
 def _not_running(run: Run, state: HostState) -> Drift:
     jail = state.jails.get(run.pot.name) if run.pot.is_jail else None
     if run.jid is None:
-        kind, expected, found = Kind.START_CUT_OFF, "a start that is complete", "one that was cut off"
+        kind, expected, found = Kind.START_CUT_OFF, "a complete start", "an interrupted one"
     elif run.stopping:
-        kind, expected, found = Kind.STOP_CUT_OFF, "a stop that is complete", "one that was cut off"
+        kind, expected, found = Kind.STOP_CUT_OFF, "a complete stop", "an interrupted one"
     elif not run.pot.is_jail:
         left = sorted(state.taps & {*run.pot.taps})
         kind, expected, found = Kind.POT_GONE, ", ".join(run.pot.taps), ", ".join(left) or "none"
@@ -78,7 +78,7 @@ def _not_running(run: Run, state: HostState) -> Drift:
         there = jail is not None and not jail.dying
         kind, expected = Kind.POT_GONE, f"the jail with jid {run.jid}"
         found = f"jid {jail.jid}, which potnet did not start" if jail and there else "no jail"
-    remedy = "repair takes away what is left of it and records it as stopped"
+    remedy = "repair removes what is left of it and records it as stopped"
     return Drift(Finding(kind, expected, found, remedy, pot=run.pot.name))
 
 
@@ -119,7 +119,7 @@ def _members(facts: Facts, state: HostState) -> Iterator[Drift]:
     """Compare the switches for filtering bridge members, which antispoof requires."""
     if state.unfiltered and any(run.pot.antispoof for run in facts.active):
         finding = Finding(
-            Kind.MEMBERS_UNFILTERED, "the filter looks at what pots send, at their ends of epairs",
+            Kind.MEMBERS_UNFILTERED, "the filter checks what pots send, at their ends of epairs",
             f"it does not: {', '.join(state.unfiltered)}", "repair switches it on",
         )  # fmt: skip
         yield Drift(finding, tuple(filter_members(state)))
@@ -227,7 +227,7 @@ def _marks(found: Interface) -> str:
 def _severed(bridge: str) -> Drift:
     finding = Finding(
         Kind.INTERFACE_LEFT, f"nothing of {bridge}", "its way to the outside, without the bridge",
-        "repair takes it away", interface=bridge,
+        "repair removes it", interface=bridge,
     )  # fmt: skip
     return Drift(finding, (Step(DestroyInterface(bridge), None, "nothing uses it"),))
 
@@ -307,7 +307,7 @@ def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
         elif anchor.rpartition("/")[0] in parents:
             shown = state.traits.tools.show_rules.format(anchor=anchor)
             finding = Finding(
-                Kind.RULES_FOREIGN, f"no rules in {anchor}", "rules of something that potnet does not know",
+                Kind.RULES_FOREIGN, f"no rules in {anchor}", "rules that potnet does not know",
                 f"they stay: `{shown}` shows them", repairable=False,
             )  # fmt: skip
             yield Drift(finding)
@@ -315,8 +315,8 @@ def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
 
 def _stray(entry: FilterEntry) -> Drift:
     finding = Finding(
-        Kind.RULES_LEFT, f"no entry {entry.key} in {entry.place}", "one that belongs to no pot or bridge",
-        "repair takes it out",
+        Kind.RULES_LEFT, f"no entry {entry.key} in {entry.place}", "an entry of no known pot or bridge",
+        "repair removes it",
     )  # fmt: skip
     return Drift(finding, (Step(RemoveEntry(entry.place, entry.key, entry.members)),))
 
@@ -337,14 +337,14 @@ def compare_stored(facts: Facts) -> Iterator[Drift]:
         yield Drift(finding)
     for line in facts.contradictions:
         finding = Finding(
-            Kind.STORE_CONTRADICTS, "a store that goes together", line,
+            Kind.STORE_CONTRADICTS, "a consistent store", line,
             "`potnet store restore FILE` puts a backup in its place", repairable=False,
         )  # fmt: skip
         yield Drift(finding)
     for lease in facts.lost:
         finding = Finding(
-            Kind.LEASE_LEFT, f"no lease of {lease.address}", f"one of a pot that is not there, {lease.pot}",
-            "repair gives the address back", bridge=lease.network,
+            Kind.LEASE_LEFT, f"no lease of {lease.address}", f"a lease of pot {lease.pot}",
+            "repair releases the address", bridge=lease.network,
         )  # fmt: skip
         yield Drift(finding, lease=lease)
     yield from _names(facts)

@@ -253,7 +253,7 @@ def _broken_epair(wire: Wire, host: Interface | None, network: JailNetwork, conf
         finding = wire.finding(Kind.INTERFACE_MISSING, expected, found, remedy)
         return Drift(replace(finding, repairable=False))
     found = f"no {own.host_end}" if host is None else f"{own.jail_end} is not in the jail"
-    finding = wire.finding(Kind.INTERFACE_MISSING, expected, found, "repair makes the epair anew")
+    finding = wire.finding(Kind.INTERFACE_MISSING, expected, found, "repair recreates the epair")
     steps = _new_epair(wire, network, config)
     if host is not None:
         steps.insert(0, Step(DestroyInterface(own.host_end), None, "to be made anew"))
@@ -372,7 +372,7 @@ def _files(run: Run, facts: Facts, state: HostState) -> Iterator[Drift]:
             yield Drift(finding)
         elif path in facts.written and state.digests.get(path) != _digest(facts.written[path].text):
             finding = Finding(
-                Kind.FILE_DIFFERS, f"{path} as potnet writes it", "another text", "repair writes it anew",
+                Kind.FILE_DIFFERS, f"{path} as potnet writes it", "another text", "repair writes it again",
                 pot=run.pot.name, repairable=bool(facts.written[path].steps),
             )  # fmt: skip
             yield Drift(finding, facts.written[path].steps)

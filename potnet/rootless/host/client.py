@@ -157,7 +157,7 @@ def connect(directory: Path) -> Connection | None:
             if time.monotonic() >= give_up:
                 raise HostError(
                     f"the rootless host (pid {pid_in(directory)}) does not listen",
-                    hint=f"`ps -p {pid_in(directory)}` shows whether that is still it",
+                    hint=f"`ps -p {pid_in(directory)}` shows whether it is still running",
                 ) from None
             with waiting():
                 time.sleep(_PAUSE)
@@ -170,7 +170,7 @@ def _refuse_others(sock: socket.socket, directory: Path) -> None:
     if user not in (0, os.geteuid()):
         sock.close()
         raise HostError(
-            f"user {user} keeps the rootless host in {directory}",
+            f"the rootless host in {directory} belongs to user {user}",
             hint="use another state directory (--state-dir)",
         )
 

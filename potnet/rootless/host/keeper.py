@@ -88,7 +88,9 @@ class Keeper:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise HostError(f"a rootless host runs already (pid {os.read(file, 20).decode()})") from None
+            raise HostError(
+                f"a rootless host is already running (pid {os.read(file, 20).decode()})"
+            ) from None
         os.ftruncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         return file
@@ -154,7 +156,7 @@ class Keeper:
     def _driver_ended(self) -> None:
         self._leave_driver()
         self._uplink.stop()
-        _log(f"{self._uplink.name} has ended; it is started again")
+        _log(f"{self._uplink.name} has ended; it is restarted")
         self._why_down = "its driver has ended"
         self._next_try = time.monotonic()
         self._pause = _SOON
@@ -194,7 +196,7 @@ class Keeper:
             connection, _ = self._listener.accept()
         except OSError as error:
             # The caller has gone, or no file is left for the connection; the other connections continue.
-            _log(f"a connection was not taken: {error}")
+            _log(f"cannot accept a connection: {error}")
             return
         if peer(connection) in (0, os.getuid()) and len(self._connections) < _MOST_CONNECTIONS:
             self._add(connection)
@@ -278,7 +280,7 @@ class Keeper:
     def _at_work(self) -> Iterator[None]:
         """Watch the present driver after the block, because it may have replaced the watched driver."""
         if self._why_down is not None:
-            raise HostError(f"the uplink is down: {self._why_down}", hint="it is tried again all the time")
+            raise HostError(f"the uplink is down: {self._why_down}", hint="potnet keeps trying")
         self._leave_driver()
         try:
             yield
@@ -327,9 +329,9 @@ def check_free(port: Port) -> None:
 def _refusal(what: str, port: Port, number: int | None) -> tuple[str, str | None]:
     if number == errno.EACCES:
         hint = f"as root: `sysctl net.ipv4.ip_unprivileged_port_start={port.number}`, or export a higher one"
-        return f"{what} is for root alone", hint
+        return f"{what} requires root", hint
     if number == errno.EADDRINUSE:
-        return f"{what} is taken on this machine", "choose another host port, or none to have one chosen"
+        return f"{what} is in use on this machine", "choose another host port, or omit it"
     if number == errno.EADDRNOTAVAIL:
         return f"{what}: this machine has no address {port.address}", "`ip addr` lists those that it has"
     return f"{what}: {os.strerror(number or 0)}", None

@@ -29,7 +29,7 @@ _BELOW = ".machine"
 _OWN = ("netns", "resolv.conf")
 _USER_HINT = (
     "user namespaces are off, or all in use: `sysctl user.max_user_namespaces "
-    "kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns` says which"
+    "kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns` shows which"
 )
 
 
@@ -97,7 +97,7 @@ def _expect(life: socket.socket, what: str) -> str:
     while not line.endswith(b"\n"):
         more = life.recv(1)
         if not more:
-            raise HostError(f"no namespaces: their first process ended before it was {what}")
+            raise HostError(f"cannot create namespaces: their first process ended before it was {what}")
         line += more
     said: dict[str, str] = json.loads(line)
     if "failed" in said:
@@ -130,7 +130,9 @@ def _map_one(pid: int) -> tuple[tuple[int, int, int], ...]:
             with suppress(FileExistsError):
                 (folder / name).write_text(f"0 {own} 1\n", "ascii")
     except OSError as error:
-        raise HostError(f"no user namespace: {error.strerror} ({error.filename})", hint=_USER_HINT) from error
+        raise HostError(
+            f"cannot create a user namespace: {error.strerror} ({error.filename})", hint=_USER_HINT
+        ) from error
     return ((0, os.geteuid(), 1),)
 
 

@@ -50,7 +50,7 @@ def parse_port(text: str) -> Port:
     try:
         address = str(ipaddress.ip_address(match[2] or match[3] or ANY))
     except ValueError as error:
-        raise UsageError(f"{text!r}: no address", hint="write one such as tcp:127.0.0.1:30080") from error
+        raise UsageError(f"invalid address {text!r}", hint="write one such as tcp:127.0.0.1:30080") from error
     return Port(match[1], int(match[4]), address)
 
 

@@ -107,5 +107,7 @@ class Forwarded:
 
     def _forwarder(self) -> Forwarding:
         if self._forwarding is None:
-            raise HostError("the forwarder of ports does not run", hint="`potnet rootless status` says more")
+            raise HostError(
+                "the forwarder of ports is not running", hint="`potnet rootless status` shows more"
+            )
         return self._forwarding

@@ -29,14 +29,14 @@ def _one(kind: type[Uplink], options: Options) -> Condition:
             return Condition(kind.name, Verdict.OK, what)
         return Condition(kind.name, Verdict.LIMITED, what, how.replace("`", ""))
     try:
-        version = ask_version(kind.version_words) or "of no known version"
+        version = ask_version(kind.version_words) or "unknown version"
     except PotnetError as error:
-        remedy = f"apt-get install --reinstall {kind.package}" if kind.package else "install it anew"
+        remedy = f"apt-get install --reinstall {kind.package}" if kind.package else "reinstall it"
         return Condition(kind.name, Verdict.LIMITED, error.message, remedy)
     refused = refusals(kind, options)
     if refused:
         found = f"{version}; {'; '.join(refused)}"
-        return Condition(kind.name, Verdict.LIMITED, found, "leave that out of the configuration")
+        return Condition(kind.name, Verdict.LIMITED, found, "remove that from the configuration")
     return Condition(kind.name, Verdict.OK, version)
 
 

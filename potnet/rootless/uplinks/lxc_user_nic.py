@@ -67,12 +67,10 @@ class LxcUserNic(Forwarded):
         if _program() is None:
             return f"lxc-user-nic is not installed: `apt-get install {cls.package}`"
         if _bridge_address(options.bridge) is None:
-            return (
-                f"there is no bridge {options.bridge} with an address: `systemctl start lxc-net` makes lxcbr0"
-            )
+            return f"bridge {options.bridge} has no address: `systemctl start lxc-net` creates lxcbr0"
         if not _allowed(options.bridge):
             name = _user()
-            return f"{name} may have no interface on {options.bridge}: as root, `echo {name} veth {options.bridge} 10 >> {_QUOTA}`"  # noqa: E501
+            return f"{name} is not allowed an interface on {options.bridge}: as root, `echo {name} veth {options.bridge} 10 >> {_QUOTA}`"  # noqa: E501
         return None
 
     @property

@@ -133,7 +133,9 @@ class Pasta:
         new = tuple(port for port in ports if port not in self._ports)
         for port in new:
             if ":" in port.address and not self._options.ipv6:
-                raise HostError(f"{port}: this host has no IPv6", hint="set rootless.ipv6, and start it anew")
+                raise HostError(
+                    f"{port}: this host has no IPv6", hint="set rootless.ipv6, and restart the rootless host"
+                )
         if new:
             self._begin_again((*self._ports, *new))
 

@@ -186,7 +186,7 @@ class Slirp4netns:
                     said += more
             answer: dict[str, Any] = json.loads(said)
         except (OSError, ValueError) as error:
-            hint = "`potnet rootless status` says more"
+            hint = "`potnet rootless status` shows more"
             raise HostError(f"slirp4netns does not answer: {error}", hint) from error
         if "error" in answer:
             raise HostError(f"slirp4netns: {answer['error'].get('desc', answer['error'])}")

@@ -31,7 +31,7 @@ _TROUBLES = {
     sqlite3.SQLITE_PERM: _DENIED,
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "run this as the user that owns the store, usually root"),
     sqlite3.SQLITE_FULL: ("cannot grow: the file system is full", "free some space; nothing was changed"),
-    sqlite3.SQLITE_IOERR: ("cannot be read or written", "see whether the disk is full, then the system log"),
+    sqlite3.SQLITE_IOERR: ("cannot be read or written", "check for a full disk, then read the system log"),
 }
 
 _READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
@@ -53,7 +53,7 @@ class RefusedError(StoreError):
 def damaged(place: str, what: str | None = None) -> DamagedError:
     """Return the error for a damaged store at `place`; what: the damage, if known."""
     return DamagedError(
-        f"the store {place} is damaged{f': {what}' if what else ' or is no store'}",
+        f"the store {place} is damaged{f': {what}' if what else ' or is not a store'}",
         hint="`potnet store restore FILE` puts a backup in its place",
     )
 

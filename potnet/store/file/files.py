@@ -87,8 +87,8 @@ def _refuse_lone_log(path: Path) -> None:
     # The order matters: a store that another process makes meanwhile exists before its log.
     if present(Path(f"{path}-wal")) and not present(path):
         raise DamagedError(
-            f"the store {path} is gone, and its log {path}-wal is not",
-            hint="put the store back, or move its log away, too; `potnet store restore FILE` does that",
+            f"the store {path} is missing, but its log {path}-wal exists",
+            hint="`potnet store restore FILE` replaces both with a backup",
         )
 
 

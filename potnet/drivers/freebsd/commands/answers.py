@@ -67,13 +67,13 @@ def succeeded(action: Action, result: CommandResult) -> bool:
 def hint(action: Action, result: CommandResult) -> str | None:
     """Return what an administrator can do about a failure."""
     if isinstance(action, (RunHook, RunInJail)):
-        return "its output is not kept: run it by hand to see what it says"
+        return "run it by hand to see its output: potnet does not keep it"
     if isinstance(action, LimitRate):
-        return "bandwidth needs dummynet(4): `kldload dummynet` says what is missing"
+        return "bandwidth limits require dummynet(4): `kldload dummynet`"
     if result.code == NOT_FOUND:
-        return "is this a FreeBSD host? look at --host and --via"
+        return "check --host and --via: this does not look like a FreeBSD host"
     if "permission" in result.err.lower() or "not permitted" in result.err.lower():
-        return "potnet changes the host's network: run it as root"
+        return "run potnet as root: it changes the host's network"
     return None
 
 

@@ -31,7 +31,7 @@ class FilterReader(Reader):
         result = self.run(*argv, stdin=rules)
         if result.code != 0:
             command = Command(argv, rules, changes_host=False)
-            raise CommandError(command, result, "look at paths.templates in the configuration")
+            raise CommandError(command, result, "check paths.templates in the configuration")
         return parse_pf.loaded_rules(result.out)
 
     def table(self, anchor: str, name: str) -> frozenset[str]:

@@ -19,7 +19,9 @@ class Reader:
         command = Command(argv, stdin, changes_host=False)
         result = self._executor.run(command)
         if result.code == NOT_FOUND:
-            raise CommandError(command, result, hint="is this a FreeBSD host? look at --host and --via")
+            raise CommandError(
+                command, result, hint="check --host and --via: this does not look like a FreeBSD host"
+            )
         unanswered = result.code in (TIMED_OUT, posix.NO_CONNECTION)
         if unanswered and not any(words in result.err for words in absent):
             # A missing answer says nothing about the host.

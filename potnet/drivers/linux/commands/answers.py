@@ -104,11 +104,11 @@ def only_absent(result: CommandResult) -> bool:
 def hint(result: CommandResult) -> str | None:
     """Return what an administrator can do about a failure."""
     if result.code == NOT_FOUND:
-        return "install iproute2, nftables and conntrack, or look at --host and --via"
+        return "install iproute2, nftables and conntrack, or check --host and --via"
     if "open: " in result.err or "TUNSETIFF" in result.err:
-        return "taps are made by /dev/net/tun: `modprobe tun` brings it, `potnet doctor` looks at it"
+        return "taps require /dev/net/tun: `modprobe tun`"
     if "Exchange full" in result.err:
-        return f"a bridge takes {TRAITS.bridge_ports} members: stop a pot on it, or use another bridge"
+        return f"a bridge holds {TRAITS.bridge_ports} members: stop a pot on it, or use another bridge"
     if "permi" in result.err.lower():
-        return "potnet changes the host's network: run it as root, or as root of a namespace (unshare -Urnm)"
+        return "run potnet as root, or as root of a namespace (unshare -Urnm): it changes the host's network"
     return None

@@ -89,7 +89,7 @@ class Rules:
         result = self._observer.run(*argv, stdin=text)
         if result.code != 0:
             command = Command(argv, text, changes_host=False)
-            raise CommandError(command, result, "look at paths.templates in the configuration")
+            raise CommandError(command, result, "check paths.templates in the configuration")
         return parse.blocks(result.out) | _of_members(parse.blocks(result.out, "bridge"))
 
     def _present(self, groups: Iterable[Sequence[Element]]) -> set[Element]:
