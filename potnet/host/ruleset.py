@@ -226,8 +226,9 @@ class MainRule:
     """A rule of the main ruleset as the filter lists it; calls of anchors are rules too.
 
     text: the line. action: its first word, ignoring "no". interface: an interface or a group; outside: any
-    other one. source, destination, port: as listed; port: of the destination. conditional: further
-    conditions, not recorded here, apply too.
+    other one. source, destination, port: as listed; port: of the destination. target: the new address of a
+    translation. conditional: further conditions, not recorded here, apply too. inside: the rules of the
+    called anchor; None: unknown. within: the anchor that holds the rule; empty: the main ruleset.
     """
 
     text: str
@@ -244,7 +245,15 @@ class MainRule:
     source_port: str = ""
     destination: str = "any"
     port: str = ""
+    target: str = ""
     conditional: bool = False
+    inside: tuple[MainRule, ...] | None = None
+    within: str = ""
+
+    @property
+    def shown(self) -> str:
+        """Return the line as a message shows it, with the anchor that holds it."""
+        return f"`{self.text}`" + (f" in the anchor {self.within}" if self.within else "")
 
     @property
     def for_all(self) -> bool:

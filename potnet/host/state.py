@@ -319,7 +319,8 @@ class Query:
     for all. tap_owners: taps, each with its expected owner. roots: the expected roots of jails, by name,
     which speed up the search for their owners. loaded_anchor: the NAT anchor to check. bridge_rules:
     members_keep_addresses. directories: paths that should be directories, links followed; the answer is in
-    `files`. own_addresses: addresses to look for on the host. filter_local: with packet_filter. owners: with
+    `files`. own_addresses: addresses to look for on the host. filter_local: with packet_filter. own_anchors:
+    potnet's own, as calls name them; with packet_filter, the anchors of others are read. owners: with
     listeners, the owning processes, which may take long. release: the address of a release's directory on a
     mirror. candidates: possible names of interfaces; the existing ones are in `names`. members: include the
     members of `interfaces`. jail_networks: jails to examine, with the families of the default routes to find.
@@ -343,6 +344,7 @@ class Query:
     pot_bridges: bool = False
     external: bool = False
     packet_filter: bool = False
+    own_anchors: tuple[str, ...] = ()
     forwarding: bool = False
     routes: bool = False
     routes6: bool = False

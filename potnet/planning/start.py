@@ -79,7 +79,7 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
         notices += pf.check_anchors(config, state.packet_filter, config.network, hidden)
         notices += _check_exports(pot, config, state)
         sides = [side_of(bridge) for bridge in around.bridges.values()]
-        found = obstacles(config, state.packet_filter, sides, around.external, (pot,))
+        found = obstacles(config, state, sides, around.external, (pot,))
         notices += [each.notice for each in found]
     if pot.antispoof:
         check_members(config, state.packet_filter, pot)

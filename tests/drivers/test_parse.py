@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
 from potnet.drivers.freebsd.facts import parse, parse_ifconfig, parse_netstat
+from potnet.drivers.freebsd.facts.anchors import called
 from potnet.drivers.freebsd.pf import parse_pf
 from potnet.drivers.linux.facts import parse as linux_parse
+from potnet.drivers.reading import UnreadableError
 from potnet.errors import PotnetError
 from potnet.host.ruleset import Redirection
 from potnet.host.state import ExportTraffic, FileKind, JailState, Traffic
@@ -67,8 +69,19 @@ def test_jails_with_blanks_in_their_path() -> None:
 
 def test_anchors_of_the_main_ruleset() -> None:
     texts = list(recorded("pfctl", "-sn"))
-    assert parse_pf.anchors(texts[-1])["rdr-anchor"] == {"pot-rdr/*"}
-    assert parse_pf.anchors('anchor "pot-filter/*" all\n')["anchor"] == {"pot-filter/*"}
+    assert called(parse_pf.main_rules(texts[-1]), "rdr-anchor") == {"pot-rdr/*"}
+    assert called(parse_pf.main_rules('anchor "pot-filter/*" all\n'), "anchor") == {"pot-filter/*"}
+
+
+def test_braces_hold_the_rules_of_an_anchor() -> None:
+    text = "anchor in on em0 all {\n  pass quick all\n  anchor all {\n    block drop all\n  }\n}\npass all\n"
+    outer, last = parse_pf.main_rules(text)
+    assert (outer.direction, outer.interface, outer.conditional, last.inside) == ("in", "em0", False, None)
+    assert outer.inside is not None and outer.inside[1].inside is not None
+    assert [each.text for each in outer.inside] == ["pass quick all", "anchor all"]
+    assert [each.text for each in outer.inside[1].inside] == ["block drop all"]
+    with pytest.raises(UnreadableError):
+        parse_pf.main_rules("anchor all {\n  pass quick all\n")
 
 
 def test_routes_of_a_real_host() -> None:
@@ -238,7 +251,6 @@ READERS: list[Callable[[str], object]] = [
     parse_netstat.gateways,
     parse.jails,
     parse.jail,
-    parse_pf.anchors,
     parse_pf.redirections,
     parse_pf.export_traffic,
     parse_netstat.traffic,

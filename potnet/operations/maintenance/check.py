@@ -38,7 +38,7 @@ from potnet.planning.check.host import (
     left_anchors,
 )
 from potnet.planning.check.pots import compare_pots
-from potnet.planning.filter.packet_filter import of_pot
+from potnet.planning.filter.packet_filter import of_pot, own_anchors
 from potnet.planning.filter.policy import pipes_of
 from potnet.planning.jail import etc_of, path_in
 from potnet.planning.resolver import replace_file
@@ -168,6 +168,7 @@ def _host(app: App, facts: Facts) -> HostState:
             uplinks=True,
             external=app.config.external_interface is None,
             packet_filter=ipv4,
+            own_anchors=own_anchors(app.config),
             filter_local=ipv4,
             forwarding=ipv4 or bool(facts.forwarding_set),
             unfiltered=bool(facts.members_set) or any(run.pot.antispoof for run in facts.runs),

@@ -9,7 +9,7 @@ from potnet.errors import HostError
 from potnet.host.actions import CreateBridge
 from potnet.host.filter_actions import FilterMembers, LoadAnchor
 from potnet.host.findings import Condition, Verdict
-from potnet.host.state import HostState, PacketFilter, Query
+from potnet.host.state import HostState, Query
 from potnet.model.pots import Ipv6
 from potnet.operations.common import external_interface
 from potnet.operations.networks.antispoof import in_force
@@ -34,7 +34,9 @@ def doctor(app: App) -> tuple[Condition, ...]:
         Query(
             packet_filter=True,
             filter_local=True,
+            own_anchors=pf.own_anchors(app.config),
             external=app.config.external_interface is None,
+            interfaces=None,
             files=("/",),
             devfs=("/",),
             ways=leading_to(app.config.jails) if app.driver.traits.own_programs else (),
@@ -91,7 +93,7 @@ def _host(app: App) -> tuple[Condition, ...]:
 def _filter(app: App, state: HostState, external: str | None) -> Iterator[Condition]:
     found = state.packet_filter
     if found.self_contained:
-        yield from _obstacles(app, found, external, "forwarding")
+        yield from _obstacles(app, state, external, "forwarding")
         return
     if not found.enabled:
         lack = "off: no NAT, no exports, no isolation"
@@ -104,7 +106,7 @@ def _filter(app: App, state: HostState, external: str | None) -> Iterator[Condit
         yield Condition("anchors", _LIMITED, lack, "potnet init --apply")
     else:
         yield Condition("anchors", _OK, "the main ruleset evaluates them")
-    yield from _obstacles(app, found, external, "main ruleset")
+    yield from _obstacles(app, state, external, "main ruleset")
     if {"lo0", "lo", "all"} & found.skipped:
         lack = "not possible: pf skips lo0 (set skip)"
         yield Condition("loopback exports", _LIMITED, lack, "take lo0 out of `set skip` in the rules of pf")
@@ -115,10 +117,10 @@ def _filter(app: App, state: HostState, external: str | None) -> Iterator[Condit
         yield Condition("loopback exports", _LIMITED, lack, "potnet init --loopback --apply")
 
 
-def _obstacles(app: App, found: PacketFilter, external: str | None, subject: str) -> Iterator[Condition]:
+def _obstacles(app: App, state: HostState, external: str | None, subject: str) -> Iterator[Condition]:
     bridges = [side_of(bridge) for bridge in app.store.bridges() if bridge.subnets]
     pots = [run.pot for run in app.store.runs() if run.pot.leased]
-    for each in obstacles(app.config, found, bridges or [any_side(app.config)], external, pots):
+    for each in obstacles(app.config, state, bridges or [any_side(app.config)], external, pots):
         yield Condition(subject, _LIMITED, f"{each.found}: {each.effect}", each.remedy)
 
 
@@ -128,7 +130,7 @@ def _outside(app: App, external: str | None, state: HostState) -> Iterator[Condi
         remedy = "give the host its default route, or set network.external_interface"
         yield Condition("external interface", _MISSING, lack, remedy)
         return
-    found = app.driver.observe(Query(interfaces=(external,))).interfaces.get(external)
+    found = state.interfaces.get(external)
     if found is None:
         lack = f"the host has no {external}"
         yield Condition("external interface", _MISSING, lack, "check network.external_interface")

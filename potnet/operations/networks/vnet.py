@@ -37,7 +37,7 @@ from potnet.operations.networks.units import (
 )
 from potnet.planning.external import bridge_anchors, plan_reload, pot_anchors
 from potnet.planning.filter.obstacles import obstacles, side_of
-from potnet.planning.filter.packet_filter import check_anchors, hides6
+from potnet.planning.filter.packet_filter import check_anchors, hides6, own_anchors
 from potnet.planning.vnet import Vnet, is_up, plan_bridge_down, plan_bridge_up, users_of
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
         interfaces=(bridge.interface, *known_outlets(app)),
         external=app.config.external_interface is None,
         packet_filter=bool(bridge.subnets),
+        own_anchors=own_anchors(app.config),
     )
     state = app.driver.observe(query)
     bridge = free_bridge(app, bridge, state, hidden)
@@ -107,7 +108,7 @@ def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
     else:
         expect_first(app, state)
     external = external_interface(app, state)
-    for obstacle in obstacles(app.config, state.packet_filter, [side_of(bridge)], external):
+    for obstacle in obstacles(app.config, state, [side_of(bridge)], external):
         app.notify(obstacle.notice)
     known = with_stranded(app, vnet(app), [] if up else [bridge])
     plan = plan_bridge_up(bridge, known, app.config, state, external)

@@ -12,6 +12,7 @@ from potnet.operations.exports.ports import host_addresses, needs_range
 from potnet.operations.files.hosts_files import Neighbours, hosts_text
 from potnet.operations.networks.in_force import candidates, known_outlets
 from potnet.planning import resolver
+from potnet.planning.filter.packet_filter import own_anchors
 from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, host_files, path_in, wants_devfs
 from potnet.planning.roots import ways_to
 from potnet.planning.start import ignored_exports
@@ -53,6 +54,7 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         external=outside and app.config.external_interface is None,
         pot_bridges=outside and not ends,
         packet_filter=routed or pot.antispoof,
+        own_anchors=own_anchors(app.config),
         unfiltered=pot.antispoof,
         listeners=exports,
         port_range=exports and needs_range(app, pot.exports),

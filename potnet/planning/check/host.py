@@ -159,7 +159,7 @@ def _obstacles(facts: Facts, state: HostState) -> Iterator[Drift]:
     """Report rules of others that keep packets of pots from potnet's rules, or from their destination."""
     sides = [side_of(bridge) for bridge in facts.wanted]
     pots = [run.pot for run in facts.active if run.pot.leased]
-    for each in obstacles(facts.config, state.packet_filter, sides, facts.external, pots):
+    for each in obstacles(facts.config, state, sides, facts.external, pots):
         finding = Finding(
             each.kind, each.wanted, f"{each.found}: {each.effect}", each.remedy, pot=each.pot,
             bridge=each.bridge, repairable=False,

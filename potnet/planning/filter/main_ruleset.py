@@ -7,7 +7,8 @@ Content that a listing does not show, such as that of a table, counts as "perhap
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from enum import IntEnum
 
 from netaddr import AddrFormatError, IPNetwork
@@ -29,7 +30,7 @@ class Flow:
     """Packets that are alike. interfaces: the name of the interface they pass, and its groups.
 
     source, destination: their addresses; None: addresses of the host or of the outside. protocol, port: of
-    their destination; empty and None: any.
+    their destination; empty and None: any. host: the destination is an address of the host.
     """
 
     direction: str
@@ -39,6 +40,7 @@ class Flow:
     destination: IPNetwork | None = None
     protocol: str = ""
     port: int | None = None
+    host: bool = False
 
 
 def match(rule: MainRule, flow: Flow) -> Match:
@@ -51,7 +53,7 @@ def match(rule: MainRule, flow: Flow) -> Match:
         Match.MAYBE if rule.conditional or rule.source_port else Match.ALWAYS,
         _protocol(rule.protocol, flow.protocol),
         _address(rule.source, flow.source, flow.family),
-        _address(rule.destination, flow.destination, flow.family),
+        _address(rule.destination, flow.destination, flow.family, flow.host),
         _port(rule.port, flow.port),
     ]
     return min(found)
@@ -63,14 +65,15 @@ def _protocol(rule: str, flow: str) -> Match:
     return Match.NEVER if flow else Match.MAYBE
 
 
-def _address(text: str, network: IPNetwork | None, family: int) -> Match:
+def _address(text: str, network: IPNetwork | None, family: int, host: bool = False) -> Match:
     if text.startswith("! "):
-        return Match(Match.ALWAYS - _address(text[2:], network, family))
+        return Match(Match.ALWAYS - _address(text[2:], network, family, host))
     if text == "any":
         return Match.ALWAYS
     if text.startswith("("):
         # These words mean addresses of the host's interfaces, or the networks there.
-        return Match.NEVER if network is not None and ":network" not in text else Match.MAYBE
+        unlike = network is not None and not host and ":network" not in text
+        return Match.NEVER if unlike else Match.MAYBE
     try:
         named = IPNetwork(text)
     except (AddrFormatError, ValueError):
@@ -104,43 +107,84 @@ def _port(text: str, port: int | None) -> Match:
 
 def calls(rules: Iterable[MainRule], word: str, anchor: str) -> list[MainRule]:
     """Return the calls of an anchor, with or without conditions."""
-    return [rule for rule in rules if (rule.action, rule.anchor) == (word, anchor)]
+    found = []
+    for rule in rules:
+        found += [rule] if (rule.action, rule.anchor) == (word, anchor) else []
+        found += calls(rule.inside or (), word, anchor)
+    return found
+
+
+def entered(
+    rules: Iterable[MainRule], flow: Flow, least: Match = Match.ALWAYS
+) -> Iterator[tuple[MainRule, Match]]:
+    """Yield the rules that match some of a flow, in pf's order; of an anchor those inside.
+
+    least: how much of the flow reaches these rules. In a quick anchor each rule that decides is quick.
+    """
+    for rule in rules:
+        found = min(match(rule, flow), least)
+        if found is Match.NEVER:
+            continue
+        if rule.inside:
+            for inner, part in entered(rule.inside, flow, found):
+                yield replace(inner, quick=True) if rule.quick else inner, part
+        else:
+            yield rule, found
 
 
 def reach(rules: Iterable[MainRule], word: str, anchor: str, flow: Flow) -> Match:
     """Return how much of a flow reaches an anchor through its calls."""
-    return max((match(call, flow) for call in calls(rules, word, anchor)), default=Match.NEVER)
+    parts = (part for rule, part in entered(rules, flow) if (rule.action, rule.anchor) == (word, anchor))
+    return max(parts, default=Match.NEVER)
 
 
-def before(rules: Sequence[MainRule], word: str, anchor: str) -> Sequence[MainRule]:
-    """Return the rules of the same ruleset that pf evaluates before the first call of an anchor."""
-    for number, rule in enumerate(rules):
+def before(rules: Sequence[MainRule], word: str, anchor: str, flow: Flow) -> list[MainRule]:
+    """Return the rules that match some of a flow before it reaches an anchor; empty if it never does."""
+    found: list[MainRule] = []
+    for rule, _ in entered(rules, flow):
         if (rule.action, rule.anchor) == (word, anchor):
-            return rules[:number]
-    return rules
+            return found
+        found.append(rule)
+    return []
 
 
-def blocked(rules: Sequence[MainRule], flow: Flow) -> MainRule | None:
+def blocked(rules: Iterable[MainRule], flow: Flow) -> MainRule | None:
     """Return the rule that blocks a flow as a whole; None if some of it may pass.
 
-    The content of anchors that programs fill is not examined. An anchor that the administrator wrote may
-    pass some packets.
+    potnet's own anchors are not examined. Anchors with unknown rules may pass some packets.
     """
-    deciding: MainRule | None = None
-    passes = True
+    going, gone = _fates(rules, flow, Match.ALWAYS, [None])
+    fates = [*going, *reversed(gone)]
+    return fates[0] if all(rule is not None and rule.action == "block" for rule in fates) else None
+
+
+#: The last rule that some packets of a flow have matched; None: no rule.
+_Fate = MainRule | None
+
+
+def _fates(
+    rules: Iterable[MainRule], flow: Flow, least: Match, before: list[_Fate]
+) -> tuple[list[_Fate], list[_Fate]]:
+    """Return the possible fates of packets that are still evaluated, and of those decided by a quick rule."""
+    going, gone = before, list[_Fate]()
     for rule in rules:
-        if rule.action not in ("pass", "block", "anchor") or rule.anchor.endswith("*"):
+        if not going:
+            break
+        part = min(match(rule, flow), least)
+        if part is Match.NEVER or rule.action not in ("pass", "block", "anchor"):
             continue
-        found = match(rule, flow)
-        if found is Match.NEVER:
-            continue
-        if rule.action == "block":
-            if found is Match.ALWAYS:
-                deciding, passes = rule, False
-                if rule.quick:
-                    break
-            continue
-        if rule.quick or rule.action == "anchor":
-            return None
-        passes = True
-    return None if passes else deciding
+        hit: list[_Fate] = [rule]
+        missed = part is not Match.ALWAYS
+        if rule.inside is not None:
+            inner, decided = _fates(rule.inside, flow, part, [None] if rule.quick else going)
+            gone += decided
+            if not rule.quick:
+                going = inner
+                continue
+            hit, missed = [each for each in inner if each is not None], None in inner
+        if rule.quick:
+            gone += hit
+            going = going if missed else []
+        else:
+            going = [*going, *hit] if missed else hit
+    return going, gone

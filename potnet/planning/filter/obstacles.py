@@ -9,16 +9,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice, product
 
-from netaddr import IPNetwork
+from netaddr import IPAddress, IPNetwork, valid_ipv4
 
 from potnet.config.configuration import Config
 from potnet.errors import HostError
 from potnet.host.findings import Kind
 from potnet.host.ruleset import MainRule, Redirection
-from potnet.host.state import PacketFilter
+from potnet.host.state import HostState, PacketFilter
 from potnet.model.pots import BRIDGE_GROUP, GROUP, Bridge, BridgeKind, Pot
 from potnet.planning.filter import packet_filter as pf
-from potnet.planning.filter.main_ruleset import Flow, Match, before, blocked, calls, match, reach
+from potnet.planning.filter.main_ruleset import Flow, Match, before, blocked, calls, entered, match, reach
+from potnet.planning.filter.own_addresses import in_order
 from potnet.runtime.fast_dataclass import dataclass
 
 #: The groups of every bridge of pots: the interface cloner's, and potnet's.
@@ -74,22 +75,57 @@ def any_side(config: Config) -> Side:
     return Side("", _BRIDGES, (config.network,), True)
 
 
+@dataclass(frozen=True, slots=True)
+class Outer:
+    """The external interface as pf sees it. interfaces: empty if there is none; with its cloner's group.
+
+    addresses: of the host, if all were observed. exporting: those at which exports listen.
+    """
+
+    interfaces: frozenset[str] = frozenset()
+    addresses: tuple[IPAddress, ...] = ()
+    exporting: tuple[IPAddress, ...] = ()
+
+    def targets(self, item: Redirection) -> list[IPNetwork | None]:
+        """Return the addresses of an export on the host; None: unknown."""
+        own = [each for each in self.exporting if each.version == item.address.version]
+        return [IPNetwork(f"{each}") for each in (own if item.host is None else [item.host])] or [None]
+
+
+def outer_of(config: Config, state: HostState, external: str | None) -> Outer:
+    if external is None:
+        return Outer()
+    names = frozenset({external, external.rstrip("0123456789"), "all"})
+    there = state.interfaces.get(external)
+    known = state.interfaces.values() if there is not None else ()
+    given = pf.outlets(config, external)[0]
+    exporting = [
+        address
+        for family in (4, 6)
+        for address in given.of_family(family)
+        or [each.address for each in in_order(there, family, state.traits)[:1]]
+    ]
+    return Outer(names, tuple(a.address for each in known for a in each.addresses), tuple(exporting))
+
+
 def obstacles(
-    config: Config, found: PacketFilter, sides: Iterable[Side], external: str | None, pots: Iterable[Pot] = ()
+    config: Config, state: HostState, sides: Iterable[Side], external: str | None, pots: Iterable[Pot] = ()
 ) -> tuple[Obstacle, ...]:
     """Return all obstacles for bridges with leased addresses. pots: those to check."""
+    found = state.packet_filter
     if found.self_contained:
         return tuple(_dropped(config, found, tuple(sides)))
     if not found.enabled:
         return ()
     sides, pots = tuple(side for side in sides if side.networks), tuple(pots)
-    outer = _outer(external)
+    outer = outer_of(config, state, external)
     skipped = (*_skipped(found, sides, external), *_skipped_members(found, pots))
     if external is not None and external in found.skipped:
         return skipped
     each = (
-        skipped, _uncalled(config, found, sides, outer), _bypassed(config, found, sides, outer),
-        _kept_in(found, sides, outer), _exports(config, found, sides, outer, pots),
+        skipped, _uncalled(config, found, sides, outer.interfaces),
+        _bypassed(config, found, sides, outer.interfaces), _misnamed(config, found, outer),
+        _kept_in(found, sides, outer.interfaces), _exports(config, found, sides, outer, pots),
     )  # fmt: skip
     # A rule is reported once, even if it has several effects.
     told = {(o.kind, o.wanted, o.found, o.pot): o for group in reversed(each) for o in (*group,)[::-1]}
@@ -127,11 +163,6 @@ def _dropped(config: Config, found: PacketFilter, sides: tuple[Side, ...]) -> It
             f"{side.pots} reach nothing outside and get no exports",
             f"accept there what comes in and goes out by {side.interface}", bridge=side.name or None,
         )  # fmt: skip
-
-
-def _outer(external: str | None) -> frozenset[str]:
-    """Return the external interface, with its cloner's group if it is a software interface."""
-    return frozenset() if external is None else frozenset({external, external.rstrip("0123456789"), "all"})
 
 
 def _skipped(found: PacketFilter, sides: Iterable[Side], external: str | None) -> Iterator[Obstacle]:
@@ -224,22 +255,35 @@ def _bypassed(
     sides = tuple(sides)
     name = f"{config.filter_anchor}/*"
     for flow in _isolating(config, sides, outer):
-        for rule in before(found.filters, "anchor", name):
-            if rule.action == "pass" and rule.quick and match(rule, flow) > Match.NEVER:
+        for rule in before(found.filters, "anchor", name, flow):
+            if rule.action == "pass" and rule.quick:
                 yield _bypass(rule, "anchor", name, "the packets that it passes are not isolated")
     for word, name, what, flow in _translating(config, sides, outer):
         kind = word.removesuffix("-anchor")
-        for rule in before(found.translation, word, name):
+        for rule in before(found.translation, word, name, flow):
             # A rule without a port affects all exports; a rule with a port affects only exports of that port.
-            if rule.no and rule.action == kind and not rule.port and match(rule, flow) > Match.NEVER:
+            if rule.no and rule.action == kind and not rule.port:
                 yield _bypass(rule, word, name, f"the packets that it matches get no {what}")
+
+
+def _misnamed(config: Config, found: PacketFilter, outer: Outer) -> Iterator[Obstacle]:
+    """Return the translations of others that give packets of pots an address that the host does not have."""
+    flow = Flow("out", outer.interfaces, 4, config.network)
+    rules = before(found.translation, "nat-anchor", config.nat_anchor, flow) if outer.addresses else []
+    for rule in rules:
+        if rule.action != "nat" or rule.no or not valid_ipv4(rule.target):
+            continue
+        if IPAddress(rule.target) not in outer.addresses:
+            effect = f"pots leave with the source {rule.target}, which no interface of the host has"
+            yield _bypass(rule, "nat-anchor", config.nat_anchor, effect)
 
 
 def _bypass(rule: MainRule, word: str, name: str, effect: str) -> Obstacle:
     call = f'{word} "{name}"'
+    place = f"the line that calls the anchor {rule.within}" if rule.within else "that rule"
     return Obstacle(
-        Kind.ANCHOR_BYPASSED, f"`{call}` comes first", f"`{rule.text}` comes before `{call}`", effect,
-        f"move the line `{call}` before that rule",
+        Kind.ANCHOR_BYPASSED, f"`{call}` comes first", f"{rule.shown} comes before `{call}`", effect,
+        f"move the line `{call}` before {place}",
     )  # fmt: skip
 
 
@@ -250,23 +294,30 @@ def _kept_in(found: PacketFilter, sides: Iterable[Side], outer: frozenset[str]) 
             family = network.version
             rule = blocked(found.filters, Flow("in", side.interfaces, family, network))
             if rule is not None:
-                remedy = f"add a rule such as `pass in on {BRIDGE_GROUP}` behind that rule"
-                yield _blocks(rule, f"packets that come in on {side.interface}", remedy, side.name)
+                what, passing = f"packets that come in on {side.interface}", f"pass in on {BRIDGE_GROUP}"
+                yield _blocks(rule, what, passing, side.name)
             rule = blocked(found.filters, Flow("out", outer, family)) if outer else None
             if rule is not None:
-                yield _blocks(rule, "packets that leave the host", "add a rule that passes them", side.name)
+                yield _blocks(rule, "packets that leave the host", "pass out", side.name)
 
 
-def _blocks(rule: MainRule, what: str, remedy: str, bridge: str = "", pot: str | None = None) -> Obstacle:
+def _blocks(rule: MainRule, what: str, passing: str, bridge: str = "", pot: str | None = None) -> Obstacle:
+    """Return the obstacle of a rule that blocks. passing: a rule that passes such packets."""
     effect = f"no packets reach {pot}" if pot is not None else "pots reach nothing outside"
+    place = f"the line that calls the anchor {rule.within}" if rule.within else "that rule"
+    remedy = f"add a rule such as `{passing}` behind {place}"
+    if rule.quick:
+        action, direction, *rest = passing.split()
+        passing = " ".join((action, direction, "quick", *rest))
+        remedy = f"add a rule such as `{passing}` behind potnet's anchors, and move {place} behind both"
     return Obstacle(
-        Kind.TRAFFIC_BLOCKED, f"pf passes {what}", f"pf blocks {what} with `{rule.text}`", effect, remedy,
+        Kind.TRAFFIC_BLOCKED, f"pf passes {what}", f"pf blocks {what} with {rule.shown}", effect, remedy,
         pot=pot, bridge=bridge or None,
     )  # fmt: skip
 
 
 def _exports(
-    config: Config, found: PacketFilter, sides: Iterable[Side], outer: frozenset[str], pots: Iterable[Pot]
+    config: Config, found: PacketFilter, sides: Iterable[Side], outer: Outer, pots: Iterable[Pot]
 ) -> Iterator[Obstacle]:
     """Return obstacles to connections to exported ports, one of each kind for a pot."""
     known = {side.name: side for side in sides}
@@ -275,7 +326,8 @@ def _exports(
         items = pf.redirections(pot) if side is not None else ()
         if side is not None and items:
             yield from islice(_shut(found, side, pot, items), 1)
-            yield from islice(_shadowed(config, found, outer, pot, items), 1)
+            for names in (outer.interfaces, side.interfaces) if outer.interfaces else ():
+                yield from islice(_shadowed(config, found, names, outer, pot), 1)
 
 
 def _shut(found: PacketFilter, side: Side, pot: Pot, items: tuple[Redirection, ...]) -> Iterator[Obstacle]:
@@ -285,32 +337,46 @@ def _shut(found: PacketFilter, side: Side, pot: Pot, items: tuple[Redirection, .
         to = IPNetwork(f"{mine[0].address}")
         wide = Flow("out", side.interfaces, family, None, to)
         rules = [rule for rule in found.filters if match(rule, wide) > Match.NEVER]
-        for item in mine if any(rule.action == "block" for rule in rules) else ():
+        for item in mine if any(rule.action == "block" for rule, _ in entered(rules, wide)) else ():
             flow = replace(wide, protocol=item.protocol.value, port=item.pot_port)
             rule = blocked(rules, flow)
             if rule is not None:
                 what = f"{item.protocol} port {item.pot_port} of {pot.name} on {side.interface}"
-                remedy = f"add a rule such as `pass out on {BRIDGE_GROUP}` behind that rule"
-                yield _blocks(rule, what, remedy, side.name, pot.name)
+                yield _blocks(rule, what, f"pass out on {BRIDGE_GROUP}", side.name, pot.name)
+
+
+def _before_exports(
+    config: Config, found: PacketFilter, names: frozenset[str], items: Iterable[Redirection]
+) -> dict[int, list[MainRule]]:
+    """Return the redirections of others that pf evaluates first on an interface, by family."""
+    call = f"{config.rdr_anchor}/*"
+    return {
+        family: [
+            rule
+            for rule in before(found.translation, "rdr-anchor", call, Flow("in", names, family))
+            if rule.action == "rdr" and (rule.port or not rule.no)
+        ]
+        for family in {item.address.version for item in items}
+    }
 
 
 def _shadowed(
-    config: Config, found: PacketFilter, outer: frozenset[str], pot: Pot, items: tuple[Redirection, ...]
+    config: Config, found: PacketFilter, names: frozenset[str], outer: Outer, pot: Pot
 ) -> Iterator[Obstacle]:
-    """Return the administrator's redirections that take exported ports."""
-    earlier = before(found.translation, "rdr-anchor", f"{config.rdr_anchor}/*")
-    rules = [rule for rule in earlier if rule.action == "rdr" and (rule.port or not rule.no)] if outer else []
-    for rule, item in product(rules, items if rules else ()):
-        to = IPNetwork(f"{item.host}") if item.host is not None else None
-        for port in range(item.host_port, item.host_port + item.count):
-            flow = Flow("in", outer, item.address.version, None, to, item.protocol.value, port)
-            if match(rule, flow) > Match.NEVER:
-                taken = f"{item.protocol} port {port}"
-                yield Obstacle(
-                    Kind.EXPORT_SHADOWED,
-                    f"{taken} of the host leads to {pot.name}",
-                    f"`{rule.text}` takes {taken}",
-                    f"it does not reach {pot.name}",
-                    f"remove that rule, or export another port with `potnet export-ports -p {pot.name}`",
-                    pot=pot.name,
-                )
+    """Return the redirections of others that take exported ports at an interface."""
+    items = pf.redirections(pot)
+    rules = _before_exports(config, found, names, items)
+    for item in items if any(rules.values()) else ():
+        for rule, to in product(rules[item.address.version], outer.targets(item)):
+            for port in range(item.host_port, item.host_port + item.count):
+                flow = Flow("in", names, item.address.version, None, to, item.protocol.value, port, True)
+                if match(rule, flow) > Match.NEVER:
+                    yield _takes(rule, f"{item.protocol} port {port}", pot)
+
+
+def _takes(rule: MainRule, port: str, pot: Pot) -> Obstacle:
+    return Obstacle(
+        Kind.EXPORT_SHADOWED, f"{port} of the host leads to {pot.name}", f"{rule.shown} takes {port}",
+        f"it does not reach {pot.name}",
+        f"remove that rule, or export another port with `potnet export-ports -p {pot.name}`", pot=pot.name,
+    )  # fmt: skip

@@ -58,6 +58,11 @@ def nat_anchor(config: Config) -> str:
     return config.nat_anchor
 
 
+def own_anchors(config: Config) -> tuple[str, ...]:
+    """Return potnet's anchors as calls of the main ruleset name them."""
+    return config.nat_anchor, f"{config.rdr_anchor}/*", f"{config.filter_anchor}/*"
+
+
 def pot_anchor(config: Config, pot: str) -> str:
     """Return the anchor that holds one pot's redirections."""
     return _below(config.rdr_anchor, pot)

@@ -247,7 +247,7 @@ class Observer(Reader):
     def _packet_filter(self, query: Query) -> PacketFilter:
         if not query.packet_filter:
             return PacketFilter()
-        found = self.filter.packet_filter()
+        found = self.filter.packet_filter(query.own_anchors)
         if found is None:
             return PacketFilter()
         local = query.filter_local and self._sysctls(("net.pf.filter_local",)) == (1,)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from potnet.drivers.base import CommandError
+from potnet.drivers.freebsd.facts.anchors import AnchorReader, called
 from potnet.drivers.freebsd.facts.reader import Reader
 from potnet.drivers.freebsd.pf import parse_pf
 from potnet.drivers.freebsd.pf.pipes import pipe_numbers
@@ -82,20 +83,25 @@ class FilterReader(Reader):
 
         return main_rules.drift(lambda argv, stdin: self.run(*argv, stdin=stdin), wanted)
 
-    def packet_filter(self) -> PacketFilter | None:
-        """Return the filter's state and its main ruleset; None if pf's module is not loaded."""
+    def packet_filter(self, own_anchors: Collection[str] = ()) -> PacketFilter | None:
+        """Return the filter's state and its main ruleset; None if pf's module is not loaded.
+
+        own_anchors: as of `Query`.
+        """
         status = self.run("pfctl", "-s", "info")
         if status.code != 0 and parse_pf.NO_FILTER in status.err:
             return None
-        translation, filters = self._out("pfctl", "-sn", "-P"), self._out("pfctl", "-sr", "-P")
-        calls = parse_pf.anchors(translation + filters)
+        anchors = AnchorReader(self._executor, own_anchors)
+        translation, filters = (
+            anchors.filled(parse_pf.main_rules(self._out("pfctl", what, "-P"))) for what in ("-sn", "-sr")
+        )
         return PacketFilter(
             enabled=status.out.startswith("Status: Enabled"),
-            nat_anchors=calls["nat-anchor"],
-            rdr_anchors=calls["rdr-anchor"],
-            filter_anchors=calls["anchor"],
-            translation=parse_pf.main_rules(translation),
-            filters=parse_pf.main_rules(filters),
+            nat_anchors=called(translation, "nat-anchor"),
+            rdr_anchors=called(translation, "rdr-anchor"),
+            filter_anchors=called(filters, "anchor"),
+            translation=translation,
+            filters=filters,
             skipped=parse_pf.skipped(self._out("pfctl", "-v", "-s", "Interfaces")),
         )
 

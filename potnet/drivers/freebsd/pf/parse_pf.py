@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from netaddr import IPAddress, IPNetwork
 
@@ -30,6 +31,8 @@ _NO_CONDITION = re.compile(
     r" (?:flags S/SA|flags any|(?:keep|modulate|synproxy|no) state(?: \([^)]*\))?|label \"[^\"]*\"|rtable 0"
     r"|tag \S+|dnpipe ?\([^)]*\)|queue \S+|allow-opts|fragment reassemble|-> .*)"
 )
+#: The new address of a translation; of several, only the first is read, with its brace.
+_TARGET = re.compile(r" -> (\S+)")
 _RDR = re.compile(
     r"rdr (?:pass )?on (?P<interface>\S+) inet6? proto (?P<protocol>tcp|udp) from (?P<source>\S+)"
     r" to (?P<host>\S+) port (?:= )?(?P<port>\d+)(?::(?P<last>\d+))?(?: tag \S+)?"
@@ -55,24 +58,37 @@ NO_FILTER = "/dev/pf"
 
 @reads("pfctl")
 def main_rules(text: str) -> tuple[MainRule, ...]:
-    """Parse the rules in ``pfctl -sn -P`` or ``pfctl -sr -P``.
+    """Parse the rules in ``pfctl -sn -P`` or ``pfctl -sr -P``, of the main ruleset or of an anchor.
 
     Rules in braces belong to an anchor without a name, and apply only if the anchor's call matches.
     """
-    lines = (line for line in lines_of(text) if line.strip() not in ("", "}"))
-    return tuple(_main_rule(line) for line in lines)
+    calls: list[MainRule] = []
+    levels: list[list[MainRule]] = [[]]
+    for line in lines_of(text):
+        if line.strip() == "}" and calls:
+            inside = tuple(levels.pop())
+            levels[-1].append(replace(calls.pop(), inside=inside))
+        elif line.endswith(" {"):
+            calls.append(_main_rule(line.removesuffix(" {")))
+            levels.append([])
+        elif line.strip():
+            levels[-1].append(_main_rule(line))
+    if calls:
+        raise UnreadableError("pfctl", text)
+    return tuple(levels[0])
 
 
 def _main_rule(line: str) -> MainRule:
-    found = _MAIN.fullmatch(line.strip().removesuffix(" {"))
+    text = line.strip()
+    found = _MAIN.fullmatch(text)
     if found is None:
-        words = line.split()
+        words = text.split()
         action = words[1] if words[0] == "no" and len(words) > 1 else words[0]
-        return MainRule(line.strip(), action, conditional=True)
+        return MainRule(text, action, conditional=True)
     families = {"inet": 4, "inet6": 6}
-    inner = line.startswith(" ") or (found["action"] == "anchor" and found["anchor"] is None)
+    target = _TARGET.search(found["rest"])
     return MainRule(
-        text=line.strip(),
+        text=text,
         action=found["action"],
         no=found["no"] is not None,
         anchor=found["anchor"] or "",
@@ -86,17 +102,9 @@ def _main_rule(line: str) -> MainRule:
         source_port=found["source_port"] or "",
         destination=found["destination"] or "any",
         port=found["port"] or "",
-        conditional=inner or bool(_NO_CONDITION.sub("", found["rest"]).strip()),
+        target=target[1] if target else "",
+        conditional=bool(_NO_CONDITION.sub("", found["rest"]).strip()),
     )
-
-
-def anchors(text: str) -> dict[str, frozenset[str]]:
-    """Parse the anchors that a listing of pfctl(8) calls, conditionally or not, by the calling word."""
-    calls: dict[str, set[str]] = {"nat-anchor": set(), "rdr-anchor": set(), "anchor": set()}
-    for rule in main_rules(text):
-        if rule.action in calls and rule.anchor:
-            calls[rule.action].add(rule.anchor)
-    return {word: frozenset(names) for word, names in calls.items()}
 
 
 @reads("pfctl")
