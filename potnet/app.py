@@ -149,7 +149,7 @@ class Target:
 class Records:
     """The files that answer questions about addresses, on any system and for any user.
 
-    store: None if there is no store.
+    store: None if none exists.
     """
 
     config: Config | None
@@ -186,7 +186,7 @@ def _records(config: Config | None, store: Store | None) -> Records:
 
 
 def _load_config(settings: Settings) -> Config | None:
-    """Load the configuration file; None if there is no file."""
+    """Load the configuration file; None if the file does not exist."""
     if files.in_force(settings.config_file) is None:
         return None
     from potnet.config import configuration

@@ -25,7 +25,7 @@ class Applied:
     outputs: list[str] = field(default_factory=list)
 
     def output(self, kind: type[Action]) -> str:
-        """Return what the first action of a kind printed; empty if there was no such action."""
+        """Return what the first action of a kind printed; empty without such an action."""
         pairs = zip(self.steps, self.outputs, strict=True)
         return next((out for step, out in pairs if isinstance(step.action, kind)), "")
 

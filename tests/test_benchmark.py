@@ -41,10 +41,10 @@ def test_a_figure_is_compared_with_its_bound(measured: Row, verdict: str) -> Non
 
 
 def test_a_reason_is_told_once_for_all_its_rows() -> None:
-    far = [Row("part", what, 20, "ms", 1.5, 10, held=3.0, why="it is far") for what in ("a", "b")]
-    table = Table([*far, row(16, floor=10, held=2.0, why="so is this")])
-    assert "- Out of reach: a; b: it is far.\n- Out of reach: thing: so is this." in table.markdown()
-    assert "- a; b: it is far\n- thing: so is this\n" in table.text()
+    far = [Row("part", what, 20, "ms", 1.5, 10, held=3.0, why="It is far.") for what in ("a", "b")]
+    table = Table([*far, row(16, floor=10, held=2.0, why="This too.")])
+    assert "- Out of reach: a; b. It is far.\n- Out of reach: thing. This too." in table.markdown()
+    assert "- a; b. It is far.\n- thing. This too.\n" in table.text()
 
 
 def test_the_portions_of_a_command_are_measured(tmp_path: Path) -> None:
@@ -71,13 +71,13 @@ def test_make_bench_writes_into_a_file_with_marks() -> None:
     (name,) = re.findall(r"tests/bench .*--into (\S+)", recipe)
     text = (BENCH.parents[1] / name).read_text("utf-8")
     assert text.count(BEGIN) == text.count(END) == 1
-    assert "| What | Measured |" in text.partition(BEGIN)[2].partition(END)[0]
+    assert "| Row | Measured |" in text.partition(BEGIN)[2].partition(END)[0]
 
 
 def test_the_table_of_a_file_is_replaced_and_nothing_else() -> None:
-    table = Table([row(16, floor=10, held=2.0, why="it is far")]).markdown()
+    table = Table([row(16, floor=10, held=2.0, why="It is far.")]).markdown()
     once = insert(f"before\n{BEGIN}\nold\n{END}\nafter\n", table)
-    assert "| thing | 16.0 ms | 10.0 ms | 1.60× | ≤ 1.5× | out of reach |" in once and "it is far" in once
+    assert "| thing | 16.0 ms | 10.0 ms | 1.60× | ≤ 1.5× | out of reach |" in once and "It is far" in once
     assert once.startswith(f"before\n{BEGIN}\n") and once.endswith(f"{END}\nafter\n") and "old" not in once
     assert insert(once, table) == once
 

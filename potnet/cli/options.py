@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: The origin of a value from the command line.
 TYPED = "command line"
 
-#: What --host takes.
+#: The values of --host.
 KINDS = ("auto", "freebsd", "sim", "linux")
 
 
@@ -73,7 +73,7 @@ class Once(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse as click does, --help first. Errors: UsageError for a second value."""
         if ctx.resilient_parsing and args and self._takes_value(args[-1]):
-            # A shell asks for the value. Without it click would drop the arguments of the line.
+            # A shell asks for the value of the last option; with that option, click would drop the arguments.
             args = args[:-1]
         _, _, given = self.make_parser(ctx).parse_args(list(args))
         rest = super().parse_args(ctx, args)

@@ -30,6 +30,7 @@ from potnet.host.actions import (
 )
 from potnet.host.filter_actions import FilterMembers, LoadAnchor
 from potnet.host.findings import Condition
+from potnet.host.query import Query
 from potnet.host.ruleset import NoRules, Redirections, Ruleset, SourceNat
 from potnet.host.state import (
     ActiveRedirection,
@@ -38,7 +39,6 @@ from potnet.host.state import (
     Interface,
     InterfaceAddress,
     JailState,
-    Query,
     Usage,
 )
 from potnet.host.traits import Traits

@@ -10,8 +10,9 @@ from potnet.errors import HostError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult
 from potnet.host.actions import Action
 from potnet.host.findings import Condition
+from potnet.host.query import Query
 from potnet.host.ruleset import Redirections
-from potnet.host.state import ActiveRedirection, ExportTraffic, HostState, Query, Usage
+from potnet.host.state import ActiveRedirection, ExportTraffic, HostState, Usage
 from potnet.host.traits import Traits
 
 

@@ -158,8 +158,10 @@ def _groups(directories: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def _entries(directories: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    """Return a find(1) command for some entries. -P skips a directory that is a link; with a -type after
-    it, find also keeps its place if directories change."""
+    """Return a find(1) command for some entries.
+
+    -P skips a directory that is a link. If a -type follows, find keeps its place when directories change.
+    """
     named = tuple(word for name in names for word in ("-o", "-name", name))[1:]
     wanted = named if len(names) == 1 else ("(", *named, ")")
     return ("find", "-P", *directories, "-mindepth", "1", "-maxdepth", "1", *wanted)

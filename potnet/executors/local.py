@@ -46,8 +46,8 @@ def _streams(command: Command, text: str | None, file: IO[bytes] | None) -> dict
 class _Process(subprocess.Popen[bytes]):
     """A process whose end is noticed at once.
 
-    With a timeout, Popen polls and sleeps in between. true(1) then takes 1.2 ms instead of 0.8, and a batch
-    of ip(8) takes 4 ms instead of 1.5.
+    With a timeout, Popen polls and sleeps in between. A run of true(1) then takes 1.2 ms instead of 0.8,
+    and a batch of ip(8) takes 4 ms instead of 1.5.
     """
 
     def wait(self, timeout: float | None = None) -> int:
@@ -71,8 +71,8 @@ class LocalExecutor:
     A command has a session of its own, without a controlling terminal. Otherwise a program of a jail could
     push characters into the terminal for the caller's shell (TIOCSTI, tty(4)).
 
-    prefixed: commands begin with a prefix to another machine (ssh). Such a command gets the caller's
-    environment and session, because it may ask for a password, unless it runs programs of a jail. limits:
+    prefixed: commands begin with a prefix to another machine (ssh). Unless it runs programs of a
+    jail, such a command gets the environment and session of the caller: it may ask for a password. limits:
     seconds for each.
     """
 

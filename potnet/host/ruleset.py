@@ -19,7 +19,7 @@ class Outlet:
     """An external interface of the host.
 
     addresses: redirections apply to these, and the first of each family is the address for translation.
-    Without addresses of a family, the first address of the interface is used. destinations: the networks
+    If a family has no address here, the first address of the interface is used. destinations: the networks
     behind it; empty: all (the main outlet).
     """
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import field
 from enum import StrEnum
-from itertools import chain
-from typing import Any
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.host.ruleset import ForwardChain, MainRule, MainText, NoRules, Pipes, Ruleset, RulesetDrift
+from potnet.host.ruleset import ForwardChain, MainRule, NoRules, Pipes, Ruleset, RulesetDrift
 from potnet.host.traits import Traits
 from potnet.model.ports import Transport
 from potnet.model.pots import Lent
@@ -240,158 +238,102 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """The answer to a `Query`; parts that were not requested are empty or None.
+    """The answer to a `potnet.host.query.Query`.
 
-    jails: by name. taps: requested taps that exist in potnet's group. misowned: taps with a wrong owner, by
-    name, with their owner (None: anybody). users: requested users that exist. names: of all interfaces of the
-    host. interfaces: requested ones that exist. own, pot_bridges: the interfaces of potnet's two groups.
-    severed: removed bridges whose connection to the outside remains (with own). external: the interface of
-    the default route, in `interfaces` too if the look shows it. external_beside: further interfaces of that
-    route. access: of files and ways, requested with ways. forwarding: by family. files, texts, digests
-    (SHA-256, hexadecimal): by path; an unreadable text is missing, as is the digest of a huge file or of
-    anything but a file. boot_variables: set variables of rc.conf(5), as rc(8) reads them for their service.
-    boot_files: the files that set them. main_drift: of the requested main ruleset. jail_interfaces: by jail
-    and name. nat_loaded: the NAT anchor has rules. members_keep_addresses: an interface with addresses may
-    join a bridge. mounts: the mount points. binds: directories mounted a second time for writing, with the
-    place (with mounts). base_digest: the SHA-256 of the release's base.txz; None if the mirror does not
-    report it. learns_router: an interface takes default routes from advertisements, until the host forwards
-    IPv6. jail_networks: by jail. unreadable: why a jail's network is unknown, by jail. anchors: by name.
-    own_addresses: requested addresses that the host has. anchor_names: full paths of anchors that may hold
-    rules. holding: requested anchors with rules. traffic: by interface. limited: requested pipes that are as
-    they should be. indexes: of the host's interfaces, by name, if the kernel keeps them as interfaces move.
-    doubled: names that several interfaces share, known if all interfaces are. unfiltered: switches that are
-    off and keep the filter from members of bridges. open_ruleset: the devfs ruleset of jails if it hides
-    nothing (with devfs). traits: of this kind of host, always present.
+    Parts that the query does not request are empty or None. Parts are requested by the field of the same name
+    unless the comment says otherwise.
     """
 
+    #: The properties of this kind of host; always present.
     traits: Traits = field(default_factory=Traits)
+
+    # Jails and users
     jails: Mapping[str, JailState] = field(default_factory=dict)
-    taps: frozenset[str] = frozenset()
-    misowned: Mapping[str, str | None] = field(default_factory=dict)
-    users: frozenset[str] = frozenset()
-    names: frozenset[str] = frozenset()
-    interfaces: Mapping[str, Interface] = field(default_factory=dict)
-    own: frozenset[str] = frozenset()
-    pot_bridges: frozenset[str] = frozenset()
-    severed: frozenset[str] = frozenset()
-    external: str | None = None
-    external_beside: tuple[str, ...] = ()
-    packet_filter: PacketFilter = field(default_factory=PacketFilter)
-    forwarding: Mapping[int, bool] = field(default_factory=dict)
-    routes: tuple[Route, ...] = ()
-    listeners: tuple[Listener, ...] = ()
-    port_range: tuple[int, int] | None = None
-    own_addresses: frozenset[IPAddress] = frozenset()
-    files: Mapping[str, FileKind] = field(default_factory=dict)
-    access: Mapping[str, Access] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
-    digests: Mapping[str, str] = field(default_factory=dict)
-    boot_variables: Mapping[str, str] = field(default_factory=dict)
-    jail_interfaces: Mapping[tuple[str, str], Interface] = field(default_factory=dict)
-    hostname: str | None = None
-    nat_loaded: bool = False
-    members_keep_addresses: bool = True
-    mounts: tuple[str, ...] = ()
-    binds: tuple[tuple[str, str], ...] = ()
-    base_digest: str | None = None
+    #: Networks by jail, and the reasons why others cannot be read.
     jail_networks: Mapping[str, JailNetwork] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
-    anchors: Mapping[str, AnchorRules] = field(default_factory=dict)
-    anchor_names: frozenset[str] = frozenset()
-    holding: frozenset[str] = frozenset()
-    stray: tuple[FilterEntry, ...] = ()
-    traffic: Mapping[str, Traffic] = field(default_factory=dict)
-    limited: frozenset[Pipes] = frozenset()
-    learns_router: bool = False
-    unfiltered: tuple[str, ...] = ()
-    boot_files: Mapping[str, str] = field(default_factory=dict)
-    main_drift: RulesetDrift = field(default_factory=RulesetDrift)
-    indexes: Mapping[str, int] = field(default_factory=dict)
+    #: Requested interfaces in jails, by jail and name.
+    jail_interfaces: Mapping[tuple[str, str], Interface] = field(default_factory=dict)
+    #: Requested users that exist.
+    users: frozenset[str] = frozenset()
+
+    # Interfaces
+    #: All interfaces of the host; with `candidates` only those among them.
+    names: frozenset[str] = frozenset()
+    #: Requested interfaces that exist.
+    interfaces: Mapping[str, Interface] = field(default_factory=dict)
+    #: Names that several interfaces share, if all interfaces are requested.
     doubled: frozenset[str] = frozenset()
+    #: Numbers of the host's interfaces, if the kernel keeps them when an interface moves into a jail.
+    indexes: Mapping[str, int] = field(default_factory=dict)
+    #: The interfaces of potnet's two groups.
+    own: frozenset[str] = frozenset()
+    pot_bridges: frozenset[str] = frozenset()
+    #: With `own`: removed bridges whose connection to the outside is left.
+    severed: frozenset[str] = frozenset()
+    #: Requested taps in potnet's group.
+    taps: frozenset[str] = frozenset()
+    #: With `tap_owners`: taps with a wrong owner, and that owner (None: anybody).
+    misowned: Mapping[str, str | None] = field(default_factory=dict)
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    #: With `bridge_rules`: an interface that has addresses can join a bridge.
+    members_keep_addresses: bool = True
+
+    # Routes and addresses
+    #: The interface of the default route; `interfaces` has it too if the same command shows it.
+    external: str | None = None
+    #: With `external`: further interfaces of the default route.
+    external_beside: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+    #: Whether the host forwards packets, by family.
+    forwarding: Mapping[int, bool] = field(default_factory=dict)
+    #: Requested addresses that the host has.
+    own_addresses: frozenset[IPAddress] = frozenset()
+    #: The requested interface takes default routes from advertisements until the host forwards IPv6.
+    learns_router: bool = False
+    listeners: tuple[Listener, ...] = ()
+    #: The ports that the host chooses for its own connections, first and last.
+    port_range: tuple[int, int] | None = None
+
+    # Packet filter
+    packet_filter: PacketFilter = field(default_factory=PacketFilter)
+    #: With `main_text`: how the active ruleset differs from it.
+    main_drift: RulesetDrift = field(default_factory=RulesetDrift)
+    #: With `loaded_anchor`: that anchor has rules.
+    nat_loaded: bool = False
+    anchors: Mapping[str, AnchorRules] = field(default_factory=dict)
+    #: With `anchor_parents`: full paths of other anchors that may have rules.
+    anchor_names: frozenset[str] = frozenset()
+    #: Requested anchors that have rules.
+    holding: frozenset[str] = frozenset()
+    #: With `all_rules`: entries of the filter that these rules do not explain.
+    stray: tuple[FilterEntry, ...] = ()
+    #: With `pipes`: those with the requested limits.
+    limited: frozenset[Pipes] = frozenset()
+    #: Switches that are off and keep the filter from members of bridges.
+    unfiltered: tuple[str, ...] = ()
+
+    # Files
+    #: Kinds of `files` and `directories`, by path.
+    files: Mapping[str, FileKind] = field(default_factory=dict)
+    #: With `ways`: owner, group and permissions, by path.
+    access: Mapping[str, Access] = field(default_factory=dict)
+    #: Contents by path; an unreadable file is missing.
+    texts: Mapping[str, str] = field(default_factory=dict)
+    #: SHA-256 in hexadecimal, by path; a huge file, or anything but a file, is missing.
+    digests: Mapping[str, str] = field(default_factory=dict)
+    #: The mount points of the host.
+    mounts: tuple[str, ...] = ()
+    #: With `mounts`: directories that are mounted again for writing, each with the place.
+    binds: tuple[tuple[str, str], ...] = ()
+    #: With `devfs`: the devfs ruleset of jails if it does not hide any device.
     open_ruleset: int | None = None
+    #: With `release`: the SHA-256 of its base.txz; None if the mirror does not report it.
+    base_digest: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """The facts to look for; the driver runs the fewest commands that answer the query.
-
-    jails, users: names, or None for all. interfaces: details of these (missing ones are no error), or None
-    for all. tap_owners: taps, each with its expected owner. roots: the expected roots of jails, by name,
-    which speed up the search for their owners. loaded_anchor: the NAT anchor to check. bridge_rules:
-    members_keep_addresses. directories: paths that should be directories, links followed; the answer is in
-    `files`. own_addresses: addresses to look for on the host. filter_local: with packet_filter. own_anchors:
-    potnet's own, as calls name them; with packet_filter, the anchors of others are read. owners: with
-    listeners, the owning processes, which may take long. release: the address of a release's directory on a
-    mirror. candidates: possible names of interfaces; the existing ones are in `names`. members: include the
-    members of `interfaces`. jail_networks: jails to examine, with the families of the default routes to find.
-    anchors: anchors to examine, with their expected rules. anchor_parents: parents whose other anchors are
-    listed. all_rules: the expected rules of all anchors; other entries of the filter are `stray`. uplinks: an
-    external interface counts as a member of a bridge only if its connection is complete. learns_router: an
-    interface. ways: directories whose access is reported. devfs: directories, among `files`, that jails mount
-    a device file system on. Others: True to request the field.
-    """
-
-    jails: tuple[str, ...] | None = ()
-    roots: tuple[tuple[str, str], ...] = ()
-    taps: tuple[str, ...] = ()
-    tap_owners: tuple[tuple[str, str], ...] = ()
-    users: tuple[str, ...] | None = ()
-    names: bool = False
-    candidates: tuple[str, ...] = ()
-    interfaces: tuple[str, ...] | None = ()
-    members: bool = False
-    own: bool = False
-    pot_bridges: bool = False
-    external: bool = False
-    packet_filter: bool = False
-    own_anchors: tuple[str, ...] = ()
-    forwarding: bool = False
-    routes: bool = False
-    routes6: bool = False
-    listeners: bool = False
-    owners: bool = False
-    port_range: bool = False
-    own_addresses: tuple[IPAddress, ...] = ()
-    files: tuple[str, ...] = ()
-    directories: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
-    digests: tuple[str, ...] = ()
-    boot_variables: tuple[str, ...] = ()
-    jail_interfaces: tuple[tuple[str, str], ...] = ()
-    hostname: bool = False
-    loaded_anchor: str | None = None
-    bridge_rules: bool = False
-    mounts: bool = False
-    filter_local: bool = False
-    release: str | None = None
-    jail_networks: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    anchors: tuple[tuple[str, Ruleset], ...] = ()
-    anchor_parents: tuple[str, ...] = ()
-    holding: tuple[str, ...] = ()
-    all_rules: tuple[tuple[str, Ruleset], ...] = ()
-    uplinks: bool = False
-    traffic: bool = False
-    pipes: tuple[Pipes, ...] = ()
-    learns_router: str | None = None
-    unfiltered: bool = False
-    boot_files: tuple[str, ...] = ()
-    main_text: MainText | None = None
-    indexes: bool = False
-    devfs: tuple[str, ...] = ()
-    ways: tuple[str, ...] = ()
-
-
-def union(queries: Iterable[Query]) -> Query:
-    """Merge queries into one that requests everything."""
-    found = tuple(queries)
-    return Query(
-        **{each.name: _all_of([getattr(query, each.name) for query in found]) for each in fields(Query)}
-    )
-
-
-def _all_of(values: Sequence[Any]) -> Any:
-    if any(isinstance(value, bool) for value in values):
-        return any(values)
-    if any(isinstance(value, tuple) for value in values):
-        return None if None in values else tuple(dict.fromkeys(chain.from_iterable(values)))
-    return next((value for value in values if value is not None), None)
+    # Boot
+    hostname: str | None = None
+    #: Set variables of rc.conf(5), as rc(8) reads them for their service.
+    boot_variables: Mapping[str, str] = field(default_factory=dict)
+    #: The files that set these variables.
+    boot_files: Mapping[str, str] = field(default_factory=dict)

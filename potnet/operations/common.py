@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from netaddr import IPAddress
 
 from potnet.errors import HostError, PotnetError, UsageError
-from potnet.host.state import HostState, Query
+from potnet.host.query import Query
+from potnet.host.state import HostState
 from potnet.model.names import PUBLIC, PUBLIC6, is_special
 from potnet.model.pots import Bridge, BridgeKind, Ipv6, Pot, Run, network6_of, valid_name
 from potnet.planning.ownership import presence, running

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from potnet.errors import HostError
-from potnet.host.state import HostState, JailState, Query
+from potnet.host.query import Query
+from potnet.host.state import HostState, JailState
 from potnet.model.pots import Pot, Run
 
 

@@ -1,6 +1,6 @@
 """The files that a start puts into a jail's etc: resolv.conf(5) and hosts(5).
 
-The users in the jail control its root. potnet therefore replaces the files while no process of the jail
+The users in the jail control its root. Therefore potnet replaces the files while no process of the jail
 runs, by rename and not through a link. It saves the former files and restores them at stop. The jail may
 have changed anything meanwhile: RestoreFile and RemoveFile of the driver do not follow a link in place of
 etc.

@@ -83,7 +83,7 @@ def looks_like_pot(text: str) -> bool:
 
 
 def load(folder: str, file: str = FILE) -> Settings | None:
-    """Load the configuration in `<prefix>/etc/pot`; None if there are no such files.
+    """Load the configuration in `<prefix>/etc/pot`; None if these files do not exist.
 
     file: read after pot.default.conf.
     """

@@ -2,9 +2,18 @@
 
 The standard library compiles six methods for each class at its definition; a start defines 120 such classes.
 Here five methods are functions that all classes share, and ``__init__`` is compiled at the first object.
-User time of ``potnet start -n``, the minimum of 20 runs: 171 ms with this module and 251 ms with the standard
-one on Python 3.11, 211 and 302 ms on 3.12, 235 and 315 ms on 3.13. With the standard one ``potnet show`` of
-one pot takes 1.81 times the user time of ``import click`` on 3.11; `make bench` allows 1.8 for ten pots.
+
+The figures below are the user time of ``potnet start -n``, the minimum of 20 runs:
+
+=======  ===========  ========
+Python   this module  standard
+3.11     171 ms       251 ms
+3.12     211 ms       302 ms
+3.13     235 ms       315 ms
+=======  ===========  ========
+
+With the standard one, ``potnet show`` of one pot takes 1.81 times the user time of ``import click`` on 3.11.
+`make bench` allows 1.8 for ten pots.
 """
 
 from __future__ import annotations

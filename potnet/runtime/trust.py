@@ -62,7 +62,7 @@ def open_file(path: Path | str, follow: bool = True) -> int:
 
 
 def check_trusted(path: Path | str) -> None:
-    """Check a file or directory without reading it; a missing one is no error."""
+    """Check a file or directory without reading it; a missing one is not an error."""
     if not real_root():
         return
     try:

@@ -48,7 +48,7 @@ class Numbers(Database):
                 return mac
 
     def next_pot_name(self) -> str:
-        """Return the lowest free name of pot1, pot2, …"""
+        """Return the lowest free name of pot1, pot2 and so on."""
         number = ranges.lowest(self, ranges.POT)
         if number is None:
             raise PotnetError("no pot name is free", hint="name the pot: -p NAME")

@@ -113,11 +113,12 @@ class Portions:
         commands, commits = self._counts
         libraries = "netaddr, Jinja2 and SQLite" if verb == "start" else "netaddr and SQLite"
         return (
-            f"of the {t['all'] + click:.0f} ms of such a {verb}, {click:.0f} are Python's own start with "
-            f"click, {t['imports']:.0f} the import of potnet, {libraries}, "
-            f"{t['host']:.0f} its {commands} commands of the host ({t['longest']:.0f} the longest of them), "
-            f"{t['commits']:.0f} its {commits} durable commits, and {t['own']:.0f} the rest; held to "
-            f"{MULTIPLES[verb]:g} times Python's start with click and the same by hand"
+            f"The {verb} takes {t['all'] + click:.0f} ms. "
+            f"Python starts with click in {click:.0f} ms, and imports potnet, {libraries} in "
+            f"{t['imports']:.0f} ms. "
+            f"The {commands} commands of the host take {t['host']:.0f} ms, the longest {t['longest']:.0f}. "
+            f"The {commits} durable commits take {t['commits']:.0f} ms, and the rest {t['own']:.0f} ms. "
+            f"The second bound is {MULTIPLES[verb]:g} times the start of Python and the same work by hand."
         )
 
 

@@ -43,9 +43,9 @@ def _rows(table: Table, name: str, times: list[float], bulk: float) -> None:
         Row(
             "leases", f"reserve or release in {name}, each durable", 2e6 / few, "/s", 3000, at_least=True,
             held=SHARE * 2e6 / commits,
-            why=f"each is one commit, on the disk before it returns. SQLite by itself makes "
+            why=f"Each is one commit, on the disk before it returns. SQLite by itself makes "
             f"{2e6 / commits:,.0f} commits of one row a second here, and the disk {2e6 / syncs:,.0f} writes "
-            f"of 4 KiB; held to {SHARE:g} of SQLite's",
+            f"of 4 KiB. The second bound is {SHARE:g} of the commits of SQLite.",
         ),
         Row("leases", f"{name} leased in bulk", bulk, "/s", 50_000, at_least=True),
     ]  # fmt: skip

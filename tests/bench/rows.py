@@ -109,9 +109,9 @@ class Table:
 
     def markdown(self) -> str:
         """The rows, why some are out of reach, and what was left out."""
-        lines = ["| What | Measured | Beside | Ratio | To reach | Reached |", "|---|---|---|---|---|---|"]
+        lines = ["| Row | Measured | Beside | Ratio | To reach | Reached |", "|---|---|---|---|---|---|"]
         lines += [f"| {' | '.join(_cells(row))} |" for row in self.rows]
-        lines += ["", *(f"- Out of reach: {text}." for text in self._reasons())]
+        lines += ["", *(f"- Out of reach: {text}" for text in self._reasons())]
         lines += [f"- Left out: {text.rstrip('.')}." for text in dict.fromkeys(self.left_out)]
         made = ", ".join(f"{what} {value}" for what, value in machine().items())
         return "\n".join([f"Measured with `make bench` ({made}):", "", *lines])
@@ -120,7 +120,7 @@ class Table:
         """Why rows are out of reach, each reason once."""
         rows = [row for row in self.rows if row.verdict == "out of reach"]
         return [
-            f"{'; '.join(row.what for row in rows if row.why == why)}: {why}"
+            f"{'; '.join(row.what for row in rows if row.why == why)}. {why}"
             for why in dict.fromkeys(row.why for row in rows)
         ]
 

@@ -1,4 +1,4 @@
-"""How potnet speaks: the sentences of README, manual, help, messages and sample configuration.
+"""How potnet speaks: its documents, help, messages and sample configuration, and the words in its source.
 
 A sentence has at most 25 words, does not open with a word that hides its subject, and negates by "not".
 """
@@ -6,7 +6,9 @@ A sentence has at most 25 words, does not open with a word that hides its subjec
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,7 @@ OPENINGS = re.compile(r"(?:What|Who|Whoever|Of|Without|One that|So|Nor|Such)\b")
 NEGATION = re.compile(r"\b(?:is|are|was|were) no (?!longer\b|more\b)\w+")
 
 MAN = sorted((TOP / "man").iterdir())
+MARKDOWN = sorted([*TOP.glob("*.md"), *(TOP / "docs").glob("*.md"), *TOP.glob(".github/**/*.md")])
 SAMPLE = TOP / "etc" / "potnet.toml.sample"
 SOURCES = sorted((TOP / "potnet").rglob("*.py"))
 
@@ -131,6 +134,36 @@ def _text(node: ast.expr) -> str:
     return ""
 
 
+#: Where a sentence of a docstring or comment begins with a small letter: a field with its meaning, or a name.
+_SMALL = re.compile(r"(?<=[\w)`\"'][.;])\s+(?=[a-z_])")
+
+
+def docstrings(source: str) -> Iterator[str]:
+    """The sentences of all docstrings, with those that begin with a small letter apart."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            for paragraph in re.split(r"\n\s*\n", ast.get_docstring(node) or ""):
+                yield from _SMALL.split(paragraph)
+
+
+def remarks(source: str) -> Iterator[str]:
+    """The sentences of all comments; a comment on several lines is one paragraph."""
+    blocks: list[str] = []
+    above = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        words = token.string.lstrip("#: ")
+        if token.type != tokenize.COMMENT or words.startswith(("noqa", "type:", "fmt:")):
+            continue
+        alone = token.line.lstrip().startswith("#")
+        if alone and above == token.start[0] - 1:
+            blocks[-1] += f" {words}"
+        else:
+            blocks.append(words)
+        above = token.start[0] if alone else 0
+    for block in blocks:
+        yield from _SMALL.split(block)
+
+
 def test_the_rules_find_what_they_name() -> None:
     bad = (
         "What is left stays. All is well.",
@@ -142,9 +175,23 @@ def test_the_rules_find_what_they_name() -> None:
     assert not faults(iter(["The pot is no longer there. A start fails. " + "A " * 24 + "b."]))
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
-def test_readme_speaks_plainly(name: str) -> None:
-    assert not faults(markdown((TOP / name).read_text("utf-8")))
+def test_the_words_of_a_source_are_found() -> None:
+    source = '''"""Do it.
+
+    None if there is no file. Such a thing.
+    """
+
+# Of all these comments
+# this is one.
+x = 1  # What is it?
+'''
+    assert len(faults(docstrings(source))) == 2
+    assert len(faults(remarks(source))) == 2
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda path: path.name)
+def test_documents_speak_plainly(page: Path) -> None:
+    assert not faults(markdown(page.read_text("utf-8")))
 
 
 @pytest.mark.parametrize("page", MAN, ids=lambda path: path.name)
@@ -163,3 +210,20 @@ def test_sample_configuration_speaks_plainly() -> None:
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(TOP / "potnet")))
 def test_messages_speak_plainly(source: Path) -> None:
     assert not faults(messages(source.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(TOP / "potnet")))
+def test_docstrings_and_comments_speak_plainly(source: Path) -> None:
+    text = source.read_text("utf-8")
+    assert not faults(docstrings(text))
+    assert not faults(remarks(text))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(TOP / "potnet")))
+def test_a_docstring_begins_with_one_sentence(source: Path) -> None:
+    """The first paragraph of a public docstring opens with a sentence on its own, in one line or two."""
+    for node in ast.walk(ast.parse(source.read_text("utf-8"))):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            private = getattr(node, "name", "").startswith("_")
+            first = next(sentences((ast.get_docstring(node) or "").split("\n\n")[0]), "")
+            assert private or not first or first.endswith((".", "?", "!", ":")), first

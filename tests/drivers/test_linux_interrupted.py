@@ -9,7 +9,7 @@ import pytest
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux.facts.observe import Observer
 from potnet.executors.base import Command, CommandResult
-from potnet.host.state import Query
+from potnet.host.query import Query
 
 LINKS = [
     {"ifname": name, "flags": ["UP"], "mtu": 1500, "link_type": "ether", "address": "02:fc:00:00:00:01"}

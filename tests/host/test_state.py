@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from potnet.host.state import Query, union
+from potnet.host.query import Query, union
 
 
 def test_a_union_asks_for_all_that_its_parts_ask_for() -> None:

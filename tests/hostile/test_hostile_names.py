@@ -16,7 +16,8 @@ from potnet.drivers.freebsd.facts.observe import Observer
 from potnet.executors.base import Command
 from potnet.executors.simulated import SimulatedHost
 from potnet.executors.simulated.inspection import InterfaceView
-from potnet.host.state import Interface, JailState, Query
+from potnet.host.query import Query
+from potnet.host.state import Interface, JailState
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 LINES = (

@@ -1,4 +1,4 @@
-"""What `potnet graph` draws: boxes with text in them, and lines between them, as data for templates."""
+"""Turn the view of `potnet graph` into boxes with text and lines between them, as data for templates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from potnet.runtime.fast_dataclass import dataclass
 
 View = Mapping[str, Any]
 
-#: What pots with the host's own stack hang on.
+#: The box of the pots with the host's own stack.
 STACK = "the host's stack"
 
 
@@ -39,14 +39,14 @@ class Edge:
 
 
 def title(view: View) -> str:
-    """What stands over the whole."""
+    """Return the title of the picture."""
     return f"{view['host'] or 'host'} ({view['kind']})"
 
 
 def nodes(view: View) -> Iterator[Node]:
-    """Interfaces of the host, bridges and pots; the host's stack if pots are on it without an address.
+    """Yield interfaces of the host, bridges and pots; the host's stack if pots use it without an address.
 
-    Last the policies, in one box: as arrows between thirty pots nobody could follow them.
+    The last box lists the policies: thirty arrows between pots would be unreadable.
     """
     for each in view["interfaces"]:
         yield interface_node(each)
@@ -118,12 +118,12 @@ def uplink_text(bridge: View) -> str:
 
 
 def apart_bridges(view: View) -> set[str]:
-    """The bridges all of whose pots are isolated, so that no single one needs to say so."""
+    """Return the bridges whose pots are all isolated; the bridge then shows it instead of each pot."""
     return {bridge["name"] for bridge in view["bridges"] if bridge["isolated"]}
 
 
 def link_lines(link: View, apart: set[str]) -> tuple[str, ...]:
-    """What there is to a pot's place on a bridge; apart: bridges of which all is said with them."""
+    """Return the text of a pot's link to a bridge. apart: bridges that themselves show the isolation."""
     alone = link["isolated"] and link["bridge"] not in apart
     return (*addresses(link), *(("isolated",) if alone else ()))
 
@@ -134,7 +134,7 @@ def addresses(link: View) -> tuple[str, ...]:
 
 
 def pot_lines(pot: View) -> tuple[str, ...]:
-    """What there is to a pot, wherever it is."""
+    """Return the text of a pot's box."""
     rates = [f"{way} {pot[f'bandwidth_{way}']}" for way in ("in", "out") if pot[f"bandwidth_{way}"]]
     return (
         *_exports_lines(pot),

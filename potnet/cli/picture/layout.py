@@ -123,7 +123,7 @@ class _Columns:
 
 @dataclass(slots=True)
 class _Canvas:
-    """What has been drawn so far."""
+    """The parts of the picture that are placed so far."""
 
     boxes: list[Box] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
@@ -332,7 +332,7 @@ def _policies(view: View, x: int, y: int) -> list[Box]:
     return boxes
 
 
-#: What each kind of box is, by its kind and whether it is active.
+#: The legend: the meaning of a box, by its kind and whether it is active.
 _MEANINGS = {
     ("interface", True): "interface of the host",
     ("bridge", True): "bridge",

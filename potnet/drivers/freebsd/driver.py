@@ -35,6 +35,7 @@ from potnet.host.file_actions import (
 )
 from potnet.host.filter_actions import EndUntranslated, KillStates
 from potnet.host.findings import Condition
+from potnet.host.query import Query
 from potnet.host.ruleset import Redirections, Ruleset
 from potnet.host.state import (
     ActiveRedirection,
@@ -42,7 +43,6 @@ from potnet.host.state import (
     ExportTraffic,
     FileKind,
     HostState,
-    Query,
     Usage,
     called_in,
 )

@@ -18,8 +18,9 @@ from potnet.drivers.linux.uplinks.wires import Wires
 from potnet.executors.base import Command, Executor, as_shell
 from potnet.host.actions import Action
 from potnet.host.findings import Condition
+from potnet.host.query import Query
 from potnet.host.ruleset import Redirections
-from potnet.host.state import ActiveRedirection, ExportTraffic, HostState, Query, Usage
+from potnet.host.state import ActiveRedirection, ExportTraffic, HostState, Usage
 from potnet.host.traits import Traits
 
 

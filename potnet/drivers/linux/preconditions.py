@@ -39,8 +39,9 @@ for bridge; do set -- /sys/class/net/$bridge/brif/*; echo $bridge=$#; done
 look() {{ if [ -e "$1" ]; then [ -w "$1" ]; else [ -w "${{1%/*}}" ]; fi || echo "$1"; }}
 look {NAMESPACES}; look {OWN_ETC}
 """
-#: Creates the parts of a bridge, and prints each failed part with its error. $1: with a connection to the
-#: outside or not; $2: with a VLAN or not; $3: with bandwidth or not; $4: with a filter of members or not.
+#: Creates the parts of a bridge, and prints the first part that fails with its error. Arguments that add
+#: parts: $1 outside, its connection to the outside; $2 vlan; $3 rates, limits of bandwidth; $4 members, a
+#: filter of members.
 _ARRIVE = "; ".join(f"try tc tc {line}" for line in arriving("epair0b", "epair0a"))
 _LIMIT = "; ".join(f"try rates {line}" for line in trial("epair0a", "epair0b"))
 _TRY = f"""try() {{ what=$1; shift; said=$("$@" 2>&1) || {{ echo $what: $said; exit; }}; }}

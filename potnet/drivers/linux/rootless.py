@@ -16,8 +16,9 @@ from potnet.errors import HostError
 from potnet.executors.base import Command, Executor, as_shell
 from potnet.host.actions import Action, CreateBridge, CreateEpair, CreateTap
 from potnet.host.filter_actions import LoadAnchor
+from potnet.host.query import Query
 from potnet.host.ruleset import Redirections
-from potnet.host.state import ActiveRedirection, AnchorRules, HostState, Listener, Query
+from potnet.host.state import ActiveRedirection, AnchorRules, HostState, Listener
 from potnet.host.traits import Traits
 from potnet.rootless.ports.carried import ANY, Port, inside, mapped, parse_ports
 

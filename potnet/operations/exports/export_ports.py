@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from potnet.apply import apply
 from potnet.errors import PotnetError
 from potnet.host.actions import Plan
-from potnet.host.state import HostState, Query, union
+from potnet.host.query import Query, union
+from potnet.host.state import HostState
 from potnet.model.ports import Export
 from potnet.model.pots import Pot, Run
 from potnet.operations.common import (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from netaddr import IPAddress
 
 from potnet.errors import PotnetError
-from potnet.host.state import HostState, Listener, Query
+from potnet.host.query import Query
+from potnet.host.state import HostState, Listener
 from potnet.model.ports import Export, Transport, endpoint, same_host
 from potnet.model.pots import Pot
 from potnet.store.exports import PortSearch

@@ -17,7 +17,8 @@ from potnet.apply import apply, apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, RunHook, Step
 from potnet.host.file_actions import CopyLocal, MakeDirectory, RemoveDirectory, RemoveFile, RestoreFile
-from potnet.host.state import FileKind, Query
+from potnet.host.query import Query
+from potnet.host.state import FileKind
 from potnet.model.pots import HookKind, Pot
 from potnet.operations.common import environment_of, locked_pot
 from potnet.operations.files.journal import begin, end, unfinished

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
-from potnet.host.state import Query
+from potnet.host.query import Query
 
 if TYPE_CHECKING:
     from potnet.app import App

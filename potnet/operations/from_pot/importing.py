@@ -15,7 +15,8 @@ from netaddr import IPAddress, IPNetwork
 from potnet.apply import apply
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan
-from potnet.host.state import FileKind, HostState, Query
+from potnet.host.query import Query
+from potnet.host.state import FileKind, HostState
 from potnet.model.names import PUBLIC, same_name
 from potnet.model.pots import Attachment, Bridge, BridgeKind, NetworkType, Pot, Run, Subnet
 from potnet.operations.common import (

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.host.findings import Finding, Kind
-from potnet.host.state import HostState, Query
+from potnet.host.query import Query
+from potnet.host.state import HostState
 from potnet.model.names import is_special
 from potnet.model.pots import End, ResolverKind, Run, valid_name
 from potnet.operations.common import NETWORK_LOCK, external_interface, pot_lock, require_bridge, require_pot

@@ -9,7 +9,8 @@ from potnet.errors import HostError
 from potnet.host.actions import CreateBridge
 from potnet.host.filter_actions import FilterMembers, LoadAnchor
 from potnet.host.findings import Condition, Verdict
-from potnet.host.state import HostState, Query
+from potnet.host.query import Query
+from potnet.host.state import HostState
 from potnet.model.pots import Ipv6
 from potnet.operations.common import external_interface
 from potnet.operations.networks.antispoof import in_force

@@ -12,8 +12,9 @@ from potnet.errors import PotnetError, UsageError
 from potnet.host.actions import Action, Plan, SetBootVariable, Step
 from potnet.host.file_actions import CopyFile, MoveFile, RemoveFile, WriteFile
 from potnet.host.filter_actions import CheckRules, FilterLocal, LoadRules, PrepareFilter, SwitchFilter
+from potnet.host.query import Query
 from potnet.host.ruleset import MainText
-from potnet.host.state import FileKind, HostState, PacketFilter, Query
+from potnet.host.state import FileKind, HostState, PacketFilter
 from potnet.operations.common import FORWARDING
 from potnet.operations.files.journal import begin, end
 from potnet.planning.filter import pf_conf as reading

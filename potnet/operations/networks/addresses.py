@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netaddr import IPAddress
 
 from potnet.errors import PotnetError, UsageError
-from potnet.host.state import Query
+from potnet.host.query import Query
 from potnet.model.names import INTERFACE, INTERFACE_HINT, PUBLIC, same_name
 from potnet.model.pots import Alias, Attachment, Bridge, BridgeKind, NetworkType, Pot, ResolverKind, Subnet
 from potnet.operations.common import (

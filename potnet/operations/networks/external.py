@@ -14,8 +14,9 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.apply import apply
 from potnet.host.actions import DestroyInterface, Plan, Step
+from potnet.host.query import Query, union
 from potnet.host.ruleset import Outlet, Ruleset
-from potnet.host.state import HostState, Query, union
+from potnet.host.state import HostState
 from potnet.model.pots import Bridge, BridgeKind, Run
 from potnet.operations.common import external_interface
 from potnet.operations.networks.in_force import NARROWED, InForce, keep, known_outlets, recorded

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError, UsageError
-from potnet.host.state import Query
+from potnet.host.query import Query
 from potnet.model.names import INTERFACE, INTERFACE_HINT
 from potnet.model.pots import GROUP, Bridge, BridgeKind, Lent, Pot
 from potnet.operations.common import external_interface, require_bridge

@@ -10,8 +10,8 @@ from potnet.apply import apply, apply_all
 from potnet.errors import PotnetError, UsageError
 from potnet.host.actions import Plan, Step
 from potnet.host.filter_actions import EndConnections, LoadAnchor
+from potnet.host.query import Query
 from potnet.host.ruleset import Identity, NoRules, PotFilter, Ruleset, Verdict
-from potnet.host.state import Query
 from potnet.model.ports import Transport
 from potnet.model.pots import End, Policy, Pot
 from potnet.operations.common import NETWORK_LOCK, external_interface

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
+from potnet.host.query import Query
 from potnet.host.ruleset import NoRules, Place, Ruleset
-from potnet.host.state import Query
 from potnet.model.pots import Bridge, End, Policy, Pot
 from potnet.operations.common import external_interface
 from potnet.operations.networks.units import vnet

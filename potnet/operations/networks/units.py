@@ -11,7 +11,8 @@ from potnet.drivers.base import CommandError
 from potnet.errors import PotnetError
 from potnet.host.actions import DestroyInterface, KeepRouter, Plan, SetForwarding, Step
 from potnet.host.filter_actions import FilterMembers
-from potnet.host.state import HostState, Query
+from potnet.host.query import Query
+from potnet.host.state import HostState
 from potnet.model.pots import Attachment, Bridge, BridgeKind, Pot
 from potnet.operations.common import FORWARDING, MEMBERS, ROUTER, busy_units, external_interface, wire_kind
 from potnet.operations.networks.in_force import known_outlets, recorded

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from potnet.apply import apply
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, Step
-from potnet.host.state import Query
+from potnet.host.query import Query
 from potnet.model.names import PUBLIC, PUBLIC6
 from potnet.model.pots import Bridge, Pot
 from potnet.operations.common import (

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.errors import HostError, PotnetError, UsageError
-from potnet.host.state import Query
+from potnet.host.query import Query
 from potnet.model.pots import Pot
 from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_jail, require_pot
 from potnet.operations.files.hosts_files import neighbours_of, update_hosts_files

@@ -10,7 +10,8 @@ from netaddr import IPAddress
 
 from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
-from potnet.host.state import HostState, Query
+from potnet.host.query import Query
+from potnet.host.state import HostState
 from potnet.model.pots import Bridge, Pot, Run
 from potnet.operations.common import look_for
 from potnet.operations.files.hosts_files import mark_due

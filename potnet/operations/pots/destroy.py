@@ -9,7 +9,8 @@ from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, Step
 from potnet.host.file_actions import RemoveDirectory, RemoveFile, RemoveTree
-from potnet.host.state import FileKind, Query
+from potnet.host.query import Query
+from potnet.host.state import FileKind
 from potnet.model.names import PUBLIC, PUBLIC6, same_name
 from potnet.model.pots import End, Pot, ResolverKind
 from potnet.operations.common import NETWORK_LOCK, locked_pot, look_for, pot_lock, require_bridge

@@ -18,7 +18,8 @@ from potnet.host.file_actions import (
     Unpack,
     VerifyDigest,
 )
-from potnet.host.state import FileKind, Query
+from potnet.host.query import Query
+from potnet.host.state import FileKind
 from potnet.model.pots import Pot
 from potnet.operations.files.places import (
     look_for_binds,

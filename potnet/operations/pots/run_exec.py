@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
-from potnet.host.state import FileKind, Query
+from potnet.host.query import Query
+from potnet.host.state import FileKind
 from potnet.operations.common import is_running, require_jail, require_pot
 from potnet.operations.pots.start import start
 from potnet.planning.jail import path_in

@@ -13,7 +13,8 @@ from potnet.apply import apply
 from potnet.errors import PotnetError, UsageError
 from potnet.host.actions import Plan, Step
 from potnet.host.file_actions import UnpackLocal
-from potnet.host.state import FileKind, Query
+from potnet.host.query import Query
+from potnet.host.state import FileKind
 from potnet.model.pots import Bridge, NetworkType, Pot, Run, Subnet
 from potnet.operations.common import (
     check_hostname,

@@ -11,7 +11,8 @@ from potnet.apply import Applied, apply, apply_all
 from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, RunInJail, StartJail, Step
-from potnet.host.state import HostState, Query
+from potnet.host.query import Query
+from potnet.host.state import HostState
 from potnet.model.pots import NO_JAIL, HookKind, Pot, Run
 from potnet.operations.common import (
     NETWORK_LOCK,

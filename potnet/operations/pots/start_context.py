@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from potnet.host.state import FileKind, HostState, Query
+from potnet.host.query import Query
+from potnet.host.state import FileKind, HostState
 from potnet.model.pots import Bridge, Pot, ResolverKind, Run
 from potnet.operations.exports.ports import host_addresses, needs_range
 from potnet.operations.files.hosts_files import Neighbours, hosts_text

@@ -17,7 +17,8 @@ from potnet.apply import Applied, apply, apply_all
 from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, StartJail
-from potnet.host.state import HostState, union
+from potnet.host.query import union
+from potnet.host.state import HostState
 from potnet.model.pots import NO_JAIL, Bridge, End, HookKind, Pot, Run
 from potnet.operations.common import (
     NETWORK_LOCK,

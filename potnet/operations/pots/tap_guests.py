@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from potnet.host.state import Query
+from potnet.host.query import Query
 from potnet.model.pots import Attachment, Bridge, Pot, ResolverKind
 from potnet.operations.pots.start_context import RESOLV_CONF, resolver_text, with_upstream
 from potnet.planning.resolver import nameservers

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError, UsageError
-from potnet.host.state import Query
+from potnet.host.query import Query
 from potnet.model.pots import Pot
 
 if TYPE_CHECKING:

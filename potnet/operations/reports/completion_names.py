@@ -28,7 +28,7 @@ def sides(app: App) -> tuple[str, ...]:
 
 def users(app: App) -> tuple[str, ...]:
     """Return the users who may own taps, sorted."""
-    from potnet.host.state import Query
+    from potnet.host.query import Query
     from potnet.operations.pots.virtual_machines import ROOT
 
     if app.rootless is not None:

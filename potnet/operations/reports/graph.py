@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from potnet.host.state import HostState, Query
+from potnet.host.query import Query
+from potnet.host.state import HostState
 from potnet.model.names import natural
 from potnet.model.pots import Bridge, BridgeKind, Pot, Run
 from potnet.operations.common import external_interface

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from potnet.host.state import HostState, Query
+from potnet.host.query import Query
+from potnet.host.state import HostState
 from potnet.model.names import natural
 from potnet.model.pots import Attachment, Bridge, NetworkType, Pot, ResolverKind, Run
 from potnet.operations.common import environment_of, look_for, require_bridge, require_pot

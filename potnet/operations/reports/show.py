@@ -6,8 +6,9 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from potnet.host.query import Query
 from potnet.host.ruleset import Redirections
-from potnet.host.state import ActiveRedirection, Query, Usage
+from potnet.host.state import ActiveRedirection, Usage
 from potnet.model.pots import BRIDGE_GROUP, Pot
 from potnet.operations.common import external_interface, require_bridge, require_pot
 from potnet.operations.exports.traffic import traffic

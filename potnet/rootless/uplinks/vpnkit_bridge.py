@@ -5,9 +5,9 @@ ports, which thereby reaches the host at its external interface. It runs by its 
 its own, and imports only Python's own modules. It writes a byte to its control socket when the wire exists,
 and ends with that socket or vpnkit's.
 
-Arguments: the file descriptors of vpnkit's socket and of the control socket; the PID of the host, the name
-and the MAC address of its interface, the MTU, the host's own address, that of the bridge with its prefix
-length.
+Arguments, in order: the file descriptors of vpnkit's socket and of the control socket, the PID of the host.
+Then the name and the MAC address of the host's interface, the MTU, the address of the host. Last the address
+of the bridge with its prefix length.
 """
 
 from __future__ import annotations

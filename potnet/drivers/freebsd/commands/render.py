@@ -1,7 +1,8 @@
 """Render actions as FreeBSD commands; decisions are made elsewhere.
 
-Each command was seen on a real FreeBSD 14 or is in its manual pages: ifconfig(8), epair(4), bridge(4),
-vlan(4), tap(4), jail(8), jail.conf(5), route(8), sysctl(8), pfctl(8), chown(8), find(1), mv(1).
+Each command was seen on a real FreeBSD 14 or is in its manual pages.
+Interfaces: ifconfig(8), epair(4), bridge(4), vlan(4), tap(4), route(8). Jails: jail(8), jail.conf(5).
+Host: sysctl(8), pfctl(8), chown(8), find(1), mv(1).
 """
 
 from __future__ import annotations
@@ -250,7 +251,7 @@ class Renderer:
 
     @_commands.register(LimitRate)
     def _(self, action: LimitRate) -> tuple[Command, ...]:
-        # -n: a loaded module is no error. 0: no limit (dnctl(8)).
+        # -n: a loaded module is not an error. 0: no limit (dnctl(8)).
         rates = zip(pipe_numbers(action.pipes), (action.pipes.rate_in, action.pipes.rate_out), strict=True)
         pipes = (("pipe", str(number), "config", "bw", f"{rate or 0}bit/s") for number, rate in rates)
         return Command(("kldload", "-n", "dummynet")), *(Command(("dnctl", *words)) for words in pipes)

@@ -19,6 +19,7 @@ from potnet.drivers.freebsd.facts.reader import Reader
 from potnet.drivers.freebsd.facts.traits import TRAITS
 from potnet.drivers.reading import UnreadableError
 from potnet.executors.base import Command, Executor
+from potnet.host.query import Query
 from potnet.host.ruleset import Outlet
 from potnet.host.state import (
     Access,
@@ -28,7 +29,6 @@ from potnet.host.state import (
     JailNetwork,
     JailState,
     PacketFilter,
-    Query,
     Route,
     Traffic,
     Usage,

@@ -113,7 +113,7 @@ def digests(text: str) -> dict[str, str]:
 def mount_points(text: str) -> tuple[str, ...]:
     """Parse the mount points of ``mount --libxo json``.
 
-    Without a locale, mount decodes the bytes as Latin-1 (libxo(3), %hs), so both spellings are returned.
+    If no locale is set, mount decodes the bytes as Latin-1 (libxo(3), %hs), so both spellings are returned.
     """
     nodes = [each["node"] for each in json.loads(text, strict=False)["mount"].get("mounted", ())]
     spellings = (spelling for node in nodes if isinstance(node, str) for spelling in (node, _as_bytes(node)))

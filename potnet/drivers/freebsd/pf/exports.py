@@ -1,11 +1,14 @@
 """Build the words of pf.conf(5) for exports, for the templates.
 
-With "rdr pass" no filter rule sees the connection. A rule with limited connections therefore does not pass:
-it tags connections, and a filter rule in an anchor of its own passes the tagged ones.
+An export is usually one "rdr pass" rule. Filter rules do not see its connections.
 
-The same applies to all exports of a pot whose bridge members are filtered. There pf sees a packet twice, at
+An export that limits connections needs a filter rule. Its redirection tags the connections instead of passing
+them, and a filter rule in an anchor of its own passes connections with the tag.
+
+Exports of a pot whose bridge members are filtered need filter rules too. There pf sees each packet twice, at
 the member and at the bridge. A floating state would translate the packet at the member, and the bridge would
-see an unknown packet. Such states are bound to their interface (pf.conf(5), if-bound), inbound and outbound.
+see an unknown packet. The states are therefore bound to their interface (pf.conf(5), if-bound), in both
+directions.
 """
 
 from __future__ import annotations

@@ -234,7 +234,7 @@ def redirected_states(text: str, removed: Iterable[Redirection]) -> tuple[str, .
     """Return the keys of all states of connections that came through these redirections.
 
     A redirected connection has an inbound state, ``POT:PORT (HOST:HPORT) <- CLIENT``, and an outbound state
-    to the pot, translated or not; the client shows which outbound states belong to the inbound one.
+    to the pot, translated or not. Both show the client, which connects them.
     """
     ways = _redirected(text, tuple(removed))
     return tuple(dict.fromkeys(key for inward, onward in ways for key in (*inward, *onward)))

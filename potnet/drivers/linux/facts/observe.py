@@ -27,16 +27,9 @@ from potnet.drivers.linux.facts.traits import TRAITS
 from potnet.drivers.posix import digests
 from potnet.drivers.reading import UnreadableError, lines_of
 from potnet.executors.base import Command, Executor
+from potnet.host.query import Query
 from potnet.host.ruleset import Pipes
-from potnet.host.state import (
-    FileKind,
-    HostState,
-    Interface,
-    PacketFilter,
-    Query,
-    Route,
-    Usage,
-)
+from potnet.host.state import FileKind, HostState, Interface, PacketFilter, Route, Usage
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}

@@ -1,10 +1,9 @@
-"""Make an external interface a member of a bridge for IPv6, while it keeps its addresses and all IPv4
-traffic.
+"""Make an external interface a member of a bridge for IPv6; it keeps its addresses and all IPv4 traffic.
 
 A member of a Linux bridge loses its own IP traffic. The interface therefore stays outside, and a veth pair
 (`names.uplink`) is the member instead. Its end on the bridge sends the packets of pots; nftables (family
-netdev) carries frames between this end and the interface. Packets for the host leave the far end of the pair,
-where tc(8) delivers them as if they had arrived at the interface; only tc-mirred(8) can do that. The far end
+netdev) carries frames between this end and the interface. Packets for the host leave the far end of the pair.
+There tc(8) delivers them as if they had arrived at the interface, which only tc-mirred(8) can do. The far end
 has the MAC address of the interface; otherwise the host would drop the frames.
 """
 

@@ -26,7 +26,7 @@ _ND6_FLAGS = {
     0x40: "NO_RADR",
     0x100: "NO_DAD",
 }
-#: Of FreeBSD 15; an epair also has the checksums that others compute.
+#: Options on FreeBSD 15; an epair also has the checksums that others compute.
 _OPTIONS_15 = {"bridge": "10<VLAN_HWTAGGING>"}
 _SUMS = {0x1: "RXCSUM", 0x2: "TXCSUM", 0x8: "VLAN_MTU", 0x200000: "RXCSUM_IPV6", 0x400000: "TXCSUM_IPV6"}
 _OPTIONS = {

@@ -19,7 +19,7 @@ from potnet.executors.simulated.pf.tokens import PfError, PfUnknownError, port_n
 _RETURNS = ("return", "drop", "return-rst", "return-icmp", "return-icmp6")
 
 
-#: Returns the text of a file, or None if there is no file.
+#: Returns the text of a file, or None if the file does not exist.
 Reader = Callable[[str], str | None]
 
 

@@ -1,6 +1,6 @@
 """The file tree of a simulated host: a real directory, with its own path resolution.
 
-A path of the host is walked here, component by component, because the real machine would follow an absolute
+This module walks a path of the host component by component. The real machine would follow an absolute
 symbolic link out of the tree (symlink(7)). `..` at the top stays at the top, as in a real root.
 """
 
@@ -19,8 +19,8 @@ MAX_LINKS = 32
 class Tree:
     """Maps host paths to real paths. mapped: directories of the real machine that are part of the host too.
 
-    A mapped path is another spelling if its directory is also mapped under its real path, because a link of
-    the real machine is in the path. Such a path acts like a link to the real path.
+    If a link of the real machine is in a mapped path, the directory is also mapped under its real path. The
+    first path then acts like a link to the real path.
     """
 
     def __init__(self, base: Path, mapped: Callable[[], dict[str, str]]) -> None:
