@@ -14,12 +14,14 @@ from potnet.runtime.fast_dataclass import dataclass
 class LoadAnchor:
     """Replace the rules of an anchor in one step.
 
-    replaced: the earlier rules, if known, for a filter that removes entries by their names.
+    replaced: the earlier rules, if known, for a filter that removes entries by their names. exact: the anchor
+    has just these earlier rules, so such a filter loads only the entries that it lacks.
     """
 
     anchor: str
     rules: Ruleset
     replaced: Ruleset = field(default_factory=NoRules)
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -357,8 +357,8 @@ class Run:
     is complete; NO_JAIL for a machine. files: the files that the start wrote into the root's etc. saved:
     those that replaced another file. devfs: a device file system was mounted in the root. booted: the
     jail's own rc was run. stopping: a stop has begun, and part of the pot may be gone. attached: another
-    program made the jail. lent: the passed interfaces. leaving: former exports that may still be in force,
-    because the command that removed them was cut off.
+    program made the jail. lent: the passed interfaces. changing: a change of the exports has begun, so nobody
+    knows which of them are in force. leaving: former exports that this change removes.
     """
 
     pot: Pot
@@ -370,6 +370,7 @@ class Run:
     stopping: bool = False
     attached: bool = False
     lent: tuple[Lent, ...] = ()
+    changing: bool = False
     leaving: tuple[Export, ...] = ()
 
     @property

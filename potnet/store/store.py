@@ -43,7 +43,9 @@ _ANCHOR = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*", re.ASCII)
 
 _GUARDED = "SELECT pot FROM run WHERE antispoof LIMIT ?"
 _UNGUARDED = "SELECT pot FROM run WHERE NOT antispoof"
-_RUNS = "SELECT record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving FROM run"
+_RUNS = (
+    "SELECT record, jid, files, saved, devfs, booted, stopping, attached, lent, changing, leaving FROM run"
+)
 
 _BRIDGES = (
     "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink, isolate,"
@@ -209,8 +211,8 @@ class Store(Pots):
                 raise PotnetError(f"pot {name} not found", hint="`potnet list` shows the pots")
             self.change(
                 "INSERT OR REPLACE INTO run"
-                " (pot, record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving,"
-                " antispoof) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " (pot, record, jid, files, saved, devfs, booted, stopping, attached, lent, changing,"
+                " leaving, antispoof) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 name,
                 pot_to_json(replace(run.pot, exports=())),
                 run.jid,
@@ -221,16 +223,17 @@ class Store(Pots):
                 run.stopping,
                 run.attached,
                 json.dumps([asdict(each) for each in run.lent]),
+                run.changing,
                 exports_to_json(run.leaving),
                 # Antispoof applies only to pots on bridges.
                 run.pot.antispoof if run.pot.attachments else None,
             )
             self.put_run_exports(name, run.pot.exports)
 
-    def put_leaving(self, name: str, exports: Sequence[Export]) -> None:
-        """Record the former exports of a pot that its start may still have in force."""
+    def mark_changed(self, name: str) -> None:
+        """Record that a pot's start has exactly its recorded exports in force."""
         with self.transaction():
-            self.change("UPDATE run SET leaving = ? WHERE pot = ?", exports_to_json(exports), name)
+            self.change("UPDATE run SET changing = 0, leaving = '[]' WHERE pot = ?", name)
 
     def mark_stopping(self, names: Iterable[str]) -> None:
         """Record that the stop of these pots has begun; a pot without a recorded start is not an error."""
@@ -322,7 +325,8 @@ def _bridge(row: Row) -> Bridge:
 
 
 def _run(row: Row, exports: Mapping[str, tuple[Export, ...]]) -> Run:
-    record, jid, files, saved, devfs, booted, stopping, attached, lent, leaving = row
+    record, jid, files, saved, devfs, booted, stopping, attached, lent, *exporting = row
+    changing, leaving = exporting
     pot = pot_from_json(record)
     return Run(
         pot=replace(pot, exports=exports.get(pot.name, pot.exports)),
@@ -334,6 +338,7 @@ def _run(row: Row, exports: Mapping[str, tuple[Export, ...]]) -> Run:
         stopping=bool(stopping),
         attached=bool(attached),
         lent=tuple(Lent(**each) for each in objects(lent)),
+        changing=bool(changing),
         leaving=exports_from_json(leaving),
     )
 

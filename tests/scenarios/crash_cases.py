@@ -15,6 +15,7 @@ from world import World
 from potnet.executors.base import Command
 from potnet.model.names import PUBLIC
 from potnet.model.pots import HookKind, NetworkType
+from potnet.operations.exports.change_exports import Change
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.files.hooks import set_hook
 from potnet.operations.from_pot.importing import import_pots
@@ -334,6 +335,13 @@ def _changing() -> Iterator[Case]:
             export_ports, NAME, ExportRequest(["80:30080", "tcp+udp:90-99"], False, ["198.51.100.0/24"], 5)
         ),
         doing(export_ports, NAME, ExportRequest(["80:30080", "udp:53"])),
+    )
+    added = ["443:30443", "udp:90-92"]
+    yield Case(
+        "export-ports --add",
+        one_pot("public-bridge", "ipv4", running=True),
+        doing(export_ports, NAME, ExportRequest(added, change=Change.ADD)),
+        doing(export_ports, NAME, ExportRequest(added, change=Change.REMOVE)),
     )
     for kind in ("public-bridge", "private-bridge"):
         for running in (False, True):

@@ -450,7 +450,7 @@ def test_what_went_through_is_counted_by_export(world: World) -> None:
     }
 
 
-def killed(world: World, after: bool, *exports: str) -> None:
+def killed(world: World, after: bool, *exports: str, **options: Any) -> None:
     """A change of exports whose process ends with its first command that changes the host, or before that."""
     child = os.fork()
     if child == 0:
@@ -465,7 +465,7 @@ def killed(world: World, after: bool, *exports: str) -> None:
 
         try:
             type(world.executor).run = run  # type: ignore[method-assign]
-            export(world, "casserole", *exports)
+            export(world, "casserole", *exports, **options)
         finally:
             os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
@@ -502,6 +502,79 @@ def test_what_was_cut_off_does_not_stay_in_force(world: World, how: str, after: 
     assert world.lasting() == wanted
     assert world.do(check, [], None) == ()
     assert all(run.leaving == () for run in world.records()["runs"])
+
+
+@both_hosts
+@pytest.mark.parametrize("change", [Change.ADD, Change.REMOVE])
+def test_the_next_command_loads_everything_after_a_cut(world: World, change: Change) -> None:
+    """A change that only adds, or only removes, is marked as begun: no later one takes it for done."""
+    cut, other = ["81:30081", "udp:90-92:30090-30092"], "443:30443"
+    first, last = ["80:30080"], ["80:30080", *cut]
+    first, last = (first, last) if change is Change.ADD else (last, first)
+    world.create("casserole", "public-bridge")
+    stopped = world.snapshot()
+    world.do(start, ["casserole"])
+    export(world, "casserole", *last)
+    wanted = world.lasting()
+    ways = {
+        "again": lambda: export(world, "casserole", *cut, change=change),
+        "another": lambda: export(world, "casserole", other, change=Change.ADD),
+        "repair": lambda: world.do(repair, [], None),
+        "start": lambda: world.do(start, ["casserole"]),
+    }
+    for how, after in [*((how, False) for how in ways), ("another", True)]:
+        export(world, "casserole", *first)
+        killed(world, after, *cut, change=change)
+        assert [run.pot.name for run in world.records()["runs"] if run.changing] == ["casserole"]
+        if how == "repair":
+            assert "command-cut-off" in {str(finding.kind) for finding in world.do(check, [], None)}
+        ways[how]()
+        assert not any(run.changing or run.leaving for run in world.records()["runs"])
+        if how == "another":
+            export(world, "casserole", other, change=Change.REMOVE)
+        assert world.lasting() == wanted, (how, after)
+    assert world.do(check, [], None) == ()
+    export(world, "casserole", *first)
+    killed(world, False, *cut, change=change)
+    world.do(stop, ["casserole"])
+    assert world.snapshot() == stopped
+
+
+@pytest.mark.parametrize("world", ["linux"], indirect=True)
+@pytest.mark.parametrize("options", [{}, {"sources": ["198.51.100.0/24"], "max_connections": 5}], ids=str)
+def test_one_of_many_exports_costs_the_filter_what_one_of_few_does(
+    world: World, options: dict[str, Any]
+) -> None:
+    """Counted are commands, and the text for them: the kernel takes the same, and loads no other element."""
+    world.create("casserole", "public-bridge")
+    world.do(start, ["casserole"])
+    costs = []
+    for last in (10, 2000):
+        export(world, "casserole", *(f"{port}:{20000 + port}" for port in range(1, last + 1)))
+        export(world, "casserole", "8888:28888", change=Change.ADD, **options)
+        export(world, "casserole", "8888:28888", change=Change.REMOVE)
+        world.executor.commands.clear()
+        export(world, "casserole", "9999:29999", change=Change.ADD, **options)
+        export(world, "casserole", "7:20007", change=Change.REMOVE)
+        run = world.executor.commands
+        costs.append((len(run), sum(len(command.stdin or "") for command in run)))
+        assert world.redirections("casserole") == sorted(
+            ("tcp", 20000 + port) for port in (*range(1, last + 1), 9999) if port != 7
+        )
+    assert costs[0] == costs[1]
+
+
+@pytest.mark.parametrize("world", ["linux"], indirect=True)
+def test_many_exports_of_a_change_that_was_cut_off_go_in_a_few_commands(world: World) -> None:
+    world.create("casserole", "public-bridge")
+    stopped = world.snapshot()
+    world.do(start, ["casserole"])
+    export(world, "casserole", "80:30080", max_connections=3)
+    killed(world, False, *(f"{port}:{20000 + port}" for port in range(1, 301)), max_connections=5)
+    world.executor.commands.clear()
+    world.do(stop, ["casserole"])
+    assert world.snapshot() == stopped
+    assert len(world.executor.commands) < 30
 
 
 @both_hosts

@@ -18,6 +18,7 @@ from potnet.drivers.linux.facts.names import MEMBERS, uplink
 from potnet.drivers.linux.facts.observe import Observer
 from potnet.drivers.linux.facts.reader import ABSENT
 from potnet.drivers.linux.nft import filter as nft
+from potnet.drivers.linux.nft.exports import Element
 from potnet.drivers.linux.uplinks.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.host.actions import (
@@ -322,13 +323,26 @@ class Performer:
         return self._executor.run(nft.loading(text)) if text else CommandResult()
 
     def _those_there(self, removals: Sequence[str]) -> tuple[str, ...]:
-        """Return the possible removals; each is tested after the earlier ones, because chains go after
-        their references."""
-        found: tuple[str, ...] = ()
-        for removal in removals:
-            lines = "".join(f"{line}\n" for line in (*found, removal))
-            found += (removal,) if self._observer.would_take(lines) else ()
-        return found
+        """Return the possible removals, those of elements first, because chains go after their references."""
+        entries = {
+            Element(each.place, each.key, family="bridge" if each.members else "inet").removal
+            for table in self._observer.tables()
+            for each in parse.entries(table)
+        }
+        blocks = {*self._observer.chains(), *self._observer.member_chains()}
+        elements = [each for each in removals if each in entries]
+        others = [
+            each for each in removals if not each.startswith("delete element") and each.split()[-1] in blocks
+        ]
+        if self._would_take((*elements, *others)):
+            return (*elements, *others)
+        found = elements
+        for removal in others:
+            found += [removal] if self._would_take((*found, removal)) else []
+        return tuple(found)
+
+    def _would_take(self, lines: Sequence[str]) -> bool:
+        return self._observer.would_take("".join(f"{line}\n" for line in lines))
 
     def _bridge_outside(self, action: CreateBridge, external: str) -> Iterator[Command]:
         """Create a bridge with a wire to an external interface, which keeps its addresses."""

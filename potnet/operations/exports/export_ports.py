@@ -127,38 +127,35 @@ def _change_running(app: App, changed: Pot, run: Run, held: Collection[Export], 
         apply(_in_force(app, run, begun, external), app.driver)
     except BaseException as error:
         # A failed undo leaves the same state as a change that was cut off.
-        left = begun.pot.exports if getattr(error, "left_behind", ()) else ()
+        left_behind = getattr(error, "left_behind", ())
         with app.store.transaction():
-            app.store.put_run(_leaving(run, (*run.leaving, *left)))
+            app.store.put_run(_leaving(run, begun.exported) if left_behind else run)
             app.store.update_pot(before)
         raise
-    _done(app, begun)
+    app.store.mark_changed(changed.name)
     return changed
 
 
 def finish_exports(app: App, name: str) -> None:
-    """Remove rules that a change may have left when it was cut off; raises HostError."""
+    """Load the recorded exports of a pot anew if a change was cut off; raises HostError.
+
+    The caller holds the network's lock.
+    """
     run = app.store.run(name)
-    if run is not None and run.leaving:
+    if run is not None and run.changing:
         look = Query(candidates=candidates(app), external=app.config.external_interface is None)
         state = app.driver.observe(look)
         external = require_external(app, state)
         begun = _begun(run, run.pot.exports)
-        app.store.put_run(begun)
         apply(_in_force(app, run, begun, external), app.driver)
-        _done(app, begun)
-
-
-def _done(app: App, run: Run) -> None:
-    if run.leaving:
-        app.store.put_leaving(run.pot.name, ())
+        app.store.mark_changed(name)
 
 
 def _leaving(run: Run, exports: Sequence[Export]) -> Run:
-    """A run with exports that may still be in force although the pot no longer has them."""
+    """A run with a change begun. exports: those that may be in force, beside the recorded ones."""
     kept = frozenset(run.pot.exports)
     left = dict.fromkeys(each for each in exports if each not in kept)
-    return replace(run, leaving=tuple(left))
+    return replace(run, changing=True, leaving=tuple(left))
 
 
 def _begun(run: Run, exports: tuple[Export, ...]) -> Run:
@@ -222,4 +219,4 @@ def _in_force(app: App, run: Run, begun: Run, external: str) -> Plan:
     networks6 = vnet(app).networks6
     held = pf.pot_rules(old, bridge, app.config, external, networks6)
     wanted = pf.pot_rules(begun.pot, bridge, app.config, external, networks6)
-    return plan_exports(held, wanted)
+    return plan_exports(held, wanted, not run.changing)

@@ -94,6 +94,11 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
         run = app.store.run(name)
         state = look_for(app, pot, run)
         if complete(run, state):
+            if run is not None and run.changing:
+                from potnet.operations.exports.export_ports import finish_exports
+
+                with app.locks.hold(NETWORK_LOCK):
+                    finish_exports(app, name)
             return Outcome(name, False)
         refuse_foreign(pot, run, state.jails.get(name))
         _refuse_attached(run, state)

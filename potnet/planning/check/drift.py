@@ -49,7 +49,7 @@ class Unfinished:
 
     verb: str
     pot: str | None
-    text: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,8 @@ def compare_starts(facts: Facts, state: HostState) -> Iterator[Drift]:
     for run in facts.runs:
         if not complete(run, state):
             yield _not_running(run, state)
-        elif run.leaving:
-            gone = ", ".join(map(str, run.leaving))
-            yield _unfinished(Unfinished("export-ports", run.pot.name, gone))
+        elif run.changing:
+            yield _unfinished(Unfinished("export-ports", run.pot.name))
     known = {run.pot.name: run for run in facts.runs}
     machines = {run.pot.name for run in facts.runs if not run.pot.is_jail}
     for name in sorted(facts.others | known.keys()):

@@ -90,13 +90,14 @@ def end_untranslated(rules: Iterable[Ruleset]) -> list[Step]:
 def plan_exports(
     held: Mapping[str, Ruleset],
     wanted: Mapping[str, Ruleset],
+    exact: bool,
 ) -> Plan:
     """Load the rules of a running pot's exports, and end the connections of withdrawn exports.
 
-    held, wanted: present and wanted content of the pot's anchors.
+    held, wanted: present and wanted content of the pot's anchors. exact: as of `LoadAnchor`.
     """
     loads = [
-        Step(LoadAnchor(anchor, rules, held[anchor]), LoadAnchor(anchor, held[anchor], rules))
+        Step(LoadAnchor(anchor, rules, held[anchor], exact), LoadAnchor(anchor, held[anchor], rules, exact))
         # A connection limit is loaded before the exports that need it, and removed after them.
         for anchor, rules in sorted(wanted.items(), key=lambda each: each[1] == NoRules())
         if NoRules() != rules or NoRules() != held[anchor]

@@ -42,3 +42,6 @@ CREATE TABLE run_export (
 -- Exports that answered at further addresses of the host are to be named once.
 INSERT INTO remembered (key, value)
     SELECT 'exports-narrowed', '' WHERE EXISTS (SELECT 1 FROM export WHERE host_address IS NULL);
+-- A change of the exports in force has begun: only some of them may be in force.
+ALTER TABLE run ADD COLUMN changing INTEGER NOT NULL DEFAULT 0 CHECK (changing IN (0, 1));
+UPDATE run SET changing = 1 WHERE leaving <> '[]';

@@ -72,7 +72,8 @@ class Filter:
                 values = {"chain": action.anchor, "bridge": bridge, "sides": _sides(own, others)}
                 return self._template("nft-bridge.j2", values)
             case Redirections():
-                return self._redirections(action.anchor, action.rules)
+                before = _items(action.replaced) if action.exact else ()
+                return self._redirections(action.anchor, action.rules, before)
             case ConnectionLimits() | NoRules():
                 return ""
 
@@ -89,12 +90,13 @@ class Filter:
         """Return the table for members of bridges, without any pots."""
         return self._template("nft-members.j2", {})
 
-    def _redirections(self, anchor: str, rules: Redirections) -> str:
-        """Return all elements: after an interrupted change, the record does not tell which exist."""
+    def _redirections(self, anchor: str, rules: Redirections, before: Sequence[Redirection]) -> str:
+        """Return what an anchor with some redirections lacks."""
         known = [f"add element inet {GROUP} {POTS6} {{ {each} }}" for each in rules.networks6]
         held = guards(rules.items, anchor)
-        chain = self._template("nft-exports.j2", {"chain": anchor, "guards": held}) if held else ""
-        added = (each.addition for each in elements(rules.items, anchor))
+        changed = held if held != guards(before, anchor) else ()
+        chain = self._template("nft-exports.j2", {"chain": anchor, "guards": changed}) if changed else ""
+        added = (each.addition for each in elements(without(rules.items, before), anchor))
         return chain + "".join(map(_line, (*known, *added)))
 
     def table(self, chain: str, rules: SourceNat) -> str:
