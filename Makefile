@@ -3,6 +3,7 @@
 #	make demo	show the main job on a simulated host
 #	make test	ruff, mypy and the test suite, with a sample of what takes long
 #	make test-all	the same with all of it: every crash point, thousands of commands side by side
+#	make acceptance	run what users do on every kind of host that this machine can make
 #	make bench	measure what potnet costs and write the table of docs/performance.md
 #	make clean	remove what these made
 #
@@ -17,7 +18,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What the installed copy is made of.
 INSTALLED = pyproject.toml README.md LICENSE potnet templates etc man
 
-.PHONY: demo test test-all bench clean venv installed test-tools checked
+.PHONY: demo test test-all acceptance bench clean venv installed test-tools checked
 .NOTPARALLEL:
 
 demo: installed
@@ -34,6 +35,19 @@ test-all: checked
 checked: installed test-tools
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Of a FreeBSD machine: make acceptance VIA="ssh root@host" OUTSIDE="ssh root@lan-machine". CONTRIBUTING.md says
+# what it needs there. ON and ONLY choose hosts and scenarios.
+VIA =
+OUTSIDE =
+PREPARE =
+ALIAS =
+SPARE =
+ON =
+ONLY =
+acceptance: installed
+	PYTHONPATH=tests $(BIN)/python -m acceptance --on '$(ON)' --only '$(ONLY)' --via '$(VIA)' \
+	    --outside '$(OUTSIDE)' --prepare '$(PREPARE)' --alias '$(ALIAS)' --spare '$(SPARE)'
 
 # Rows that need namespaces, CNI's plugins, netavark or uplinks are left out where these are missing. The table lists them.
 bench: installed

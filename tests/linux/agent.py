@@ -238,13 +238,13 @@ def forked(work: Callable[[int], None]) -> tuple[int, str]:
         return child, file.readline().strip()
 
 
-def serve(name: str | None, port: int, called: str, only_tcp: bool) -> dict[str, Any]:
+def serve(name: str | None, port: int, called: str, only_tcp: bool, named: str) -> dict[str, Any]:
     """Answer callers in a namespace from now on."""
 
     def work(out: int) -> None:
         Path("/proc/self/comm").write_text(called, "ascii")
         enter(name)
-        talk.serve(port, lambda: os.write(out, b"ready\n"), only_tcp)
+        talk.serve(port, lambda: os.write(out, b"ready\n"), only_tcp, named)
 
     pid, said = forked(work)
     return {"pid": pid, "said": said}

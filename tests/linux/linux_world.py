@@ -141,10 +141,16 @@ class World:
         """Start a command that goes on, in a namespace, and return the first line that it prints."""
         return str(self._ask("spawn", argv=self.within(name, *argv))["said"]).strip()
 
-    def serve(self, name: str | None, port: int, called: str = "python", only_tcp: bool = False) -> None:
-        """Answer each caller with its address. called: what the process is called."""
-        asked = self._ask("serve", name=name, port=port, called=called, only_tcp=only_tcp)
+    def serve(
+        self, name: str | None, port: int, called: str = "python", only_tcp: bool = False, named: str = ""
+    ) -> int:
+        """Answer each caller with its address, or with a name, and return the PID that does so.
+
+        called: what the process is called.
+        """
+        asked = self._ask("serve", name=name, port=port, called=called, only_tcp=only_tcp, named=named)
         assert asked["said"] == "ready"
+        return int(asked["pid"])
 
     def ask(self, name: str | None, protocol: str, address: str, port: int) -> str:
         """What a server at an address answers to a caller in a namespace: where it called from."""

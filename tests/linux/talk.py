@@ -19,43 +19,43 @@ from pathlib import Path
 PATIENCE = 0.5
 
 
-def _tcp(port: int) -> socket.socket:
+def _tcp(port: int, named: str) -> socket.socket:
     listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    threading.Thread(target=_accept, args=(listener,)).start()
+    threading.Thread(target=_accept, args=(listener, named)).start()
     return listener
 
 
-def _accept(listener: socket.socket) -> None:
+def _accept(listener: socket.socket, named: str) -> None:
     while True:
         connection, peer = listener.accept()
-        threading.Thread(target=_serve, args=(connection, _plain(peer[0]))).start()
+        threading.Thread(target=_serve, args=(connection, named or _plain(peer[0]))).start()
 
 
-def _serve(connection: socket.socket, peer: str) -> None:
+def _serve(connection: socket.socket, said: str) -> None:
     with connection:
         while connection.recv(100):
-            connection.sendall(peer.encode())
+            connection.sendall(said.encode())
 
 
-def _udp(port: int, ready: Callable[[], object]) -> None:
+def _udp(port: int, ready: Callable[[], object], named: str) -> None:
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as listener:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(("::", port))
         ready()
         while True:
             _, peer = listener.recvfrom(100)
-            listener.sendto(_plain(peer[0]).encode(), peer)
+            listener.sendto((named or _plain(peer[0])).encode(), peer)
 
 
 def _plain(address: str) -> str:
     return address.removeprefix("::ffff:")
 
 
-def serve(port: int, ready: Callable[[], object], only_tcp: bool = False) -> None:
-    """Answer callers for ever; `ready` is called as soon as they can call."""
-    _tcp(port)
+def serve(port: int, ready: Callable[[], object], only_tcp: bool = False, named: str = "") -> None:
+    """Answer callers for ever, with their addresses or a name; `ready` is called as soon as they can call."""
+    _tcp(port, named)
     if not only_tcp:
-        _udp(port, ready)
+        _udp(port, ready, named)
     ready()
     signal.pause()
 

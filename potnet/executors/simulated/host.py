@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from potnet.errors import HostError
 from potnet.executors.base import Command, CommandResult
-from potnet.executors.simulated.files import archive, filetools, removal
+from potnet.executors.simulated.files import archive, filetools, names, removal
 from potnet.executors.simulated.files.filetools import FileTool, Stdin, feed, text
 from potnet.executors.simulated.inspection import Inspection
 from potnet.executors.simulated.jail.jails import jail, look_at_dying
@@ -47,6 +47,7 @@ def _jls(world: World, argv: list[str], _: Stdin) -> CommandResult:
 _TOOLS: dict[str, FileTool] = {
     **filetools.TOOLS,
     **removal.TOOLS,
+    **names.TOOLS,
     **archive.TOOLS,
     **devfs.TOOLS,
     **tools.TOOLS,

@@ -172,6 +172,16 @@ class Inspection(ABC):
 
         self._write(work)
 
+    def unlisten(self, protocol: str, port: int, jail: str = "") -> None:
+        """End the programs of the host or of a jail that listen on a port. protocol: as for `listen`."""
+        kind = protocol + "4" if protocol in ("tcp", "udp") else protocol
+
+        def work(world: World) -> None:
+            for key in world.state.keys("listen", f"{_stack(world, jail)}/{kind}/{port:05}/"):
+                world.state.delete("listen", key)
+
+        self._write(work)
+
     def begin(self, jail: str, stubborn: bool = False, children: int = 0) -> int:
         """Start a process in a jail. stubborn: it survives SIGTERM. children: the number of forks."""
 

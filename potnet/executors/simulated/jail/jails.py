@@ -314,8 +314,9 @@ def _finish(world: World, target: Jail) -> None:
     world.state.delete("dying", f"{target.jid:09}")
     if _owns_name(world, target):
         world.state.delete("jail-name", target.name)
-    for key, _ in world.state.scan("listen", f"{target.jid}/"):
-        world.state.delete("listen", key)
+    for key, row in world.state.scan("listen", f"{target.stack}/"):
+        if target.vnet or row.get("jail") == target.name:
+            world.state.delete("listen", key)
     if not target.vnet:
         return
     for child in world.jails(dying=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated.files import filetools
+from potnet.executors.simulated.files import filetools, names
 from potnet.executors.simulated.files.filetools import Stdin
 from potnet.executors.simulated.jail.jails import beget
 from potnet.executors.simulated.net import probes, routes
@@ -55,9 +55,9 @@ def inside(inner: World, jail: Jail, argv: list[str], stdin: Stdin = None) -> Co
     if found is None and (program not in NETWORK or "/" in argv[0]):
         raise ToolError(f"jexec: execvp: {argv[0]}: No such file or directory")
     if program not in NETWORK and program not in PROGRAMS:
-        names = ", ".join(sorted({*NETWORK, *PROGRAMS}))
+        known = ", ".join(sorted({*NETWORK, *PROGRAMS}))
         raise ToolError(
-            f"simulated host: {program} is in the jail but is not simulated; these are: {names}", 126
+            f"simulated host: {program} is in the jail but is not simulated; these are: {known}", 126
         )
     _record(inner, jail, argv)
     note = ""
@@ -212,21 +212,9 @@ def _plain(inner: World, _: Jail, argv: list[str], __: Stdin) -> CommandResult:
         case ["which", name]:
             found = find_program(inner, name)
             return CommandResult(0 if found else 1, f"{found}\n" if found else "")
-        case ["ls"]:
-            return _ls(inner, "/")
-        case ["ls", path] if not path.startswith("-"):
-            return _ls(inner, path)
+        case ["ls", *_]:
+            return names.ls(inner, argv)
     raise unknown(" ".join(argv))
-
-
-def _ls(inner: World, path: str) -> CommandResult:
-    try:
-        real = inner.tree.resolve(path)
-        names = sorted(entry.name for entry in real.iterdir()) if real.is_dir() else [path]
-        real.lstat()
-    except OSError:
-        return CommandResult(1, "", f"ls: {path}: No such file or directory\n")
-    return CommandResult(0, "".join(f"{name}\n" for name in names))
 
 
 Program = Callable[[World, Jail, list[str], Stdin], CommandResult]

@@ -1,0 +1,71 @@
+"""Run the suite: ``python -m acceptance --help`` shows the options, CONTRIBUTING.md describes a run."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .host import Host, UnfitError
+from .hosts import ELSEWHERE, HERE, MADE, make
+from .registry import scenarios
+from .runner import FAILED, Result, run, table
+
+
+def options() -> argparse.ArgumentParser:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(prog="acceptance", description="Run the acceptance suite of potnet.")
+    add = parser.add_argument
+    add("--on", default="", metavar="HOSTS", help=f"of {' '.join((*MADE, HERE))}; default: all but {HERE}")
+    add("--only", default="", metavar="TEXT", help="run the scenarios whose title contains it")
+    add("--via", default="", metavar="PREFIX", help="run on the FreeBSD host that this prefix leads to")
+    add("--outside", default="", metavar="PREFIX", help="what leads to a machine on the wire of that host")
+    add("--prepare", default="", help="1 or loopback: prepare that host for the run, and put it back")
+    add("--alias", default="", metavar="ADDRESSES", help="free addresses of its network, for alias pots")
+    add("--spare", default="", metavar="IF", help="interface of it that a pot may have")
+    return parser
+
+
+def main() -> int:
+    given = options().parse_args()
+    wanted = [each for each in scenarios() if given.only in each.title]
+    results: list[Result] = []
+    names = [ELSEWHERE] if given.via else given.on.split() or list(MADE)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    code = 0
+    try:
+        for name in names:
+            with _host(name, given) as host:
+                run(host, wanted, lambda result: _tell(results, result))
+    except UnfitError as error:
+        print(f"acceptance: {name}: {error}", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        print("acceptance: interrupted", file=sys.stderr)
+        code = 130
+    print(table(results))
+    return code or int(any(result.outcome == FAILED for result in results))
+
+
+@contextmanager
+def _host(name: str, given: argparse.Namespace) -> Iterator[Host]:
+    with tempfile.TemporaryDirectory(prefix="potnet-acceptance-") as directory:
+        host = make(name, Path(directory), given)
+        try:
+            yield host
+        finally:
+            host.close()
+
+
+def _tell(results: list[Result], result: Result) -> None:
+    results.append(result)
+    print(f"{result.host}: {result.scenario}: {result.outcome}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

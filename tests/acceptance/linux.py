@@ -1,0 +1,162 @@
+"""A Linux host in namespaces of its own, with real packets: see tests/linux/linux_world.py.
+
+potnet runs in forked copies of the first process of the namespaces, which saves starting Python anew.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+if str(HERE.parent / "linux") not in sys.path:
+    sys.path.append(str(HERE.parent / "linux"))
+
+import linux_world  # noqa: E402
+from linux_world import PYTHON  # noqa: E402
+
+from .host import HOST, OUTSIDE, REFUSED, TIMEOUT, Answer, UnfitError  # noqa: E402
+
+CONFIG = "/run/config/potnet/potnet.toml"
+#: Opens a connection, says so, and keeps it.
+HOLD = """\
+import socket, sys, time
+held = socket.create_connection(sys.argv[1:], 5)
+print("ready", flush=True)
+time.sleep(999)
+"""
+
+
+class Linux:
+    """See `Host`."""
+
+    kind = "linux"
+    external = "eth0"
+
+    def __init__(self, directory: Path) -> None:
+        reason = linux_world.obstacle()
+        if reason:
+            raise UnfitError(f"no Linux host can be made here: {reason}")
+        self.title = "linux"
+        self.world = linux_world.World()
+        self.addresses = {4: linux_world.HOST, 6: "2001:db8:7::20"}
+        self.alias = {4: "192.0.2.200", 6: "2001:db8:7::200"}
+        self.spare = "em1"
+        self.tool("mkdir", "-p", str(Path(CONFIG).parent), "/run/state/jails")
+        for line in (
+            "link add em1 type veth peer name lan1 netns outside",
+            "link set em1 addrgenmode none up",
+            "-n outside link set lan1 addrgenmode none up",
+        ):
+            self.must("ip", *line.split())
+        self._started: list[int] = []
+
+    def must(self, *argv: str) -> str:
+        """Run a tool that has to succeed, and return what it prints."""
+        answer = self.tool(*argv)
+        if answer.code != 0:
+            raise UnfitError(f"{' '.join(argv)}: {answer.err}")
+        return answer.out
+
+    def lacks(self, need: str) -> str:
+        """See `Host`."""
+        name, _, value = need.partition(" ")
+        reason = getattr(self, f"_lacks_{name}", lambda _: "")(value)
+        return str(reason)
+
+    def _lacks_kind(self, value: str) -> str:
+        return "" if value == self.kind else f"this is not about {self.kind}"
+
+    def _lacks_release(self, _: str) -> str:
+        return "this is not FreeBSD"
+
+    def _lacks_slaac(self, _: str) -> str:
+        found = self.tool("sh", "-c", "command -v radvd")
+        return "" if found.code == 0 else "radvd is not installed"
+
+    def _lacks_vlan(self, _: str) -> str:
+        words = "link add link eth0 name eth0.77 type vlan id 77"
+        tried = self.tool("ip", *words.split())
+        if tried.code == 0:
+            self.must("ip", "link", "del", "eth0.77")
+        return "" if tried.code == 0 else "the kernel has no VLANs (8021q)"
+
+    def _lacks_tap(self, _: str) -> str:
+        tried = self.tool(*["ip", "tuntap", "add", "dev", "tap77", "mode", "tap"])
+        if tried.code == 0:
+            self.must("ip", "link", "del", "tap77")
+        return "" if tried.code == 0 else f"no tap can be made: {tried.err.strip()}"
+
+    def configure(self, text: str) -> None:
+        """See `Host`."""
+        self.world.run("tee", CONFIG, stdin=text)
+
+    def potnet(self, *argv: str, kill_after: float | None = None) -> Answer:
+        """See `Host`."""
+        done = self.world.try_potnet(*argv, kill_after=kill_after)
+        return Answer(done.code, done.out, done.err)
+
+    def tool(self, *argv: str, stdin: str = "") -> Answer:
+        """See `Host`."""
+        done = self.world.run(*argv, stdin=stdin)
+        return Answer(done.code, done.out, done.err)
+
+    def inside(self, pot: str, *argv: str) -> Answer:
+        """See `Host`."""
+        return self.tool("ip", "netns", "exec", pot, *argv)
+
+    def options(self, pot: str, ports: tuple[int, ...]) -> tuple[str, ...]:
+        """See `Host`: the servers are programs of this machine."""
+        return ()
+
+    def furnish(self, pot: str, root: str) -> None:
+        """See `Host`."""
+
+    def started(self, pot: str, ports: tuple[int, ...]) -> None:
+        """See `Host`."""
+        own = self.tool("test", "-e", f"/run/netns/{pot}").code == 0
+        for port in ports:
+            self._serve(pot if own else None, pot, port)
+
+    def serve(self, who: str, port: int) -> None:
+        """See `Host`."""
+        self._serve(None if who == HOST else OUTSIDE, who, port)
+
+    def _serve(self, namespace: str | None, named: str, port: int) -> None:
+        self._started.append(self.world.serve(namespace, port, named=named))
+
+    def call(self, source: str, address: str, port: int, protocol: str = "tcp") -> str:
+        """See `Host`."""
+        namespace = self._namespace(source)
+        # Whom it could not find a moment ago it would look for again a second later, which is too late.
+        self.world.run(*self.world.within(namespace, "ip", "neigh", "flush", "all"))
+        said = self.world.ask(namespace, protocol, address, port)
+        return {linux_world.SILENCE: TIMEOUT, "": REFUSED}.get(said, said)
+
+    def _namespace(self, source: str) -> str | None:
+        if source == OUTSIDE:
+            return OUTSIDE
+        return source if self.tool("test", "-e", f"/run/netns/{source}").code == 0 else None
+
+    def hold(self, source: str, address: str, port: int) -> None:
+        """See `Host`."""
+        self.world.spawn(self._namespace(source), *PYTHON, "-c", HOLD, address, str(port))
+
+    def machine(self, family: int) -> str:
+        """See `Host`."""
+        return {4: linux_world.OUTSIDE, 6: "2001:db8:7::1"}[family]
+
+    def snapshot(self) -> dict[str, str]:
+        """See `Host`."""
+        return self.world.snapshot() | {"mounts": self.tool("cat", "/proc/self/mounts").out}
+
+    def tidy(self) -> None:
+        """See `Host`."""
+        for pid in self._started:
+            self.tool("kill", "-KILL", str(pid))
+        self._started.clear()
+        self.configure("")
+
+    def close(self) -> None:
+        """See `Host`."""
+        self.world.__exit__(None, None, None)

@@ -1,0 +1,1 @@
+"""The scenarios by topic: one module each."""

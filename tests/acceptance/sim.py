@@ -1,0 +1,98 @@
+"""The simulated host, as one release of FreeBSD: tools answer in this process, connections are calculated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from potnet.executors.base import Command
+from potnet.executors.simulated import HostFacts, Refusal, SimulatedHost
+
+from . import program
+from .freebsd import FreeBSD
+from .host import HOST, REFUSED, TIMEOUT, Answer
+
+#: What happens between two wires is not calculated, so a refusal tells these apart by its words.
+_CLOSED = ("nothing listens", "returns an error", "refused")
+RELEASES = {"sim14": "14.3", "sim15": "15.0"}
+#: Free addresses of the external network, and machines there.
+ALIAS = {4: "192.168.178.200", 6: "2001:db8:7::200"}
+_MACHINE = {4: "192.168.178.99", 6: "2001:db8:7::63"}
+
+
+def simulated(directory: Path, release: str, bare: bool = False) -> SimulatedHost:
+    """Return a new host that has an IPv6 address from its router."""
+    host = SimulatedHost(directory, bare, HostFacts(spare="em1").of_release(release))
+    for line in ("ifconfig em0 inet6 accept_rtadv -ifdisabled", "rtsol em0"):
+        result = host.run(Command(tuple(line.split())))
+        assert result.code == 0, result
+    return host
+
+
+class Sim(FreeBSD):
+    """See `Host`."""
+
+    def __init__(self, directory: Path, release: str) -> None:
+        state = directory / "state"
+        super().__init__(f"sim {release}", state)
+        self.host = simulated(state / "sim", release)
+        self.environment = program.environment(state, "sim", POTNET_SIM_RELEASE=release)
+        self.look_around()
+        self.alias, self.spare = ALIAS, "em1"
+        #: What listens on the stack of the host.
+        self._listening: list[tuple[str, int]] = []
+        prepared = self.potnet("init", "--loopback", "--apply")
+        assert prepared.code == 0, prepared
+        self.must("mkdir", "-p", self.jails)
+
+    def tool(self, *argv: str, stdin: str = "") -> Answer:
+        """See `Host`."""
+        done = self.host.run(Command(argv, stdin))
+        return Answer(done.code, done.out, done.err)
+
+    def options(self, pot: str, ports: tuple[int, ...]) -> tuple[str, ...]:
+        """See `Host`: a simulated jail answers on every port."""
+        return ()
+
+    def furnish(self, pot: str, root: str) -> None:
+        """See `Host`."""
+
+    def started(self, pot: str, ports: tuple[int, ...]) -> None:
+        """See `Host`: a jail that shares the stack of the host listens there."""
+        if self.host.jails()[pot].ip4 == "inherit" or self.host.jails()[pot].ip6 == "inherit":
+            for port in ports:
+                self._listen(port, pot)
+
+    def serve(self, who: str, port: int) -> None:
+        """See `Host`: machines outside answer on every port."""
+        if who == HOST:
+            self._listen(port, "")
+
+    def _listen(self, port: int, pot: str) -> None:
+        for protocol in ("tcp4", "tcp6", "udp4", "udp6"):
+            self.host.listen(protocol, port, command="nc", jail=pot)
+            self._listening.append((protocol, port))
+
+    def call(self, source: str, address: str, port: int, protocol: str = "tcp") -> str:
+        """See `Host`."""
+        found = self.host.connect(source, address, port, protocol)
+        if isinstance(found, Refusal):
+            return REFUSED if any(words in found.reason for words in _CLOSED) else TIMEOUT
+        return found.server
+
+    def hold(self, source: str, address: str, port: int) -> None:
+        """See `Host`: pf counts what has ended for a while."""
+        self.call(source, address, port)
+
+    def machine(self, family: int) -> str:
+        """See `Host`."""
+        return _MACHINE[family]
+
+    def tidy(self) -> None:
+        """See `Host`."""
+        for protocol, port in self._listening:
+            self.host.unlisten(protocol, port)
+        self._listening.clear()
+        self.configure("")
+
+    def close(self) -> None:
+        """See `Host`: the directory goes with the run."""
