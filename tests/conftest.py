@@ -13,15 +13,21 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
-settings.register_profile("potnet", deadline=None)
-settings.load_profile("potnet")
+settings.register_profile("sample", deadline=None, max_examples=40)
+settings.register_profile("all", deadline=None)
 
 
-def pytest_configure() -> None:
-    """Signals have their effect, though a shell that runs this in the background has switched some off."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples hypothesis tries, and restore signals that a background shell ignores."""
+    settings.load_profile("sample" if config.option.markexpr else "all")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of the time, tests wait for processes and for the kernel."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

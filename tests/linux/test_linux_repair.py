@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from linux_world import HOST, OUTSIDE, World
 
+#: Every case takes a repair and four looks at the kernel: one part of them is the sample.
+PARTS = 5
+
 #: Each: what somebody types, and what check calls it.
 MENDED = (
     ("ip link set epair0a nomaster", "member-missing wok public epair0a"),
@@ -121,12 +124,12 @@ def _link(link: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("half", [0, 1])
-def test_what_repair_mends(world: World, half: int) -> None:
+@pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, PARTS))])
+def test_what_repair_mends(world: World, part: int) -> None:
     kitchen(world)
     before = seen(world)
     cases: list[tuple[str, list[str]]] = [(line, [kind]) for line, kind in MENDED]
-    for line, kinds in [*cases, *TOGETHER][half::2]:
+    for line, kinds in [*cases, *TOGETHER][part::PARTS]:
         done = world.run(*line.split(), stdin="0\n")
         assert done.code == 0, f"{line}: {done.err}"
         assert found(world) == kinds, line

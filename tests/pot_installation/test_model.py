@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_up import MadeUp
 
@@ -90,7 +90,6 @@ def naive_subnet(taken: set[int], size: int) -> tuple[int, int] | None:
     return None
 
 
-@settings(max_examples=150, deadline=None)
 @given(cases(), st.integers(2, 40))
 def test_answers_are_those_of_the_model(case: Case, size: int) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -16,21 +16,30 @@ from potnet.operations.networks.vnet import vnet_start
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 
-ANSWERS = pytest.mark.parametrize("answer", [FAILURE, HANG], ids=["fails", "hangs"])
-
 #: Whether a command fails after its work. On a Linux kernel there are a few kinds of pots, which between them
 #: issue every command: each failure takes a start and a look there.
-STARTS = [("freebsd", *each, after) for each in KINDS for after in (False, True)] + [
+STARTS = [("freebsd", *each, after) for each in KINDS for after in (False, True)]
+LINUX_STARTS = [
     ("linux", "public-bridge", "dual", False),
     ("linux", "private-bridge", "ipv4", True),
     ("linux", "alias", "dual", False),
     ("linux", "alias", "dual", True),
 ]
-STOPS = [("freebsd", *each) for each in KINDS] + [
+STOPS = [("freebsd", *each) for each in KINDS]
+LINUX_STOPS = [
     ("linux", "public-bridge", "ipv6"),
     ("linux", "private-bridge", "ipv4"),
     ("linux", "alias", "dual"),
 ]
+
+
+def answered(cases: list[tuple[object, ...]], linux: list[tuple[object, ...]]) -> list[object]:
+    """Each case with a failure and with a time-out; on a Linux kernel a time-out is no sample."""
+    return [pytest.param(*each, answer) for answer in (FAILURE, HANG) for each in cases] + [
+        pytest.param(*each, answer, marks=[pytest.mark.slow] if answer is HANG else [])
+        for answer in (FAILURE, HANG)
+        for each in linux
+    ]
 
 
 def commands_of(world: World, operation: object, name: str) -> int:
@@ -40,8 +49,9 @@ def commands_of(world: World, operation: object, name: str) -> int:
     return world.executor.changes
 
 
-@ANSWERS
-@pytest.mark.parametrize(("world", "kind", "stack", "after"), STARTS, indirect=["world"])
+@pytest.mark.parametrize(
+    ("world", "kind", "stack", "after", "answer"), answered(STARTS, LINUX_STARTS), indirect=["world"]
+)
 def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
     world: World, kind: str, stack: str, after: bool, answer: CommandResult
 ) -> None:
@@ -73,8 +83,9 @@ def test_a_failure_at_any_step_of_start_leaves_host_and_store_as_they_were(
     assert world.snapshot() == before
 
 
-@ANSWERS
-@pytest.mark.parametrize(("world", "kind", "stack"), STOPS, indirect=["world"])
+@pytest.mark.parametrize(
+    ("world", "kind", "stack", "answer"), answered(STOPS, LINUX_STOPS), indirect=["world"]
+)
 def test_a_failure_in_stop_leaves_all_else_done_and_a_second_stop_finishes(
     world: World, kind: str, stack: str, answer: CommandResult
 ) -> None:

@@ -331,7 +331,7 @@ def test_who_reaches_whom_is_what_a_naive_model_says(
 
 
 @pytest.mark.slow
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(choices(HOMES), st.sets(st.sampled_from(sorted(HOMES))))
 def test_who_reaches_whom_in_many_kitchens(
     tmp_path_factory: pytest.TempPathFactory, chosen: Chosen, restarted: set[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
@@ -54,7 +54,6 @@ def test_two_clash_if_a_port_of_one_is_a_port_of_the_other(one: Export, other: E
         assert one.takes(*clash, one.host_address) and other.takes(*clash, other.host_address)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(exports, st.booleans()), max_size=8))
 def test_no_port_is_had_twice(steps: list[tuple[Export, bool]]) -> None:
     held: dict[str, Export] = {}
@@ -83,7 +82,6 @@ def test_no_port_is_had_twice(steps: list[tuple[Export, bool]]) -> None:
                     assert (exporter[0] in owners) if exporter else not owners
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(exports, max_size=6), exports, st.sets(st.integers(1020, 1040), max_size=6))
 def test_the_first_ports_that_are_free_together(before: list[Export], wanted: Export, busy: set[int]) -> None:
     with Store.open_copy(Path("/nonexistent"), "simulated") as store:
