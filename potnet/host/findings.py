@@ -38,6 +38,7 @@ class Kind(StrEnum):
     INTERFACE_LEFT = "interface-left"
     INTERFACE_FOREIGN = "interface-foreign"
     INTERFACE_DOUBLED = "interface-doubled"
+    INTERFACE_LOST = "interface-lost"
     MEMBER_MISSING = "member-missing"
     MEMBER_DIFFERS = "member-differs"
     MEMBER_FOREIGN = "member-foreign"

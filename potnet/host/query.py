@@ -41,6 +41,8 @@ class Query:
     #: `interfaces` includes the members of requested bridges.
     members: bool = False
     indexes: bool = False
+    #: With `interfaces`: those of them that the filter has lost.
+    lost: bool = False
     own: bool = False
     pot_bridges: bool = False
     taps: tuple[str, ...] = ()

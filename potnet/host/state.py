@@ -264,6 +264,8 @@ class HostState:
     interfaces: Mapping[str, Interface] = field(default_factory=dict)
     #: Names that several interfaces share, if all interfaces are requested.
     doubled: frozenset[str] = frozenset()
+    #: Interfaces that the filter has lost: rules with their names have no effect.
+    lost: frozenset[str] = frozenset()
     #: Numbers of the host's interfaces, if the kernel keeps them when an interface moves into a jail.
     indexes: Mapping[str, int] = field(default_factory=dict)
     #: The interfaces of potnet's two groups.

@@ -17,6 +17,7 @@ from potnet.executors.base import Command, CommandResult
 from potnet.host.findings import Kind
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.pots.attach import attach, detach
 from potnet.operations.pots.destroy import destroy_pot
@@ -335,6 +336,43 @@ def test_two_interfaces_of_one_name_are_told(pots: World) -> None:
     told = [finding for finding in found if finding.kind is Kind.INTERFACE_DOUBLED]
     assert [(each.interface, each.repairable) for each in told] == [("em0", False)]
     assert not pots.reaches("outside", pots.address, 30081)
+
+
+def test_an_interface_that_pf_has_lost_is_told_after_the_other_has_gone(pots: World) -> None:
+    """The host's names look right again, exports and NAT are dead, and no load of rules helps (45c, 41e)."""
+    pots.do(start, ["web"])
+    rename(pots, "em0")
+    pots.do_there("jail", "-r", "web")
+    pots.do(repair, [], None)
+    pots.do_there("pfctl", "-f", "/etc/pf.conf")
+    assert pots.host.interfaces().count("em0") == 1
+    assert not pots.reaches("outside", pots.address, 30081)
+    found = pots.do(check, [], None)
+    assert [(each.kind, each.repairable) for each in found] == [(Kind.INTERFACE_LOST, False)]
+    assert [each.found for each in pots.do(doctor) if "lost em0" in each.found]
+    pots.do_there("kldunload", "pf")
+    pots.do_there("kldload", "-n", "pf")
+    pots.do_there("pfctl", "-e")
+    pots.do_there("pfctl", "-f", "/etc/pf.conf")
+    pots.do(repair, [], None)
+    assert intact(pots)
+    assert pots.do(check, [], None) == ()
+
+
+def test_pf_lists_a_lost_interface_only_if_a_rule_names_it(pots: World) -> None:
+    def listed(*options: str) -> set[str]:
+        shown = pots.host.run(Command(("pfctl", *options, "-s", "Interfaces"), changes_host=False))
+        return set(shown.out.split()) & {"em0", "em1", "all"}
+
+    assert listed() == listed("-i", "all") == {"all", "em0", "em1"}
+    pots.do(start, ["web"])
+    rename(pots, "em0")
+    pots.do_there("jail", "-r", "web")
+    pots.do_there("ifconfig", "epair1a", "destroy")
+    assert (listed(), listed("-i", "all")) == ({"all", "em0", "em1"}, {"all", "em1"})
+    for anchor in ("pot-nat", "pot-filter/ext", "pot-rdr/db", "pot-rdr/web"):
+        pots.do_there("pfctl", "-a", anchor, "-F", "all")
+    assert listed() == {"all", "em1"}
 
 
 def test_the_host_has_taken_the_name_meanwhile(pots: World) -> None:

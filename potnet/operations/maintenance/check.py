@@ -170,6 +170,7 @@ def _host(app: App, facts: Facts) -> HostState:
             external=app.config.external_interface is None,
             packet_filter=ipv4,
             own_anchors=own_anchors(app.config),
+            lost=ipv4,
             filter_local=ipv4,
             forwarding=ipv4 or bool(facts.forwarding_set),
             unfiltered=bool(facts.members_set) or any(run.pot.antispoof for run in facts.runs),

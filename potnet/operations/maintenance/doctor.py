@@ -36,6 +36,7 @@ def doctor(app: App) -> tuple[Condition, ...]:
             packet_filter=True,
             filter_local=True,
             own_anchors=pf.own_anchors(app.config),
+            lost=True,
             external=app.config.external_interface is None,
             interfaces=None,
             files=("/",),

@@ -108,7 +108,8 @@ def _doubled(name: str) -> Drift:
     """Report a duplicate interface name, caused by the removal of a jail that renamed its interface."""
     finding = Finding(
         Kind.INTERFACE_DOUBLED, f"one interface {name}", "several interfaces of that name",
-        f"pf has lost the first {name}: remove the other, then unload pf, load it and its rules",
+        f"pf has lost the first {name}: remove the other, unload pf, load it and its rules, then run "
+        "`potnet repair`",
         interface=name, repairable=False,
     )  # fmt: skip
     return Drift(finding)

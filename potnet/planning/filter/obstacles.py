@@ -119,7 +119,7 @@ def obstacles(
         return ()
     sides, pots = tuple(side for side in sides if side.networks), tuple(pots)
     outer = outer_of(config, state, external)
-    skipped = (*_skipped(found, sides, external), *_skipped_members(found, pots))
+    skipped = (*_lost(state), *_skipped(found, sides, external), *_skipped_members(found, pots))
     if external is not None and external in found.skipped:
         return skipped
     each = (
@@ -162,6 +162,16 @@ def _dropped(config: Config, found: PacketFilter, sides: tuple[Side, ...]) -> It
             f"the chain {chain.name} drops what it does not accept",
             f"{side.pots} reach nothing outside and get no exports",
             f"accept there what comes in and goes out by {side.interface}", bridge=side.name or None,
+        )  # fmt: skip
+
+
+def _lost(state: HostState) -> Iterator[Obstacle]:
+    """Return the interfaces that pf lost when another interface of the same name went."""
+    for name in sorted(state.lost):
+        yield Obstacle(
+            Kind.INTERFACE_LOST, f"pf knows {name}", f"pf has lost {name}",
+            f"rules with the name {name} have no effect",
+            "unload pf, load it and its rules, then run `potnet repair`",
         )  # fmt: skip
 
 

@@ -66,6 +66,7 @@ class Observer(Reader):
             names=names if query.names or query.candidates else frozenset(),
             interfaces=interfaces,
             doubled=doubled,
+            lost=self._lost(interfaces) if query.lost else frozenset(),
             own=own if query.own else frozenset(),
             pot_bridges=self._links.group(BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             external=self._external() if query.external else None,
@@ -252,6 +253,12 @@ class Observer(Reader):
             return PacketFilter()
         local = query.filter_local and self._sysctls(("net.pf.filter_local",)) == (1,)
         return replace(found, filter_local=local)
+
+    def _lost(self, shown: Iterable[str]) -> frozenset[str]:
+        known = self.filter.attached()
+        missing = frozenset(shown) - known if known is not None else frozenset()
+        # An interface that has gone since then is not lost.
+        return missing & self._links.names() if missing else missing
 
     def _routes(self, family: str) -> tuple[Route, ...]:
         return parse_netstat.routes(self._out("netstat", *_JSON, "-rn", "-f", family))

@@ -105,6 +105,15 @@ class FilterReader(Reader):
             skipped=parse_pf.skipped(self._out("pfctl", "-v", "-s", "Interfaces")),
         )
 
+    def attached(self) -> frozenset[str] | None:
+        """Return the interfaces that pf has, with the name of the group; None if pf's module is not loaded.
+
+        All interfaces are in the group. pf lists a name that only rules mention without a group (pfi_skip_if
+        in pf_if.c), so an interface that pf has lost is missing.
+        """
+        result = self.run("pfctl", "-i", "all", "-s", "Interfaces")
+        return frozenset(lines_of(result.out)) if result.code == 0 else None
+
     def loaded(self, anchor: str) -> bool:
         """Return whether an anchor holds translation rules."""
         return bool(self._out("pfctl", "-a", anchor, "-sn").strip())

@@ -98,7 +98,9 @@ def _reached(route: Route, addresses: list[Address]) -> bool:
 
 
 def drop_routes_of(world: World, interface: Interface) -> None:
-    """Remove the routes of an interface that leaves its stack."""
+    """Remove the routes of an interface that leaves its stack; of two with one name, the first has them."""
+    if interface.twin:
+        return
     for route in world.routes(interface.vnet):
         if route.interface == interface.name:
             world.drop_route(route.destination, 6 if ":" in route.gateway else 4, interface.vnet)

@@ -128,8 +128,7 @@ def _show(world: World, options: _Options) -> CommandResult:
             on = (world.state.get("pf", "status") or {})["enabled"]
             return CommandResult(0 if on else 1, "Enabled\n" if on else "Disabled\n")
         case "Interfaces":
-            shown = pf_skip.listing(world.state, options.interface, marks=bool(options.verbose))
-            return CommandResult(0, shown, note)
+            return CommandResult(0, _interfaces(world, options), note)
         case "timeouts" | "memory":
             return CommandResult(0, _settings(world, options.show), note)
     if options.anchor.endswith("/*"):
@@ -145,6 +144,18 @@ def _show(world: World, options: _Options) -> CommandResult:
         return CommandResult(0, "".join(f"{r.label} 0 0 0 0 0 0 0 0\n" for r in found.rules if r.label), note)
     rules = found.translation() if options.show == "nat" else [*found.scrubs(), *found.filters()]
     return CommandResult(0, "".join(_shown(world, options, options.anchor, rule) for rule in rules), note)
+
+
+def _interfaces(world: World, options: _Options) -> str:
+    """-s Interfaces; only a lost interface depends on the rules that name it."""
+    named: frozenset[str] = frozenset()
+    if world.state.keys("pf-lost"):
+        found = [load.ruleset(world, path) or Ruleset() for path in ("", *world.state.keys("anchor"))]
+        rules = [rule for each in found for rule in each.rules]
+        ends = [end for rule in rules for end in (rule.source, rule.destination, rule.target) if end]
+        dynamic = {end.text.partition(":")[0] for end in ends}
+        named = frozenset({rule.interface for rule in rules} | dynamic)
+    return pf_skip.listing(world.state, options.interface, bool(options.verbose), named)
 
 
 def _shown(world: World, options: _Options, path: str, rule: Rule, depth: int = 0) -> str:

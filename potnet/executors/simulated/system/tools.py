@@ -11,6 +11,7 @@ from potnet.executors.simulated.pf import load
 from potnet.executors.simulated.system import devfs
 from potnet.executors.simulated.system.rc_conf import content, rc_files, rc_values, sysrc
 from potnet.executors.simulated.system.seed import RC_DEFAULTS, make_pflog
+from potnet.executors.simulated.world import pf_skip
 from potnet.executors.simulated.world.entities import HOST
 from potnet.executors.simulated.world.libxo import libxo
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
@@ -129,6 +130,7 @@ def kldload(world: World, argv: list[str], _: Stdin) -> CommandResult:
             raise ToolError(f"kldload: can't load {module}: No such file or directory")
         if module == "pf":
             _set_module(world, True)
+            pf_skip.found_again(world.state)
         if module == "pflog" and world.state.get("module", module) is None:
             world.state.put("module", module, {})
             for stack in (HOST, *(jail.stack for jail in world.jails(dying=True) if jail.vnet)):

@@ -6,7 +6,7 @@ groups that it does not name, and those of their members; marks of interfaces st
 
 from __future__ import annotations
 
-from potnet.executors.simulated.world.entities import HOST, group_key
+from potnet.executors.simulated.world.entities import HOST, group_key, name_key
 from potnet.executors.simulated.world.state import State
 
 ALL = "all"
@@ -45,12 +45,27 @@ def joined(state: State, groups: set[str]) -> None:
         put(state, marked(state).union(*(members(state, group) for group in found)))
 
 
-def listing(state: State, only: str, marks: bool) -> str:
-    """pfctl -s Interfaces, limited to an interface or a group with its members."""
+def listing(state: State, only: str, marks: bool, named: frozenset[str] = frozenset()) -> str:
+    """pfctl -s Interfaces, limited to an interface or a group with its members. named: by rules.
+
+    A lost interface is in no group for pf, not even in ``all``; without a rule that names it, it is unknown.
+    """
     skipped = marked(state)
     grouped = [row for _, row in state.scan("group", f"{HOST}/")]
-    names = {ALL, *skipped, *(str(row[what]) for row in grouped for what in ("group", "name"))}
-    names |= {str(row["name"]) for _, row in state.scan("interface", f"{HOST}/")}
+    there = [str(row["name"]) for _, row in state.scan("interface", f"{HOST}/")]
+    lost = frozenset(state.keys("pf-lost"))
+    gone = {name for name in there if name_key(name) in lost and there.count(name) == 1}
+    names = {ALL, *skipped, *there, *(str(row[what]) for row in grouped for what in ("group", "name"))}
+    names -= gone - named - {only}
     if only:
-        names &= {only, *members(state, only)}
+        group = frozenset(there) if only == ALL else members(state, only)
+        names &= {only, *(group - gone)}
     return "".join(f"{name}{' (skip)' if marks and name in skipped else ''}\n" for name in sorted(names))
+
+
+def found_again(state: State) -> None:
+    """Forget which interfaces pf had lost, as at its start; of two with one name, it loses one again."""
+    there = [name_key(str(row["name"])) for _, row in state.scan("interface", f"{HOST}/")]
+    for key in state.keys("pf-lost"):
+        if there.count(key) < 2:
+            state.delete("pf-lost", key)
