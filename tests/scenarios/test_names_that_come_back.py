@@ -273,7 +273,7 @@ def test_a_jail_whose_processes_do_not_end_keeps_its_passed_interface(pots: Worl
     pots.do(start, ["web"])
     pots.host.begin("web", children=1000)
     named_em0(pots)
-    with pytest.raises(PotnetError, match="processes of web do not end"):
+    with pytest.raises(PotnetError, match="processes in web cannot be killed"):
         pots.do(stop, ["web"])
     names = pots.host.interfaces()
     assert names.count("em0") == 1 and pots.jails() == ["db", "web"]
