@@ -5,12 +5,16 @@
 #	make test-all	the same with all of it: every crash point, thousands of commands side by side
 #	make acceptance	run what users do on every kind of host that this machine can make
 #	make bench	measure what potnet costs and write the table of docs/performance.md
+#	make install	copy potnet below PREFIX, without pip; DESTDIR=DIR stages it for a package
+#	make uninstall	remove exactly that again
 #	make clean	remove what these made
 #
-# All of them install into a virtual environment of their own, made if needed, and install again only when
-# something changed. PYTHON=python3.12 picks another Python.
+# All but the last three use a virtual environment of their own, made if needed, and install again only when something
+# changed. PYTHON=python3.12 picks another Python.
 
 PYTHON = python3
+PREFIX = /usr/local
+DESTDIR =
 VENV = .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -18,7 +22,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What the installed copy is made of.
 INSTALLED = pyproject.toml README.md LICENSE potnet templates etc man
 
-.PHONY: demo test test-all acceptance bench clean venv installed test-tools checked
+.PHONY: demo test test-all acceptance bench clean python venv installed test-tools checked install uninstall plist
 .NOTPARALLEL:
 
 demo: installed
@@ -32,9 +36,17 @@ test: checked
 test-all: checked
 	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto --dist loadfile -m ''
 
+# On FreeBSD pip would have to compile ruff and mypy. There they come from packages, or are left out.
 checked: installed test-tools
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+	@PATH="$$PWD/$(BIN):$$PATH"; \
+	for check in 'ruff check .' 'mypy --python-executable $(BIN)/python'; do \
+	    tool=$${check%% *}; \
+	    if [ "$$(uname -s)" = FreeBSD ] && ! command -v $$tool >/dev/null; then \
+	        echo "skipped: $$check ($$tool is not installed)"; \
+	    else \
+	        echo "$$check"; $$check || exit 1; \
+	    fi; \
+	done
 
 # Of a FreeBSD machine: make acceptance VIA="ssh root@host" OUTSIDE="ssh root@lan-machine". CONTRIBUTING.md says
 # what it needs there. ON and ONLY choose hosts and scenarios.
@@ -53,9 +65,11 @@ acceptance: installed
 bench: installed
 	$(BIN)/python tests/bench --json build/bench.json --text build/bench.txt --into docs/performance.md
 
-venv:
+python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "potnet needs Python 3.11 or later; name one: make PYTHON=python3.11" >&2; exit 1; }
+
+venv: python
 	@test -x $(BIN)/pip || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 
 # find(1) rather than prerequisites: the two kinds of make have no wildcard in common.
@@ -68,6 +82,16 @@ test-tools: venv
 	@test -f $(VENV)/test-tools && \
 	    test -z "$$(find pyproject.toml -newer $(VENV)/test-tools)" || \
 	    { echo "installing the tools of the tests"; $(PIP) '.[test]' && touch $(VENV)/test-tools; }
+
+install: python
+	@$(PYTHON) etc/install.py install "$(PREFIX)" "$(DESTDIR)"
+
+uninstall: python
+	@$(PYTHON) etc/install.py uninstall "$(PREFIX)" "$(DESTDIR)"
+
+# The list of the port's files; tests/cli/test_cli_install.py compares it with what an install leaves.
+plist: python
+	@$(PYTHON) etc/install.py plist > etc/port/pkg-plist
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

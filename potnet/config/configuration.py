@@ -145,11 +145,15 @@ _TABLES = sorted({key.name.split(".")[0] for key in KEYS})
 
 
 def load_file(named: Path | None = None) -> Config | None:
-    """Return the file named on the command line, else the system's; None if neither exists."""
+    """Return the file named on the command line, else the system's; None if neither exists.
+
+    A file of the system that sets nothing counts as absent: packages put the sample there.
+    """
     path = files.in_force(named)
     if path is None:
         return None
-    return load(path, explicit=named is not None)
+    config = load(path, explicit=named is not None)
+    return config if named is not None or set(config.origin.values()) != {DEFAULT} else None
 
 
 def without_file(installed: Installation | None) -> Config:
@@ -165,8 +169,13 @@ def load(path: Path | None, explicit: bool = False) -> Config:
         if found is not None:
             return _of_pot(found)
     where = str(path)
-    document = _parse(where, text) if text else {}
+    document = _parse(where, text) if _sets_something(text) else {}
     return _checked([Given(name, value, where) for name, value in _flattened(document, where)], where)
+
+
+def _sets_something(text: str) -> bool:
+    """Whether a file has more than comments and empty lines."""
+    return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
 def _of_pot(settings: Settings) -> Config:

@@ -22,6 +22,9 @@ from potnet.model.pots import Stack
 SAMPLE = Path(__file__).resolve().parents[2] / "etc" / "potnet.toml.sample"
 
 
+TOP = Path(__file__).resolve().parents[2]
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "potnet.toml"
@@ -351,6 +354,18 @@ def test_the_named_file_wins_over_the_system_one(file: Path, monkeypatch: pytest
     assert _loaded().dns_name == "system"
     file.write_text('[dns]\nname = "named"\n', encoding="utf-8")
     assert _loaded(file).dns_name == "named"
+
+
+def test_a_sample_in_the_place_of_the_system_file_counts_as_absent(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pkg copies the sample there, and the configuration of an installed pot still applies."""
+    monkeypatch.setattr(files, "system_paths", lambda: (file,))
+    file.write_text((TOP / "etc/potnet.toml.sample").read_text("utf-8"), encoding="utf-8")
+    assert load_file() is None
+    assert load_file(file) is not None
+    file.write_text("  # a comment\n\n  [dns]\n  name = 'system'\n", encoding="utf-8")
+    assert _loaded().dns_name == "system"
 
 
 scalars = (

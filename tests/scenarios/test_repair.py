@@ -81,6 +81,27 @@ def mend(world: World, *pots: str, bridge: str | None = None) -> Report:
     return report
 
 
+def test_repair_of_rules_loads_all_rules_and_touches_nothing_else(kitchen: World) -> None:
+    """As after somebody flushed the packet filter; the route is another matter."""
+    flushed = (
+        "pfctl -a pot-nat -F nat",
+        "pfctl -a pot-filter/ext -F rules",
+        "pfctl -a pot-filter/stove -F rules",
+        "pfctl -a pot-rdr/casserole -F nat",
+    )
+    run(kitchen, *flushed, "route -j stew delete default")
+    before = found(kitchen)
+    assert len(before) == 5
+    report: Report = kitchen.do(repair, ("stew",), None, True)
+    assert [named(finding) for finding in report.mended] == ["rules-missing", "rules-missing"]
+    assert (len(found(kitchen)), report.left) == (3, ())
+    kitchen.do(repair, (), None, True)
+    assert found(kitchen) == ["route-missing stew public epair1b"]
+    changes = kitchen.executor.changes
+    assert kitchen.do(repair, (), None, True) == Report()
+    assert kitchen.executor.changes == changes
+
+
 def cut_off(world: World, name: str) -> None:
     """As if a start had not come to its end."""
     with world.app() as app:

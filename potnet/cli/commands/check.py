@@ -45,21 +45,23 @@ def check(options: Options, pots: tuple[str, ...], bridge: str | None) -> int:
     return DRIFT if findings else 0
 
 
-@click.command(cls=Command, examples=("potnet repair", "potnet repair -B stove"))
+@click.command(cls=Command, examples=("potnet repair -B stove", "potnet repair --rules"))
 @many_pots("Pot to repair; repeatable. Default: all of the host.")
 @_bridge
+@click.option("--rules", is_flag=True, help="Repair rules of the packet filter only.")
 @click.pass_obj
-def repair(options: Options, pots: tuple[str, ...], bridge: str | None) -> int:
+def repair(options: Options, pots: tuple[str, ...], bridge: str | None, rules: bool) -> int:
     """Correct the differences that check reports.
 
-    Missing parts are added and unused parts are removed. A pot whose jail is gone is stopped.
+    Missing parts are added and unused parts are removed. A pot whose jail is gone is stopped. With --rules,
+    only rules in anchors are loaded again or removed, for example after somebody flushed them.
     Objects of other tools are left alone and reported. The exit code is 1 if a difference is left.
     """
     _one_choice(pots, bridge)
     from potnet.operations.maintenance import repair as operation
 
     with changing(options) as app:
-        report = operation.repair(app, pots, bridge)
+        report = operation.repair(app, pots, bridge, rules)
     mended, left = _as_dicts(report.mended), _as_dicts(report.left)
     text = [f"{views.finding_head(each)}: repaired" for each in mended]
     if not mended and not left:

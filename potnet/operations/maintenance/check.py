@@ -53,16 +53,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The pots and bridges that a check covers, with what all share; everything if both are None."""
+    """The pots and bridges that a check covers, with what all share; everything if both are None.
+
+    kinds: the kinds of findings that it covers; None: all.
+    """
 
     pots: frozenset[str] | None = None
     bridges: frozenset[str] | None = None
+    kinds: tuple[Kind, ...] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all pots and bridges are covered."""
+        return self.pots is None and self.bridges is None
 
     def covers(self, run: Run) -> bool:
         return self.pots is None or run.pot.name in self.pots
 
     def has(self, finding: Finding) -> bool:
         """Whether a finding is within the scope."""
+        if self.kinds is not None and finding.kind not in self.kinds:
+            return False
         if self.pots is None or self.bridges is None:
             return True
         if finding.pot is not None:
@@ -90,16 +101,18 @@ def check(app: App, pots: Sequence[str], bridge: str | None) -> tuple[Finding, .
     return tuple(drift.finding for drift in found.drifts)
 
 
-def scope_of(app: App, pots: Sequence[str], bridge: str | None) -> Scope:
+def scope_of(
+    app: App, pots: Sequence[str], bridge: str | None, kinds: tuple[Kind, ...] | None = None
+) -> Scope:
     """Return the named pots with their bridges, or the named bridge with its pots."""
     if not pots and bridge is None:
-        return Scope()
+        return Scope(kinds=kinds)
     if bridge is not None:
         bridge = require_bridge(app, bridge).name
-        return Scope(frozenset(app.store.bridged_names(bridge)), frozenset({bridge}))
+        return Scope(frozenset(app.store.bridged_names(bridge)), frozenset({bridge}), kinds)
     records = [require_pot(app, name) for name in pots]
     bridges = (attachment.bridge for pot in records for attachment in pot.attachments)
-    return Scope(frozenset(pot.name for pot in records), frozenset(bridges))
+    return Scope(frozenset(pot.name for pot in records), frozenset(bridges), kinds)
 
 
 def look(app: App, scope: Scope) -> Look:
@@ -222,7 +235,7 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
     more = app.driver.observe(
         Query(
             anchors=anchors,
-            all_rules=all_rules(facts) if scope == Scope() else (),
+            all_rules=all_rules(facts) if scope.is_whole else (),
             jail_networks=tuple(
                 (run.pot.name, tuple(sorted({a.version for a in run.pot.leased})))
                 for run in shown.active

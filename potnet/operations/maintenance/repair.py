@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Kinds of findings that a stop repairs, rather than single steps.
 _STOPPED = (Kind.START_CUT_OFF, Kind.STOP_CUT_OFF, Kind.POT_GONE)
+#: Kinds of findings about the content of anchors.
+_RULES = (Kind.RULES_MISSING, Kind.RULES_DIFFER, Kind.RULES_LEFT)
 #: Kinds of findings that a destroy, or the command that was cut off, repairs.
 _CLEARED = (*_STOPPED, Kind.POT_CUT_OFF, Kind.COMMAND_CUT_OFF)
 
@@ -42,9 +44,12 @@ class Report:
     left: tuple[Finding, ...] = ()
 
 
-def repair(app: App, pots: Sequence[str], bridge: str | None) -> Report:
-    """Repair the differences within the scope. Every one is tried, then failures are raised together."""
-    scope = scope_of(app, pots, bridge)
+def repair(app: App, pots: Sequence[str], bridge: str | None, rules: bool = False) -> Report:
+    """Repair the differences within the scope. Every one is tried, then failures are raised together.
+
+    rules: only those of the packet filter's rules.
+    """
+    scope = scope_of(app, pots, bridge, _RULES if rules else None)
     first = look(app, scope)
     for name in first.busy:
         app.notify(f"{name} is skipped: another potnet command is changing it")
@@ -83,9 +88,9 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
         hidden |= taken
         found = look_now(app, scope)
         drifts = _ours(found, names)
-    if not failures.names and scope == Scope():
+    if not failures.names and scope.is_whole:
         record(app, found.facts.external, alone=True, further=found.facts.further)
-        for bridge in app.store.bridges():
+        for bridge in app.store.bridges() if scope.kinds is None else ():
             record_updated(app, bridge.name)
     failures.throw([f"mended: {finding.kind} {_subject(finding)}" for finding in mended], app.notify)
     return Report(tuple(mended), tuple(d.finding for d in drifts if not d.finding.repairable))
