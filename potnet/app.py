@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from potnet import pot_installation
 from potnet.config import files
@@ -46,13 +46,15 @@ POT_PREFIX = "pot prefix"
 SIMULATED_NOTICE = "the host is simulated: nothing of this machine is changed (--host freebsd for a real one)"
 
 
+#: The purpose of a command. free: it gives resources of pots back, which must work on a full disk.
+Purpose = Literal["read", "change", "free", "restore"]
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Options of the command line; None means that the configuration decides.
 
-    rootless: use a rootless host on Linux, even for root. changes_host: the command may change something.
-    restores: the command can work with a damaged store. frees: the command gives resources of pots back, and
-    must work on a full disk.
+    rootless: use a rootless host on Linux, even for root.
     """
 
     config_file: Path | None = None
@@ -63,9 +65,12 @@ class Settings:
     dry_run: bool = False
     verbose: int = 0
     quiet: bool = False
-    changes_host: bool = False
-    restores: bool = False
-    frees: bool = False
+    purpose: Purpose = "read"
+
+    @property
+    def changes_host(self) -> bool:
+        """Return whether the command may change the host or the store."""
+        return self.purpose != "read"
 
 
 @dataclass
@@ -283,13 +288,13 @@ def _open_store(settings: Settings, target: Target) -> tuple[Store, bool]:
     from potnet.store import opening
 
     place = target.directory, target.kind
-    if settings.restores:
+    if settings.purpose == "restore":
         from potnet.store import backups
 
         return backups.open_for_trial(*place) if settings.dry_run else backups.open_for_restore(*place)
     if settings.dry_run:
         return opening.to_plan(*place), False
-    if settings.frees:
+    if settings.purpose == "free":
         return opening.to_free(*place), False
     if settings.changes_host:
         return opening.to_change(*place), False

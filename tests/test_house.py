@@ -13,6 +13,11 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "potnet"
 
+#: Why a parameter is true or false.
+_USER = "an option of the user, passed on"
+_FACT = "a fact that was found out before"
+_PART = "a part of the plan or value that the function returns"
+
 #: From the bottom up. A room imports itself and the rooms below its line, never its line or above.
 LAYERS = (
     ("errors",),
@@ -143,6 +148,40 @@ def test_functions_take_few_parameters() -> None:
                 names = [each.arg for each in given if each.arg not in ("self", "cls")]
                 many += [f"{module}.{node.name}"] * (len(names) > MOST_PARAMETERS)
     assert not many
+
+
+#: Parameters that may be true or false, each with the reason. Every other one makes two functions of one.
+SWITCHES = {
+    **dict.fromkeys(
+        ("force", "overwrite", "created", "apply_now", "loopback", "deny", "allow", "isolate"), _USER
+    ),
+    **dict.fromkeys(("verbose", "given", "explicit", "rootless", "shared", "prefixed", "rules"), _USER),
+    **dict.fromkeys(
+        ("changed", "begun", "differs", "repairable", "idle", "up", "jail_there", "exists"), _FACT
+    ),
+    **dict.fromkeys(("host", "own", "lost", "nat6", "isolated", "promiscuous", "planned", "alone"), _FACT),
+    **dict.fromkeys(("on", "devfs", "beside", "permits", "keep", "ending", "undo", "outer", "exact"), _PART),
+    "follow": "of symbolic links, as open(2) has it",
+    "err": "as click.echo has it",
+    "leads": "how a shell completes a value",
+    **dict.fromkeys(("braces", "quoted"), "a dialect of a text"),
+}
+
+
+def test_functions_do_not_switch_on_a_parameter() -> None:
+    """The simulated tools are exempt: their functions take the flags of a command line."""
+    found = set()
+    for module in modules():
+        for node in ast.walk(tree(module)) if not module.startswith("executors.simulated") else ():
+            if isinstance(node, ast.FunctionDef) and not (module.startswith("cli.") and node.decorator_list):
+                given = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+                found |= {
+                    (each.arg, f"{module}.{node.name}")
+                    for each in given
+                    if each.annotation is not None and ast.unparse(each.annotation).startswith("bool")
+                }
+    assert not {each for each in found if each[0] not in SWITCHES}
+    assert SWITCHES.keys() == {name for name, _ in found}, "a reason without a parameter"
 
 
 @pytest.mark.parametrize("module", modules())

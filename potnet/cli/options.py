@@ -5,7 +5,7 @@ Imports here stay light: a function that needs more than click imports it itself
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
-    from potnet.app import App, Records, Settings
+    from potnet.app import App, Purpose, Records, Settings
 
 
 #: The origin of a value from the command line.
@@ -177,24 +177,6 @@ class Commands(Command, click.Group):
     command_class = Command
 
 
-def network_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that create and set have for a pot's traffic. None: not given."""
-    options = (
-        click.option(
-            "--isolate/--no-isolate", default=None,
-            help="Block traffic to and from other isolated pots on its bridges.",
-        ),
-        click.option("--internet/--no-internet", default=None, help="Allow connections to the outside."),
-        click.option(
-            "--bandwidth-in", metavar="RATE", help="Limit of what the pot receives, such as 10Mbit/s."
-        ),
-        click.option("--bandwidth-out", metavar="RATE", help="Limit of what the pot sends."),
-    )  # fmt: skip
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
 @contextmanager
 def reading(options: Options) -> Iterator[App]:
     """The application for a command that changes nothing."""
@@ -203,13 +185,9 @@ def reading(options: Options) -> Iterator[App]:
 
 
 @contextmanager
-def changing(options: Options, *, restores: bool = False, frees: bool = False) -> Iterator[App]:
-    """The application for a command that may change the host or the store.
-
-    restores: the command accepts a damaged store. frees: it has to work on a full disk.
-    """
-    settings = app_settings(options, changes_host=True, restores=restores, frees=frees)
-    with _opened(options, settings) as app:
+def changing(options: Options, purpose: Purpose = "change") -> Iterator[App]:
+    """The application for a command that may change the host or the store."""
+    with _opened(options, app_settings(options, purpose)) as app:
         yield app
 
 
@@ -232,9 +210,7 @@ def reading_records(options: Options) -> Iterator[Records]:
         yield records
 
 
-def app_settings(
-    options: Options, changes_host: bool = False, restores: bool = False, frees: bool = False
-) -> Settings:
+def app_settings(options: Options, purpose: Purpose = "read") -> Settings:
     """The options as the application takes them."""
     from potnet.app import Settings
 
@@ -247,7 +223,5 @@ def app_settings(
         dry_run=options.dry_run,
         verbose=options.verbose,
         quiet=options.quiet,
-        changes_host=changes_host,
-        restores=restores,
-        frees=frees,
+        purpose=purpose,
     )

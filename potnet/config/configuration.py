@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from itertools import chain
 from pathlib import Path
@@ -280,14 +280,14 @@ def _unknown(where: str, name: str, value: Any) -> ConfigError:
     shown = (
         f"unknown table {_bare(name)}" if is_table else f"unknown key {_bare(name)} = {values.shown(value)}"
     )
-    return ConfigError(f"{where}: {shown}", hint=_suggestion(name, is_table))
+    known = [*_TABLES, *_BY_NAME] if is_table else [*_BY_NAME]
+    return ConfigError(f"{where}: {shown}", hint=_suggestion(name, known))
 
 
-def _suggestion(name: str, is_table: bool) -> str:
+def _suggestion(name: str, known: Sequence[str]) -> str:
     import difflib  # only a mistake pays for it
 
     last = name.rsplit(".", 1)[-1]
-    known = [*_TABLES, *_BY_NAME] if is_table else list(_BY_NAME)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     # A key may be in the wrong table as easily as misspelt.
     keys = {key.name.split(".")[1]: key.name for key in KEYS}

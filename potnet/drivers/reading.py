@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from netaddr import AddrFormatError, IPAddress
 
 from potnet.errors import HostError
+from potnet.host.state import JailNetwork
 from potnet.model.names import INTERFACE as INTERFACE
 
 #: The exceptions of Python for text with a missing or wrong part.
@@ -52,6 +53,28 @@ def reads(tool: str) -> Callable[[Callable[_Arguments, _Facts]], Callable[_Argum
         return read
 
     return decorate
+
+
+def jail_networks(
+    read: Callable[[str, tuple[int, ...]], JailNetwork | None],
+    jails: Iterable[tuple[str, tuple[int, ...]]],
+    failure: type[HostError],
+) -> tuple[dict[str, JailNetwork], dict[str, str]]:
+    """Return the networks of existing jails, and why others are unreadable.
+
+    read: returns the network of a jail with its default routes of some families, None for a missing jail.
+    failure: the error of one jail, which must not hide the others.
+    """
+    found: dict[str, JailNetwork] = {}
+    unreadable: dict[str, str] = {}
+    for jail, families in jails:
+        try:
+            network = read(jail, families)
+        except failure as error:
+            unreadable[jail] = error.message
+        else:
+            found |= {jail: network} if network is not None else {}
+    return found, unreadable
 
 
 def address(text: str, tool: str) -> IPAddress:

@@ -91,14 +91,15 @@ def check_name(what: str, name: str) -> None:
 
 def refuse_same_anchor(app: App, what: Literal["pot", "bridge"], name: str) -> None:
     """Raises PotnetError if the truncated anchor name of a pot equals that of another pot."""
-    from potnet.planning.filter.packet_filter import cut_anchors
+    from potnet.planning.filter.packet_filter import cut_anchors, of_bridge, of_pot
 
-    own = set(cut_anchors(app.config, name, what == "bridge"))
+    anchors = of_pot if what == "pot" else of_bridge
+    own = set(cut_anchors(anchors(app.config, name), name))
     if not own:
         return
     known = app.store.pot_names() if what == "pot" else [bridge.name for bridge in app.store.bridges()]
     for other in known:
-        if other != name and own.intersection(cut_anchors(app.config, other, what == "bridge")):
+        if other != name and own.intersection(cut_anchors(anchors(app.config, other), other)):
             raise PotnetError(
                 f"{what} {other} already uses the anchors of {name}", hint="choose another name"
             )
@@ -151,23 +152,26 @@ def pot_lock(name: str) -> str:
 
 
 @contextmanager
-def locked_pot(app: App, name: str, whole: bool = True) -> Iterator[Pot]:
-    """Lock and return the pot of that name; raises PotnetError.
+def locked_pot(app: App, name: str) -> Iterator[Pot]:
+    """Lock and return the pot of that name; raises PotnetError, for an incomplete pot too."""
+    with locked_remains(app, name) as pot:
+        if not pot.whole:
+            raise PotnetError(
+                f"pot {pot.name} is incomplete: its create or destroy was interrupted",
+                hint=f"`potnet destroy -p {pot.name}` removes what is left",
+            )
+        yield pot
 
-    whole: refuse a pot whose create or destroy was cut off.
-    """
+
+@contextmanager
+def locked_remains(app: App, name: str) -> Iterator[Pot]:
+    """Lock and return the pot of that name, complete or not; raises PotnetError."""
     name = require_pot(app, name).name
     with app.locks.hold(pot_lock(name)):
         if not app.store.has_pot(name):
             # Another command destroyed the pot while this one waited; waiting created the lock file again.
             app.locks.discard(pot_lock(name))
-        pot = require_pot(app, name)
-        if whole and not pot.whole:
-            raise PotnetError(
-                f"pot {name} is incomplete: its create or destroy was interrupted",
-                hint=f"`potnet destroy -p {name}` removes what is left",
-            )
-        yield pot
+        yield require_pot(app, name)
 
 
 def require_bridge(app: App, name: str) -> Bridge:

@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from potnet.app import App
 
 
-def resolve_names(app: App, names: Sequence[str], all_: bool, boot: bool = False) -> list[str]:
-    """Return the given names (each once), all, or all that start at boot; raises on an unknown name."""
-    if boot:
-        return [pot.name for pot in app.store.pots() if pot.boot]
-    if all_:
-        return list(app.store.pot_names())
+def named_pots(app: App, names: Sequence[str]) -> list[str]:
+    """Return the names as they are on record, each once; raises PotnetError for an unknown name."""
     return list(dict.fromkeys(require_pot(app, name).name for name in names))
+
+
+def all_pots(app: App) -> list[str]:
+    """Return the names of all pots."""
+    return list(app.store.pot_names())
+
+
+def boot_pots(app: App) -> list[str]:
+    """Return the names of the pots that start when the host boots."""
+    return [pot.name for pot in app.store.pots() if pot.boot]
 
 
 def only_pot(app: App) -> str:

@@ -40,7 +40,9 @@ def ways_to(pot: Pot) -> tuple[str, ...]:
 def exposure(ways: Iterable[str], access: Mapping[str, Access]) -> str | None:
     """Return who besides root can change which directory on the path, in words; None if nobody can."""
     for way in ways:
-        who = _who_changes(access[way], within=way.endswith("/etc")) if way in access else None
+        # potnet itself makes files in an etc only.
+        judge = _who_writes if way.endswith("/etc") else _who_changes
+        who = judge(access[way]) if way in access else None
         if who is not None:
             return f"{who} {way}"
     return None
@@ -56,13 +58,15 @@ def refuse_exposed(what: str, ways: Iterable[str], access: Mapping[str, Access])
         )
 
 
-def _who_changes(access: Access, within: bool) -> str | None:
-    """within: potnet makes files in that directory itself."""
+def _who_changes(access: Access) -> str | None:
+    """Return who besides root can rename files of root in a directory (sticky(7)), in words."""
+    return None if access.owner == 0 and access.mode & stat.S_ISVTX else _who_writes(access)
+
+
+def _who_writes(access: Access) -> str | None:
+    """Return who besides root can make files in a directory, in words."""
     if access.owner != 0:
         return f"user {access.owner} owns"
-    # Others cannot rename root's files in a sticky directory (sticky(7)).
-    if access.mode & stat.S_ISVTX and not within:
-        return None
     if access.mode & stat.S_IWOTH:
         return "everybody can write to"
     if access.mode & stat.S_IWGRP and access.group != 0:

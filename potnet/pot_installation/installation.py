@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 from potnet.errors import ConfigError
-from potnet.pot_installation.reading import HINT, lines, read, unreadable, wrong
+from potnet.pot_installation.reading import HINT, lines, read, read_obeyed, unreadable, wrong
 from potnet.pot_installation.settings import Address, Network, Settings, load
 
 _BRIDGED = (b"public-bridge", b"private-bridge")
@@ -119,7 +119,7 @@ class Installation:
     @cached_property
     def bridges(self) -> tuple[PotBridge, ...]:
         """The private bridges, by name."""
-        names = sorted(_entries(f"{self.root}/bridges", folders=False))
+        names = sorted(_entries(f"{self.root}/bridges", os.DirEntry.is_file))
         found = (_bridge(f"{self.root}/bridges/{name}", name) for name in names)
         return tuple(bridge for bridge in found if bridge is not None)
 
@@ -134,16 +134,16 @@ class Installation:
 
     def pot_files(self) -> Iterator[PotFile]:
         """Return all pots with their whole configuration, by name."""
-        for name in sorted(_entries(f"{self.root}/jails", folders=True)):
+        for name in sorted(_entries(f"{self.root}/jails", os.DirEntry.is_dir)):
             path = f"{self.root}/jails/{name}/conf/pot.conf"
-            data = read(path, obeyed=True)
+            data = read_obeyed(path)
             if data is not None:
                 _check_name(name, path)
                 yield _pot_file(name, path, data)
 
     def _held(self) -> Iterator[Pot]:
         folder = f"{self.root}/jails"
-        names = _entries(folder, folders=True)
+        names = _entries(folder, os.DirEntry.is_dir)
         if not names:
             return
         handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
@@ -223,13 +223,11 @@ def _check_name(name: str, path: str | None) -> None:
         raise ConfigError(f"{path!a}: invalid pot name {name!a}", hint=HINT)
 
 
-def _entries(folder: str, folders: bool) -> list[str]:
-    """Return the names of the directories, or of the files, in a directory; links are skipped."""
+def _entries(folder: str, of_kind: Callable[..., bool]) -> list[str]:
+    """Return the names of a directory's entries of one kind, a method of os.DirEntry; links are skipped."""
     try:
         with os.scandir(folder) as found:
-            if folders:
-                return [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
-            return [entry.name for entry in found if entry.is_file(follow_symlinks=False)]
+            return [entry.name for entry in found if of_kind(entry, follow_symlinks=False)]
     except FileNotFoundError:
         return []
     except OSError as error:

@@ -21,19 +21,36 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 HINT = "correct the file, or move it out of pot's directories"
 
 
-def read(path: str, folder: int | None = None, obeyed: bool = False) -> bytes | None:
+def read(path: str, folder: int | None = None) -> bytes | None:
     """Return the content of a regular file, None if it does not exist.
 
-    folder: a descriptor of the directory that a relative path starts from. obeyed: the file decides what
-    root does, so other users must not be able to change it. Raises ConfigError for any other kind of file,
-    for an unreadable file, and for a file larger than `LARGEST`.
+    folder: a descriptor of the directory that a relative path starts from. Raises ConfigError for any other
+    kind of file, for an unreadable file, and for a file larger than `LARGEST`.
     """
     try:
-        handle = open_file(path, follow=False) if obeyed else os.open(path, _FLAGS, dir_fd=folder)
+        handle = os.open(path, _FLAGS, dir_fd=folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise unreadable(path, error) from error
+    return _content(path, handle)
+
+
+def read_obeyed(path: str) -> bytes | None:
+    """Return the content of a file that decides what root does, as `read` does.
+
+    For root, raises UntrustedError if another user can change the file.
+    """
+    try:
+        handle = open_file(path, follow=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return _content(path, handle)
+
+
+def _content(path: str, handle: int) -> bytes:
     try:
         data = os.read(handle, _BUFFER)
         if not data or len(data) == _BUFFER:

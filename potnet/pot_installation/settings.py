@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NamedTuple
 
 from potnet.errors import ConfigError
-from potnet.pot_installation.reading import lines, read, wrong
+from potnet.pot_installation.reading import lines, read_obeyed, wrong
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -88,7 +88,7 @@ def load(folder: str, file: str = FILE) -> Settings | None:
     file: read after pot.default.conf.
     """
     paths = dict.fromkeys((f"{folder}/{DEFAULT_FILE}", f"{folder}/{file}"))
-    contents = [(path, data) for path in paths if (data := read(path, obeyed=True)) is not None]
+    contents = [(path, data) for path in paths if (data := read_obeyed(path)) is not None]
     if not contents:
         return None
     found: dict[str, Setting] = {}

@@ -15,7 +15,7 @@ from potnet.operations.pots.create import CreateRequest, create
 
 def fill(pots: Iterable[int], ports: int) -> None:
     state, host = Path(os.environ["POTNET_STATE_DIR"]), os.environ["POTNET_HOST"]
-    with open_app(Settings(host=host, state_dir=state, changes_host=True, quiet=True)) as app:
+    with open_app(Settings(host=host, state_dir=state, purpose="change", quiet=True)) as app:
         for number in pots:
             name = f"pot{number:04}"
             create(app, CreateRequest(name, NetworkType.PUBLIC_BRIDGE))

@@ -16,6 +16,7 @@ from potnet.cli.main import run
 from potnet.config.configuration import load
 from potnet.operations.exports.export_ports import ExportRequest
 from potnet.operations.networks.bridges import BridgeRequest
+from potnet.operations.pots.create import CreateRequest
 from potnet.operations.pots.settings import SettingsRequest
 
 #: Module and functions of each operation.
@@ -36,7 +37,7 @@ OPERATIONS = {
     "maintenance.rootless": ("status", "start", "stop", "enter", "change_ports"),
     "reports.used_addresses": ("show_network", "show_bridge"),
     "reports.info": ("info", "list_pots", "list_bridges", "environment", "bridge_info", "own_settings"),
-    "selection": ("resolve_names",),
+    "selection": ("named_pots", "all_pots", "boot_pots"),
     "maintenance.check": ("check",),
     "maintenance.repair": ("repair",),
 }
@@ -44,7 +45,7 @@ OPERATIONS = {
 
 #: The values that operations take for their options.
 REQUESTS = {
-    "CreateRequest": SimpleNamespace,
+    "CreateRequest": CreateRequest,
     "ExportRequest": ExportRequest,
     "BridgeRequest": BridgeRequest,
     "SettingsRequest": SettingsRequest,
@@ -96,7 +97,9 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     """The stand-ins in the places of potnet.app and potnet.operations."""
     stage = Stage()
     stage.answers["own_settings"] = {}
-    stage.answers["resolve_names"] = lambda names, *_: list(names)
+    stage.answers["named_pots"] = lambda names: list(names)
+    stage.answers["all_pots"] = ["every", "pot"]
+    stage.answers["boot_pots"] = ["boots"]
     app = ModuleType("potnet.app")
     app.__dict__.update(Settings=SimpleNamespace, open_app=stage.open_app, open_records=stage.open_app)
     monkeypatch.setitem(sys.modules, "potnet.app", app)

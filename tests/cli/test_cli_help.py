@@ -19,6 +19,9 @@ from potnet.cli.command_table import COMMANDS, GROUPS, IN_TWO_STEPS, OTHER_WORDS
 from potnet.cli.main import cli
 from potnet.cli.options import Options
 
+#: A command remembers the names of its help option from the first context: those of the whole program.
+GROUP = click.Context(cli, **cli.context_settings)
+
 #: What no command may import before it is called.
 HEAVY = {"netaddr", "jinja2", "sqlite3", "toml", "tabulate", "potnet.config", "potnet.model"}
 
@@ -80,7 +83,7 @@ def test_every_help_ends_with_examples_that_can_be_typed(potnet: Callable[..., A
             typed = shlex.split(re.split(r" [>|] ", example)[0])
             assert tuple(typed[: len(words)]) == words
             if not isinstance(command, click.Group):
-                command.make_context(words[-1], typed[len(words) :], obj=Options()).close()
+                command.make_context(words[-1], typed[len(words) :], GROUP, obj=Options()).close()
 
 
 @pytest.mark.parametrize("word", [*OTHER_WORDS, *IN_TWO_STEPS, "strat"])

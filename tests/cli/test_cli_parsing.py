@@ -13,7 +13,7 @@ from potnet.model.pots import HookKind, NetworkType, Stack
 from potnet.operations.exports.change_exports import Change
 from potnet.operations.exports.export_ports import ExportRequest
 from potnet.operations.networks.bridges import BridgeRequest
-from potnet.operations.networks.network_options import NetworkOptions
+from potnet.operations.pots.create import CreateRequest
 from potnet.operations.pots.settings import SettingsRequest
 
 POT = SimpleNamespace(name="casserole", exports=(), withdrawn=(), leased=(), aliases=())
@@ -25,38 +25,24 @@ def test_create_takes_the_letters_of_pot(stage: Any, potnet: Callable[..., Any])
     assert potnet(*line.split(), "--hostname", "h", "--cmd", "sleep 9", "--boot", "--path", "/r").code == 0
     ((name, (request,), _),) = stage.calls
     assert name == "create"
-    assert vars(request) == {
-        "name": "casserole",
-        "network_type": NetworkType.ALIAS,
-        "stack": Stack.DUAL,
-        "addresses": ("em0|192.168.178.200", "2a00::80"),
-        "bridge": None,
-        "more": (),
-        "macs": (),
-        "mtu": None,
-        "passed": (),
-        "resolver": "off",
-        "hostname": "h",
-        "path": "/r",
-        "base": "12.2",
-        "command": "sleep 9",
-        "boot": True,
-        "tap": False,
-        "owner": None,
-        "network": NetworkOptions(),
-    }
+    assert request == CreateRequest(
+        name="casserole",
+        network_type=NetworkType.ALIAS,
+        stack=Stack.DUAL,
+        addresses=("em0|192.168.178.200", "2a00::80"),
+        resolver="off",
+        hostname="h",
+        path="/r",
+        base="12.2",
+        command="sleep 9",
+        boot=True,
+    )
 
 
 def test_create_leaves_open_what_was_not_given(stage: Any, potnet: Callable[..., Any]) -> None:
     stage.answers["create"] = POT
     assert potnet("create").code == 0
-    request = vars(stage.call[1][0])
-    assert request.pop("network_type") is NetworkType.INHERIT
-    assert request.pop("addresses") == ()
-    assert request.pop("more") == request.pop("macs") == request.pop("passed") == ()
-    assert request.pop("boot") is request.pop("tap") is False
-    assert request.pop("network") == NetworkOptions()
-    assert set(request.values()) == {None}
+    assert stage.call[1] == (CreateRequest(),)
 
 
 def test_long_options(stage: Any, potnet: Callable[..., Any]) -> None:
@@ -160,27 +146,33 @@ def test_calls(
 
 @pytest.mark.parametrize("verb", ["start", "stop"])
 @pytest.mark.parametrize(
-    ("line", "names", "all_"),
+    ("line", "names"),
     [
-        ("a b", ("a", "b"), False),
-        ("-p a -p b", ("a", "b"), False),
-        ("b -p a", ("a", "b"), False),
-        ("--all", (), True),
+        ("a b", ("a", "b")),
+        ("-p a -p b", ("a", "b")),
+        ("b -p a", ("a", "b")),
     ],
 )
 def test_start_and_stop_take_names(
-    stage: Any, potnet: Callable[..., Any], verb: str, line: str, names: tuple[str, ...], all_: bool
+    stage: Any, potnet: Callable[..., Any], verb: str, line: str, names: tuple[str, ...]
 ) -> None:
     stage.answers[verb] = ()
     assert potnet(verb, *line.split()).code == 0
-    assert stage.calls[0][:2] == ("resolve_names", (names, all_))
+    assert stage.calls[0][:2] == ("named_pots", (names,))
     assert stage.calls[1][:2] == (verb, (list(names),))
 
 
 def test_start_at_boot(stage: Any, potnet: Callable[..., Any]) -> None:
     stage.answers["start"] = ()
     assert potnet("start", "--boot-only").code == 0
-    assert stage.calls[0] == ("resolve_names", ((), False), {"boot": True})
+    assert [call[:2] for call in stage.calls] == [("boot_pots", ()), ("start", (["boots"],))]
+
+
+@pytest.mark.parametrize("verb", ["start", "stop"])
+def test_start_and_stop_of_all(stage: Any, potnet: Callable[..., Any], verb: str) -> None:
+    stage.answers[verb] = ()
+    assert potnet(verb, "--all").code == 0
+    assert [call[:2] for call in stage.calls] == [("all_pots", ()), (verb, (["every", "pot"],))]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +237,7 @@ def test_global_options_stand_on_either_side(
     rest = {
         "config_file": None, "host": None, "state_dir": None, "via": None, "rootless": False,
         "dry_run": False, "verbose": 0,
-        "quiet": False, "changes_host": True, "restores": False, "frees": False,
+        "quiet": False, "purpose": "change",
     }  # fmt: skip
     assert vars(settings) == {key: rest[key] for key in rest if key != name}
 
@@ -298,7 +290,7 @@ def test_export_ports_takes_the_pot_from_the_environment(
 @pytest.mark.parametrize("line", ["list", "info -p c", "show", "show -a"])
 def test_views_do_not_change_the_host(stage: Any, potnet: Callable[..., Any], line: str) -> None:
     potnet("-o", "json", *line.split())
-    assert stage.settings[0].changes_host is False
+    assert stage.settings[0].purpose == "read"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ from potnet.cli.command_table import COMMANDS
 from potnet.cli.main import cli
 from potnet.cli.options import Options
 
+#: A command remembers the names of its help option from the first context: those of the whole program.
+GROUP = click.Context(cli, **cli.context_settings)
+
 
 def takes_a_pot(command: click.Command) -> bool:
     return any("--pot" in param.opts for param in command.params)
@@ -64,7 +67,9 @@ def given(name: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     cell.cell_contents = look
     try:
         source = ["pot"] if name == "import" else []
-        with found.make_context(name, [*source, *words, *REST.get(name, [])], obj=Options()) as context:
+        with found.make_context(
+            name, [*source, *words, *REST.get(name, [])], GROUP, obj=Options()
+        ) as context:
             found.invoke(context)
     finally:
         cell.cell_contents = before

@@ -49,7 +49,7 @@ def test_status(stage: Any, potnet: Callable[..., Any]) -> None:
     assert shown.startswith("state     disconnected: it has ended\nuplink    slirp4netns 1.2.0\n")
     stage.answers["status"] = {"state": "stopped"}
     assert potnet("rootless", "status").out == "stopped\n"
-    assert not any(settings.changes_host for settings in stage.settings)
+    assert all(settings.purpose == "read" for settings in stage.settings)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_start_and_stop(
 ) -> None:
     stage.answers[action] = changed
     assert potnet("--rootless", "rootless", action) == (0, text, "")
-    assert (stage.call[0], stage.settings[0].rootless, stage.settings[0].changes_host) == (action, True, True)
+    assert (stage.call[0], stage.settings[0].rootless, stage.settings[0].purpose) == (action, True, "change")
 
 
 @pytest.mark.parametrize("action", ["start", "stop", "enter", "open", "close"])

@@ -396,7 +396,7 @@ def _with_files() -> Iterator[Case]:
 
 def _from_elsewhere() -> Iterator[Case]:
     """Pots of pot's, and jails of other managers'."""
-    yield Case("import", installed, doing(import_pots, [], True))
+    yield Case("import", installed, doing(import_pots, None))
     for kind, stack in (("public-bridge", "dual"), ("private-bridge", "ipv4")):
         for created in (False, True):
             begin, end = doing(attach, NAME, None, created), doing(detach, [NAME])

@@ -24,7 +24,7 @@ from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
 from potnet.operations.reports.dns import zones
 from potnet.operations.reports.info import bridge_info, info
-from potnet.operations.selection import resolve_names
+from potnet.operations.selection import named_pots
 from potnet.planning.filter import packet_filter as pf
 
 #: As Nomad makes them, and two that are the same up to where they are cut.
@@ -218,12 +218,12 @@ def test_names_are_compared_without_case(world: World) -> None:
         world.create("wEB")
     with pytest.raises(PotnetError, match="stove already exists"):
         world.do(create_private_bridge, BridgeRequest("Stove", 4))
-    assert world.do(resolve_names, ["web", "WEB"], False) == ["Web"]
-    world.do(start, world.do(resolve_names, ["WEB"], False))
+    assert world.do(named_pots, ["web", "WEB"]) == ["Web"]
+    world.do(start, world.do(named_pots, ["WEB"]))
     world.do(add, "WEB", "DB", None, True)
     assert (world.do(listed)[0]["from"], world.do(listed)[0]["to"]) == ("Web", "db")
     world.do(export_ports, "weB", ExportRequest(["80:30080"]))
-    world.do(stop, world.do(resolve_names, ["WEB"], False))
+    world.do(stop, world.do(named_pots, ["WEB"]))
     world.do(destroy_pot, "WEB")
     world.do(destroy_pot, "DB")
     world.do(destroy_bridge, "STOVE")
@@ -240,9 +240,9 @@ def test_names_that_differ_in_case_stay_usable(world: World) -> None:
             app.store.change("PRAGMA defer_foreign_keys = ON")
             app.store.change(f"DELETE FROM {table} WHERE {column} = 'two'")  # noqa: S608
         app.store.change("UPDATE pot SET name = 'ONE' WHERE name = 'two'")
-    assert world.do(resolve_names, ["one", "ONE"], False) == ["one", "ONE"]
+    assert world.do(named_pots, ["one", "ONE"]) == ["one", "ONE"]
     with pytest.raises(PotnetError, match="pot 'One' not found"):
-        world.do(resolve_names, ["One"], False)
+        world.do(named_pots, ["One"])
     found = [each for each in world.do(check, [], None) if each.kind == "name-doubled"]
     assert [each.found for each in found] == ["ONE, one"]
 

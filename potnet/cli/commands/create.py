@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from potnet.cli.known_names import BRIDGE, INTERFACE, USER, one_pot
-from potnet.cli.options import Command, Options, changing, network_options
+from potnet.cli.known_names import BRIDGE, one_pot
+from potnet.cli.options import Command, Options, changing
 from potnet.cli.output import tell
+from potnet.cli.pot_options import pot_option, settings, traffic_options
 from potnet.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -46,10 +47,7 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "-N", "--network-type", "network_types", type=click.Choice(NETWORK_TYPES), multiple=True,
     help="Network type (default: inherit); repeatable for bridges. The default route uses the first one.",
 )  # fmt: skip
-@click.option(
-    "-i", "--ip", "addresses", multiple=True, metavar="auto|[IF|]ADDR",
-    help="Address of the pot, or auto for the lowest free one; repeatable.",
-)  # fmt: skip
+@pot_option("addresses", "Address of the pot, or auto for the lowest free one; repeatable.")
 @click.option(
     "-S", "--stack", type=click.Choice(STACKS),
     help="Protocols of the pot; default: network.stack of the configuration.",
@@ -57,51 +55,26 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option(
     "-B", "--bridge", "bridges", type=BRIDGE, multiple=True, help="Private bridge of the pot; repeatable."
 )
-@click.option(
-    "--mac", "macs", multiple=True, metavar="MAC",
-    help="MAC address of the first interface on a bridge; repeat it for further ones.",
-)  # fmt: skip
-@click.option(
-    "--mtu", type=int, metavar="BYTES", help="MTU of the pot's bridge and of every interface on it."
-)
-@click.option(
-    "--pass", "passed", type=INTERFACE, multiple=True, metavar="IF",
-    help="Interface of the host that the pot has while it runs; repeatable.",
-)  # fmt: skip
-@click.option(
-    "-d", "--dns", "resolver", metavar="RESOLVER",
-    help="Source of resolv.conf: inherit (default), off, pot or custom:FILE.",
-)  # fmt: skip
+@pot_option("macs", "MAC address of the first interface on a bridge; repeat it for further ones.")
+@pot_option("mtu", "MTU of the pot's bridge and of every interface on it.")
+@pot_option("passed", "Interface of the host that the pot has while it runs; repeatable.")
+@pot_option("resolver", "Source of resolv.conf: inherit (default), off, pot or custom:FILE.")
 @click.option("--path", metavar="DIR", help="Existing directory to use as root; destroy leaves it alone.")
-@click.option("--hostname", help="Host name; default: the name of the pot.")
-@click.option("--cmd", "command", metavar="COMMAND", help="Command to start in place of /bin/sh /etc/rc.")
-@click.option("--boot/--no-boot", default=False, help="Start the pot when the host boots.")
+@pot_option("hostname", "Host name; default: the name of the pot.")
+@pot_option("command", "Command to start in place of /bin/sh /etc/rc.")
+@pot_option("boot", "Start the pot when the host boots.")
 @click.option("--tap", is_flag=True, help="Create a tap on each bridge for a virtual machine, and no jail.")
-@click.option(
-    "--owner", type=USER, metavar="USER", help="User who can open the taps, besides root; default: root only."
-)
-@network_options
+@pot_option("owner", "User who can open the taps, besides root; default: root only.")
+@traffic_options
 @click.pass_obj
 def create(
     options: Options,
     /,
     pot: str | None,
-    base: str | None,
     network_types: tuple[str, ...],
-    addresses: tuple[str, ...],
     stack: str | None,
     bridges: tuple[str, ...],
-    macs: tuple[str, ...],
-    mtu: int | None,
-    passed: tuple[str, ...],
-    resolver: str | None,
-    path: str | None,
-    hostname: str | None,
-    command: str | None,
-    boot: bool,
-    tap: bool,
-    owner: str | None,
-    **network: Any,
+    **given: Any,
 ) -> None:
     """Create a pot: reserve its addresses and make its root.
 
@@ -109,7 +82,6 @@ def create(
     """
     from potnet.model.pots import NetworkType, Stack
     from potnet.operations.networks.addresses import paired
-    from potnet.operations.networks.network_options import NetworkOptions
     from potnet.operations.pots import create as operation
 
     (network_type, bridge), *more = paired([NetworkType(each) for each in network_types], bridges)
@@ -117,21 +89,9 @@ def create(
         name=pot,
         network_type=network_type,
         stack=Stack(stack) if stack else None,
-        addresses=addresses,
         bridge=bridge,
         more=tuple(more),
-        macs=macs,
-        mtu=mtu,
-        passed=passed,
-        resolver=resolver,
-        hostname=hostname,
-        path=path,
-        base=base,
-        command=command,
-        boot=boot,
-        tap=tap,
-        owner=owner,
-        network=NetworkOptions(**network),
+        **settings(given),
     )
     with changing(options) as app:
         created = operation.create(app, request)

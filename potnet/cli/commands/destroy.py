@@ -22,7 +22,7 @@ def destroy(options: Options, pot: str | None, bridge: str | None) -> None:
         raise click.UsageError("give either a pot or -B BRIDGE")
     from potnet.operations.pots import destroy as operation
 
-    with changing(options, frees=True) as app:
+    with changing(options, "free") as app:
         if pot is not None:
             operation.destroy_pot(app, pot)
         else:

@@ -31,7 +31,7 @@ def import_(options: Options, source: str, pots: tuple[str, ...], all_: bool) ->
     from potnet.operations.from_pot import importing as operation
 
     with changing(options) as app:
-        result = operation.import_pots(app, pots, all_)
+        result = operation.import_pots(app, None if all_ else pots)
     if options.json or not options.quiet:
         emit(options, _view(result), _text)
 

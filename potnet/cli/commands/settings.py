@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from potnet.cli.known_names import BRIDGE, INTERFACE, USER, one_pot, required
-from potnet.cli.options import Command, FilePath, Options, changing, network_options
+from potnet.cli.known_names import BRIDGE, one_pot, required
+from potnet.cli.options import Command, FilePath, Options, changing
 from potnet.cli.output import tell
+from potnet.cli.pot_options import pot_option, settings, traffic_options
 
 _FILE = FilePath()
 
@@ -21,51 +22,20 @@ _FILE = FilePath()
 )
 @one_pot("Pot to change.")
 @click.option("-B", "--bridge", type=BRIDGE, help="Bridge to change; it takes --mtu and --isolate.")
-@click.option(
-    "-d",
-    "--dns",
-    "resolver",
-    metavar="RESOLVER",
-    help="Source of resolv.conf: inherit, off, pot or custom:FILE.",
-)
-@click.option(
-    "-i", "--ip", "addresses", multiple=True, metavar="auto|[IF|]ADDR",
-    help="New address, or auto for the lowest free one; repeatable.",
-)  # fmt: skip
-@click.option(
-    "--mac", "macs", multiple=True, metavar="MAC",
-    help="MAC address of the first interface on a bridge; repeat it for further ones.",
-)  # fmt: skip
-@click.option(
-    "--mtu", type=int, metavar="BYTES", help="MTU of the bridge, or of a bridge on which the pot is alone."
-)
-@click.option(
-    "--pass", "passed", type=INTERFACE, multiple=True, metavar="IF",
-    help="Interface of the host that the pot has while it runs; repeatable.",
-)  # fmt: skip
+@pot_option("resolver", "Source of resolv.conf: inherit, off, pot or custom:FILE.")
+@pot_option("addresses", "New address, or auto for the lowest free one; repeatable.")
+@pot_option("macs", "MAC address of the first interface on a bridge; repeat it for further ones.")
+@pot_option("mtu", "MTU of the bridge, or of a bridge on which the pot is alone.")
+@pot_option("passed", "Interface of the host that the pot has while it runs; repeatable.")
 @click.option("--no-pass", is_flag=True, help="Take all interfaces of the host from the pot.")
-@click.option("--hostname", help="Host name.")
-@click.option("--cmd", "command", metavar="COMMAND", help="Command to start in place of /bin/sh /etc/rc.")
-@click.option("--boot/--no-boot", default=None, help="Start the pot when the host boots.")
-@click.option("--owner", type=USER, metavar="USER", help="User who can open the taps, besides root.")
-@network_options
+@pot_option("hostname", "Host name.")
+@pot_option("command", "Command to start in place of /bin/sh /etc/rc.")
+@pot_option("boot", "Start the pot when the host boots.")
+@pot_option("owner", "User who can open the taps, besides root.")
+@traffic_options
 @click.pass_obj
 def set_options(
-    options: Options,
-    /,
-    pot: str | None,
-    bridge: str | None,
-    resolver: str | None,
-    addresses: tuple[str, ...],
-    macs: tuple[str, ...],
-    mtu: int | None,
-    passed: tuple[str, ...],
-    no_pass: bool,
-    hostname: str | None,
-    command: str | None,
-    boot: bool | None,
-    owner: str | None,
-    **network: Any,
+    options: Options, /, pot: str | None, bridge: str | None, no_pass: bool, **values: Any
 ) -> None:
     """Change the settings of a pot or bridge.
 
@@ -73,29 +43,23 @@ def set_options(
     """
     if (pot is None) == (bridge is None):
         raise click.UsageError("give either a pot or -B BRIDGE")
-    single = (resolver, hostname, command, boot, owner, mtu, *network.values())
-    if all(each is None for each in single) and not (addresses or macs or passed or no_pass):
+    given = {name: value for name, value in values.items() if value not in (None, ())}
+    if not given and not no_pass:
         raise click.UsageError("give at least one setting to change")
-    if passed and no_pass:
+    if "passed" in given and no_pass:
         raise click.UsageError("--pass and --no-pass cannot be used together")
     if bridge is not None:
-        isolate = network.pop("isolate")
-        of_pots = (resolver, hostname, command, boot, owner, *network.values())
-        if any(each is not None for each in of_pots) or addresses or macs or passed or no_pass:
+        if no_pass or given.keys() - {"mtu", "isolate"}:
             raise click.UsageError("only --mtu and --isolate can be used with -B")
-        _set_bridge(options, bridge, mtu, isolate)
+        _set_bridge(options, bridge, given.get("mtu"), given.get("isolate"))
         return
     assert pot is not None
-    from potnet.operations.networks.network_options import NetworkOptions
-    from potnet.operations.pots import settings
+    from potnet.operations.pots import settings as operation
 
+    no_interfaces: dict[str, Any] = {"passed": ()} if no_pass else {}
     with changing(options) as app:
-        request = settings.SettingsRequest(
-            resolver=resolver, addresses=addresses, hostname=hostname, command=command, boot=boot,
-            macs=macs, mtu=mtu, passed=passed if passed or no_pass else None,
-            owner=owner, network=NetworkOptions(**network),
-        )  # fmt: skip
-        later = settings.set_options(app, pot, request)
+        request = operation.SettingsRequest(**settings(given), **no_interfaces)
+        later = operation.set_options(app, pot, request)
     text = f"{pot} changed" + ("; the change takes effect at the next start" if later else "")
     tell(options, {"name": pot, "changed": True, "from_next_start": later}, [text])
 

@@ -33,7 +33,10 @@ def start(options: Options, pots: tuple[str, ...], all_: bool, boot_only: bool) 
     from potnet.operations.pots import start as operation
 
     with changing(options) as app:
-        wanted = selection.resolve_names(app, pots, all_, boot=boot_only)
+        if boot_only:
+            wanted = selection.boot_pots(app)
+        else:
+            wanted = selection.all_pots(app) if all_ else selection.named_pots(app, pots)
         outcomes = operation.start(app, wanted)
     _tell(options, outcomes, "started", "is already running")
 
@@ -51,8 +54,9 @@ def stop(options: Options, pots: tuple[str, ...], all_: bool) -> None:
     from potnet.operations import selection
     from potnet.operations.pots import stop as operation
 
-    with changing(options, frees=True) as app:
-        outcomes = operation.stop(app, selection.resolve_names(app, pots, all_))
+    with changing(options, "free") as app:
+        wanted = selection.all_pots(app) if all_ else selection.named_pots(app, pots)
+        outcomes = operation.stop(app, wanted)
     _tell(options, outcomes, "stopped", "is already stopped")
 
 

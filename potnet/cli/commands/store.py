@@ -31,7 +31,7 @@ def store(options: Options, action: str, file: Path, force: bool) -> None:
     from potnet.operations.maintenance import store as operation
 
     restores = action == "restore"
-    with changing(options, restores=True) if restores else reading(options) as app:
+    with changing(options, "restore") if restores else reading(options) as app:
         done = (operation.restore if restores else operation.backup)(app, file, force)
     view = {"changed": True, "file": str(file), "pots": done.pots, "bridges": done.bridges}
     text = f"store {'restored from' if restores else 'saved in'} {file}: {_count(done.pots, 'pot')}, "

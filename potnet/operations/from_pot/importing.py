@@ -64,11 +64,11 @@ class Result:
     skipped: list[tuple[str, str]] = field(default_factory=list)
 
 
-def import_pots(app: App, names: Sequence[str], all_: bool) -> Result:
+def import_pots(app: App, names: Sequence[str] | None) -> Result:
     """Import pots of the installation into the store. Running it again is harmless.
 
-    Raises PotnetError that lists all problems, with nothing imported. With `all_`, pots of an unsupported
-    kind are skipped; an unsupported pot that is named is an error.
+    names: None for all pots and bridges; unsupported pots are then skipped. An unsupported pot that is named
+    is an error. Raises PotnetError that lists all problems, with nothing imported.
     """
     found = app.installation
     if found is None:
@@ -76,17 +76,17 @@ def import_pots(app: App, names: Sequence[str], all_: bool) -> Result:
             "no installation of pot found on this machine",
             hint="set pot.prefix in the configuration",
         )
-    files = _chosen(found, names, all_)
+    files = _chosen(found, names)
     problems = _Problems()
     result = Result()
-    drafts = _drafts(app, found, files, problems, result if all_ else None)
+    drafts = _drafts(app, found, files, problems, result if names is None else None)
     state = _look(app, [draft.pot for draft in drafts])
     busy = set(busy_units(app, "epair"))
     with app.store.transaction():
         define_public_network(app)
         wanted = {draft.bridge for draft in drafts if draft.bridge is not None}
         for bridge in found.bridges:
-            if all_ or bridge.name in wanted:
+            if names is None or bridge.name in wanted:
                 with problems.of(f"bridge {bridge.name}"):
                     result.bridges.append(_bridge(app, bridge))
         with app.progress.of(len(drafts), "imported") as tell:
@@ -122,9 +122,9 @@ class _Problems:
         raise PotnetError(what, "\nhint: ".join(hints) or None)
 
 
-def _chosen(found: Installation, names: Sequence[str], all_: bool) -> list[PotFile]:
+def _chosen(found: Installation, names: Sequence[str] | None) -> list[PotFile]:
     files = list(found.pot_files())
-    if all_:
+    if names is None:
         return files
     known = {file.name: file for file in files}
     missing = [name for name in names if name not in known]

@@ -97,25 +97,25 @@ def free_wires(app: App, pot: Pot, names: Collection[str], hidden: Collection[st
             apply(Plan((Step(DestroyInterface(attachment.host_end)),)), app.driver)
         else:
             changed[attachment.unit] = attachment
-    return _renumbered(app, pot, set(changed), hidden)
-
-
-def _renumbered(app: App, pot: Pot, taken: set[int], hidden: Collection[str], record: bool = True) -> Pot:
-    if not taken:
+    if not changed:
         return pot
-    kind = wire_kind(pot)
-    busy = set(busy_units(app, kind, hidden))
+    busy = busy_units(app, wire_kind(pot), hidden)
     with app.store.transaction():
-        attachments = []
-        for attachment in pot.attachments:
-            if attachment.unit in taken:
-                attachment = replace(attachment, unit=app.store.free_unit(kind, busy))
-                busy.add(attachment.unit)
-            attachments.append(attachment)
-        pot = replace(pot, attachments=tuple(attachments))
-        if record:
-            app.store.update_pot(pot)
+        pot = _renumbered(app, pot, set(changed), busy)
+        app.store.update_pot(pot)
     return pot
+
+
+def _renumbered(app: App, pot: Pot, taken: Collection[int], busy: Iterable[int]) -> Pot:
+    """Return the pot with free units in place of the taken ones; the caller records it in a transaction."""
+    kind, used = wire_kind(pot), set(busy)
+    attachments = []
+    for attachment in pot.attachments:
+        if attachment.unit in taken:
+            attachment = replace(attachment, unit=app.store.free_unit(kind, used))
+            used.add(attachment.unit)
+        attachments.append(attachment)
+    return replace(pot, attachments=tuple(attachments))
 
 
 def renumber(app: App, pot: str, hidden: frozenset[str]) -> None:
@@ -124,10 +124,11 @@ def renumber(app: App, pot: str, hidden: frozenset[str]) -> None:
     if run is None:
         return
     taken = {a.unit for a in run.pot.attachments if {a.host_end, a.jail_end} & hidden}
-    now = app.store.pot(pot)
-    started = _renumbered(app, run.pot, taken, hidden, record=False)
-    units = dict(zip(*([a.unit for a in each.attachments] for each in (run.pot, started)), strict=True))
+    busy = busy_units(app, wire_kind(run.pot), hidden) if taken else ()
     with app.store.transaction():
+        now = app.store.pot(pot)
+        started = _renumbered(app, run.pot, taken, busy)
+        units = dict(zip(*([a.unit for a in each.attachments] for each in (run.pot, started)), strict=True))
         app.store.put_run(replace(run, pot=started))
         if now is not None:
             # `set` may have changed the pot's record since the start.

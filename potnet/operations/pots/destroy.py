@@ -13,7 +13,7 @@ from potnet.host.query import Query
 from potnet.host.state import FileKind
 from potnet.model.names import PUBLIC, PUBLIC6, same_name
 from potnet.model.pots import End, Pot, ResolverKind
-from potnet.operations.common import NETWORK_LOCK, locked_pot, look_for, pot_lock, require_bridge
+from potnet.operations.common import NETWORK_LOCK, locked_remains, look_for, pot_lock, require_bridge
 from potnet.operations.files.hooks import remove_unrecorded
 from potnet.operations.files.hosts_files import hosts_key, is_due, mark_due, update_due_files
 from potnet.operations.files.journal import end, unfinished
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def destroy_pot(app: App, name: str) -> None:
     """Remove a stopped pot, with the root that create made for it. Raises PotnetError."""
-    with locked_pot(app, name, whole=False) as pot:
+    with locked_remains(app, name) as pot:
         name = pot.name
         run = app.store.run(name)
         if run is not None:

@@ -14,7 +14,7 @@ from potnet.operations.exports.export_text import export_view
 from potnet.operations.networks.network_options import rate_text
 from potnet.operations.networks.units import with_joined
 from potnet.operations.reports.used_addresses import show_bridge
-from potnet.planning.filter.packet_filter import cut_anchors
+from potnet.planning.filter.packet_filter import cut_anchors, of_bridge, of_pot
 from potnet.planning.members import isolated
 from potnet.planning.ownership import presence_of_all, running
 
@@ -135,7 +135,7 @@ def pot_view(
         "bandwidth_out": rate_text(pot.rate_out),
         "isolated": any(isolated(pot, bridge, app.config) for bridge in _bridges(pot, known)),
         "antispoof": network.antispoof if active else app.config.antispoof and bool(pot.attachments),
-        "anchors": list(cut_anchors(app.config, pot.name)) if pot.attachments else [],
+        "anchors": list(cut_anchors(of_pot(app.config, pot.name), pot.name)) if pot.attachments else [],
         "command": list(pot.command),
         "type": "single" if pot.is_jail else "tap",
         "level": 0,
@@ -221,7 +221,7 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
         "size": bridge.size,
         "mtu": bridge.mtu,
         "isolated": bridge.isolate or app.config.isolate,
-        "anchors": list(cut_anchors(app.config, bridge.name, bridge=True)),
+        "anchors": list(cut_anchors(of_bridge(app.config, bridge.name), bridge.name)),
         "vlan": bridge.uplink,
         "state": "up" if up else "down",
         "pots": sorted(app.store.bridged_names(bridge.name), key=natural),

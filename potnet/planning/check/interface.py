@@ -46,12 +46,12 @@ def down_finding(found: Interface, pot: str | None = None, bridge: str | None = 
 
 
 def mtu_drift(
-    found: Interface, mtu: int, bridge: Bridge, pot: str | None = None, inside: bool = False
+    found: Interface, mtu: int, bridge: Bridge, pot: str | None = None, jail: str | None = None
 ) -> Drift:
-    """Return the finding about a wrong MTU, and the step that sets it. inside: it is in the pot."""
+    """Return the finding about a wrong MTU, and the step that sets it. jail: the interface's jail."""
     finding = Finding(
         Kind.MTU_DIFFERS, str(mtu), str(found.mtu), "repair sets it", pot=pot, bridge=bridge.name,
         interface=found.name,
     )  # fmt: skip
-    step = Step(SetMtu(found.name, mtu, pot if inside else None, found.mtu), None, "as all on the bridge")
+    step = Step(SetMtu(found.name, mtu, jail, found.mtu), None, "as all on the bridge")
     return Drift(finding, (step,))

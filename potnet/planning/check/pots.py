@@ -168,7 +168,7 @@ def _epair(wire: Wire, network: JailNetwork, facts: Facts, state: HostState) -> 
     yield from _on_host(wire, host, facts, state)
     mtu = wire.bridge.mtu
     if mtu is not None and mtu != inside.mtu:
-        yield mtu_drift(inside, mtu, wire.bridge, wire.pot.name, inside=True)
+        yield mtu_drift(inside, mtu, wire.bridge, wire.pot.name, jail=wire.pot.name)
     yield from _inside(wire, inside, network)
 
 

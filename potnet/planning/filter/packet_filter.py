@@ -102,9 +102,13 @@ def of_pot(config: Config, pot: str) -> tuple[str, str, str]:
     return pot_anchor(config, pot), limits_anchor(config, pot), filter_anchor(config, pot)
 
 
-def cut_anchors(config: Config, name: str, bridge: bool = False) -> tuple[str, ...]:
-    """Return the anchors of a pot or bridge in whose paths its name is truncated."""
-    anchors = (bridge_anchor(config, name), nat6_anchor(config, name)) if bridge else of_pot(config, name)
+def of_bridge(config: Config, name: str) -> tuple[str, ...]:
+    """Return the anchors that a bridge may have."""
+    return bridge_anchor(config, name), nat6_anchor(config, name)
+
+
+def cut_anchors(anchors: Iterable[str], name: str) -> tuple[str, ...]:
+    """Return those anchors of a pot or bridge in whose paths its name is truncated."""
     return tuple(anchor for anchor in anchors if name not in anchor)
 
 

@@ -17,7 +17,7 @@ from potnet.drivers.freebsd.facts.links import Links
 from potnet.drivers.freebsd.facts.packet_filter import FilterReader
 from potnet.drivers.freebsd.facts.reader import Reader
 from potnet.drivers.freebsd.facts.traits import TRAITS
-from potnet.drivers.reading import UnreadableError
+from potnet.drivers.reading import UnreadableError, jail_networks
 from potnet.executors.base import Command, Executor
 from potnet.host.query import Query
 from potnet.host.ruleset import Outlet
@@ -26,7 +26,6 @@ from potnet.host.state import (
     FileKind,
     HostState,
     Interface,
-    JailNetwork,
     JailState,
     PacketFilter,
     Route,
@@ -54,7 +53,7 @@ class Observer(Reader):
         names = self._links.names() if asked else frozenset()
         interfaces, doubled = self._interfaces(query.interfaces, names if query.names else None)
         own = self._links.group(GROUP) if query.own or query.taps else frozenset()
-        networks, unreadable = self._jail_networks(query.jail_networks)
+        networks, unreadable = jail_networks(self._links.network, query.jail_networks, UnreadableError)
         mounted = self._out("mount", *_JSON) if query.mounts else None
         files, access = self._files(query.files, query.ways)
         return HostState(
@@ -213,21 +212,6 @@ class Observer(Reader):
     def _jail_interfaces(self, wanted: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Interface]:
         found = {key: self._links.inside(*key) for key in wanted}
         return {key: interface for key, interface in found.items() if interface is not None}
-
-    def _jail_networks(
-        self, jails: tuple[tuple[str, tuple[int, ...]], ...]
-    ) -> tuple[dict[str, JailNetwork], dict[str, str]]:
-        """Return the networks of existing jails, and why others are unreadable."""
-        found: dict[str, JailNetwork] = {}
-        unreadable: dict[str, str] = {}
-        for jail, families in jails:
-            try:
-                network = self._links.network(jail, families)
-            except UnreadableError as error:
-                unreadable[jail] = error.message
-            else:
-                found |= {jail: network} if network is not None else {}
-        return found, unreadable
 
     def _each(self, subjects: tuple[str, ...], *argv: str) -> dict[str, str]:
         found = {subject: self._optional(*argv, subject) for subject in subjects}

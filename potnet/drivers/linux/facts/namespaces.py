@@ -64,22 +64,6 @@ class Namespaces(Reader):
         roots = self._roots([name for name in found if found[name] != own], expected, shown)
         return {name: JailState(inode, name, roots.get(name)) for name, inode in found.items()}
 
-    def jail_networks(
-        self, jails: tuple[tuple[str, tuple[int, ...]], ...]
-    ) -> tuple[dict[str, JailNetwork], dict[str, str]]:
-        """Return the networks of existing jails, and why others are unreadable."""
-        found: dict[str, JailNetwork] = {}
-        unreadable: dict[str, str] = {}
-        for jail, families in jails:
-            try:
-                network = self.network(jail, families)
-            except HostError as error:
-                # A pot that keeps changing its links never yields a complete list.
-                unreadable[jail] = error.message
-            else:
-                found |= {jail: network} if network is not None else {}
-        return found, unreadable
-
     def jail_interfaces(self, wanted: tuple[tuple[str, str], ...]) -> dict[tuple[str, str], Interface]:
         found = {}
         for jail, name in wanted:

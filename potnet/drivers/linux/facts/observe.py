@@ -25,7 +25,8 @@ from potnet.drivers.linux.facts.others import dropping
 from potnet.drivers.linux.facts.reader import Reader
 from potnet.drivers.linux.facts.traits import TRAITS
 from potnet.drivers.posix import digests
-from potnet.drivers.reading import UnreadableError, lines_of
+from potnet.drivers.reading import UnreadableError, jail_networks, lines_of
+from potnet.errors import HostError
 from potnet.executors.base import Command, Executor
 from potnet.host.query import Query
 from potnet.host.ruleset import Pipes
@@ -56,7 +57,8 @@ class Observer(Reader):
         leading = self._leading_out(routes) if query.external else ()
         asked = {*_asked(query, links), *leading}
         seen = shown if _namespaces(query) else None
-        networks, unreadable = self.namespaces.jail_networks(query.jail_networks)
+        # A pot that keeps changing its links never yields a complete list.
+        networks, unreadable = jail_networks(self.namespaces.network, query.jail_networks, HostError)
         return HostState(
             traits=TRAITS,
             jails=self.namespaces.jails(query.jails, dict(query.roots), seen),
