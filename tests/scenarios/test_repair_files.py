@@ -111,7 +111,7 @@ def test_an_init_that_failed_is_finished_by_repair(bare_world: World) -> None:
     world.executor = NoVariables(world.host)
     with pytest.raises(PotnetError, match=r"left behind: /etc/pf.conf: anchors added") as caught:
         world.do(init, True, False)
-    assert "potnet repair" in str(caught.value.hint)
+    assert "potnet init" in str(caught.value.hint)
     world.executor = Faulty(world.host)
     assert found(world) == ["command-cut-off"]
     assert [named(finding) for finding in mend(world).mended] == ["command-cut-off"]
