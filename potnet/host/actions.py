@@ -187,9 +187,13 @@ class TakeBack:
 
 @dataclass(frozen=True, slots=True)
 class RestoreInterface:
-    """Restore the settings of a passed interface after its jail is gone and the interface has returned."""
+    """Restore the settings of a passed interface after its jail is gone and the interface has returned.
+
+    altnames: the names that the interface has now beside its own.
+    """
 
     lent: Lent
+    altnames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ class Interface:
     packets back (None: bridges lack this setting); open: members with any number of MAC addresses behind them
     (None: bridges do not count them). promiscuous: it accepts packets for others, too. disabled6: IPv6 is
     switched off, whatever its addresses; known for interfaces in jails. index: its number in the kernel, if
-    requested. bridge: the interface is a bridge.
+    requested. bridge: the interface is a bridge. link_group, altnames: its group and its further names, on a
+    host with such groups. device: the hardware, if the host shows it.
     """
 
     name: str
@@ -55,6 +56,9 @@ class Interface:
     disabled6: bool = False
     index: int | None = None
     bridge: bool = False
+    link_group: str = ""
+    altnames: tuple[str, ...] = ()
+    device: str = ""
 
     def has(self, address: IPAddress) -> bool:
         return any(a.address == address for a in self.addresses)
@@ -68,11 +72,15 @@ class Interface:
 def called_in(lent: Lent, interfaces: Iterable[Interface]) -> str | None:
     """Return the name of a passed interface in a jail, which may have renamed it; None if it is not there.
 
-    A jail can change names and MAC addresses, but not the index.
+    A jail can change names and MAC addresses, but neither the index nor the hardware.
     """
     found = list(interfaces)
     if lent.index is not None and any(each.index is not None for each in found):
         return next((each.name for each in found if each.index == lent.index), None)
+    if lent.device:
+        found = [each for each in found if each.device == lent.device]
+        if len(found) == 1:
+            return found[0].name
     if any(each.name == lent.name for each in found):
         return lent.name
     return next((each.name for each in found if each.mac == lent.mac is not None), None)

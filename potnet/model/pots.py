@@ -331,7 +331,8 @@ class Lent:
     """An interface of the host with its settings from before a jail got it, for the return.
 
     mtu: in bytes. link_local: the interface had a link-local IPv6 address; None if it was down. index: the
-    kernel's number of the interface, which no jail can change; None if unknown.
+    kernel's number of the interface, which no jail can change; None if unknown. device: the hardware, which
+    no jail can change either. link_group, altnames: as of `Interface`; the group is empty if unknown.
     """
 
     name: str
@@ -340,6 +341,9 @@ class Lent:
     up: bool
     link_local: bool | None = None
     index: int | None = None
+    device: str = ""
+    link_group: str = ""
+    altnames: tuple[str, ...] = ()
 
 
 #: The smallest MTU of a link with IPv6 (RFC 8200, 5), in bytes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from potnet.errors import HostError
 from potnet.host.actions import PassInterface, RestoreInterface, Step
@@ -46,7 +47,8 @@ def free(needed: Mapping[str, str], state: HostState) -> set[str]:
 
 def _as_it_is(found: Interface, index: int | None) -> Lent:
     link_local = any(each.address.is_link_local() for each in found.addresses) if found.up else None
-    return Lent(found.name, found.mac, found.mtu, found.up, link_local, index)
+    place = (found.device, found.link_group, found.altnames)
+    return Lent(found.name, found.mac, found.mtu, found.up, link_local, index, *place)
 
 
 def _reason(found: Interface, state: HostState) -> str | None:
@@ -74,7 +76,15 @@ def restore(run: Run, state: HostState) -> list[Step]:
     """Return the steps that restore the settings of interfaces that returned when their jail ended."""
     found = [(lent, state.interfaces[lent.name]) for lent in run.lent if lent.name in state.interfaces]
     return [
-        Step(RestoreInterface(lent), None, "as it was")
+        Step(RestoreInterface(lent, now.altnames), None, "as it was")
         for lent, now in found
-        if _as_it_is(now, lent.index) != lent and _reason(now, state) is None
+        if _differs(lent, now) and _reason(now, state) is None
     ]
+
+
+def _differs(lent: Lent, now: Interface) -> bool:
+    """Whether an interface has other settings than recorded; earlier records lack the group and names."""
+    shown = _as_it_is(now, lent.index)
+    if not lent.link_group:
+        shown = replace(shown, device=lent.device, link_group="", altnames=lent.altnames)
+    return shown != lent

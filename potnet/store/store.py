@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from potnet.errors import PotnetError
 from potnet.model.ports import Export
@@ -337,10 +337,14 @@ def _run(row: Row, exports: Mapping[str, tuple[Export, ...]]) -> Run:
         booted=bool(booted),
         stopping=bool(stopping),
         attached=bool(attached),
-        lent=tuple(Lent(**each) for each in objects(lent)),
+        lent=tuple(_lent(each) for each in objects(lent)),
         changing=bool(changing),
         leaving=exports_from_json(leaving),
     )
+
+
+def _lent(found: dict[str, Any]) -> Lent:
+    return Lent(**{**found, "altnames": tuple(found.get("altnames", ()))})
 
 
 if TYPE_CHECKING:

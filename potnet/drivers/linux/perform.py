@@ -12,7 +12,8 @@ from potnet.drivers import posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux.commands.answers import failure, hint, refused, succeeded
 from potnet.drivers.linux.commands.batches import batch, forced_batch, in_each, links_removed, written
-from potnet.drivers.linux.commands.render import Ip, Piece, Renderer, taking_back
+from potnet.drivers.linux.commands.passed import taking_back
+from potnet.drivers.linux.commands.render import Ip, Piece, Renderer
 from potnet.drivers.linux.facts import parse
 from potnet.drivers.linux.facts.names import MEMBERS, uplink
 from potnet.drivers.linux.facts.observe import Observer
@@ -104,12 +105,15 @@ class Performer:
         network = self._observer.namespaces.network(action.jail)
         links = network.interfaces.values() if network is not None else ()
         called = called_in(action.lent, links)
-        if called is None:
+        if network is None or called is None:
             return ()
         names = {each.name for each in links}
         numbered = (f"other{number}" for number in count())
         free = next(name for name in numbered if name not in names) if action.lent.name in names else ""
-        return taking_back(action, called, free)
+        # An earlier record lacks the group, and the names that the link had.
+        extra = network.interfaces[called].altnames if action.lent.link_group else ()
+        command, lines = taking_back(action, called, free, extra)
+        return command, Ip(lines)
 
     def _connected(self, redirection: Redirection) -> Iterator[Redirection]:
         """Split a redirection into ports; with several ports, only those with connections are returned."""

@@ -12,11 +12,12 @@ from functools import singledispatchmethod
 from netaddr import IPAddress
 
 from potnet.drivers import posix
+from potnet.drivers.linux.commands.passed import restoring
+from potnet.drivers.linux.commands.words import EPAIR, TAP, far_mac, mtu_words, quiet, quietly_up
 from potnet.drivers.linux.facts import rates
 from potnet.drivers.linux.facts.names import (
     BRIDGE_LINK_GROUP,
     LINK_GROUP,
-    NAMESPACES,
     bridge_mac,
     entering,
     root_mark,
@@ -50,27 +51,16 @@ from potnet.host.actions import (
     SetPrivate,
     StartJail,
     StopJail,
-    TakeBack,
 )
 from potnet.host.file_actions import RemoveDirectory, RemoveTree
 from potnet.host.filter_actions import EndConnections, KillStates, LiftRate, LimitRate, RemoveEntry
-from potnet.model.pots import GROUP, SMALLEST_MTU6, Lent
+from potnet.model.pots import GROUP, SMALLEST_MTU6
 from potnet.runtime.fast_dataclass import dataclass
 
 #: Fills in a template by name with these values.
 Render = Callable[[str, dict[str, object]], str]
 #: Naming the host's own namespace requires the PID of a process in it; the shell uses its own.
 _ATTACH = 'exec ip netns attach "$1" $$'
-#: A process names the host's own namespace: this shell, which therefore must outlive the move. The link gets
-#: its own name first, because a pot may have given it the name of a host link. A link must be down for a
-#: new name. Another link of the pot with that name gets a new name.
-_TAKE_BACK = """in_pot() { nsenter --net="$pot" ip link set dev "$@"; }
-pot=$1
-if [ "$2" != "$3" ]; then
-  [ -z "$4" ] || { in_pot "$3" down && in_pot "$3" name "$4"; } || exit 1
-  in_pot "$2" down && in_pot "$2" name "$3" || exit 1
-fi
-in_pot "$3" netns $$; exit $?"""
 #: FreeBSD's name of the loopback interface, which plans use.
 _LOOPBACK = {"lo0": "lo"}
 
@@ -102,7 +92,7 @@ class Renderer:
     @pieces.register(CreateBridge)
     def _(self, action: CreateBridge) -> tuple[Piece, ...]:
         name, mac = action.interface, bridge_mac(action.interface, action.description)
-        own = f"address {mac}{_mtu(action.mtu)} group {BRIDGE_LINK_GROUP}"
+        own = f"address {mac}{mtu_words(action.mtu)} group {BRIDGE_LINK_GROUP}"
         made = f"link add name {name} {own} type bridge mcast_snooping 0"
         return (
             *_ip(made, f'link set dev {name} alias "{action.description}"'),
@@ -114,27 +104,27 @@ class Renderer:
     @pieces.register(CreateEpair)
     def _(self, action: CreateEpair) -> tuple[Piece, ...]:
         host, far = f"epair{action.unit}a", f"epair{action.unit}b"
-        mtu = _mtu(action.mtu)
+        mtu = mtu_words(action.mtu)
         return _ip(
-            f"link add name {host}{mtu} address {_far_mac('epair', action.unit)} group {LINK_GROUP} type veth"
+            f"link add name {host}{mtu} address {far_mac(EPAIR, action.unit)} group {LINK_GROUP} type veth"
             f" peer name {far} address {action.mac}{mtu} netns {action.jail}",
-            f"link set dev {host} {_quietly_up(action.description, action.mtu)}",
+            f"link set dev {host} {quietly_up(action.description, action.mtu)}",
         )
 
     @pieces.register(CreateTap)
     def _(self, action: CreateTap) -> tuple[Piece, ...]:
         made = f"tuntap add dev {action.interface} mode tap user {action.owner}"
-        mac = _far_mac(_TAP, int(action.interface.removeprefix("tap")))
-        own = f"{_mtu(action.mtu)} address {mac} group {LINK_GROUP}"
-        own += f" {_quietly_up(action.description, action.mtu)}"
+        mac = far_mac(TAP, int(action.interface.removeprefix("tap")))
+        own = f"{mtu_words(action.mtu)} address {mac} group {LINK_GROUP}"
+        own += f" {quietly_up(action.description, action.mtu)}"
         return _ip(made, f"link set dev {action.interface}{own}")
 
     @pieces.register(CreateVlan)
     def _(self, action: CreateVlan) -> tuple[Piece, ...]:
-        name, own = action.interface, f"{_mtu(action.mtu)} group {LINK_GROUP}"
+        name, own = action.interface, f"{mtu_words(action.mtu)} group {LINK_GROUP}"
         return _ip(
             f"link add link {action.parent} name {name}{own} type vlan id {action.tag}",
-            f"link set dev {name} {_quietly_up(action.description, action.mtu)}",
+            f"link set dev {name} {quietly_up(action.description, action.mtu)}",
         )
 
     @pieces.register(DestroyInterface)
@@ -147,7 +137,7 @@ class Renderer:
 
     @pieces.register(SetMtu)
     def _(self, action: SetMtu) -> tuple[Piece, ...]:
-        changed = _ip(f"link set dev {action.interface}{_mtu(action.mtu)}", namespace=action.jail)
+        changed = _ip(f"link set dev {action.interface}{mtu_words(action.mtu)}", namespace=action.jail)
         if action.before is None or not action.before < SMALLEST_MTU6 <= action.mtu:
             return changed
         # The MTU enables IPv6 on the link, as on a new one, and the link has no IPv6 address yet.
@@ -185,7 +175,7 @@ class Renderer:
 
     @pieces.register(RestoreInterface)
     def _(self, action: RestoreInterface) -> tuple[Piece, ...]:
-        return _restored(action.lent)
+        return _ip(*restoring(action.lent, action.altnames))
 
     @pieces.register(AddAlias)
     def _(self, action: AddAlias) -> tuple[Piece, ...]:
@@ -204,12 +194,13 @@ class Renderer:
             # The kernel sets its addresses.
             return _ip(f"link set dev {name} up", namespace=action.jail)
         # Otherwise the kernel would add a link-local IPv6 address, even in an IPv4 pot.
-        quiet = (f"link set dev {name}{_quiet(action.mtu)}",) if action.jail and _quiet(action.mtu) else ()
+        words = quiet(action.mtu) if action.jail else ""
+        silenced = (f"link set dev {name}{words}",) if words else ()
         # Duplicate detection would delay an IPv6 address by a second, and the store never assigns an address
         # twice.
         at_once = " nodad" if action.address.version == 6 else ""
         address = f"addr add {action.address}/{action.prefix} dev {name}{at_once}"
-        lines = _ip(*quiet, address, f"link set dev {name} up", namespace=action.jail)
+        lines = _ip(*silenced, address, f"link set dev {name} up", namespace=action.jail)
         if action.jail is None and action.address.version == 6:
             # Detection is off for the link-local address as well, from which the host sends neighbour
             # solicitations.
@@ -327,51 +318,6 @@ def _ip(*lines: str, namespace: str | None = None) -> tuple[Piece, ...]:
 
 def _one(*argv: str) -> tuple[Piece, ...]:
     return (Command(argv),)
-
-
-def taking_back(action: TakeBack, called: str, free: str) -> tuple[Piece, ...]:
-    """Return a passed link from a pot under its own name; called: its name in the pot.
-
-    free: a new name for another link of the pot that has this name; empty if there is none.
-    """
-    argv = ("sh", "-c", _TAKE_BACK, "sh", f"{NAMESPACES}/{action.jail}", called, action.lent.name, free)
-    return (Command(argv), *_restored(action.lent))
-
-
-def _restored(lent: Lent) -> tuple[Piece, ...]:
-    """Restore a link that comes back from another namespace: it is down and without addresses."""
-    mac = f" address {lent.mac}" if lent.mac is not None else ""
-    # Moving a link resets its address mode to that of a new link.
-    quiet = _quiet(lent.mtu) if lent.link_local is False else ""
-    return _ip(f"link set dev {lent.name}{mac}{_mtu(lent.mtu)}{quiet}{' up' if lent.up else ''}")
-
-
-#: The third byte of the MAC address of the host's end.
-_EPAIR, _TAP = "6f", "74"
-
-
-def _far_mac(kind: str, unit: int) -> str:
-    """Return the MAC address of the host's end of an epair or tap; no frame ever has this address.
-
-    The host's other bridges may take the lowest address of their members. This one is higher than any
-    hardware's.
-    """
-    number = f"{unit:06x}"
-    return f"fe:70:{kind}:{number[:2]}:{number[2:4]}:{number[4:]}"
-
-
-def _quietly_up(description: str, mtu: int | None) -> str:
-    """Return words for a link of the host without addresses, not even a link-local one."""
-    return f'alias "{description}"{_quiet(mtu)} up'
-
-
-def _quiet(mtu: int | None) -> str:
-    """Return words that prevent a link-local IPv6 address; a link with a small MTU lacks IPv6 anyway."""
-    return "" if mtu is not None and mtu < SMALLEST_MTU6 else " addrgenmode none"
-
-
-def _mtu(mtu: int | None) -> str:
-    return f" mtu {mtu}" if mtu is not None else ""
 
 
 def _switch(on: bool) -> str:

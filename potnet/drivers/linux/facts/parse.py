@@ -51,6 +51,8 @@ _USER = re.compile(r'users:\(\("(.*?)",pid=(\d+),fd=\d+\).*')
 _REPLY = re.compile(r" src=.* src=(\S+)")
 #: The characters in a key of potnet's entries: protocols, ports, addresses, names of interfaces.
 _KEY = re.compile(r"[A-Za-z0-9_.:-]+")
+#: An additional name that ip(8) can set and remove; a program can set others.
+_ALTNAME = re.compile(r"[^\s/\"'\\#]{1,127}")
 _FAILED_LINE = re.compile(r"^Command failed -:([0-9]{1,9})$", re.MULTILINE)
 
 #: The key of an export's counters: protocol, port and, if it has only one, address of the host.
@@ -147,6 +149,9 @@ def _interface(link: dict[str, Any], ports: list[dict[str, Any]]) -> Interface:
         hairpin=frozenset(_member(port) for port in ports if _has_flag(port, "hairpin")),
         promiscuous="PROMISC" in link["flags"],
         bridge=link.get("linkinfo", {}).get("info_kind") == "bridge",
+        link_group=text_of(link.get("group", "")),
+        altnames=tuple(text_of(each) for each in link.get("altnames", []) if _ALTNAME.fullmatch(each)),
+        device=f"{link.get('parentbus', '')} {link['parentdev']}" if "parentdev" in link else "",
     )
 
 
