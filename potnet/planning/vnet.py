@@ -25,7 +25,7 @@ from potnet.host.state import HostState, Interface
 from potnet.model.pots import GROUP, SMALLEST_MTU6, Attachment, Bridge, BridgeKind, Pot
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.members import join
-from potnet.planning.rc_conf import keeps_addresses
+from potnet.planning.rc_conf import keeps_addresses, refused_as_member
 from potnet.planning.uplink import plan_uplink
 from potnet.runtime.fast_dataclass import dataclass
 
@@ -240,7 +240,7 @@ def _public6_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ex
             hint=f"`{state.traits.tools.bring_up.format(interface=bridge.joined)}`",
         )
     found = state.interfaces.get(external)
-    if found is not None and found.addresses and not state.members_keep_addresses:
+    if found is not None and refused_as_member(found, state):
         raise keeps_addresses(found, state)
     create = CreateBridge(bridge.interface, description(bridge), (external,))
     if bridge.interface in state.interfaces:

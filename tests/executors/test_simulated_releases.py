@@ -15,6 +15,7 @@ from test_simulated_records import mask
 
 from potnet.drivers.freebsd.facts import parse, parse_ifconfig
 from potnet.drivers.freebsd.facts.packet_filter import FilterReader
+from potnet.drivers.freebsd.pf import parse_pf
 from potnet.executors.base import Command
 from potnet.executors.simulated import HostFacts, SimulatedHost
 
@@ -101,3 +102,20 @@ def test_absent_anchors_are_empty(tmp_path: Path, release: str) -> None:
     assert reader.below("nothing") == ()
     assert not reader.holds_rules("pot-filter/none")
     assert reader.redirections("pot-rdr/none") == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "conditional"),
+    [
+        ("pass out on em0 inet all flags S/SA keep state nat-to (em0:0) round-robin", False),
+        ("match out on em0 inet from 10.0.0.0/8 to any nat-to (em0:0)", False),
+        ("pass in on em0 inet all flags S/SA set ( prio 3 ) scrub( no-df ) rdr-to 10.0.0.5", False),
+        ("pass in on em0 inet all received-on em1 flags S/SA keep state", True),
+        ("pass in on em0 inet all max-pkt-rate 5/1 flags S/SA keep state", True),
+    ],
+)
+def test_rules_of_15_are_read(line: str, conditional: bool) -> None:
+    """The order of parts is that of print_rule in sbin/pfctl/pfctl_parser.c of 15.0."""
+    (rule,) = parse_pf.main_rules(f"{line}\n")
+    assert (rule.interface, rule.family, rule.conditional) == ("em0", 4, conditional)
+    assert not parse_pf.redirections(f"{line}\n")

@@ -211,6 +211,8 @@ def test_the_member_of_the_slaac_bridge_follows(world: World) -> None:
     move(world)
     if world.kind == "linux":
         pytest.skip("a dummy interface cannot be one of a bridge")
+    if world.lan_bridge:
+        pytest.skip("pots stay on a bridge of the host's own: test_lan_bridges")
     world.do(start, ["late"])
     assert new in world.members("bridge1") | world.members("bridge0")
     assert world.do(check, [], None) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from world import World, both_hosts
 
 from potnet.errors import HostError, PotnetError
 from potnet.executors.simulated import SimulatedHost
-from potnet.executors.simulated.world.entities import HostFacts
+from potnet.host.findings import Verdict
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_pot
@@ -28,23 +30,21 @@ from potnet.operations.reports.metrics import metrics
 MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
-class World15(World):
-    """A FreeBSD 15, whose bridges take no interface that has addresses."""
-
-    def _make_host(self, bare: bool) -> Any:
-        return SimulatedHost(self.directory / "sim", bare, HostFacts(spare="em1").of_release("15.0"))
+#: On FreeBSD 15, too, these tests begin with the addresses on em0 itself.
+pytestmark = pytest.mark.plain_interface
 
 
 class WorldWithSpare(World):
-    """With a second interface, em1."""
+    """With a second interface, em1, and without IPv6 addresses."""
 
     def _make_host(self, bare: bool) -> Any:
-        return SimulatedHost(self.directory / "sim", bare, HostFacts(spare="em1"))
+        return SimulatedHost(self.directory / "sim", bare, replace(self._facts(), spare="em1"))
 
 
 @pytest.fixture
-def world15(tmp_path: Path) -> World15:
-    return World15(tmp_path)
+def world15(tmp_path: Path) -> World:
+    """A FreeBSD 15, whose bridges take no interface that has addresses."""
+    return WorldWithSpare(tmp_path)
 
 
 def inet6(world: World) -> list[str]:
@@ -212,7 +212,7 @@ def test_options_hold_there(world: World, antispoof: bool) -> None:
 # FreeBSD 15.
 
 
-def test_15_refuses_an_interface_with_addresses(world15: World15) -> None:
+def test_15_refuses_an_interface_with_addresses(world15: World) -> None:
     world15.create("one", "public-bridge", "dual")
     before = world15.snapshot()
     with pytest.raises(HostError, match="FreeBSD 15 refuses em0 as a member of a bridge") as refused:
@@ -247,7 +247,7 @@ def move_addresses(world: World) -> None:
     [(allow, "bridge0", "em0"), (use_em1, "bridge0", "em1"), (move_addresses, "bridge0", "em0")],
 )
 def test_15_takes_the_others(
-    world15: World15, prepare: Callable[[World], None], bridge: str, external: str
+    world15: World, prepare: Callable[[World], None], bridge: str, external: str
 ) -> None:
     prepare(world15)
     pot = world15.create("one", "public-bridge", "ipv6")
@@ -260,7 +260,50 @@ def test_15_takes_the_others(
     assert world15.snapshot() == before
 
 
-def test_15_says_what_the_kernel_says(world15: World15) -> None:
+def test_15_gives_no_alias_to_a_member(world15: World) -> None:
+    move_addresses(world15)
+    world15.configure('[network]\nexternal_interface = "em0"\n')
+    world15.create("one", "alias")
+    before = world15.snapshot()
+    with pytest.raises(HostError, match=r"SIOCAIFADDR\): Invalid argument") as refused:
+        world15.do(start, ["one"])
+    assert "create the pot with -i BRIDGE|ADDRESS" in str(refused.value.hint)
+    assert world15.snapshot() == before
+    world15.do(destroy_pot, "one")
+    before = world15.snapshot()
+    world15.create("one", "alias", addresses=("bridge0|192.168.178.200",))
+    world15.do(start, ["one"])
+    assert "192.168.178.200" in world15.addresses("bridge0")
+    assert world15.do(check, [], None) == ()
+    world15.do(stop, ["one"])
+    world15.do(destroy_pot, "one")
+    assert world15.snapshot() == before
+
+
+def bridges_of(world: World) -> tuple[Verdict, str | None]:
+    (found,) = (each for each in world.do(doctor) if each.subject == "bridges")
+    return found.verdict, found.remedy
+
+
+def test_doctor_tells_on_15_before_a_pot_is_refused(world15: World) -> None:
+    verdict, remedy = bridges_of(world15)
+    assert (verdict, remedy) == (
+        Verdict.LIMITED,
+        'write into rc.conf, and reboot: cloned_interfaces="bridge0"; ifconfig_em0="up"; '
+        'ifconfig_bridge0="inet 192.168.178.20/24 addm em0 up"; '
+        'ifconfig_bridge0_ipv6="inet6 auto_linklocal"',
+    )
+    move_addresses(world15)
+    assert bridges_of(world15) == (Verdict.OK, None)
+
+
+@pytest.mark.parametrize("configured", ['network.ipv6 = "nat"', 'network.external_interface = "em1"'])
+def test_doctor_tells_only_where_it_matters(world15: World, configured: str) -> None:
+    world15.configure(f"{configured}\n")
+    assert bridges_of(world15) == (Verdict.OK, None)
+
+
+def test_15_says_what_the_kernel_says(world15: World) -> None:
     world15.do_there("ifconfig", "bridge7", "create")
     refused = world15.host.run(_command("ifconfig bridge7 addm em0"))
     assert (refused.code, refused.err.startswith("ifconfig: BRDGADD em0: Invalid argument")) == (1, True)

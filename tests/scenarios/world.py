@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from potnet.config import configuration
 from potnet.config.configuration import Config
 from potnet.errors import PotnetError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor
-from potnet.executors.simulated import SimulatedHost
-from potnet.model.pots import NetworkType, Pot, Stack
+from potnet.executors.simulated import HostFacts, SimulatedHost
+from potnet.model.pots import BridgeKind, NetworkType, Pot, Stack
 from potnet.operations.pots.create import CreateRequest, create
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -81,6 +81,9 @@ class World:
     external, address, prefix = "em0", "192.168.178.20", "192.168.178."
     #: A release, where pots can have one.
     base: str | None = "12.2"
+    #: The release of FreeBSD, and whether em0 is a bridge of the host's own with the interface igb0 on it.
+    #: On 15, an interface with addresses cannot join the bridge of pots with IPv6.
+    release, lan_bridge = "14.3", False
 
     def __init__(self, directory: Path, bare: bool = False) -> None:
         self.directory = directory
@@ -92,11 +95,29 @@ class World:
         self.configure("")
 
     def _make_host(self, bare: bool) -> Executor:
-        host = SimulatedHost(self.directory / "sim", bare=bare)
-        if not any(":" in address for address in host.interface("em0").addresses):
+        host = SimulatedHost(self.directory / "sim", bare=bare, facts=self._facts())
+        found = host.interface("em0")
+        if found is None:
+            self._move_addresses(host)
+            found = host.interface("em0")
+        if not any(":" in address for address in found.addresses):
             # The first IPv6 address of an interface brings a link-local one along, which stays.
             host.run(Command(("ifconfig", "em0", "inet6", "2001:db8:7::20/64", "no_dad", "-ifdisabled")))
         return host
+
+    def _facts(self) -> HostFacts:
+        facts = HostFacts().of_release(self.release)
+        return replace(facts, interface="igb0") if self.lan_bridge else facts
+
+    def _move_addresses(self, host: Executor) -> None:
+        """Give the addresses and the default route of igb0 to a bridge called em0."""
+        for line in (
+            f"ifconfig igb0 inet {self.address} -alias", "ifconfig bridge99 create",
+            "ifconfig bridge99 name em0", "ifconfig em0 addm igb0 up",
+            f"ifconfig em0 inet {self.address}/24", f"route add default {self.prefix}1",
+        ):  # fmt: skip
+            result = host.run(Command(tuple(line.split())))
+            assert result.code == 0, (line, result)
 
     def configure(self, text: str) -> None:
         """Set the configuration, as TOML."""
@@ -193,6 +214,11 @@ class World:
 
     def members(self, bridge: str) -> set[str]:
         return set(self.host.interface(bridge).members)
+
+    def slaac_bridge(self) -> str:
+        """The bridge of pots with SLAAC: one that potnet made, or one of the host's own."""
+        (found,) = (bridge for bridge in self.records()["bridges"] if bridge.kind is BridgeKind.PUBLIC6)
+        return str(found.joined or found.interface)
 
     def addresses(self, interface: str) -> str:
         """In a text."""

@@ -10,13 +10,14 @@ from potnet.host.actions import CreateBridge
 from potnet.host.filter_actions import FilterMembers, LoadAnchor
 from potnet.host.findings import Condition, Verdict
 from potnet.host.query import Query
-from potnet.host.state import HostState
+from potnet.host.state import HostState, Interface
 from potnet.model.pots import Ipv6
 from potnet.operations.common import external_interface
 from potnet.operations.networks.antispoof import in_force
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.obstacles import any_side, obstacles, side_of
 from potnet.planning.filter.prepare import uncalled
+from potnet.planning.rc_conf import refused_as_member, without_member
 from potnet.planning.roots import exposure, leading_to
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _outside(app: App, external: str | None, state: HostState) -> Iterator[Condi
         yield Condition("external interface", _LIMITED, others[0], "see network.extra_interfaces")
     else:
         yield Condition("external interface", _OK, external)
-    yield _kernel(app, external)
+    yield _kernel(app, found)
     if app.config.ipv6 is not Ipv6.SLAAC:
         return
     yield _promiscuous(found.promiscuous)
@@ -155,18 +156,21 @@ def _outside(app: App, external: str | None, state: HostState) -> Iterator[Condi
         yield Condition("router advertisements", _LIMITED, lack, remedy)
 
 
-def _kernel(app: App, external: str) -> Condition:
+def _kernel(app: App, external: Interface) -> Condition:
     """Whether the host would make a bridge of each kind; potnet tries only if that changes nothing."""
-    nat = LoadAnchor(pf.nat_anchor(app.config), pf.source_nat(app.config, external))
+    nat = LoadAnchor(pf.nat_anchor(app.config), pf.source_nat(app.config, external.name))
     try:
         app.driver.check([nat, CreateBridge("bridge0", "")])
     except HostError as error:
         return Condition("bridges", _MISSING, error.message, error.hint)
     if app.config.ipv6 is Ipv6.SLAAC:
         try:
-            app.driver.check([CreateBridge("bridge1", "", (external,))])
+            app.driver.check([CreateBridge("bridge1", "", (external.name,))])
         except HostError as error:
             return Condition("bridges", _LIMITED, f"for IPv4 only: {error.message}", error.hint)
+        rules = app.driver.observe(Query(bridge_rules=True, names=True))
+        if refused_as_member(external, rules):
+            return without_member(external, rules)
     return Condition("bridges", _OK, "can be made")
 
 

@@ -14,6 +14,7 @@ from potnet.host.actions import (
     RunHook,
     RunInJail,
     SolicitRouter,
+    StartJail,
     StopJail,
 )
 from potnet.host.file_actions import (
@@ -40,6 +41,8 @@ _ABSENT: dict[type, tuple[str, ...]] = {
     RemoveTree: ("No such file",),
     LiftRate: ("IP_DUMMYNET_DEL",),
 }
+#: The complaint of ifconfig(8) about an address that the kernel refuses.
+_NO_ADDRESS = "ioctl (SIOCAIFADDR): Invalid argument"
 #: The complaints of ifconfig(8) and others about a thing that exists; undoing must not remove it.
 _THERE = ("already exists", "File exists")
 
@@ -72,6 +75,8 @@ def hint(action: Action, result: CommandResult) -> str | None:
         return "bandwidth limits require dummynet(4): `kldload dummynet`"
     if result.code == NOT_FOUND:
         return "check --host and --via: this does not look like a FreeBSD host"
+    if isinstance(action, StartJail) and _NO_ADDRESS in result.err:
+        return "create the pot with -i BRIDGE|ADDRESS: on FreeBSD 15 a member of a bridge gets no address"
     if "permission" in result.err.lower() or "not permitted" in result.err.lower():
         return "run potnet as root: it changes the host's network"
     return None

@@ -26,10 +26,12 @@ _MAIN = re.compile(
     rf"(?: all| from (?P<source>{_ADDRESS})(?: port (?P<source_port>{_PORT}))?"
     rf" to (?P<destination>{_ADDRESS})(?: port (?P<port>{_PORT}))?)(?P<rest>(?: .*)?)"
 )
-#: The parts that may follow without narrowing a rule: states, labels, tags that it sets, targets.
+#: The parts that may follow without narrowing a rule: states, labels, tags that it sets, targets. On FreeBSD
+#: 15 rules that pass can have targets, too; they apply after those of nat and rdr rules.
 _NO_CONDITION = re.compile(
     r" (?:flags S/SA|flags any|(?:keep|modulate|synproxy|no) state(?: \([^)]*\))?|label \"[^\"]*\"|rtable 0"
-    r"|tag \S+|dnpipe ?\([^)]*\)|queue \S+|allow-opts|fragment reassemble|-> .*)"
+    r"|tag \S+|dnpipe ?\([^)]*\)|queue \S+|allow-opts|fragment reassemble|ridentifier \d+|set \([^)]*\)"
+    r"|scrub\([^)]*\)|(?:nat|rdr|binat)-to .*|-> .*)"
 )
 #: The new address of a translation; of several, only the first is read, with its brace.
 _TARGET = re.compile(r" -> (\S+)")
