@@ -67,6 +67,10 @@ class Failures:
             self._errors.append(error)
             self.names.append(name)
 
+    def add(self, error: PotnetError) -> None:
+        """Keep an error about a part of the work, after which the rest goes on."""
+        self._errors.append(error)
+
     def throw(self, done: Sequence[str], notify: Callable[[str], None]) -> None:
         """If failures were kept, report the results, then raise the failures."""
         if self._errors:
@@ -115,8 +119,22 @@ def check_hostname(hostname: str) -> None:
         raise UsageError(f"invalid host name {hostname!r}: {SPECIAL}", hint="choose another name")
 
 
+def check_characters(what: str, text: str) -> None:
+    """Raises UsageError for a path with control characters, or with bytes that are not UTF-8."""
+    if any(ord(c) < 32 or c == "\x7f" for c in text):
+        raise UsageError(f"invalid {what} {text!r}: it has control characters")
+    _check_utf8(what, text)
+
+
+def _check_utf8(what: str, text: str) -> None:
+    # Python represents each byte that is not UTF-8 by a surrogate (PEP 383).
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise UsageError(f"invalid {what} {text!r}: not in UTF-8")
+
+
 def parse_command(text: str) -> tuple[str, ...]:
     """Split a command line into words, as a shell does; raises UsageError. Empty: the default command."""
+    _check_utf8("command --cmd", text)
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:

@@ -37,11 +37,14 @@ def ways_to(pot: Pot) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*hooks, *leading_to(pot.root), path_in(pot.root, "etc"))))
 
 
-def exposure(ways: Iterable[str], access: Mapping[str, Access]) -> str | None:
-    """Return who besides root can change which directory on the path, in words; None if nobody can."""
+def exposure(ways: Iterable[str], access: Mapping[str, Access], file: str | None = None) -> str | None:
+    """Return who besides root can change what on the path, in words; None if nobody can.
+
+    file: the path among the ways that leads to a file.
+    """
     for way in ways:
-        # potnet itself makes files in an etc only.
-        judge = _who_writes if way.endswith("/etc") else _who_changes
+        # In an etc potnet makes files itself, and a file has nothing sticky.
+        judge = _who_writes if way.endswith("/etc") or way == file else _who_changes
         who = judge(access[way]) if way in access else None
         if who is not None:
             return f"{who} {way}"
@@ -55,6 +58,19 @@ def refuse_exposed(what: str, ways: Iterable[str], access: Mapping[str, Access])
         raise HostError(
             f"{what} is not safe: {found} and could redirect what root writes there",
             hint="use a place below directories that only root owns and can write to, such as /jails",
+        )
+
+
+def refuse_replaceable(what: str, path: str, ways: Iterable[str], access: Mapping[str, Access]) -> None:
+    """Raises HostError if users other than root can change or replace a file that root is about to run.
+
+    path: the real path of the file. ways: all paths that lead to it.
+    """
+    found = exposure(ways, access, path)
+    if found is not None:
+        raise HostError(
+            f"{what} is not safe: {found} and could replace what root runs there",
+            hint=f"read {path}, and let only root own and write to that place",
         )
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from world import World
+from world import World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.model.pots import HookKind
@@ -20,6 +20,7 @@ from potnet.operations.pots.stop import stop
 ALICE = 1001
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
 JAILS = "opt/potnet/jails"
+STOPPING = (HookKind.PRESTOP, HookKind.POSTSTOP)
 
 
 def kinds(world: World) -> set[str]:
@@ -120,3 +121,100 @@ def test_no_backup_is_written_where_others_can_lead_it_elsewhere(
         each.chmod(0o700)
     world.do(backup, place / "backup", False)
     assert [path.name for path in place.iterdir()] == ["backup"]
+
+
+HOOK_PLACES = [
+    ("conf/{kind}", 0o722),
+    ("conf/{kind}", 0o1777),
+    ("conf", 0o770),
+    (".", 0o777),
+    ("..", 0o777),
+]
+
+
+def hook_of(world: World, kind: HookKind) -> Path:
+    """Where the hook of the pot is, on this machine."""
+    path = f"{world.config.jails}/web/conf/{kind}"
+    return Path(path) if world.kind == "linux" else world.host.tree / path.lstrip("/")
+
+
+def ran(world: World, kind: HookKind) -> bool:
+    return any(line.endswith(f"web/conf/{kind}") for line in world.executor.changed)
+
+
+@as_root
+@both_hosts
+@pytest.mark.parametrize("kind", [HookKind.PRESTOP, HookKind.POSTSTOP])
+def test_a_stop_skips_a_hook_that_others_can_change_and_goes_on(
+    world: World, tmp_path: Path, kind: HookKind
+) -> None:
+    script = tmp_path / "hook"
+    script.write_text("#!/bin/sh\n")
+    world.create("web", "public-bridge")
+    world.do(set_hook, "web", dict.fromkeys(HookKind, script))
+    for place, mode in HOOK_PLACES:
+        path = Path(os.path.normpath(hook_of(world, kind).parents[1] / place.format(kind=kind)))
+        world.do(start, ["web"])
+        before = path.stat().st_mode & 0o7777
+        path.chmod(mode)
+        if mode == 0o770:
+            os.chown(path, -1, ALICE)
+        world.executor.commands.clear()
+        with pytest.raises(
+            PotnetError, match=f"potnet skipped the {kind} hook of web: .* is not safe"
+        ) as told:
+            world.do(stop, ["web"])
+        assert told.value.hint is not None
+        assert not ran(world, kind)
+        assert world.jails() == []
+        assert world.records()["runs"] == ()
+        if place == "conf/{kind}":
+            assert ran(world, next(each for each in STOPPING if each is not kind))
+        else:
+            with pytest.raises(PotnetError, match="is not safe"):
+                world.do(start, ["web"])
+            assert world.jails() == []
+        path.chmod(before)
+        os.chown(path, -1, 0)
+    world.do(start, ["web"])
+    world.executor.commands.clear()
+    world.do(stop, ["web"])
+    assert all(ran(world, each) for each in STOPPING)
+
+
+@both_hosts
+@pytest.mark.parametrize("kind", [HookKind.PRESTART, HookKind.POSTSTART])
+def test_a_hook_of_somebody_else_is_found_before_a_start_changes_anything(
+    world: World, tmp_path: Path, kind: HookKind
+) -> None:
+    script = tmp_path / "hook"
+    script.write_text("#!/bin/sh\n")
+    world.create("web", "public-bridge")
+    world.do(set_hook, "web", {kind: script})
+    hook_of(world, kind).chmod(0o777)
+    before = world.snapshot()
+    with pytest.raises(PotnetError, match=f"the {kind} hook of web is not safe: everybody can write to"):
+        world.do(start, ["web"])
+    assert world.snapshot() == before
+    assert not ran(world, kind)
+    assert world.records()["runs"] == ()
+
+
+@both_hosts
+def test_a_link_on_the_way_to_hooks_counts_by_what_it_leads_to(world: World, tmp_path: Path) -> None:
+    script = tmp_path / "hook"
+    script.write_text("#!/bin/sh\n")
+    jails = hook_of(world, HookKind.PRESTOP).parents[2]
+    moved = jails.parents[1] / "elsewhere" / "jails"
+    moved.mkdir(0o755, parents=True)
+    jails.parent.mkdir(parents=True, exist_ok=True)
+    if jails.exists():
+        jails.rmdir()
+    jails.symlink_to("../elsewhere/jails")
+    world.create("web", "public-bridge")
+    world.do(set_hook, "web", {HookKind.PRESTOP: script})
+    world.do(start, ["web"])
+    moved.parent.chmod(0o777)
+    with pytest.raises(PotnetError, match=r"skipped the prestop hook of web: .* write to \S*/elsewhere "):
+        world.do(stop, ["web"])
+    assert world.jails() == []

@@ -23,7 +23,7 @@ from potnet.model.pots import HookKind, Pot
 from potnet.operations.common import environment_of, locked_pot
 from potnet.operations.files.journal import begin, end, unfinished
 from potnet.operations.files.places import look_for_binds, pot_directory, refuse_directory
-from potnet.planning.roots import leading_to, refuse_exposed
+from potnet.planning.roots import leading_to, refuse_replaceable
 from potnet.runtime.trust import UntrustedError, open_file
 
 if TYPE_CHECKING:
@@ -41,11 +41,29 @@ def hook_path(app: App, pot: Pot, kind: HookKind) -> str:
 
 
 def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Step, ...]:
-    """Return the step that runs a hook, if the pot has a hook of this kind."""
+    """Return the step that runs a hook, if the pot has a hook of this kind; errors as of `check_hooks`."""
     if kind not in pot.hooks:
         return ()
-    refuse_directory(app, pot, pot_directory(app, pot))
+    check_hooks(app, pot, (kind,))
     return (Step(RunHook(hook_path(app, pot, kind), environment_of(pot, jid)), None, f"{kind} hook"),)
+
+
+def check_hooks(app: App, pot: Pot, kinds: Iterable[HookKind]) -> None:
+    """Raises PotnetError if a jail or a user other than root could change one of a pot's hooks."""
+    for kind in kinds:
+        if kind in pot.hooks:
+            refuse_directory(app, pot, pot_directory(app, pot))
+            _refuse_replaceable(app, f"the {kind} hook of {pot.name}", hook_path(app, pot, kind))
+
+
+def _refuse_replaceable(app: App, what: str, path: str) -> None:
+    """Raises HostError if users other than root could replace what root runs at a path."""
+    if app.rootless is not None:
+        # There the hooks run as the user whose host it is.
+        return
+    real = app.driver.real_path(path) or path
+    ways = tuple(dict.fromkeys((*leading_to(path), *leading_to(real))))
+    refuse_replaceable(what, real, ways, app.driver.observe(Query(ways=ways)).access)
 
 
 def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
@@ -82,10 +100,7 @@ def _with_directory(app: App, pot: Pot) -> Pot:
             )
         pot = replace(pot, directory=directory)
     refuse_directory(app, pot, directory, look_for_binds(app))
-    if app.driver.traits.own_programs:
-        ways = leading_to(directory)
-        access = app.driver.observe(Query(ways=ways)).access
-        refuse_exposed(f"{directory}, where the hooks of {pot.name} are kept,", ways, access)
+    _refuse_replaceable(app, f"{directory}, where the hooks of {pot.name} are kept,", directory)
     return pot
 
 

@@ -26,7 +26,7 @@ from potnet.operations.common import (
     require_pot,
 )
 from potnet.operations.exports.ports import with_ports
-from potnet.operations.files.hooks import hook_steps
+from potnet.operations.files.hooks import check_hooks, hook_steps
 from potnet.operations.files.hosts_files import Neighbours, neighbours_of, update_hosts_files
 from potnet.operations.networks.antispoof import guarded
 from potnet.operations.networks.external import expect_first, follow_external, nothing_in_force, record
@@ -106,6 +106,7 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
         for other in needs(app, pot):
             if other in failures.names:
                 raise HostError(f"the pot {other}, which it requires, could not be started")
+        check_hooks(app, pot, (HookKind.POSTSTART,))
         apply(Plan(hook_steps(app, pot, HookKind.PRESTART, None)), app.driver)
         _start_locked(app, require_pot(app, name), run, state)
         return Outcome(name, True)
@@ -243,8 +244,6 @@ def _carry_out(app: App, context: StartContext, around: Surroundings, run: Run) 
     """Record a start and apply its plan. On failure, restore host and store as far as possible."""
     pot, state = context.pot, context.state
     plan = plan_start(pot, around, app.config, state)
-    for notice in plan.notices:
-        app.notify(notice)
     run = replace(run, lent=around.lent)
     remembered = switches(app)
     # The record comes first, so that the store knows what may exist if the start is cut off.
@@ -265,6 +264,9 @@ def _carry_out(app: App, context: StartContext, around: Surroundings, run: Run) 
             if killed:
                 clear_up_failed(app, run, error)
         raise
+    # A start that takes another unit instead repeats them.
+    for notice in plan.notices:
+        app.notify(notice)
     return applied, run
 
 
@@ -281,7 +283,11 @@ def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -
     except BaseException as error:
         _take_back(app, before, run, error)
         raise
-    for failure in apply_all(Plan(hook_steps(app, pot, HookKind.POSTSTART, done.jid)), app.driver):
+    try:
+        failed = apply_all(Plan(hook_steps(app, pot, HookKind.POSTSTART, done.jid)), app.driver)
+    except PotnetError as error:
+        failed = (error.message,)
+    for failure in failed:
         app.notify(f"{pot.name} runs, but its poststart hook failed: {failure}")
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.apply import apply_all
+from potnet.errors import PotnetError
 from potnet.host.actions import Plan, RunInJail, Step
 from potnet.host.state import HostState
 from potnet.model.pots import HookKind, Pot, Run
@@ -44,21 +45,23 @@ def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
             done = begun - {*app.store.runs_named(sorted(begun))}
             for name in group:
                 with failures.collect(name):
-                    stopped = Outcome(name, True) if name in done else _stopped(app, name, name in begun)
+                    stopped = Outcome(name, True)
+                    if name not in done:
+                        stopped = _stopped(app, name, name in begun, failures)
                     outcomes.append(stopped)
                 tell(len(outcomes))
     failures.throw([f"{outcome.name} is stopped" for outcome in outcomes], app.notify)
     return tuple(outcomes)
 
 
-def _stopped(app: App, name: str, begun: bool) -> Outcome:
-    """Stop a pot. begun: its stop has begun together with that of others."""
+def _stopped(app: App, name: str, begun: bool, failures: Failures) -> Outcome:
+    """Stop a pot. begun: its stop has begun together with that of others. failures: gets skipped hooks."""
     with locked_pot(app, name) as pot:
-        outcome = _stop(app, pot)
+        outcome = _stop(app, pot, failures)
         return replace(outcome, changed=outcome.changed or begun)
 
 
-def _stop(app: App, pot: Pot) -> Outcome:
+def _stop(app: App, pot: Pot, failures: Failures) -> Outcome:
     name = pot.name
     run = app.store.run(name)
     state = look_for(app, pot, run)
@@ -72,12 +75,12 @@ def _stop(app: App, pot: Pot) -> Outcome:
         # The record comes first: if the stop is cut off, the pot is incomplete although its jail exists.
         run = replace(run, stopping=True)
         app.store.put_run(run)
-        _shut_down(app, run)
+        _shut_down(app, run, failures)
     with app.locks.hold(NETWORK_LOCK):
         cleared = clear_up(app, run, state)
         update_hosts_files(app, neighbours_of(app, run.pot))
     if was_running or run.stopping:
-        for failure in apply_all(Plan(hook_steps(app, run.pot, HookKind.POSTSTOP, None)), app.driver):
+        for failure in _run_hook(app, run.pot, HookKind.POSTSTOP, None, failures):
             app.notify(f"{name} is stopped, but its poststop hook failed: {failure}")
     return Outcome(name, was_running or cleared)
 
@@ -103,10 +106,21 @@ def detach_locked(app: App, run: Run, state: HostState, ending: bool = False) ->
     return Outcome(name, there or cleared)
 
 
-def _shut_down(app: App, run: Run) -> None:
+def _run_hook(app: App, pot: Pot, kind: HookKind, jid: int | None, failures: Failures) -> tuple[str, ...]:
+    """Run a hook and return how it failed. A hook that others could change is skipped, and a failure."""
+    try:
+        steps = hook_steps(app, pot, kind, jid)
+    except PotnetError as error:
+        error.message = f"potnet skipped the {kind} hook of {pot.name}: {error.message}"
+        failures.add(error)
+        return ()
+    return apply_all(Plan(steps), app.driver)
+
+
+def _shut_down(app: App, run: Run, failures: Failures) -> None:
     """Let the pot shut down in its own time, before this command locks the network."""
     pot = run.pot
-    for failure in apply_all(Plan(hook_steps(app, pot, HookKind.PRESTOP, run.jid)), app.driver):
+    for failure in _run_hook(app, pot, HookKind.PRESTOP, run.jid, failures):
         app.notify(f"the prestop hook of {pot.name} failed: {failure}")
     if run.booted and not pot.command:
         action = RunInJail(pot.name, SHUTDOWN, tolerant=True, patience=SHUTDOWN_SECONDS)

@@ -30,7 +30,7 @@ from potnet.errors import HostError
 from potnet.executors.base import Command, Executor
 from potnet.host.query import Query
 from potnet.host.ruleset import Pipes
-from potnet.host.state import FileKind, HostState, Interface, PacketFilter, Route, Usage
+from potnet.host.state import Access, FileKind, HostState, Interface, PacketFilter, Route, Usage
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
@@ -86,6 +86,7 @@ class Observer(Reader):
             if query.own_addresses
             else frozenset(),
             files={**self._directories(query.directories), **self._files(query.files)},
+            access=self._access(query.ways),
             texts=self._texts(query.texts),
             digests=digests(self._executor, query.digests, "sha256sum", parse.digests),
             jail_interfaces=self.namespaces.jail_interfaces(query.jail_interfaces),
@@ -225,6 +226,9 @@ class Observer(Reader):
             return {}
         found = parse.file_kinds(self._stat("-c", "%F\t%n", *paths))
         return {path: found.get(path, FileKind.ABSENT) for path in paths}
+
+    def _access(self, ways: tuple[str, ...]) -> dict[str, Access]:
+        return parse.file_access(self._stat("-c", "%u\t%g\t%f\t%n", *ways)) if ways else {}
 
     def _texts(self, paths: tuple[str, ...]) -> dict[str, str]:
         found = {path: self._optional("cat", path) for path in paths}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from potnet.drivers.linux.facts.names import (
 )
 from potnet.drivers.reading import UnreadableError, bound_address, lines_of, reads
 from potnet.host.state import (
+    Access,
     ExportTraffic,
     FileKind,
     FilterEntry,
@@ -241,6 +243,18 @@ def file_kinds(text: str) -> dict[str, FileKind]:
     """Parse the kind of each path in ``stat -c '%F\t%n'``."""
     pairs = (line.partition("\t") for line in lines_of(text))
     return {path: _KINDS.get(kind, FileKind.OTHER) for kind, _, path in pairs}
+
+
+@reads("stat")
+def file_access(text: str) -> dict[str, Access]:
+    """Parse the access to each path in ``stat -c '%u\t%g\t%f\t%n'``; the mode is hexadecimal."""
+    found = {}
+    for line in lines_of(text):
+        owner, group, mode, path = line.split("\t", 3)
+        bits = int(mode, 16)
+        # The permissions of a symbolic link are always 777 and mean nothing (symlink(7)).
+        found[path] = Access(int(owner), int(group), 0 if stat.S_ISLNK(bits) else stat.S_IMODE(bits))
+    return found
 
 
 @reads("sha256sum")

@@ -268,7 +268,8 @@ def _show_access(found: os.stat_result) -> str:
     """Return owner, group and mode; the user who runs the simulation counts as root."""
     owner = 0 if found.st_uid == os.geteuid() else found.st_uid
     group = 0 if found.st_gid == os.getegid() else found.st_gid
-    bits = stat.S_IMODE(found.st_mode)
+    # A link has the permissions of its maker's umask there, and all of them where the simulation runs.
+    bits = 0o755 if stat.S_ISLNK(found.st_mode) else stat.S_IMODE(found.st_mode)
     return f"{_show_kind(found)}\t{owner}\t{group}\t{bits >> 9:o}{bits & 0o777:03o}"
 
 
