@@ -14,6 +14,8 @@ from world import World, both_hosts
 from potnet.errors import PotnetError, UsageError
 from potnet.model.pots import HookKind
 from potnet.operations.files.hooks import set_hook
+from potnet.operations.maintenance.check import check
+from potnet.operations.maintenance.repair import repair
 from potnet.operations.pots.create import CreateRequest, create
 from potnet.operations.pots.destroy import destroy_pot
 from potnet.operations.pots.settings import SettingsRequest, copy_in, set_options
@@ -237,6 +239,24 @@ def test_nothing_is_written_into_a_root_that_is_the_hosts_own(world: World) -> N
     world.do(stop, ["casserole"])
     with pytest.raises(PotnetError, match="host's own"):
         world.do(copy_in, "casserole", Path(__file__), "/etc/motd")
+
+
+@both_hosts
+def test_a_pot_with_the_root_of_the_host_goes_as_it_came(world: World, tmp_path: Path) -> None:
+    """Its hooks have a directory of their own, which is below its root and goes nevertheless."""
+    before = world.without_folders(world.snapshot())
+    script = tmp_path / "hook"
+    script.write_text("#!/bin/sh\n")
+    world.create("casserole", "public-bridge", path="/")
+    assert any("controls this host" in notice for notice in world.notices)
+    world.do(set_hook, "casserole", {HookKind.PRESTOP: script})
+    world.do(start, ["casserole"])
+    world.do(check, [], None)
+    world.do(repair, [], None)
+    world.do(stop, ["casserole"])
+    world.do(destroy_pot, "casserole")
+    assert world.without_folders(world.snapshot()) == before
+    assert world.records()["pots"] == ()
 
 
 def test_copy_in_puts_files_and_folders_where_they_belong(world: World, tmp_path: Path) -> None:

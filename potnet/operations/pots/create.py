@@ -13,6 +13,7 @@ from potnet.apply import Applied
 from potnet.errors import PotnetError, UsageError
 from potnet.model.pots import NetworkType, Pot, Resolver, Stack
 from potnet.operations.common import (
+    check_characters,
     check_hostname,
     check_name,
     define_public_network,
@@ -47,6 +48,7 @@ from potnet.operations.networks.network_options import (
 from potnet.operations.pots.destroy import remove_rest
 from potnet.operations.pots.make_root import make_root, refuse_exposed_root, refuse_places, refuse_present
 from potnet.operations.pots.virtual_machines import ROOT, refuse_unfit, with_owner
+from potnet.planning.jail import host_files
 from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -168,7 +170,7 @@ def _draft(app: App, request: CreateRequest) -> Pot:
         root_made=request.path is None,
         hostname=request.hostname or name,
         base=_release(request.base),
-        resolver=parse_resolver(request.resolver) if request.resolver else Resolver(),
+        resolver=parse_resolver(request.resolver) if request.resolver is not None else Resolver(),
         command=parse_command(request.command) if request.command else (),
         boot=request.boot,
         passed=parse_passed(request.passed),
@@ -199,7 +201,8 @@ def _with_taps(app: App, request: CreateRequest, draft: Pot) -> Pot:
 def _root(app: App, name: str, path: str | None) -> str:
     if path is None:
         return f"{app.config.jails}/{name}/m"
-    if not path.startswith("/") or any(ord(c) < 32 or c == "\x7f" for c in path):
+    check_characters("root --path", path)
+    if not path.startswith("/"):
         raise UsageError(
             f"invalid root --path {path!r}: not an absolute path", hint="write one such as /jails/web"
         )
@@ -283,4 +286,6 @@ def _finished(app: App, pot: Pot, mtu: int | None) -> Pot:
         app.store.update_pot(pot)
         for bridge in to_change(app, pot, mtu) if mtu is not None else ():
             app.store.update_bridge(bridge)
+    if pot.is_jail and host_files(pot.root):
+        app.notify(f"root in {pot.name} controls this host: the root of the pot is /")
     return pot

@@ -22,6 +22,7 @@ from potnet.operations.networks.policies import forget
 from potnet.operations.networks.units import forget_switches
 from potnet.operations.networks.vnet import take_off
 from potnet.operations.pots.cleanup import clear_up
+from potnet.planning.jail import host_files
 from potnet.planning.ownership import running
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def part_name(pot: str, base: str) -> str:
 
 def _refuse_roots(app: App, pot: Pot, directory: str) -> None:
     """Raises HostError if the pot's directory contains a root that the user supplied."""
-    own = [(pot.name, pot.root)] if not pot.root_made else []
+    # A root of "/" contains everything, and potnet made the directory nevertheless.
+    own = [(pot.name, pot.root)] if not pot.root_made and not host_files(pot.root) else []
     for name, root in (*own, *app.store.roots_around(directory, pot.name)):
         if overlap(root, directory):
             raise HostError(
