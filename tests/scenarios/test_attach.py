@@ -192,7 +192,7 @@ def test_what_cannot_be_attached_is_refused(exported: World) -> None:
         for name, jail, words in (
             ("web", None, "jail web not found"),
             ("host", None, "host is inherit"),
-            ("web", "other", "--jail other"),
+            ("web", "other", "--jail 'other'"),
         ):
             with pytest.raises(PotnetError) as error:
                 attach(app, name, jail, created=False)

@@ -37,6 +37,20 @@ def test_vnet_start_takes_a_unit_that_the_host_does_not_hide(world: World, hidde
     assert world.do(check, [], None) == ()
 
 
+@pytest.mark.parametrize("hidden", [("bridge0",), ("epair0", "bridge0", "bridge1")])
+def test_a_start_that_takes_another_unit_tells_once_what_it_tells(
+    world: World, hidden: tuple[str, ...]
+) -> None:
+    world.do_there("pfctl", "-f", "-", stdin='nat-anchor pot-nat\nrdr-anchor "pot-rdr/*"\n')
+    for name in hidden:
+        hide(world, name)
+    prepare(world, "public-bridge", "ipv4")
+    world.notices.clear()
+    world.do(start, ["casserole"])
+    assert "is not isolated" in world.notices[1]
+    assert len(world.notices) == len({*world.notices})
+
+
 def test_vnet_start_that_finds_no_unit_gives_up_with_the_tools_own_words(world: World) -> None:
     class Full(Faulty):
         def run(self, command: Command) -> CommandResult:

@@ -377,3 +377,32 @@ def test_an_address_is_usable_as_soon_as_a_start_returns(world: World) -> None:
     world.do_there("ifconfig", "-j", "one", "epair0b", "inet6", address6(one), "-alias")
     world.do(repair, [], None)
     assert reached(world, "two", address6(one)) == address6(two)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_its_own_addresses_in_another_spelling_change_nothing(world: World, running: bool) -> None:
+    bridge(world, "stove", "2001:db8:ab::/64")
+    made = world.create(
+        "wok", "private-bridge", "dual", bridge="stove", addresses=("2001:db8:ab::a:b", "10.192.0.11")
+    )
+    if running:
+        world.do(start, ["wok"])
+    before, host = world.records(), world.snapshot()
+    for same in ("2001:DB8:AB::A:B", "2001:0db8:00ab:0:0:0000:000a:000b", "2001:db8:ab::0.10.0.11"):
+        world.do(set_options, "wok", SettingsRequest(addresses=("10.192.0.11", same)))
+        assert world.records()["pots"] == before["pots"]
+        assert world.records()["leases"] == before["leases"]
+    assert world.snapshot() == host
+    assert address6(made) == "2001:db8:ab::a:b"
+
+
+@pytest.mark.parametrize(
+    "given", ["::ffff:10.192.0.11", "::FFFF:0ac0:b", "::10.192.0.11", "010.192.0.11", "10.12582923"]
+)
+def test_an_address_of_ipv4_in_another_form_is_none_of_the_pots(world: World, given: str) -> None:
+    bridge(world, "stove")
+    world.create("wok", "private-bridge", "dual", bridge="stove", addresses=("10.192.0.11",))
+    before = world.records()
+    with pytest.raises(PotnetError):
+        world.do(set_options, "wok", SettingsRequest(addresses=(given,)))
+    assert world.records() == before

@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from made_up import MadeUp
 from world import World, both_hosts
 
 from potnet.cli.views import bridge_info_text, info_text
 from potnet.errors import ConfigError, PotnetError, UsageError
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.files.hosts_files import hosts_text, neighbours_of
+from potnet.operations.from_pot.importing import import_pots
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
@@ -163,6 +165,23 @@ def test_two_names_that_are_cut_to_the_same_are_refused(
         world.do(create_private_bridge, BridgeRequest(OTHER, 4))
     assert (world.records(), world.snapshot()) == before
     world.create("v" * 63, "public-bridge")
+
+
+def test_pots_of_pots_with_names_that_are_cut_to_the_same_do_not_come(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = MadeUp.at(world.directory)
+    made.public(LONG, "10.192.0.50")
+    made.public(OTHER, "10.192.0.51")
+    made.public("pan", "10.192.0.52")
+    monkeypatch.setattr(hashlib, "sha256", lambda data: hashlib.new("sha256", b"always the same"))
+    with pytest.raises(PotnetError, match=f"{OTHER}: pot {LONG} already uses the anchors of {OTHER}"):
+        world.do(import_pots, None)
+    assert world.records()["pots"] == ()
+    world.do(import_pots, [LONG, "pan"])
+    with pytest.raises(PotnetError, match="already uses the anchors"):
+        world.do(import_pots, [OTHER])
+    assert [pot.name for pot in world.records()["pots"]] == ["pan", LONG]
 
 
 def test_info_shows_the_anchors_in_which_a_name_is_cut(world: World) -> None:

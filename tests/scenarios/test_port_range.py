@@ -58,7 +58,7 @@ def test_a_port_is_chosen_above_those_of_services(exporting: World, reserved: in
 )
 def test_a_host_that_uses_all_ports_by_itself(exporting: World, reserved: int, own: int) -> None:
     ports_of_host(exporting, reserved, own)
-    with pytest.raises(PotnetError, match="no host port can be chosen") as error:
+    with pytest.raises(PotnetError, match="cannot choose a host port") as error:
         exporting.do(start, ["web"])
     assert "ports.first" in str(error.value.hint)
     assert "ports.last" in str(error.value.hint)
@@ -71,8 +71,8 @@ def test_a_host_that_uses_all_ports_by_itself(exporting: World, reserved: int, o
 @pytest.mark.parametrize(
     ("configuration", "says"),
     [
-        ("first = 20000", "from 20000 to 9999, by default"),
-        ("last = 80", "from 1024, by default to 80"),
+        ("first = 20000", "begins at 20000 (ports.first) and ends at 9999 (default)"),
+        ("last = 80", "begins at 1024 (default) and ends at 80 (ports.last)"),
     ],
 )
 def test_one_end_alone_that_leaves_nothing(exporting: World, configuration: str, says: str) -> None:

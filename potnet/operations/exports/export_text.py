@@ -66,6 +66,12 @@ def _network(value: str) -> IPNetwork:
         raise UsageError(
             f"invalid network --from {value!r}", hint="write one such as 192.0.2.0/25 or 2001:db8::/32"
         ) from error
+    if found.is_ipv4_mapped():
+        # Hosts put no such address into a packet (RFC 4291, 2.5.5.2).
+        raise UsageError(
+            f"invalid network --from {value!r}: IPv4 addresses in the form of IPv6",
+            hint="write the IPv4 network itself, such as 192.0.2.0/25",
+        )
     bits = 32 if found.version == 4 else 128
     if not slash:
         return IPNetwork(f"{found}/{bits}")

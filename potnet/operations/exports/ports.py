@@ -168,12 +168,15 @@ def _range(app: App, state: HostState) -> tuple[int, int]:
     config, host = app.config, state.port_range or (LOWEST, 9999)
     first, last = config.first_port or max(host[0], LOWEST), config.last_port or host[1]
     if first > last:
-        above, below = (
-            f"{value}{'' if given else ', by default'}"
-            for value, given in ((first, config.first_port), (last, config.last_port))
+        begin, end = (
+            f"{value} ({key if given else 'default'})"
+            for value, key, given in (
+                (first, "ports.first", config.first_port),
+                (last, "ports.last", config.last_port),
+            )
         )
         raise PotnetError(
-            f"no host port can be chosen from {above} to {below}; "
+            f"potnet cannot choose a host port: the range begins at {begin} and ends at {end}; "
             f"ports from {host[1] + 1} on are for the host's own connections",
             hint="set ports.first and ports.last in the configuration",
         )

@@ -16,7 +16,7 @@ LARGEST = 65536
 
 def parse_resolver(text: str) -> Resolver:
     """Parse ``inherit``, ``off``, ``pot`` or ``custom:FILE``, read at once; raises PotnetError."""
-    if text.startswith("custom:"):
+    if text.startswith("custom:") and text != "custom:":
         return Resolver(ResolverKind.CUSTOM, _content(Path(text.removeprefix("custom:"))))
     try:
         kind = ResolverKind(text)
@@ -36,8 +36,10 @@ def _content(path: Path) -> str:
                 )
             data = file.read(LARGEST + 1)
         text = data.decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise PotnetError(f"cannot read resolver file {path}: {error}") from error
+    except OSError as error:
+        raise PotnetError(f"cannot read resolver file {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise PotnetError(f"invalid resolver file {path}: {error}") from error
     if len(data) > LARGEST or "\0" in text:
         raise PotnetError(f"invalid resolver file {path}: too large, or with NUL characters in it")
     return text

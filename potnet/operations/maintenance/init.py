@@ -15,7 +15,7 @@ from potnet.host.filter_actions import CheckRules, FilterLocal, LoadRules, Prepa
 from potnet.host.query import Query
 from potnet.host.ruleset import MainText
 from potnet.host.state import FileKind, HostState, PacketFilter
-from potnet.operations.common import FORWARDING
+from potnet.operations.common import FORWARDING, check_characters
 from potnet.operations.files.journal import begin, end
 from potnet.planning.filter import pf_conf as reading
 from potnet.planning.filter.prepare import (
@@ -125,6 +125,7 @@ def init(app: App, apply_now: bool, loopback: bool, pf_conf: str | None = None) 
 
 def _wanted(app: App, apply_now: bool, loopback: bool, named: str | None) -> Wanted:
     """Find the file of the main ruleset and resolve its links, so that the file is replaced, not the link."""
+    check_characters("--pf-conf", named or "")
     if named is not None and not named.startswith("/"):
         raise UsageError(f"invalid --pf-conf {named!r}: it must be an absolute path")
     variables = app.driver.observe(Query(boot_variables=("pf_rules", "pf_flags"))).boot_variables

@@ -31,8 +31,8 @@ def attach(app: App, name: str, jail: str | None, created: bool) -> Outcome:
     """
     if jail is not None and jail != name:
         raise UsageError(
-            f"invalid --jail {jail}: the jail must have the name of the pot",
-            hint=f"name the jail {name}, or create a pot called {jail}",
+            f"invalid --jail {jail!r}: the jail must have the name of the pot",
+            hint=f"name the jail {name}, or create a pot with the name of the jail",
         )
     with locked_pot(app, name) as pot:
         name = pot.name

@@ -17,6 +17,7 @@ from potnet.host.query import Query
 from potnet.host.state import FileKind
 from potnet.model.pots import Bridge, NetworkType, Pot, Run, Subnet
 from potnet.operations.common import (
+    check_characters,
     check_hostname,
     is_running,
     locked_pot,
@@ -251,6 +252,7 @@ def _unpack(app: App, pot: Pot, archive: Path, target: str) -> None:
 
 def _inside(destination: str) -> PurePosixPath:
     parts = [part for part in PurePosixPath(destination).parts if part != "/"]
-    if not destination or ".." in parts or any(ord(c) < 32 for c in destination):
+    check_characters("destination -d", destination)
+    if not destination or ".." in parts:
         raise UsageError(f"invalid destination -d {destination!r}: not a path below the pot's root")
     return PurePosixPath(*parts)
