@@ -13,7 +13,7 @@ from pathlib import Path
 from .host import Host, UnfitError
 from .hosts import ELSEWHERE, HERE, MADE, make
 from .registry import scenarios
-from .runner import FAILED, Result, run, table
+from .runner import FAILED, SKIPPED, Result, run, table
 
 
 def options() -> argparse.ArgumentParser:
@@ -33,23 +33,28 @@ def options() -> argparse.ArgumentParser:
 def main() -> int:
     given = options().parse_args()
     wanted = [each for each in scenarios() if given.only in each.title]
-    results: list[Result] = []
     names = [ELSEWHERE] if given.via else given.on.split() or list(MADE)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
-    code = 0
+    results: list[Result] = []
+    unfit = False
     try:
         for name in names:
-            with _host(name, given) as host:
-                run(host, wanted, lambda result: _tell(results, result))
-    except UnfitError as error:
-        print(f"acceptance: {name}: {error}", file=sys.stderr)
-        code = 1
+            try:
+                with _host(name, given) as host:
+                    run(host, wanted, results)
+            except UnfitError as error:
+                print(f"acceptance: {name}: {error}", file=sys.stderr)
+                results += [Result(each.title, name, SKIPPED, str(error)) for each in wanted]
+                unfit = True
     except KeyboardInterrupt:
         print("acceptance: interrupted", file=sys.stderr)
-        code = 130
+        print(table(results))
+        return 130
     print(table(results))
-    return code or int(any(result.outcome == FAILED for result in results))
+    # A host that was asked for must be one; otherwise this machine has those that it can make.
+    asked = bool(given.via or given.on)
+    return int((unfit and asked) or any(result.outcome == FAILED for result in results))
 
 
 @contextmanager
@@ -60,11 +65,6 @@ def _host(name: str, given: argparse.Namespace) -> Iterator[Host]:
             yield host
         finally:
             host.close()
-
-
-def _tell(results: list[Result], result: Result) -> None:
-    results.append(result)
-    print(f"{result.host}: {result.scenario}: {result.outcome}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -228,6 +228,10 @@ class Far(FreeBSD):
         """See `Host`."""
         return self._machine[family]
 
+    def lead(self, network: str) -> None:
+        """See `Host`: the suite does not change the routes of other machines, and `lacks` says so."""
+        raise NotImplementedError(network)
+
     def tidy(self) -> None:
         """See `Host`."""
         self._must_probe("stop", HOST)

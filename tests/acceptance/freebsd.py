@@ -76,6 +76,11 @@ class FreeBSD(ABC):
         """See `Host`."""
         return self.tool("jexec", pot, *argv)
 
+    def interface(self, name: str, pot: str = "") -> str:
+        """See `Host`."""
+        answer = self.tool("ifconfig", *(("-j", pot) if pot else ()), name)
+        return answer.out if answer.code == 0 else ""
+
     def look_around(self) -> None:
         """Learn the external interface with its addresses. Raises UnfitError if there is none."""
         for module in MODULES:

@@ -63,6 +63,10 @@ class Host(Protocol):
         """Run a tool of the host in the network of a running pot, as root there."""
         ...
 
+    def interface(self, name: str, pot: str = "") -> str:
+        """Return how the host's tool shows an interface of the host or of a running pot; "" if absent."""
+        ...
+
     def options(self, pot: str, ports: tuple[int, ...]) -> tuple[str, ...]:
         """Return the options of `potnet create` with which a pot has a server after its start."""
         ...
@@ -89,6 +93,10 @@ class Host(Protocol):
 
     def machine(self, family: int) -> str:
         """Return the address of the machine outside."""
+        ...
+
+    def lead(self, network: str) -> None:
+        """Have the machine outside send packets for a network of pots to the host."""
         ...
 
     def snapshot(self) -> dict[str, str]:

@@ -13,12 +13,15 @@ HERE, ELSEWHERE = "here", "freebsd"
 
 
 def make(name: str, directory: Path, given: argparse.Namespace | None = None) -> Host:
-    """Return a host. directory: a new one of the suite's own. Raises UnfitError if it cannot be had."""
+    """Return a host. Raises UnfitError if it cannot be had.
+
+    directory: a new one of the suite's own. given: the command line; None in tests, which need speed.
+    """
     match name:
         case "sim14" | "sim15":
             from .sim import RELEASES, Sim
 
-            return Sim(directory, RELEASES[name])
+            return Sim(directory, RELEASES[name], forked=given is None)
         case "rehearsal":
             from .rehearsal import Rehearsal
 

@@ -5,19 +5,15 @@ potnet runs in forked copies of the first process of the namespaces, which saves
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-if str(HERE.parent / "linux") not in sys.path:
-    sys.path.append(str(HERE.parent / "linux"))
-
-import linux_world  # noqa: E402
-from linux_world import PYTHON  # noqa: E402
-
-from .host import HOST, OUTSIDE, REFUSED, TIMEOUT, Answer, UnfitError  # noqa: E402
+from . import linux_world
+from .host import HOST, OUTSIDE, REFUSED, TIMEOUT, Answer, UnfitError
 
 CONFIG = "/run/config/potnet/potnet.toml"
+ROUTER = """interface wire { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;
+prefix 2001:db8:7::/64 { AdvOnLink on; AdvAutonomous on; }; };
+"""
 #: Opens a connection, says so, and keeps it.
 HOLD = """\
 import socket, sys, time
@@ -50,6 +46,17 @@ class Linux:
         ):
             self.must("ip", *line.split())
         self._started: list[int] = []
+        self._advertise()
+
+    def _advertise(self) -> None:
+        """Have a router outside, if this machine has the program."""
+        if self._lacks_slaac(""):
+            return
+        self.world.run("tee", "/run/radvd.conf", stdin=ROUTER)
+        words = ("tee", "/proc/sys/net/ipv6/conf/all/forwarding")
+        self.world.run(*self.world.within(OUTSIDE, *words), stdin="1\n")
+        daemon = ("radvd", "-C", "/run/radvd.conf", "-p", "/run/radvd.pid")
+        self.must(*self.world.within(OUTSIDE, *daemon))
 
     def must(self, *argv: str) -> str:
         """Run a tool that has to succeed, and return what it prints."""
@@ -105,6 +112,12 @@ class Linux:
         """See `Host`."""
         return self.tool("ip", "netns", "exec", pot, *argv)
 
+    def interface(self, name: str, pot: str = "") -> str:
+        """See `Host`."""
+        shown = ("ip", "addr", "show", "dev", name)
+        answer = self.inside(pot, *shown) if pot else self.tool(*shown)
+        return answer.out if answer.code == 0 else ""
+
     def options(self, pot: str, ports: tuple[int, ...]) -> tuple[str, ...]:
         """See `Host`: the servers are programs of this machine."""
         return ()
@@ -140,11 +153,16 @@ class Linux:
 
     def hold(self, source: str, address: str, port: int) -> None:
         """See `Host`."""
-        self.world.spawn(self._namespace(source), *PYTHON, "-c", HOLD, address, str(port))
+        self.world.spawn(self._namespace(source), *linux_world.PYTHON, "-c", HOLD, address, str(port))
 
     def machine(self, family: int) -> str:
         """See `Host`."""
         return {4: linux_world.OUTSIDE, 6: "2001:db8:7::1"}[family]
+
+    def lead(self, network: str) -> None:
+        """See `Host`; IPv4 has that route from the beginning."""
+        if ":" in network:
+            self.must("ip", "-n", OUTSIDE, "-6", "route", "replace", network, "via", self.addresses[6])
 
     def snapshot(self) -> dict[str, str]:
         """See `Host`."""

@@ -29,17 +29,21 @@ def run(
     argv: list[str], given: dict[str, str] | None, stdin: str = "", kill_after: float | None = None
 ) -> Answer:
     """Run a program to its end. given: its environment. kill_after: the seconds until it is killed."""
-    with subprocess.Popen(
-        argv,
-        env=given,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        # A ^C ends the suite, which then ends the commands of the scenario one after the other.
-        start_new_session=True,
-    ) as process:
+    try:
+        process = subprocess.Popen(
+            argv,
+            env=given,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            # A ^C ends the suite, which then ends the commands of the scenario one after the other.
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        return Answer(127, "", f"{argv[0]}: not found")
+    with process:
         try:
             out, err = process.communicate(stdin, timeout=kill_after if kill_after is not None else PATIENCE)
         except subprocess.TimeoutExpired:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -30,35 +31,46 @@ class Result:
     seconds: float = 0.0
 
 
-def run(host: Host, wanted: Iterable[Scenario], tell: Callable[[Result], None]) -> list[Result]:
-    """Run scenarios; `tell` is called with each result. ^C ends the run after what it interrupts is tidy."""
-    results = []
+def run(host: Host, wanted: Iterable[Scenario], results: list[Result]) -> None:
+    """Run scenarios, report each on standard error, and add its result."""
     for each in wanted:
-        result = run_one(host, each)
-        results.append(result)
-        tell(result)
-    return results
+        print(f"{host.title}: {each.title}: ", end="", file=sys.stderr, flush=True)
+        results.append(run_one(host, each))
+        print(results[-1].outcome, file=sys.stderr, flush=True)
 
 
 def run_one(host: Host, wanted: Scenario) -> Result:
     """Run one scenario, remove what it made, and compare."""
-    reasons = filter(None, (host.lacks(need) for need in wanted.needs))
-    if reason := next(reasons, ""):
-        return Result(wanted.title, host.title, SKIPPED, reason)
     began = time.monotonic()
-    before, user, wrong = host.snapshot(), User(host), []
+    wrong: list[str] = []
     try:
-        wanted.work(user)
+        reasons = filter(None, (host.lacks(need) for need in wanted.needs))
+        if reason := next(reasons, ""):
+            return Result(wanted.title, host.title, SKIPPED, reason)
+        before, user = host.snapshot(), User(host)
+        try:
+            with _failures(wrong):
+                wanted.work(user)
+        finally:
+            with _undisturbed():
+                wrong += user.clean()
+        wrong += _left(host, before)
+    except Exception:
+        # The host or the suite itself does not answer as it should.
+        wrong.append(traceback.format_exc())
+    outcome = FAILED if wrong else OK
+    return Result(wanted.title, host.title, outcome, "\n".join(wrong), time.monotonic() - began)
+
+
+@contextmanager
+def _failures(wrong: list[str]) -> Iterator[None]:
+    """Note what a scenario failed with."""
+    try:
+        yield
     except (AssertionError, UnfitError) as error:
         wrong.append(f"{_where(error)}{error}")
     except Exception:
         wrong.append(traceback.format_exc())
-    finally:
-        with _undisturbed():
-            wrong += user.clean()
-    wrong += _left(host, before)
-    outcome = FAILED if wrong else OK
-    return Result(wanted.title, host.title, outcome, "\n".join(wrong), time.monotonic() - began)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from potnet.executors.base import Command
 from potnet.executors.simulated import HostFacts, Refusal, SimulatedHost
 
-from . import program
+from . import agent, program
 from .freebsd import FreeBSD
 from .host import HOST, REFUSED, TIMEOUT, Answer
 
@@ -29,10 +29,11 @@ def simulated(directory: Path, release: str, bare: bool = False) -> SimulatedHos
 
 
 class Sim(FreeBSD):
-    """See `Host`."""
+    """See `Host`. forked: potnet runs in copies of this process, which saves starting Python anew."""
 
-    def __init__(self, directory: Path, release: str) -> None:
+    def __init__(self, directory: Path, release: str, forked: bool = False) -> None:
         state = directory / "state"
+        self._forked = forked
         super().__init__(f"sim {release}", state)
         self.host = simulated(state / "sim", release)
         self.environment = program.environment(state, "sim", POTNET_SIM_RELEASE=release)
@@ -48,6 +49,12 @@ class Sim(FreeBSD):
         """See `Host`."""
         done = self.host.run(Command(argv, stdin))
         return Answer(done.code, done.out, done.err)
+
+    def potnet(self, *argv: str, kill_after: float | None = None) -> Answer:
+        """See `Host`."""
+        if not self._forked:
+            return super().potnet(*argv, kill_after=kill_after)
+        return Answer(**agent.potnet([*argv], kill_after, self.environment))
 
     def options(self, pot: str, ports: tuple[int, ...]) -> tuple[str, ...]:
         """See `Host`: a simulated jail answers on every port."""
@@ -86,6 +93,9 @@ class Sim(FreeBSD):
     def machine(self, family: int) -> str:
         """See `Host`."""
         return _MACHINE[family]
+
+    def lead(self, network: str) -> None:
+        """See `Host`: the machine has the host as its gateway."""
 
     def tidy(self) -> None:
         """See `Host`."""

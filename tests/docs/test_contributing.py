@@ -10,7 +10,8 @@ TEXT = (TOP / "CONTRIBUTING.md").read_text("utf-8")
 
 
 def test_examples_are_in_the_code() -> None:
-    sources = [*(TOP / "potnet").rglob("*.py"), *(TOP / "tests" / "scenarios").glob("*.py")]
+    tests = [*(TOP / "tests/scenarios").glob("*.py"), *(TOP / "tests/acceptance").rglob("*.py")]
+    sources = [*(TOP / "potnet").rglob("*.py"), *tests]
     code = {line.strip() for path in sources for line in path.read_text("utf-8").splitlines()}
     blocks = re.findall(r"^ *```python\n(.*?)^ *```$", TEXT, re.MULTILINE | re.DOTALL)
     shown = [line.strip() for block in blocks for line in block.splitlines() if line.strip()]

@@ -143,12 +143,15 @@ def _become_potnet(argv: list[str], out: int, err: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
+    # In a copy of a process of the tests they are objects of pytest's.
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode) for number, mode in enumerate("rww"))
     code = 99
     try:
         from potnet.cli.main import run
 
         code = run(argv)
         sys.stdout.flush()
+        sys.stderr.flush()
     finally:
         os._exit(code)
 

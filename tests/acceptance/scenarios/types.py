@@ -16,8 +16,10 @@ def inherit(user: User, stack: str) -> None:
             user.connects(HOST, user.host.addresses[family], pot)
     user.agrees()
     user.potnet("stop", pot)
-    for family in user.host.addresses:
-        user.fails(HOST, user.host.addresses[family])
+    if user.host.kind == "freebsd":
+        # A jail's processes end with it; on Linux they are left alone.
+        for family in user.host.addresses:
+            user.fails(HOST, user.host.addresses[family])
 
 
 def alias(user: User, stack: str) -> None:
@@ -66,9 +68,7 @@ def _register() -> None:
         scenario(*six, name=f"inherit, {stack}")(lambda user, stack=stack: inherit(user, stack))
         scenario(*six, name=f"alias, {stack}")(lambda user, stack=stack: alias(user, stack))
         slaac = ("slaac",) if 6 in families else ()
-        scenario(*slaac, name=f"public bridge, {stack}", sample=stack == "ipv4")(
-            lambda user, stack=stack: public(user, stack)
-        )
+        scenario(*slaac, name=f"public bridge, {stack}")(lambda user, stack=stack: public(user, stack))
         scenario(name=f"private bridge, {stack}", sample=stack == "dual")(
             lambda user, stack=stack: private(user, stack)
         )
