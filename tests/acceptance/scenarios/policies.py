@@ -106,17 +106,31 @@ def take(user: User, pot: str, old: str, new: str) -> None:
 
 @scenario()
 def a_pot_that_takes_a_mac_address(user: User) -> None:
+    """With network.antispoof neither an unknown MAC address nor that of a neighbour carries anything."""
     user.host.configure(ANTISPOOF)
     bridge = user.bridge("stove")
     thief, web = (user.pot(name, "-N", "private-bridge", "-B", bridge) for name in ("thief", "web"))
     user.start(thief, web)
-    mac = user.facts("info", "-p", web)["mac"]
-    end = user.facts("info", "-p", thief)["interfaces"][0]["name"]
-    words = ("ifconfig", end, "ether", mac)
+    user.host.serve(HOST, PORT)
+    gateway = user.facts("info", "-B", bridge)["gateway"]
+    own, neighbour = (user.facts("info", "-p", pot)["mac"] for pot in (thief, web))
+    wear(user, thief, "02:00:00:00:ac:99")
+    user.fails(thief, user.address(web))
+    user.fails(HOST, user.address(thief))
+    wear(user, thief, neighbour)
+    user.fails(thief, gateway)
+    user.fails(HOST, user.address(thief))
+    user.connects(HOST, user.address(web), web)
+    wear(user, thief, own)
+    user.connects(thief, user.address(web), web)
+    user.potnet("stop", thief, web)
+
+
+def wear(user: User, pot: str, mac: str) -> None:
+    """Let root in a pot change its MAC address."""
+    end = user.facts("info", "-p", pot)["interfaces"][0]["name"]
+    words: tuple[str, ...] = ("ifconfig", end, "ether", mac)
     if user.host.kind == "linux":
         words = ("ip", "link", "set", "dev", end, "address", mac)
-    answer = user.host.inside(thief, *words)
+    answer = user.host.inside(pot, *words)
     assert answer.code == 0, answer
-    user.fails(thief, user.address(web))
-    user.connects(HOST, user.address(web), web)
-    user.potnet("stop", thief, web)
