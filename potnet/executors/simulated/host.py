@@ -21,10 +21,11 @@ from potnet.executors.simulated.jail.jails import jail, look_at_dying
 from potnet.executors.simulated.jail.jexec import find_program, inner_world, jexec, line
 from potnet.executors.simulated.jail.jls import jls
 from potnet.executors.simulated.net import network, probes, routes, slaac
+from potnet.executors.simulated.net.calls import Call, Connection, Refusal
 from potnet.executors.simulated.net.ifconfig import ifconfig
 from potnet.executors.simulated.net.netstat import netstat
 from potnet.executors.simulated.pf import pfctl
-from potnet.executors.simulated.system import devfs, processes, seed, tools
+from potnet.executors.simulated.system import devfs, kernel, processes, seed, tools
 from potnet.executors.simulated.world.entities import HOST, HostFacts
 from potnet.executors.simulated.world.state import NeedsWriteError, State, WriteInReadError
 from potnet.executors.simulated.world.tree import Tree
@@ -51,6 +52,7 @@ _TOOLS: dict[str, FileTool] = {
     **archive.TOOLS,
     **devfs.TOOLS,
     **tools.TOOLS,
+    **kernel.TOOLS,
     **processes.TOOLS,
     "ifconfig": _ifconfig,
     "jls": _jls,
@@ -111,11 +113,11 @@ class SimulatedHost(Inspection):
 
     def connect(
         self, source: str, destination: str, port: int, protocol: str = "tcp", client: str = ""
-    ) -> network.Connection | network.Refusal:
-        """Try a new connection from "outside", "host" or a jail; see `network.Call`."""
-        return self.call(network.Call(source, destination, port, protocol, client))
+    ) -> Connection | Refusal:
+        """Try a new connection from "outside", "host" or a jail; see `Call`."""
+        return self.call(Call(source, destination, port, protocol, client))
 
-    def call(self, call: network.Call) -> network.Connection | network.Refusal:
+    def call(self, call: Call) -> Connection | Refusal:
         """Try a connection, including a client's that sends on."""
         return self._write(lambda world: network.connect(world, call))
 

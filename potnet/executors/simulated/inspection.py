@@ -210,6 +210,10 @@ class Inspection(ABC):
         """Add a machine to the wire of an interface or to a VLAN (em0.30); address: with its prefix."""
         self._write(lambda world: world.state.put("machine", f"{wire}/{address}", {"address": address}))
 
+    def add_route_outside(self, network: str) -> None:
+        """Let the machines on the external wire reach a network by the host."""
+        self._write(lambda world: world.state.put("outside-route", network, {}))
+
     def open_tap(
         self, tap: str, name: str, *addresses: str, gateways: tuple[str, ...] = (), user: str = "root"
     ) -> str:
@@ -224,6 +228,7 @@ class Inspection(ABC):
             if found.opened is not None:
                 return "EBUSY"
             found.opened = 1000 + world.state.next_number("pid")
+            found.running = True
             world.save(found)
             _plug_in(world, tap, addresses, gateways)
             world.state.put("guest", name, {"stack": guest_stack(tap)})
@@ -237,6 +242,7 @@ class Inspection(ABC):
         def work(world: World) -> None:
             found, stack = world.need(tap), guest_stack(tap)
             found.opened, found.up = None, found.up and found.link0
+            found.running = found.link0
             world.save(found)
             world.detach(world.need(GUEST_INTERFACE, stack))
             for family in (4, 6):
@@ -244,6 +250,25 @@ class Inspection(ABC):
             for name, row in world.state.scan("guest"):
                 if row["stack"] == stack:
                     world.state.delete("guest", name)
+
+        self._write(work)
+
+    def count_from(self, counter: str, number: int) -> None:
+        """Let a counter of the host, such as that of jails, go on from a number."""
+        self._write(lambda world: world.state.put("counter", counter, {"n": number}))
+
+    def purge(self, anchor: str) -> None:
+        """Let pf purge the dropped tables of an anchor."""
+        self._write(lambda world: world.state.delete("anchor-purged", anchor))
+
+    def let_go(self, jid: int) -> None:
+        """Let a dying jail end at the next look."""
+
+        def work(world: World) -> None:
+            found = world.jail(str(jid), dying=True)
+            assert found is not None
+            found.dying = 0
+            world.save_jail(found)
 
         self._write(work)
 

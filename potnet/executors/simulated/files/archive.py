@@ -117,7 +117,7 @@ _PROGRAMS = (
     "bin/cat", "bin/echo", "bin/hostname", "bin/ls", "bin/ps", "bin/pwd", "bin/sh", "etc/rc",
     "etc/rc.shutdown", "sbin/ifconfig", "sbin/ping", "sbin/ping6", "sbin/route", "sbin/rtsol", "sbin/sysctl",
     "usr/bin/false", "usr/bin/id", "usr/bin/nc", "usr/bin/netstat", "usr/bin/sockstat", "usr/bin/true",
-    "usr/bin/uname", "usr/bin/which",
+    "usr/bin/uname", "usr/bin/which", "usr/sbin/jail",
 )  # fmt: skip
 _FILES = {
     "etc/hosts": "::1\t\t\tlocalhost localhost.my.domain\n127.0.0.1\t\tlocalhost localhost.my.domain\n",

@@ -13,12 +13,12 @@ from pathlib import Path
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.files import flags
 from potnet.executors.simulated.net import interfaces
+from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import Interface
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
 Stdin = str | Path | None
 
-_FRAGMENT = 4096
 _TYPES = {
     stat.S_IFREG: "Regular File",
     stat.S_IFDIR: "Directory",
@@ -28,6 +28,10 @@ _TYPES = {
     stat.S_IFCHR: "Character Device",
     stat.S_IFBLK: "Block Device",
 }
+
+
+#: Nodes of the host's devfs(5), which have no files in the tree.
+_DEVICES = {"/dev/null", "/dev/zero", "/dev/random", "/dev/pf", "/dev/bpf"}
 
 
 def feed(stdin: Stdin) -> bytes:
@@ -177,8 +181,6 @@ def mv(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def rename(world: World, source: str, target: str, nofollow: bool) -> CommandResult:
-    if world.tree.lstat(source) is None:
-        return CommandResult(1, "", f"mv: {source}: No such file or directory\n")
     status = world.tree.lstat(target) if nofollow else world.tree.stat(target)
     if status is not None and stat.S_ISDIR(status.st_mode):
         target = f"{target.rstrip('/')}/{source.rstrip('/').rsplit('/', 1)[-1]}"
@@ -246,16 +248,21 @@ def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
         raise unknown(f"stat {' '.join(argv[1:])}")
     out, err = "", ""
     for path in argv[3:]:
-        found = world.tree.lstat(path) or _above_mapped(world, path)
-        if found is None:
-            err += f"stat: {path}: No such file or directory\n"
-        else:
+        if path in _DEVICES and argv[2] == "%HT%t%N":
+            out += f"Character Device\t{path}\n"
+            continue
+        try:
+            found = _above_mapped(world, path) or world.tree.resolve(path, follow=False).lstat()
             out += f"{forms[argv[2]](found)}\t{path}\n"
+        except OSError as error:
+            err += f"stat: {path}: {why(error)}\n"
     return CommandResult(1 if err else 0, out, err)
 
 
 def _above_mapped(world: World, path: str) -> os.stat_result | None:
     """Return the status of a real directory that contains one which is part of the host."""
+    if world.tree.lstat(path) is not None:
+        return None
     below = (name for name, _ in world.state.scan("mapped") if name.startswith(f"{path.rstrip('/')}/"))
     return Path(path).lstat() if next(below, None) is not None else None
 
@@ -287,7 +294,8 @@ def _show_owner(world: World, nodes: list[str]) -> CommandResult:
 def tap_behind(world: World, node: str) -> Interface | None:
     """Return the tap of a node; looking at the node creates the tap (net.link.tap.devfs_cloning, tap(4))."""
     name = node.removeprefix("/dev/")
-    if world.interface(name) is None and re.fullmatch(r"tap\d+", name):
+    cloned = re.fullmatch(r"tap\d+", name) and modules.loaded(world.state, "if_tuntap")
+    if world.interface(name) is None and cloned:
         world.state.look()
         interfaces.create(world, name)
     found = world.interface(name)
@@ -305,16 +313,17 @@ def du(world: World, argv: list[str], _: Stdin) -> CommandResult:
     except OSError as error:
         raise ToolError(f"du: {argv[2]}: {why(error)}") from None
     # Several names of one file count once.
-    size = sum(map(_occupied, {(status.st_dev, status.st_ino): status for status in found}.values()))
+    single = {(status.st_dev, status.st_ino): status for status in found}.values()
+    size = sum(_occupied(status, world.facts.fragment) for status in single)
     return CommandResult(0, f"{human(size):>4}\t{argv[2]}\n")
 
 
-def _occupied(status: os.stat_result) -> int:
-    """Return the size on UFS, whatever this machine's file system is: fragments of 4 KB (newfs(8), -f)."""
+def _occupied(status: os.stat_result, fragment: int) -> int:
+    """Return the size on UFS, whatever this machine's file system is (newfs(8), -f)."""
     if stat.S_ISDIR(status.st_mode):
-        return _FRAGMENT
+        return fragment
     if stat.S_ISREG(status.st_mode):
-        return -(-status.st_size // _FRAGMENT) * _FRAGMENT
+        return -(-status.st_size // fragment) * fragment
     return 0
 
 

@@ -62,7 +62,7 @@ def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
     NAME and -type may be ( … -o … ).
 
-    ACTION: -exec sha256 {} + | -delete | -execdir [/bin/]mv -h {}|PATH NAME ; |
+    ACTION: -exec sha256 {} + | -delete | -execdir [/bin/]mv -h {}|PATH PATH ; |
     -execdir /bin/chflags -h 0 {} ;
     """
     match argv[1:]:
@@ -101,8 +101,10 @@ def find(world: World, argv: list[str], _: Stdin) -> CommandResult:
             flags.change(world, entry, "0")
         else:
             here = f"{top.rstrip('/')}/"
-            source = here + entry.name if action[0] == "{}" else action[0]
-            err += rename(world, source, here + action[1], nofollow=True).err
+            source = entry.name if action[0] == "{}" else action[0]
+            source = source if source.startswith("/") else here + source
+            # The command runs in that directory, and its errors name no other.
+            err += rename(world, source, here + action[1], nofollow=True).err.replace(here, "")
     return CommandResult(0, out, err)
 
 
@@ -164,9 +166,8 @@ def _action(words: list[str]) -> tuple[str, ...]:
             return ("-print",)
         case ["-delete"]:
             return ("-delete",)
-        case ["-execdir", "mv" | "/bin/mv", "-h", source, name, ";"] if "/" not in name:
-            if source == "{}" or source.startswith("/"):
-                return source, name
+        case ["-execdir", "mv" | "/bin/mv", "-h", source, name, ";"] if not name.startswith("/"):
+            return source, name
         case ["-execdir", "/bin/chflags", "-h", "0", "{}", ";"]:
             return ("chflags",)
     raise unknown(f"find … {' '.join(words)}")

@@ -11,6 +11,7 @@ from potnet.executors.simulated.jail import jailconf
 from potnet.executors.simulated.net import addresses, interfaces
 from potnet.executors.simulated.system import processes
 from potnet.executors.simulated.system.seed import make_loopback, make_pflog
+from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import Address, Interface, Jail
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
@@ -289,7 +290,7 @@ def _record(world: World, given: jailconf.Parameters, name: str) -> Jail:
         world.state.put("jail-name", name, {"jid": jid})
     if vnet:
         make_loopback(world, made.stack, configured=False)
-        if world.state.get("module", "pflog") is not None:
+        if modules.loaded(world.state, "pflog"):
             make_pflog(world, made.stack)
     return made
 

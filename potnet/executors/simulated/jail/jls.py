@@ -58,7 +58,10 @@ def _table(jails: list[Jail], names: bool) -> str:
     for jail in jails:
         key = f" {jail.name[:15]:<15} " if names else f"{jail.jid:6d}  "
         address = (jail.ip4_addr or [""])[0]
-        lines.append(f"{key}{address[:15]:<15} {jail.hostname[:29]:<29} {jail.path[:74]}")
+        shown = jail.hostname[:29]
+        # Only printable characters take a column.
+        width = 29 + sum(not each.isprintable() for each in shown)
+        lines.append(f"{key}{address[:15]:<15} {shown:<{width}} {jail.path[:74]}")
     return "\n".join(lines) + "\n"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from potnet.executors.simulated.world.entities import Address, Interface, Route
+from potnet.executors.simulated.world.entities import PAUSED, Address, Interface, Route
 from potnet.executors.simulated.world.world import World
 
 
@@ -34,8 +34,11 @@ def _loopback6(interface: Interface) -> None:
 def add_inet6(world: World, interface: Interface, address: Address, enabled: bool = False) -> None:
     """Add an address; the first one clears IFDISABLED and thereby adds the link-local address.
 
-    enabled: the same call has cleared IFDISABLED before, so duplicate detection runs.
+    enabled: the same call has cleared IFDISABLED before, so duplicate detection runs, and an interface that
+    is up has its link-local address already.
     """
+    if enabled:
+        enable_inet6(world, interface)
     if enabled or "IFDISABLED" not in interface.nd6:
         address.since = _since(world, interface)
     interface.inet6 = [a for a in interface.inet6 if a.address != address.address]
@@ -59,9 +62,21 @@ def linklocal(world: World, interface: Interface) -> None:
     interface.inet6.append(Address(text, 64, _since(world, interface)))
 
 
+def pause(world: World, interface: Interface, off: bool) -> None:
+    """Make all addresses tentative on an interface whose IPv6 is switched off, and detect duplicates when it
+    is switched on again (nd6_ioctl in nd6.c)."""
+    if "NO_DAD" in interface.nd6 or interface.kind == "loop":
+        return
+    for address in interface.inet6:
+        if off:
+            address.since = PAUSED
+        elif address.since == PAUSED:
+            address.since = world.now()
+
+
 def _since(world: World, interface: Interface) -> float | None:
     """Return the start time of duplicate detection for a new address; None if detection is off."""
-    return None if "NO_DAD" in interface.nd6 else world.now()
+    return None if "NO_DAD" in interface.nd6 or interface.kind == "loop" else world.now()
 
 
 def eui64(prefix: str, mac: str) -> IPv6Address:

@@ -27,28 +27,34 @@ def ifconfig(world: World, argv: list[str], view: View) -> CommandResult:
     # After this word a name may begin with a dash.
     plain = args[:1] == ["--"]
     args = args[1:] if plain else args
-    cidr = args[:2] == ["-f", "inet:cidr,inet6:cidr"]
-    args = args[2:] if cidr else args
+    forms = frozenset[str]()
+    if args[:1] == ["-f"] and len(args) > 1:
+        forms, args = frozenset(args[1].split(",")), args[2:]
+        if forms - {"inet:cidr", "inet6:cidr", "ether:colon"}:
+            raise unknown(f"ifconfig -f {','.join(sorted(forms))}")
     match args:
         case ["-l"]:
             out = " ".join(i.name for i in world.interfaces(view.vnet)) + "\n"
+        case ["-l", "ether"]:
+            out = " ".join(i.name for i in world.interfaces(view.vnet) if i.mac) + "\n"
         case ["-a"] | []:
-            out = "".join(show(world, i, view, cidr) for i in world.interfaces(view.vnet))
+            out = "".join(show(world, i, view, forms) for i in world.interfaces(view.vnet))
         case ["-g", group]:
             return CommandResult(0, "".join(f"{i.name}\n" for i in world.group(group, view.vnet)))
         case [name, *rest] if plain or not name.startswith("-"):
-            return _one(world, name, rest, view, cidr)
+            return _one(world, name, rest, view, forms)
         case _:
             raise unknown(f"ifconfig {' '.join(args)}")
     advertise(world, view.vnet)
     return CommandResult(0, out)
 
 
-def _one(world: World, name: str, rest: list[str], view: View, cidr: bool) -> CommandResult:
-    if rest:
+def _one(world: World, name: str, rest: list[str], view: View, forms: frozenset[str]) -> CommandResult:
+    family = rest[0] if len(rest) == 1 and rest[0] in ("inet", "inet6", "ether", "link") else ""
+    if rest and not family:
         return _Setting(world, name, rest, view).apply()
     world.need(name, view.vnet)
-    out = "".join(show(world, each, view, cidr) for each in world.same(name, view.vnet))
+    out = "".join(show(world, each, view, forms, family) for each in world.same(name, view.vnet))
     advertise(world, view.vnet)
     return CommandResult(0, out)
 
@@ -83,7 +89,15 @@ class _Setting:
         later = self.args[1:]
         if self.args[0] in _FAMILIES and _FAMILIES & {*later}:
             raise ToolError(f"ifconfig: {next(word for word in later if word in _FAMILIES)}: bad value")
-        started = self._start()
+        try:
+            return self._configure(self._start())
+        except ToolError as failure:
+            if not self.created:
+                raise
+            # ifconfig(8) prints the new name at its end, whatever happens.
+            raise ToolError(failure.result.err.removesuffix("\n"), failure.result.code, self.out) from None
+
+    def _configure(self, started: Interface) -> CommandResult:
         mac, first = started.mac, True
         interface: Interface | None = started
         while interface is not None and self.args:
@@ -101,6 +115,9 @@ class _Setting:
                 self._check_first(interface, word, first, mac)
                 self._address(interface, word)
                 self.world.save(interface)
+            elif word == "addr":
+                _bridge_only(interface)
+                self.out += interfaces.static_addresses(self.world, interface)
             elif word in ("static", "ifmaxaddr"):
                 self._limit(interface, word, self._argument(word), self._argument(word))
             elif word in _PARAMETERS:
@@ -209,6 +226,8 @@ class _Setting:
             if "no_dad" in self.args and "NO_DAD" not in interface.nd6:
                 # ifconfig(8) sets addresses after it has read all words.
                 interface.nd6.append("NO_DAD")
+            # It sets flags as it reads their words.
+            interface.up = interface.up or "up" in self.args
             addresses.add_inet6(self.world, interface, address, "-ifdisabled" in self.args)
 
 
@@ -303,6 +322,8 @@ def _link0(on: bool) -> Callable[[World, Interface, str], None]:
 def _nd6(flag: str, on: bool) -> Callable[[World, Interface, str], None]:
     def setter(world: World, interface: Interface, _: str) -> None:
         interface.nd6 = [f for f in interface.nd6 if f != flag] + ([flag] if on else [])
+        if flag == "IFDISABLED":
+            addresses.pause(world, interface, on)
         addresses.linklocal(world, interface)
 
     return setter
@@ -326,6 +347,7 @@ _PARAMETERS: dict[str, tuple[bool, Callable[[World, Interface, str], None]]] = {
     "descr": (True, _descr),
     "description": (True, _descr),
     "-descr": (False, _descr),
+    "-description": (False, _descr),
     "group": (True, _group),
     "-group": (True, _ungroup),
     "ether": (True, _ether),

@@ -46,7 +46,11 @@ _MEDIA = {
 }
 
 
-def flag_bits(interface: Interface) -> int:
+#: The kinds that run even while they are down.
+_RUNNING = ("ether", "epair", "vlan")
+
+
+def flag_bits(world: World, interface: Interface) -> int:
     """Return IFF_UP and the other flags (ifnet(9))."""
     if interface.kind == "pflog":
         return 0x1000041 if interface.up else 0
@@ -54,12 +58,22 @@ def flag_bits(interface: Interface) -> int:
     if interface.up:
         bits |= 0x1
     if interface.kind == "tap":
-        bits |= (0x40 if interface.opened else 0) | (0x1000 if interface.link0 else 0)
-    elif interface.up or interface.kind == "epair":
+        bits |= (0x40 if interface.running else 0) | (0x1000 if interface.link0 else 0)
+        bits |= 0x1000000 if interface.opened else 0
+    elif interface.up or interface.kind in _RUNNING:
         bits |= 0x1000040
-    if interface.bridge is not None:
+    if interface.bridge is not None or _carries_member(world, interface):
         bits |= 0x100
     return bits
+
+
+def _carries_member(world: World, interface: Interface) -> bool:
+    """Return whether a VLAN of the interface is a member of a bridge, which needs all frames."""
+    below = f"{interface.origin}."
+    return interface.kind == "ether" and any(
+        each.kind == "vlan" and each.bridge is not None and each.origin.startswith(below)
+        for each in world.interfaces(interface.vnet)
+    )
 
 
 def _named(bits: int, names: dict[int, str]) -> str:
@@ -68,25 +82,45 @@ def _named(bits: int, names: dict[int, str]) -> str:
     return f"{bits:x}<{found}>" if bits else "0"
 
 
-def show(world: World, interface: Interface, view: View, cidr: bool = False) -> str:
-    """Return the lines of one interface, with the addresses that the view includes."""
-    lines = [
-        f"{interface.name}: flags={_named(flag_bits(interface), _FLAGS)} metric 0 mtu {interface.mtu}",
+#: The cost of a member's path, from its link's speed as it joined (if_bridge(4)).
+_PATH_COST, _IDLE_PATH_COST = 2000, 2_000_000
+
+
+def show(
+    world: World, interface: Interface, view: View, forms: frozenset[str] = frozenset(), family: str = ""
+) -> str:
+    """Return the lines of one interface, with the addresses that the view includes.
+
+    forms: of addresses, as -f takes them. family: only its addresses, and nothing if there are none.
+    """
+    head = [
+        f"{interface.name}: flags={_named(flag_bits(world, interface), _FLAGS)} metric 0 mtu {interface.mtu}",
         *([f"\tdescription: {interface.descr}"] if interface.descr else []),
         f"\toptions={_options(world, interface)}",
-        *_hardware(interface),
-        *(_inet(a, interface, cidr) for a in interface.inet if view.sees(4, a.address)),
-        *(_inet6(world, a, interface, cidr) for a in interface.inet6 if view.sees(6, a.address)),
+    ]
+    addresses = {
+        "ether": _hardware(interface),
+        "inet": [_inet(a, interface, forms) for a in interface.inet if view.sees(4, a.address)],
+        "inet6": [_inet6(world, a, interface, forms) for a in interface.inet6 if view.sees(6, a.address)],
+    }
+    if family:
+        found = addresses.get(family, [])
+        return "\n".join([*head, *found]) + "\n" if found else ""
+    # ifconfig(8) asks for the rest by the name, so a later interface of the same name shows the first one's.
+    named = (world.interface(interface.name, interface.vnet) if interface.twin else None) or interface
+    lines = [
+        *head,
+        *(line for found in addresses.values() for line in found),
         *(_bridge(world, interface) if interface.kind == "bridge" else []),
-        *([f"\tgroups: {' '.join(interface.groups)}"] if interface.groups else []),
+        *([f"\tgroups: {' '.join(named.groups)}"] if named.groups else []),
     ]
     if interface.kind == "vlan":
         parent, _, tag = interface.origin.rpartition(".")
         lines.append(f"\tvlan: {tag} vlanproto: 802.1q vlanpcp: 0 parent interface: {parent}")
-    if interface.kind in _MEDIA:
+    if named.kind in _MEDIA:
         idle = interface.kind == "tap" and interface.opened is None
-        lines += [f"\tmedia: {_MEDIA[interface.kind]}", f"\tstatus: {'no carrier' if idle else 'active'}"]
-    bits = sum(bit for bit, name in _ND6_FLAGS.items() if name in interface.nd6)
+        lines += [f"\tmedia: {_MEDIA[named.kind]}", f"\tstatus: {'no carrier' if idle else 'active'}"]
+    bits = sum(bit for bit, name in _ND6_FLAGS.items() if name in named.nd6)
     if view.family(6) and bits:
         lines.append(f"\tnd6 options={_named(bits, _ND6_FLAGS)}")
     if interface.opened is not None:
@@ -112,24 +146,25 @@ def _hardware(interface: Interface) -> list[str]:
     return lines
 
 
-def _inet(address: Address, interface: Interface, cidr: bool) -> str:
+def _inet(address: Address, interface: Interface, forms: frozenset[str]) -> str:
     net = address.interface
     assert isinstance(net, IPv4Interface)
-    mask = f"/{address.prefix}" if cidr else f" netmask {int(net.netmask):#010x}"
+    mask = f"/{address.prefix}" if "inet:cidr" in forms else f" netmask {int(net.netmask):#010x}"
     text = f"\tinet {address.address}{mask}"
     if interface.kind != "loop":
         text += f" broadcast {net.network.broadcast_address}"
     return text
 
 
-def _inet6(world: World, address: Address, interface: Interface, cidr: bool) -> str:
+def _inet6(world: World, address: Address, interface: Interface, forms: frozenset[str]) -> str:
     scoped = f"%{interface.name}" if address.link_local else ""
-    mask = f"/{address.prefix}" if cidr else f" prefixlen {address.prefix}"
+    mask = f"/{address.prefix}" if "inet6:cidr" in forms else f" prefixlen {address.prefix}"
     text = f"\tinet6 {address.address}{scoped}{mask}"
     if address.tentative(world.now()):
         text += " tentative"
     if address.autoconf:
-        text += " autoconf pltime 604800 vltime 2592000"
+        preferred, valid = world.facts.router6_lifetimes
+        text += f" autoconf pltime {preferred} vltime {valid}"
     if scoped:
         text += f" scopeid {interface.index:#x}"
     return text
@@ -148,9 +183,10 @@ def _bridge(world: World, bridge: Interface) -> list[str]:
         flags = "943<LEARNING,DISCOVER,PRIVATE,AUTOEDGE,AUTOPTP>"
         if not member.private:
             flags = "143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>"
-        port = world.need(member.name).index
+        port = world.need(member.name)
         lines.append(f"\tmember: {member.name} flags={flags}")
         limit = f"ifmaxaddr {member.most} " if member.most or not vlans else ""
         protocol = " vlan protocol 802.1q" if vlans else ""
-        lines.append(f"\t        {limit}port {port} priority 128 path cost 2000{protocol}")
+        cost = _PATH_COST if member.linked else _IDLE_PATH_COST
+        lines.append(f"\t        {limit}port {port.index} priority 128 path cost {cost}{protocol}")
     return lines

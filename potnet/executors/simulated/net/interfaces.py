@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 
 from potnet.executors.base import TIMED_OUT
 from potnet.executors.simulated.net.addresses import drop_routes_of, linklocal
+from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import HOST, Interface, Member, name_key
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
@@ -46,11 +47,17 @@ def create(world: World, name: str, vnet: str = HOST) -> tuple[Interface, str]:
     """Create a bridge, epair, VLAN or tap. Returns the interface to configure, and the name that ifconfig
     prints."""
     match = _CLONED.fullmatch(name)
+    module = modules.OF_KIND.get(match[1]) if match else None
+    if module is not None and not modules.loaded(world.state, module):
+        modules.load(world.state, module)
     if world.interface(name, vnet) is not None or world.made(name, vnet) is not None:
         raise ToolError(f"ifconfig: interface {name} already exists")
     vlan = _VLAN.fullmatch(name)
+    if vlan is not None and int(vlan["tag"]) > 4095:
+        raise ToolError("ifconfig: invalid vlan tag")
     parent = world.interface(vlan["parent"], vnet) if vlan is not None else None
-    if vlan is not None and parent is not None and parent.kind in ("ether", "epair"):
+    able = parent is not None and parent.kind in ("ether", "epair") and modules.loaded(world.state, "if_vlan")
+    if vlan is not None and parent is not None and able:
         return _create_vlan(world, name, parent, int(vlan["tag"])), ""
     if match is None or (match[3] and (match[1] != "epair" or not match[2])):
         raise ToolError(f"ifconfig: SIOCIFCREATE2 ({name}): Invalid argument")
@@ -242,10 +249,9 @@ def add_member(world: World, bridge: Interface, name: str) -> None:
         except ToolError:
             raise ToolError(f"ifconfig: BRDGADD {name}: Invalid argument") from None
     found.bridge = bridge.name
-    member = Member(name, world.state.next_number("member"))
-    world.state.put(
-        "member", f"{bridge.name}/{name}", {"name": name, "order": member.order, "private": False}
-    )
+    idle = found.kind == "tap" and found.opened is None
+    member = Member(name, world.state.next_number("member"), linked=not idle)
+    world.state.put("member", f"{bridge.name}/{name}", asdict(member))
     world.save(found)
 
 
@@ -260,7 +266,16 @@ def set_static(world: World, bridge: Interface, name: str, mac: str) -> None:
     """Set an address that only one member may have; it is removed with the member (ifconfig(8), static)."""
     if world.state.get("member", f"{bridge.name}/{name}") is None:
         raise ToolError(f"ifconfig: BRDGSADDR {name}: No such file or directory")
-    world.state.put("static", f"{bridge.name}/{mac}", {"member": name})
+    row = {"member": name, "order": world.state.next_number("static")}
+    world.state.put("static", f"{bridge.name}/{mac}", row)
+
+
+def static_addresses(world: World, bridge: Interface) -> str:
+    """Return the static addresses of a bridge as ifconfig(8) lists them, the last one first."""
+    rows = world.state.scan("static", f"{bridge.name}/")
+    found = sorted(rows, key=lambda row: -int(row[1]["order"]))
+    lines = [f"{key.partition('/')[2]} Vlan0 {row['member']} 0 flags=1<STATIC>\n" for key, row in found]
+    return "".join(lines)
 
 
 def set_most(world: World, bridge: Interface, name: str, most: int) -> None:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from potnet.executors.simulated.net.calls import NoConnectionError, Sign
 from potnet.executors.simulated.net.wires import OUTSIDE, Place
 from potnet.executors.simulated.pf.match import Filter, Packet, Verdict
 from potnet.executors.simulated.world.entities import HOST, Interface
 from potnet.executors.simulated.world.world import World
-
-
-class NoConnectionError(Exception):
-    """The reason why a packet stops."""
 
 
 @dataclass(slots=True)
@@ -96,7 +93,8 @@ class Members:
     def _looked_at(self, direction: str, packet: Packet, interface: Interface) -> bool:
         verdict: Verdict = self._pf.filter(direction, packet, interface)
         if not verdict.passed:
-            raise NoConnectionError(f"pf blocks it {direction} on {interface.name}")
+            sign = Sign.REFUSED if verdict.answers else Sign.TIMEOUT
+            raise NoConnectionError(f"pf blocks it {direction} on {interface.name}", sign)
         kept = verdict.rule is not None and verdict.rule.state == "keep"
         if kept:
             self._states.add(direction)

@@ -60,7 +60,7 @@ def _table(family: int, lines: list[Line]) -> str:
     out.append(f"{'Destination':<{to}} {'Gateway':<{via}} {'Flags':<5}     Netif Expire")
     for line in lines:
         start = f"{line.destination:<{to}} {line.gateway:<{via}} {line.flags}"
-        out.append(start + line.interface.rjust(to + via + 17 - len(start)))
+        out.append(f"{start} {line.interface.rjust(to + via + 16 - len(start))}")
     return "\n".join(out) + "\n"
 
 
@@ -90,21 +90,21 @@ def _interfaces(world: World, view: View, name: str | None, families: tuple[int,
     for each in world.interfaces(view.vnet):
         if name in (None, each.name):
             # With a family, netstat lists only its addresses.
-            entries += [_link(each)] if len(families) > 1 else []
+            entries += [_link(world, each)] if len(families) > 1 else []
             own = [*each.inet6, *each.inet] if each.kind == "loop" else each.addresses
             seen = [a for a in own if a.family in families and view.sees(a.family, a.address)]
-            entries += [_address(each, a) for a in seen]
+            entries += [_address(world, each, a) for a in seen]
     return f'{{"statistics": {{"interface": [{", ".join(entries)}]}}}}\n'
 
 
-def _head(interface: Interface) -> str:
-    return f'"name":{libxo(interface.name)},"flags":"{flag_bits(interface) & ~_LOWER_UP:#x}"'
+def _head(world: World, interface: Interface) -> str:
+    return f'"name":{libxo(interface.name)},"flags":"{flag_bits(world, interface) & ~_LOWER_UP:#x}"'
 
 
-def _link(interface: Interface) -> str:
+def _link(world: World, interface: Interface) -> str:
     (packets_in, bytes_in), (packets_out, bytes_out) = interface.received, interface.sent
     return (
-        f'{{{_head(interface)},"mtu":{interface.mtu},"network":"<Link#{interface.index}>",'
+        f'{{{_head(world, interface)},"mtu":{interface.mtu},"network":"<Link#{interface.index}>",'
         f'"address":{libxo(interface.mac or interface.name)},'
         f'"received-packets":{packets_in},"received-errors":0,"dropped-packets":0,'
         f'"received-bytes":{bytes_in},"sent-packets":{packets_out},"send-errors":0,'
@@ -112,10 +112,10 @@ def _link(interface: Interface) -> str:
     )
 
 
-def _address(interface: Interface, address: Address) -> str:
+def _address(world: World, interface: Interface, address: Address) -> str:
     scoped = f"%{interface.name}" if address.link_local else ""
     network = f"{address.network.network_address}{scoped}/{address.prefix}"
     return (
-        f'{{{_head(interface)},"network":{libxo(network)},"address":{libxo(address.address + scoped)},'
+        f'{{{_head(world, interface)},"network":{libxo(network)},"address":{libxo(address.address + scoped)},'
         f'"received-packets":0,"received-bytes":0,"sent-packets":0,"sent-bytes":0}}'
     )

@@ -6,12 +6,13 @@ and machines outside answer on every port, the host only on ports with a listene
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from potnet.executors.simulated.net import routes
+from potnet.executors.simulated.net.calls import Call, Connection, NoConnectionError, Refusal, Sign
 from potnet.executors.simulated.net.counters import Passed, octets_of
-from potnet.executors.simulated.net.membership import Members, NoConnectionError, Sent, reply
+from potnet.executors.simulated.net.membership import Members, Sent, reply
 from potnet.executors.simulated.net.wires import (
     GUEST,
     OUTSIDE,
@@ -20,6 +21,7 @@ from potnet.executors.simulated.net.wires import (
     neighbours,
     out_there,
     owner,
+    routed_there,
     wire_of,
 )
 from potnet.executors.simulated.pf import load, state_table
@@ -28,42 +30,6 @@ from potnet.executors.simulated.pf.rules import Rule
 from potnet.executors.simulated.pf.state_table import PfState, endpoint
 from potnet.executors.simulated.world.entities import HOST, Interface, Jail
 from potnet.executors.simulated.world.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """A successful connection. server: "host", "outside" or a jail; client: the address that the server
-    saw."""
-
-    server: str
-    address: str
-    port: int
-    client: str
-    hops: int = 0
-    ok: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A failed connection, with the reason in a few words."""
-
-    reason: str
-    ok: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A connection to try. source: "outside", "host", a jail or the machine that has opened a tap.
-
-    client: the outside machine's address. own_port: the port of a client that sends on, whose states apply.
-    """
-
-    source: str
-    destination: str
-    port: int
-    protocol: str = "tcp"
-    client: str = ""
-    own_port: int | None = None
 
 
 def connect(world: World, call: Call) -> Connection | Refusal:
@@ -76,7 +42,7 @@ def connect(world: World, call: Call) -> Connection | Refusal:
             # The packet itself has created a state, which each further packet renews (record 59).
             for state in journey.states:
                 state_table.add(world, replace(state, ends="NO_TRAFFIC:SINGLE"))
-        return Refusal(str(error))
+        return Refusal(str(error), error.sign)
     for state in journey.states:
         state_table.add(world, state)
     journey.count()
@@ -97,6 +63,8 @@ class _Journey:
         #: A state that a member's rules created lets the packet pass on the bridge.
         self.known = False
         self.states: list[PfState] = []
+        #: The numbers of the filter rule that keeps the state of the packet.
+        self.numbers: tuple[int, ...] = ()
         self.redirected = False
         self.natted = False
         self.looped = False
@@ -168,7 +136,9 @@ class _Journey:
         if own:
             return self._served(replace(packet, source=packet.destination), stack)
         if interface is None:
-            raise NoConnectionError(f"{name} has no route to {packet.destination}")
+            raise NoConnectionError(f"{name} has no route to {packet.destination}", Sign.UNREACHABLE)
+        if packet.family == 6 and "IFDISABLED" in interface.nd6:
+            raise NoConnectionError(f"IPv6 is off on {interface.name}", Sign.DOWN)
         packet = replace(packet, source=self._source(interface, packet, route.gateway if route else ""))
         self.origin = Place(stack, interface.name)
         self.passed.out_of(self.origin)
@@ -195,7 +165,7 @@ class _Journey:
     def _from_host(self, packet: Packet, jail: Jail | None) -> Connection:
         interface, route, own = routes.lookup(self.world, packet.destination, HOST)
         if interface is None:
-            raise NoConnectionError(f"the host has no route to {packet.destination}")
+            raise NoConnectionError(f"the host has no route to {packet.destination}", Sign.UNREACHABLE)
         source = (
             packet.destination if own else self._source(interface, packet, route.gateway if route else "")
         )
@@ -212,6 +182,7 @@ class _Journey:
 
     def _host_in(self, packet: Packet, interface: Interface) -> Connection:
         self.passed.into(Place(HOST, interface.name))
+        self.numbers = ()
         kept = self.known or self._remembered(packet)
         changed, rule = (packet, None) if kept else self.pf.translate("rdr", packet, interface)
         if rule is not None:
@@ -284,24 +255,36 @@ class _Journey:
     def _filtered(self, direction: str, packet: Packet, interface: Interface) -> Verdict:
         verdict = self.pf.filter(direction, packet, interface)
         if not verdict.passed:
-            raise NoConnectionError(f"pf blocks it {direction} on {interface.name}")
+            sign = Sign.REFUSED if verdict.answers else Sign.TIMEOUT
+            own = direction == "out" and self.origin.stack == HOST and not self.hops
+            reason = f"pf blocks it {direction} on {interface.name}"
+            raise NoConnectionError(reason, Sign.DENIED if own else sign)
         if any(self.world.state.get("pipe", f"{number:05}") is None for number in verdict.pipes):
             raise NoConnectionError(f"dummynet has no pipe for it {direction} on {interface.name}")
+        self.numbers = verdict.numbers if verdict.rule is not None and verdict.rule.keeps else ()
         if verdict.rule is not None:
             self._count(verdict.rule, packet)
         return verdict
 
     def _count(self, rule: Rule, packet: Packet) -> None:
         """Refuse a connection if a rule has reached its limit for the source."""
+        exact = self.world.release.exact_limits
         most = rule.most("max-src-states")
+        if most is not None and not exact:
+            # Before FreeBSD 15, pf counts the new state before it compares (pf_find_src_node in pf.c).
+            most = max(1, most - 1)
         if packet.protocol == "tcp" and rule.most("max-src-conn") is not None:
             most = min(each for each in (most, rule.most("max-src-conn")) if each is not None)
-        if most is not None and state_table.of_source(self.world, rule.listed(), packet.source) >= most:
+        # Before FreeBSD 15, source-track global counts for each rule, too.
+        shared = exact and "source-track global" in rule.limits
+        counted = "source-track global" if shared else rule.listed()
+        if most is not None and state_table.of_source(self.world, counted, packet.source) >= most:
             raise NoConnectionError(f"{packet.source} has {most} connections already")
 
     def _state(self, ends: tuple[str, str, str, str], interface: Interface, rule: Rule) -> None:
         """Record a state. ends: as pfctl(8) lists them: left end, translated end, arrow, right end."""
         made = PfState("", self.call.protocol, *ends, interface.name, rule.label, rule.listed())
+        made.numbers = self.numbers
         self.states.append(made)
 
     # Where it ends
@@ -323,7 +306,7 @@ class _Journey:
     def _knows(self, place: Place, source: str) -> bool:
         """Return whether machines outside have a route back to an address."""
         if not place.interface:
-            return out_there(self.world, source)
+            return out_there(self.world, source) or routed_there(self.world, source)
         return any(ip_address(source) in machine.network for machine in machines(self.world, place.interface))
 
     def _answer(self, packet: Packet, place: Place) -> None:
@@ -366,7 +349,8 @@ class _Journey:
             near = [a for a in mine if not a.link_local]
         chosen = near or mine
         if not chosen:
-            raise NoConnectionError(f"no address on {interface.name} for {packet.destination}")
+            reason = f"no address on {interface.name} for {packet.destination}"
+            raise NoConnectionError(reason, Sign.NO_ADDRESS)
         return chosen[0].address
 
     def _server(self, packet: Packet, stack: str) -> str:
@@ -388,7 +372,8 @@ class _Journey:
             if same and row["address"] in ("*", packet.destination):
                 return str(row.get("jail") or "host")
         self.closed = True
-        raise NoConnectionError(f"nothing listens on {endpoint(packet.destination, packet.destination_port)}")
+        where = endpoint(packet.destination, packet.destination_port)
+        raise NoConnectionError(f"nothing listens on {where}", Sign.REFUSED)
 
 
 def _end(packet: Packet, side: str) -> str:

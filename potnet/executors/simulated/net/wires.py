@@ -139,7 +139,8 @@ def owner(world: World, place: Place, address: str) -> Place | None:
         interface = world.interface(found.interface, found.stack)
         now = world.now()
         known = interface.addresses if interface is not None else ()
-        if any(a.address == address and not a.tentative(now) for a in known):
+        deaf = interface is not None and ":" in address and "IFDISABLED" in interface.nd6
+        if not deaf and any(a.address == address and not a.tentative(now) for a in known):
             return found
     return outside if outside is not None and out_there(world, address) else None
 
@@ -149,3 +150,10 @@ def out_there(world: World, address: str) -> bool:
     wanted = ip_address(address.partition("%")[0])
     networks = [ip_network(world.facts.address, strict=False), ip_network(world.facts.router6, strict=False)]
     return wanted.is_link_local or any(wanted.version == n.version and wanted in n for n in networks)
+
+
+def routed_there(world: World, address: str) -> bool:
+    """Return whether the machines on the external wire have a route to an address by the host."""
+    wanted = ip_address(address)
+    networks = (ip_network(key) for key in world.state.keys("outside-route"))
+    return any(wanted.version == network.version and wanted in network for network in networks)

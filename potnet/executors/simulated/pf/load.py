@@ -80,12 +80,12 @@ def read(world: World, path: str) -> str | None:
         return None
 
 
-#: The time in which an emptied anchor with a table stays listed: 12 to 60 seconds were seen.
-_PURGE_SECONDS = 30.0
+#: The time in which a dropped table stays, and its anchor with it: 12 to 60 seconds were seen.
+PURGE_SECONDS = 30.0
 
 
 def load(world: World, anchor: str, source: Source) -> None:
-    """Replace a ruleset, and those that it loads, in one step; an empty anchor disappears."""
+    """Replace a ruleset, and those that it loads, in one step; persistent tables stay."""
     before = pf_skip.marked(world.state)
     result = parse(world, anchor, source)
     others = [(path, parse(world, "", Source(_needed(world, file), file))) for path, file in result.loads]
@@ -109,10 +109,45 @@ def _put(world: World, anchor: str, found: Ruleset) -> None:
     _forget_counters(world, anchor)
     for name, inner in found.inline.items():
         _put(world, f"{anchor}/{name}" if anchor else name, inner)
+    before = ruleset(world, anchor) or Ruleset()
+    for name, entries in before.tables.items():
+        if name in found.persist and name not in found.filled:
+            found.tables[name] = entries
+        if name in before.persist:
+            found.tables.setdefault(name, entries)
+            found.persist.append(name)
+    for part in range(1, anchor.count("/") + 1):
+        # Another transaction clears what an earlier refusal left of a path.
+        world.state.delete("anchor-empty", "/".join(anchor.split("/")[:part]))
+    keep(world, anchor, found)
+
+
+def keep(world: World, anchor: str, found: Ruleset) -> None:
+    """Replace an anchor's contents; an anchor without contents disappears, after its dropped tables."""
+    before = ruleset(world, anchor) or Ruleset()
+    dropped = {name: entries for name, entries in before.tables.items() if name not in found.tables}
+    if dropped:
+        linger(world, anchor, dropped)
     if anchor and not found.rules and not found.tables:
-        _forget(world, anchor)
+        world.state.delete("anchor", anchor)
     else:
         world.state.put("anchor", anchor, found.row())
+
+
+def linger(world: World, anchor: str, tables: dict[str, list[str]]) -> None:
+    """Let tables that no rule names any more stay until the purge, and their anchor with them."""
+    old = lingering(world, anchor) or {}
+    row = {"at": world.now() + PURGE_SECONDS, "tables": {**old, **tables}}
+    world.state.put("anchor-purged", anchor, row)
+
+
+def lingering(world: World, anchor: str) -> dict[str, list[str]] | None:
+    """Return an anchor's dropped tables; None if pf has purged the anchor, or if it dropped none."""
+    row = world.state.get("anchor-purged", anchor)
+    if row is None or float(row["at"]) <= world.now():
+        return None
+    tables: dict[str, list[str]] = row["tables"]
+    return tables
 
 
 def ruleset(world: World, anchor: str) -> Ruleset | None:
@@ -121,32 +156,46 @@ def ruleset(world: World, anchor: str) -> Ruleset | None:
 
 
 def flush(world: World, anchor: str, what: str) -> None:
-    """Remove the translation rules, the filter rules, or all rules of one anchor."""
+    """Remove the translation rules or the filter rules of one anchor."""
     found = ruleset(world, anchor)
     if found is None:
         return
     _forget_counters(world, anchor)
-    kept = {"nat": found.filters(), "rules": found.translation(), "all": []}[what]
-    if kept or not anchor:
-        world.state.put(
-            "anchor", anchor, Ruleset(kept, {} if what == "all" else found.tables, found.skip).row()
-        )
-    else:
-        _forget(world, anchor)
+    kept = {"nat": found.filters(), "rules": found.translation()}[what]
+    found.rules = kept
+    keep(world, anchor, found)
 
 
-def _forget(world: World, anchor: str) -> None:
-    """Remove an anchor; pf lists an anchor that had a table until the purge."""
-    before = ruleset(world, anchor)
+def clear(world: World, anchor: str) -> int | None:
+    """Remove the rules and tables of an anchor, as `-F all` does.
+
+    Returns the number of tables; None if no rule named one, so that the anchor went with its rules.
+    """
+    found = ruleset(world, anchor) or Ruleset()
+    _forget_counters(world, anchor)
+    named = any(host.kind == "table" for rule in found.rules for host in (rule.source, rule.destination))
+    kept = bool(found.tables) or named or lingering(world, anchor) is not None
+    if kept:
+        linger(world, anchor, {})
     world.state.delete("anchor", anchor)
-    if before is not None and before.tables:
-        world.state.put("anchor-purged", anchor, {"at": world.now() + _PURGE_SECONDS})
+    return len(found.tables) if kept else None
 
 
-def lingers(world: World, anchor: str) -> bool:
-    """Return whether pf still lists an emptied anchor."""
-    row = world.state.get("anchor-purged", anchor)
-    return row is not None and float(row["at"]) > world.now()
+def exists(world: World, anchor: str) -> bool:
+    """Return whether pf has a ruleset of that path: loaded, with anchors below, or named by rules."""
+    inner = f"{anchor}/"
+    loaded = world.state.get("anchor", anchor) is not None or lingering(world, anchor) is not None
+    if not anchor or loaded or world.state.first("anchor", inner) is not None:
+        return True
+    below = (lingering(world, key) is not None for key in world.state.keys("anchor-purged", inner))
+    return any(below) or any(each == anchor or each.startswith(inner) for each in _named(world))
+
+
+def _named(world: World) -> list[str]:
+    """Return the paths that rules of the main ruleset name; pf makes their anchors."""
+    main = ruleset(world, "")
+    names = [rule.anchor.lstrip("/") for rule in main.rules if rule.anchor] if main else []
+    return [name.removesuffix("/*") for name in names if name != "*"]
 
 
 def _counter(anchor: str, rule: Rule) -> str:
@@ -177,19 +226,12 @@ def unload(world: World) -> None:
     pf_skip.put(world.state, frozenset())
 
 
-def named(world: World, anchor: str) -> bool:
-    """Return whether the main ruleset names an anchor, or the anchors below it; pf then has it."""
-    return anchor in children(world, "")
-
-
 def children(world: World, parent: str) -> list[str]:
     """Return the anchors directly below a path ("" for the top), loaded or named by the main ruleset."""
     prefix = f"{parent}/" if parent else ""
     keys = [key for key in world.state.keys("anchor", prefix) if key]
-    keys += [key for key in world.state.keys("anchor-purged", prefix) if lingers(world, key)]
+    purged = world.state.keys("anchor-purged", prefix)
+    keys += [key for key in purged if key and lingering(world, key) is not None]
+    keys += [name for name in _named(world) if name.startswith(prefix)]
     found = {key[len(prefix) :].split("/")[0] for key in keys}
-    if not parent:
-        main = ruleset(world, "")
-        named = [rule.anchor for rule in main.rules if rule.anchor] if main else []
-        found |= {name.split("/")[0] for name in named if name != "*"}
-    return [prefix + name for name in sorted(found)]
+    return [prefix + name for name in sorted(found, key=lambda name: name.encode())]

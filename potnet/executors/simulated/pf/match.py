@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from potnet.executors.simulated.pf import load
+from potnet.executors.simulated.pf import load, tables
 from potnet.executors.simulated.pf.rules import Host, Rule, Ruleset
 from potnet.executors.simulated.world import pf_skip
 from potnet.executors.simulated.world.entities import Interface, name_key
@@ -37,13 +37,20 @@ class Packet:
 class Verdict:
     """The decision of the filter rules; rule: the deciding rule, None for the default, which keeps no state.
 
-    tag: of the packet, which keeps it. pipes: of match rules, which apply whatever rule decides.
+    tag: of the packet, which keeps it. pipes: of match rules, which apply whatever rule decides. numbers: of
+    the rule in its ruleset, and before it that of the anchor call in the main ruleset, if any.
     """
 
     passed: bool
     rule: Rule | None = None
     tag: str = ""
     pipes: tuple[int, ...] = ()
+    numbers: tuple[int, ...] = ()
+
+    @property
+    def answers(self) -> bool:
+        """Return whether pf tells the sender that it blocks the packet."""
+        return self.rule is not None and self.rule.drop.startswith("return")
 
 
 class Filter:
@@ -61,6 +68,7 @@ class Filter:
         self._tag = ""
         self._decided: Rule | None = None
         self._pipes: tuple[int, ...] = ()
+        self._numbers: tuple[int, ...] = ()
 
     def looks_at(self, interface: Interface) -> bool:
         # A mark on a group applies to each of its members.
@@ -120,24 +128,32 @@ class Filter:
         """Decide about a packet; it passes if no rule matches."""
         if not self.looks_at(interface):
             return Verdict(True, tag=packet.tag)
-        self._decided, self._pipes, self._tag = None, (), packet.tag
-        self._evaluate("", self._main, direction, packet, interface)
+        self._decided, self._pipes, self._tag, self._numbers = None, (), packet.tag, ()
+        self._evaluate(("", self._main), direction, packet, interface)
         decided = self._decided
         passed = decided is None or decided.action == "pass"
-        return Verdict(passed, decided, self._tag, (decided.pipes if decided else ()) or self._pipes)
+        pipes = (decided.pipes if decided else ()) or self._pipes
+        return Verdict(passed, decided, self._tag, pipes, self._numbers)
 
     def _evaluate(
-        self, path: str, ruleset: Ruleset, direction: str, packet: Packet, interface: Interface
+        self,
+        place: tuple[str, Ruleset],
+        direction: str,
+        packet: Packet,
+        interface: Interface,
+        above: tuple[int, ...] = (),
     ) -> tuple[bool, bool]:
-        """Return whether a rule has decided, and whether the evaluation ends."""
+        """Return whether a rule has decided, and whether the evaluation ends. above: the anchor call's
+        number."""
+        path, ruleset = place
         hit = False
-        for rule in ruleset.filters():
+        for number, rule in enumerate(ruleset.filters()):
             if rule.direction not in ("", direction) or not self._matches(rule, ruleset, packet, interface):
                 continue
             if rule.action == "anchor":
                 inside = False
-                for below, inner in self._below(path, rule.anchor):
-                    decided, done = self._evaluate(below, inner, direction, packet, interface)
+                for below in self._below(path, rule.anchor):
+                    decided, done = self._evaluate(below, direction, packet, interface, above or (number,))
                     inside = inside or decided
                     if done:
                         return True, True
@@ -149,7 +165,7 @@ class Filter:
             if rule.action == "match":
                 self._pipes = rule.pipes or self._pipes
                 continue
-            self._decided, hit = rule, True
+            self._decided, self._numbers, hit = rule, (*above, number), True
             if rule.quick:
                 return True, True
         return hit, False
@@ -190,7 +206,7 @@ class Filter:
         elif host.kind == "dynamic":
             found = any(address in network for network in self._dynamic(host.text))
         else:
-            found = _in_table(ruleset.tables.get(host.text, self._main.tables.get(host.text, [])), text)
+            found = tables.inside(ruleset.tables.get(host.text, self._main.tables.get(host.text, [])), text)
         return found != host.negated
 
     def _names(self, name: str) -> tuple[str, ...]:
@@ -247,14 +263,3 @@ def _port(rule: Rule, packet: Packet) -> int:
         if high is not None and high > rule.target_port.low
         else rule.target_port.low
     )
-
-
-def _in_table(entries: list[str], text: str) -> bool:
-    """Return whether a table contains an address; the most specific entry decides, and ``!`` excludes."""
-    address = ip_address(text)
-    best, found = -1, False
-    for entry in entries:
-        network = ip_network(entry.lstrip("!"))
-        if address in network and network.prefixlen > best:
-            best, found = network.prefixlen, not entry.startswith("!")
-    return found

@@ -116,7 +116,7 @@ class Options(Tokens):
         self._expect("<")
         name = self._name()
         self._expect(">")
-        flags, entries, files = [], list[str](), []
+        flags, entries, files, filled = [], list[str](), [], False
         while self._tokens:
             word = self._next()
             if word in ("const", "persist", "counters"):
@@ -125,9 +125,14 @@ class Options(Tokens):
                 files.append(self._name())
             elif word == "{":
                 entries += self._entries()
+                filled = True
             else:
                 raise PfError
         self.result.tables[name] = entries + [each for path in files for each in self._entries_of(path)]
+        if "persist" in flags:
+            self.result.persist.append(name)
+        if filled or files:
+            self.result.filled.append(name)
         listed = f" {{ {' '.join(entries)} }}" if entries else ""
         listed += "".join(f' file "{path}"' for path in files)
         self._say(" ".join([f"table <{name}>", *sorted(flags)]) + listed)

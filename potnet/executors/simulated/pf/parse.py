@@ -288,11 +288,12 @@ class Parser(Conditions):
     def _limits(self) -> tuple[str, ...]:
         shown: list[str] = []
         bound: list[str] = []
-        track = "source-track rule"
+        track = ""
         while not self._accept(")"):
             name = self._next()
             if name == "source-track":
-                self._expect("rule")
+                track = self._next() if self._peek() in ("rule", "global") else "rule"
+                self._accept(",")
                 continue
             if name == "if-bound":
                 bound = [name]
@@ -305,9 +306,13 @@ class Parser(Conditions):
                 raise PfError
             shown.append(f"{name} {number}")
             self._accept(",")
-        tracked = any(item.startswith("max-src") for item in shown)
+        names = {item.split()[0] for item in shown}
+        if not track and names & {"max-src-conn", "max-src-nodes", "max-src-states"}:
+            # Only these two count for each rule by themselves (parse.y of pfctl).
+            track = "rule" if names & {"max-src-conn", "max-src-nodes"} else "global"
         first = [item for item in shown if item.startswith("max ")]
-        return (*first, *([track] if tracked else []), *(item for item in shown if item not in first), *bound)
+        rest = [item for item in shown if item not in first]
+        return (*first, *([f"source-track {track}"] if track else []), *rest, *bound)
 
     def _pipes(self) -> tuple[int, ...]:
         bracket = self._accept("(")

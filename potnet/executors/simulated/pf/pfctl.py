@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated.pf import load, state_table
+from potnet.executors.simulated.pf import heard, load, state_table, tables
 from potnet.executors.simulated.pf.options import LIMITS, TIMEOUTS
 from potnet.executors.simulated.pf.rules import Rule, Ruleset
-from potnet.executors.simulated.world import pf_skip
+from potnet.executors.simulated.world import modules, pf_skip
 from potnet.executors.simulated.world.release import Release
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
@@ -27,9 +27,10 @@ _SHOW = {
     "n": "nat", "nat": "nat", "r": "rules", "rules": "rules", "A": "Anchors", "Anchors": "Anchors",
     "info": "info", "i": "info", "states": "states", "labels": "labels", "Running": "Running",
     "Interfaces": "Interfaces", "I": "Interfaces", "timeouts": "timeouts", "memory": "memory",
+    "Tables": "Tables", "T": "Tables",
 }  # fmt: skip
-#: The longest path of an anchor and of one of its components (MAXPATHLEN of pf's tables and rulesets).
-_COMPONENT = 63
+#: The longest path of an anchor, and of one of its components, in bytes (PF_ANCHOR_NAME_SIZE).
+_LONGEST = 63
 
 
 @dataclass
@@ -41,23 +42,28 @@ class _Options:
     flush: str = ""
     table: str = ""
     table_command: str = ""
+    words: list[str] = field(default_factory=list)
     kills: list[str] = field(default_factory=list)
     verbose: int = 0
     numeric: bool = False
     interface: str = ""
     macros: list[str] = field(default_factory=list)
     enable: bool | None = None
+    wildcard: bool = False
 
 
 def pfctl(world: World, argv: list[str], stdin: str) -> CommandResult:
-    """pfctl [-a anchor] [-nPqv] -f FILE | -s WHAT | -F WHAT | -k … -k … | -t TABLE -T show | -e | -d."""
+    """pfctl [-a anchor] [-nPqv] -f FILE | -s WHAT | -F WHAT | -k … -k … | -t TABLE -T … | -e | -d."""
     options = _parse(argv[1:])
-    if not (world.state.get("pf", "status") or {}).get("module", True) and not options.test:
+    if not modules.loaded(world.state, "pf") and not options.test:
         raise ToolError("pfctl: /dev/pf: No such file or directory")
     if options.show:
         return _show(world, options)
+    reserved = options.anchor.startswith("_") or "/_" in options.anchor
+    if reserved and options.table_command not in ("show", "test") and not options.test:
+        raise ToolError("pfctl: anchor names beginning with '_' cannot be modified from the command line")
     if options.table and options.table_command:
-        return _table(world, options)
+        return _table(world, options, stdin)
     if options.file is not None:
         return _load(world, options, stdin)
     world.state.changing()
@@ -77,9 +83,7 @@ def _parse(args: list[str]) -> _Options:
         found, rest = getopt.getopt(args, "a:dD:ef:F:i:k:nPqs:t:T:v")
     except getopt.GetoptError as error:
         raise unknown(f"the pfctl option: {error}") from None
-    if rest:
-        raise unknown(f"the pfctl argument {rest[0]}")
-    options = _Options()
+    options = _Options(words=rest)
     for name, value in found:
         match name:
             case "-a":
@@ -92,7 +96,7 @@ def _parse(args: list[str]) -> _Options:
                 options.interface = value
             case "-t":
                 options.table = value
-            case "-T" if value in ("show", "kill"):
+            case "-T" if value in tables.COMMANDS:
                 options.table_command = value
             case "-T":
                 raise unknown(f"pfctl -T {value}")
@@ -112,6 +116,13 @@ def _parse(args: list[str]) -> _Options:
                 options.numeric = True
             case "-v":
                 options.verbose += 1
+    if rest and not options.table_command:
+        raise unknown(f"the pfctl argument {rest[0]}")
+    # A slash before the path, and a star after it, change nothing but how rules are shown.
+    options.wildcard = options.anchor.endswith("*")
+    options.anchor = options.anchor.removesuffix("*")
+    options.anchor = options.anchor.removesuffix("/") if options.wildcard else options.anchor
+    options.anchor = options.anchor.removeprefix("/")
     return options
 
 
@@ -121,7 +132,8 @@ def _show(world: World, options: _Options) -> CommandResult:
         case "info":
             return CommandResult(0, _info(world), note)
         case "states":
-            return CommandResult(0, state_table.listing(world, options.verbose > 1), note)
+            kept = [*heard.states(world), *state_table.states(world)]
+            return CommandResult(0, state_table.listing(kept, options.verbose > 1), note)
         case "Anchors":
             return _anchors(world, options, note)
         case "Running":
@@ -131,19 +143,27 @@ def _show(world: World, options: _Options) -> CommandResult:
             return CommandResult(0, _interfaces(world, options), note)
         case "timeouts" | "memory":
             return CommandResult(0, _settings(world, options.show), note)
-    if options.anchor.endswith("/*"):
-        # The recorded output is empty, without the rules below.
-        return CommandResult(0, "", note)
-    found = load.ruleset(world, options.anchor)
-    if found is None:
-        listed = not options.anchor or load.lingers(world, options.anchor)
+        case "Tables":
+            return CommandResult(0, tables.listing(world, options.anchor, bool(options.verbose)), note)
+    if not load.exists(world, options.anchor):
         # The listing of translation rules kept its words.
         words = Release().no_rules if options.show == "nat" else world.release.no_rules
-        return CommandResult(0, "", note + ("" if listed else f"pfctl: {words}\n"))
+        return CommandResult(0, "", f"{note}pfctl: {words}\n")
+    found = load.ruleset(world, options.anchor) or Ruleset()
     if options.show == "labels":
         return CommandResult(0, "".join(f"{r.label} 0 0 0 0 0 0 0 0\n" for r in found.rules if r.label), note)
-    rules = found.translation() if options.show == "nat" else [*found.scrubs(), *found.filters()]
-    return CommandResult(0, "".join(_shown(world, options, options.anchor, rule) for rule in rules), note)
+    return _rules(world, options, found, note)
+
+
+def _rules(world: World, options: _Options, found: Ruleset, note: str) -> CommandResult:
+    """pfctl -s nat and -s rules. With ``*``, an error ends the list of translation rules at an anchor."""
+    out = ""
+    for rule in found.translation() if options.show == "nat" else [*found.scrubs(), *found.filters()]:
+        text = _shown(world, options, options.anchor, rule)
+        out += text
+        if options.show == "nat" and text.endswith("}\n"):
+            return CommandResult(0, out, f"{note}pfctl: DIOCGETRULE: Device busy\n")
+    return CommandResult(0, out, note)
 
 
 def _interfaces(world: World, options: _Options) -> str:
@@ -159,19 +179,26 @@ def _interfaces(world: World, options: _Options) -> str:
 
 
 def _shown(world: World, options: _Options, path: str, rule: Rule, depth: int = 0) -> str:
-    """Return the lines of a rule; an anchor without a name includes its contents."""
-    named = not rule.anchor.startswith("_")
-    out = f"{'  ' * depth}{rule.listed(options.numeric)}{'' if named else ' {'}\n"
+    """Return the lines of a rule; an anchor without a name, and with ``*`` any anchor, with its contents."""
+    opened = rule.anchor.startswith("_") or (options.wildcard and bool(rule.anchor))
+    out = f"{'  ' * depth}{rule.listed(options.numeric)}{' {' if opened else ''}\n"
     if options.verbose:
         packets, octets, made = load.counters(world, path, rule)
         out += f"  [ Evaluations: {made:<8}  Packets: {packets:<8}  Bytes: {octets:<10}  "
         out += f"States: {made:<6}]\n"
         out += f"  [ Inserted: uid 0 pid 100 State Creations: {made:<6}]\n"
-    if named:
+    if not opened:
         return out
-    below = f"{path}/{rule.anchor}" if path else rule.anchor
-    inner = load.ruleset(world, below) or Ruleset()
-    out += "".join(_shown(world, options, below, each, depth + 1) for each in inner.filters())
+    below = rule.anchor.lstrip("/") if not path else f"{path}/{rule.anchor}"
+    if below.endswith("/*"):
+        parent = below.removesuffix("/*")
+        for child in load.children(world, parent):
+            call = Rule(rule.action, anchor=child.removeprefix(f"{parent}/"))
+            out += _shown(world, options, parent, call, depth + 1)
+    else:
+        inner = load.ruleset(world, below) or Ruleset()
+        rules = inner.filters() if rule.action == "anchor" else inner.translation()
+        out += "".join(_shown(world, options, below, each, depth + 1) for each in rules)
     return f"{out}{'  ' * depth}}}\n"
 
 
@@ -187,18 +214,14 @@ def _settings(world: World, what: str) -> str:
     return "".join(f"{name:<20} {known[name]:>10}{units.get(name, 's')}\n" for name in TIMEOUTS)
 
 
-def _table(world: World, options: _Options) -> CommandResult:
-    """-t TABLE -T show | kill; kill removes even a const table (pfr_del_tables in pf_table.c)."""
-    found = load.ruleset(world, options.anchor)
-    if found is None or options.table not in found.tables:
-        return CommandResult(255, "", f"pfctl: {world.release.no_table}\n")
-    if options.table_command == "kill":
-        world.state.changing()
-        del found.tables[options.table]
-        world.state.put("anchor", options.anchor, found.row())
-        return CommandResult(0, "", "1 table deleted.\n")
-    entries = found.tables[options.table]
-    return CommandResult(0, "".join(f"  {'' if e.startswith('!') else ' '}{e}\n" for e in entries))
+def _table(world: World, options: _Options, stdin: str) -> CommandResult:
+    """Run -t TABLE -T COMMAND; addresses may come from standard input."""
+    if len(options.table.encode("utf-8", "surrogateescape")) > tables.LONGEST:
+        raise ToolError(_USAGE)
+    words = options.words
+    if options.file in ("-", "/dev/stdin"):
+        words = [*words, *stdin.split()]
+    return tables.command(world, options.anchor, options.table, options.table_command, words)
 
 
 def _anchors(world: World, options: _Options, note: str) -> CommandResult:
@@ -208,12 +231,13 @@ def _anchors(world: World, options: _Options, note: str) -> CommandResult:
             found += [child, *(below(child) if options.verbose or world.release.all_anchors else [])]
         return found
 
-    err = note
+    if not load.exists(world, options.anchor):
+        raise ToolError(f"{note}pfctl: {world.release.no_anchors}")
+    # The message is about rules for Ethernet frames.
+    err = f"{note}Anchor '{options.anchor}' not found.\n" if options.anchor else note
     found = below(options.anchor)
-    if options.anchor and load.ruleset(world, options.anchor) is None:
-        if world.release.no_anchors and not found and not load.named(world, options.anchor):
-            return CommandResult(1, "", f"{note}pfctl: {world.release.no_anchors}\n")
-        err += f"Anchor '{options.anchor}' not found.\n"
+    if not options.anchor:
+        found += world.state.keys("anchor-empty")
     return CommandResult(0, "".join(f"  {name}\n" for name in found), err)
 
 
@@ -253,8 +277,10 @@ def _load(world: World, options: _Options, stdin: str) -> CommandResult:
             lines.append(f"pfctl: cannot open the main config file!: {error.strerror}")
             lines += [] if options.test else ["pfctl: Syntax error in config file: pf rules not loaded"]
             raise ToolError("\n".join(lines)) from None
-    if any(len(part) >= _COMPONENT for part in options.anchor.split("/")) or len(options.anchor) > _COMPONENT:
+    if len(options.anchor.encode("utf-8", "surrogateescape")) > _LONGEST:
         raise ToolError("pfctl: pfctl_rules: strlcpy")
+    if options.anchor and "" in options.anchor.split("/"):
+        raise ToolError("pfctl: pfctl_rules\npfctl: DIOCXROLLBACK: Invalid argument")
     macros = {name: value.strip('"') for name, _, value in (each.partition("=") for each in options.macros)}
     source = load.Source(text, name, macros)
     if options.test:
@@ -262,7 +288,7 @@ def _load(world: World, options: _Options, stdin: str) -> CommandResult:
         return _parsed(world, found, options) if options.verbose else CommandResult()
     world.state.changing()
     load.load(world, options.anchor, source)
-    return CommandResult()
+    return CommandResult(0, "", tables.collisions(world))
 
 
 def _parsed(world: World, found: Ruleset, options: _Options) -> CommandResult:
@@ -303,11 +329,10 @@ def _flush(world: World, options: _Options) -> CommandResult:
             return CommandResult(0, "", "rules cleared\n")
         case "states":
             return CommandResult(0, "", f"{state_table.flush(world)} states cleared\n")
+        case "Tables":
+            return CommandResult(0, "", f"{_drop_tables(world, options.anchor)} tables deleted.\n")
         case "all" if options.anchor:
-            load.flush(world, options.anchor, "all")
-            lines = ["Ethernet rules cleared", "rules cleared", "nat cleared"]
-            lines.append("pfctl: Anchor or Ruleset does not exist.")
-            return CommandResult(0, "", "\n".join(lines) + "\n")
+            return _clear(world, options.anchor)
         case "all":
             states = state_table.flush(world)
             tables = len((load.ruleset(world, "") or Ruleset()).tables)
@@ -316,9 +341,36 @@ def _flush(world: World, options: _Options) -> CommandResult:
             lines += [f"{states} states cleared", "source tracking entries cleared", "pf: statistics cleared"]
             lines.append("pf: interface flags reset")
             return CommandResult(0, "", "\n".join(lines) + "\n")
-        case "Sources" | "info" | "Tables" | "osfp" | "Reset" | "queue" | "ethernet":
+        case "Sources" | "info" | "osfp" | "Reset" | "queue" | "ethernet":
             raise unknown(f"pfctl -F {options.flush}")
     raise ToolError(f"pfctl: Unknown flush modifier '{options.flush}'\n{_USAGE}")
+
+
+def _clear(world: World, anchor: str) -> CommandResult:
+    """pfctl -a ANCHOR -F all."""
+    above, _, last = anchor.rpartition("/")
+    if len(last) > _LONGEST:
+        # pf has made the anchor above it by then, for rules about Ethernet frames.
+        world.state.put("anchor-empty", above, {})
+        raise ToolError("pfctl: pfctl_clear_eth_rules: Invalid argument")
+    count = load.clear(world, anchor)
+    lines = ["Ethernet rules cleared", "rules cleared", "nat cleared"]
+    gone = "pfctl: Anchor or Ruleset does not exist."
+    lines.append(gone if count is None else f"{count} tables deleted.")
+    return CommandResult(0, "", "\n".join(lines) + "\n")
+
+
+def _drop_tables(world: World, anchor: str) -> int:
+    """Drop the tables of a ruleset, also those that wait for the purge, and return their number."""
+    names = tables.known(world, anchor)
+    found = load.ruleset(world, anchor) or Ruleset()
+    found.tables, found.persist = {}, []
+    if anchor and names:
+        load.linger(world, anchor, {})
+    load.keep(world, anchor, found)
+    if anchor and names:
+        world.state.put("anchor-purged", anchor, {"at": world.now() + load.PURGE_SECONDS, "tables": {}})
+    return len(names)
 
 
 def _switch(world: World, on: bool) -> CommandResult:

@@ -215,20 +215,24 @@ def _value(name: str, value: Any) -> Any:
 class Ruleset:
     """The contents that one load puts into one anchor (or the main ruleset).
 
-    skip: the names of `set skip`. definitions: macros, options and tables, as -v prints them. settings:
-    timeouts and limits. inline: contents in braces of anchors. loads: anchors and files.
+    skip: the names of `set skip`. persist: tables that stay if no rule names them. filled: tables whose
+    addresses the text gives. definitions: macros, options and tables, as -v prints them. settings: timeouts
+    and limits. inline: contents in braces of anchors. loads: anchors and files.
     """
 
     rules: list[Rule] = field(default_factory=list)
     tables: dict[str, list[str]] = field(default_factory=dict)
     skip: list[str] = field(default_factory=list)
+    persist: list[str] = field(default_factory=list)
+    filled: list[str] = field(default_factory=list)
     definitions: list[str] = field(default_factory=list)
     settings: dict[str, int] = field(default_factory=dict)
     inline: dict[str, Ruleset] = field(default_factory=dict)
     loads: list[tuple[str, str]] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
-        return {"rules": [rule.row() for rule in self.rules], "tables": self.tables, "skip": self.skip}
+        rows = [rule.row() for rule in self.rules]
+        return {"rules": rows, "tables": self.tables, "skip": self.skip, "persist": sorted({*self.persist})}
 
     def translation(self) -> list[Rule]:
         """Return rules in the order of ``pfctl -s nat``: nat, rdr, binat, each in its own order."""
@@ -243,4 +247,5 @@ class Ruleset:
 
 
 def ruleset_from(row: dict[str, Any]) -> Ruleset:
-    return Ruleset([rule_from(r) for r in row["rules"]], row["tables"], row["skip"])
+    rules = [rule_from(r) for r in row["rules"]]
+    return Ruleset(rules, row["tables"], row["skip"], row.get("persist", []))

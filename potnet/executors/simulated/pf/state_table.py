@@ -17,6 +17,7 @@ class PfState:
 
     left, right: as listed, each with its port; translated: the end in parentheses after the left one. label,
     rule: of the filter rule that created it, the rule as listed. ends: the progress of both sides.
+    numbers: of the filter rule, after that of its anchor call in the main ruleset.
     """
 
     id: str
@@ -29,6 +30,7 @@ class PfState:
     label: str = ""
     rule: str = ""
     ends: str = ""
+    numbers: tuple[int, ...] = ()
 
     def line(self) -> str:
         middle = f" ({self.translated})" if self.translated else ""
@@ -53,25 +55,28 @@ def states(world: World) -> list[PfState]:
     return [PfState(**row) for _, row in world.state.scan("state")]
 
 
-def of_source(world: World, rule: str, source: str) -> int:
-    """Return how many states a filter rule has created for connections from an address."""
+def of_source(world: World, rules: str, source: str) -> int:
+    """Return how many states filter rules have created for connections from an address.
+
+    rules: words in the rule, or all of it.
+    """
     ends = (
-        state.right if state.arrow == "<-" else state.left for state in states(world) if state.rule == rule
+        state.right if state.arrow == "<-" else state.left for state in states(world) if rules in state.rule
     )
     return sum(_inside(end, source) for end in ends)
 
 
-def listing(world: World, verbose: bool) -> str:
-    out = ""
-    for state in states(world):
-        out += state.line()
-        if not verbose:
-            continue
-        if state.protocol == "tcp":
-            out += "   [0 + 262144]  [998380233 + 33554432]\n"
-        out += "   age 00:00:00, expires in 24:00:00, 1:1 pkts, 60:40 bytes\n"
-        out += f"   id: {state.id} creatorid: {CREATOR}\n   origif: {state.interface}\n"
-    return out
+def listing(found: list[PfState], verbose: bool) -> str:
+    return "".join(state.line() + (_details(state) if verbose else "") for state in found)
+
+
+def _details(state: PfState) -> str:
+    expires = {"tcp": "24:00:00", "udp": "00:01:00"}.get(state.protocol, "00:00:10")
+    out = "   [0 + 262144]  [998380233 + 33554432]\n" if state.protocol == "tcp" else ""
+    out += f"   age 00:00:00, expires in {expires}, 1:1 pkts, 60:40 bytes"
+    out += f", anchor {state.numbers[0]}" if len(state.numbers) > 1 else ""
+    out += f", rule {state.numbers[-1]}" if state.numbers else ""
+    return f"{out}\n   id: {state.id} creatorid: {CREATOR}\n   origif: {state.interface}\n"
 
 
 def flush(world: World) -> int:

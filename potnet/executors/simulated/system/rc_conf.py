@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getopt
 import re
 
 from potnet.executors.base import CommandResult
@@ -20,16 +21,17 @@ def rc_values(text: str) -> dict[str, str]:
 
 
 def sysrc(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """sysrc [-f FILE | -s SERVICE] -n NAME | -F NAME | [-c] NAME=VALUE."""
-    args, path, service, flags = argv[1:], "/etc/rc.conf", "", set[str]()
-    while args and args[0].startswith("-"):
-        option = args.pop(0)
-        if option in ("-f", "-s") and args:
-            path, service = (args.pop(0), service) if option == "-f" else (path, args.pop(0))
-        elif option in ("-n", "-c", "-F"):
-            flags.add(option)
-        else:
-            raise unknown(f"the sysrc option {option}")
+    """sysrc [-f FILE | -s SERVICE] -n NAME … | -F NAME | -l | [-c] NAME=VALUE."""
+    try:
+        options, args = getopt.getopt(argv[1:], "f:s:ncFl")
+    except getopt.GetoptError as error:
+        raise unknown(f"the sysrc option: {error}") from None
+    given = dict(options)
+    path, service, flags = given.pop("-f", "/etc/rc.conf"), given.pop("-s", ""), {*given}
+    if flags == {"-l"} and not args:
+        return CommandResult(0, f"{' '.join(rc_files(world, service))}\n")
+    if len(args) > 1 and flags == {"-n"} and not any("=" in name for name in args):
+        return _several(world, argv[1 : len(argv) - len(args)], args)
     if len(args) != 1:
         raise unknown(f"sysrc {' '.join(argv[1:])}")
     name, equals, value = args[0].partition("=")
@@ -41,8 +43,10 @@ def sysrc(world: World, argv: list[str], _: Stdin) -> CommandResult:
         values |= rc_values(each)
     if "-F" in flags and not equals:
         return _where(name, texts, values)
-    if service and equals:
-        raise unknown(f"sysrc {' '.join(argv[1:])}")
+    if equals and service:
+        setting = [each for each, found in texts.items() if name in rc_values(found)]
+        path = setting[-1] if setting else path
+        text = texts[path]
     if not equals:
         if name not in values:
             raise ToolError(f"sysrc: unknown variable '{name}'")
@@ -53,6 +57,16 @@ def sysrc(world: World, argv: list[str], _: Stdin) -> CommandResult:
     _set_variable(world, path, text, name, value)
     new = value if "-n" in flags else f"{name}: {values.get(name, '')} -> {value}"
     return CommandResult(0, f"{new}\n")
+
+
+def _several(world: World, options: list[str], names: list[str]) -> CommandResult:
+    out, err = "", ""
+    for name in names:
+        try:
+            out += sysrc(world, ["sysrc", *options, name], None).out
+        except ToolError as failure:
+            err += failure.result.err
+    return CommandResult(1 if err else 0, out, err)
 
 
 def rc_files(world: World, service: str) -> list[str]:

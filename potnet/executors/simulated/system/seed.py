@@ -25,6 +25,7 @@ VNET_SYSCTLS = {
     "net.inet6.ip6.accept_rtadv": "0",
     "net.inet6.ip6.rfc6204w3": "0",
     "net.inet6.ip6.no_radr": "0",
+    "net.inet6.ip6.dad_count": "1",
     "net.link.bridge.pfil_member": "0",
     "net.link.bridge.pfil_bridge": "0",
     "net.link.bridge.pfil_local_phys": "0",
@@ -74,9 +75,9 @@ def seed_state(world: World, bare: bool) -> None:
     address, prefix = facts.address.split("/")
     outer.inet = [Address(address, int(prefix))]
     world.save(outer)
+    for name in (facts.spare or "").split():
+        plug(world, name, facts.spare_mac or world.made_mac(name))
     make_loopback(world, "", configured=True)
-    if facts.spare is not None:
-        plug(world, facts.spare, world.made_mac(facts.spare))
     world.state.put(
         "route",
         "/4/default",
@@ -92,7 +93,7 @@ def seed_state(world: World, bare: bool) -> None:
         "kern.features.vimage": "1",
         "net.link.tap.user_open": "0",
         "vfs.devfs.rule_depth": "1",
-        "kern.racct.enable": "0",
+        "kern.racct.enable": "1" if facts.racct else "0",
         "security.jail.jailed": "0",
     }.items():
         world.set_sysctl(name, value)

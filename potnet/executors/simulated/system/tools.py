@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
 from potnet.executors.base import CommandResult
@@ -10,13 +9,12 @@ from potnet.executors.simulated.files.filetools import FileTool, Stdin, tap_behi
 from potnet.executors.simulated.pf import load
 from potnet.executors.simulated.system import devfs
 from potnet.executors.simulated.system.rc_conf import content, rc_files, rc_values, sysrc
-from potnet.executors.simulated.system.seed import RC_DEFAULTS, make_pflog
-from potnet.executors.simulated.world import pf_skip
+from potnet.executors.simulated.system.seed import RC_DEFAULTS
+from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import HOST
 from potnet.executors.simulated.world.libxo import libxo
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
 
-_MODULES = {"pf", "if_bridge", "if_epair", "bridgestp", "pflog", "dummynet"}
 _READ_ONLY = ("kern.osreldate", "kern.osrelease", "kern.features.", "security.jail.jailed")
 
 
@@ -33,7 +31,7 @@ def sysctl(world: World, argv: list[str], view: View) -> CommandResult:
         name, equals, value = word.partition("=")
         # A jail sees the host's values of other variables, and of all variables if it lacks a stack.
         stack = view.vnet if name.startswith("net.") or name == "security.jail.jailed" else HOST
-        old = world.sysctl(name, stack)
+        old = world.sysctl(name, stack) if modules.has_variable(world.state, name) else None
         if old is None:
             err += f"sysctl: unknown oid '{name}'\n"
         elif not equals:
@@ -121,96 +119,6 @@ def umount(world: World, argv: list[str], _: Stdin) -> CommandResult:
     return CommandResult()
 
 
-def kldload(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    world.state.changing()
-    if argv[1:2] != ["-n"] or len(argv) < 3:
-        raise unknown(f"kldload {' '.join(argv[1:])}")
-    for module in argv[2:]:
-        if module not in _MODULES:
-            raise ToolError(f"kldload: can't load {module}: No such file or directory")
-        if module == "pf":
-            _set_module(world, True)
-            pf_skip.found_again(world.state)
-        if module == "pflog" and world.state.get("module", module) is None:
-            world.state.put("module", module, {})
-            for stack in (HOST, *(jail.stack for jail in world.jails(dying=True) if jail.vnet)):
-                make_pflog(world, stack)
-    return CommandResult()
-
-
-def kldunload(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """kldunload pf: pf forgets everything."""
-    if argv[1:] != ["pf"]:
-        raise unknown(f"kldunload {' '.join(argv[1:])}")
-    world.state.changing()
-    if not _has_module(world):
-        raise ToolError("kldunload: can't find file pf")
-    load.unload(world)
-    for anchor in world.state.keys("anchor"):
-        if anchor:
-            world.state.delete("anchor", anchor)
-    _set_module(world, False)
-    return CommandResult()
-
-
-def _has_module(world: World) -> bool:
-    return bool((world.state.get("pf", "status") or {}).get("module", True))
-
-
-def _set_module(world: World, there: bool) -> None:
-    if _has_module(world) != there:
-        status = world.state.get("pf", "status") or {}
-        world.state.put("pf", "status", {**status, "module": there, "enabled": False})
-
-
-_RATE = re.compile(r"(\d+)(bit/s|Kbit/s|Mbit/s|Gbit/s)")
-_UNITS = {"bit/s": 1, "Kbit/s": 10**3, "Mbit/s": 10**6, "Gbit/s": 10**9}
-
-
-def dnctl(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """dnctl pipe NUMBER config bw RATE | pipe delete NUMBER | pipe show."""
-    match argv[1:]:
-        case ["pipe", "show"]:
-            pipes = world.state.scan("pipe")
-            return CommandResult(0, "".join(_pipe(int(number), int(row["rate"])) for number, row in pipes))
-        case ["pipe", number, "config", "bw", rate] if number.isdigit():
-            found = _RATE.fullmatch(rate)
-            if found is None or not 0 < int(number) < 65536:
-                raise unknown(" ".join(argv))
-            world.state.changing()
-            world.state.put("pipe", f"{int(number):05}", {"rate": int(found[1]) * _UNITS[found[2]]})
-        case ["pipe", "delete", number] if number.isdigit():
-            world.state.changing()
-            if world.state.get("pipe", f"{int(number):05}") is None:
-                raise ToolError("dnctl: rule 1: setsockopt(IP_DUMMYNET_DEL): Invalid argument")
-            world.state.delete("pipe", f"{int(number):05}")
-        case rest:
-            raise unknown(f"dnctl {' '.join(rest)}")
-    return CommandResult()
-
-
-def _pipe(number: int, rate: int) -> str:
-    """Return a pipe and its queue as dnctl shows them."""
-    shown = "unlimited     "
-    for unit, width in (("Mbit/s", 10**6), ("Kbit/s", 10**3), ("bit/s ", 1)):
-        if rate >= width:
-            shown = f"{rate / width:7.3f} {unit}"
-            break
-    sched = number + 0x10000
-    queue = f"q{number + 0x20000}  50 sl. 0 flows (1 buckets) sched {sched} weight 0 lmax 0 pri 0 droptail"
-    end = f" sched {sched} type FIFO flags 0x0 0 buckets 0 active"
-    return f"{number:05}: {shown}    0 ms burst 0 \n{queue}\n{end}\n"
-
-
-def kldstat(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    match argv[1:]:
-        case ["-q", ("-m" | "-n"), module]:
-            there = module in _MODULES and (module != "pf" or _has_module(world))
-            return CommandResult(0 if there else 1)
-        case rest:
-            raise unknown(f"kldstat {' '.join(rest)}")
-
-
 def service(world: World, argv: list[str], _: Stdin) -> CommandResult:
     """service pf start|reload, as /etc/rc.d/pf does it, and service devfs restart."""
     world.state.changing()
@@ -244,13 +152,6 @@ def service(world: World, argv: list[str], _: Stdin) -> CommandResult:
         changed = {"enabled": True, "since": world.now(), "used": True, "filter_local": local}
         world.state.put("pf", "status", {**status, **changed})
     return CommandResult(0, "Enabling pf.\n")
-
-
-def rctl(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """rctl -hu jail:NAME, on a kernel without kern.racct.enable."""
-    if argv[1:2] != ["-hu"] or len(argv) != 3:
-        raise unknown(f"rctl {' '.join(argv[1:])}")
-    raise ToolError("rctl: RACCT/RCTL present, but disabled; enable using kern.racct.enable=1 tunable")
 
 
 def hook(world: World, argv: list[str], _: Stdin) -> CommandResult:
@@ -355,9 +256,7 @@ def _plain(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 TOOLS: dict[str, FileTool] = {
-    "sysrc": sysrc, "mount": mount, "umount": umount, "kldload": kldload, "dnctl": dnctl, "kldstat": kldstat,
-    "kldunload": kldunload,
-    "service": service, "rctl": rctl, "env": hook, "hostname": _plain, "id": _plain, "uname": _plain,
-    "chown": chown, "getent": getent, "freebsd-version": _plain, "sleep": _plain, "true": _plain,
-    "false": _plain,
+    "sysrc": sysrc, "mount": mount, "umount": umount, "service": service, "env": hook, "hostname": _plain,
+    "id": _plain, "uname": _plain, "chown": chown, "getent": getent, "freebsd-version": _plain,
+    "sleep": _plain, "true": _plain, "false": _plain,
 }  # fmt: skip

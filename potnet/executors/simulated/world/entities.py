@@ -29,6 +29,8 @@ def group_key(vnet: str, group: str) -> str:
 
 #: The time in which an address stays tentative (duplicate address detection, RFC 4862 5.4), in seconds.
 DAD_SECONDS = 1.3
+#: The start of a detection that waits; the address stays tentative.
+PAUSED = float("inf")
 
 
 @dataclass(slots=True)
@@ -69,8 +71,8 @@ class Interface:
     stack's list; bridge: the bridge of a member; hwaddr: its original address; made_as: its original name, if
     different; the unit stays in use; peer: the index of the other end of an epair; twin: the stack has an
     earlier interface of the same name; received, sent: packets and bytes. For a tap (tap(4)), link0: it stays
-    up when it is closed; owner: of its node; opened: the process that has it open. sums:
-    the checksums of sent packets that an epair leaves to others.
+    up when it is closed; owner: of its node; opened: the process that has it open; running: it was opened,
+    and link0 has kept its flag since. sums: the checksums of sent packets that an epair leaves to others.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Interface:
     owner: str = ""
     opened: int | None = None
     sums: list[str] = field(default_factory=list)
+    running: bool = False
 
     @property
     def place(self) -> str:
@@ -154,12 +157,16 @@ class Jail:
 
 @dataclass(slots=True)
 class Member:
-    """A port of a bridge. most: the limit of MAC addresses behind it; 0 for any number."""
+    """A port of a bridge. most: the limit of MAC addresses behind it; 0 for any number.
+
+    linked: it had a carrier when it joined.
+    """
 
     name: str
     order: int
     private: bool = False
     most: int = 0
+    linked: bool = True
 
 
 @dataclass(slots=True)
@@ -179,8 +186,9 @@ _RELEASE = re.compile(r"([1-9][0-9]?)\.([0-9]{1,2})")
 class HostFacts:
     """The machine of a new state directory.
 
-    spare: a second interface without addresses. router6: the router on the external wire that sends
-    advertisements (RFC 4861), with its prefix.
+    spare: further interfaces without addresses, with blanks between. router6: the router on the external wire
+    that sends advertisements (RFC 4861), with its prefix; router6_lifetimes: of the prefix, preferred and
+    valid. fragment: of the file system, in bytes. racct: whether the kernel accounts resources.
     """
 
     interface: str = "em0"
@@ -188,13 +196,17 @@ class HostFacts:
     gateway: str = "192.168.178.1"
     mac: str = "52:54:00:12:34:56"
     spare: str | None = None
+    spare_mac: str = ""
     hostname: str = "freebsd"
     resolver: str = "192.168.178.1"
     release: str = "14.3-RELEASE"
     osreldate: int = 1403000
     router6: str = "2001:db8:7::1/64"
     router6_link: str = "fe80::5054:ff:fe00:1"
+    router6_lifetimes: tuple[int, int] = (604_800, 2_592_000)
     root_device: str = "/dev/vtbd0"
+    fragment: int = 4096
+    racct: bool = False
 
     def of_release(self, text: str) -> HostFacts:
         """Return the same machine with another release of FreeBSD, such as 15.0. Raises ValueError."""

@@ -17,6 +17,8 @@ class Release:
     ifconfig(8) refuses an IPv4 address without a mask. offloads: an epair has checksum offload. owner: of a
     socket without process, as sockstat(1) shows it. no_rules, no_anchors, no_table: the words of pfctl(8) for
     a missing anchor or table. all_anchors: pfctl(8) always lists anchors at every depth.
+    exact_limits: max-src-states lets in as many states as it says, and source-track global counts for all
+    rules.
     """
 
     member_addresses: str | None = None
@@ -25,9 +27,10 @@ class Release:
     offloads: bool = False
     owner: str = "?"
     no_rules: str = "DIOCGETRULES: Invalid argument"
-    no_anchors: str = ""
+    no_anchors: str = "DIOCGETRULESETS: No such file or directory"
     no_table: str = "Unknown error: -1."
     all_anchors: bool = False
+    exact_limits: bool = False
 
 
 _FREEBSD_15 = Release(
@@ -40,6 +43,7 @@ _FREEBSD_15 = Release(
     no_anchors="Anchor does not exist.",
     no_table="Table does not exist.",
     all_anchors=True,
+    exact_limits=True,
 )
 
 #: The value of kern.osreldate of the known releases (sys/param.h); others are named as their branch begins.
