@@ -15,7 +15,7 @@ from potnet.executors.simulated.world.world import ToolError, World, unknown
 
 
 def kldload(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """kldload [-n] MODULE …; -n: a loaded module is no error."""
+    """kldload [-n] MODULE …; with -n, a loaded module is skipped."""
     world.state.changing()
     again = argv[1:2] == ["-n"]
     names = argv[1 + again :]
@@ -121,7 +121,7 @@ def _pipe(number: int, rate: int) -> str:
     return f"{number:05}: {shown}    0 ms burst 0 \n{queue}\n{end}\n"
 
 
-#: What rctl(8) counts, in its order; the amounts of a jail without processes are 0.
+#: The resources that rctl(8) counts, in its order; a jail without processes uses none.
 _RESOURCES = (
     "cputime", "datasize", "stacksize", "coredumpsize", "memoryuse", "memorylocked", "maxproc", "openfiles",
     "vmemoryuse", "pseudoterminals", "swapuse", "nthr", "msgqqueued", "msgqsize", "nmsgq", "nsem", "nsemop",
