@@ -1,4 +1,4 @@
-"""Choice of free interface units, MAC addresses and pot names.
+"""Choice of free interface units, MAC addresses and pot names; names as the store has them.
 
 They are chosen before any command runs, because a plan names them exactly. They are in use once their pot
 or bridge is written.
@@ -28,9 +28,26 @@ def pot_number(name: str) -> int | None:
 #: Epairs and taps share their numbers, because the numbers of a pot's dummynet pipes derive from them.
 UnitKind = Literal["epair", "tap", "bridge"]
 
+#: Finds a pot or bridge by its name, without case.
+CALLED = {
+    "pot": "SELECT name FROM pot WHERE name = ? COLLATE NOCASE",
+    "bridge": "SELECT name FROM bridge WHERE name = ? COLLATE NOCASE",
+}
+
 
 class Numbers(Database):
-    """Chooses free numbers and names, without reserving them."""
+    """Chooses free numbers and names, without reserving them; finds names."""
+
+    def called(self, what: Literal["pot", "bridge"], name: str) -> str | None:
+        """Return the name in the store of a pot or bridge; names are compared without case (RFC 4343).
+
+        Older stores may have two names that differ only in case; each is found by its exact name.
+        """
+        found = self.rows(CALLED[what], name)
+        names = [each for (each,) in found]
+        if name in names:
+            return name
+        return names[0] if len(names) == 1 else None
 
     def free_unit(self, kind: UnitKind, busy: Collection[int]) -> int:
         """Return the lowest unit from 0 that neither the store nor the host (`busy`) uses."""

@@ -27,7 +27,7 @@ from potnet.model.pots import (
 from potnet.store import ranges
 from potnet.store.exports import Exports, export_of
 from potnet.store.file.database import Row
-from potnet.store.numbers import Numbers, pot_number
+from potnet.store.numbers import CALLED, Numbers, pot_number
 from potnet.store.policies import Policies
 from potnet.store.pot_json import address_or_none, strings, text_or_none
 from potnet.store.subnets import Subnets
@@ -39,10 +39,6 @@ _POTS = (
     "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text, command,"
     " boot, hooks, whole, isolate, internet, rate_in, rate_out, owner, directory FROM pot"
 )
-_CALLED = {
-    "pot": "SELECT name FROM pot WHERE name = ? COLLATE NOCASE",
-    "bridge": "SELECT name FROM bridge WHERE name = ? COLLATE NOCASE",
-}
 _DOUBLED = {
     "pot": "SELECT name FROM pot WHERE lower(name) IN"
     " (SELECT lower(name) FROM pot GROUP BY lower(name) HAVING count(*) > 1) ORDER BY name",
@@ -80,17 +76,6 @@ class Pots(Subnets, Numbers, Exports, Policies):
         """Return one pot, None if the name is not found; see `called`."""
         known = self.called("pot", name)
         return self.pots_named([known])[known] if known is not None else None
-
-    def called(self, what: Literal["pot", "bridge"], name: str) -> str | None:
-        """Return the name in the store of a pot or bridge; names are compared without case (RFC 4343).
-
-        Older stores may have two names that differ only in case; each is found by its exact name.
-        """
-        found = self.rows(_CALLED[what], name)
-        names = [each for (each,) in found]
-        if name in names:
-            return name
-        return names[0] if len(names) == 1 else None
 
     def doubled(self, what: Literal["pot", "bridge"]) -> tuple[tuple[str, ...], ...]:
         """Return groups of pot or bridge names that differ only in case, sorted."""
@@ -162,7 +147,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
         self._refuse_called(name, " AND (whole OR name <> ?)", name)
 
     def _refuse_called(self, name: str, condition: str = "", *values: str) -> None:
-        found = self.row(_CALLED["pot"] + condition, name, *values)
+        found = self.row(CALLED["pot"] + condition, name, *values)
         if found:
             raise _exists(found[0])
 
