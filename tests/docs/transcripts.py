@@ -1,8 +1,9 @@
 """Sessions in the documents: what is typed there, and what the program is to answer.
 
-A session is a line ``$ potnet …`` or ``# potnet …`` (variables may stand before the program), or one that
-writes a file by ``echo``, in a fenced block of Markdown or a literal display of mdoc(7), with the lines up to
-the next prompt as its output. Those of one document are run in order on one fresh simulated host.
+A session is a line ``$ potnet …`` or ``# potnet …`` (variables may stand before the program), one that writes
+a file by ``echo``, or one that calls a tool of the simulated host (`TOOLS`). It is in a fenced block of
+Markdown or a literal display of mdoc(7). Its output is the lines up to the next prompt. The sessions of one
+document are run in order on one fresh simulated host.
 
 ``python tests/docs/transcripts.py FILE …`` runs them and writes their output into the documents anew. For
 README.md it also writes the picture that README.md shows.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,7 +35,9 @@ DRAWN, PICTURE = "host.svg", TOP / "docs" / "host.svg"
 NOTICE = "potnet: the host is simulated"
 
 _PROMPT = re.compile(r"[$#] ")
-_TYPED = re.compile(r"[$#] ((?:[A-Z_]+=\S* )*potnet(?: .*)?|echo .* >\S+)")
+#: The host's own tools that sessions call.
+TOOLS = ("ifconfig", "jail", "jls")
+_TYPED = re.compile(rf"[$#] ((?:[A-Z_]+=\S* )*potnet(?: .*)?|echo .* >\S+|(?:{'|'.join(TOOLS)}) .*)")
 # MAC addresses are chosen at random, and autoconfigured addresses (RFC 4291, appendix A) are made of them.
 _RANDOM = (
     (re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b"), "MAC"),
@@ -123,9 +127,9 @@ class Host:
 
             documented(directory)
             (config / "potnet.toml").write_text(f'pot.prefix = "{directory}/usr"\n', "utf-8")
-        program = programs / "potnet"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m potnet "$@"\n')
-        program.chmod(0o755)
+        _write_program(programs / "potnet", "-m", "potnet")
+        for tool in TOOLS:
+            _write_program(programs / tool, str(Path(__file__).with_name("host_tool.py")), tool)
         self._environment = {
             "PATH": f"{programs}:{os.environ.get('PATH', '/bin:/usr/bin')}",
             "PYTHONPATH": str(TOP),
@@ -152,6 +156,11 @@ class Host:
         )
         shown = done.stdout.replace(str(self._directory), "").splitlines()
         return tuple(line for line in shown if not line.startswith(NOTICE))
+
+
+def _write_program(path: Path, *words: str) -> None:
+    path.write_text(f'#!/bin/sh\nexec {shlex.join((sys.executable, *words))} "$@"\n')
+    path.chmod(0o755)
 
 
 def replay(path: Path, directory: Path) -> list[tuple[Exchange, tuple[str, ...]]]:

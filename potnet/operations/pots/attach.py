@@ -66,7 +66,7 @@ def _check_jail(app: App, pot: Pot) -> None:
     found = app.driver.observe(Query(jails=(pot.name,))).jails.get(pot.name)
     if found is None or found.dying:
         raise HostError(
-            f"jail {pot.name} not found", hint=f"`potnet jail-conf {pot.name}` prints what makes one"
+            f"jail {pot.name} not found", hint=f"`potnet jail-conf {pot.name}` prints a jail.conf(5) for it"
         )
     if found.path not in (None, pot.root):
         raise HostError(
