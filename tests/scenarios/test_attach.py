@@ -250,7 +250,7 @@ def test_start_says_how_to_go_on_with_a_network_that_is_there_in_part(exported: 
         detach(app, ("web",))
     world.executor = Faulty(world.host)
     before = world.snapshot()
-    with world.app() as app, pytest.raises(PotnetError, match="only part of the network") as caught:
+    with world.app() as app, pytest.raises(PotnetError, match="only part of the pot's network") as caught:
         start(app, ["web"])
     assert "potnet attach web" in str(caught.value.hint)
     assert world.snapshot() == before
