@@ -9,6 +9,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "destroy": "destroy:destroy",
         "start": "start:start",
         "stop": "start:stop",
+        "restart": "start:restart",
         "run": "run_exec:run",
         "exec": "run_exec:execute",
         "set": "settings:set_options",
@@ -105,6 +106,5 @@ OTHER_WORDS = {
 
 #: Words of other tools for a task that requires two commands here, each with its hint.
 IN_TWO_STEPS = {
-    "restart": "use `potnet stop POT`, then `potnet start POT`",
     "rename": "a pot keeps its name; `potnet create` makes one with the new name",
 }

@@ -18,6 +18,7 @@ from potnet.host.actions import (
     CreateTap,
     CreateVlan,
     DestroyInterface,
+    Jail,
     PassInterface,
     RemoveAddress,
     RestoreInterface,
@@ -28,6 +29,7 @@ from potnet.host.actions import (
     StopJail,
     TakeBack,
 )
+from potnet.host.file_actions import MoveFile, RemoveFile, RestoreFile, WriteFile
 from potnet.host.filter_actions import FilterMembers, LoadAnchor
 from potnet.host.findings import Condition
 from potnet.host.query import Query
@@ -35,6 +37,7 @@ from potnet.host.ruleset import NoRules, Redirections, Ruleset, SourceNat
 from potnet.host.state import (
     ActiveRedirection,
     ExportTraffic,
+    FileKind,
     HostState,
     Interface,
     InterfaceAddress,
@@ -150,17 +153,32 @@ class Assumed:
                 return replace(state, unfiltered=off if enabled else (*off, *switches))
             case LoadAnchor(anchor, rules):
                 return _loaded(state, anchor, rules, query)
-            case StartJail(jail) if query.jails is None or jail.name in query.jails:
-                started = JailState(self._jids[jail.name], jail.name, jail.root)
-                return replace(state, jails={**state.jails, jail.name: started})
+            case StartJail(jail):
+                return self._started(_with_aliases(state, jail), jail, query)
             case StopJail(jail):
                 left = {name: each for name, each in state.jails.items() if name != jail.name}
-                return replace(state, jails=left)
+                return replace(_without_aliases(state, jail), jails=left)
+            case WriteFile(path):
+                return _with_files(state, {path: FileKind.FILE})
+            case RemoveFile(directory, name):
+                return _with_files(state, {f"{directory}/{name}": FileKind.ABSENT})
+            case MoveFile(source, destination):
+                return _moved(state, source, destination)
+            case RestoreFile(directory, name, saved):
+                return _moved(state, f"{directory}/{saved}", f"{directory}/{name}")
         return state
+
+    def _started(self, state: HostState, jail: Jail, query: Query) -> HostState:
+        if query.jails is not None and jail.name not in query.jails:
+            return state
+        started = JailState(self._jids[jail.name], jail.name, jail.root)
+        return replace(state, jails={**state.jails, jail.name: started})
 
 
 _OF_BRIDGE = frozenset({GROUP, BRIDGE_GROUP})
 _OURS = frozenset({GROUP})
+#: The prefix length of a jail's alias.
+_HOST_BITS = {4: 32, 6: 128}
 #: The MTU of an interface if none is given.
 _MTU = 1500
 
@@ -212,7 +230,34 @@ def _without_interface(state: HostState, name: str) -> HostState:
         taps=state.taps - gone,
         pot_bridges=state.pot_bridges - gone,
         interfaces=left,
+        routes=tuple(route for route in state.routes if route.interface not in gone),
     )
+
+
+def _with_aliases(state: HostState, jail: Jail) -> HostState:
+    for name, address in jail.aliases:
+        state = _changed(state, name, added=InterfaceAddress(address, _HOST_BITS[address.version]))
+    return state
+
+
+def _without_aliases(state: HostState, jail: Jail) -> HostState:
+    for name, address in jail.aliases:
+        state = _changed(state, name, removed=address)
+    return state
+
+
+def _with_files(state: HostState, changed: Mapping[str, FileKind]) -> HostState:
+    """Return the state with other kinds of files, as far as the query covers them."""
+    seen = {path: kind for path, kind in changed.items() if path in state.files}
+    return replace(state, files={**state.files, **seen})
+
+
+def _moved(state: HostState, source: str, destination: str) -> HostState:
+    """Return the state with a file renamed; a missing file is not renamed."""
+    kind = state.files.get(source, FileKind.ABSENT)
+    if kind is FileKind.ABSENT:
+        return state
+    return _with_files(state, {destination: kind, source: FileKind.ABSENT})
 
 
 def _changed(

@@ -25,6 +25,7 @@ OPERATIONS = {
     "pots.destroy": ("destroy_pot", "destroy_bridge"),
     "pots.start": ("start",),
     "pots.stop": ("stop",),
+    "pots.restart": ("restart", "running_pots"),
     "pots.run_exec": ("run", "execute"),
     "exports.export_ports": ("export_ports",),
     "networks.bridges": ("create_private_bridge", "set_bridge"),

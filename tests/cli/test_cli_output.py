@@ -275,6 +275,18 @@ DONE = [
         [{"name": "a", "changed": True}, {"name": "b", "changed": False}],
     ),
     (
+        "restart a b c", "restart",
+        tuple(SimpleNamespace(name=name, changed=changed, stopped=stopped) for name, changed, stopped in (
+            ("a", True, True), ("b", True, False), ("c", False, False),
+        )),
+        "a restarted\nb started\nc is already running\n",
+        [
+            {"name": "a", "changed": True, "stopped": True},
+            {"name": "b", "changed": True, "stopped": False},
+            {"name": "c", "changed": False, "stopped": False},
+        ],
+    ),
+    (
         "export-ports -e 80:30080 -e udp:53", "export_ports", EXPORTED,
         "c exports 80:30080, udp:53; withdrawn: 443:30443\n",
         {

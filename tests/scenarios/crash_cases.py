@@ -26,6 +26,7 @@ from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.attach import attach, detach
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.restart import restart
 from potnet.operations.pots.settings import SettingsRequest, copy_in, set_options
 from potnet.operations.pots.start import start
 from potnet.operations.pots.stop import stop
@@ -200,6 +201,8 @@ def cases() -> Iterator[Case]:
             named = f"{kind} {stack}" + (" beside another" if beside else "")
             yield Case(f"start {named}", one_pot(kind, stack, beside=beside), begin, end)
             yield Case(f"stop {named}", one_pot(kind, stack, beside=beside, running=True), end, begin)
+    again = doing(restart, [NAME])
+    yield Case("restart", one_pot("public-bridge", "dual", running=True), again, again, halves=(end,))
     yield Case("create of many wires", wired, MANY_WIRES, doing(destroy_pot, NAME))
     yield Case("start of many wires", of_many_wires(False), begin, end)
     yield Case("stop of many wires", of_many_wires(True), end, begin)

@@ -1,4 +1,4 @@
-"""`potnet start` and `potnet stop`."""
+"""`potnet start`, `potnet stop` and `potnet restart`."""
 
 from __future__ import annotations
 
@@ -58,6 +58,30 @@ def stop(options: Options, pots: tuple[str, ...], all_: bool) -> None:
         wanted = selection.all_pots(app) if all_ else selection.named_pots(app, pots)
         outcomes = operation.stop(app, wanted)
     _tell(options, outcomes, "stopped", "is already stopped")
+
+
+@click.command(cls=Command, examples=("potnet restart web", "potnet restart --all"))
+@many_pots("Pot to restart; repeatable.")
+@click.option("--all", "all_", is_flag=True, help="Restart every running pot.")
+@click.pass_obj
+def restart(options: Options, pots: tuple[str, ...], all_: bool) -> None:
+    """Stop pots and start them again; a stopped pot is started.
+
+    Changes that `potnet set` made for the next start take effect. Addresses and MAC addresses stay.
+    """
+    _one_choice({"--all": all_}, pots)
+    from potnet.operations import selection
+    from potnet.operations.pots import restart as operation
+
+    with changing(options) as app:
+        names = operation.running_pots(app) if all_ else selection.resolve_names(app, pots, all_)
+        outcomes = operation.restart(app, names)
+    results = [{"name": each.name, "changed": each.changed, "stopped": each.stopped} for each in outcomes]
+    lines = [
+        f"{each.name} {'restarted' if each.stopped else 'started' if each.changed else 'is already running'}"
+        for each in outcomes
+    ]
+    tell(options, results, lines)
 
 
 def _tell(options: Options, outcomes: Iterable[Outcome], done: str, already: str) -> None:

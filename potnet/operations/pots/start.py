@@ -73,10 +73,18 @@ def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
 
     Every pot is tried, then all failures are raised together. A pot that fails is left as it was before.
     """
+    failures = Failures("start")
+    outcomes = start_each(app, names, failures)
+    failures.throw([f"{outcome.name} is running" for outcome in outcomes], app.notify)
+    return tuple(outcomes)
+
+
+def start_each(app: App, names: Sequence[str], failures: Failures) -> list[Outcome]:
+    """Do the same, but only collect the failures, and add them to those of an earlier step."""
     pots = app.store.pots_named(names)
     needed = cache(lambda name: needs(app, pots[name] if name in pots else require_pot(app, name)))
     order = in_order(names, needed)
-    outcomes, failures = [], Failures("start")
+    outcomes: list[Outcome] = []
     first = bring_up_bridges(app, order) if len(order) > 1 else ()
     with app.progress.of(len(order), "started") as tell:
         for group in groups(order, STARTED, needed, alone=first):
@@ -85,8 +93,7 @@ def start(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
                 with failures.collect(name):
                     outcomes.append(Outcome(name, True) if name in started else _start(app, name, failures))
                 tell(len(outcomes))
-    failures.throw([f"{outcome.name} is running" for outcome in outcomes], app.notify)
-    return tuple(outcomes)
+    return outcomes
 
 
 def _start(app: App, name: str, failures: Failures) -> Outcome:

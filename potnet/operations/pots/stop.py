@@ -32,7 +32,15 @@ def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
 
     Every pot is tried, then all failures are raised together.
     """
-    outcomes, failures = [], Failures("stop")
+    failures = Failures("stop")
+    outcomes = stop_each(app, names, failures)
+    failures.throw([f"{outcome.name} is stopped" for outcome in outcomes], app.notify)
+    return tuple(outcomes)
+
+
+def stop_each(app: App, names: Sequence[str], failures: Failures) -> list[Outcome]:
+    """Do the same, but only collect the failures."""
+    outcomes: list[Outcome] = []
     users: dict[str, list[str]] = {name: [] for name in names}
     pots = app.store.pots_named(names)
     for user in names:
@@ -50,8 +58,7 @@ def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
                         stopped = _stopped(app, name, name in begun, failures)
                     outcomes.append(stopped)
                 tell(len(outcomes))
-    failures.throw([f"{outcome.name} is stopped" for outcome in outcomes], app.notify)
-    return tuple(outcomes)
+    return outcomes
 
 
 def _stopped(app: App, name: str, begun: bool, failures: Failures) -> Outcome:

@@ -1,0 +1,62 @@
+"""Stop pots and start them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from potnet.errors import HostError
+from potnet.operations.common import Failures, look_for, require_pot
+from potnet.operations.pots.start import start_each
+from potnet.operations.pots.stop import stop_each
+from potnet.planning.ownership import owned, presence_of_all, running
+from potnet.runtime.fast_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from potnet.app import App
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The result for one pot. changed: it was started. stopped: it was stopped before that."""
+
+    name: str
+    changed: bool
+    stopped: bool
+
+
+def restart(app: App, names: Sequence[str]) -> tuple[Restarted, ...]:
+    """Stop pots and start them again; a stopped pot is started, and so are the pots that these require.
+
+    Every pot is tried, then all failures are raised together. A pot that could not be stopped is not started.
+    """
+    failures = Failures("restart")
+    ours = []
+    for name in names:
+        with failures.collect(name):
+            _refuse_attached(app, name)
+            ours.append(name)
+    stopped = stop_each(app, ours, failures)
+    started = start_each(app, [outcome.name for outcome in stopped], failures)
+    running_now = [f"{outcome.name} is running" for outcome in started]
+    down = [f"{outcome.name} is stopped" for outcome in stopped if outcome.name in failures.names]
+    failures.throw([*running_now, *down], app.notify)
+    were_up = {outcome.name for outcome in stopped if outcome.changed}
+    return tuple(Restarted(each.name, each.changed, each.name in were_up) for each in started)
+
+
+def running_pots(app: App) -> list[str]:
+    """Return the names of the running pots in natural order."""
+    runs = app.store.runs()
+    state = app.driver.observe(presence_of_all(runs))
+    return [run.pot.name for run in runs if not run.attached and running(run, state)]
+
+
+def _refuse_attached(app: App, name: str) -> None:
+    """Raises HostError if another program made the jail, because potnet cannot start that jail."""
+    pot, run = require_pot(app, name), app.store.run(name)
+    if run is not None and run.attached and owned(run, look_for(app, pot, run).jails.get(name)):
+        raise HostError(
+            f"potnet did not create the jail {name}",
+            hint="restart it with the program that created the jail",
+        )
