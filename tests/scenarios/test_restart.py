@@ -77,8 +77,13 @@ def test_a_dry_run_prints_what_a_restart_does(world: World, names: list[str]) ->
     before, printed = world.lasting(), list[str]()
     with Store.open_copy(world.directory / "state", world.kind) as store:
         dry = App(
-            config=world.config, store=store, host_kind=world.kind, notify=printed.append,
-            locks=Locks(None), make_executor=lambda: DryRun(world.host, printed.append), dry_run=True,
+            config=world.config,
+            store=store,
+            host_kind=world.kind,
+            notify=printed.append,
+            locks=Locks(None),
+            make_executor=lambda: DryRun(world.host, printed.append),
+            dry_run=True,
         )
         restart(dry, names)
     assert world.lasting() == before

@@ -65,17 +65,17 @@ def stop(options: Options, pots: tuple[str, ...], all_: bool) -> None:
 @click.option("--all", "all_", is_flag=True, help="Restart every running pot.")
 @click.pass_obj
 def restart(options: Options, pots: tuple[str, ...], all_: bool) -> None:
-    """Stop pots and start them again; a stopped pot is started.
+    """Stop pots and start them again.
 
-    Changes that `potnet set` made for the next start take effect. Addresses and MAC addresses stay.
+    A stopped pot is started. Changes for the next start take effect. Addresses and MAC addresses stay.
     """
     _one_choice({"--all": all_}, pots)
     from potnet.operations import selection
     from potnet.operations.pots import restart as operation
 
     with changing(options) as app:
-        names = operation.running_pots(app) if all_ else selection.resolve_names(app, pots, all_)
-        outcomes = operation.restart(app, names)
+        wanted = operation.running_pots(app) if all_ else selection.named_pots(app, pots)
+        outcomes = operation.restart(app, wanted)
     results = [{"name": each.name, "changed": each.changed, "stopped": each.stopped} for each in outcomes]
     lines = [
         f"{each.name} {'restarted' if each.stopped else 'started' if each.changed else 'is already running'}"
