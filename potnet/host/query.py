@@ -59,6 +59,7 @@ class Query:
     routes6: bool = False
     forwarding: bool = False
     own_addresses: tuple[IPAddress, ...] = ()
+    jail_addresses: bool = False
     #: The name of an interface.
     learns_router: str | None = None
     listeners: bool = False

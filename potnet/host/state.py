@@ -299,6 +299,8 @@ class HostState:
     forwarding: Mapping[int, bool] = field(default_factory=dict)
     #: Requested addresses that the host has.
     own_addresses: frozenset[IPAddress] = frozenset()
+    #: Addresses of jails that share the stack of the host, each with the JID.
+    jail_addresses: Mapping[IPAddress, int] = field(default_factory=dict)
     #: The requested interface takes default routes from advertisements until the host forwards IPv6.
     learns_router: bool = False
     listeners: tuple[Listener, ...] = ()

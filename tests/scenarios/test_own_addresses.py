@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from world import World, both_hosts
 
+from potnet.drivers.freebsd.facts import parse
 from potnet.errors import PotnetError
 from potnet.host.findings import Kind
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
@@ -32,7 +33,7 @@ def prepared(world: World) -> None:
 def test_an_address_of_an_alias_pot_takes_no_exports(world: World) -> None:
     world.create("bowl", "alias")
     world.create("web", "public-bridge")
-    with pytest.raises(PotnetError, match="is an address of the pot bowl"):
+    with pytest.raises(PotnetError, match="an address of pot bowl"):
         world.do(export_ports, "web", ExportRequest([f"{world.prefix}200@80:30080"]))
     assert world.records()["pots"][1].exports == ()
 
@@ -74,6 +75,57 @@ def test_a_first_address_that_is_a_pots_is_told(world: World) -> None:
     world.configure(f'[network]\nexternal_address = "{world.address}"\n')
     kinds = [each.kind for each in world.do(check, [], None)]
     assert Kind.EXPORT_ADDRESS_TAKEN not in kinds
+
+
+def jail(world: World, name: str, address: str) -> None:
+    """Start the jail of another manager with an address of em0."""
+    world.do_there("jail", "-c", f"name={name}", "path=/", "persist", f"ip4.addr=em0|{address}/32")
+
+
+def taken(world: World) -> list[tuple[str, str | None]]:
+    found = world.do(check, [], None)
+    return [(each.found, each.pot) for each in found if each.kind is Kind.EXPORT_ADDRESS_TAKEN]
+
+
+def test_a_first_address_that_is_another_managers_is_told(world: World) -> None:
+    prepared(world)
+    jail(world, "mail", "192.168.178.90")
+    assert world.do(check, [], None) == ()
+    world.do_there("ifconfig", "em0", "inet", world.address, "-alias")
+    add(world, world.address)
+    world.do_there("route", "add", "default", "192.168.178.1")
+    assert world.host.connect("outside", "192.168.178.90", 30080).server == "web"
+    assert taken(world) == [("192.168.178.90 is an address of jail mail", None)]
+    world.configure(f'[network]\nexternal_address = "{world.address}"\n')
+    assert taken(world) == []
+    world.configure('[network]\nexternal_address = "192.168.178.90"\n')
+    assert taken(world) == [("192.168.178.90 is an address of jail mail", None)]
+
+
+def test_an_export_never_takes_another_jails_address_in_silence(world: World) -> None:
+    world.create("web", "public-bridge")
+    jail(world, "mail", "192.168.178.90")
+    with pytest.raises(PotnetError, match="an address of the jail with JID"):
+        world.do(export_ports, "web", ExportRequest(["192.168.178.90@80:30080"]))
+    world.do_there("jail", "-r", "mail")
+    add(world, "192.168.178.90")
+    world.do(export_ports, "web", ExportRequest(["192.168.178.90@80:30080"]))
+    jail(world, "mail", "192.168.178.90")
+    world.do(start, ["web"])
+    assert any("an address of the jail with JID" in notice for notice in world.notices)
+    assert taken(world) == [("it is an address of jail mail", "web")]
+
+
+def test_addresses_of_nested_jails_and_of_own_stacks_are_not_the_hosts() -> None:
+    """Root in a jail chooses them; the listing shows nothing else that a jail controls."""
+    text = (
+        "jid=1 parent=0 vnet=inherit ip4.addr= ip6.addr=\n"
+        "jid=2 parent=0 vnet=inherit ip4.addr=10.0.2.50,10.0.2.51 ip6.addr=fd00:7::50\n"
+        "jid=3 parent=0 vnet=new ip4.addr= ip6.addr=\n"
+        "jid=4 parent=3 vnet=inherit ip4.addr=192.168.178.20 ip6.addr=\n"
+    )
+    found = {str(address): jid for address, jid in parse.jail_addresses(text).items()}
+    assert found == {"10.0.2.50": 2, "10.0.2.51": 2, "fd00:7::50": 2}
 
 
 @both_hosts

@@ -175,6 +175,7 @@ def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[
         listeners=bool(effective),
         port_range=needs_range(app, effective or ()),
         own_addresses=host_addresses(new),
+        jail_addresses=bool(host_addresses(new)),
     )
 
 

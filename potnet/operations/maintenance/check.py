@@ -184,6 +184,7 @@ def _host(app: App, facts: Facts) -> HostState:
             packet_filter=ipv4,
             own_anchors=own_anchors(app.config),
             lost=ipv4,
+            jail_addresses=ipv4,
             filter_local=ipv4,
             forwarding=ipv4 or bool(facts.forwarding_set),
             unfiltered=bool(facts.members_set) or any(run.pot.antispoof for run in facts.runs),

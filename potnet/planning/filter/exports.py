@@ -26,11 +26,17 @@ def absent_addresses(exports: Iterable[Export], own: Collection[IPAddress]) -> t
     return tuple(address for address in asked if address is not None and address not in own)
 
 
+def taken_addresses(exports: Iterable[Export], jails: Collection[IPAddress]) -> tuple[IPAddress, ...]:
+    """Return the addresses of exports that belong to jails. jails: the addresses of jails."""
+    asked = dict.fromkeys(each.host_address for each in exports)
+    return tuple(address for address in asked if address is not None and address in jails)
+
+
 def check_exports(pot: Pot, exports: Iterable[Export], config: Config, state: HostState) -> None:
     """Raises HostError for an export that the host, or the pot with leased addresses, cannot support.
 
-    The state must include `own_addresses` if a host address is given, and the packet filter if connections
-    are limited.
+    The state must include `own_addresses` and `jail_addresses` if a host address is given, and the packet
+    filter if connections are limited.
     """
     families = {address.version for address in (pot.home.addresses if pot.home is not None else ())}
     exports = tuple(exports)
@@ -40,7 +46,12 @@ def check_exports(pot: Pot, exports: Iterable[Export], config: Config, state: Ho
         if at is not None and at not in state.own_addresses:
             raise HostError(
                 f"{pot.name} is exported on {at}, which this host does not have",
-                hint="give the host that address, or leave it out to export on all that the host has",
+                hint="give the host that address, or omit it to export on the host's own",
+            )
+        if at is not None and at in state.jail_addresses:
+            raise HostError(
+                f"{pot.name} is exported on {at}, an address of the jail with JID {state.jail_addresses[at]}",
+                hint="choose an address of the host's own, or omit it",
             )
         reached = families & offered_in(export) & {*state.traits.loopback_families}
         if export.loopback and not reached:

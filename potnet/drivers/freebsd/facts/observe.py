@@ -78,6 +78,7 @@ class Observer(Reader):
             listeners=parse.listeners(self._out("sockstat", "-46l")) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
             own_addresses=self._own_addresses(query.own_addresses),
+            jail_addresses=self._jail_addresses() if query.jail_addresses else {},
             files={**self._directories(query.directories), **files},
             access=access,
             texts=self._each(query.texts, "cat"),
@@ -264,6 +265,9 @@ class Observer(Reader):
             if route.interface == "lo0" and route.destination.size == 1
         }
         return frozenset(own.intersection(wanted))
+
+    def _jail_addresses(self) -> dict[IPAddress, int]:
+        return parse.jail_addresses(self._out("jls", "-n", "jid", "parent", "vnet", "ip4.addr", "ip6.addr"))
 
     def _learns_router(self, interface: str) -> bool:
         # The administrator may have set this variable, which keeps default routes in spite of forwarding.

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 
+from netaddr import IPAddress
+
 from potnet.drivers.reading import INTERFACE, UnreadableError, bound_address, lines_of, reads
 from potnet.host.state import Access, FileKind, JailState, Listener
 from potnet.model.ports import Transport
@@ -49,6 +51,21 @@ def jail(text: str) -> JailState:
     if not match:
         raise UnreadableError("jls", text)
     return JailState(int(match[1]), match[2], match[3], dying=match[4] is None)
+
+
+@reads("jls")
+def jail_addresses(text: str) -> dict[IPAddress, int]:
+    """Parse the addresses in ``jls -n jid parent vnet ip4.addr ip6.addr``, which shows no text of a jail.
+
+    A nested jail uses addresses of its parent, and those below a VNET jail are not the host's.
+    """
+    found: dict[IPAddress, int] = {}
+    for line in lines_of(text):
+        values = dict(word.split("=", 1) for word in line.split())
+        if values["parent"] == "0" and values["vnet"] == "inherit":
+            both = f"{values['ip4.addr']},{values['ip6.addr']}"
+            found |= {IPAddress(each): int(values["jid"]) for each in both.split(",") if each}
+    return found
 
 
 @reads("sockstat")

@@ -8,7 +8,9 @@ from potnet.executors.simulated.world.entities import Jail
 from potnet.executors.simulated.world.libxo import libxo
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
-_SHOWN = ("jid", "name", "path", "host.hostname", "vnet", "ip4", "ip6", "ip4.addr", "ip6.addr", "dying")
+_SHOWN = (
+    "jid", "parent", "name", "path", "host.hostname", "vnet", "ip4", "ip6", "ip4.addr", "ip6.addr", "dying",
+)  # fmt: skip
 
 
 def jls(world: World, argv: list[str]) -> CommandResult:
@@ -84,6 +86,8 @@ def _value(jail: Jail, name: str, named: bool) -> str:
         return "false" if jail.dying is None else "true"
     values = {
         "jid": str(jail.jid),
+        # A nested jail cannot be made here.
+        "parent": "0",
         "name": jail.name,
         "path": jail.path,
         "host.hostname": jail.hostname,
