@@ -70,6 +70,24 @@ def test_it_does_so_when_it_was_there_first(world: World) -> None:
     assert world.potnet("check") == ""
 
 
+def tracked(world: World, address: str) -> list[str]:
+    """The numbers that conntrack(8) has given to connections to an address."""
+    shown = world.run("conntrack", "-L", "-p", "udp", "-d", address, "-o", "id").out
+    return [word for word in shown.split() if word.startswith("id=")]
+
+
+def test_connections_of_an_alias_pot_go_on_when_their_port_is_exported(world: World) -> None:
+    world.potnet("create", "-p", "casserole", "-N", "public-bridge")
+    world.potnet("create", "-p", "bowl", "-N", "alias", "-i", f"eth0|{BOWL}")
+    world.potnet("start", "bowl", "casserole")
+    for address in (BOWL, HOST):
+        world.ask("outside", "udp", address, 30080)
+    before = tracked(world, BOWL)
+    assert before and tracked(world, HOST)
+    world.potnet("export-ports", "-p", "casserole", "-e", "udp:80:30080")
+    assert tracked(world, BOWL) == before and not tracked(world, HOST)
+
+
 def test_a_limited_export_counts_no_calls_of_an_alias_pot(world: World) -> None:
     pots(world, "--from", "198.51.100.0/24")
     world.potnet("create", "-p", "bowl", "-N", "alias", "-i", f"eth0|{BOWL}")

@@ -145,6 +145,36 @@ def test_an_old_bridge_called_ipv6_keeps_its_network(tmp_path: Path) -> None:
         assert store.damage() is None
 
 
+#: What a store remembers until its exports at further addresses were named.
+NARROWED = "exports-narrowed"
+
+
+@pytest.mark.parametrize("version", range(1, migrations.newest()))
+def test_exports_that_answered_at_further_addresses_are_to_be_named_once(
+    tmp_path: Path, version: int
+) -> None:
+    place = thawed(tmp_path / "state", version)
+    with Store.open(place, "sim") as store:
+        assert store.remembered(NARROWED) == ""
+        store.forget(NARROWED)
+    with Store.open(place, "sim") as store:
+        assert store.remembered(NARROWED) is None
+
+
+@pytest.mark.parametrize("remaining", ["host_address IS NOT NULL", "0"])
+def test_there_is_nothing_to_name_without_such_exports(tmp_path: Path, remaining: str) -> None:
+    """One address was given, or nothing is exported."""
+    place = thawed(tmp_path / "state", 2)
+    with closing(sqlite3.connect(place / "potnet.db", isolation_level=None)) as connection:
+        connection.execute(f"DELETE FROM export WHERE NOT ({remaining})")  # noqa: S608
+    with Store.open(place, "sim") as store:
+        assert store.remembered(NARROWED) is None
+
+
+def test_a_new_store_has_nothing_to_name(store: Store) -> None:
+    assert store.remembered(NARROWED) is None
+
+
 def test_the_key_of_a_table_without_rowid_comes_first(store: Store) -> None:
     # Elsewhere, integrity_check of SQLite 3.40 reports NULL in whole tables, and no backup is made.
     for kind, table, _, sql in migrations.parts(store):

@@ -288,7 +288,8 @@ class Performer:
 
     def _ending(self, actions: Sequence[EndUntranslated]) -> Iterator[Command]:
         found = self._observer.connections.untranslated(
-            [r for action in actions for r in action.redirections]
+            [r for action in actions for r in action.redirections],
+            dict.fromkeys(outlet for action in actions for outlet in action.outlets),
         )
         yield from (Command(("conntrack", "-D", *each)) for each in found)
 

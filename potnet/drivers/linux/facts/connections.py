@@ -8,7 +8,7 @@ from netaddr import IPAddress
 
 from potnet.drivers.linux.facts import parse
 from potnet.drivers.linux.facts.reader import Reader
-from potnet.host.ruleset import Redirection
+from potnet.host.ruleset import Outlet, Redirection
 from potnet.host.state import ExportTraffic
 from potnet.model.pots import GROUP
 
@@ -33,31 +33,48 @@ class Connections(Reader):
         argv = ("conntrack", "-L", *family, "-p", str(r.protocol), "--reply-src", str(r.address))
         return parse.ports_called(self._out(*argv))
 
-    def untranslated(self, redirections: Iterable[Redirection]) -> list[tuple[str, ...]]:
-        """Return the conntrack(8) arguments of each connection to the host's own ports of redirections."""
+    def untranslated(
+        self, redirections: Iterable[Redirection], outlets: Iterable[Outlet]
+    ) -> list[tuple[str, ...]]:
+        """Return the conntrack(8) arguments of each connection that redirections would have caught.
+
+        Connections to other addresses of the host, such as those of alias pots, go on.
+        """
         wanted: dict[tuple[str, int], dict[int, list[Redirection]]] = {}
         for r in redirections:
             at = wanted.setdefault((str(r.protocol), r.address.version), {})
             for port in range(r.host_port, r.host_port + r.count):
                 at.setdefault(port, []).append(r)
-        found = []
+        found: list[tuple[IPAddress, bool, tuple[str, ...]]] = []
         for (protocol, version), ports in wanted.items():
             kind = ("-f", "ipv6" if version == 6 else "ipv4", "-p", protocol)
             for source, sport, called, dport in parse.untranslated(self._out("conntrack", "-L", *kind)):
-                if any(r.host in (None, called) for r in ports.get(dport, ())):
-                    ends = (
-                        "-s",
-                        str(source),
-                        "-d",
-                        str(called),
-                        "--sport",
-                        str(sport),
-                        "--dport",
-                        str(dport),
-                    )
-                    found.append((called, (*kind, *ends)))
-        own = self.own_addresses(tuple(dict.fromkeys(called for called, _ in found)))
-        return [argv for called, argv in found if called in own]
+                fit = [r for r in ports.get(dport, ()) if r.host in (None, called)]
+                if not fit:
+                    continue
+                ends = ("-s", f"{source}", "-d", f"{called}", "--sport", f"{sport}", "--dport", f"{dport}")
+                local = any(r.loopback for r in fit) and called.is_loopback()
+                found.append((called, local or any(r.host == called for r in fit), (*kind, *ends)))
+        own = self.own_addresses(tuple(dict.fromkeys(called for called, _, _ in found)))
+        offered = self.offered(outlets) if own else frozenset()
+        return [argv for called, sure, argv in found if called in own and (sure or called in offered)]
+
+    def offered(self, outlets: Iterable[Outlet]) -> frozenset[IPAddress]:
+        """Return the host's addresses for exports: the configured ones, or else the oldest of each family.
+
+        Addresses that expire are the host's own, too. ip(8) lists the oldest IPv6 address last.
+        """
+        found: set[IPAddress] = set()
+        for outlet in outlets:
+            shown = self._if_there("ip", "-j", "addr", "show", "dev", outlet.interface)
+            there = parse.interfaces(parse.documents(shown or "")).get(outlet.interface)
+            for family in (4, 6):
+                every = there.addresses if there is not None else ()
+                own = [a for a in every if a.address.version == family and not a.address.is_link_local()]
+                oldest = own[:1] if family == 4 else own[-1:]
+                kept = [a.address for a in own if a.expires or a in oldest]
+                found |= {*(outlet.of_family(family) or kept)}
+        return frozenset(found)
 
     def own_addresses(self, wanted: tuple[IPAddress, ...]) -> frozenset[IPAddress]:
         # An unreachable address is an error, and is not the host's own.
