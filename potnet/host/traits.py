@@ -32,7 +32,8 @@ class Traits:
     use only its addresses and families. one_mtu: the members of a bridge always have the bridge's MTU.
     to_prepare: `init` has work to do there. bhyve: the host has that hypervisor. loopback_families: families
     in which the host itself can reach an export. ports_by_address: one port may lead to different pots at
-    different addresses of the host. first_address: its filter knows the first address of an interface.
+    different addresses of the host. single_exports: its filter changes one export without the others of the
+    pot. first_address: its filter knows the first address of an interface.
     owners_change: an existing tap can be given to another user. upstream_resolvers: the file with the
     resolvers that a resolver on the host's loopback forwards to. tools: the host's own commands.
     """
@@ -46,6 +47,7 @@ class Traits:
     bhyve: bool = True
     loopback_families: tuple[int, ...] = (4,)
     ports_by_address: bool = True
+    single_exports: bool = False
     first_address: bool = True
     owners_change: bool = True
     upstream_resolvers: str | None = None

@@ -184,7 +184,7 @@ def locked_pot(app: App, name: str) -> Iterator[Pot]:
 @contextmanager
 def locked_remains(app: App, name: str) -> Iterator[Pot]:
     """Lock and return the pot of that name, complete or not; raises PotnetError."""
-    name = require_pot(app, name).name
+    name = app.store.called("pot", name) or require_pot(app, name).name
     with app.locks.hold(pot_lock(name)):
         if not app.store.has_pot(name):
             # Another command destroyed the pot while this one waited; waiting created the lock file again.

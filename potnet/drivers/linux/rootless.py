@@ -42,7 +42,8 @@ class RootlessLinux(Linux):
     @property
     def traits(self) -> Traits:
         """See `potnet.drivers.base.Driver`: the machine's address of a connection is invisible inside."""
-        return replace(super().traits, ports_by_address=False)
+        # Exports at two addresses of the machine share their entries inside.
+        return replace(super().traits, ports_by_address=False, single_exports=False)
 
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`. Listeners are the machine's, because exports use its ports."""

@@ -18,7 +18,6 @@ from potnet.operations.common import (
     define_public_network,
     locked_pot,
     require_bridge,
-    require_pot,
 )
 from potnet.operations.exports.change_exports import Change, absent
 from potnet.operations.exports.change_exports import changed as changed_exports
@@ -98,7 +97,7 @@ def export_ports(app: App, name: str | None, request: ExportRequest) -> Exported
         changed = replace(pot, exports=after)
         if run is not None and running(run, state) and not ignored:
             with app.locks.hold(NETWORK_LOCK):
-                in_force = _change_running(app, changed, run, held, state).exports
+                in_force = _change_running(app, _Change(pot, changed, run, held), state).exports
                 return Exported(name, in_force, _withdrawn(run.pot.exports, in_force))
         with app.store.transaction():
             app.store.update_pot(changed)
@@ -111,9 +110,19 @@ def _withdrawn(before: Sequence[Export], after: Sequence[Export]) -> tuple[Expor
     return tuple(each for each in before if each not in kept)
 
 
-def _change_running(app: App, changed: Pot, run: Run, held: Collection[Export], state: HostState) -> Pot:
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change of a running pot. held: the exports that stay with their ports."""
+
+    before: Pot
+    after: Pot
+    run: Run
+    held: Collection[Export]
+
+
+def _change_running(app: App, change: _Change, state: HostState) -> Pot:
     """Record the exports of a running pot and load them; the caller holds the network's lock."""
-    before = require_pot(app, changed.name)
+    changed, run, held = change.after, change.run, change.held
     state = follow_external(app, state)
     external = require_external(app, state)
     define_public_network(app)
@@ -130,7 +139,7 @@ def _change_running(app: App, changed: Pot, run: Run, held: Collection[Export], 
         left_behind = getattr(error, "left_behind", ())
         with app.store.transaction():
             app.store.put_run(_leaving(run, begun.exported) if left_behind else run)
-            app.store.update_pot(before)
+            app.store.update_pot(change.before)
         raise
     app.store.mark_changed(changed.name)
     return changed
@@ -215,9 +224,19 @@ def _check_loopback(app: App, state: HostState) -> None:
 def _in_force(app: App, run: Run, begun: Run, external: str) -> Plan:
     """Load the exports of a run with a recorded change, and end the connections of withdrawn exports."""
     bridge = require_bridge(app, run.pot.home.bridge if run.pot.home is not None else "")
+    before, after = run.exported, begun.pot.exports
+    if app.driver.traits.single_exports and not run.changing:
+        before, after = _differing(before, after)
     # The rules in force use the addresses with which the pot was started.
-    old = replace(run.pot, exports=run.exported)
     networks6 = vnet(app).networks6
-    held = pf.pot_rules(old, bridge, app.config, external, networks6)
-    wanted = pf.pot_rules(begun.pot, bridge, app.config, external, networks6)
+    held, wanted = (
+        pf.pot_rules(replace(run.pot, exports=exports), bridge, app.config, external, networks6)
+        for exports in (before, after)
+    )
     return plan_exports(held, wanted, not run.changing)
+
+
+def _differing(before: Sequence[Export], after: Sequence[Export]) -> tuple[tuple[Export, ...], ...]:
+    """Leave out the exports that stay, except those with limits, which share rules with others."""
+    stay = {each for each in {*before} & {*after} if not each.sources and each.max_connections is None}
+    return tuple(tuple(each for each in exports if each not in stay) for exports in (before, after))

@@ -17,6 +17,7 @@ TRAITS = Traits(
     to_prepare=False,
     bhyve=False,
     loopback_families=(4, 6),
+    single_exports=True,
     first_address=False,
     owners_change=False,
     upstream_resolvers="/run/systemd/resolve/resolv.conf",
