@@ -11,7 +11,7 @@ from on_linux import LinuxWorld, Machines
 from world import World
 
 #: Modules that `make test` runs on FreeBSD 15, too; `make test-all` runs all of them there.
-ON_15 = {"test_life", "test_lan_bridges"}
+ON_15 = {"test_life", "test_lan_bridges", "test_antispoof", "test_isolation"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -41,6 +41,7 @@ def release(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """The release of the simulated hosts. On 15, the host's addresses are on a bridge of its own."""
     chosen = str(request.param)
     plain = request.node.get_closest_marker("plain_interface") is not None
+    monkeypatch.setenv("POTNET_SIM_RELEASE", chosen)
     monkeypatch.setattr(World, "release", chosen)
     monkeypatch.setattr(World, "lan_bridge", chosen == "15.0" and not plain)
     return chosen

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from potnet.executors.base import Command
 from potnet.executors.simulated import SimulatedHost
+from potnet.executors.simulated.environment import machine
 
 
 def main() -> int:
@@ -21,7 +23,8 @@ def main() -> int:
     stdin = None if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     with Path(log).open("a") as file:
         file.write(json.dumps([argv, stdin]) + "\n")
-    result = SimulatedHost(Path(directory)).run(Command(argv, stdin))
+    host = SimulatedHost(Path(directory), facts=replace(machine(), spare=None))
+    result = host.run(Command(argv, stdin))
     sys.stdout.write(result.out)
     sys.stderr.write(result.err)
     return result.code

@@ -47,7 +47,7 @@ def _parsed(world: World, anchor: str, source: Source) -> tuple[Ruleset, list[st
     parser = Parser(
         source.text, lambda named: _addresses(world, named), not anchor, lambda path: read(world, path)
     )
-    parser.given = source.macros
+    parser.given, parser.targets = source.macros, world.release.targets
     parser.macros |= parser.given
     try:
         result = parser.parse()

@@ -16,6 +16,9 @@ from potnet.executors.simulated.pf.lex import Lexer
 from potnet.executors.simulated.pf.rules import ANCHORS, Ports, Rule, Ruleset
 from potnet.executors.simulated.pf.tokens import PfError, PfUnknownError, port_number, prefix
 
+_UNKNOWN = ("route-to", "reply-to", "queue", "tos", "allow-opts", "divert-to")
+#: The options by which a rule translates on FreeBSD 15; before, they are syntax errors.
+_TARGETS = ("nat-to", "rdr-to", "binat-to")
 _RETURNS = ("return", "drop", "return-rst", "return-icmp", "return-icmp6")
 
 
@@ -33,6 +36,7 @@ class Parser(Conditions):
         self._files = ["stdin"]
         self._bodies = 0
         self.errors: list[str] = []
+        self.targets = False
 
     def parse(self) -> Ruleset:
         """Parse on after a bad line, as pfctl does; the errors are in `errors`."""
@@ -271,7 +275,7 @@ class Parser(Conditions):
                 rule = replace(rule, chance=self._name())
             elif word == "rtable":
                 rule = replace(rule, table=str(self._number()))
-            elif word in ("route-to", "reply-to", "queue", "tos", "allow-opts", "divert-to"):
+            elif word in _UNKNOWN or (self.targets and word in _TARGETS):
                 raise PfUnknownError(f"the pf rule option {word}")
             else:
                 raise PfError

@@ -19,6 +19,7 @@ class Release:
     a missing anchor or table. all_anchors: pfctl(8) always lists anchors at every depth.
     exact_limits: max-src-states lets in as many states as it says, and source-track global counts for all
     rules.
+    targets: pass and match rules of pf can translate (nat-to, rdr-to, binat-to).
     """
 
     member_addresses: str | None = None
@@ -31,6 +32,7 @@ class Release:
     no_table: str = "Unknown error: -1."
     all_anchors: bool = False
     exact_limits: bool = False
+    targets: bool = False
 
 
 _FREEBSD_15 = Release(
@@ -44,6 +46,7 @@ _FREEBSD_15 = Release(
     no_table="Table does not exist.",
     all_anchors=True,
     exact_limits=True,
+    targets=True,
 )
 
 #: The value of kern.osreldate of the known releases (sys/param.h); others are named as their branch begins.
