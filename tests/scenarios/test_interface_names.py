@@ -75,6 +75,7 @@ def test_passed_interfaces(world: World, name: str) -> None:
     assert world.snapshot() == before
 
 
+@pytest.mark.plain_interface
 @pytest.mark.parametrize("name", ["vm-public", "lan_1", "_x", "4g"])
 def test_uplinks(world: World, name: str) -> None:
     external(world, name)

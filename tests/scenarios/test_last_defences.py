@@ -79,6 +79,7 @@ class Shrinking(Faulty):
         return super().run(command)
 
 
+@pytest.mark.plain_interface
 def test_a_vlan_that_cannot_have_its_mtu_does_not_stay(world: World) -> None:
     """The kernel makes it before it refuses the MTU."""
     world.do(create_private_bridge, BridgeRequest("stove", 4, uplink="em0.30"))

@@ -80,6 +80,7 @@ def test_mac_addresses_are_given_in_the_order_of_interfaces(world: World) -> Non
     assert [a.mac for a in world.records()["pots"][0].attachments] == [OTHER, MAC]
 
 
+@pytest.mark.plain_interface
 @pytest.mark.parametrize(
     ("macs", "words"),
     [
@@ -278,6 +279,7 @@ def test_what_is_made_anew_has_the_mtu(world: World) -> None:
         assert shown(world, "bridge0")[0] == shown(world, own.jail_end, "one")[0] == 1400
 
 
+@pytest.mark.plain_interface
 def test_a_dry_run_prints_what_a_start_does(world: World) -> None:
     world.do(create_private_bridge, BridgeRequest("stove", 4, None, False, 1400, uplink="em0.30"))
     for name in ("one", "two"):

@@ -26,6 +26,7 @@ def test_a_prepared_host_has_nothing_to_tell(world: World) -> None:
     assert limited(world) == []
 
 
+@pytest.mark.plain_interface
 @pytest.mark.parametrize(
     "names", ["{ lo0 bridge }", "bridge", "potbridge", "potnet", "{ lo0, bridge0, bridge1, bridge2 }"]
 )
@@ -241,6 +242,7 @@ def test_a_redirection_of_the_administrators(world: World, rule: str, told: bool
     assert world.reaches("outside", world.address, 30080)
 
 
+@pytest.mark.plain_interface
 def test_vnet_start_tells_it_too(world: World) -> None:
     world.do(create_private_bridge, BridgeRequest("stove", 5))
     load(world, f"set skip on bridge\n{TRANSLATION}{FILTER}pass\n")

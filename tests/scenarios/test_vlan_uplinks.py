@@ -26,6 +26,9 @@ from potnet.operations.reports.graph import graph
 from potnet.operations.reports.info import bridge_info
 from potnet.planning.uplink import read_uplink
 
+#: On FreeBSD 15, too, the addresses are on em0 itself: its VLANs are those of an interface of hardware.
+pytestmark = pytest.mark.plain_interface
+
 #: A machine of the VLAN, in the network of the first private bridge.
 MACHINE = "10.192.0.14"
 
