@@ -37,6 +37,8 @@ def run(host: Host, wanted: Iterable[Scenario], results: list[Result]) -> None:
         print(f"{host.title}: {each.title}: ", end="", file=sys.stderr, flush=True)
         results.append(run_one(host, each))
         print(results[-1].outcome, file=sys.stderr, flush=True)
+        if results[-1].outcome == FAILED:
+            print(results[-1].why, file=sys.stderr, flush=True)
 
 
 def run_one(host: Host, wanted: Scenario) -> Result:
