@@ -20,6 +20,8 @@ from .host import HOST, OUTSIDE, PREFIX, REFUSED, TIMEOUT, Answer, UnfitError
 PROBE = Path(__file__).with_name("probe.sh")
 #: Where the probe is in the root of a pot, and the name of its file everywhere.
 IN_ROOT = "/probe/probe"
+#: For alias pots that only the host and they themselves reach (RFC 5737, RFC 3849).
+DOCUMENTATION = {4: "192.0.2.200", 6: "2001:db8::200"}
 #: Files that init changes beside what it keeps a copy of.
 KEPT = ".before-potnet"
 
@@ -72,9 +74,7 @@ class Far(FreeBSD):
         self.look_around()
         self._refuse_used()
         self._prepare()
-        self.alias = {ip_address(text).version: text for text in self.way.alias}
-        # Documentation addresses (RFC 5737, RFC 3849): the host and the pot itself reach them.
-        self.alias = {4: "192.0.2.200", 6: "2001:db8::200"} | self.alias
+        self.alias = DOCUMENTATION | {ip_address(text).version: text for text in self.way.alias}
         self.spare = self.way.spare
         self._undo.append((("rm", "-f", "-r", "-x", self.home), ""))
         self.must("mkdir", "-p", self.jails)
@@ -90,7 +90,8 @@ class Far(FreeBSD):
                 f"{self.home} exists on the host: another run is at work, or one was killed. If nothing of "
                 f"{PREFIX}* is there any more, remove the directory"
             )
-        here = program.run([str(program.POTNET), "-q", "list"], None)
+        via = ("--via", self.way.via) if self.way.via else ()
+        here = program.run([str(program.POTNET), "--host", "freebsd", *via, "-q", "list"], None)
         there = self.tool("/usr/local/bin/potnet", "-q", "list")
         for place, answer in (("on this machine", here), ("on the host", there)):
             if answer.code == 0 and answer.out.strip():
@@ -123,13 +124,13 @@ class Far(FreeBSD):
 
     def _keep(self, enabled: bool) -> None:
         """Note how to put back what init changes: files, sysctls, and then the rules."""
-        rules = "/etc/pf.conf"
-        for path in FILES:
+        rules = self.must("sysrc", "-s", "pf", "-n", "pf_rules").strip()
+        for path in dict.fromkeys((rules, *FILES, "/etc/rc.conf.d/pf")):
             there = self.tool("test", "-e", path).code == 0
-            if there and path == rules and enabled:
-                self._undo.append((("pfctl", "-f", rules), ""))
-            elif path == rules:
-                self._undo += [(("pfctl", *words), "") for words in (("-d",), ("-F", "rules"), ("-F", "nat"))]
+            if path == rules:
+                off = ("-d", "-F rules", "-F nat")
+                again = (f"-f {rules}",) if there and enabled else off
+                self._undo += [(("pfctl", *words.split()), "") for words in again]
             put = (("tee", path), self.must("cat", path)) if there else (("rm", "-f", path), "")
             self._undo.append(put)
             if self.tool("test", "-e", path + KEPT).code != 0:
@@ -182,6 +183,10 @@ class Far(FreeBSD):
         if need == "route outside":
             return "the machine outside has no route to pots"
         return super().lacks(need)
+
+    def _lacks_alias(self, family: str) -> str:
+        given = self.alias[int(family)] != DOCUMENTATION[int(family)]
+        return "" if given else f"no free address of IPv{family} is named (ALIAS=)"
 
     def options(self, pot: str, ports: tuple[int, ...]) -> tuple[str, ...]:
         """See `Host`: the server is the pot's own command, in the place of its /etc/rc."""

@@ -27,7 +27,7 @@ def alias(user: User, stack: str) -> None:
     pot = user.run("alias", "-N", "alias", "-S", stack, *given)
     for family in FAMILIES[stack]:
         user.connects(HOST, user.host.alias[family], pot)
-        if not user.host.lacks("outside"):
+        if not user.host.lacks("outside") and not user.host.lacks(f"alias {family}"):
             user.connects(OUTSIDE, user.host.alias[family], pot)
     user.agrees()
     user.potnet("stop", pot)
