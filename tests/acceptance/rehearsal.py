@@ -165,16 +165,17 @@ class _Line(socketserver.StreamRequestHandler):
 
 
 class Rehearsal(Far):
-    """See `Host`: a far host without any preparation."""
+    """See `Host`: a far host without any preparation, or the one that is in the directory already."""
 
-    def __init__(self, directory: Path, release: str = "14.3") -> None:
+    def __init__(self, directory: Path, release: str = "14.3", prepare: str = "loopback") -> None:
         far = directory / "far"
-        furnish_host(simulated(far, release, bare=True))
+        if not far.exists():
+            furnish_host(simulated(far, release, bare=True))
         self._server = _Server(directory / "far.sock", far)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         shell = [sys.executable, "-I", "-S", str(SHELL), str(directory / "far.sock")]
         via, outside = (shlex.join([*shell, role]) for role in (HOST, OUTSIDE))
-        way = Way(via, outside, prepare="loopback", spare="em1")
+        way = Way(via, outside, prepare, spare="em1")
         super().__init__(directory, way, f"rehearsal {release}")
 
     def close(self) -> None:
