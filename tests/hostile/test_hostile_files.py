@@ -263,7 +263,7 @@ def test_no_root_shows_the_store(tmp_path: Path, place: str) -> None:
     (sandbox.state / "locks").mkdir(exist_ok=True)
     path = str(tmp_path) if place == "above" else f"{sandbox.state}{place}"
     done = said(sandbox, "create", "-p", "casserole", "--path", path)
-    assert (done.code, "see nothing of the store" in done.err) == (1, True), done.err
+    assert (done.code, "could read the store" in done.err) == (1, True), done.err
     assert list((sandbox.state / "new").iterdir()) == []
     assert said(sandbox, "-q", "list").out == ""
 
@@ -272,7 +272,7 @@ def test_no_root_that_is_made_shows_the_store(tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path)
     (tmp_path / "potnet.toml").write_text(f'[paths]\njails = "{sandbox.state}"\n')
     done = said(sandbox, "--config", str(tmp_path / "potnet.toml"), "create", "-p", "casserole")
-    assert (done.code, "see nothing of the store" in done.err) == (1, True)
+    assert (done.code, "could read the store" in done.err) == (1, True)
     (tmp_path / "potnet.toml").write_text("")
     assert said(sandbox, "create", "-p", "casserole", "-N", "public-bridge", "-b", "14.2").code == 0
     assert said(sandbox, "start", "casserole").code == 0
