@@ -119,13 +119,23 @@ def test_help_opens_the_page_that_is_installed(tmp_path: Path) -> None:
         argv = [sys.executable, "-c", script, str(tmp_path), *words]
         return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
-    assert said("start") == f"viewer: {pages / 'potnet-start.8'}\n"
+    for topic in ("start", "potnet-start"):
+        assert said(topic) == f"viewer: {pages / 'potnet-start.8'}\n"
     assert said("stop").startswith("Usage: potnet stop ")
+    assert said("potnet-stop") == said("stop")
+    assert said("potnet") == said()
     assert said().startswith("Usage: potnet [OPTIONS]")
 
 
 def test_help_refuses_a_topic_without_a_page(potnet: Callable[..., Any]) -> None:
-    for topic in ("nothing", "../../etc", "create/../create", "create\nstart"):
+    for topic in (
+        "nothing",
+        "../../etc",
+        "potnet/../../etc",
+        "potnet-nothing",
+        "create/../create",
+        "create\nstart",
+    ):
         assert potnet("help", topic).code == 2
 
 

@@ -22,21 +22,21 @@ SECTIONS = ("8", "7", "5")
 @click.pass_context
 def help_(ctx: click.Context, topic: str | None) -> int:
     """Open the manual page of a command or topic."""
-    name = f"potnet-{PAGES_OF.get(topic, topic)}" if topic else "potnet"
-    page = _installed(name)
+    subject = (topic or "potnet").removeprefix("potnet-")
+    page = _installed(subject if subject.startswith("potnet") else f"potnet-{PAGES_OF.get(subject, subject)}")
     if page is not None:
         man = next((path for folder in SYSTEM if os.access(path := f"{folder}/man", os.X_OK)), None)
         if man is not None:
             return os.spawnv(os.P_WAIT, man, ["man", str(page)])
     parent = ctx.find_root()
-    if topic is None:
+    if subject == "potnet":
         say(parent.get_help())
-    elif topic in COMMANDS:
+    elif subject in COMMANDS:
         group = parent.command
         assert isinstance(group, click.Group)
-        command = group.get_command(parent, topic)
+        command = group.get_command(parent, subject)
         assert command is not None
-        with click.Context(command, info_name=topic, parent=parent) as own:
+        with click.Context(command, info_name=subject, parent=parent) as own:
             say(command.get_help(own))
     else:
         raise click.UsageError(f"manual page not found: {topic!r}", ctx)
