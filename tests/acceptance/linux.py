@@ -45,6 +45,8 @@ class Linux:
             "-n outside link set lan1 addrgenmode none up",
         ):
             self.must("ip", *line.split())
+        #: Pots that have a namespace of their own, and servers that run.
+        self._namespaces: set[str] = set()
         self._started: list[int] = []
         self._advertise()
 
@@ -127,9 +129,10 @@ class Linux:
 
     def started(self, pot: str, ports: tuple[int, ...]) -> None:
         """See `Host`."""
-        own = self.tool("test", "-e", f"/run/netns/{pot}").code == 0
+        if self.tool("test", "-e", f"/run/netns/{pot}").code == 0:
+            self._namespaces.add(pot)
         for port in ports:
-            self._serve(pot if own else None, pot, port)
+            self._serve(self._namespace(pot), pot, port)
 
     def serve(self, who: str, port: int) -> None:
         """See `Host`."""
@@ -147,9 +150,7 @@ class Linux:
         return {linux_world.SILENCE: TIMEOUT, "": REFUSED}.get(said, said)
 
     def _namespace(self, source: str) -> str | None:
-        if source == OUTSIDE:
-            return OUTSIDE
-        return source if self.tool("test", "-e", f"/run/netns/{source}").code == 0 else None
+        return source if source == OUTSIDE or source in self._namespaces else None
 
     def hold(self, source: str, address: str, port: int) -> None:
         """See `Host`."""
@@ -173,6 +174,7 @@ class Linux:
         for pid in self._started:
             self.tool("kill", "-KILL", str(pid))
         self._started.clear()
+        self._namespaces.clear()
         self.configure("")
 
     def close(self) -> None:

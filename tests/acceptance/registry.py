@@ -14,13 +14,13 @@ Work = Callable[[User], None]
 
 @dataclass(frozen=True)
 class Scenario:
-    """topic: the module that holds it. needs: see `Host.lacks`. sample: it is one of the few quick ones."""
+    """topic: the module that holds it. needs: see `Host.lacks`. sample: the hosts on which `make test` runs it."""
 
     topic: str
     name: str
     work: Work
     needs: tuple[str, ...]
-    sample: bool
+    sample: tuple[str, ...]
 
     @property
     def title(self) -> str:
@@ -30,13 +30,16 @@ class Scenario:
 _SCENARIOS: list[Scenario] = []
 
 
-def scenario(*needs: str, sample: bool = False, name: str = "") -> Callable[[Work], Work]:
-    """Register a function as a scenario; its name is that of the function unless another is given."""
+def scenario(*needs: str, sample: str = "", name: str = "") -> Callable[[Work], Work]:
+    """Register a function as a scenario; its name is that of the function unless another is given.
+
+    sample: the hosts on which it is one of the few that `make test` runs, with blanks between them.
+    """
 
     def register(work: Work) -> Work:
         topic = work.__module__.rpartition(".")[2].replace("_", " ")
         title = name or work.__name__.replace("_", " ")
-        _SCENARIOS.append(Scenario(topic, title, work, needs, sample))
+        _SCENARIOS.append(Scenario(topic, title, work, needs, tuple(sample.split())))
         return work
 
     return register

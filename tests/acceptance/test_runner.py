@@ -44,7 +44,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def tried(host: Any, work: Callable[[User], None], *needs: str) -> Result:
-    return run_one(host, Scenario("topic", "name", work, needs, False))
+    return run_one(host, Scenario("topic", "name", work, needs, ()))
 
 
 def test_a_scenario_that_holds() -> None:

@@ -32,7 +32,7 @@ def mended(user: User, web: str, mail: str) -> None:
     works(user, web, mail)
 
 
-@scenario(sample=True)
+@scenario(sample="sim14")
 def a_member_is_taken_off_its_bridge(user: User) -> None:
     web, mail, end = kitchen(user)
     if user.host.kind == "freebsd":

@@ -22,7 +22,7 @@ def callers(user: User, *pots: str) -> list[str]:
     return [*pots, *([] if user.host.lacks("outside") else [OUTSIDE])]
 
 
-@scenario(sample=True)
+@scenario(sample="sim14 linux")
 def by_tcp_and_udp(user: User) -> None:
     web, mail = pair(user, "-N", "public-bridge")
     user.potnet("export-ports", "-p", web, "-e", f"tcp+udp:{PORT}:{EXPORTED}")
