@@ -13,15 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from potnet import pot_installation
 from potnet.config import files
-from potnet.config.host_kind import (
-    REAL,
-    host_kind,
-    is_rootless,
-    prefix,
-    require_root,
-    require_system,
-    state_dir,
-)
+from potnet.config.host_kind import REAL, Target, find_target, require_root, require_system
 from potnet.errors import ConfigError, StoreError, printable
 from potnet.runtime.fast_dataclass import dataclass
 from potnet.runtime.output import beside, silent, write_stderr, write_stdout
@@ -38,6 +30,7 @@ if TYPE_CHECKING:
     from potnet.host.findings import Condition
     from potnet.pot_installation import Installation
     from potnet.rootless.host.client import Connection, RootlessHost
+    from potnet.runtime.command_log import Priority, Record
     from potnet.runtime.locks import Locks
     from potnet.store.store import Store
 
@@ -54,7 +47,7 @@ Purpose = Literal["read", "change", "free", "restore"]
 class Settings:
     """Options of the command line; None means that the configuration decides.
 
-    rootless: use a rootless host on Linux, even for root.
+    rootless: use a rootless host on Linux, even for root. record: the command's line in the log of commands.
     """
 
     config_file: Path | None = None
@@ -66,6 +59,7 @@ class Settings:
     verbose: int = 0
     quiet: bool = False
     purpose: Purpose = "read"
+    record: Record | None = None
 
     @property
     def changes_host(self) -> bool:
@@ -137,20 +131,6 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The host that a command acts on.
-
-    kind: freebsd, linux or sim. via: the prefix of all commands, if any. rootless: the host is in namespaces
-    of the caller. directory: where its store is.
-    """
-
-    kind: str
-    via: str | None
-    rootless: bool
-    directory: Path
-
-
-@dataclass(frozen=True, slots=True)
 class Records:
     """The files that answer questions about addresses, on any system and for any user.
 
@@ -201,10 +181,7 @@ def _load_config(settings: Settings) -> Config | None:
 
 def _target(settings: Settings, config: Config | None) -> Target:
     """Find the host that a command acts on. Raises ConfigError if the options contradict the host."""
-    kind = host_kind(settings.host, config)
-    via = prefix(settings.via, config, kind)
-    rootless = is_rootless(settings.rootless, kind, via)
-    return Target(kind, via, rootless, settings.state_dir or state_dir(config, kind, via, rootless))
+    return find_target(config, settings.host, settings.via, settings.rootless, settings.state_dir)
 
 
 def _installation(config: Config | None, store: Store | None) -> Installation | None:
@@ -250,6 +227,7 @@ def open_app(settings: Settings) -> Iterator[App]:
     given = _load_config(settings)
     target = _target(settings, given)
     kind, directory = target.kind, target.directory
+    _log_commands(settings, target)
     if kind in REAL and target.via is None:
         require_system(kind)
         if settings.changes_host and not settings.dry_run and not target.rootless:
@@ -264,7 +242,9 @@ def open_app(settings: Settings) -> Iterator[App]:
     with store, store.blamed():
         locate = _remembered_installation if settings.changes_host and not settings.dry_run else _installation
         find = partial(locate, given, store)
-        config = _placed(given or configuration.without_file(find()), kind, directory)
+        config = given or configuration.without_file(find())
+        if kind == "linux":
+            config = configuration.beside_store(config, directory.absolute())
         host = _rootless_host(config, directory) if target.rootless else None
         yield App(
             config=with_anchors_in_force(config, store),
@@ -280,6 +260,28 @@ def open_app(settings: Settings) -> Iterator[App]:
             rootless=host,
             outside=partial(_outside, host) if host is not None else None,
         )
+
+
+def _log_commands(settings: Settings, target: Target) -> None:
+    """Choose the log of commands: the system's, or one of the host's own."""
+    from potnet.runtime.command_log import to_file, to_syslog
+
+    record = settings.record
+    if record is None or settings.dry_run:
+        return
+    record.via = target.via
+    if target.kind == "sim":
+        record.write = partial(_log_simulated, target.directory)
+    elif target.rootless:
+        record.write = to_file(target.directory / "commands.log")
+    else:
+        record.write = to_syslog
+
+
+def _log_simulated(directory: Path, line: str, priority: Priority) -> None:
+    from potnet.executors.simulated import SimulatedHost, environment
+
+    SimulatedHost(directory / "sim", environment.is_bare(), environment.machine()).log(line)
 
 
 def _open_store(settings: Settings, target: Target) -> tuple[Store, bool]:
@@ -299,15 +301,6 @@ def _open_store(settings: Settings, target: Target) -> tuple[Store, bool]:
     if settings.changes_host:
         return opening.to_change(*place), False
     return opening.to_read(*place), False
-
-
-def _placed(config: Config, kind: str, directory: Path) -> Config:
-    """Put the roots on Linux beside the store, where root of a user namespace may write."""
-    from potnet.config.configuration import DEFAULT
-
-    if kind != "linux" or config.origin.get("paths.jails", DEFAULT) != DEFAULT:
-        return config
-    return replace(config, jails=str(directory.absolute() / "jails"))
 
 
 def with_anchors_in_force(config: Config, store: Store) -> Config:

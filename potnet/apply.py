@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from potnet.drivers.base import CommandError, Driver
 from potnet.errors import HostError, Interruption, PotnetError
 from potnet.host.actions import Action, Plan, Step
+from potnet.runtime.command_log import count_steps
 from potnet.runtime.interrupts import deferred_signals
 
 
@@ -47,6 +48,7 @@ class Applied:
 
 def apply(plan: Plan, driver: Driver) -> Applied:
     """Carry out a plan. On failure all steps are undone, and the error lists what could not be undone."""
+    count_steps(len(plan.steps))
     applied = Applied(driver)
     actions = [step.action for step in plan.steps]
     driver.check(actions)
@@ -83,6 +85,7 @@ def apply_all(plan: Plan, driver: Driver) -> tuple[str, ...]:
 
 def try_all(plan: Plan, driver: Driver) -> tuple[PotnetError, ...]:
     """Carry out every step like `apply_all`, and return the errors themselves."""
+    count_steps(len(plan.steps))
     driver.check([step.action for step in plan.steps])
     return _perform_all(driver, plan.steps)
 

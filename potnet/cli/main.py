@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. Errors are reported on standard error."""
-    options = Options()
+    options = Options(arguments=tuple(arguments))
     try:
         if any("\0" in word for word in arguments):
             raise UsageError("invalid argument: it contains a NUL character")

@@ -16,6 +16,7 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from potnet.app import App, Purpose, Records, Settings
+    from potnet.runtime.command_log import Record
 
 
 #: The origin of a value from the command line.
@@ -29,7 +30,8 @@ KINDS = ("auto", "freebsd", "sim", "linux")
 class Options:
     """The global options, from the command line and the environment. None: not given.
 
-    given: the origin of each option that was given, in words, for `potnet config`.
+    given: the origin of each option that was given, in words, for `potnet config`. arguments: the whole
+    command line.
     """
 
     config: Path | None = None
@@ -42,6 +44,7 @@ class Options:
     verbose: int = 0
     quiet: bool = False
     given: dict[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
 
     @property
     def json(self) -> bool:
@@ -185,10 +188,21 @@ def reading(options: Options) -> Iterator[App]:
 
 
 @contextmanager
-def changing(options: Options, purpose: Purpose = "change") -> Iterator[App]:
-    """The application for a command that may change the host or the store."""
-    with _opened(options, app_settings(options, purpose)) as app:
-        yield app
+def changing(options: Options, purpose: Purpose = "change", request: str | None = None) -> Iterator[App]:
+    """The application for a command that may change the host or the store. It leaves a line in a log.
+
+    request: what a client wants of the command.
+    """
+    from potnet.runtime.command_log import Record
+
+    record = Record((*options.arguments, *(() if request is None else (request,))))
+    try:
+        with _opened(options, app_settings(options, purpose, record)) as app:
+            yield app
+    except BaseException as error:
+        record.finish(error)
+        raise
+    record.finish(None)
 
 
 @contextmanager
@@ -210,7 +224,7 @@ def reading_records(options: Options) -> Iterator[Records]:
         yield records
 
 
-def app_settings(options: Options, purpose: Purpose = "read") -> Settings:
+def app_settings(options: Options, purpose: Purpose = "read", record: Record | None = None) -> Settings:
     """The options as the application takes them."""
     from potnet.app import Settings
 
@@ -224,4 +238,5 @@ def app_settings(options: Options, purpose: Purpose = "read") -> Settings:
         verbose=options.verbose,
         quiet=options.quiet,
         purpose=purpose,
+        record=record,
     )

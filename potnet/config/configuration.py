@@ -58,6 +58,7 @@ class Config:
     last_port: int | None = None
     jails: str = "/opt/potnet/jails"
     cache: str = "/opt/potnet/cache"
+    logs: str = "/var/log/potnet"
     templates: str | None = None
     mirror: str = "https://download.freebsd.org/releases/amd64/amd64"
     nat_anchor: str = "pot-nat"
@@ -120,6 +121,7 @@ KEYS = (
     Key("ports.last", "last_port", values.read_port),
     Key("paths.jails", "jails", values.read_path),
     Key("paths.cache", "cache", values.read_path),
+    Key("paths.logs", "logs", values.read_path),
     Key("paths.templates", "templates", values.read_path),
     Key("releases.mirror", "mirror", values.read_mirror),
     Key("pot.prefix", "pot_prefix", values.read_pot_prefix),
@@ -176,6 +178,15 @@ def load(path: Path | None, explicit: bool = False) -> Config:
 def _sets_something(text: str) -> bool:
     """Whether a file has more than comments and empty lines."""
     return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
+
+
+def beside_store(config: Config, directory: Path) -> Config:
+    """Put roots and logs on Linux beside the store, where root of a user namespace may write."""
+    if config.origin.get("paths.jails", DEFAULT) == DEFAULT:
+        config = replace(config, jails=str(directory / "jails"))
+    if config.origin.get("paths.logs", DEFAULT) == DEFAULT:
+        config = replace(config, logs=str(directory / "logs"))
+    return config
 
 
 def _of_pot(settings: Settings) -> Config:

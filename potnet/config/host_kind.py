@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from potnet.errors import ConfigError, HostError, PotnetError
+from potnet.runtime.fast_dataclass import dataclass
 from potnet.runtime.trust import real_root
 
 if TYPE_CHECKING:
@@ -15,6 +16,30 @@ if TYPE_CHECKING:
 
 #: The kinds of real hosts, and their system names in uname(1).
 REAL = {"freebsd": "FreeBSD", "linux": "Linux"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The host that a command acts on.
+
+    kind: freebsd, linux or sim. via: the prefix of all commands, if any. rootless: the host is in namespaces
+    of the caller. directory: where its store is.
+    """
+
+    kind: str
+    via: str | None
+    rootless: bool
+    directory: Path
+
+
+def find_target(
+    config: Config | None, host: str | None, via: str | None, rootless: bool, directory: Path | None
+) -> Target:
+    """Find the host that a command acts on, from its options and the configuration. Raises ConfigError."""
+    kind = host_kind(host, config)
+    via = prefix(via, config, kind)
+    rootless = is_rootless(rootless, kind, via)
+    return Target(kind, via, rootless, directory or state_dir(config, kind, via, rootless))
 
 
 def host_kind(given: str | None, config: Config | None) -> str:

@@ -71,6 +71,10 @@ class Assumed:
         """See `Driver`."""
         return self._inner.traits
 
+    def follow(self, path: str) -> Command:
+        """See `Driver`."""
+        return self._inner.follow(path)
+
     def conditions(self) -> tuple[Condition, ...]:
         """See `Driver`."""
         return self._inner.conditions()

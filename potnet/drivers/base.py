@@ -78,6 +78,10 @@ class Driver(Protocol):
         """Return the command that runs a program in a running jail."""
         ...
 
+    def follow(self, path: str) -> Command:
+        """Return the command that prints a file, and then its new lines, also after a rotation."""
+        ...
+
     def conditions(self) -> tuple[Condition, ...]:
         """Check what the host provides for pots. Raises HostError if the host cannot be reached."""
         ...

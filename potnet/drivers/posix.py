@@ -65,6 +65,11 @@ def commands(action: object, rename: str) -> tuple[Command, ...]:
     raise TypeError(f"no command for {type(action).__name__}")
 
 
+def following(path: str) -> Command:
+    """Return the command that prints a file whole and waits for more; -F opens a rotated file anew."""
+    return Command(("tail", "-c", "+1", "-F", path), changes_host=False, timeout=None)
+
+
 def immutable(action: object) -> tuple[str, tuple[str, ...]] | None:
     """Return the directory and the names that root in a jail may have made immutable; None elsewhere."""
     match action:

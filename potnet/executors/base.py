@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -36,7 +38,8 @@ class Command:
     the limit, or its seconds; None waits forever (a shell). quiet: the output is discarded. Programs that the
     command leaves running would keep the output open, and potnet would wait for them. inside: the command
     runs programs of a jail, which get few variables of the caller and no terminal, unless the terminal is
-    attached.
+    attached. output_to: a log on the host that gets the output (see `KEEP_OUTPUT`). The result's
+    output is then empty, or tells why the log is missing.
     """
 
     argv: tuple[str, ...]
@@ -45,6 +48,37 @@ class Command:
     timeout: Limit | float | None = Limit.BRIEF
     quiet: bool = False
     inside: bool = False
+    output_to: str | None = None
+
+
+#: A program for sh(1) that runs a command and keeps its output in a log. Nobody else can change the log, or
+#: a directory on its path.
+#:
+#: The jail gets a pipe: root in the jail could change the mode of a file of the host, or fill the disk.
+#: The reader of the pipe outlives the command, because a daemon may go on writing, and SIGPIPE would kill it.
+#: The reader keeps at most 1 MiB of a start (2048 blocks, see ulimit in sh(1)) and drops the rest. cat(1)
+#: numbers the lines of the jail, which therefore cannot forge a line of potnet, and writes at once (-u).
+#: The shell waits for the command, not for the end of its output. The command also runs if the log fails.
+KEEP_OUTPUT = (
+    'log=$1; shift; note() { date -u "+%n== %Y-%m-%dT%H:%M:%SZ $1" >>"$log"; }; '
+    'open() { [ -d "${log%/*}" ] || mkdir -p -m 700 "${log%/*}" || return; umask 077; '
+    '[ ! -h "$log" ] && { [ -f "$log" ] || [ ! -e "$log" ]; } || '
+    '{ echo "$log is not a plain file"; return 1; }; note start; }; '
+    'keep() { exec >/dev/null 2>&1 3>&-; most=$(($(wc -c <"$log") / 512 + 2048)); '
+    '(trap "" XFSZ; ulimit -f $most && exec cat -nu >>"$log") || note "the rest is not kept"; '
+    "exec cat >/dev/null; }; "
+    'why=$(open 2>&1) || { echo "not kept: $why"; exec "$@" </dev/null >/dev/null 2>&1; }; '
+    'code=$({ { "$@" </dev/null 2>&1 3>&-; echo $? >&3; } | keep & } 3>&1); '
+    'exit "${code:-1}"'
+)
+
+
+def expanded(command: Command) -> Command:
+    """Return the command that really runs: with a log, it is a shell that keeps the output."""
+    if command.output_to is None:
+        return command
+    argv = ("sh", "-c", KEEP_OUTPUT, "sh", command.output_to, *command.argv)
+    return replace(command, argv=argv, output_to=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +101,17 @@ class Executor(Protocol):
         """Run a command on this process's own terminal (a shell in a jail) and return the exit code."""
         ...
 
+    def stream(self, command: Command, write: Callable[[bytes], None]) -> int:
+        """Run a command that only reads, pass on its output piece by piece, and return the exit code."""
+        ...
+
 
 def as_shell(command: Command) -> str:
     """Return a command as a user would type it, with a here-document for its input.
 
     A terminal obeys nothing in it: unprintable characters become octal codes for sh(1).
     """
+    command = expanded(command)
     line = " ".join(map(_quoted, command.argv))
     if command.stdin is None:
         return line

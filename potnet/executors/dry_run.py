@@ -25,3 +25,7 @@ class DryRun:
         """See `Executor`."""
         self._write(as_shell(command))
         return 0
+
+    def stream(self, command: Command, write: Callable[[bytes], None]) -> int:
+        """See `Executor`."""
+        return self._inner.stream(command, write)

@@ -6,12 +6,13 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Limit
+from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult, Limit, expanded
 from potnet.runtime import environment
 from potnet.runtime.interrupts import waiting
 
@@ -19,6 +20,9 @@ from potnet.runtime.interrupts import waiting
 LIMITS: Mapping[Limit, float] = {Limit.BRIEF: 60, Limit.LONG: 3600}
 #: The time in seconds for a killed process to end, which fails while the kernel itself hangs.
 _DEATH = 5.0
+#: The time in seconds between two looks whether a process has ended while its output is open. The last output
+#: is read for the same time.
+_LOOK = 0.2
 
 #: The variables that a command gets from the caller; a program of a jail gets the first line only.
 _FOR_ALL = ("HOME", "LOGNAME", "SHELL", "TERM", "USER")
@@ -64,6 +68,29 @@ class _Process(subprocess.Popen[bytes]):
                 timeout = 0.0
         return super().wait(timeout)
 
+    def finish(self, data: bytes | None, seconds: float | None) -> tuple[bytes, bytes]:
+        """Return the output of a process that has ended. Raises TimeoutExpired.
+
+        Its children may keep the output open, so potnet does not wait for the end of the output.
+        """
+        if self.stdout is None:
+            self.communicate(data, seconds)
+            return b"", b""
+        limit = None if seconds is None else time.monotonic() + seconds
+        while True:
+            # After the end, the pipe has all that the process wrote.
+            ended = self.poll() is not None
+            left = _LOOK if limit is None or ended else min(_LOOK, limit - time.monotonic())
+            try:
+                return self.communicate(data, max(left, 0.0))
+            except subprocess.TimeoutExpired as waited:
+                if ended:
+                    _close(self)
+                    return waited.output or b"", waited.stderr or b""
+                if limit is not None and time.monotonic() >= limit:
+                    raise
+            data = None
+
 
 class LocalExecutor:
     """Starts each command as a separate process; its files are readable by everyone (umask 022).
@@ -94,6 +121,7 @@ class LocalExecutor:
         """
         with waiting():
             pass  # an earlier signal is handled before the command starts
+        command = expanded(command)
         source = command.stdin.open("rb") if isinstance(command.stdin, Path) else nullcontext()
         try:
             with source as file:
@@ -120,7 +148,7 @@ class LocalExecutor:
             data = None if text is None else text.encode("utf-8", "surrogateescape")
             # A brief command that changes the host is never interrupted.
             with nullcontext() if _brief(command) else waiting():
-                out, err = process.communicate(data, timeout=self._seconds(command))
+                out, err = process.finish(data, self._seconds(command))
         except BaseException:
             with suppress(ProcessLookupError):
                 if self._has_session(command):
@@ -151,18 +179,51 @@ class LocalExecutor:
         finally:
             signal.signal(signal.SIGINT, before)
 
+    def stream(self, command: Command, write: Callable[[bytes], None]) -> int:
+        """See `Executor`. If `write` fails, or a signal arrives, the command is killed."""
+        try:
+            process = _Process(
+                command.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environment(command),
+                start_new_session=self._has_session(command),
+            )
+        except FileNotFoundError:
+            return NOT_FOUND
+        assert process.stdout is not None
+        try:
+            while piece := _next(process.stdout):
+                write(piece)
+            return _code(process.wait())
+        except BaseException:
+            process.kill()
+            _await_death(process)
+            raise
+
+
+def _next(source: IO[bytes]) -> bytes:
+    """Return what can be read, at least one byte; empty at the end."""
+    with waiting():
+        return os.read(source.fileno(), 1 << 16)
+
 
 def _await_death(process: _Process) -> None:
     """Wait for the end of a killed process, with a time limit."""
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
-            with suppress(OSError):
-                stream.close()
+    _close(process)
     try:
         process.wait(_DEATH)
     except subprocess.TimeoutExpired:
         # The code keeps Popen from waiting again.
         process.returncode = -signal.SIGKILL
+
+
+def _close(process: _Process) -> None:
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
 
 
 def _brief(command: Command) -> bool:

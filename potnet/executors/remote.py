@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
 
 from potnet.errors import UsageError
-from potnet.executors.base import Command, CommandResult, Executor
+from potnet.executors.base import Command, CommandResult, Executor, expanded
 
-_QUIETLY = ("sh", "-c", 'exec "$@" </dev/null >/dev/null 2>&1', "sh")
+#: Discards the output at the far end.
+DISCARD = 'exec "$@" </dev/null >/dev/null 2>&1'
+_QUIETLY = ("sh", "-c", DISCARD, "sh")
 
 
 class RemoteExecutor:
@@ -31,7 +34,12 @@ class RemoteExecutor:
         """See `Executor`; for a terminal, the prefix must request one (``ssh -t``)."""
         return self._inner.attach(self._far(command))
 
+    def stream(self, command: Command, write: Callable[[bytes], None]) -> int:
+        """See `Executor`."""
+        return self._inner.stream(self._far(command), write)
+
     def _far(self, command: Command) -> Command:
+        command = expanded(command)
         # sshd waits until every process closes the output, so the far end must discard the output.
         argv = (*_QUIETLY, *command.argv) if command.quiet else command.argv
         return replace(command, argv=self._prefix + tuple(shlex.quote(word) for word in argv))

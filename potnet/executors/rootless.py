@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.rootless.host.client import Connection
@@ -32,3 +34,7 @@ class RootlessExecutor:
     def attach(self, command: Command) -> int:
         """See `Executor`."""
         return self._inner.attach(command)
+
+    def stream(self, command: Command, write: Callable[[bytes], None]) -> int:
+        """See `Executor`."""
+        return self._inner.stream(command, write)

@@ -23,3 +23,8 @@ class Traced:
         """See `Executor`."""
         self._write(f"+ {as_shell(command)}")
         return self._inner.attach(command)
+
+    def stream(self, command: Command, write: Callable[[bytes], None]) -> int:
+        """See `Executor`."""
+        self._write(f"+ {as_shell(command)}")
+        return self._inner.stream(command, write)

@@ -301,13 +301,16 @@ class StopJail:
 class RunInJail:
     """Run a program inside a jail. tolerant: its failure is ignored.
 
-    patience: the time limit in seconds; None: the limit for slow commands.
+    patience: the time limit in seconds; None: the limit for slow commands. log: the file on the host for what
+    the program prints; None: nowhere. The action prints the reason
+    if the log cannot be written.
     """
 
     jail: str
     argv: tuple[str, ...]
     tolerant: bool = False
     patience: float | None = None
+    log: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class Kind(StrEnum):
     STORE_CONTRADICTS = "store-contradicts"
     ROOT_EXPOSED = "root-exposed"
     DEVICES_EXPOSED = "devices-exposed"
+    LOGS_EXPOSED = "logs-exposed"
     NAME_SPECIAL = "name-special"
     NAME_DOUBLED = "name-doubled"
 

@@ -15,6 +15,7 @@ from potnet.operations.exports.export_ports import ExportRequest
 from potnet.operations.networks.bridges import BridgeRequest
 from potnet.operations.pots.create import CreateRequest
 from potnet.operations.pots.settings import SettingsRequest
+from potnet.runtime.command_log import Record
 
 POT = SimpleNamespace(name="casserole", exports=(), withdrawn=(), leased=(), aliases=())
 
@@ -234,6 +235,7 @@ def test_global_options_stand_on_either_side(
     assert potnet(*line).code == 0
     (settings,) = stage.settings
     assert vars(settings).pop(name) == value
+    assert isinstance(vars(settings).pop("record"), Record)
     rest = {
         "config_file": None, "host": None, "state_dir": None, "via": None, "rootless": False,
         "dry_run": False, "verbose": 0,

@@ -44,7 +44,8 @@ ONE = [name for name in TAKING if name not in SEVERAL]
 def test_the_commands_that_take_a_pot() -> None:
     assert set(TAKING) == {
         "attach", "check", "copy-in", "create", "destroy", "detach", "export-ports", "import", "info",
-        "jail-conf", "repair", "restart", "run", "serve", "set", "set-hook", "show", "start", "stop",
+        "jail-conf", "logs", "repair", "restart", "run", "serve", "set", "set-hook", "show", "start",
+        "stop",
     }  # fmt: skip
     for name in COMMANDS:
         shown = [each.make_metavar(click.Context(cli)) for each in command(name).params]

@@ -104,6 +104,7 @@ def test_every_key_can_be_set(file: Path) -> None:
         [paths]
         jails = "/pots"
         cache = "/bases"
+        logs = "/logs"
         templates = "/mine"
         [releases]
         mirror = "https://mirror.example/releases/"
@@ -143,6 +144,7 @@ def test_every_key_can_be_set(file: Path) -> None:
     assert (config.isolate, config.antispoof) == (True, True)
     assert (config.dns_name, config.first_port, config.last_port) == ("resolver", 2000, 3000)
     assert (config.jails, config.cache, config.templates) == ("/pots", "/bases", "/mine")
+    assert config.logs == "/logs"
     assert config.mirror == "https://mirror.example/releases"
     assert (config.nat_anchor, config.rdr_anchor, config.filter_anchor) == ("n", "r", "f")
     assert (config.host, config.state_dir, config.via) == ("sim", "/var/db/potnet", "ssh root@host")

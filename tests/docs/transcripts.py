@@ -42,6 +42,7 @@ _TYPED = re.compile(rf"[$#] ((?:[A-Z_]+=\S* )*potnet(?: .*)?|echo .* >\S+|(?:{'|
 _RANDOM = (
     (re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b"), "MAC"),
     (re.compile(r"\b[0-9a-f:]+ff:fe[0-9a-f:]+\b"), "AUTOCONF"),
+    (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "TIME"),
 )
 
 

@@ -97,6 +97,21 @@ def test_nobody_waits_for_what_a_quiet_command_leaves_running() -> None:
     assert time.monotonic() - begin < QUICK
 
 
+@pytest.mark.parametrize("holder", ["sleep 40", "while :; do echo y; sleep 0.01; done"])
+def test_a_process_that_keeps_the_output_open_delays_nobody(holder: str) -> None:
+    """As a daemon that an exec.start of jail(8) leaves running."""
+    begin = time.monotonic()
+    script = f"({holder}) & echo $! >&2; head -c 200000 /dev/zero | tr '\\0' x; exit 4"
+    result = LOCAL.run(Command(("sh", "-c", script), timeout=QUICK))
+    os.killpg(os.getpgid(int(result.err)), signal.SIGKILL)
+    assert (result.code, result.out.count("x")) == (4, 200000)
+    assert time.monotonic() - begin < QUICK / 2
+
+
+def test_what_writes_after_a_command_has_closed_its_output_is_waited_for() -> None:
+    assert LOCAL.run(Command(("sh", "-c", "exec >&- 2>&-; sleep 0.3; exit 5"))).code == 5
+
+
 def test_the_environment_of_tools_is_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("IFCONFIG_FORMAT", "LIBXO_OPTIONS", "SECRET", "LC_ALL"):
         monkeypatch.setenv(name, "x")

@@ -18,7 +18,7 @@ from shutil import which
 from types import TracebackType
 from typing import Any
 
-from potnet.executors.base import Command, CommandResult
+from potnet.executors.base import Command, CommandResult, expanded
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
@@ -158,6 +158,7 @@ class World:
 
     def command(self, command: Command) -> CommandResult:
         """Run a command as potnet would run it in the host's namespace."""
+        command = expanded(command)
         stdin, file = command.stdin, None
         if isinstance(stdin, Path):
             stdin, file = None, str(stdin)

@@ -24,10 +24,17 @@ def main() -> int:
     with Path(log).open("a") as file:
         file.write(json.dumps([argv, stdin]) + "\n")
     host = SimulatedHost(Path(directory), facts=replace(machine(), spare=None))
+    if argv[0] == "tail":
+        return host.stream(Command(argv), _print)
     result = host.run(Command(argv, stdin))
     sys.stdout.write(result.out)
     sys.stderr.write(result.err)
     return result.code
+
+
+def _print(piece: bytes) -> None:
+    sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

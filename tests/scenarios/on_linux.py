@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +30,12 @@ class Host:
     def attach(self, command: Command) -> int:
         """See `Executor`."""
         return self.run(command).code
+
+    def stream(self, command: Command, write: Callable[[bytes], None]) -> int:
+        """See `Executor`."""
+        result = self.run(command)
+        write(result.out.encode())
+        return result.code
 
 
 class Machines:
@@ -71,7 +77,8 @@ class LinuxWorld(World):
         return Host(self.machine)
 
     def _adapted(self, config: Config) -> Config:
-        return replace(config, jails=str(self.directory / "state/jails"))
+        place = self.directory / "state"
+        return replace(config, jails=str(place / "jails"), logs=str(place / "logs"))
 
     def snapshot(self) -> dict[str, Any]:
         return self.machine.snapshot(str(self.directory / "state/jails"))

@@ -58,6 +58,10 @@ class Faulty:
         self.commands.append(command)
         return self.inner.attach(command)
 
+    def stream(self, command: Command, write: Callable[[bytes], None]) -> int:
+        self.commands.append(command)
+        return self.inner.stream(command, write)
+
     @property
     def changes(self) -> int:
         """How many commands changed the host so far."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from potnet.cli.known_names import one_pot
-from potnet.cli.options import Command, FilePath, Options, changing
+from potnet.cli.options import Command, FilePath, Options, changing, reading
 from potnet.cli.terminal import say
 from potnet.errors import PotnetError, UsageError
 from potnet.runtime.trust import check_trusted
@@ -119,16 +119,30 @@ def _answer(text: bytes, reply: Callable[[Request], bytes]) -> bytes:
 def _reply(options: Options, numbers: Numbers, request: Request, name: str | None) -> bytes:
     """Carry a request out. An error is reported here and, in the words of the protocol, to the client."""
     from potnet.operations.exports.serve import answer, failure
-    from potnet.rootless.ports.hostfwd import BadRequestError, refused
+    from potnet.rootless.ports.hostfwd import BadRequestError, List, refused
 
+    listed = isinstance(request, List)
+    opened = reading(options) if listed else changing(options, request=_words(request))
     try:
-        with changing(options) as app:
+        with opened as app:
             return answer(app, numbers, request, name)
     except BadRequestError as error:
         return refused(error)
     except PotnetError as error:
         say(f"potnet: {error.message}", err=True)
         return failure(request)
+
+
+def _words(request: Request) -> str:
+    """A request as the log of commands shows it."""
+    from potnet.rootless.ports.hostfwd import Add, Remove
+
+    match request:
+        case Add():
+            return f"add_hostfwd {request.protocol}:{request.host_address}:{request.host_port}"
+        case Remove():
+            return f"remove_hostfwd {request.id}"
+    return "list_hostfwd"
 
 
 def _apart(reply: Callable[[Request], bytes], request: Request, numbers: Numbers) -> bytes:

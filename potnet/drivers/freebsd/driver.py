@@ -113,6 +113,10 @@ class FreeBSD:
         """See `potnet.drivers.base.Driver`."""
         return Command(("jexec", jail, *argv), timeout=None, inside=True)
 
+    def follow(self, path: str) -> Command:
+        """See `potnet.drivers.base.Driver`."""
+        return posix.following(path)
+
     def conditions(self) -> tuple[Condition, ...]:
         """See `potnet.drivers.base.Driver`."""
         return conditions(self._observer.sysctl)

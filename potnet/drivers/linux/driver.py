@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from potnet.drivers import posix
 from potnet.drivers.linux.commands.render import Render
 from potnet.drivers.linux.conditions import LOOK, conditions
 from potnet.drivers.linux.facts.observe import Observer
@@ -86,6 +87,10 @@ class Linux:
     def enter(self, jail: str, argv: tuple[str, ...]) -> Command:
         """See `potnet.drivers.base.Driver`."""
         return Command(("ip", "netns", "exec", jail, *argv), timeout=None, inside=True)
+
+    def follow(self, path: str) -> Command:
+        """See `potnet.drivers.base.Driver`."""
+        return posix.following(path)
 
     def conditions(self) -> tuple[Condition, ...]:
         """See `potnet.drivers.base.Driver`."""

@@ -28,6 +28,7 @@ from potnet.host.actions import (
     DestroyInterface,
     EndProcesses,
     RemoveAddress,
+    RunInJail,
     StartJail,
     StopJail,
     TakeBack,
@@ -69,9 +70,9 @@ class Performer:
         together = self._together(actions[0])
         if together:
             together(actions)
-        else:
-            self._alone(actions[0])
-        return self._outputs(actions)
+            return self._outputs(actions)
+        said = self._alone(actions[0])
+        return (said,) if isinstance(actions[0], RunInJail) else self._outputs(actions)
 
     def commands(self, action: Action) -> Iterator[Command]:
         """Yield the commands of a single action; each is computed after the previous one has run."""
@@ -163,18 +164,21 @@ class Performer:
             raise
         return tuple(str(ids.get(a.jail.name, "")) if isinstance(a, StartJail) else "" for a in actions)
 
-    def _alone(self, action: Action) -> None:
+    def _alone(self, action: Action) -> str:
+        said = ""
         for number, command in enumerate(self.commands(action)):
-            self._run(action, command, begun=(0,) if number else None)
+            said = self._run(action, command, begun=(0,) if number else None)
+        return said
 
     def _run(
         self, action: Action, command: Command, begun: Collection[int] | None = None, batch: Batch = ()
-    ) -> None:
+    ) -> str:
         result = self._executor.run(command)
         if posix.make_mutable(self._executor, result, batch or (action,), ("chattr", "-ia"), "chattr"):
             result = self._executor.run(command)
         if not succeeded(action, result):
             raise failure(command, result, begun)
+        return result.out
 
     def _build(self, actions: Batch) -> None:
         """Run lines for ip(8): first those in the host's namespace, then those in each pot's.

@@ -7,13 +7,14 @@ import json
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from potnet.errors import HostError
-from potnet.executors.base import Command, CommandResult
+from potnet.executors.base import NOT_FOUND, Command, CommandResult, expanded
 from potnet.executors.simulated.files import archive, filetools, names, removal
 from potnet.executors.simulated.files.filetools import FileTool, Stdin, feed, text
 from potnet.executors.simulated.inspection import Inspection
@@ -26,13 +27,17 @@ from potnet.executors.simulated.net.ifconfig import ifconfig
 from potnet.executors.simulated.net.netstat import netstat
 from potnet.executors.simulated.pf import pfctl
 from potnet.executors.simulated.system import devfs, kernel, processes, seed, tools
+from potnet.executors.simulated.system.shell import shell
 from potnet.executors.simulated.world.entities import HOST, HostFacts
 from potnet.executors.simulated.world.state import NeedsWriteError, State, WriteInReadError
 from potnet.executors.simulated.world.tree import Tree
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
+from potnet.runtime.command_log import stamp
 from potnet.runtime.interrupts import waiting
 
 _T = TypeVar("_T")
+#: The time in seconds between two looks at a file that grows.
+_PAUSE = 0.2
 
 
 def _ifconfig(world: World, argv: list[str], _: Stdin) -> CommandResult:
@@ -70,6 +75,19 @@ _TOOLS: dict[str, FileTool] = {
 }
 
 
+def _run(world: World, argv: list[str]) -> CommandResult:
+    tool = _TOOLS.get(PurePosixPath(argv[0]).name)
+    if tool is None:
+        return CommandResult(NOT_FOUND, "", f"sh: {argv[0]}: not found\n")
+    try:
+        return tool(world, argv, None)
+    except ToolError as failure:
+        return failure.result
+
+
+_TOOLS["sh"] = shell(_run)
+
+
 class SimulatedHost(Inspection):
     """An Executor whose host is a directory: host.db and the file tree ``root``.
 
@@ -88,6 +106,7 @@ class SimulatedHost(Inspection):
         """Answer as the real host would; a command that is not simulated is refused with code 64."""
         with waiting():
             pass  # an earlier signal is handled before the command starts
+        command = expanded(command)
         program = PurePosixPath(command.argv[0]).name
         tool = _TOOLS.get(program)
         if tool is None:
@@ -110,6 +129,31 @@ class SimulatedHost(Inspection):
             return CommandResult(
                 64, "", f"simulated host: called as reading only, but changes the host: {shown}\n"
             )
+
+    def log(self, line: str) -> None:
+        """Write a line of potnet's to /var/log/messages, as syslogd(8) does."""
+
+        def work(world: World) -> None:
+            messages = world.tree.resolve("/var/log/messages")
+            messages.parent.mkdir(parents=True, exist_ok=True)
+            with messages.open("a") as file:
+                file.write(f"{stamp()} {world.facts.hostname} potnet[{os.getpid()}]: {line}\n")
+
+        self._write(work)
+
+    def stream(self, command: Command, write: Callable[[bytes], None]) -> int:
+        """See `Executor`: tail -c +1 -F FILE, which never ends. A missing file may appear."""
+        if command.argv[:-1] != ("tail", "-c", "+1", "-F"):
+            return unknown(" ".join(command.argv)).result.code
+        opened, offset = 0, 0
+        while True:
+            number, data = self._read(lambda world: _content(world, command.argv[-1]))
+            offset = offset if number == opened else 0
+            if data[offset:]:
+                write(data[offset:])
+            opened, offset = number, len(data)
+            with waiting():
+                time.sleep(_PAUSE)
 
     def connect(
         self, source: str, destination: str, port: int, protocol: str = "tcp", client: str = ""
@@ -228,6 +272,12 @@ class SimulatedHost(Inspection):
                 world.facts = HostFacts(**row)
             self._opened = world
         return self._opened
+
+
+def _content(world: World, path: str) -> tuple[int, bytes]:
+    """Return the number and the content of a file; 0 if it is missing."""
+    status = world.tree.stat(path)
+    return (status.st_ino, world.tree.read(path)) if status is not None else (0, b"")
 
 
 class _Unmade(Tree):

@@ -102,7 +102,8 @@ def _unrecorded(app: App, but: str) -> Iterator[tuple[str, str]]:
 def _places(app: App) -> Iterator[tuple[str, str]]:
     """Return files and directories that decide what root does, by their real paths, with their purpose."""
     config = app.config
-    for path, key in ((config.jails, "paths.jails"), (config.cache, "paths.cache")):
+    on_host = {"paths.jails": config.jails, "paths.cache": config.cache, "paths.logs": config.logs}
+    for key, path in on_host.items():
         yield path, key
         yield app.driver.real_path(path) or path, key
     files = {each for each in config.origin.values() if each.startswith("/")}

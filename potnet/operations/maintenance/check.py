@@ -14,6 +14,7 @@ from potnet.model.pots import End, ResolverKind, Run, valid_name
 from potnet.operations.common import NETWORK_LOCK, external_interface, pot_lock, require_bridge, require_pot
 from potnet.operations.files.hosts_files import expected_texts, staging_directory
 from potnet.operations.files.journal import unfinished
+from potnet.operations.files.pot_logs import exposed_logs, ways_to_logs
 from potnet.operations.maintenance.init import INIT
 from potnet.operations.networks.external import kept_off
 from potnet.operations.networks.units import vnet
@@ -33,6 +34,7 @@ from potnet.planning.check.drift import (
 from potnet.planning.check.first_addresses import compare_first_addresses
 from potnet.planning.check.host import (
     compare_left,
+    compare_logs,
     compare_shared,
     compare_starts,
     compare_stored,
@@ -165,6 +167,7 @@ def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
         *compare_bridges(facts, state),
         *compare_pots(shown, state),
         *compare_stored(facts),
+        *compare_logs(app.config.logs, exposed_logs(app, state.access)),
     )
     return Look(facts, state, tuple(drift for drift in drifts if scope.has(drift.finding)))
 
@@ -246,7 +249,10 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
             pipes=tuple(pipes for run in shown.active if (pipes := pipes_of(run.pot)) is not None),
             files=(*paths, *devfs),
             devfs=devfs,
-            ways=tuple(way for run in jails for way in ways_to(run.pot)) if traits.own_programs else (),
+            ways=(
+                *ways_to_logs(app),
+                *((way for run in jails for way in ways_to(run.pot)) if traits.own_programs else ()),
+            ),
             digests=paths,
             texts=(RESOLV_CONF,) if ResolverKind.INHERIT in resolvers else (),
             hostname=ResolverKind.POT in resolvers,

@@ -13,6 +13,7 @@ from potnet.host.query import Query
 from potnet.host.state import HostState, Interface
 from potnet.model.pots import Ipv6
 from potnet.operations.common import external_interface
+from potnet.operations.files.pot_logs import exposed_logs, ways_to_logs
 from potnet.operations.networks.antispoof import in_force
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.obstacles import any_side, obstacles, side_of
@@ -42,11 +43,14 @@ def doctor(app: App) -> tuple[Condition, ...]:
             interfaces=None,
             files=("/",),
             devfs=("/",),
-            ways=leading_to(app.config.jails) if app.driver.traits.own_programs else (),
+            ways=(
+                *(leading_to(app.config.jails) if app.driver.traits.own_programs else ()),
+                *ways_to_logs(app),
+            ),
         )
     )
     external = external_interface(app, state)
-    found = (*found, *_jails(app, state))
+    found = (*found, *_jails(app, state), *_logs(app, state))
     return (*found, *_filter(app, state, external), *_antispoof(app), *_outside(app, external, state))
 
 
@@ -65,6 +69,16 @@ def _jails(app: App, state: HostState) -> Iterator[Condition]:
     else:
         lack = f"{who}, which leads to {app.config.jails}: no pot can be created there"
         yield Condition("directory of jails", _LIMITED, lack, "set paths.jails to a directory of root's own")
+
+
+def _logs(app: App, state: HostState) -> Iterator[Condition]:
+    """Check that only root can change the directory of logs."""
+    who = exposed_logs(app, state.access)
+    if who is not None:
+        lack = f"{who}, which leads to {app.config.logs}: no output of pots is kept"
+        yield Condition("directory of logs", _LIMITED, lack, "set paths.logs to a directory of root's own")
+    elif ways_to_logs(app):
+        yield Condition("directory of logs", _OK, f"only root can change {app.config.logs}")
 
 
 def _antispoof(app: App) -> Iterator[Condition]:

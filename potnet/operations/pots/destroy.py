@@ -18,6 +18,7 @@ from potnet.operations.files.hooks import remove_unrecorded
 from potnet.operations.files.hosts_files import hosts_key, is_due, mark_due, update_due_files
 from potnet.operations.files.journal import end, unfinished
 from potnet.operations.files.places import overlap
+from potnet.operations.files.pot_logs import remove_log
 from potnet.operations.networks.policies import forget
 from potnet.operations.networks.units import forget_switches
 from potnet.operations.networks.vnet import take_off
@@ -62,6 +63,8 @@ def remove_rest(app: App, pot: Pot) -> None:
         part = RemoveFile(app.config.cache, part_name(pot.name, pot.base))
         apply_all(Plan((Step(part, None, "of an interrupted fetch"),)), app.driver)
     _remove_files(app, pot)
+    if pot.is_jail:
+        remove_log(app, pot.name)
     with app.store.transaction():
         mark_due(app, pot)
         app.store.remove_pot(pot.name)

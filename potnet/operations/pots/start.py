@@ -28,6 +28,7 @@ from potnet.operations.common import (
 from potnet.operations.exports.ports import with_ports
 from potnet.operations.files.hooks import check_hooks, hook_steps
 from potnet.operations.files.hosts_files import Neighbours, neighbours_of, update_hosts_files
+from potnet.operations.files.pot_logs import exposed_logs, log_of
 from potnet.operations.networks.antispoof import guarded
 from potnet.operations.networks.external import expect_first, follow_external, nothing_in_force, record
 from potnet.operations.networks.interfaces import lend
@@ -285,7 +286,7 @@ def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -
         jid = _jid(app, pot.name, applied.output(StartJail)) if pot.is_jail else NO_JAIL
         done = replace(run, jid=jid)
         if command:
-            apply(Plan((Step(RunInJail(pot.name, command)),)), app.driver)
+            _run_kept(app, pot.name, command, state)
         app.store.put_run(done)
     except BaseException as error:
         _take_back(app, before, run, error)
@@ -296,6 +297,16 @@ def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -
         failed = (error.message,)
     for failure in failed:
         app.notify(f"{pot.name} runs, but its poststart hook failed: {failure}")
+
+
+def _run_kept(app: App, pot: str, command: tuple[str, ...], state: HostState) -> None:
+    """Run a jail's first program and keep what it prints, unless others could change the log."""
+    exposed = exposed_logs(app, state.access)
+    program = RunInJail(pot, command, log=None if exposed else log_of(app, pot))
+    said = apply(Plan((Step(program),)), app.driver).output(RunInJail).strip()
+    lack = f"not kept: {exposed}" if exposed else said
+    if lack:
+        app.notify(f"the output of {pot} is {lack}")
 
 
 def _jid(app: App, name: str, printed: str) -> int | None:

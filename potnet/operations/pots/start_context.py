@@ -11,6 +11,7 @@ from potnet.host.state import FileKind, HostState
 from potnet.model.pots import Bridge, Pot, ResolverKind, Run
 from potnet.operations.exports.ports import host_addresses, needs_range
 from potnet.operations.files.hosts_files import Neighbours, hosts_text
+from potnet.operations.files.pot_logs import ways_to_logs
 from potnet.operations.networks.in_force import candidates, known_outlets
 from potnet.planning import resolver
 from potnet.planning.filter.packet_filter import own_anchors
@@ -61,7 +62,7 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         port_range=exports and needs_range(app, pot.exports),
         own_addresses=host_addresses(pot.exports) if exports else (),
         jail_addresses=exports and bool(host_addresses(pot.exports)),
-        ways=ways_to(pot) if jail and app.driver.traits.own_programs else (),
+        ways=(*(ways_to(pot) if app.driver.traits.own_programs else ()), *ways_to_logs(app)) if jail else (),
         files=(pot.root, *seen, *resolver.looked_at(etc)) if jail else (),
         texts=(RESOLV_CONF,) if jail and pot.resolver.kind is ResolverKind.INHERIT else (),
         devfs=(path_in(pot.root, "dev"),) if jail and not host_files(pot.root) else (),

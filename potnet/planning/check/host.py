@@ -325,6 +325,17 @@ def _emptied(anchor: str, found: str, step: Step) -> Drift:
     return Drift(Finding(Kind.RULES_LEFT, f"no rules in {anchor}", found, "repair empties it"), (step,))
 
 
+def compare_logs(directory: str, who: str | None) -> Iterator[Drift]:
+    """Report a directory of logs that others can change. who: as of `exposure`."""
+    if who is not None:
+        finding = Finding(
+            Kind.LOGS_EXPOSED, f"only root can change what leads to {directory}", who,
+            "no output of pots is kept until only root owns and can write to that directory",
+            repairable=False,
+        )  # fmt: skip
+        yield Drift(finding)
+
+
 def compare_stored(facts: Facts) -> Iterator[Drift]:
     """Report errors within the store, and conflicts between store and host."""
     for name, export, listener in facts.held:

@@ -69,6 +69,8 @@ def succeeded(action: Action, result: CommandResult) -> bool:
 
 def hint(action: Action, result: CommandResult) -> str | None:
     """Return what an administrator can do about a failure."""
+    if isinstance(action, RunInJail) and action.log is not None:
+        return f"`potnet logs {action.jail}` shows what it printed"
     if isinstance(action, (RunHook, RunInJail)):
         return "run it by hand to see its output: potnet does not keep it"
     if isinstance(action, LimitRate):

@@ -272,7 +272,7 @@ class Renderer:
 
     @_commands.register(RunInJail)
     def _(self, action: RunInJail) -> tuple[Command, ...]:
-        return (_inside(action.jail, action.argv, action.patience or Limit.LONG),)
+        return (_inside(action.jail, action.argv, action.patience or Limit.LONG, action.log),)
 
     @_commands.register(Unmount)
     def _(self, action: Unmount) -> tuple[Command, ...]:
@@ -360,8 +360,9 @@ class Renderer:
         )
 
 
-def _inside(jail: str, argv: tuple[str, ...], limit: Limit | float) -> Command:
-    return Command(("jexec", jail, *argv), timeout=limit, quiet=True, inside=True)
+def _inside(jail: str, argv: tuple[str, ...], limit: Limit | float, log: str | None = None) -> Command:
+    words = ("jexec", jail, *argv)
+    return Command(words, timeout=limit, quiet=log is None, inside=True, output_to=log)
 
 
 def _one(*argv: str) -> tuple[Command, ...]:

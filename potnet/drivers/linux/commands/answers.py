@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import PurePosixPath
 
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux.facts import parse
@@ -90,6 +91,9 @@ def failure(command: Command, result: CommandResult, begun: Collection[int] | No
     """Build the error of a failed command. begun: as in CommandError; None: the result decides."""
     if begun is None:
         begun = () if refused(result) else (0,)
+    if command.output_to is not None:
+        kept = f"`potnet logs {PurePosixPath(command.output_to).stem}` shows what it printed"
+        return CommandError(command, result, kept, begun)
     return CommandError(command, result, hint(result), begun)
 
 

@@ -301,7 +301,8 @@ class Renderer:
     @pieces.register(RunInJail)
     def _(self, action: RunInJail) -> tuple[Piece, ...]:
         argv = ("ip", "netns", "exec", action.jail, *action.argv)
-        return (Command(argv, timeout=action.patience or Limit.LONG, quiet=True, inside=True),)
+        limit, log = action.patience or Limit.LONG, action.log
+        return (Command(argv, timeout=limit, quiet=log is None, inside=True, output_to=log),)
 
     @pieces.register(RemoveDirectory)
     def _(self, action: RemoveDirectory) -> tuple[Piece, ...]:

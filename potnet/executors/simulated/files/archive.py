@@ -119,6 +119,8 @@ _PROGRAMS = (
     "usr/bin/false", "usr/bin/id", "usr/bin/nc", "usr/bin/netstat", "usr/bin/sockstat", "usr/bin/true",
     "usr/bin/uname", "usr/bin/which", "usr/sbin/jail",
 )  # fmt: skip
+#: The lines that the rc of a jail prints.
+_RC = "echo Starting syslogd.\necho Starting cron.\n"
 _FILES = {
     "etc/hosts": "::1\t\t\tlocalhost localhost.my.domain\n127.0.0.1\t\tlocalhost localhost.my.domain\n",
     "etc/fstab": "",
@@ -138,7 +140,8 @@ def base(release: str) -> bytes:
             entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name.endswith("tmp") else 0o755
             out.addfile(entry)
         for name in _PROGRAMS:
-            _add(out, name, f"#!/bin/sh\n# {name} of {release}: a stand-in of the simulated host\n", 0o755)
+            head = f"#!/bin/sh\n# {name} of {release}: a stand-in of the simulated host\n"
+            _add(out, name, head + (_RC if name == "etc/rc" else ""), 0o755)
         for name, content in _FILES.items():
             _add(out, name, content, 0o644)
         _add(out, "etc/release", f"{release}\n", 0o644)

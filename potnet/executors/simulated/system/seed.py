@@ -61,6 +61,7 @@ DIRECTORIES = (
     "sbin",
     "tmp",
     "usr/bin",
+    "var/log",
     "usr/local/etc",
     "var/db",
     "var/run",
