@@ -30,6 +30,8 @@ from potnet.executors.local import LocalExecutor
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 PR_SET_DUMPABLE = 4
+#: Children that go on until the world ends or they are killed: servers, and what was spawned.
+LASTING: set[int] = set()
 #: What makes the world: private mounts, a host `eth0` with a wire to the namespace `outside`.
 MOUNTS = (
     "mount --make-rprivate /",
@@ -171,8 +173,20 @@ def _wait(child: int, kill_after: float | None) -> int:
 def _wait_for_orphans() -> None:
     """Wait until the command that a killed potnet had started has ended, as it does by itself."""
     with suppress(ChildProcessError):
-        while True:
-            os.waitpid(-1, 0)
+        while _children() - LASTING:
+            os.waitpid(-1, os.WNOHANG)
+            time.sleep(0.005)
+
+
+def _children() -> set[int]:
+    """Return the PIDs of this process's children."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # The name of the program, in parentheses, may contain anything.
+            if int(path.read_text("utf-8", "replace").rpartition(")")[2].split()[1]) == os.getpid():
+                found.add(int(path.parent.name))
+    return found
 
 
 def run(argv: list[str], text: str, patience: float) -> dict[str, Any]:
@@ -184,6 +198,7 @@ def run(argv: list[str], text: str, patience: float) -> dict[str, Any]:
 def spawn(argv: list[str]) -> dict[str, Any]:
     """Start a command that goes on, and return when it has said that it is ready."""
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    LASTING.add(process.pid)
     assert process.stdout is not None
     return {"pid": process.pid, "said": process.stdout.readline()}
 
@@ -250,6 +265,7 @@ def serve(name: str | None, port: int, called: str, only_tcp: bool, named: str) 
         talk.serve(port, lambda: os.write(out, b"ready\n"), only_tcp, named)
 
     pid, said = forked(work)
+    LASTING.add(pid)
     return {"pid": pid, "said": said}
 
 
