@@ -74,6 +74,7 @@ def test_what_is_typed(text: str, export: Export) -> None:
         ("90-80", "backwards"),
         ("80-65536", "invalid export .80-65536.: ports are"),
         ("0-5", "invalid export .0-5.: ports are"),
+        ("80:999999", "invalid export .80:999999.: ports are"),
         ("udp+tcp:53", "invalid export"),
         ("192.0.2@80", "invalid address"),
         ("@80", "invalid address"),
@@ -94,9 +95,9 @@ def test_what_is_no_export(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        (["192.0.2.0/33"], "its prefix length"),
-        (["192.0.2.0/x"], "its prefix length"),
-        (["192.0.2.0/-1"], "its prefix length"),
+        (["192.0.2.0/33"], "prefix length out of range"),
+        (["192.0.2.0/x"], "prefix length out of range"),
+        (["192.0.2.0/-1"], "prefix length out of range"),
         (["192.0.2.1/24"], "inside a network"),
         (["pan"], "invalid network --from"),
         ([""], "invalid network --from"),

@@ -15,8 +15,8 @@ from potnet.operations.common import parse_address
 
 _EXPORT = re.compile(
     r"(?:(?P<address>[^@]*)@)?(?:(?P<protocol>tcp|udp|tcp\+udp):)?"
-    r"(?P<pot>[0-9]{1,5})(?:-(?P<pot_last>[0-9]{1,5}))?"
-    r"(?::(?P<host>[0-9]{1,5})(?:-(?P<host_last>[0-9]{1,5}))?)?"
+    r"(?P<pot>[0-9]{1,9})(?:-(?P<pot_last>[0-9]{1,9}))?"
+    r"(?::(?P<host>[0-9]{1,9})(?:-(?P<host_last>[0-9]{1,9}))?)?"
 )
 _HINT = "[HOST_ADDR@][tcp:|udp:|tcp+udp:]POT_PORT[-END][:HOST_PORT[-END]], such as 80:30080"
 #: A packet filter counts fewer connections than this.
@@ -35,7 +35,7 @@ def parse_exports(
     or impossible.
     """
     if max_connections is not None and not 1 <= max_connections <= _MOST:
-        raise UsageError(f"invalid --max-connections {max_connections}", hint=f"1 to {_MOST}")
+        raise UsageError(f"invalid --max-connections {max_connections}", hint=f"use 1 to {_MOST}")
     networks = parse_sources(sources)
     exports = tuple(
         replace(_parse(value), loopback=loopback, sources=networks, max_connections=max_connections)
@@ -77,7 +77,7 @@ def _network(value: str) -> IPNetwork:
         return IPNetwork(f"{found}/{bits}")
     if not (length.isascii() and length.isdigit() and len(length) <= 3 and int(length) <= bits):
         raise UsageError(
-            f"invalid network --from {value!r}: its prefix length",
+            f"invalid network --from {value!r}: prefix length out of range",
             hint=f"use a prefix length from 0 to {bits}",
         )
     network = IPNetwork(f"{found}/{int(length)}")
