@@ -14,7 +14,7 @@ Work = Callable[[User], None]
 
 @dataclass(frozen=True)
 class Scenario:
-    """topic: the module that holds it. needs: see `Host.lacks`. sample: hosts on which `make test` runs it."""
+    """topic: the module that holds it. needs: see `Host.lacks`. sample: where `make test` runs it."""
 
     topic: str
     name: str
