@@ -124,8 +124,9 @@ def _put(world: World, anchor: str, found: Ruleset) -> None:
 
 def keep(world: World, anchor: str, found: Ruleset) -> None:
     """Replace an anchor's contents; an anchor without contents disappears, after its dropped tables."""
-    before = ruleset(world, anchor) or Ruleset()
-    dropped = {name: entries for name, entries in before.tables.items() if name not in found.tables}
+    # Thousands of rules are not read only to replace them.
+    before = (world.state.get("anchor", anchor) or {"tables": {}})["tables"]
+    dropped = {name: entries for name, entries in before.items() if name not in found.tables}
     if dropped:
         linger(world, anchor, dropped)
     if anchor and not found.rules and not found.tables:
