@@ -62,14 +62,14 @@ def refuse_exposed(what: str, ways: Iterable[str], access: Mapping[str, Access])
 
 
 def refuse_replaceable(what: str, path: str, ways: Iterable[str], access: Mapping[str, Access]) -> None:
-    """Raises HostError if users other than root can change or replace a file that root is about to run.
+    """Raises HostError if users other than root can change or replace a file that root is about to obey.
 
     path: the real path of the file. ways: all paths that lead to it.
     """
     found = exposure(ways, access, path)
     if found is not None:
         raise HostError(
-            f"{what} is not safe: {found} and could replace what root runs there",
+            f"{what} is not safe: {found} and could replace what root obeys there",
             hint=f"read {path}, and let only root own and write to that place",
         )
 

@@ -285,3 +285,21 @@ def test_a_file_that_pf_does_not_take_is_left_alone(bare_world: World) -> None:
 def test_a_named_file_must_be_absolute(bare_world: World) -> None:
     with pytest.raises(PotnetError, match="absolute path"):
         bare_world.do(init, True, False, "pf.rules")
+
+
+@pytest.mark.parametrize(("place", "mode"), [("srv/pf.rules", 0o666), ("srv", 0o777)])
+@pytest.mark.parametrize("apply_now", [False, True])
+def test_a_ruleset_that_others_can_change_is_not_loaded(
+    bare_world: World, place: str, mode: int, apply_now: bool
+) -> None:
+    rules = bare_world.host.tree / "srv/pf.rules"
+    rules.parent.mkdir(0o755)
+    rules.write_text("pass\n")
+    before = bare_world.snapshot()
+    former = (bare_world.host.tree / place).stat().st_mode & 0o7777
+    (bare_world.host.tree / place).chmod(mode)
+    with pytest.raises(PotnetError, match=r"ruleset /srv/pf\.rules is not safe: everybody can write"):
+        bare_world.do(init, apply_now, False, "/srv/pf.rules")
+    (bare_world.host.tree / place).chmod(former)
+    assert bare_world.snapshot() == before
+    bare_world.do(init, apply_now, False, "/srv/pf.rules")

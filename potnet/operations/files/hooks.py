@@ -22,8 +22,7 @@ from potnet.host.state import FileKind
 from potnet.model.pots import HookKind, Pot
 from potnet.operations.common import environment_of, locked_pot
 from potnet.operations.files.journal import begin, end, unfinished
-from potnet.operations.files.places import look_for_binds, pot_directory, refuse_directory
-from potnet.planning.roots import leading_to, refuse_replaceable
+from potnet.operations.files.places import look_for_binds, pot_directory, refuse_directory, refuse_replaceable
 from potnet.runtime.trust import UntrustedError, open_file
 
 if TYPE_CHECKING:
@@ -53,17 +52,7 @@ def check_hooks(app: App, pot: Pot, kinds: Iterable[HookKind]) -> None:
     for kind in kinds:
         if kind in pot.hooks:
             refuse_directory(app, pot, pot_directory(app, pot))
-            _refuse_replaceable(app, f"the {kind} hook of {pot.name}", hook_path(app, pot, kind))
-
-
-def _refuse_replaceable(app: App, what: str, path: str) -> None:
-    """Raises HostError if users other than root could replace what root runs at a path."""
-    if app.rootless is not None:
-        # There the hooks run as the user whose host it is.
-        return
-    real = app.driver.real_path(path) or path
-    ways = tuple(dict.fromkeys((*leading_to(path), *leading_to(real))))
-    refuse_replaceable(what, real, ways, app.driver.observe(Query(ways=ways)).access)
+            refuse_replaceable(app, f"the {kind} hook of {pot.name}", hook_path(app, pot, kind))
 
 
 def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:
@@ -100,7 +89,7 @@ def _with_directory(app: App, pot: Pot) -> Pot:
             )
         pot = replace(pot, directory=directory)
     refuse_directory(app, pot, directory, look_for_binds(app))
-    _refuse_replaceable(app, f"{directory}, where the hooks of {pot.name} are kept,", directory)
+    refuse_replaceable(app, f"{directory}, where the hooks of {pot.name} are kept,", directory)
     return pot
 
 

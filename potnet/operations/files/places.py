@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
 from potnet.host.query import Query
+from potnet.planning import roots
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -64,10 +65,20 @@ def refuse_directory(app: App, pot: Pot, directory: str, binds: tuple[Bind, ...]
                 )
 
 
+def refuse_replaceable(app: App, what: str, path: str) -> None:
+    """Raises HostError if users other than root could change or replace a file that root is about to obey."""
+    if app.rootless is not None:
+        # There, commands run as the user whose host it is.
+        return
+    real = app.driver.real_path(path) or path
+    ways = tuple(dict.fromkeys((*roots.leading_to(path), *roots.leading_to(real))))
+    roots.refuse_replaceable(what, real, ways, app.driver.observe(Query(ways=ways)).access)
+
+
 def is_out_of_reach(app: App, directory: str) -> bool:
     """Whether a directory is outside all roots of pots."""
-    roots = (root for _, root in app.store.roots_around(directory, ""))
-    return not any(f"{directory}/".startswith(f"{root}/") for root in roots)
+    known = (root for _, root in app.store.roots_around(directory, ""))
+    return not any(f"{directory}/".startswith(f"{root}/") for root in known)
 
 
 def look_for_binds(app: App) -> tuple[Bind, ...]:

@@ -17,6 +17,7 @@ from potnet.host.ruleset import MainText
 from potnet.host.state import FileKind, HostState, PacketFilter
 from potnet.operations.common import FORWARDING, check_characters
 from potnet.operations.files.journal import begin, end
+from potnet.operations.files.places import refuse_replaceable
 from potnet.planning.filter import pf_conf as reading
 from potnet.planning.filter.prepare import (
     added_anchors,
@@ -130,6 +131,7 @@ def _wanted(app: App, apply_now: bool, loopback: bool, named: str | None) -> Wan
         raise UsageError(f"invalid --pf-conf {named!r}: it must be an absolute path")
     variables = app.driver.observe(Query(boot_variables=("pf_rules", "pf_flags"))).boot_variables
     path = named or variables.get("pf_rules", "") or RULES
+    refuse_replaceable(app, f"the main ruleset {path}", path)
     # rc(8) splits the flags at blanks and does not interpret quotation marks.
     flags = tuple(variables.get("pf_flags", "").split())
     return Wanted(app.driver.real_path(path) or path, flags, apply_now, loopback, named)
