@@ -16,10 +16,9 @@ class Release:
     bridge shows its flags, the VLAN protocol of members, and only limits that are set. mask_required:
     ifconfig(8) refuses an IPv4 address without a mask. offloads: an epair has checksum offload. owner: of a
     socket without process, as sockstat(1) shows it. no_rules, no_anchors, no_table: the words of pfctl(8) for
-    a missing anchor or table. all_anchors: pfctl(8) always lists anchors at every depth.
-    exact_limits: max-src-states lets in as many states as it says, and source-track global counts for all
-    rules.
-    targets: pass and match rules of pf can translate (nat-to, rdr-to, binat-to).
+    a missing anchor or table. all_anchors: pfctl(8) always lists anchors at every depth. exact_limits:
+    max-src-states lets in as many states as it says, and source-track global counts for all rules. targets:
+    pass and match rules of pf can translate (nat-to, rdr-to, binat-to).
     """
 
     member_addresses: str | None = None
