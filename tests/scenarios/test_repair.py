@@ -102,6 +102,13 @@ def test_repair_of_rules_loads_all_rules_and_touches_nothing_else(kitchen: World
     assert kitchen.executor.changes == changes
 
 
+def mended(world: World, what: str) -> tuple[tuple[str, ...], list[str]]:
+    lines, kinds = MENDED[what]
+    if world.lan_bridge and any("bridge2" in line for line in lines):
+        pytest.skip("potnet makes no bridge for IPv6 there")
+    return lines, kinds
+
+
 def cut_off(world: World, name: str) -> None:
     """As if a start had not come to its end."""
     with world.app() as app:
@@ -186,7 +193,7 @@ MENDED = {
 
 @pytest.mark.parametrize("what", MENDED)
 def test_what_repair_mends(kitchen: World, what: str) -> None:
-    lines, kinds = MENDED[what]
+    lines, kinds = mended(kitchen, what)
     before, records = kitchen.host.snapshot(), kitchen.records()
     run(kitchen, *lines)
     disturbed = kitchen.host.snapshot()
@@ -210,7 +217,7 @@ def test_a_dry_run_prints_what_then_runs(kitchen: World, what: str) -> None:
         case "a start cut off":
             cut_off(kitchen, "stew")
         case _:
-            run(kitchen, *MENDED[what][0])
+            run(kitchen, *mended(kitchen, what)[0])
     disturbed, records = kitchen.host.snapshot(), kitchen.records()
     printed: list[str] = []
     with Store.open_copy(kitchen.directory / "state", "sim") as store:
@@ -274,7 +281,8 @@ def test_pots_that_started_before_isolation_was_wanted_are_told(kitchen: World) 
     differ = ["casserole stove epair0a", "stew public epair1a", "stew public6 epair2a"]
     assert found(kitchen) == [f"member-differs {which}" for which in differ]
     assert len(mend(kitchen).mended) == 3
-    assert [kitchen.host.interface(f"bridge{n}").private for n in range(3)] == [
+    bridges = ("bridge0", "bridge1", kitchen.slaac_bridge())
+    assert [kitchen.host.interface(bridge).private for bridge in bridges] == [
         ("epair0a",), ("epair1a",), ("epair2a",),
     ]  # fmt: skip
     assert found(kitchen) == []

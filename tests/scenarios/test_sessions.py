@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from world import World
 
 from potnet.cli.main import run
+from potnet.executors.simulated import SimulatedHost, environment
 
 Session = Callable[..., str]
 
@@ -20,6 +23,10 @@ def potnet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.setenv("POTNET_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("POTNET_HOST", "sim")
     monkeypatch.chdir(tmp_path)
+    if World.lan_bridge:
+        (tmp_path / "state").mkdir(mode=0o700)
+        facts = replace(environment.machine(), interface="igb0")
+        World.move_addresses(SimulatedHost(tmp_path / "state" / "sim", facts=facts))
 
     def type_line(line: str, code: int = 0) -> str:
         capsys.readouterr()

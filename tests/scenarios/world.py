@@ -102,7 +102,7 @@ class World:
         host = SimulatedHost(self.directory / "sim", bare=bare, facts=self._facts())
         found = host.interface("em0")
         if found is None:
-            self._move_addresses(host)
+            self.move_addresses(host)
             found = host.interface("em0")
         if not any(":" in address for address in found.addresses):
             # The first IPv6 address of an interface brings a link-local one along, which stays.
@@ -113,12 +113,13 @@ class World:
         facts = HostFacts().of_release(self.release)
         return replace(facts, interface="igb0") if self.lan_bridge else facts
 
-    def _move_addresses(self, host: Executor) -> None:
+    @classmethod
+    def move_addresses(cls, host: Executor) -> None:
         """Give the addresses and the default route of igb0 to a bridge called em0."""
         for line in (
-            f"ifconfig igb0 inet {self.address} -alias", "ifconfig bridge99 create",
+            f"ifconfig igb0 inet {cls.address} -alias", "ifconfig bridge99 create",
             "ifconfig bridge99 name em0", "ifconfig em0 addm igb0 up",
-            f"ifconfig em0 inet {self.address}/24", f"route add default {self.prefix}1",
+            f"ifconfig em0 inet {cls.address}/24", f"route add default {cls.prefix}1",
         ):  # fmt: skip
             result = host.run(Command(tuple(line.split())))
             assert result.code == 0, (line, result)
