@@ -28,7 +28,7 @@ from potnet.host.state import FileKind, HostState, Interface
 from potnet.model.pots import GROUP, Attachment, Bridge, Lent, NetworkType, Pot, Stack
 from potnet.planning import resolver
 from potnet.planning.filter import packet_filter as pf
-from potnet.planning.filter.exports import absent_addresses, check_exports, end_untranslated, taken_addresses
+from potnet.planning.filter.exports import absent_addresses, check_exports, end_untranslated, taken_notices
 from potnet.planning.filter.obstacles import check_members, obstacles, side_of
 from potnet.planning.filter.policy import FilterChange, pipes_of
 from potnet.planning.jail import jail_of, path_in, wants_devfs
@@ -108,20 +108,14 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
 def _check_exports(pot: Pot, config: Config, state: HostState) -> list[str]:
     """Return notices about exports without effect. Raises HostError for those that no host could offer."""
     gone = absent_addresses(pot.exports, state.own_addresses)
-    taken = taken_addresses(pot.exports, state.jail_addresses)
-    check_exports(pot, (e for e in pot.exports if e.host_address not in (*gone, *taken)), config, state)
-    change = f"change the export with `potnet export-ports -p {pot.name}`"
+    check_exports(pot, (each for each in pot.exports if each.host_address not in gone), config, state)
     return [
         *(
             f"{pot.name} is exported on {address}, which this host does not have: nothing reaches it there; "
-            f"give the host that address, or {change}"
+            f"give the host that address, or change the export with `potnet export-ports -p {pot.name}`"
             for address in gone
         ),
-        *(
-            f"{pot.name} is exported on {address}, an address of the jail with JID "
-            f"{state.jail_addresses[address]}, which loses these ports; {change}"
-            for address in taken
-        ),
+        *taken_notices(pot, pot.exports, state),
     ]
 
 

@@ -35,7 +35,7 @@ from potnet.operations.networks.in_force import candidates, known_outlets
 from potnet.operations.networks.units import vnet
 from potnet.operations.selection import only_pot
 from potnet.planning.filter import packet_filter as pf
-from potnet.planning.filter.exports import check_exports, plan_exports
+from potnet.planning.filter.exports import check_exports, plan_exports, taken_notices
 from potnet.planning.ownership import presence, running
 from potnet.planning.start import ignored_exports
 from potnet.runtime.fast_dataclass import dataclass
@@ -196,6 +196,8 @@ def _tell_absent(app: App, pot: Pot, given: Sequence[Export]) -> None:
 def _check(app: App, pot: Pot, new: Sequence[Export], state: HostState) -> None:
     """Raises HostError or PotnetError if exports cannot take effect on the present host."""
     check_exports(pot, new, app.config, state)
+    for notice in taken_notices(pot, new, state):
+        app.notify(notice)
     if not any(each.loopback for each in new):
         return
     _check_loopback(app, state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from netaddr import IPAddress
 
@@ -34,12 +34,16 @@ def _holders(facts: Facts, state: HostState) -> Mapping[IPAddress, str]:
     """Return the addresses that are not the host's own, with their jails."""
     ours = {run.jid for run in facts.runs}
     names = {jail.jid: jail.name for jail in state.jails.values()}
-    found = {
-        address: f"jail {names.get(jid, jid)}"
-        for address, jid in state.jail_addresses.items()
-        if jid not in ours
-    }
+    others = {address: jid for address, jid in state.jail_addresses.items() if jid not in ours}
+    shared = _shared(others, state)
+    found = {a: f"jail {names.get(jid, jid)}" for a, jid in others.items() if a not in shared}
     return found | {alias.address: f"pot {run.pot.name}" for run in facts.active for alias in run.pot.aliases}
+
+
+def _shared(jails: Collection[IPAddress], state: HostState) -> set[IPAddress]:
+    """Return the host's own addresses among those of jails: an interface has no other one of that family."""
+    shown = [in_order(each, family, state.traits) for each in state.interfaces.values() for family in (4, 6)]
+    return {a.address for own in shown if all(a.address in jails for a in own) for a in own}
 
 
 def _listening(outlet: Outlet, family: int, state: HostState) -> Sequence[IPAddress]:

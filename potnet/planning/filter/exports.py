@@ -32,11 +32,21 @@ def taken_addresses(exports: Iterable[Export], jails: Collection[IPAddress]) -> 
     return tuple(address for address in asked if address is not None and address in jails)
 
 
+def taken_notices(pot: Pot, exports: Iterable[Export], state: HostState) -> list[str]:
+    """Return a notice for each address of exports that a jail has; the state must include them."""
+    return [
+        f"{pot.name} is exported on {address}, an address of the jail with JID "
+        f"{state.jail_addresses[address]}, which loses these ports; change the export with "
+        f"`potnet export-ports -p {pot.name}`"
+        for address in taken_addresses(exports, state.jail_addresses)
+    ]
+
+
 def check_exports(pot: Pot, exports: Iterable[Export], config: Config, state: HostState) -> None:
     """Raises HostError for an export that the host, or the pot with leased addresses, cannot support.
 
-    The state must include `own_addresses` and `jail_addresses` if a host address is given, and the packet
-    filter if connections are limited.
+    The state must include `own_addresses` if a host address is given, and the packet filter if connections
+    are limited.
     """
     families = {address.version for address in (pot.home.addresses if pot.home is not None else ())}
     exports = tuple(exports)
@@ -47,11 +57,6 @@ def check_exports(pot: Pot, exports: Iterable[Export], config: Config, state: Ho
             raise HostError(
                 f"{pot.name} is exported on {at}, which this host does not have",
                 hint="give the host that address, or omit it to export on the host's own",
-            )
-        if at is not None and at in state.jail_addresses:
-            raise HostError(
-                f"{pot.name} is exported on {at}, an address of the jail with JID {state.jail_addresses[at]}",
-                hint="choose an address of the host's own, or omit it",
             )
         reached = families & offered_in(export) & {*state.traits.loopback_families}
         if export.loopback and not reached:
