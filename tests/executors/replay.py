@@ -92,8 +92,9 @@ class Scene:
 
     machine: a key of _SETUP. indexes: those of interfaces are compared. dying: the jids of jails called c
     that the session before has left; purged: its anchors that pf has not purged yet. before: command lines.
-    rules: of the main ruleset. between: what happened beside the record before a command, by its number.
-    compared: how many commands are. outside: the numbers of those that are not, by the reason.
+    alone: a jail is removed before the next one of its name. rules: of the main ruleset. between: what
+    happened beside the record before a command, by its number. compared: how many commands are. outside: the
+    numbers of those that are not, by the reason.
     """
 
     machine: str = "em0"
@@ -103,6 +104,7 @@ class Scene:
     between: dict[str, str] = field(default_factory=dict)
     dying: tuple[int, ...] = ()
     purged: tuple[str, ...] = ()
+    alone: bool = False
     compared: int = 0
     outside: dict[str, list[int]] = field(default_factory=dict)
 
@@ -136,6 +138,7 @@ _MASKS = (
     # Counters, ages and identifiers of pf.
     (r"Enabled for .*? +Debug", "Enabled for T Debug"),
     (r"(?m)^(  [a-z]+[a-z-]*(?: entries)?) +\d+(?: +[0-9.]+/s)? *$", r"\1 N"),
+    (r"\d+ states cleared", "N states cleared"),
     (r"age [0-9:]+, expires in [0-9:]+, \d+:\d+ pkts, \d+:\d+ bytes", "age"),
     (r"(?m)^(all tcp .* )(ESTABLISHED|FIN_WAIT_2|TIME_WAIT):\2$", r"\1ENDS"),
     (r"(?m)^   \[\d+ \+ \d+\].*$", "   [SEQUENCE]"),
@@ -168,9 +171,8 @@ def _ports(match: re.Match[str]) -> str:
 
 
 def _linklocal(match: re.Match[str]) -> str:
-    if "fe80::1%" in match[0]:
-        return match[0]
-    return re.sub(r" +", " ", re.sub(r"fe80::[0-9a-f:]+%", "fe80::LOCAL%", match[0]))
+    text = re.sub(r"fe80::(?!1%)[0-9a-f:]+%", "fe80::LOCAL%", match[0])
+    return match[0] if text == match[0] else re.sub(r" +", " ", text)
 
 
 class Replay:
@@ -179,7 +181,7 @@ class Replay:
     def __init__(self, directory: Path, scene: Scene) -> None:
         self.host = SimulatedHost(directory, bare=True, facts=MACHINES[scene.machine])
         (self.host.tree / "etc/pf.conf").touch()
-        self.folder = "/"
+        self.folder, self.alone = "/", scene.alone
         facts = MACHINES[scene.machine]
         (self.host.tree / "etc/rc.conf").write_text(
             f'hostname="{facts.hostname}"\npf_enable="YES"\n'
@@ -205,6 +207,9 @@ class Replay:
 
     def answer(self, argv: list[str], stdin: str | None) -> CommandResult:
         """Answer a command. Beside those of the host: the probes `ask` and `whod`, and what a scene needs."""
+        if self.alone and argv[:4] == ["jail", "-f", "-", "-c"] and argv[4] in self.host.jails():
+            # The session removed each jail before the next one.
+            self.host.run(Command(("jail", "-r", argv[4])))
         match argv:
             case [first, *_] if first.startswith("("):
                 return self._script(" ".join(argv))
@@ -221,6 +226,12 @@ class Replay:
                 return CommandResult(0 if self.host.open_tap(tap, tap) == "" else 1)
             case ["close", tap]:
                 self.host.close_tap(tap)
+                return CommandResult()
+            case ["outside", network]:
+                self.host.add_route_outside(network)
+                return CommandResult()
+            case ["root", path]:
+                self.run(f"mkdir -p {path}", f"tar -x -f /tmp/base.txz -C {path}")
                 return CommandResult()
             case ["purge", anchor]:
                 self.host.purge(anchor)

@@ -7,20 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated.jail import jailconf
+from potnet.executors.simulated.jail import jailconf, parameters
 from potnet.executors.simulated.net import addresses, interfaces
 from potnet.executors.simulated.system import processes
 from potnet.executors.simulated.system.seed import make_loopback, make_pflog
 from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import Address, Interface, Jail
 from potnet.executors.simulated.world.world import ToolError, World, unknown
-
-#: The known parameters, including those that jls(8) can print.
-PARAMETERS = {
-    "name", "host.hostname", "path", "persist", "vnet", "vnet.interface", "mount.devfs", "devfs_ruleset",
-    "allow.raw_sockets", "allow.set_hostname", "exec.clean", "osrelease", "ip4", "ip6", "ip4.addr",
-    "ip6.addr", "children.max",
-}  # fmt: skip
 
 
 @dataclass
@@ -93,15 +86,60 @@ def _from_arguments(world: World, args: list[str]) -> CommandResult:
 
 
 def _modify(world: World, args: list[str]) -> CommandResult:
-    found = dict(arg.partition("=")[::2] for arg in args)
-    if set(found) != {"name", "host.hostname"}:
-        raise unknown(f"jail -m {' '.join(args)}")
-    target = world.jail(found["name"])
-    if target is None:
-        raise ToolError(f'jail: "{found["name"]}" not found')
-    target.hostname = found["host.hostname"]
+    """jail -m name=NAME|jid=JID PARAMETER …, in which a JID allows another name."""
+    found: jailconf.Parameters = {}
+    for arg in args:
+        key, equals, value = arg.partition("=")
+        if key in found:
+            raise ToolError(f'jail: cannot redefine parameter "{key}".')
+        found[key] = [value] if equals else []
+    target = _named(world, found)
+    renamed = found.pop("name", [""])[-1] if "jid" in found else ""
+    found.pop("jid", None)
+    found.pop("name", None)
+    parameters.check("jail: ", {**found, "name": [renamed]})
+    changes = parameters.changed(target, found)
+    if renamed and renamed != target.name:
+        _rename(world, target, renamed)
+    target.hostname = found["host.hostname"][-1] if found.get("host.hostname") else target.hostname
+    for key in ("ip4.addr", "ip6.addr"):
+        if key in found:
+            setattr(target, key.replace(".", "_"), [text for _, text in _addresses(found, key)])
+    target.parameters = changes
     world.save_jail(target)
+    if "nopersist" in found or found.get("persist") == ["0"]:
+        _let_go(world, target)
     return CommandResult()
+
+
+def _named(world: World, found: jailconf.Parameters) -> Jail:
+    key = "jid" if "jid" in found else "name"
+    wanted = (found.get(key) or [""])[-1]
+    if key == "jid" and not wanted.isdigit():
+        raise ToolError(f'jail: jid: non-integer value "{wanted}"')
+    target = world.jail(wanted) if wanted else None
+    if target is None:
+        raise ToolError(f"jail: jail {wanted} not found" if key == "jid" else f'jail: "{wanted}" not found')
+    return target
+
+
+def _rename(world: World, target: Jail, name: str) -> None:
+    if name.isdigit() and name != str(target.jid):
+        raise ToolError("jail: name cannot be numeric (unless it is the jid)")
+    if name.rpartition(".")[0] != target.name.rpartition(".")[0]:
+        raise ToolError("jail: cannot change jail's parent")
+    if world.jail(name) is not None:
+        raise ToolError(f'jail: jail "{name}" already exists')
+    world.state.delete("jail-name", target.name)
+    target.name = name
+    world.state.put("jail-name", name, {"jid": target.jid})
+
+
+def _let_go(world: World, target: Jail) -> None:
+    """End a jail that need not persist, unless processes or child jails keep it."""
+    children = [each for each in world.jails() if each.name.startswith(f"{target.name}.")]
+    if not children and not processes.running(world, target.jid):
+        _dissolve(world, target)
 
 
 def _remove_plain(world: World, args: list[str]) -> CommandResult:
@@ -147,9 +185,7 @@ def _create(call: _Call, given: jailconf.Parameters, created: str = "") -> Jail:
 
 def _check(call: _Call, given: jailconf.Parameters, name: str) -> None:
     world = call.world
-    for parameter in given:
-        if parameter not in PARAMETERS:
-            raise ToolError(f"{call.prefix}unknown parameter: {parameter}")
+    parameters.check(call.prefix, given)
     if not name:
         raise unknown("a jail without a name")
     if world.jail(name) is not None:
@@ -161,13 +197,14 @@ def _check(call: _Call, given: jailconf.Parameters, name: str) -> None:
         raise ToolError(f"{call.prefix}path {path}: No such file or directory")
     if not world.tree.is_dir(path):
         raise ToolError(f"{call.prefix}path {path}: Not a directory")
-    if "vnet" in given and any(key in given for key in ("ip4.addr", "ip6.addr", "ip4", "ip6")):
+    if _is_vnet(given) and any(key in given for key in ("ip4.addr", "ip6.addr", "ip4", "ip6")):
         raise ToolError(f"{call.prefix}vnet jails cannot have IP address restrictions")
     if "persist" not in given:
         raise ToolError(f"{call.prefix}new jail must persist or attach")
-    for family in ("ip4", "ip6"):
-        if given.get(family, ["inherit"])[-1:] not in (["inherit"], ["disable"], ["new"]):
-            raise ToolError(f'{call.prefix}unknown value for {family}: "{given[family][-1]}"')
+
+
+def _is_vnet(given: jailconf.Parameters) -> bool:
+    return "vnet" in given and (given["vnet"] or ["new"])[-1] == "new"
 
 
 def _addresses(given: jailconf.Parameters, key: str) -> list[tuple[str, str]]:
@@ -264,7 +301,7 @@ def _record(world: World, given: jailconf.Parameters, name: str) -> Jail:
     jid = int(name) if name.isdigit() else world.state.next_number("jid")
     while not name.isdigit() and world.state.get("jail", f"{jid:09}") is not None:
         jid = world.state.next_number("jid")
-    vnet = "vnet" in given
+    vnet = _is_vnet(given)
 
     def mode(family: str) -> str:
         chosen = (given.get(family) or [""])[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated.jail.jails import PARAMETERS
+from potnet.executors.simulated.jail import parameters
 from potnet.executors.simulated.world.entities import Jail
 from potnet.executors.simulated.world.libxo import libxo
 from potnet.executors.simulated.world.world import ToolError, World, unknown
@@ -42,10 +42,10 @@ def jls(world: World, argv: list[str]) -> CommandResult:
     if as_json:
         if args and "n" not in flags:
             raise unknown("jls --libxo json with the names of parameters and without -n")
-        entries = ", ".join(_named(jail, args) if args else _usual(jail) for jail in found)
+        entries = ", ".join(_named(world, jail, args) if args else _usual(jail) for jail in found)
         return CommandResult(0, f'{{"__version": "2", "jail-information": {{"jail": [{entries}]}}}}\n')
     if args:
-        lines = [" ".join(_value(jail, name, "n" in flags) for name in args) for jail in found]
+        lines = [" ".join(_value(world, jail, name, "n" in flags) for name in args) for jail in found]
         return CommandResult(0, "".join(f"{line}\n" for line in lines))
     if "n" in flags:
         if found:
@@ -73,17 +73,23 @@ def _usual(jail: Jail) -> str:
     return f"{{{shown}}}"
 
 
-def _named(jail: Jail, names: list[str]) -> str:
+def _named(world: World, jail: Jail, names: list[str]) -> str:
     """Return a jail in libxo's JSON; only flags are not quoted (print_jail in jls)."""
-    pairs = ((name, _value(jail, name, named=False)) for name in names)
+    pairs = ((name, _value(world, jail, name, named=False)) for name in names)
     return "{" + ",".join(f'"{n}":{v if n == "dying" else libxo(v)}' for n, v in pairs) + "}"
 
 
-def _value(jail: Jail, name: str, named: bool) -> str:
+def _value(world: World, jail: Jail, name: str, named: bool) -> str:
     if name == "dying":
         if named:
             return "nodying" if jail.dying is None else "dying"
         return "false" if jail.dying is None else "true"
+    if name not in _SHOWN:
+        children = sum(each.name.startswith(f"{jail.name}.") for each in world.jails())
+        text = f"{name}={children}" if name == "children.cur" else parameters.shown(jail, name)
+        if text is None or not (named or "=" in text):
+            raise unknown(f"the jls parameter {name}")
+        return text if named else text.partition("=")[2]
     values = {
         "jid": str(jail.jid),
         # A nested jail cannot be made here.
@@ -103,6 +109,6 @@ def _value(jail: Jail, name: str, named: bool) -> str:
 def _known(name: str) -> None:
     if name in _SHOWN:
         return
-    if name in PARAMETERS:
-        raise unknown(f"the jls parameter {name}")
+    if parameters.known(name) or name == "children.cur":
+        return
     raise ToolError(f"jls: unknown parameter: {name}")

@@ -5,10 +5,27 @@ Sources: ifconfig(8), inet(4), inet6(4), RFC 4862; and the recorded sessions.
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from potnet.executors.simulated.world.entities import PAUSED, Address, Interface, Route
-from potnet.executors.simulated.world.world import World
+from potnet.executors.simulated.world.world import ToolError, World
+
+
+def parse(text: str, family: str) -> tuple[Address, bool]:
+    """Return an address, and whether its prefix length was given."""
+    plain, _, length = text.partition("/")
+    kind, width, default = (IPv4Address, 32, 24) if family == "inet" else (IPv6Address, 128, 64)
+    try:
+        value = str(kind(plain))
+    except ValueError:
+        raise ToolError(f"ifconfig: {plain}: bad value") from None
+    if not length:
+        return Address(value, default), False
+    if not length.isdigit():
+        raise ToolError(f"ifconfig: {text}: bad value")
+    if int(length) > width:
+        raise ToolError(f"ifconfig: {text}: bad value (width too large)")
+    return Address(value, int(length)), True
 
 
 def add_inet(world: World, interface: Interface, address: Address, alias: bool) -> None:
@@ -97,25 +114,31 @@ def remove(world: World, interface: Interface, text: str) -> bool:
 
 
 def _forget(world: World, interface: Interface, address: Address, keep: Address | None = None) -> None:
-    """Remove an address, and the routes whose gateway only its prefix reached."""
+    """Remove an address, and the routes whose gateway only its prefix reached.
+
+    The first IPv4 address of a network has the route to it. If nothing replaces the address, all routes
+    through the network go, even if another address stays (record 53).
+    """
+    owner = next((a for a in interface.inet if a.network == address.network), None)
     interface.inet = [a for a in interface.inet if a is not address]
     interface.inet6 = [a for a in interface.inet6 if a is not address]
     left = [*interface.addresses, *([keep] if keep else [])]
+    if keep is None and address is owner:
+        left = [a for a in left if a.network != address.network]
     for route in world.routes(interface.vnet):
         if route.interface == interface.name and not _reached(route, left):
-            family = 6 if ":" in route.gateway else 4
-            world.drop_route(route.destination, family, interface.vnet)
+            world.drop_route(route.destination, route.family, interface.vnet)
 
 
 def _reached(route: Route, addresses: list[Address]) -> bool:
+    if not route.gateway:
+        return any(a.family == route.family for a in addresses)
     gateway = ip_address(route.gateway.split("%")[0])
     return any(a.family == gateway.version and gateway in a.network for a in addresses)
 
 
 def drop_routes_of(world: World, interface: Interface) -> None:
-    """Remove the routes of an interface that leaves its stack; of two with one name, the first has them."""
-    if interface.twin:
-        return
+    """Remove the routes of an interface that leaves its stack."""
     for route in world.routes(interface.vnet):
         if route.interface == interface.name:
-            world.drop_route(route.destination, 6 if ":" in route.gateway else 4, interface.vnet)
+            world.drop_route(route.destination, route.family, interface.vnet)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.net import addresses, interfaces
 from potnet.executors.simulated.net.ifconfig_listing import show
 from potnet.executors.simulated.net.slaac import advertise
-from potnet.executors.simulated.world.entities import HOST, Address, Interface
+from potnet.executors.simulated.world.entities import HOST, Interface
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
 
 _FAMILIES = {"inet", "inet6"}
@@ -107,6 +106,9 @@ class _Setting:
                 interface = None
             elif word == "vnet":
                 self._vnet(interface)
+                if self.args[:1] == ["name"]:
+                    # The interface is in another stack by now.
+                    raise ToolError("ifconfig: ioctl SIOCSIFNAME (set name): Device not configured")
                 interface = None
             elif word == "name":
                 interfaces.rename(self.world, interface, self._argument("name"))
@@ -164,7 +166,7 @@ class _Setting:
         name = self._argument("vnet")
         target = self.world.jail(name)
         if target is None or self.view.vnet != HOST:
-            raise ToolError(f'ifconfig: jail "{name}" not found')
+            raise _no_jail(name)
         if not target.vnet:
             raise ToolError("ifconfig: SIOCSIFVNET: File exists")
         interfaces.give(self.world, interface, target.stack)
@@ -185,10 +187,13 @@ class _Setting:
         name = self.args[1] if len(self.args) == 2 else ""
         jail = self.world.jail(name)
         if jail is None or self.view.vnet != HOST:
-            raise ToolError(f'ifconfig: jail "{name}" not found')
-        found = self.world.interface(self.name, jail.stack) if jail.vnet else None
+            raise _no_jail(name)
+        refusal = f"ifconfig: SIOCSIFRVNET({jail.jid}, {self.name}):"
+        if not jail.vnet:
+            raise ToolError(f"{refusal} File exists")
+        found = self.world.interface(self.name, jail.stack)
         if found is None:
-            raise ToolError(f"ifconfig: SIOCSIFRVNET({jail.jid}, {self.name}): Device not configured")
+            raise ToolError(f"{refusal} Device not configured")
         interfaces.come_back(self.world, found)
         return CommandResult()
 
@@ -199,7 +204,10 @@ class _Setting:
         if not self.args or self.args[0] in _PARAMETERS:
             return
         text = self.args.pop(0)
-        address, given = _parse(text, family)
+        if self.args[:1] == ["prefixlen"]:
+            self.args.pop(0)
+            text = f"{text}/{self._argument('prefixlen')}"
+        address, given = addresses.parse(text, family)
         rest = self.args[:1]
         if rest and rest[0] in ("alias", "-alias"):
             self.args.pop(0)
@@ -231,21 +239,9 @@ class _Setting:
             addresses.add_inet6(self.world, interface, address, "-ifdisabled" in self.args)
 
 
-def _parse(text: str, family: str) -> tuple[Address, bool]:
-    """Return an address, and whether its prefix length was given."""
-    plain, _, length = text.partition("/")
-    kind, width, default = (IPv4Address, 32, 24) if family == "inet" else (IPv6Address, 128, 64)
-    try:
-        value = str(kind(plain))
-    except ValueError:
-        raise ToolError(f"ifconfig: {plain}: bad value") from None
-    if not length:
-        return Address(value, default), False
-    if not length.isdigit():
-        raise ToolError(f"ifconfig: {text}: bad value")
-    if int(length) > width:
-        raise ToolError(f"ifconfig: {text}: bad value (width too large)")
-    return Address(value, int(length)), True
+def _no_jail(name: str) -> ToolError:
+    shown = name if name.isdigit() else f'"{name}"'
+    return ToolError(f"ifconfig: jail {shown} not found")
 
 
 def _descr(_: World, interface: Interface, text: str) -> None:
@@ -279,13 +275,31 @@ def _mtu(world: World, interface: Interface, text: str) -> None:
     interfaces.set_mtu(world, interface, int(text))
 
 
-def _bridge_only(interface: Interface) -> None:
+def _bridge_only(interface: Interface, name: str = "") -> None:
     if interface.kind != "bridge":
-        raise ToolError("ifconfig: BRDGADD: Invalid argument")
+        raise ToolError(f"ifconfig: BRDGADD{name and f' {name}'}: Invalid argument")
+
+
+def _span(on: bool) -> Callable[[World, Interface, str], None]:
+    def setter(world: World, interface: Interface, name: str) -> None:
+        _bridge_only(interface, name)
+        if on:
+            interfaces.add_span(world, interface, name)
+        else:
+            interfaces.delete_span(world, interface, name)
+
+    return setter
+
+
+def _vlanfilter(world: World, _: Interface, __: str) -> None:
+    """Refuse the word as the address that FreeBSD 14 takes it for."""
+    if world.release.vlan_bridges:
+        raise unknown("the ifconfig parameter vlanfilter")
+    raise ToolError("ifconfig: vlanfilter: bad value")
 
 
 def _addm(world: World, interface: Interface, name: str) -> None:
-    _bridge_only(interface)
+    _bridge_only(interface, name)
     interfaces.add_member(world, interface, name)
 
 
@@ -356,6 +370,9 @@ _PARAMETERS: dict[str, tuple[bool, Callable[[World, Interface, str], None]]] = {
     "deletem": (True, _deletem),
     "private": (True, _private(True)),
     "-private": (True, _private(False)),
+    "span": (True, _span(True)),
+    "-span": (True, _span(False)),
+    "vlanfilter": (False, _vlanfilter),
     "accept_rtadv": (False, _nd6("ACCEPT_RTADV", True)),
     "-accept_rtadv": (False, _nd6("ACCEPT_RTADV", False)),
     "no_radr": (False, _nd6("NO_RADR", True)),

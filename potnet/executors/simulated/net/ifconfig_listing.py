@@ -189,4 +189,8 @@ def _bridge(world: World, bridge: Interface) -> list[str]:
         protocol = " vlan protocol 802.1q" if vlans else ""
         cost = _PATH_COST if member.linked else _IDLE_PATH_COST
         lines.append(f"\t        {limit}port {port.index} priority 128 path cost {cost}{protocol}")
+    for key in world.state.keys("span", f"{bridge.name}/"):
+        port = world.need(key.partition("/")[2])
+        lines.append(f"\tmember: {port.name} flags=8<SPAN>")
+        lines.append(f"\t        ifmaxaddr 0 port {port.index} priority 128 path cost 2000")
     return lines

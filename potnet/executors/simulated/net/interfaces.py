@@ -187,8 +187,7 @@ def _call(world: World, interface: Interface, name: str) -> None:
         world.state.put("member", f"{interface.bridge}/{name}", {**row, "name": name})
     for route in routes:
         gateway = route.gateway.replace(f"%{old}", f"%{name}")
-        family = 6 if ":" in gateway else 4
-        world.save_route(replace(route, interface=name, gateway=gateway), family, interface.vnet)
+        world.save_route(replace(route, interface=name, gateway=gateway), route.family, interface.vnet)
 
 
 def give(world: World, interface: Interface, vnet: str) -> None:
@@ -253,6 +252,22 @@ def add_member(world: World, bridge: Interface, name: str) -> None:
     member = Member(name, world.state.next_number("member"), linked=not idle)
     world.state.put("member", f"{bridge.name}/{name}", asdict(member))
     world.save(found)
+
+
+def add_span(world: World, bridge: Interface, name: str) -> None:
+    """Let a port that is outside a bridge send a copy of all its frames (if_bridge(4), span)."""
+    found = world.interface(name)
+    if found is None:
+        raise ToolError(f"ifconfig: BRDGADDS {name}: No such file or directory")
+    if found.bridge is not None:
+        raise ToolError(f"ifconfig: BRDGADDS {name}: Device busy")
+    world.state.put("span", f"{bridge.name}/{name}", {})
+
+
+def delete_span(world: World, bridge: Interface, name: str) -> None:
+    if world.state.get("span", f"{bridge.name}/{name}") is None:
+        raise ToolError(f"ifconfig: BRDGDELS {name}: No such file or directory")
+    world.state.delete("span", f"{bridge.name}/{name}")
 
 
 def set_private(world: World, bridge: Interface, name: str, private: bool) -> None:

@@ -70,7 +70,7 @@ def command(world: World, anchor: str, name: str, verb: str, words: list[str]) -
         return CommandResult(255, "", f"pfctl: {world.release.no_table}\n")
     if entries is None and verb == "delete":
         return CommandResult(255, "", "pfctl: Table does not exist.\n")
-    return _COMMANDS[verb](world, anchor, name, _addresses(words))
+    return _COMMANDS[verb](world, anchor, name, [] if verb == "expire" else _addresses(words))
 
 
 def _show(world: World, anchor: str, name: str, _: list[str]) -> CommandResult:

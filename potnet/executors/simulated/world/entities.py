@@ -171,12 +171,21 @@ class Member:
 
 @dataclass(slots=True)
 class Route:
-    """A route that was added or learnt; routes of interface addresses are derived."""
+    """A route that was added or learnt; routes of interface addresses are derived.
+
+    destination: default, a network or an address. gateway: empty for a route to the interface itself.
+    blackhole: its packets are dropped.
+    """
 
     destination: str
     gateway: str
     interface: str
     static: bool = True
+    blackhole: bool = False
+
+    @property
+    def family(self) -> int:
+        return 6 if ":" in self.gateway or ":" in self.destination else 4
 
 
 _RELEASE = re.compile(r"([1-9][0-9]?)\.([0-9]{1,2})")
