@@ -293,6 +293,18 @@ def test_the_limit_of_a_source_is_its_own(world: World) -> None:
     assert world.host.anchor("pot-filter/-casserole") == []
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_limit_by_udp_is_exact_for_each_export(world: World, most: int) -> None:
+    """FreeBSD 14 lets in one state less than pf.conf says, and 15 counts those of all exports together."""
+    world.create("casserole", "public-bridge")
+    export(world, "casserole", "udp:53:5353", "udp:123:5123", max_connections=most)
+    world.do(start, ["casserole"])
+    for port in (5353, 5123):
+        reached = [world.host.connect("outside", world.address, port, "udp").ok for _ in range(most + 2)]
+        assert reached == [True] * most + [False] * 2, port
+    assert not world.do(check, [], None)
+
+
 def test_a_limit_needs_the_anchor_that_it_is_in(world: World) -> None:
     world.create("casserole", "public-bridge")
     main = 'nat-anchor "pot-nat"\nnat-anchor "pot-rdr/*"\nrdr-anchor "pot-rdr/*"\n'

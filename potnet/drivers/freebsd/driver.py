@@ -62,7 +62,7 @@ class FreeBSD:
         self._executor = executor
         self._observer = Observer(executor)
         self._template = template
-        self._renderer = Renderer(template)
+        self._renderer = Renderer(template, self._observer.counts_exactly)
 
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`."""
@@ -81,7 +81,9 @@ class FreeBSD:
 
     def _rules(self, anchor: str, wanted: Ruleset) -> AnchorRules:
         """Compare rules in the form that pf lists, because the administrator may have own templates."""
-        normal = self._observer.filter.normal_form(anchor, rules_text(self._template, wanted))
+        normal = self._observer.filter.normal_form(
+            anchor, rules_text(self._template, wanted, self._observer.counts_exactly)
+        )
         rules = self._observer.filter.listed(anchor, normal)
         # Tables without rules have no effect.
         tables = [(name, self._observer.filter.table(anchor, name)) for name, _ in normal.tables if rules]

@@ -13,6 +13,7 @@ from pathlib import Path
 from potnet.drivers import posix
 from potnet.drivers.freebsd.commands.passed import mtu_words, restored
 from potnet.drivers.freebsd.commands.taps import is_tap, owned
+from potnet.drivers.freebsd.pf.exports import Exact
 from potnet.drivers.freebsd.pf.pipes import pipe_numbers
 from potnet.drivers.freebsd.pf.rules import Render, network_text, rules_text
 from potnet.executors.base import Command, Limit
@@ -81,10 +82,14 @@ MEMBERS = ("net.link.bridge.pfil_member", "net.link.bridge.pfil_local_phys")
 
 
 class Renderer:
-    """Renders actions as commands; `template` fills in pf and jail.conf templates."""
+    """Renders actions as commands; `template` fills in pf and jail.conf templates.
 
-    def __init__(self, template: Render) -> None:
+    exact: returns whether pf lets in as many states as a limit says.
+    """
+
+    def __init__(self, template: Render, exact: Exact) -> None:
         self._template = template
+        self._exact = exact
 
     def commands(self, action: Action) -> tuple[Command, ...]:
         """Return the commands of an action, in their order."""
@@ -241,7 +246,8 @@ class Renderer:
     def _(self, action: LoadAnchor) -> tuple[Command, ...]:
         return (
             Command(
-                ("pfctl", "-a", action.anchor, "-f", "-"), stdin=rules_text(self._template, action.rules)
+                ("pfctl", "-a", action.anchor, "-f", "-"),
+                stdin=rules_text(self._template, action.rules, self._exact),
             ),
         )
 

@@ -45,6 +45,7 @@ class Observer(Reader):
         super().__init__(executor)
         self.filter = FilterReader(executor)
         self._links = Links(self.run)
+        self._exact: bool | None = None
 
     def observe(self, query: Query) -> HostState:
         """Return the requested facts. Raises HostError if a tool is missing or its output is invalid."""
@@ -290,6 +291,12 @@ class Observer(Reader):
             return value.strip() != "0"
         # The variable is also missing until if_bridge(4) is loaded.
         return self._sysctls(("kern.osreldate",)) < (1_500_000,)
+
+    def counts_exactly(self) -> bool:
+        """Return whether pf compares with a limit of states before it counts the new one."""
+        if self._exact is None:
+            self._exact = self._sysctls(("kern.osreldate",)) >= (1_500_000,)
+        return self._exact
 
     def _base_digest(self, release: str) -> str | None:
         manifest = self._out("fetch", "-q", "-o", "-", f"{release}/MANIFEST")

@@ -13,7 +13,7 @@ directions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from potnet.drivers.freebsd.pf.pipes import pipe_numbers
 from potnet.host.ruleset import ConnectionLimits, Outlet, Redirection, Redirections
@@ -21,8 +21,8 @@ from potnet.model.ports import Transport, port_text
 from potnet.model.pots import BRIDGE_GROUP
 from potnet.runtime.fast_dataclass import dataclass
 
-#: The options that limit connections of a source (pf.conf(5), Stateful Tracking Options); udp counts states.
-_LIMITS = {Transport.TCP: "max-src-conn", Transport.UDP: "max-src-states"}
+#: Returns whether pf lets in as many states as a limit says.
+Exact = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def redirection_rules(rules: Redirections) -> tuple[Rules, ...]:
     return tuple(_rules(item, rules) for item in rules.items)
 
 
-def limit_rules(rules: ConnectionLimits) -> list[dict[str, object]]:
-    """Return the words for the template of limits."""
+def limit_rules(rules: ConnectionLimits, exact: Exact) -> list[dict[str, object]]:
+    """Return the words for the template of limits. exact: asked only if the rules depend on the answer."""
     return [
         {
             "way": way,
@@ -70,23 +70,34 @@ def limit_rules(rules: ConnectionLimits) -> list[dict[str, object]]:
         }
         for pipes in [pipe_numbers(rules.pipes) if rules.pipes is not None else ()]
         for item in rules.items
-        for way, options in _admitted(item, rules)
+        for way, options in _admitted(item, rules, exact)
     ]
 
 
-def _admitted(item: Redirection, rules: ConnectionLimits) -> Iterator[tuple[str, list[str]]]:
+def _admitted(item: Redirection, rules: ConnectionLimits, exact: Exact) -> Iterator[tuple[str, list[str]]]:
     """Yield the paths of connections to an export, with the options of their states."""
     outside = _braced([*(o.interface for o in rules.outlets), BRIDGE_GROUP])
     bound = [] if rules.bridge is None else ["if-bound"]
-    limited = item.max_connections is not None
-    yield (
-        f"in quick on {outside}",
-        [*([f"{_LIMITS[item.protocol]} {item.max_connections}"] if limited else []), *bound],
-    )
+    yield f"in quick on {outside}", [*_limit(item, exact), *bound]
     if rules.bridge is not None:
         if _by_loopback(item):
             yield "in quick on lo0", bound
         yield f"out quick on {rules.bridge}", bound
+
+
+def _limit(item: Redirection, exact: Exact) -> list[str]:
+    """Return the options that limit the connections of a source (pf.conf(5), Stateful Tracking Options).
+
+    For udp, pf counts states. Before FreeBSD 15, it counts a new state first and then compares with the limit.
+    A limit above 1 therefore lets in one state less (pf_find_src_node in pf.c).
+    """
+    if item.max_connections is None:
+        return []
+    if item.protocol is Transport.TCP:
+        return [f"max-src-conn {item.max_connections}"]
+    states = item.max_connections + (item.max_connections > 1 and not exact())
+    # FreeBSD 15 otherwise counts the states of all exports together.
+    return ["source-track rule", f"max-src-states {states}"]
 
 
 def hosts(outlet: Outlet, family: int) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from netaddr import IPNetwork
 
-from potnet.drivers.freebsd.pf.exports import limit_rules, redirection_rules
+from potnet.drivers.freebsd.pf.exports import Exact, limit_rules, redirection_rules
 from potnet.drivers.freebsd.pf.pipes import pipe_numbers
 from potnet.host.ruleset import (
     BridgeIsolation,
@@ -25,8 +25,11 @@ from potnet.host.ruleset import (
 Render = Callable[[str, dict[str, object]], str]
 
 
-def rules_text(template: Render, rules: Ruleset) -> str:
-    """Return the pf.conf(5) text of a ruleset; `template` fills in a template by name. Raises HostError."""
+def rules_text(template: Render, rules: Ruleset, exact: Exact) -> str:
+    """Return the pf.conf(5) text of a ruleset. Raises HostError.
+
+    template: fills in a template by name. exact: returns whether pf lets in as many states as a limit says.
+    """
     match rules:
         case NoRules():
             return ""
@@ -52,7 +55,7 @@ def rules_text(template: Render, rules: Ruleset) -> str:
             values = {"bridge": bridge, "items": redirection_rules(rules)}
             return template("pf-rdr.conf.j2", values)
         case ConnectionLimits():
-            return template("pf-limits.conf.j2", {"items": limit_rules(rules)})
+            return template("pf-limits.conf.j2", {"items": limit_rules(rules, exact)})
 
 
 def _others(own: tuple[IPNetwork, ...], others: tuple[IPNetwork, ...]) -> list[str]:
