@@ -20,6 +20,7 @@ from potnet.executors.base import Command, CommandResult
 from potnet.executors.simulated import Connection, HostFacts, SimulatedHost
 from potnet.executors.simulated.files.archive import base
 from potnet.executors.simulated.net.calls import Call, Sign
+from potnet.executors.simulated.world.world import World
 
 RECORDS = Path(__file__).parent.parent / "data" / "freebsd"
 #: The machines that the sessions ran on.
@@ -173,6 +174,12 @@ def _ports(match: re.Match[str]) -> str:
 def _linklocal(match: re.Match[str]) -> str:
     text = re.sub(r"fe80::(?!1%)[0-9a-f:]+%", "fe80::LOCAL%", match[0])
     return match[0] if text == match[0] else re.sub(r" +", " ", text)
+
+
+def stopped_clock(world: World) -> float:
+    """Return the time of a host whose clock moves by the scene alone, however long a test takes."""
+    row = world.state.get("clock", "offset")
+    return 1_000_000.0 + (0.0 if row is None else float(row["seconds"]))
 
 
 class Replay:

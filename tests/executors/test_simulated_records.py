@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.executors.replay import RECORDS, Replay, commands, mask, scenes, session
+from potnet.executors.simulated.world.world import World
+from tests.executors.replay import RECORDS, Replay, commands, mask, scenes, session, stopped_clock
 
 
 def test_each_record_has_a_scene() -> None:
@@ -14,7 +15,8 @@ def test_each_record_has_a_scene() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(RECORDS.glob("*.json")), ids=lambda path: path.stem)
-def test_answers_as_recorded(path: Path, tmp_path: Path) -> None:
+def test_answers_as_recorded(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(World, "now", stopped_clock)
     scene = scenes()[session(path)]
     replay = Replay(tmp_path / "host", scene)
     reasons = {number: reason for reason, numbers in scene.outside.items() for number in numbers}

@@ -17,6 +17,7 @@ from potnet.executors.simulated.net.wires import (
     GUEST,
     OUTSIDE,
     Place,
+    held,
     machines,
     neighbours,
     out_there,
@@ -306,7 +307,9 @@ class _Journey:
     def _knows(self, place: Place, source: str) -> bool:
         """Return whether machines outside have a route back to an address."""
         if not place.interface:
-            return out_there(self.world, source) or routed_there(self.world, source)
+            # A neighbour must have the address, or answer for it.
+            neighbour = out_there(self.world, source) and held(self.world, source)
+            return neighbour or routed_there(self.world, source)
         return any(ip_address(source) in machine.network for machine in machines(self.world, place.interface))
 
     def _answer(self, packet: Packet, place: Place) -> None:

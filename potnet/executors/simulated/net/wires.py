@@ -142,7 +142,13 @@ def owner(world: World, place: Place, address: str) -> Place | None:
         deaf = interface is not None and ":" in address and "IFDISABLED" in interface.nd6
         if not deaf and any(a.address == address and not a.tentative(now) for a in known):
             return found
-    return outside if outside is not None and out_there(world, address) else None
+    return outside if outside is not None and out_there(world, address) and not held(world, address) else None
+
+
+def held(world: World, address: str) -> bool:
+    """Return whether an interface of the host or of a jail has an address, so that no machine outside has."""
+    rows = (row for _, row in world.state.scan("interface"))
+    return any(each["address"] == address for row in rows for each in (*row["inet"], *row["inet6"]))
 
 
 def out_there(world: World, address: str) -> bool:

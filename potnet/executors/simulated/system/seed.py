@@ -29,6 +29,7 @@ VNET_SYSCTLS = {
     "net.link.bridge.pfil_member": "0",
     "net.link.bridge.pfil_bridge": "0",
     "net.link.bridge.pfil_local_phys": "0",
+    "net.link.bridge.pfil_onlyip": "1",
     "net.inet.ip.portrange.reservedhigh": "1023",
     "net.inet.ip.portrange.first": "10000",
     "net.inet.ip.portrange.last": "65535",
