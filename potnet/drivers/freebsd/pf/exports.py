@@ -88,8 +88,8 @@ def _admitted(item: Redirection, rules: ConnectionLimits, exact: Exact) -> Itera
 def _limit(item: Redirection, exact: Exact) -> list[str]:
     """Return the options that limit the connections of a source (pf.conf(5), Stateful Tracking Options).
 
-    For udp, pf counts states. Before FreeBSD 15, it counts a new state first and then compares with the limit.
-    A limit above 1 therefore lets in one state less (pf_find_src_node in pf.c).
+    For udp, pf counts states. Before FreeBSD 15, it counts a new state first, and then compares with the
+    limit. A limit above 1 therefore lets in one state less (pf_find_src_node in pf.c).
     """
     if item.max_connections is None:
         return []
