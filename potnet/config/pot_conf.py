@@ -23,7 +23,7 @@ _READ = frozenset({*_SAME, "POT_DNS_IP", "POT_ISOLATE_VNET_POTS"})
 _NOTES = {
     "POT_FS_ROOT": "where the pots and bridges of pot are read from",
     "POT_NETMASK": "checked against POT_NETWORK",
-    "POT_ZFS_ROOT": "not used: potnet keeps its pots in directories",
+    "POT_ZFS_ROOT": "not used: make a dataset for paths.jails",
     "POT_EXPORT_PORTS_PF_RULES_HOOK": "not used: potnet makes the rules of exports itself",
     "POT_VPN_EXTIF": "network.extra_interfaces",
     "POT_VPN_NETWORKS": "network.extra_interfaces",

@@ -70,6 +70,26 @@ class MakeDirectory:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateDataset:
+    """Create a dataset of zfs(8) that is mounted at a path; the directory is made if it is missing."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class MountDataset:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyDataset:
+    """Unmount and destroy a dataset; one with children or snapshots stays."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unmount:
     path: str
 
@@ -134,6 +154,9 @@ FileAction = (
     | ReplaceFile
     | RestoreFile
     | MakeDirectory
+    | CreateDataset
+    | MountDataset
+    | DestroyDataset
     | Unmount
     | RemoveDirectory
     | RemoveTree

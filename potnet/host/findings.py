@@ -58,6 +58,7 @@ class Kind(StrEnum):
     PORT_HELD = "port-held"
     LEASE_LEFT = "lease-left"
     STORE_CONTRADICTS = "store-contradicts"
+    DATASET_UNMOUNTED = "dataset-unmounted"
     ROOT_EXPOSED = "root-exposed"
     DEVICES_EXPOSED = "devices-exposed"
     LOGS_EXPOSED = "logs-exposed"

@@ -94,6 +94,8 @@ class Query:
     texts: tuple[str, ...] = ()
     digests: tuple[str, ...] = ()
     mounts: bool = False
+    #: Datasets of zfs(8) that may exist.
+    mount_points: tuple[str, ...] = ()
     #: Directories among `files` where jails mount a device file system.
     devfs: tuple[str, ...] = ()
     #: The address of a release's directory on a mirror.

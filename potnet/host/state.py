@@ -237,11 +237,15 @@ class FileKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The access to the file at a path: the numbers of owner and group, and the permissions (chmod(1))."""
+    """The access to the file at a path: the numbers of owner and group, and the permissions (chmod(1)).
+
+    device: the number of its file system.
+    """
 
     owner: int
     group: int
     mode: int
+    device: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +342,10 @@ class HostState:
     mounts: tuple[str, ...] = ()
     #: With `mounts`: directories that are mounted again for writing, each with the place.
     binds: tuple[tuple[str, str], ...] = ()
+    #: With `mounts`: datasets of zfs(8), each with the place.
+    datasets: tuple[tuple[str, str], ...] = ()
+    #: The mount points that are set for datasets; missing ones are left out.
+    mount_points: Mapping[str, str] = field(default_factory=dict)
     #: With `devfs`: the devfs ruleset of jails if it does not hide any device.
     open_ruleset: int | None = None
     #: With `release`: the SHA-256 of its base.txz; None if the mirror does not report it.

@@ -226,7 +226,8 @@ class Pot:
 
     root: the jail's root directory on the host. root_made: create made the root, and destroy removes it. A
     machine has no root; the field then holds the path where a root would be. directory: the directory that
-    potnet made for the root or the hooks; destroy removes only this one. command: run in the jail at
+    potnet made for the root or the hooks; destroy removes only this one. dataset: that of zfs(8) which
+    potnet made for the root. command: run in the jail at
     start; empty for the default, /bin/sh /etc/rc. network_type: of the first network. attachments: for
     bridge types, those of each network in the order of the stack's families. aliases: for type alias.
     passed: interfaces of the host that the jail has while it runs. whole: create is complete, and no
@@ -242,6 +243,7 @@ class Pot:
     root: str
     root_made: bool = True
     directory: str | None = None
+    dataset: str | None = None
     hostname: str = ""
     base: str | None = None
     resolver: Resolver = field(default_factory=Resolver)

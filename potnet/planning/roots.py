@@ -37,6 +37,26 @@ def ways_to(pot: Pot) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*hooks, *leading_to(pot.root), path_in(pot.root, "etc"))))
 
 
+def is_mount_point(path: str, access: Mapping[str, Access]) -> bool:
+    """Whether a directory is in another file system than the directory that contains it."""
+    above = str(PurePosixPath(path).parent)
+    return path in access and above in access and access[path].device != access[above].device
+
+
+def is_unmounted(pot: Pot, mounted: Iterable[tuple[str, str]]) -> bool:
+    """Whether the root of a pot is a dataset that is not mounted there. mounted: datasets and places."""
+    return pot.dataset is not None and (pot.dataset, pot.root) not in mounted
+
+
+def refuse_unmounted(pot: Pot, mounted: Iterable[tuple[str, str]]) -> None:
+    """Raises HostError if the root of a pot is a dataset that is not mounted there."""
+    if is_unmounted(pot, mounted):
+        raise HostError(
+            f"dataset {pot.dataset} is not mounted at {pot.root}, the root of {pot.name}",
+            hint=f"zfs mount {pot.dataset}",
+        )
+
+
 def exposure(ways: Iterable[str], access: Mapping[str, Access], file: str | None = None) -> str | None:
     """Return who besides root can change what on the path, in words; None if nobody can.
 

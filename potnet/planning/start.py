@@ -34,7 +34,7 @@ from potnet.planning.filter.policy import FilterChange, pipes_of
 from potnet.planning.jail import jail_of, path_in, wants_devfs
 from potnet.planning.members import join
 from potnet.planning.passed_interfaces import pass_steps
-from potnet.planning.roots import refuse_exposed, ways_to
+from potnet.planning.roots import refuse_exposed, refuse_unmounted, ways_to
 from potnet.planning.vnet import Vnet, plan_bridge_up
 from potnet.planning.way_out import way_out
 from potnet.runtime.fast_dataclass import dataclass
@@ -129,6 +129,7 @@ def _jail(pot: Pot, around: Surroundings, state: HostState) -> list[Step]:
     _check_root(pot, state)
     if around.texts or not around.attached:
         refuse_exposed(f"the root of {pot.name}, {pot.root},", ways_to(pot), state.access)
+        refuse_unmounted(pot, state.datasets)
     devfs = wants_devfs(pot, state)
     if devfs and not around.attached:
         _refuse_open_devfs(state)

@@ -37,7 +37,7 @@ _Children = tuple[
 ]
 _POTS = (
     "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text, command,"
-    " boot, hooks, whole, isolate, internet, rate_in, rate_out, owner, directory FROM pot"
+    " boot, hooks, whole, isolate, internet, rate_in, rate_out, owner, directory, dataset FROM pot"
 )
 _DOUBLED = {
     "pot": "SELECT name FROM pot WHERE lower(name) IN"
@@ -133,7 +133,8 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self.change(
                 "INSERT INTO pot (network_type, stack, root, root_made, hostname, base, resolver,"
                 " resolver_text, command, boot, hooks, whole, isolate, internet, rate_in, rate_out, owner,"
-                " directory, name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " directory, dataset, name)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 *_head(pot),
                 pot.name,
             )
@@ -161,7 +162,8 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self.change(
                 "UPDATE pot SET network_type = ?, stack = ?, root = ?, root_made = ?, hostname = ?, base = ?,"
                 " resolver = ?, resolver_text = ?, command = ?, boot = ?, hooks = ?, whole = ?, isolate = ?,"
-                " internet = ?, rate_in = ?, rate_out = ?, owner = ?, directory = ? WHERE name = ?",
+                " internet = ?, rate_in = ?, rate_out = ?, owner = ?, directory = ?, dataset = ?"
+                " WHERE name = ?",
                 *_head(pot),
                 pot.name,
             )
@@ -329,6 +331,7 @@ def _head(pot: Pot) -> tuple[object, ...]:
         pot.rate_out,
         pot.owner,
         pot.directory,
+        pot.dataset,
     )
 
 
@@ -351,7 +354,7 @@ def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
 
 def _pot(head: Row, children: _Children) -> Pot:
     name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks, *options = head
-    whole, isolate, internet, rate_in, rate_out, owner, directory = options
+    whole, isolate, internet, rate_in, rate_out, owner, directory, dataset = options
     attachments, aliases, exports, passed = children
     wires = attachments.get(name, ())
     return Pot(
@@ -361,6 +364,7 @@ def _pot(head: Row, children: _Children) -> Pot:
         root=root,
         root_made=bool(root_made),
         directory=directory,
+        dataset=dataset,
         hostname=hostname,
         base=base,
         resolver=Resolver(ResolverKind(resolver), text),

@@ -101,6 +101,15 @@ class Store(Bridges, Runs, Pots):
             or self.row("SELECT 1 FROM bridge WHERE pinned LIMIT 1") is not None
         )
 
+    def datasets(self) -> tuple[tuple[str, str, str], ...]:
+        """Return the complete pots whose root is a dataset, with the dataset and the root, sorted by name."""
+        return tuple(
+            (name, dataset, root)
+            for name, dataset, root in self.rows(
+                "SELECT name, dataset, root FROM pot WHERE dataset IS NOT NULL AND whole ORDER BY name"
+            )
+        )
+
     def remembered(self, key: str) -> str | None:
         """Return a value kept by `remember`: a host setting from before potnet changed it."""
         found = self.row("SELECT value FROM remembered WHERE key = ?", key)

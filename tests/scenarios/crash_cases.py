@@ -93,6 +93,14 @@ def used(world: World) -> None:
     world.do(destroy_pot, NAME)
 
 
+def on_datasets(world: World) -> World:
+    """A host on which there was a pot; the directory of the pots is a dataset."""
+    used(world)
+    world.host.make_pool("zroot")
+    world.host.run(Command(("zfs", "create", "-o", "mountpoint=/opt/potnet/jails", "zroot/jails")))
+    return world
+
+
 def one_pot(kind: str, stack: str, running: bool = False, beside: bool = False) -> Work:
     """A pot whose ports are chosen. beside: with another one, that runs on the same bridge."""
 
@@ -203,6 +211,9 @@ def cases() -> Iterator[Case]:
             yield Case(f"stop {named}", one_pot(kind, stack, beside=beside, running=True), end, begin)
     again = doing(restart, [NAME])
     yield Case("restart", one_pot("public-bridge", "dual", running=True), again, again, halves=(end,))
+    created, destroyed = creating("public-bridge", "ipv4", base="12.2"), doing(destroy_pot, NAME)
+    yield Case("create on a dataset", on_datasets, created, destroyed)
+    yield Case("destroy on a dataset", lambda world: created(on_datasets(world)), destroyed, created)
     yield Case("create of many wires", wired, MANY_WIRES, doing(destroy_pot, NAME))
     yield Case("start of many wires", of_many_wires(False), begin, end)
     yield Case("stop of many wires", of_many_wires(True), end, begin)

@@ -60,6 +60,8 @@ SAMPLE = {
     "start with antispoof": 7,
     "stop with antispoof": 7,
     "policy add on one bridge": 4,
+    "create on a dataset": 4,
+    "destroy on a dataset": 3,
 }
 
 

@@ -26,7 +26,7 @@ from potnet.executors.simulated.net.calls import Call, Connection, Refusal
 from potnet.executors.simulated.net.ifconfig import ifconfig
 from potnet.executors.simulated.net.netstat import netstat
 from potnet.executors.simulated.pf import pfctl
-from potnet.executors.simulated.system import devfs, kernel, processes, seed, tools
+from potnet.executors.simulated.system import devfs, kernel, processes, seed, tools, zfs
 from potnet.executors.simulated.system.shell import shell
 from potnet.executors.simulated.world.entities import HOST, HostFacts
 from potnet.executors.simulated.world.state import NeedsWriteError, State, WriteInReadError
@@ -59,6 +59,7 @@ _TOOLS: dict[str, FileTool] = {
     **tools.TOOLS,
     **kernel.TOOLS,
     **processes.TOOLS,
+    **zfs.TOOLS,
     "ifconfig": _ifconfig,
     "jls": _jls,
     "jail": lambda world, argv, stdin: jail(world, argv, text(feed(stdin))),

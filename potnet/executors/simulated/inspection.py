@@ -122,6 +122,16 @@ class Inspection(ABC):
         """Mount a devfs, as an administrator would by hand."""
         self._write(lambda world: world.mount(point))
 
+    def make_pool(self, name: str) -> None:
+        """Give the host a pool of zfs(8), as an administrator would; its datasets come from `zfs create`."""
+        self._write(lambda world: world.state.put("dataset", name, {"point": f"/{name}", "order": 0}))
+
+    def datasets(self) -> dict[str, str]:
+        """Return the datasets with their mount points."""
+        return self._read(
+            lambda world: {name: str(row["point"]) for name, row in world.state.scan("dataset")}
+        )
+
     def mounts(self) -> list[str]:
         return self._read(lambda world: world.mounts())
 
@@ -152,6 +162,7 @@ class Inspection(ABC):
                 "pipes": {int(number): int(row["rate"]) for number, row in world.state.scan("pipe")},
                 "pf": (world.state.get("pf", "status") or {})["enabled"],
                 "mounts": world.mounts(),
+                "datasets": list(world.state.keys("dataset")),
                 "files": _files(tree),
             }
 

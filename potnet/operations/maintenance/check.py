@@ -33,6 +33,7 @@ from potnet.planning.check.drift import (
 )
 from potnet.planning.check.first_addresses import compare_first_addresses
 from potnet.planning.check.host import (
+    compare_datasets,
     compare_left,
     compare_logs,
     compare_shared,
@@ -145,7 +146,7 @@ def _facts(app: App) -> Facts:
     return Facts(
         app.config, app.store.runs(), known.bridges, known.site6,
         forwarding_set=known.forwarding_set, router_kept=known.router_kept, permitting=known.permitting,
-        policies=app.store.policies(), members_set=known.members_set,
+        policies=app.store.policies(), datasets=app.store.datasets(), members_set=known.members_set,
     )  # fmt: skip
 
 
@@ -168,6 +169,7 @@ def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
         *compare_pots(shown, state),
         *compare_stored(facts),
         *compare_logs(app.config.logs, exposed_logs(app, state.access)),
+        *compare_datasets(facts, state),
     )
     return Look(facts, state, tuple(drift for drift in drifts if scope.has(drift.finding)))
 
@@ -192,6 +194,7 @@ def _host(app: App, facts: Facts) -> HostState:
             forwarding=ipv4 or bool(facts.forwarding_set),
             unfiltered=bool(facts.members_set) or any(run.pot.antispoof for run in facts.runs),
             listeners=exports,
+            mounts=bool(facts.datasets),
             anchor_parents=(app.config.rdr_anchor, app.config.filter_anchor),
         )
     )

@@ -46,7 +46,7 @@ from potnet.operations.networks.network_options import (
     with_options,
 )
 from potnet.operations.pots.destroy import remove_rest
-from potnet.operations.pots.make_root import make_root, refuse_exposed_root, refuse_places, refuse_present
+from potnet.operations.pots.make_root import make_root, on_free_place, refuse_exposed_root, refuse_places
 from potnet.operations.pots.virtual_machines import ROOT, refuse_unfit, with_owner
 from potnet.planning.jail import host_files
 from potnet.runtime.fast_dataclass import dataclass
@@ -117,7 +117,7 @@ def create(app: App, request: CreateRequest) -> Pot:
         if unfinished is not None and not unfinished.whole:
             remove_rest(app, unfinished)
         draft = _placed(app, replace(draft, name=name, root=_root(app, name, request.path)))
-        refuse_present(app, draft)
+        draft = on_free_place(app, draft)
         with app.store.transaction():
             pot = _reserve(app, request, draft, macs)
         applied = Applied(app.driver)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, Step
-from potnet.host.file_actions import RemoveDirectory, RemoveFile, RemoveTree
+from potnet.host.file_actions import DestroyDataset, RemoveDirectory, RemoveFile, RemoveTree
 from potnet.host.query import Query
-from potnet.host.state import FileKind
+from potnet.host.state import FileKind, HostState
 from potnet.model.names import PUBLIC, PUBLIC6, same_name
 from potnet.model.pots import End, Pot, ResolverKind
 from potnet.operations.common import NETWORK_LOCK, locked_remains, look_for, pot_lock, require_bridge
@@ -99,19 +100,38 @@ def _remove_files(app: App, pot: Pot) -> None:
         return
     directory = pot.directory
     _refuse_roots(app, pot, directory)
-    state = app.driver.observe(Query(mounts=True, files=(directory,)))
-    if state.files[directory] is FileKind.ABSENT:
-        return
+    own = (pot.dataset,) if pot.dataset is not None else ()
+    state = app.driver.observe(Query(mounts=True, files=(directory,), mount_points=own))
+    _refuse_other_dataset(pot, state)
     inside = [point for point in state.mounts if point == directory or point.startswith(f"{directory}/")]
+    if (pot.dataset, pot.root) in state.datasets:
+        inside.remove(pot.root)
     if inside:
         raise HostError(
             f"something is mounted in {directory}: {', '.join(inside)}",
             hint="unmount it first",
         )
-    failures = apply_all(Plan((Step(RemoveTree(directory)),)), app.driver)
+    if pot.dataset in state.mount_points:
+        _remove(app, pot, f"dataset {pot.dataset}", DestroyDataset(str(pot.dataset)))
+    if state.files[directory] is not FileKind.ABSENT:
+        _remove(app, pot, directory, RemoveTree(directory))
+
+
+def _refuse_other_dataset(pot: Pot, state: HostState) -> None:
+    """Raises HostError if the recorded dataset is not the one that create made."""
+    point = state.mount_points.get(pot.dataset or "", pot.root)
+    if point != pot.root:
+        raise HostError(
+            f"dataset {pot.dataset} has the mount point {point}, not {pot.root}: it is not removed",
+            hint=f"zfs set mountpoint={shlex.quote(pot.root)} {pot.dataset}",
+        )
+
+
+def _remove(app: App, pot: Pot, what: str, action: DestroyDataset | RemoveTree) -> None:
+    failures = apply_all(Plan((Step(action),)), app.driver)
     if failures:
         raise HostError(
-            f"cannot remove {directory}" + "".join(f"\n  left behind: {line}" for line in failures),
+            f"cannot remove {what}" + "".join(f"\n  left behind: {line}" for line in failures),
             hint=f"remove the cause, then destroy {pot.name} again",
         )
 

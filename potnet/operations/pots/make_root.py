@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.apply import Applied, apply
 from potnet.errors import PotnetError
 from potnet.host.actions import Plan, Step
 from potnet.host.file_actions import (
+    CreateDataset,
+    DestroyDataset,
     Fetch,
     MakeDirectory,
     MoveFile,
@@ -29,23 +32,39 @@ from potnet.operations.files.places import (
     refuse_root,
 )
 from potnet.operations.pots.destroy import part_name
-from potnet.planning.roots import leading_to, refuse_exposed, ways_to
+from potnet.planning.roots import is_mount_point, leading_to, refuse_exposed, ways_to
 
 if TYPE_CHECKING:
     from potnet.app import App
 
 
-def refuse_present(app: App, pot: Pot) -> None:
-    """Raises PotnetError if the path of the pot's directory already exists.
+def on_free_place(app: App, pot: Pot) -> Pot:
+    """Return the pot with a dataset for its root, if the directory of the pots is a dataset itself.
 
-    This check precedes the record; once the pot is recorded, the directory counts as its own.
+    Raises PotnetError if the pot's directory or the dataset already exists. This check precedes the record;
+    once the pot is recorded, both count as its own.
     """
     if pot.directory is None:
-        return
-    if app.driver.observe(Query(files=(pot.directory,))).files[pot.directory] is not FileKind.ABSENT:
+        return pot
+    jails = os.path.dirname(pot.directory)  # noqa: PTH120 - a path of the host
+    ways = leading_to(jails) if app.driver.traits.own_programs else ()
+    state = app.driver.observe(Query(files=(pot.directory,), ways=ways))
+    if state.files[pot.directory] is not FileKind.ABSENT:
         raise PotnetError(
             f"{pot.directory} already exists", hint="choose another name, or move that directory away"
         )
+    parent = _dataset_at(app, jails) if is_mount_point(jails, state.access) else None
+    if parent is None:
+        return pot
+    dataset = f"{parent}/{pot.name}"
+    if app.driver.observe(Query(mount_points=(dataset,))).mount_points:
+        raise PotnetError(f"dataset {dataset} already exists", hint="choose another name for the pot")
+    return replace(pot, dataset=dataset)
+
+
+def _dataset_at(app: App, path: str) -> str | None:
+    mounted = app.driver.observe(Query(mounts=True)).datasets
+    return next((name for name, point in mounted if point == path), None)
 
 
 def make_root(app: App, pot: Pot, base: str | None) -> Applied:
@@ -62,6 +81,9 @@ def make_root(app: App, pot: Pot, base: str | None) -> Applied:
     undo = RemoveTree(directory)
     steps = own_etc(app, pot)
     steps.append(Step(MakeDirectory(directory, "700"), undo, "only root sees the jails' files"))
+    if pot.dataset is not None:
+        made = CreateDataset(pot.dataset, pot.root)
+        steps.append(Step(made, DestroyDataset(pot.dataset), "as its parent is one"))
     if base is None:
         steps.append(Step(MakeDirectory(f"{pot.root}/etc"), None, "a jail without programs"))
     else:

@@ -62,6 +62,7 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         port_range=exports and needs_range(app, pot.exports),
         own_addresses=host_addresses(pot.exports) if exports else (),
         jail_addresses=exports and bool(host_addresses(pot.exports)),
+        mounts=pot.dataset is not None,
         ways=(*(ways_to(pot) if app.driver.traits.own_programs else ()), *ways_to_logs(app)) if jail else (),
         files=(pot.root, *seen, *resolver.looked_at(etc)) if jail else (),
         texts=(RESOLV_CONF,) if jail and pot.resolver.kind is ResolverKind.INHERIT else (),

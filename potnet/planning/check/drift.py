@@ -64,7 +64,8 @@ class Facts:
     words. doubled: groups of names that differ only in case. special: pots and bridges with reserved
     names; special_hosts: pots with reserved host names, and these names. forwarding_set: families whose
     forwarding potnet enabled. router_kept, permitting and members_set: as of `Vnet`. further: addresses
-    without exports. running: as active, also when `active` is narrowed.
+    without exports. datasets: pots whose root is a dataset, with the dataset and the root. running: as
+    active, also when `active` is narrowed.
     """
 
     config: Config
@@ -90,6 +91,7 @@ class Facts:
     policies: tuple[Policy, ...] = ()
     running: tuple[Run, ...] = ()
     further: tuple[IPAddress, ...] = ()
+    datasets: tuple[tuple[str, str, str], ...] = ()
 
     def seen(self, state: HostState, external: str | None) -> Facts:
         """Return the facts with the starts whose jails exist, and with the host's external interface."""

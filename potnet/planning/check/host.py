@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from potnet.host.actions import DestroyInterface, SetForwarding, Step
+from potnet.host.file_actions import MountDataset
 from potnet.host.filter_actions import FilterMembers, LoadAnchor, RemoveEntry
 from potnet.host.findings import Finding, Kind
 from potnet.host.ruleset import NoRules, Ruleset
@@ -359,6 +360,20 @@ def compare_stored(facts: Facts) -> Iterator[Drift]:
         )  # fmt: skip
         yield Drift(finding, lease=lease)
     yield from _names(facts)
+
+
+def compare_datasets(facts: Facts, state: HostState) -> Iterator[Drift]:
+    """Report roots of pots whose dataset is not mounted: the pot would start with an empty root."""
+    for name, dataset, root in facts.datasets:
+        if (dataset, root) not in state.datasets:
+            finding = Finding(
+                Kind.DATASET_UNMOUNTED,
+                f"dataset {dataset} at {root}",
+                "not mounted",
+                "repair mounts it",
+                pot=name,
+            )
+            yield Drift(finding, (Step(MountDataset(dataset)),))
 
 
 def _names(facts: Facts) -> Iterator[Drift]:

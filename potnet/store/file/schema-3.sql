@@ -45,3 +45,5 @@ INSERT INTO remembered (key, value)
 -- A change of the exports in force has begun: only some of them may be in force.
 ALTER TABLE run ADD COLUMN changing INTEGER NOT NULL DEFAULT 0 CHECK (changing IN (0, 1));
 UPDATE run SET changing = 1 WHERE leaving <> '[]';
+-- The dataset of zfs(8) that potnet has made for the root of a pot. Null: none.
+ALTER TABLE pot ADD COLUMN dataset TEXT;

@@ -18,6 +18,8 @@ from potnet.host.actions import (
     StopJail,
 )
 from potnet.host.file_actions import (
+    DestroyDataset,
+    MountDataset,
     RemoveDirectory,
     RemoveFile,
     RemoveTree,
@@ -38,6 +40,8 @@ _ABSENT: dict[type, tuple[str, ...]] = {
     RemoveDefaultRoute: ("not in table",),
     RestoreInterface: ("does not exist",),
     Unmount: ("not a file system root directory",),
+    DestroyDataset: ("dataset does not exist",),
+    MountDataset: ("filesystem already mounted",),
     RemoveTree: ("No such file",),
     LiftRate: ("IP_DUMMYNET_DEL",),
 }

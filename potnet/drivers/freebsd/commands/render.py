@@ -50,7 +50,10 @@ from potnet.host.actions import (
     StopJail,
 )
 from potnet.host.file_actions import (
+    CreateDataset,
+    DestroyDataset,
     Fetch,
+    MountDataset,
     RemoveDirectory,
     RemoveTree,
     Unmount,
@@ -288,6 +291,19 @@ class Renderer:
     def _(self, action: PrepareFilter) -> tuple[Command, ...]:
         # -n: success if the module is loaded, or if the kernel itself contains pf.
         return _one("kldload", "-n", "pf")
+
+    @_commands.register(CreateDataset)
+    def _(self, action: CreateDataset) -> tuple[Command, ...]:
+        return _one("zfs", "create", "-o", f"mountpoint={action.path}", action.name)
+
+    @_commands.register(MountDataset)
+    def _(self, action: MountDataset) -> tuple[Command, ...]:
+        return _one("zfs", "mount", action.name)
+
+    @_commands.register(DestroyDataset)
+    def _(self, action: DestroyDataset) -> tuple[Command, ...]:
+        # -f: a jail that is still dying keeps its root in use. Children and snapshots still stop it.
+        return _one("zfs", "destroy", "-f", action.name)
 
     @_commands.register(RemoveDirectory)
     def _(self, action: RemoveDirectory) -> tuple[Command, ...]:

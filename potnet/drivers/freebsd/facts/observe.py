@@ -18,6 +18,7 @@ from potnet.drivers.freebsd.facts.packet_filter import FilterReader
 from potnet.drivers.freebsd.facts.reader import Reader
 from potnet.drivers.freebsd.facts.traits import TRAITS
 from potnet.drivers.reading import UnreadableError, jail_networks
+from potnet.errors import HostError
 from potnet.executors.base import Command, Executor
 from potnet.host.query import Query
 from potnet.host.ruleset import Outlet
@@ -93,6 +94,8 @@ class Observer(Reader):
             members_keep_addresses=self._members_keep_addresses() if query.bridge_rules else True,
             mounts=parse.mount_points(mounted) if mounted is not None else (),
             binds=parse.binds(mounted) if mounted is not None else (),
+            datasets=parse.datasets(mounted) if mounted is not None else (),
+            mount_points=self._mount_points(query.mount_points),
             base_digest=self._base_digest(query.release) if query.release else None,
             jail_networks=networks,
             unreadable=unreadable,
@@ -313,10 +316,22 @@ class Observer(Reader):
         kinds: dict[str, FileKind] = {}
         access: dict[str, Access] = {}
         if ways:
-            kinds, access = parse.file_access(self._stat("%HT%t%u%t%g%t%Mp%Lp%t%N", _each_once(paths, ways)))
+            form = "%HT%t%u%t%g%t%Mp%Lp%t%d%t%N"
+            kinds, access = parse.file_access(self._stat(form, _each_once(paths, ways)))
         elif paths:
             kinds = parse.file_kinds(self._stat("%HT%t%N", paths))
         return {path: kinds.get(path, FileKind.ABSENT) for path in paths}, access
+
+    def _mount_points(self, datasets: tuple[str, ...]) -> dict[str, str]:
+        """Return the mount points of those datasets that exist."""
+        found: dict[str, str] = {}
+        for dataset in datasets:
+            result = self.run("zfs", "list", "-H", "-o", "name,mountpoint", dataset)
+            if result.code == 0:
+                found |= parse.dataset_points(result.out)
+            elif "dataset does not exist" not in result.err:
+                raise HostError(f"zfs list {dataset}: {result.err.strip() or f'exit code {result.code}'}")
+        return found
 
 
 def _each_once(*paths: tuple[str, ...]) -> tuple[str, ...]:

@@ -101,12 +101,12 @@ def file_kinds(text: str) -> dict[str, FileKind]:
 
 @reads("stat")
 def file_access(text: str) -> tuple[dict[str, FileKind], dict[str, Access]]:
-    """Parse kind and access of each existing path in ``stat -f %HT%t%u%t%g%t%Mp%Lp%t%N``."""
+    """Parse kind and access of each existing path in ``stat -f %HT%t%u%t%g%t%Mp%Lp%t%d%t%N``."""
     kinds, access = {}, {}
     for line in lines_of(text):
-        kind, owner, group, mode, path = line.split("\t", 4)
+        kind, owner, group, mode, device, path = line.split("\t", 5)
         kinds[path] = _STAT_KINDS.get(kind, FileKind.OTHER)
-        access[path] = Access(int(owner), int(group), int(mode, 8))
+        access[path] = Access(int(owner), int(group), int(mode, 8), int(device))
     return kinds, access
 
 
@@ -158,6 +158,30 @@ def binds(text: str) -> tuple[tuple[str, str], ...]:
             source = re.sub("^<(above|below)>:", "", source)
             found += [(source, node), (_as_bytes(source), _as_bytes(node))]
     return tuple(dict.fromkeys(found))
+
+
+@reads("mount")
+def datasets(text: str) -> tuple[tuple[str, str], ...]:
+    """Parse dataset and point of each mounted dataset of zfs(8) in ``mount --libxo json``.
+
+    Points have both spellings, as in `mount_points`.
+    """
+    found = []
+    for each in json.loads(text, strict=False)["mount"].get("mounted", ()):
+        name, node = each.get("special"), each.get("node")
+        if each.get("fstype") == "zfs" and isinstance(name, str) and isinstance(node, str):
+            found += [(name, node), (name, _as_bytes(node))]
+    return tuple(dict.fromkeys(found))
+
+
+@reads("zfs")
+def dataset_points(text: str) -> dict[str, str]:
+    """Parse ``zfs list -H -o name,mountpoint``: one tab between the two (zfs-list(8))."""
+    points = {}
+    for line in lines_of(text):
+        name, point = line.split("\t", 1)
+        points[name] = point
+    return points
 
 
 def manifest_digest(text: str, archive: str) -> str | None:

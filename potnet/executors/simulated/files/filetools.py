@@ -239,11 +239,11 @@ def chmod(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """stat -f FORM PATH …, which does not follow links. FORM is '%HT%t%N', the same with owner, group and
-    mode in between, or '%Su%t%N' for nodes of taps."""
+    """stat -f FORM PATH …, which does not follow links. FORM is '%HT%t%N', the same with owner, group,
+    mode and device in between, or '%Su%t%N' for nodes of taps."""
     if argv[1:3] == ["-f", "%Su%t%N"] and len(argv) > 3:
         return _show_owner(world, argv[3:])
-    forms = {"%HT%t%N": _show_kind, "%HT%t%u%t%g%t%Mp%Lp%t%N": _show_access}
+    forms = {"%HT%t%N": _show_kind, "%HT%t%u%t%g%t%Mp%Lp%t%d%t%N": _show_access}
     if argv[1:2] != ["-f"] or len(argv) < 4 or argv[2] not in forms:
         raise unknown(f"stat {' '.join(argv[1:])}")
     out, err = "", ""
@@ -253,7 +253,8 @@ def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
             continue
         try:
             found = _above_mapped(world, path) or world.tree.resolve(path, follow=False).lstat()
-            out += f"{forms[argv[2]](found)}\t{path}\n"
+            device = f"\t{world.device_of(path)}" if "%d" in argv[2] else ""
+            out += f"{forms[argv[2]](found)}{device}\t{path}\n"
         except OSError as error:
             err += f"stat: {path}: {why(error)}\n"
     return CommandResult(1 if err else 0, out, err)

@@ -71,10 +71,10 @@ def _socket(*columns: str) -> str:
 def mount(world: World, argv: list[str], _: Stdin) -> CommandResult:
     """mount [-p] | mount --libxo json | mount -t devfs devfs POINT | mount -t nullfs DIR POINT."""
     mounted = [(world.facts.root_device, "/", "ufs"), ("devfs", "/dev", "devfs")]
-    mounted += [(what, point, "nullfs" if what != "devfs" else what) for what, point in world.mounted()]
+    mounted += world.mounted()
     match argv[1:]:
         case []:
-            notes = {"ufs": "ufs, local", "nullfs": "nullfs, local"}
+            notes = {"ufs": "ufs, local", "nullfs": "nullfs, local", "zfs": "zfs, local, nfsv4acls"}
             lines = [f"{what} on {where} ({notes.get(kind, kind)})\n" for what, where, kind in mounted]
         case ["--libxo", "json"]:
             lines = [f'{{"mount": {{"mounted": [{", ".join(_mounted(*each) for each in mounted)}]}}}}\n']
@@ -98,7 +98,8 @@ def _mounted(what: str, where: str, kind: str) -> str:
     """Format a mount; without a locale, libxo(3) reads both texts as Latin-1 (%hs in prmount)."""
     texts = (text.encode("utf-8", "surrogateescape").decode("latin-1") for text in (what, where))
     special, node = map(libxo, texts)
-    options = ', "opts": ["local"]' if kind == "ufs" else ""
+    notes = {"ufs": ', "opts": ["local"]', "zfs": ', "opts": ["local","nfsv4acls"]'}
+    options = notes.get(kind, "")
     return f'{{"special":{special},"node":{node},"fstype":"{kind}"{options}}}'
 
 

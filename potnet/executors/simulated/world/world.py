@@ -274,15 +274,15 @@ class World:
 
     # Mounts
 
-    def mount(self, point: str, source: str = "devfs") -> None:
-        """Mount a devfs, or a directory a second time; the mount point itself stays empty.
+    def mount(self, point: str, source: str = "devfs", kind: str | None = None) -> None:
+        """Mount a devfs, a directory a second time, or a dataset; the mount point itself stays empty.
 
         The real path is stored too, so that removals need not search all mounts.
         """
         point = self._without_links(point)
         real = str(self.tree.resolve(point))
         order = self.state.next_number("mount")
-        self.state.put("mount", point, {"order": order, "real": real, "source": source})
+        self.state.put("mount", point, {"order": order, "real": real, "source": source, "kind": kind})
         self.state.put("mount-at", real, {"point": point})
 
     def unmount(self, point: str) -> bool:
@@ -302,10 +302,20 @@ class World:
         except OSError:
             return point
 
-    def mounted(self) -> list[tuple[str, str]]:
-        """Return sources (devfs or a directory) and points, in the order of mounting."""
+    def mounted(self) -> list[tuple[str, str, str]]:
+        """Return sources (devfs, a directory or a dataset), points and kinds, in the order of mounting."""
         rows = sorted(self.state.scan("mount"), key=lambda row: int(row[1]["order"]))
-        return [(row.get("source", "devfs"), key) for key, row in rows]
+        found = [(row.get("source", "devfs"), key, row.get("kind")) for key, row in rows]
+        return [(what, key, kind or ("devfs" if what == "devfs" else "nullfs")) for what, key, kind in found]
+
+    def device_of(self, path: str) -> int:
+        """Return the number of the file system that holds a path: a dataset has one of its own."""
+        held = [
+            (point, int(row["order"]))
+            for point, row in self.state.scan("mount")
+            if row.get("kind") == "zfs" and f"{path.rstrip('/')}/".startswith(f"{point.rstrip('/')}/")
+        ]
+        return 100 + max(held, key=lambda each: len(each[0]), default=("", 0))[1]
 
     def mounts(self) -> list[str]:
         """Return the devfs mount points, by path, in the order of mounting."""
