@@ -39,7 +39,7 @@ REFUSALS = (
     "not found",
     "is running",
     "is exported by pot",
-    "is not whole",
+    "is incomplete",
     "is in use",
     "is full",
     "is still used by pot",
@@ -204,7 +204,7 @@ def unsound(world: World) -> list[str]:
     ]
     leased = {lease.address for leases in records["leases"] for lease in leases}
     wrong += [f"leases: {leased}"] if leased != {a.address for a in attachments if a.address} else []
-    wrong += [f"{pot.name} is not whole" for pot in records["pots"] if not pot.whole]
+    wrong += [f"{pot.name} is incomplete" for pot in records["pots"] if not pot.whole]
     runs = {run.pot.name for run in records["runs"]}
     wrong += [f"runs: {runs}, jails: {world.jails()}"] if runs != set(world.jails()) else []
     wrong += [f"check: {finding}" for finding in world.do(check, (), None)]

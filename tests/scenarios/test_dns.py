@@ -93,7 +93,7 @@ def test_a_running_pot_is_known_by_the_address_that_it_has(kitchen: World) -> No
 
 def test_addresses_that_pots_learn_are_not_known(kitchen: World) -> None:
     assert kitchen.do(zones, "public6") == []
-    assert "by themselves" in kitchen.notices[-1]
+    assert "by SLAAC" in kitchen.notices[-1]
 
 
 def test_what_is_no_bridge_or_domain_is_refused(kitchen: World) -> None:
