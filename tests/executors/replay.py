@@ -147,6 +147,8 @@ _MASKS = (
     (r"(?m)^(\w+)=\d+[KMG]?$", r"\1=N"),
     (r"Evaluations: .*?\]", "Evaluations ]"),
     (r'("(?:received|sent|dropped|send)-[a-z]+":)\d+', r"\1N"),
+    # The roots of the sessions had a start script that starts nothing.
+    (r"(?m)^Starting [a-z]+\.\n", ""),
     # ls(1): mode and name.
     (r"(?m)^([-dlcps][-rwxsStT]{9}) .* [0-9]{2}:[0-9]{2} (.*)$", r"\1 \2"),
     (r"(?m)^total \d+\n", ""),
