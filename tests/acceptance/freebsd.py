@@ -65,7 +65,8 @@ class FreeBSD(ABC):
 
     def configure(self, text: str) -> None:
         """See `Host`."""
-        own = f'[paths]\njails = "{self.jails}"\ncache = "{self.home}/cache"\n'
+        paths = {"jails": self.jails, "cache": f"{self.home}/cache", "logs": f"{self.home}/logs"}
+        own = "[paths]\n" + "".join(f'{key} = "{path}"\n' for key, path in paths.items())
         self.state.with_name("potnet.toml").write_text(f"{own}{text}", "utf-8")
 
     def potnet(self, *argv: str, kill_after: float | None = None) -> Answer:
