@@ -30,8 +30,6 @@ from potnet.executors.local import LocalExecutor
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 PR_SET_DUMPABLE = 4
-#: Children that go on until the world ends or they are killed: servers, and what was spawned.
-LASTING: set[int] = set()
 #: What makes the world: private mounts, a host `eth0` with a wire to the namespace `outside`.
 MOUNTS = (
     "mount --make-rprivate /",
@@ -113,6 +111,7 @@ def potnet(
     import potnet.operations.pots.start
     import potnet.templates  # noqa: F401
 
+    others = _children() if kill_after is not None else set()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
         if child == 0:
@@ -123,7 +122,7 @@ def potnet(
             _become_potnet(argv, out.fileno(), err.fileno())
         code = _wait(child, kill_after)
         if kill_after is not None:
-            _wait_for_orphans()
+            _wait_for_orphans(others)
         texts = []
         for file in (out, err):
             file.seek(0)
@@ -170,10 +169,13 @@ def _wait(child: int, kill_after: float | None) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _wait_for_orphans() -> None:
-    """Wait until the command that a killed potnet had started has ended, as it does by itself."""
+def _wait_for_orphans(others: set[int]) -> None:
+    """Wait until the command that a killed potnet had started has ended, as it does by itself.
+
+    others: children that were there before, such as servers.
+    """
     with suppress(ChildProcessError):
-        while _children() - LASTING:
+        while _children() - others:
             os.waitpid(-1, os.WNOHANG)
             time.sleep(0.005)
 
@@ -198,7 +200,6 @@ def run(argv: list[str], text: str, patience: float) -> dict[str, Any]:
 def spawn(argv: list[str]) -> dict[str, Any]:
     """Start a command that goes on, and return when it has said that it is ready."""
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    LASTING.add(process.pid)
     assert process.stdout is not None
     return {"pid": process.pid, "said": process.stdout.readline()}
 
@@ -265,7 +266,6 @@ def serve(name: str | None, port: int, called: str, only_tcp: bool, named: str) 
         talk.serve(port, lambda: os.write(out, b"ready\n"), only_tcp, named)
 
     pid, said = forked(work)
-    LASTING.add(pid)
     return {"pid": pid, "said": said}
 
 
