@@ -60,7 +60,7 @@ class Config:
     cache: str = "/opt/potnet/cache"
     logs: str = "/var/log/potnet"
     templates: str | None = None
-    mirror: str = "https://download.freebsd.org/releases/amd64/amd64"
+    mirror: str = "https://download.freebsd.org/releases/%m/%p"
     nat_anchor: str = "pot-nat"
     rdr_anchor: str = "pot-rdr"
     filter_anchor: str = "pot-filter"

@@ -100,6 +100,7 @@ class Query:
     devfs: tuple[str, ...] = ()
     #: The address of a release's directory on a mirror.
     release: str | None = None
+    machine: bool = False
 
     # Boot
     hostname: bool = False

@@ -350,6 +350,8 @@ class HostState:
     open_ruleset: int | None = None
     #: With `release`: the SHA-256 of its base.txz; None if the mirror does not report it.
     base_digest: str | None = None
+    #: The architecture of machine and processor, as uname(1) names them.
+    machine: tuple[str, str] | None = None
 
     # Boot
     hostname: str | None = None

@@ -12,6 +12,7 @@ import pytest
 from world import World, both_hosts
 
 from potnet.errors import PotnetError, UsageError
+from potnet.executors.base import Command, CommandResult
 from potnet.model.pots import HookKind
 from potnet.operations.files.hooks import set_hook
 from potnet.operations.maintenance.check import check
@@ -395,6 +396,41 @@ def test_a_base_without_a_mirror_is_refused(world: World) -> None:
     assert world.records()["pots"] == ()
     with pytest.raises(UsageError):
         world.create("casserole", base="../../etc")
+
+
+@pytest.mark.parametrize(("said", "place"), [(None, "amd64/amd64"), ("arm64 aarch64\n", "arm64/aarch64")])
+def test_a_base_is_that_of_the_hosts_own_architecture(world: World, said: str | None, place: str) -> None:
+    run = world.host.run
+
+    def other(command: Command) -> CommandResult:
+        return CommandResult(0, said) if said and command.argv[0] == "uname" else run(command)
+
+    world.host.run = other
+    world.create("casserole", base="14.3")
+    (fetched,) = [line for line in world.executor.changed if line.startswith("fetch")]
+    assert fetched.endswith(f" https://download.freebsd.org/releases/{place}/14.3-RELEASE/base.txz")
+    world.create("wok", base="14.3")
+    asked = [command.argv for command in world.executor.commands if command.argv[0] == "uname"]
+    assert asked == [("uname", "-m", "-p")]
+
+
+@pytest.mark.parametrize("said", ["", "amd64\n", "../x amd64\n", "a b c\n"])
+def test_an_architecture_that_is_none_is_refused(world: World, said: str) -> None:
+    run = world.host.run
+    world.host.run = lambda command: CommandResult(0, said) if command.argv[0] == "uname" else run(command)
+    with pytest.raises(PotnetError, match="uname"):
+        world.create("casserole", base="14.3")
+    assert world.records()["pots"] == ()
+
+
+def test_a_release_that_a_mirror_lacks_is_told_with_its_address(world: World) -> None:
+    world.configure('[releases]\nmirror = "file:///releases/%p"\n')
+    with pytest.raises(PotnetError, match="Not Found") as failure:
+        world.create("casserole", base="14.3")
+    assert (
+        failure.value.hint
+        == "look whether file:///releases/amd64/14.3-RELEASE exists, and at releases.mirror"
+    )
 
 
 def test_a_cached_base_needs_no_mirror(world: World) -> None:

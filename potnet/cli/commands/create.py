@@ -42,7 +42,7 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "-t", "--type", "layout", type=click.Choice(["single", "multi"]), default="single", callback=_layout,
     expose_value=False, help="Layout of the files; only single is supported.",
 )  # fmt: skip
-@click.option("-b", "--base", metavar="RELEASE", help="Release to unpack into the root, such as 14.2.")
+@click.option("-b", "--base", metavar="RELEASE", help="Release to unpack into the root, such as 14.3.")
 @click.option(
     "-N", "--network-type", "network_types", type=click.Choice(NETWORK_TYPES), multiple=True,
     help="Network type (default: inherit); repeatable for bridges. The default route uses the first one.",

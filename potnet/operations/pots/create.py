@@ -214,7 +214,7 @@ def _release(text: str | None) -> str | None:
         return None
     match = _RELEASE.fullmatch(text)
     if not match:
-        raise UsageError(f"invalid release -b {text!r}", hint="write one such as 14.2")
+        raise UsageError(f"invalid release -b {text!r}", hint="write one such as 14.3")
     return match[1]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.apply import Applied, apply
-from potnet.errors import PotnetError
+from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, Step
 from potnet.host.file_actions import (
     CreateDataset,
@@ -156,6 +156,17 @@ def _archive(app: App, base: str) -> str:
     return f"{app.config.cache}/{base}-RELEASE_base.txz"
 
 
+def _mirror(app: App, mirror: str) -> str:
+    """Return the address of a mirror's releases for the architecture of the host, which may be far away."""
+    mirror = mirror.rstrip("/")
+    if "%m" not in mirror and "%p" not in mirror:
+        return mirror
+    found = app.driver.observe(Query(machine=True)).machine
+    assert found is not None
+    machine, processor = found
+    return mirror.replace("%m", machine).replace("%p", processor)
+
+
 def _fetch_base(app: App, name: str, base: str) -> list[Step]:
     """Return the steps that fetch and verify a release's archive; none if the cache holds it."""
     archive = _archive(app, base)
@@ -166,8 +177,12 @@ def _fetch_base(app: App, name: str, base: str) -> list[Step]:
             f"{archive} is not there, and no mirror to fetch it from is configured",
             hint="put it there, or set releases.mirror in the configuration",
         )
-    release = f"{app.config.mirror.rstrip('/')}/{base}-RELEASE"
-    digest = app.driver.observe(Query(release=release)).base_digest
+    release = f"{_mirror(app, app.config.mirror)}/{base}-RELEASE"
+    try:
+        digest = app.driver.observe(Query(release=release)).base_digest
+    except HostError as error:
+        error.hint = error.hint or f"look whether {release} exists, and at releases.mirror"
+        raise
     if digest is None:
         raise PotnetError(f"{release}/MANIFEST names no SHA-256 for base.txz", hint="check releases.mirror")
     part = part_name(name, base)

@@ -97,6 +97,7 @@ class Observer(Reader):
             datasets=parse.datasets(mounted) if mounted is not None else (),
             mount_points=self._mount_points(query.mount_points),
             base_digest=self._base_digest(query.release) if query.release else None,
+            machine=parse.machine(self._out("uname", "-m", "-p")) if query.machine else None,
             jail_networks=networks,
             unreadable=unreadable,
             anchor_names=frozenset(

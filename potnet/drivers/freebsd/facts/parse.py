@@ -184,6 +184,15 @@ def dataset_points(text: str) -> dict[str, str]:
     return points
 
 
+@reads("uname")
+def machine(text: str) -> tuple[str, str]:
+    """Parse ``uname -m -p``: the machine and its processor, such as ``arm64 aarch64``."""
+    found = re.fullmatch(r"([A-Za-z0-9_]+) ([A-Za-z0-9_]+)\n?", text)
+    if found is None:
+        raise UnreadableError("uname", text)
+    return found[1], found[2]
+
+
 def manifest_digest(text: str, archive: str) -> str | None:
     """Parse the SHA-256 of an archive in a release's MANIFEST."""
     for line in lines_of(text):
