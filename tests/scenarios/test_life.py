@@ -59,7 +59,10 @@ def check_that_stop_leaves_nothing(world: World, kind: str, stack: str, base: st
     after = world.records()
     # A host port that start chose stays chosen.
     pots = tuple(replace(p, exports=q.exports) for p, q in zip(records["pots"], after["pots"], strict=True))
-    assert after == records | {"pots": pots}
+    # So does the bridge of the host that pots joined, until another interface is external.
+    pairs = zip(records["bridges"], after["bridges"], strict=True)
+    bridges = tuple(replace(bridge, joined=now.joined) for bridge, now in pairs)
+    assert after == records | {"pots": pots, "bridges": bridges}
     (again,) = world.do(stop, ["casserole"])
     assert not again.changed
 
