@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,9 +25,9 @@ from potnet.model.ports import Transport
 RECORDS = Path(__file__).parent.parent / "data" / "freebsd"
 
 
-def recorded(*argv: str) -> Iterator[str]:
-    """What a real host printed for a command, each time that it was asked."""
-    for path in sorted(RECORDS.glob("*.json")):
+def recorded(*argv: str, session: str = "*") -> Iterator[str]:
+    """What a real host printed for a command, each time that it was asked in one session, or in any."""
+    for path in sorted(RECORDS.glob(f"{session}-*.json")):
         for entry in json.loads(path.read_text())["commands"]:
             if tuple(entry["argv"]) == argv and entry["code"] == 0:
                 yield entry["stdout"]
@@ -45,8 +46,20 @@ def test_every_recorded_interface_is_read() -> None:
         assert len(found.members) == text.count("\tmember: ")
 
 
+def test_every_recorded_listing_of_interfaces_is_read() -> None:
+    texts = [*recorded("ifconfig", "-a")]
+    assert len(texts) > 15
+    for text in texts:
+        blocks = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
+        names = [block.partition(": flags=")[0] for block in blocks]
+        found = parse_ifconfig.interfaces(text, names)
+        assert found == {
+            name: parse_ifconfig.interface(block) for name, block in zip(names, blocks, strict=True)
+        }
+
+
 def test_a_listing_of_all_interfaces_in_both_address_formats() -> None:
-    (plain,) = recorded("ifconfig", "-a")
+    (plain,) = recorded("ifconfig", "-a", session="01")
     names = ("vtnet0", "lo0", "bridge10", "epair7a", "epair7b")
     found = parse_ifconfig.interfaces(plain, names)
     assert found is not None
@@ -68,7 +81,7 @@ def test_jails_with_blanks_in_their_path() -> None:
 
 
 def test_anchors_of_the_main_ruleset() -> None:
-    texts = list(recorded("pfctl", "-sn"))
+    texts = list(recorded("pfctl", "-sn", session="04"))
     assert called(parse_pf.main_rules(texts[-1]), "rdr-anchor") == {"pot-rdr/*"}
     assert called(parse_pf.main_rules('anchor "pot-filter/*" all\n'), "anchor") == {"pot-filter/*"}
 
@@ -85,22 +98,34 @@ def test_braces_hold_the_rules_of_an_anchor() -> None:
 
 
 def test_routes_of_a_real_host() -> None:
-    (text,) = recorded("netstat", "--libxo", "json", "-rn", "-f", "inet")
+    (text,) = recorded("netstat", "--libxo", "json", "-rn", "-f", "inet", session="03")
     routes = {str(route.destination): route.interface for route in parse_netstat.routes(text)}
     assert routes["0.0.0.0/0"] == "vtnet0"
     assert routes["10.192.0.0/10"] == "bridge10"
     assert routes["127.0.0.1/32"] == "lo0"
 
 
+def test_every_recorded_listing_of_routes_is_read() -> None:
+    texts = [*recorded("netstat", "--libxo", "json", "-rn", "-f", "inet")]
+    assert len(texts) > 5
+    for text in texts:
+        found = parse_netstat.routes(text)
+        assert len(found) == text.count('"destination"')
+        interfaces = {str(route.destination): route.interface for route in found}
+        assert interfaces["0.0.0.0/0"] in ("vtnet0", "em0")
+
+
 def test_the_default_interface() -> None:
-    text = next(recorded("route", "-n", "get", "default"))
-    assert parse.default_interface(text) == "vtnet0"
+    assert [*map(parse.default_interface, recorded("route", "-n", "get", "default", session="03"))] == [
+        "vtnet0"
+    ]
+    assert {*map(parse.default_interface, recorded("route", "-n", "get", "default"))} == {"vtnet0", "em0"}
     assert parse.default_interface("route: route has not been found\n") is None
 
 
 def test_redirections_in_force() -> None:
-    texts = list(recorded("pfctl", "-a", "pot-rdr/casserole", "-sn", "-P"))
-    found = parse_pf.redirections(texts[0])
+    text, *_ = recorded("pfctl", "-a", "pot-rdr/casserole", "-sn", "-P", session="04")
+    found = parse_pf.redirections(text)
     assert [(r.interface, r.protocol, r.host, r.port, r.pot_port) for r in found] == [
         ("vtnet0", Transport.TCP, "(vtnet0)", 30080, 80),
         ("vtnet0", Transport.UDP, "(vtnet0)", 30053, 53),
@@ -108,7 +133,7 @@ def test_redirections_in_force() -> None:
 
 
 def test_counters_of_redirections() -> None:
-    (text,) = recorded("pfctl", "-a", "pot-rdr/casserole", "-s", "nat", "-P", "-v")
+    (text,) = recorded("pfctl", "-a", "pot-rdr/casserole", "-s", "nat", "-P", "-v", session="04")
     assert parse_pf.export_traffic(text) == (
         ExportTraffic(Transport.TCP, 30080, None, 0, 0, 0),
         ExportTraffic(Transport.UDP, 30053, None, 0, 0, 0),
@@ -135,7 +160,8 @@ def test_counters_of_interfaces() -> None:
 
 
 def states() -> str:
-    return next(recorded("pfctl", "-s", "states", "-vv"))
+    (text,) = recorded("pfctl", "-s", "states", "-vv", session="07")
+    return text
 
 
 def test_the_states_of_a_redirection_are_both_halves_of_its_connections() -> None:
