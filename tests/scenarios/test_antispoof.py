@@ -146,8 +146,10 @@ def test_a_mac_address_that_is_not_its_own(world: World, guarded: bool) -> None:
 @both_hosts
 def test_the_mac_address_of_a_neighbour(world: World) -> None:
     at = kitchen(world)
+    world.listen(81, "httpd")
+    assert world.reaches("thief", gateway(world), 81)
     take_mac(world, "thief", attachment(world, "web").mac)
-    assert not world.reaches("thief", gateway(world), 80)
+    assert not world.reaches("thief", gateway(world), 81)
     assert not world.reaches("host", at["thief"], 80)
     assert world.reaches("host", at["web"], 80)
 

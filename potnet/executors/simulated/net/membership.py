@@ -48,6 +48,8 @@ class Members:
         """
         source, target = self._port(sender), self._port(receiver)
         self._check_mac(source, sender)
+        # The answer to a sender with another's address goes to the member that has it as a static one.
+        self._check_target(source, sender)
         self._check_target(target, receiver)
         local = receiver.stack == HOST
         if source is None or not (self._local if local else self._filtered):
