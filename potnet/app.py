@@ -121,7 +121,7 @@ class App:
             return Linux(self.executor, self._render)
         from potnet.drivers.freebsd import FreeBSD
 
-        return FreeBSD(self.executor, self._render)
+        return FreeBSD(self.executor, self._render, self.progress)
 
     def _render(self, template: str, values: dict[str, object]) -> str:
         # Jinja2 is imported here, because most commands render no template.

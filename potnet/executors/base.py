@@ -39,7 +39,8 @@ class Command:
     command leaves running would keep the output open, and potnet would wait for them. inside: the command
     runs programs of a jail, which get few variables of the caller and no terminal, unless the terminal is
     attached. output_to: a log on the host that gets the output (see `KEEP_OUTPUT`). The result's
-    output is then empty, or tells why the log is missing.
+    output is then empty, or tells why the log is missing. watch: called now and then while the command
+    runs; it may run commands that only read.
     """
 
     argv: tuple[str, ...]
@@ -49,6 +50,7 @@ class Command:
     quiet: bool = False
     inside: bool = False
     output_to: str | None = None
+    watch: Callable[[], None] | None = None
 
 
 #: A program for sh(1) that runs a command and keeps its output in a log. Nobody else can change the log, or

@@ -68,8 +68,10 @@ class _Process(subprocess.Popen[bytes]):
                 timeout = 0.0
         return super().wait(timeout)
 
-    def finish(self, data: bytes | None, seconds: float | None) -> tuple[bytes, bytes]:
-        """Return the output of a process that has ended. Raises TimeoutExpired.
+    def finish(
+        self, data: bytes | None, seconds: float | None, watch: Callable[[], None] | None
+    ) -> tuple[bytes, bytes]:
+        """Return the output of a process that has ended. Raises TimeoutExpired. watch: called at each look.
 
         Its children may keep the output open, so potnet does not wait for the end of the output.
         """
@@ -89,6 +91,8 @@ class _Process(subprocess.Popen[bytes]):
                     return waited.output or b"", waited.stderr or b""
                 if limit is not None and time.monotonic() >= limit:
                     raise
+                if watch is not None:
+                    watch()
             data = None
 
 
@@ -148,7 +152,7 @@ class LocalExecutor:
             data = None if text is None else text.encode("utf-8", "surrogateescape")
             # A brief command that changes the host is never interrupted.
             with nullcontext() if _brief(command) else waiting():
-                out, err = process.finish(data, self._seconds(command))
+                out, err = process.finish(data, self._seconds(command), command.watch)
         except BaseException:
             with suppress(ProcessLookupError):
                 if self._has_session(command):

@@ -45,13 +45,13 @@ def install() -> None:
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Let a signal end the wait inside the block; an earlier signal ends it at once."""
-    _interrupts.waiting = True
+    """Let a signal end the wait inside the block; an earlier signal ends it at once. Blocks may nest."""
+    before, _interrupts.waiting = _interrupts.waiting, True
     try:
         _interrupts.heed()
         yield
     finally:
-        _interrupts.waiting = False
+        _interrupts.waiting = before
 
 
 @contextmanager

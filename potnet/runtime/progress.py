@@ -19,16 +19,26 @@ class Progress:
         self._patience = patience
         self._shown = False
 
+    @property
+    def visible(self) -> bool:
+        """Return whether there is a terminal for the line."""
+        return self._terminal is not None
+
     @contextmanager
-    def of(self, total: int, done: str) -> Iterator[Callable[[int], None]]:
-        """Yield a function that shows how many of the total are done, while the block runs."""
+    def of(self, total: int | None, done: str) -> Iterator[Callable[[int], None]]:
+        """Yield a function that shows how many of the total are done, while the block runs.
+
+        The total may be unknown.
+        """
         begin = time.monotonic()
+        rest = done if total is None else f"of {total} {done}"
 
         def tell(count: int) -> None:
             if self._terminal is not None and time.monotonic() - begin >= self._patience:
-                self._terminal.write(f"{_ERASE}potnet: {count} of {total} {done}")
-                self._terminal.flush()
+                # An interrupt may arrive between these lines.
                 self._shown = True
+                self._terminal.write(f"{_ERASE}potnet: {count} {rest}")
+                self._terminal.flush()
 
         try:
             yield tell

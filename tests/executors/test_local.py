@@ -239,6 +239,48 @@ def test_what_is_attached_has_the_terminal() -> None:
     assert on_a_terminal(lambda: str(LOCAL.attach(command))).split("\r\n") == ["a terminal", "0"]
 
 
+def test_a_watch_runs_commands_until_the_command_ends() -> None:
+    seen: list[str] = []
+    command = Command(("sh", "-c", "sleep 0.7; echo end"), watch=lambda: seen.append(LOCAL.run(ECHO).out))
+    assert LOCAL.run(command).out == "end\n"
+    assert seen and {*seen} == {"look\n"}
+    count = len(seen)
+    time.sleep(0.3)
+    assert len(seen) == count
+
+
+ECHO = Command(("echo", "look"), changes_host=False)
+
+
+@pytest.mark.parametrize("look", ["true", "sleep 50"])
+def test_an_interrupt_ends_a_command_that_has_a_watch(tmp_path: Path, look: str) -> None:
+    """It comes after the first look, or while that runs."""
+    pids, seen = tmp_path / "pids", tmp_path / "seen"
+    child = os.fork()
+    if child == 0:
+        interrupts.install()
+
+        def watch() -> None:
+            if not seen.exists():
+                script = f"echo $$ >>{pids}; touch {seen}; exec {look}"
+                LOCAL.run(Command(("sh", "-c", script), changes_host=False))
+
+        with suppress(KeyboardInterrupt):
+            script = f"echo $$ >>{pids}; exec sleep 50"
+            LOCAL.run(Command(("sh", "-c", script), timeout=Limit.LONG, watch=watch))
+            os._exit(1)
+        os._exit(0)
+    begin = time.monotonic()
+    while not seen.exists():
+        assert time.monotonic() - begin < QUICK
+        time.sleep(0.01)
+    time.sleep(0.1)
+    os.kill(child, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert time.monotonic() - begin < QUICK
+    assert not [process for process in map(int, pids.read_text().split()) if alive(process)]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("prefixed", [False, True])
 def test_an_interrupt_kills_all_that_a_command_has_started(

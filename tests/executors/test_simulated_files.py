@@ -197,6 +197,8 @@ def test_the_mirror_has_bases_and_nothing_else(run: Run, host: SimulatedHost) ->
     name, digest, *_ = run(f"fetch -q -o - {url}/MANIFEST").out.split("\t")
     assert name == "base.txz"
     run(f"fetch -q -o /tmp/base.txz {url}/base.txz")
+    size = (host.tree / "tmp/base.txz").stat().st_size
+    assert run(f"fetch -s {url}/base.txz").out == run("stat -f %z /tmp/base.txz").out == f"{size}\n"
     assert run(f"sha256 -c {digest} /tmp/base.txz").out == f"SHA256 (/tmp/base.txz) = {digest}\n"
     assert run(f"sha256 -c {'0' * 64} /tmp/base.txz", code=2).out.endswith("[ Failed ]\n")
     run("mkdir -p /jails/a")
@@ -204,6 +206,8 @@ def test_the_mirror_has_bases_and_nothing_else(run: Run, host: SimulatedHost) ->
     assert host.run(Command(("test", "-x", "/jails/a/sbin/rtsol"))).code == 0
     assert run(f"fetch -q -o /tmp/kernel.txz {url}/kernel.txz", code=1).err.endswith(": Not Found\n")
     assert not (host.tree / "tmp/kernel.txz").exists()
+    assert run(f"fetch -s {url}/kernel.txz", code=1).err == "fetch: Not Found\n"
+    assert "No such file" in run("stat -f %z /tmp/kernel.txz", code=1).err
 
 
 def test_cp_p_and_modes(host: SimulatedHost, run: Run) -> None:

@@ -59,16 +59,27 @@ def test_a_command_on_a_terminal_tells_how_far_it_is(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "TERM": "xterm"}
     argv = [sys.executable, "-c", code, "--host", "sim", "--state-dir", str(tmp_path / "state")]
-    for name in ("pan", "wok"):
-        subprocess.run([*argv, "create", "-p", name, "-N", "public-bridge"], check=True, capture_output=True)
-    main, terminal = pty.openpty()
-    try:
-        subprocess.run(
-            [*argv, "start", "--all"], check=True, stdout=subprocess.PIPE, stderr=terminal, env=environment
-        )
-        assert "potnet: 2 of 2 started" in os.read(main, 65536).decode()
-    finally:
-        os.close(main)
-        os.close(terminal)
+
+    def on_terminal(*words: str) -> str:
+        main, terminal = pty.openpty()
+        try:
+            whole = [*argv, *words]
+            subprocess.run(whole, check=True, stdout=subprocess.PIPE, stderr=terminal, env=environment)
+            os.write(terminal, b"#")
+            shown = b""
+            while not shown.endswith(b"#"):
+                shown += os.read(main, 65536)
+            return shown.decode()
+        finally:
+            os.close(main)
+            os.close(terminal)
+
+    create = ("create", "-N", "public-bridge")
+    subprocess.run([*argv, *create], check=True, capture_output=True)
+    shown = on_terminal(*create, "-b", "14.3")
+    assert shown.endswith("potnet: 1 of 1 MB downloaded\r\x1b[K#")
+    assert "potnet: 2 of 2 started" in on_terminal("start", "--all")
+    assert on_terminal("-q", *create, "-b", "15.0") == "#"
+    assert "downloaded" not in on_terminal("-n", *create, "-b", "14.1")
     piped = subprocess.run([*argv, "stop", "--all"], check=True, capture_output=True, text=True)
     assert " of 2 " not in piped.stderr

@@ -9,6 +9,7 @@ from itertools import count, groupby
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.commands import answers
+from potnet.drivers.freebsd.commands.download import fetch_with_progress
 from potnet.drivers.freebsd.commands.passed import renamed_in, taking_back
 from potnet.drivers.freebsd.commands.processes import ending
 from potnet.drivers.freebsd.commands.render import Renderer
@@ -30,9 +31,7 @@ from potnet.host.actions import (
     StopJail,
     TakeBack,
 )
-from potnet.host.file_actions import (
-    RemoveFile,
-)
+from potnet.host.file_actions import Fetch, RemoveFile
 from potnet.host.filter_actions import EndUntranslated, KillStates
 from potnet.host.findings import Condition
 from potnet.host.query import Query
@@ -47,6 +46,7 @@ from potnet.host.state import (
     called_in,
 )
 from potnet.host.traits import Traits
+from potnet.runtime.progress import Progress
 
 #: The limit of kills for processes that keep creating others.
 _KILLS = 10
@@ -56,10 +56,11 @@ _ANY_JAIL = Jail("any", "any", "/any", devfs=True)
 
 
 class FreeBSD:
-    """Carries actions to a FreeBSD host through an executor."""
+    """Carries actions to a FreeBSD host through an executor. progress: shows downloads."""
 
-    def __init__(self, executor: Executor, template: Render) -> None:
+    def __init__(self, executor: Executor, template: Render, progress: Progress | None = None) -> None:
         self._executor = executor
+        self._progress = progress or Progress()
         self._observer = Observer(executor)
         self._template = template
         self._renderer = Renderer(template, self._observer.counts_exactly)
@@ -160,7 +161,7 @@ class FreeBSD:
         begun: Collection[int] | None = None,
         batch: Sequence[Action] = (),
     ) -> str:
-        result = self._executor.run(command)
+        result = self._answer(action, command)
         clear = ("chflags", "-h", "0")
         if posix.make_mutable(self._executor, result, batch or (action,), clear, "/bin/chflags"):
             result = self._executor.run(command)
@@ -170,6 +171,11 @@ class FreeBSD:
             hint, in_use = answers.hint(action, result), answers.in_use(command, result)
             raise CommandError(command, result, hint, begun, in_use)
         return result.out
+
+    def _answer(self, action: Action, command: Command) -> CommandResult:
+        if isinstance(action, Fetch) and self._progress.visible:
+            return fetch_with_progress(self._executor, self._progress, action, command)
+        return self._executor.run(command)
 
     def describe(self, action: Action) -> tuple[str, ...]:
         """See `potnet.drivers.base.Driver`."""

@@ -104,10 +104,18 @@ class SimulatedHost(Inspection):
         self._preview: World | None = None
 
     def run(self, command: Command) -> CommandResult:
-        """Answer as the real host would; a command that is not simulated is refused with code 64."""
+        """Answer as the real host would; a command that is not simulated is refused with code 64.
+
+        A command takes no time here, so its watch gets one call, at the end.
+        """
         with waiting():
             pass  # an earlier signal is handled before the command starts
-        command = expanded(command)
+        result = self._answer(expanded(command))
+        if command.watch is not None:
+            command.watch()
+        return result
+
+    def _answer(self, command: Command) -> CommandResult:
         program = PurePosixPath(command.argv[0]).name
         tool = _TOOLS.get(program)
         if tool is None:

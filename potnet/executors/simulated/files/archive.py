@@ -165,18 +165,24 @@ def manifest(release: str) -> bytes:
 
 
 def fetch(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """fetch -q -o FILE|- URL, from a mirror that has only the base of every release."""
+    """fetch -q -o FILE|- URL, or fetch -s URL, from a mirror that has only the base of every release."""
     import re
 
+    output: str | None = None
     match argv[1:]:
         case ["-q", "-o", output, url]:
+            pass
+        case ["-s", url]:
             pass
         case rest:
             raise unknown(f"fetch {' '.join(rest)}")
     found = re.fullmatch(r"(?:https?|ftp)://[^/]+/.*?([\w.]+-RELEASE)/(base\.txz|MANIFEST)", url)
     if found is None:
-        raise ToolError(f"fetch: {url}: Not Found")
+        # With -s, fetch(1) does not name the URL (fetch.c).
+        raise ToolError(f"fetch: {url}: Not Found" if output else "fetch: Not Found")
     data = base(found[1]) if found[2] == "base.txz" else manifest(found[1])
+    if output is None:
+        return CommandResult(0, f"{len(data)}\n")
     if output == "-":
         return CommandResult(0, data.decode("utf-8", "surrogateescape"))
     world.state.changing()

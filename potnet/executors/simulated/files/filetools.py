@@ -240,9 +240,11 @@ def chmod(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
     """stat -f FORM PATH …, which does not follow links. FORM is '%HT%t%N', the same with owner, group,
-    mode and device in between, or '%Su%t%N' for nodes of taps."""
+    mode and device in between, or '%Su%t%N' for nodes of taps. With '%z' it is the size of one file."""
     if argv[1:3] == ["-f", "%Su%t%N"] and len(argv) > 3:
         return _show_owner(world, argv[3:])
+    if argv[1:3] == ["-f", "%z"] and len(argv) == 4:
+        return _show_size(world, argv[3])
     forms = {"%HT%t%N": _show_kind, "%HT%t%u%t%g%t%Mp%Lp%t%d%t%N": _show_access}
     if argv[1:2] != ["-f"] or len(argv) < 4 or argv[2] not in forms:
         raise unknown(f"stat {' '.join(argv[1:])}")
@@ -279,6 +281,13 @@ def _show_access(found: os.stat_result) -> str:
     # A link has the permissions of its maker's umask there, and all of them where the simulation runs.
     bits = 0o755 if stat.S_ISLNK(found.st_mode) else stat.S_IMODE(found.st_mode)
     return f"{_show_kind(found)}\t{owner}\t{group}\t{bits >> 9:o}{bits & 0o777:03o}"
+
+
+def _show_size(world: World, path: str) -> CommandResult:
+    try:
+        return CommandResult(0, f"{world.tree.resolve(path, follow=False).lstat().st_size}\n")
+    except OSError as error:
+        raise ToolError(f"stat: {path}: {why(error)}") from None
 
 
 def _show_owner(world: World, nodes: list[str]) -> CommandResult:
