@@ -33,7 +33,7 @@ def fetch_with_progress(
 def _look(executor: Executor, path: str, tell: Callable[[int], None]) -> Callable[[], None]:
     """Return a function that shows the size of the file, at most once in a pause.
 
-    Before the server has answered, there is no file.
+    The file appears when the server answers.
     """
     after = 0.0
 
