@@ -59,6 +59,8 @@ class Query:
     routes6: bool = False
     forwarding: bool = False
     own_addresses: tuple[IPAddress, ...] = ()
+    #: On hosts whose filter does not know the first address of an interface.
+    local_addresses: bool = False
     jail_addresses: bool = False
     #: The name of an interface.
     learns_router: str | None = None

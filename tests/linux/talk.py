@@ -67,7 +67,8 @@ def ask(protocol: str, address: str, port: int) -> str:
     with socket.socket(family, kind) as caller:
         caller.settimeout(PATIENCE)
         try:
-            caller.connect((address, port))
+            # Only getaddrinfo(3) takes a zone (RFC 4007).
+            caller.connect(socket.getaddrinfo(address, port, family)[0][4])
             caller.sendall(b"?")
             return caller.recv(100).decode()
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 
 import pytest
@@ -11,6 +12,9 @@ SECOND, BOWL, GATEWAY = "192.0.2.77", "192.0.2.200", "192.0.2.9"
 HOST6, SECOND6, BOWL6 = "2001:db8:7::20", "2001:db8:7::77", "2001:db8:7::200"
 PROTOCOLS = ("tcp", "udp")
 CALLERS = ("outside", "wok", None)
+#: Of an interface that is no outlet, and of lo; both families.
+OTHERS = ("198.51.100.1", "198.51.100.2", "2001:db8:8::1", "2001:db8:8::2")
+LINK_LOCAL = "fe80::20%wire"
 
 
 def pots(world: World, *options: str) -> None:
@@ -33,6 +37,98 @@ def nobody(world: World, address: str) -> bool:
 
 def everybody(world: World, address: str) -> bool:
     return SILENCE not in answers(world, address)
+
+
+def second_interface(world: World) -> None:
+    """Give the host a second interface without exports, and further addresses on lo."""
+    world.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
+    for link in ("lan1", "lan0"):
+        world.run("ip", "link", "set", link, "up")
+    for address, link in zip(OTHERS, ("lan0", "lo", "lan0", "lo"), strict=True):
+        prefix = 24 if "." in address and link == "lan0" else 32 if "." in address else 64
+        nodad = () if "." in address else ("nodad",)
+        assert world.run("ip", "addr", "add", f"{address}/{prefix}", "dev", link, *nodad).code == 0
+
+
+def heard_at(world: World, address: str) -> list[tuple[str | None, str]]:
+    """Return the pots and protocols, None for the host, that find an export at an address of the host."""
+    asked = product(("casserole", "wok", None), PROTOCOLS)
+    return [(source, kind) for source, kind in asked if world.ask(source, kind, address, 30080) != SILENCE]
+
+
+def gateways(world: World) -> list[str]:
+    """The addresses of two bridges of pots."""
+    shown = json.loads(world.run("ip", "-j", "addr").out)
+    bridges = [each for each in shown if each["ifname"].startswith("bridge")]
+    return [each["local"] for bridge in bridges for each in bridge["addr_info"] if each["scope"] == "global"]
+
+
+def dual_pots(world: World) -> None:
+    """Start two pots with both families, one of them with exports, and make a second bridge."""
+    for bridge in ("stove", "sink"):
+        world.potnet("create-private-bridge", "-B", bridge, "-S", "5", "-6", "auto")
+    for name in ("casserole", "wok"):
+        world.potnet("create", "-p", name, "-N", "private-bridge", "-B", "stove", "-S", "dual")
+    world.potnet("export-ports", "-p", "casserole", "-e", "tcp+udp:80:30080", "--loopback")
+    world.potnet("start", "casserole", "wok")
+    world.potnet("vnet-start", "-B", "sink")
+    world.serve("casserole", 80)
+
+
+def test_no_other_address_of_the_host_has_exports(world: World) -> None:
+    second_interface(world)
+    dual_pots(world)
+    theirs = gateways(world)
+    assert len(theirs) == 4
+    found = {address: heard for address in (*OTHERS, *theirs) if (heard := heard_at(world, address))}
+    assert found == {}
+    assert everybody(world, HOST) and everybody(world, HOST6)
+    assert [world.ask(None, kind, "127.0.0.1", 30080) for kind in PROTOCOLS].count(SILENCE) == 0
+    # Other addresses of the loopback have services of their own, such as a resolver.
+    assert heard_at(world, "127.0.0.53") == []
+    assert world.potnet("check") == ""
+
+
+def test_addresses_of_other_interfaces_are_followed(world: World) -> None:
+    pots(world, "--loopback")
+    second_interface(world)
+    answer = world.try_potnet("check")
+    assert answer.code == 1 and all(address in answer.out for address in OTHERS)
+    world.potnet("repair")
+    assert world.potnet("check") == "" and heard_at(world, OTHERS[0]) == []
+    # The address moves to the interface of the exports; another one comes.
+    world.run("ip", "addr", "del", f"{OTHERS[0]}/24", "dev", "lan0")
+    world.run("ip", "addr", "add", "198.51.100.3/24", "dev", "lan0")
+    world.run("ip", "addr", "del", f"{HOST}/24", "dev", "eth0")
+    world.run("ip", "addr", "add", f"{OTHERS[0]}/32", "dev", "eth0")
+    world.run("ip", "addr", "add", f"{HOST}/24", "dev", "eth0")
+    world.run("ip", "route", "replace", "default", "via", GATEWAY)
+    world.potnet("export-ports", "-p", "casserole", "--add", "-e", "81:30081")
+    assert set(heard_at(world, OTHERS[0])) == set(product(("casserole", "wok", None), PROTOCOLS))
+    assert heard_at(world, HOST) == heard_at(world, "198.51.100.3") == []
+    assert world.potnet("check") == ""
+
+
+def test_the_first_address_stays_when_lo_has_it_too(world: World) -> None:
+    world.run("ip", "addr", "add", f"{HOST}/32", "dev", "lo")
+    pots(world, "--loopback")
+    assert everybody(world, HOST) and world.potnet("check") == ""
+
+
+def test_services_of_the_host_keep_their_ports_at_other_addresses(world: World) -> None:
+    """A limit of an export does not count their callers either."""
+    world.run("ip", "addr", "add", "fe80::20/64", "dev", "eth0", "nodad")
+    pots(world, "--max-connections", "1")
+    world.serve(None, 30080)
+    (gateway,) = gateways(world)
+    for _ in range(3):
+        assert SILENCE not in [world.ask("wok", protocol, gateway, 30080) for protocol in PROTOCOLS]
+    world.potnet("create-private-bridge", "-B", "stove", "-S", "5", "-6", "auto")
+    world.potnet("create", "-p", "lid", "-N", "private-bridge", "-B", "stove", "-S", "ipv6")
+    world.potnet("export-ports", "-p", "lid", "-e", "80:30081")
+    world.potnet("start", "lid")
+    world.serve(None, 30081)
+    assert world.ask("outside", "tcp", LINK_LOCAL, 30081) != SILENCE
 
 
 def test_an_alias_pot_keeps_its_ports(world: World) -> None:

@@ -178,6 +178,7 @@ def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[
     return Query(
         candidates=candidates(app) if effective is not None else (),
         interfaces=known_outlets(app) if effective is not None else (),
+        local_addresses=effective is not None,
         external=app.config.external_interface is None,
         packet_filter=loopback or any(each.max_connections is not None for each in new),
         filter_local=loopback,

@@ -185,6 +185,7 @@ def _host(app: App, facts: Facts) -> HostState:
             tap_owners=tuple((tap, run.pot.owner or ROOT) for run in facts.runs for tap in run.pot.taps),
             interfaces=None,
             uplinks=True,
+            local_addresses=True,
             external=app.config.external_interface is None,
             packet_filter=ipv4,
             own_anchors=own_anchors(app.config),

@@ -46,7 +46,8 @@ def in_step(app: App, state: HostState) -> bool:
 def follow_external(app: App, state: HostState, starting: Collection[IPAddress] = ()) -> HostState:
     """Move all rules and uplinks to the current external interface; for callers with a bridge that is up.
 
-    The caller holds the network's lock and has observed `external`, `candidates` and `known_outlets`.
+    The caller holds the network's lock and has observed `external`, `candidates`, `known_outlets` and
+    `local_addresses`.
     starting: addresses that an alias pot is about to have. Returns the state with the external interface that
     the rules name. Raises HostError.
     """
@@ -83,7 +84,7 @@ def _tell_narrowed(app: App, external: str) -> None:
     shown = app.driver.observe(Query(interfaces=tuple(each.interface for each in outlets))).interfaces
     pots = {alias.address for alias in app.store.aliases_in_use()}
     unset = [each for each in outlets if not each.addresses]
-    further = [a for a in further_addresses(unset, shown, pots, app.driver.traits) if a not in pots]
+    further = [a for a in further_addresses(unset, shown, pots, (), app.driver.traits) if a not in pots]
     if further:
         exporters = app.store.exporters_anywhere()
         app.notify(
@@ -116,14 +117,20 @@ def record(app: App, external: str | None, alone: bool, further: tuple[IPAddress
 def further_due(
     app: App, state: HostState, outlets: Sequence[Outlet], starting: Collection[IPAddress] = ()
 ) -> tuple[IPAddress, ...]:
-    """Return the addresses without exports; the recorded ones if an outlet was not observed."""
+    """Return the addresses without exports; the recorded ones if an outlet was not observed.
+
+    The rules name the networks of pots, so the gateways of bridges are left out.
+    """
     if app.driver.traits.first_address:
         return ()
     pots = {*(alias.address for alias in app.store.aliases_in_use()), *starting}
-    if outlets[0].interface not in state.interfaces:
+    if outlets[0].interface not in state.interfaces or state.local_addresses is None:
         known = recorded(app)
         return tuple(sorted({*pots, *(known.further if known is not None else ())}))
-    return further_addresses(outlets, state.interfaces, pots, app.driver.traits)
+    names = {each.interface for each in outlets}
+    gateways = {subnet.gateway for bridge in app.store.bridges() for subnet in bridge.subnets}
+    others = {address for name, address in state.local_addresses if name not in names} - gateways
+    return further_addresses(outlets, state.interfaces, pots, others, app.driver.traits)
 
 
 def kept_off(app: App, state: HostState, external: str | None) -> tuple[IPAddress, ...]:
@@ -136,6 +143,7 @@ def kept_off(app: App, state: HostState, external: str | None) -> tuple[IPAddres
     outlets = pf.outlets(app.config, external)
     shown = [found for each in outlets if (found := state.interfaces.get(each.interface)) is not None]
     there = {each.address for interface in shown for each in interface.addresses}
+    there |= {address for _, address in state.local_addresses or ()}
     known = recorded(app)
     left = {*(known.further if known is not None else ())} - there
     return tuple(sorted({*further_due(app, state, outlets), *left}))
@@ -193,7 +201,7 @@ def _look(app: App, known: Vnet, runs: Sequence[Run], external: str) -> HostStat
     bridges = tuple(bridge.interface for bridge in known.bridges)
     look = Query(
         names=True, interfaces=(*bridges, *known_outlets(app, external)), members=True, uplinks=True,
-        own=True, pot_bridges=True,
+        own=True, pot_bridges=True, local_addresses=True,
         bridge_rules=any(bridge.kind is BridgeKind.PUBLIC6 for bridge in known.bridges),
     )  # fmt: skip
     return app.driver.observe(union((presence_of_all(runs), look)))

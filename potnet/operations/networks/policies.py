@@ -84,6 +84,7 @@ def _follow(app: App) -> None:
     look = Query(
         candidates=candidates(app),
         interfaces=known_outlets(app),
+        local_addresses=True,
         external=app.config.external_interface is None,
         pot_bridges=True,
     )

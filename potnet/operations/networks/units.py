@@ -161,6 +161,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
         Query(
             names=True,
             interfaces=known_outlets(app, state.external),
+            local_addresses=True,
             own=True,
             external=state.external is None and app.config.external_interface is None,
             routes=routed,
@@ -189,6 +190,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
         external=state.external or more.external,
         external_beside=state.external_beside or more.external_beside,
         routes=more.routes,
+        local_addresses=more.local_addresses,
         forwarding=more.forwarding,
         pot_bridges=more.pot_bridges,
         members_keep_addresses=more.members_keep_addresses,

@@ -87,6 +87,7 @@ def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
     query = Query(
         names=True,
         interfaces=(bridge.interface, *known_outlets(app)),
+        local_addresses=True,
         external=app.config.external_interface is None,
         packet_filter=bool(bridge.subnets),
         own_anchors=own_anchors(app.config),

@@ -53,6 +53,7 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         candidates=(*ends, *(candidates(app) if outside else ())),
         interfaces=None if pot.aliases else interfaces,
         members=any(crowded(app, bridge) for bridge in bridges),
+        local_addresses=outside,
         external=outside and app.config.external_interface is None,
         pot_bridges=outside and not ends,
         packet_filter=routed or pot.antispoof,

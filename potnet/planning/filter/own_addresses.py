@@ -15,21 +15,22 @@ def further_addresses(
     outlets: Iterable[Outlet],
     interfaces: Mapping[str, Interface],
     pots: Collection[IPAddress],
+    others: Collection[IPAddress],
     traits: Traits,
 ) -> tuple[IPAddress, ...]:
-    """Return the addresses of these outlets without exports, and those of alias pots.
+    """Return the addresses without exports: those of alias pots, the others, and some of these outlets.
 
-    A temporary address is the host's own, because its successor would be too.
+    pots: of alias pots. others: of all interfaces except outlets. A temporary address of an outlet is the
+    host's own, because its successor would be too.
     """
-    found = {*pots}
+    found, kept = {*pots, *others}, set()
     for outlet in outlets:
         for family in (4, 6):
             shown = in_order(interfaces.get(outlet.interface), family, traits)
             own = [each for each in shown if each.address not in pots]
-            kept = outlet.of_family(family) or [e.address for e in own if e.expires or e is own[0]]
-            found |= {each.address for each in shown} - {*kept}
-        found -= {*outlet.addresses}
-    return tuple(sorted(found))
+            found |= {each.address for each in shown}
+            kept |= {*(outlet.of_family(family) or [e.address for e in own if e.expires or e is own[0]])}
+    return tuple(sorted(found - kept))
 
 
 def in_order(interface: Interface | None, family: int, traits: Traits) -> list[InterfaceAddress]:

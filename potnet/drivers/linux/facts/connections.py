@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from netaddr import IPAddress
 
-from potnet.drivers.linux.facts import parse
+from potnet.drivers.linux.facts import addresses, parse
 from potnet.drivers.linux.facts.reader import Reader
 from potnet.host.ruleset import Outlet, Redirection
 from potnet.host.state import ExportTraffic
@@ -80,4 +80,4 @@ class Connections(Reader):
         # An unreachable address is an error, and is not the host's own.
         lines = "".join(f"route get {address}\n" for address in wanted)
         shown = self.run("ip", "-j", "-force", "-batch", "-", stdin=lines).out
-        return frozenset(wanted) & parse.own_addresses(parse.documents(shown))
+        return frozenset(wanted) & addresses.own_addresses(parse.documents(shown))

@@ -12,7 +12,7 @@ from typing import Any
 
 from potnet.drivers import owners
 from potnet.drivers.base import CommandError
-from potnet.drivers.linux.facts import default_route, parse, rates
+from potnet.drivers.linux.facts import addresses, default_route, parse, rates
 from potnet.drivers.linux.facts.connections import Connections
 from potnet.drivers.linux.facts.names import (
     MEMBERS,
@@ -56,6 +56,7 @@ class Observer(Reader):
         links = parse.interfaces(found)
         leading = self._leading_out(routes) if query.external else ()
         asked = {*_asked(query, links), *leading}
+        local = addresses.local_addresses(shown) if query.local_addresses else None
         seen = shown if _namespaces(query) else None
         # A pot that keeps changing its links never yields a complete list.
         networks, unreadable = jail_networks(self.namespaces.network, query.jail_networks, HostError)
@@ -85,6 +86,7 @@ class Observer(Reader):
             own_addresses=self.connections.own_addresses(query.own_addresses)
             if query.own_addresses
             else frozenset(),
+            local_addresses=local,
             files={**self._directories(query.directories), **self._files(query.files)},
             access=self._access(query.ways),
             texts=self._texts(query.texts),
@@ -258,9 +260,14 @@ def _namespaces(query: Query) -> tuple[str, ...]:
 
 
 def _routes(query: Query) -> Iterable[str]:
+    """Return the lines that show routes; those of type local are the addresses of the host."""
     if query.routes:
-        return ("route show",)
-    return ("route show default",) if query.external else ()
+        yield "route show"
+    elif query.external:
+        yield "route show default"
+    if query.local_addresses:
+        # Only with all tables does ip(8) show both families.
+        yield "route show table all type local"
 
 
 def _asked(query: Query, links: dict[str, Interface]) -> Iterable[str]:

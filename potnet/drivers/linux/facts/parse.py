@@ -100,8 +100,12 @@ Documents = list[dict[str, Any]]
 
 
 def links_and_routes(found: Documents) -> tuple[Documents, Documents]:
-    """Split a batch into links and routes, ignoring namespaces; only a route has a destination."""
-    return [each for each in found if "ifname" in each], [each for each in found if "dst" in each]
+    """Split a batch into links and routes of the main table, ignoring namespaces and local addresses.
+
+    Only a route has a destination, and only routes of other tables show their table.
+    """
+    links = [each for each in found if "ifname" in each]
+    return links, [each for each in found if "dst" in each and "table" not in each]
 
 
 @reads("ip")
@@ -231,12 +235,6 @@ def listeners(text: str) -> tuple[Listener, ...]:
         at = bound_address(match["at"])
         found.append(Listener(Transport(match["protocol"]), int(match["port"]), owner, at))
     return tuple(found)
-
-
-@reads("ip")
-def own_addresses(routes: list[dict[str, Any]]) -> frozenset[IPAddress]:
-    """Parse the destinations of ``ip route get`` that are the host itself."""
-    return frozenset(IPAddress(route["dst"]) for route in routes if route.get("type") == "local")
 
 
 def file_kinds(text: str) -> dict[str, FileKind]:
