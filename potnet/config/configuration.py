@@ -149,13 +149,15 @@ _TABLES = sorted({key.name.split(".")[0] for key in KEYS})
 def load_file(named: Path | None = None) -> Config | None:
     """Return the file named on the command line, else the system's; None if neither exists.
 
-    A file of the system that sets nothing counts as absent: packages put the sample there.
+    The system's file counts as absent if it sets nothing, because packages put the sample there. A user's own
+    file that sets nothing hides the system's.
     """
     path = files.in_force(named)
     if path is None:
         return None
     config = load(path, explicit=named is not None)
-    return config if named is not None or set(config.origin.values()) != {DEFAULT} else None
+    packaged = named is None and path == files.system_paths()[-1]
+    return None if packaged and set(config.origin.values()) == {DEFAULT} else config
 
 
 def without_file(installed: Installation | None) -> Config:

@@ -53,6 +53,9 @@ class Command:
     watch: Callable[[], None] | None = None
 
 
+#: A program for sh(1) that runs a command and discards its output.
+DISCARD = 'exec "$@" </dev/null >/dev/null 2>&1'
+
 #: A program for sh(1) that runs a command and keeps its output in a log. Nobody else can change the log, or
 #: a directory on its path.
 #:

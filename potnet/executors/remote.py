@@ -7,10 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from potnet.errors import UsageError
-from potnet.executors.base import Command, CommandResult, Executor, expanded
+from potnet.executors.base import DISCARD, Command, CommandResult, Executor, expanded
 
-#: Discards the output at the far end.
-DISCARD = 'exec "$@" </dev/null >/dev/null 2>&1'
 _QUIETLY = ("sh", "-c", DISCARD, "sh")
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import IntEnum
@@ -124,7 +125,8 @@ def to_file(path: Path) -> Write:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(path, flags, 0o600)
         try:
-            os.write(file, f"{stamp()} potnet[{os.getpid()}]: {line}\n".encode())
+            now = time.strftime("%b %e %H:%M:%S")
+            os.write(file, f"{now} potnet[{os.getpid()}]: {line}\n".encode())
             full = os.fstat(file).st_size > _LARGEST
         finally:
             os.close(file)
@@ -132,10 +134,3 @@ def to_file(path: Path) -> Write:
             path.replace(f"{path}.0")
 
     return write
-
-
-def stamp() -> str:
-    """Return the present local time as syslogd(8) writes it."""
-    import time
-
-    return time.strftime("%b %e %H:%M:%S")

@@ -26,7 +26,7 @@ from potnet import app, templates
 from potnet.cli.main import run
 from potnet.config.configuration import Config
 from potnet.drivers import linux
-from potnet.executors.base import Command, CommandResult, Executor
+from potnet.executors.base import KEEP_OUTPUT, Command, CommandResult, Executor
 from potnet.executors.simulated import SimulatedHost
 from potnet.executors.simulated.world.entities import HostFacts
 from potnet.rootless.host.client import RootlessHost
@@ -121,7 +121,7 @@ def check(command: Command) -> None:
 @cache
 def _scripts() -> frozenset[str]:
     """The shell scripts in potnet's source: constants, all of them."""
-    found = set()
+    found = {KEEP_OUTPUT}
     for each in pkgutil.walk_packages(linux.__path__, f"{linux.__name__}."):
         module = importlib.import_module(each.name)
         found |= {value for value in vars(module).values() if isinstance(value, str) and " " in value}
@@ -195,12 +195,13 @@ def _as_pattern(line: str, phrases: set[str]) -> str:
     return found + re.escape(line[end:])
 
 
+_STATE_OPTION = r"(?:if-bound|source-track rule|max-src-(?:conn|states) \d+)"
 #: Places in which more than a word stands, or something quoted, and just what.
 _PARTS = {
     "what": rf"(?:proto (?:tcp|udp) )?from {_PLACE} to {_PLACE}(?: port {_PLACE})?",
     "destination": rf"(?:! )?{_PLACE}",
     "r.target_ports": r"\d+(?::\*)?",
-    "r.options": r"(?:if-bound|max-src-(?:conn|states) \d+)(?:, (?:if-bound|max-src-(?:conn|states) \d+))*",
+    "r.options": rf"{_STATE_OPTION}(?:, {_STATE_OPTION})*",
     "r.way": rf"(?:in|out) quick on {_PLACE}",
     "' tag \"' ~ way.tag ~ '\"' if way.tag else \"\"": r'(?: tag "potnet:[a-z0-9.:@-]+")?',
 }

@@ -293,7 +293,7 @@ READERS: dict[str, tuple[tuple[Callable[[str], object], tuple[str, ...]], ...]] 
         (freebsd.jails, ("jls",)),
         (freebsd.jail, ("jls",)),
         (freebsd_netstat.interfaces, ("netstat",)),
-        (freebsd_pf.anchors, ("pfctl",)),
+        (freebsd_pf.main_rules, ("pfctl",)),
         (freebsd_pf.redirections, ("pfctl",)),
         (freebsd.listeners, ("sockstat",)),
         (freebsd_netstat.routes, ("netstat",)),

@@ -76,7 +76,10 @@ def test_the_installed_one_is_in_force_where_there_is_no_other(
     monkeypatch.setattr("potnet.config.files.system_paths", lambda: (tmp_path / "potnet.toml",))
     assert str(config_in_force(Settings()).network) == "10.0.0.0/8"
     assert config_in_force(Settings()).external_interface == "em0"
-    (tmp_path / "potnet.toml").write_text("")
+    # As a package puts the sample there.
+    (tmp_path / "potnet.toml").write_text('#output = "text"\n')
+    assert str(config_in_force(Settings()).network) == "10.0.0.0/8"
+    (tmp_path / "potnet.toml").write_text('[pf]\nnat_anchor = "pot-nat"\n')
     assert str(config_in_force(Settings()).network) == "10.192.0.0/10"
 
 

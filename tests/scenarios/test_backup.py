@@ -249,7 +249,7 @@ def test_forced_it_says_what_runs_on_unknown(world: World, backed_up: Path) -> N
     world.do(restore, backed_up, True)
     assert content(world) == before
     assert world.host.snapshot() == host
-    assert any("unknown" in notice and "casserole" in notice for notice in world.notices)
+    assert any("still running" in notice and "casserole" in notice for notice in world.notices)
 
 
 @pytest.mark.parametrize("state", ["damaged", "gone", "log alone", "cut"])

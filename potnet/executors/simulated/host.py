@@ -32,7 +32,6 @@ from potnet.executors.simulated.world.entities import HOST, HostFacts
 from potnet.executors.simulated.world.state import NeedsWriteError, State, WriteInReadError
 from potnet.executors.simulated.world.tree import Tree
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
-from potnet.runtime.command_log import stamp
 from potnet.runtime.interrupts import waiting
 
 _T = TypeVar("_T")
@@ -146,7 +145,8 @@ class SimulatedHost(Inspection):
             messages = world.tree.resolve("/var/log/messages")
             messages.parent.mkdir(parents=True, exist_ok=True)
             with messages.open("a") as file:
-                file.write(f"{stamp()} {world.facts.hostname} potnet[{os.getpid()}]: {line}\n")
+                now = time.strftime("%b %e %H:%M:%S")
+                file.write(f"{now} {world.facts.hostname} potnet[{os.getpid()}]: {line}\n")
 
         self._write(work)
 

@@ -7,8 +7,7 @@ import stat
 import time
 from collections.abc import Callable
 
-from potnet.executors.base import KEEP_OUTPUT, CommandResult
-from potnet.executors.remote import DISCARD
+from potnet.executors.base import DISCARD, KEEP_OUTPUT, CommandResult
 from potnet.executors.simulated.files.filetools import FileTool, Stdin, mkdir, why
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
