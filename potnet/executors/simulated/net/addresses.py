@@ -138,7 +138,9 @@ def _reached(route: Route, addresses: list[Address]) -> bool:
 
 
 def drop_routes_of(world: World, interface: Interface) -> None:
-    """Remove the routes of an interface that leaves its stack."""
+    """Remove the routes of an interface that leaves its stack; a twin has none, they are the first one's."""
+    if interface.twin:
+        return
     for route in world.routes(interface.vnet):
         if route.interface == interface.name:
             world.drop_route(route.destination, route.family, interface.vnet)
