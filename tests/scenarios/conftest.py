@@ -11,7 +11,7 @@ from on_linux import LinuxWorld, Machines
 from world import World
 
 #: Modules that `make test` runs on FreeBSD 15, too; `make test-all` runs all of them there.
-ON_15 = {"test_life", "test_lan_bridges", "test_antispoof", "test_isolation"}
+ON_15 = {"test_lan_bridges", "test_isolation"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -537,7 +537,9 @@ def type_all(world: World, lines: list[str]) -> int:
     return sum(world.host.run(Command(tuple(line.split()))).code == 0 for line in lines)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=settings.default.max_examples // 8, deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(lines=st.lists(st.sampled_from(HANDS), min_size=1, max_size=10))
 def test_whatever_hands_do_to_pots_that_run_is_mended(figure: Callable[..., None], lines: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -554,7 +556,9 @@ def test_whatever_hands_do_to_pots_that_run_is_mended(figure: Callable[..., None
     figure("drift", sequences=1, drifts=drifts)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=settings.default.max_examples // 8, deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(lines=st.lists(st.sampled_from([*HANDS, *GONE, *FOREIGN]), min_size=1, max_size=12))
 def test_what_is_mended_leaves_nothing_and_touches_nothing_foreign(
     figure: Callable[..., None], lines: list[str]

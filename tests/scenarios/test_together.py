@@ -123,8 +123,15 @@ def test_one_that_cannot_start_keeps_no_other_from_it(world: World) -> None:
     assert [run.pot.name for run in world.records()["runs"]] == ["casserole", "lid", "wok"]
 
 
-@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
-@both_hosts
+@pytest.mark.parametrize(
+    ("world", "after"),
+    [
+        pytest.param(kind, after, marks=[] if (kind, after) == ("freebsd", False) else pytest.mark.slow)
+        for kind in ("freebsd", "linux")
+        for after in (False, True)
+    ],
+    indirect=["world"],
+)
 def test_a_command_that_fails_once_fails_one_pot_at_most(world: World, after: bool) -> None:
     four(world)
     before = world.snapshot()

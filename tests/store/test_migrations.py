@@ -204,8 +204,9 @@ print("done")
 """
 
 
+@pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_statement_it_is_the_old_version_still(
-    tmp_path: Path, figure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, figure: Callable[..., None], monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
     place = thawed(tmp_path / "state", 1)
     old = dump(place / "potnet.db")
@@ -217,13 +218,13 @@ def test_killed_at_any_statement_it_is_the_old_version_still(
             break
         assert done.returncode == -signal.SIGKILL, done.stderr
         assert dump(place / "potnet.db") == old
-        points += 1
+        points += stride
     assert points > 3
     monkeypatch.setattr(migrations, "SCRIPTS", (*migrations.SCRIPTS, "not run"))
     with Store.open(place, "sim") as store:
         assert store.rows("SELECT what FROM extra") == [("a",)]
     assert dump(place / "potnet.db.version-1") == old
-    figure("store versions", points_killed_at=points)
+    figure("store versions", points_killed_at=points // stride)
 
 
 def test_without_room_for_the_copy_it_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
