@@ -5,11 +5,12 @@ pf gives no warning: it loads rules into an anchor that packets never reach.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice, product
 
-from netaddr import IPAddress, IPNetwork, valid_ipv4
+from netaddr import IPAddress, IPNetwork
 
 from potnet.config.configuration import Config
 from potnet.errors import HostError
@@ -22,6 +23,8 @@ from potnet.planning.filter.main_ruleset import Flow, Match, before, blocked, ca
 from potnet.planning.filter.own_addresses import in_order
 from potnet.runtime.fast_dataclass import dataclass
 
+#: An IPv4 address as pfctl(8) prints it.
+_IPV4 = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}", re.ASCII)
 #: The groups of every bridge of pots: the interface cloner's, and potnet's.
 _BRIDGES = frozenset({"all", "bridge", BRIDGE_GROUP, GROUP})
 #: The groups of the host's end of a pot's epair.
@@ -281,7 +284,7 @@ def _misnamed(config: Config, found: PacketFilter, outer: Outer) -> Iterator[Obs
     flow = Flow("out", outer.interfaces, 4, config.network)
     rules = before(found.translation, "nat-anchor", config.nat_anchor, flow) if outer.addresses else []
     for rule in rules:
-        if rule.action != "nat" or rule.no or not valid_ipv4(rule.target):
+        if rule.action != "nat" or rule.no or not _IPV4.fullmatch(rule.target):
             continue
         if IPAddress(rule.target) not in outer.addresses:
             effect = f"pots leave with the source {rule.target}, which no interface of the host has"
