@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from potnet.errors import PotnetError
 from potnet.model.pots import Pot, ResolverKind
 from potnet.operations.common import require_pot
+from potnet.planning.ownership import presence_of_all, running
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -26,6 +27,13 @@ def all_pots(app: App) -> list[str]:
 def boot_pots(app: App) -> list[str]:
     """Return the names of the pots that start when the host boots."""
     return [pot.name for pot in app.store.pots() if pot.boot]
+
+
+def running_pots(app: App) -> list[str]:
+    """Return the running pots whose jails potnet made."""
+    runs = app.store.runs()
+    state = app.driver.observe(presence_of_all(runs))
+    return [run.pot.name for run in runs if not run.attached and running(run, state)]
 
 
 def only_pot(app: App) -> str:

@@ -105,8 +105,7 @@ class Runs(Exports):
 
 
 def _run(row: Row, exports: Mapping[str, tuple[Export, ...]]) -> Run:
-    record, jid, files, saved, devfs, booted, stopping, attached, lent, *exporting = row
-    changing, leaving = exporting
+    record, jid, files, saved, devfs, booted, stopping, attached, lent, changing, leaving = row
     pot = pot_from_json(record)
     return Run(
         pot=replace(pot, exports=exports.get(pot.name, pot.exports)),

@@ -25,7 +25,7 @@ OPERATIONS = {
     "pots.destroy": ("destroy_pot", "destroy_bridge"),
     "pots.start": ("start",),
     "pots.stop": ("stop",),
-    "pots.restart": ("restart", "running_pots"),
+    "pots.restart": ("restart",),
     "pots.run_exec": ("run", "execute"),
     "exports.export_ports": ("export_ports",),
     "networks.bridges": ("create_private_bridge", "set_bridge"),
@@ -38,7 +38,7 @@ OPERATIONS = {
     "maintenance.rootless": ("status", "start", "stop", "enter", "change_ports"),
     "reports.used_addresses": ("show_network", "show_bridge"),
     "reports.info": ("info", "list_pots", "list_bridges", "environment", "bridge_info", "own_settings"),
-    "selection": ("named_pots", "all_pots", "boot_pots"),
+    "selection": ("named_pots", "all_pots", "boot_pots", "running_pots"),
     "maintenance.check": ("check",),
     "maintenance.repair": ("repair",),
 }

@@ -74,7 +74,7 @@ def restart(options: Options, pots: tuple[str, ...], all_: bool) -> None:
     from potnet.operations.pots import restart as operation
 
     with changing(options) as app:
-        wanted = operation.running_pots(app) if all_ else selection.named_pots(app, pots)
+        wanted = selection.running_pots(app) if all_ else selection.named_pots(app, pots)
         outcomes = operation.restart(app, wanted)
     results = [{"name": each.name, "changed": each.changed, "stopped": each.stopped} for each in outcomes]
     lines = [

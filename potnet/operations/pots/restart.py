@@ -9,7 +9,7 @@ from potnet.errors import HostError
 from potnet.operations.common import Failures, look_for, require_pot
 from potnet.operations.pots.start import start_each
 from potnet.operations.pots.stop import stop_each
-from potnet.planning.ownership import owned, presence_of_all, running
+from potnet.planning.ownership import owned
 from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -43,13 +43,6 @@ def restart(app: App, names: Sequence[str]) -> tuple[Restarted, ...]:
     failures.throw([*running_now, *down], app.notify)
     were_up = {outcome.name for outcome in stopped if outcome.changed}
     return tuple(Restarted(each.name, each.changed, each.name in were_up) for each in started)
-
-
-def running_pots(app: App) -> list[str]:
-    """Return the names of the running pots in natural order."""
-    runs = app.store.runs()
-    state = app.driver.observe(presence_of_all(runs))
-    return [run.pot.name for run in runs if not run.attached and running(run, state)]
 
 
 def _refuse_attached(app: App, name: str) -> None:
