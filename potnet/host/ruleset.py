@@ -80,6 +80,11 @@ class Redirections:
     marked: bool = False
 
 
+def redirections_in(rules: Ruleset) -> tuple[Redirection, ...]:
+    """Return the redirections of a ruleset; none if it is of another kind."""
+    return rules.items if isinstance(rules, Redirections) else ()
+
+
 def without(items: Iterable[Redirection], others: Iterable[Redirection]) -> tuple[Redirection, ...]:
     """Return the redirections that are not among the others."""
     known = frozenset(others)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from enum import StrEnum
+from itertools import count
 
 from netaddr import IPAddress, IPNetwork
 
@@ -67,6 +68,11 @@ class Interface:
         """Return whether it has the address with a full-length prefix, as jail(8) sets it."""
         alone = 32 if address.version == 4 else 128
         return any(a.address == address and a.prefix == alone for a in self.addresses)
+
+
+def free_names(taken: Collection[str]) -> Iterator[str]:
+    """Return names for interfaces in the way, without those in use."""
+    return (name for name in (f"other{number}" for number in count()) if name not in taken)
 
 
 def called_in(lent: Lent, interfaces: Iterable[Interface]) -> str | None:

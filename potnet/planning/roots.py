@@ -43,14 +43,12 @@ def is_mount_point(path: str, access: Mapping[str, Access]) -> bool:
     return path in access and above in access and access[path].device != access[above].device
 
 
-def is_unmounted(pot: Pot, mounted: Iterable[tuple[str, str]]) -> bool:
-    """Whether the root of a pot is a dataset that is not mounted there. mounted: datasets and places."""
-    return pot.dataset is not None and (pot.dataset, pot.root) not in mounted
-
-
 def refuse_unmounted(pot: Pot, mounted: Iterable[tuple[str, str]]) -> None:
-    """Raises HostError if the root of a pot is a dataset that is not mounted there."""
-    if is_unmounted(pot, mounted):
+    """Raises HostError if the root of a pot is a dataset that is not mounted there.
+
+    mounted: datasets and places.
+    """
+    if pot.dataset is not None and (pot.dataset, pot.root) not in mounted:
         raise HostError(
             f"dataset {pot.dataset} is not mounted at {pot.root}, the root of {pot.name}",
             hint=f"zfs mount {pot.dataset}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count, groupby
+from itertools import groupby
 
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
@@ -44,6 +44,7 @@ from potnet.host.state import (
     HostState,
     Usage,
     called_in,
+    free_names,
 )
 from potnet.host.traits import Traits
 from potnet.runtime.progress import Progress
@@ -254,7 +255,7 @@ class FreeBSD:
         names = {each.name for each in found}
         if called != lent.name in names:
             # The jail created an interface with this name.
-            yield renamed_in(jail, lent.name, next(_free_names(names)))
+            yield renamed_in(jail, lent.name, next(free_names(names)))
         yield from taking_back(action, called)
 
     def _stopping(self, action: StopJail) -> Iterator[Command]:
@@ -263,7 +264,7 @@ class FreeBSD:
         inside = self._hardware_in(jail)
         # After a normal start the jail has no such interface, which saves the look.
         taken = self._observer.names() if inside else frozenset()
-        free = _free_names(taken.union(inside))
+        free = free_names(taken.union(inside))
         for name in inside:
             if name in taken:
                 yield renamed_in(jail, name, next(free))
@@ -295,11 +296,6 @@ class FreeBSD:
         offered |= {each.host for each in action.redirections if each.host is not None}
         keys = [key for key, at, local in found if at in offered or (local and at.is_loopback())]
         return tuple(Command(("pfctl", "-k", "id", "-k", key)) for key in keys)
-
-
-def _free_names(taken: Collection[str]) -> Iterator[str]:
-    """Return names for interfaces in the way, without those in use."""
-    return (name for name in (f"other{number}" for number in count()) if name not in taken)
 
 
 def _together(action: Action) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count, groupby
+from itertools import groupby
 from typing import NoReturn
 
 from potnet.drivers import posix
@@ -36,7 +36,7 @@ from potnet.host.actions import (
 from potnet.host.file_actions import RemoveFile, WriteFile
 from potnet.host.filter_actions import EndUntranslated, FilterMembers, KillStates, LoadAnchor
 from potnet.host.ruleset import NoRules, Redirection
-from potnet.host.state import called_in
+from potnet.host.state import called_in, free_names
 
 #: Waits until pots have no processes, for three seconds at most.
 _WAIT = """looks=150
@@ -109,8 +109,7 @@ class Performer:
         if network is None or called is None:
             return ()
         names = {each.name for each in links}
-        numbered = (f"other{number}" for number in count())
-        free = next(name for name in numbered if name not in names) if action.lent.name in names else ""
+        free = next(free_names(names)) if action.lent.name in names else ""
         # An earlier record lacks the group, and the names that the link had.
         extra = network.interfaces[called].altnames if action.lent.link_group else ()
         command, lines = taking_back(action, called, free, extra)

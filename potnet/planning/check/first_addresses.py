@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 from netaddr import IPAddress
 
@@ -12,7 +12,7 @@ from potnet.host.state import HostState
 from potnet.planning.check.drift import Drift, Facts
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.exports import taken_addresses
-from potnet.planning.filter.own_addresses import in_order
+from potnet.planning.filter.own_addresses import in_order, listening
 
 _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
@@ -22,7 +22,7 @@ def compare_first_addresses(facts: Facts, state: HostState) -> Iterator[Drift]:
     holders = _holders(facts, state)
     for outlet in pf.outlets(facts.config, facts.external) if facts.external is not None and holders else ():
         for family in (4, 6):
-            for address in _listening(outlet, family, state):
+            for address in listening(outlet, family, state):
                 if address in holders:
                     yield _first(outlet, family, address, holders[address])
     for run in facts.active if holders else ():
@@ -44,11 +44,6 @@ def _shared(jails: Collection[IPAddress], state: HostState) -> set[IPAddress]:
     """Return the host's own addresses among those of jails: an interface has no other one of that family."""
     shown = [in_order(each, family, state.traits) for each in state.interfaces.values() for family in (4, 6)]
     return {a.address for own in shown if all(a.address in jails for a in own) for a in own}
-
-
-def _listening(outlet: Outlet, family: int, state: HostState) -> Sequence[IPAddress]:
-    shown = in_order(state.interfaces.get(outlet.interface), family, state.traits)
-    return outlet.of_family(family) or [each.address for each in shown[:1]]
 
 
 def _first(outlet: Outlet, family: int, address: IPAddress, holder: str) -> Drift:

@@ -11,7 +11,7 @@ from potnet.config.configuration import Config
 from potnet.errors import HostError
 from potnet.host.actions import Plan, Step
 from potnet.host.filter_actions import EndUntranslated, KillStates, LoadAnchor
-from potnet.host.ruleset import NoRules, Redirection, Redirections, Ruleset, without
+from potnet.host.ruleset import NoRules, Redirection, Redirections, Ruleset, redirections_in, without
 from potnet.host.state import HostState
 from potnet.model.ports import Export
 from potnet.model.pots import Pot
@@ -22,14 +22,17 @@ _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
 def absent_addresses(exports: Iterable[Export], own: Collection[IPAddress]) -> tuple[IPAddress, ...]:
     """Return the addresses of exports that the host does not have. own: the host's addresses."""
-    asked = dict.fromkeys(each.host_address for each in exports)
-    return tuple(address for address in asked if address is not None and address not in own)
+    return tuple(address for address in _named(exports) if address not in own)
 
 
 def taken_addresses(exports: Iterable[Export], jails: Collection[IPAddress]) -> tuple[IPAddress, ...]:
     """Return the addresses of exports that belong to jails. jails: the addresses of jails."""
-    asked = dict.fromkeys(each.host_address for each in exports)
-    return tuple(address for address in asked if address is not None and address in jails)
+    return tuple(address for address in _named(exports) if address in jails)
+
+
+def _named(exports: Iterable[Export]) -> Iterable[IPAddress]:
+    """Return the addresses of the host that exports name, each once."""
+    return dict.fromkeys(each.host_address for each in exports if each.host_address is not None)
 
 
 def taken_notices(pot: Pot, exports: Iterable[Export], state: HostState) -> list[str]:
@@ -118,16 +121,12 @@ def plan_exports(
         for anchor, rules in sorted(wanted.items(), key=lambda each: each[1] == NoRules())
         if NoRules() != rules or NoRules() != held[anchor]
     ]
-    before = {anchor: _redirections(rules) for anchor, rules in held.items()}
+    before = {anchor: redirections_in(rules) for anchor, rules in held.items()}
     gone = tuple(
-        each for anchor, rules in wanted.items() for each in _ended(before[anchor], _redirections(rules))
+        each for anchor, rules in wanted.items() for each in _ended(before[anchor], redirections_in(rules))
     )
     ended = end_untranslated(_new(rules, before[anchor]) for anchor, rules in wanted.items())
     return Plan((*loads, *((Step(KillStates(gone)),) if gone else ()), *ended))
-
-
-def _redirections(rules: Ruleset) -> tuple[Redirection, ...]:
-    return rules.items if isinstance(rules, Redirections) else ()
 
 
 def _ended(before: Iterable[Redirection], after: Sequence[Redirection]) -> Iterator[Redirection]:

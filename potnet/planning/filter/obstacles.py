@@ -6,7 +6,7 @@ pf gives no warning: it loads rules into an anchor that packets never reach.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, product
 
@@ -20,7 +20,7 @@ from potnet.host.state import HostState, PacketFilter
 from potnet.model.pots import BRIDGE_GROUP, GROUP, Bridge, BridgeKind, Pot
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.main_ruleset import Flow, Match, before, blocked, calls, entered, match, reach
-from potnet.planning.filter.own_addresses import in_order
+from potnet.planning.filter.own_addresses import listening
 from potnet.runtime.fast_dataclass import dataclass
 
 #: An IPv4 address as pfctl(8) prints it.
@@ -99,16 +99,10 @@ def outer_of(config: Config, state: HostState, external: str | None) -> Outer:
     if external is None:
         return Outer()
     names = frozenset({external, external.rstrip("0123456789"), "all"})
-    there = state.interfaces.get(external)
-    known = state.interfaces.values() if there is not None else ()
-    given = pf.outlets(config, external)[0]
-    exporting = [
-        address
-        for family in (4, 6)
-        for address in given.of_family(family)
-        or [each.address for each in in_order(there, family, state.traits)[:1]]
-    ]
-    return Outer(names, tuple(a.address for each in known for a in each.addresses), tuple(exporting))
+    known = state.interfaces.values() if external in state.interfaces else ()
+    main = pf.outlets(config, external)[0]
+    exporting = tuple(address for family in (4, 6) for address in listening(main, family, state))
+    return Outer(names, tuple(a.address for each in known for a in each.addresses), exporting)
 
 
 def obstacles(
@@ -340,7 +334,8 @@ def _exports(
         if side is not None and items:
             yield from islice(_shut(found, side, pot, items), 1)
             for names in (outer.interfaces, side.interfaces) if outer.interfaces else ():
-                yield from islice(_shadowed(config, found, names, outer, pot), 1)
+                rules = _before_exports(config, found, names, items)
+                yield from islice(_shadowed(rules, names, outer, pot, items), 1)
 
 
 def _shut(found: PacketFilter, side: Side, pot: Pot, items: tuple[Redirection, ...]) -> Iterator[Obstacle]:
@@ -374,11 +369,13 @@ def _before_exports(
 
 
 def _shadowed(
-    config: Config, found: PacketFilter, names: frozenset[str], outer: Outer, pot: Pot
+    rules: Mapping[int, list[MainRule]],
+    names: frozenset[str],
+    outer: Outer,
+    pot: Pot,
+    items: tuple[Redirection, ...],
 ) -> Iterator[Obstacle]:
-    """Return the redirections of others that take exported ports at an interface."""
-    items = pf.redirections(pot)
-    rules = _before_exports(config, found, names, items)
+    """Return the redirections of others that take exported ports at an interface. rules: by family."""
     for item in items if any(rules.values()) else ():
         for rule, to in product(rules[item.address.version], outer.targets(item)):
             for port in range(item.host_port, item.host_port + item.count):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from netaddr import IPAddress
 
 from potnet.host.ruleset import Outlet
-from potnet.host.state import Interface, InterfaceAddress
+from potnet.host.state import HostState, Interface, InterfaceAddress
 from potnet.host.traits import Traits
 
 
@@ -42,3 +42,9 @@ def in_order(interface: Interface | None, family: int, traits: Traits) -> list[I
     shown = [each for each in addresses if each.address.version == family]
     usable = [each for each in shown if family == 4 or not each.address.is_link_local()]
     return usable if family == 4 or traits.first_address else usable[::-1]
+
+
+def listening(outlet: Outlet, family: int, state: HostState) -> Sequence[IPAddress]:
+    """Return the addresses of a family at which exports listen on an external interface."""
+    shown = in_order(state.interfaces.get(outlet.interface), family, state.traits)
+    return outlet.of_family(family) or [each.address for each in shown[:1]]

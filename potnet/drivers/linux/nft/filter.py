@@ -28,6 +28,7 @@ from potnet.host.ruleset import (
     Ruleset,
     SourceNat,
     Verdict,
+    redirections_in,
     without,
 )
 from potnet.model.pots import GROUP
@@ -72,7 +73,7 @@ class Filter:
                 values = {"chain": action.anchor, "bridge": bridge, "sides": _sides(own, others)}
                 return self._template("nft-bridge.j2", values)
             case Redirections():
-                before = _items(action.replaced) if action.exact else ()
+                before = redirections_in(action.replaced) if action.exact else ()
                 return self._redirections(action.anchor, action.rules, before)
             case ConnectionLimits() | NoRules():
                 return ""
@@ -197,7 +198,7 @@ def _near_no_more(anchor: str, held: PotFilter, rules: PotFilter) -> tuple[str, 
 
 
 def _exported_no_more(action: LoadAnchor, items: Sequence[Redirection]) -> tuple[str, ...]:
-    before = _items(action.replaced)
+    before = redirections_in(action.replaced)
     left_out = without(before, items)
     ports = {(each.protocol, each.host_port) for each in left_out}
     # An element may belong to both families of an export.
@@ -207,10 +208,6 @@ def _exported_no_more(action: LoadAnchor, items: Sequence[Redirection]) -> tuple
     chain = guards_removed(guards(before, action.anchor), action.anchor)
     left = guards_removed(guards(items, action.anchor), action.anchor)
     return (*gone, *(each for each in chain if each not in left))
-
-
-def _items(rules: Ruleset) -> tuple[Redirection, ...]:
-    return rules.items if isinstance(rules, Redirections) else ()
 
 
 def opened_bridge(rules: Ruleset) -> str | None:
