@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from potnet.config.configuration import Config
     from potnet.drivers.base import Driver
     from potnet.executors.base import Executor
+    from potnet.executors.simulated import SimulatedHost
     from potnet.host.findings import Condition
     from potnet.pot_installation import Installation
     from potnet.rootless.host.client import Connection, RootlessHost
@@ -279,9 +280,13 @@ def _log_commands(settings: Settings, target: Target) -> None:
 
 
 def _log_simulated(directory: Path, line: str, priority: Priority) -> None:
+    _simulated(directory).log(line)
+
+
+def _simulated(directory: Path) -> SimulatedHost:
     from potnet.executors.simulated import SimulatedHost, environment
 
-    SimulatedHost(directory / "sim", environment.is_bare(), environment.machine()).log(line)
+    return SimulatedHost(directory / "sim", environment.is_bare(), environment.machine())
 
 
 def _open_store(settings: Settings, target: Target) -> tuple[Store, bool]:
@@ -359,9 +364,7 @@ def _join(settings: Settings, host: RootlessHost) -> Connection:
 def _executor(settings: Settings, config: Config, target: Target, host: RootlessHost | None) -> Executor:
     executor: Executor
     if target.kind == "sim":
-        from potnet.executors.simulated import SimulatedHost, environment
-
-        executor = SimulatedHost(target.directory / "sim", environment.is_bare(), environment.machine())
+        executor = _simulated(target.directory)
     else:
         from potnet.executors.base import Limit
         from potnet.executors.local import LocalExecutor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -60,6 +60,7 @@ POT, BRIDGE, POT_FIRST = KnownName("pot"), KnownName("bridge"), KnownName("pot",
 INTERFACE, UPLINK, EXPORT = KnownName("interface"), KnownName("uplink"), KnownName("export")
 USER = KnownName("user")
 
+_T = TypeVar("_T")
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -91,8 +92,8 @@ def _same_pot(named: str | None, pot: str | None) -> str | None:
     return named
 
 
-def required(pot: str | None) -> str:
-    """The pot of a command that requires one. Errors: UsageError."""
+def required(pot: _T | None) -> _T:
+    """The pot, or the pots, of a command that requires one. Errors: UsageError."""
     if pot is None:
         raise click.UsageError("missing pot: give POT or -p POT")
     return pot

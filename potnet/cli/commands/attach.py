@@ -42,8 +42,7 @@ def detach(options: Options, pots: tuple[str, ...], ending: bool) -> None:
 
     The jails may already be gone.
     """
-    if not pots:
-        raise click.UsageError("missing pot: give POT or -p POT")
+    pots = required(pots or None)
     from potnet.operations.pots import attach as operation
 
     with changing(options) as app:

@@ -128,7 +128,6 @@ def _change_running(app: App, change: _Change, state: HostState) -> Pot:
     define_public_network(app)
     with app.store.transaction():
         app.store.update_pot(changed)
-        check_addresses(app, changed, [each for each in changed.exports if each not in held])
         changed = with_ports(app, changed, state, held)
         begun = _begun(run, changed.exports)
         app.store.put_run(begun)

@@ -40,19 +40,18 @@ def hook_path(app: App, pot: Pot, kind: HookKind) -> str:
 
 
 def hook_steps(app: App, pot: Pot, kind: HookKind, jid: int | None) -> tuple[Step, ...]:
-    """Return the step that runs a hook, if the pot has a hook of this kind; errors as of `check_hooks`."""
+    """Return the step that runs a hook, if the pot has a hook of this kind; errors as of `check_hook`."""
     if kind not in pot.hooks:
         return ()
-    check_hooks(app, pot, (kind,))
+    check_hook(app, pot, kind)
     return (Step(RunHook(hook_path(app, pot, kind), environment_of(pot, jid)), None, f"{kind} hook"),)
 
 
-def check_hooks(app: App, pot: Pot, kinds: Iterable[HookKind]) -> None:
-    """Raises PotnetError if a jail or a user other than root could change one of a pot's hooks."""
-    for kind in kinds:
-        if kind in pot.hooks:
-            refuse_directory(app, pot, pot_directory(app, pot))
-            refuse_replaceable(app, f"the {kind} hook of {pot.name}", hook_path(app, pot, kind))
+def check_hook(app: App, pot: Pot, kind: HookKind) -> None:
+    """Raises PotnetError if a jail or a user other than root could change a hook of a pot."""
+    if kind in pot.hooks:
+        refuse_directory(app, pot, pot_directory(app, pot))
+        refuse_replaceable(app, f"the {kind} hook of {pot.name}", hook_path(app, pot, kind))
 
 
 def set_hook(app: App, name: str, hooks: Mapping[HookKind, Path]) -> None:

@@ -19,7 +19,14 @@ from potnet.host.ruleset import Outlet, Ruleset
 from potnet.host.state import HostState
 from potnet.model.pots import Bridge, BridgeKind, Run
 from potnet.operations.common import external_interface
-from potnet.operations.networks.in_force import NARROWED, InForce, keep, known_outlets, recorded
+from potnet.operations.networks.in_force import (
+    NARROWED,
+    InForce,
+    keep,
+    known_outlets,
+    recorded,
+    recorded_further,
+)
 from potnet.operations.networks.units import vnet, with_stranded
 from potnet.planning.external import bridge_anchors, plan_move, plan_reload, pot_anchors
 from potnet.planning.filter import packet_filter as pf
@@ -125,8 +132,7 @@ def further_due(
         return ()
     pots = {*(alias.address for alias in app.store.aliases_in_use()), *starting}
     if outlets[0].interface not in state.interfaces or state.local_addresses is None:
-        known = recorded(app)
-        return tuple(sorted({*pots, *(known.further if known is not None else ())}))
+        return tuple(sorted({*pots, *recorded_further(app)}))
     names = {each.interface for each in outlets}
     gateways = {subnet.gateway for bridge in app.store.bridges() for subnet in bridge.subnets}
     others = {address for name, address in state.local_addresses if name not in names} - gateways
@@ -144,8 +150,7 @@ def kept_off(app: App, state: HostState, external: str | None) -> tuple[IPAddres
     shown = [found for each in outlets if (found := state.interfaces.get(each.interface)) is not None]
     there = {each.address for interface in shown for each in interface.addresses}
     there |= {address for _, address in state.local_addresses or ()}
-    known = recorded(app)
-    left = {*(known.further if known is not None else ())} - there
+    left = {*recorded_further(app)} - there
     return tuple(sorted({*further_due(app, state, outlets), *left}))
 
 

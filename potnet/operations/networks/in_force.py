@@ -63,6 +63,12 @@ def recorded(app: App) -> InForce | None:
         return None
 
 
+def recorded_further(app: App) -> tuple[IPAddress, ...]:
+    """Return the recorded addresses without exports."""
+    known = recorded(app)
+    return known.further if known is not None else ()
+
+
 def keep(app: App, known: InForce) -> None:
     """Replace the record."""
     outlets = [

@@ -15,7 +15,7 @@ from potnet.host.query import Query
 from potnet.host.state import HostState
 from potnet.model.pots import Attachment, Bridge, BridgeKind, Pot
 from potnet.operations.common import FORWARDING, MEMBERS, ROUTER, busy_units, external_interface, wire_kind
-from potnet.operations.networks.in_force import known_outlets, recorded
+from potnet.operations.networks.in_force import known_outlets, recorded_further
 from potnet.planning import start as planning
 from potnet.planning import uplink
 from potnet.planning.vnet import Vnet, description
@@ -56,7 +56,6 @@ def found_hidden(errors: Iterable[PotnetError], hidden: frozenset[str]) -> froze
 
 def vnet(app: App) -> Vnet:
     """Return what the store records of all bridges."""
-    known = recorded(app)
     return Vnet(
         bridges=app.store.bridges(),
         forwarding_set=frozenset(f for f, key in FORWARDING.items() if app.store.remembered(key)),
@@ -65,7 +64,7 @@ def vnet(app: App) -> Vnet:
         permitting=app.store.permitting(),
         members_set=tuple((app.store.remembered(MEMBERS) or "").split()),
         guarded=app.store.guarded(most=2),
-        further=known.further if known is not None else (),
+        further=recorded_further(app),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from potnet.errors import HostError
+from potnet.model.pots import Pot, Run
 from potnet.operations.common import Failures, look_for, require_pot
 from potnet.operations.pots.start import start_each
 from potnet.operations.pots.stop import stop_each
@@ -31,10 +32,11 @@ def restart(app: App, names: Sequence[str]) -> tuple[Restarted, ...]:
     Every pot is tried, then all failures are raised together. A pot that could not be stopped is not started.
     """
     failures = Failures("restart")
+    pots, runs = app.store.pots_named(names), app.store.runs_named(names)
     ours = []
     for name in names:
         with failures.collect(name):
-            _refuse_attached(app, name)
+            _refuse_attached(app, pots[name] if name in pots else require_pot(app, name), runs.get(name))
             ours.append(name)
     stopped = stop_each(app, ours, failures)
     started = start_each(app, [outcome.name for outcome in stopped], failures)
@@ -45,11 +47,10 @@ def restart(app: App, names: Sequence[str]) -> tuple[Restarted, ...]:
     return tuple(Restarted(each.name, each.changed, each.name in were_up) for each in started)
 
 
-def _refuse_attached(app: App, name: str) -> None:
+def _refuse_attached(app: App, pot: Pot, run: Run | None) -> None:
     """Raises HostError if another program made the jail, because potnet cannot start that jail."""
-    pot, run = require_pot(app, name), app.store.run(name)
-    if run is not None and run.attached and owned(run, look_for(app, pot, run).jails.get(name)):
+    if run is not None and run.attached and owned(run, look_for(app, pot, run).jails.get(pot.name)):
         raise HostError(
-            f"potnet did not create the jail {name}",
+            f"potnet did not create the jail {pot.name}",
             hint="restart it with the program that created the jail",
         )

@@ -26,7 +26,7 @@ from potnet.operations.common import (
     require_pot,
 )
 from potnet.operations.exports.ports import with_ports
-from potnet.operations.files.hooks import check_hooks, hook_steps
+from potnet.operations.files.hooks import check_hook, hook_steps
 from potnet.operations.files.hosts_files import Neighbours, neighbours_of, update_hosts_files
 from potnet.operations.files.pot_logs import exposed_logs, log_of
 from potnet.operations.networks.antispoof import guarded
@@ -114,7 +114,7 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
         for other in needs(app, pot):
             if other in failures.names:
                 raise HostError(f"the pot {other}, which it requires, could not be started")
-        check_hooks(app, pot, (HookKind.POSTSTART,))
+        check_hook(app, pot, HookKind.POSTSTART)
         apply(Plan(hook_steps(app, pot, HookKind.PRESTART, None)), app.driver)
         _start_locked(app, require_pot(app, name), run, state)
         return Outcome(name, True)
