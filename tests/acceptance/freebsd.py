@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from . import program
-from .host import Answer, UnfitError
+from .host import Answer, Needs, UnfitError
 
 #: potnet's anchors, and what else of pf is compared.
 ANCHORS = ("pot-nat", "pot-rdr", "pot-filter")
@@ -33,7 +33,7 @@ FILES = (
 MODULES = ("if_bridge", "if_epair")
 
 
-class FreeBSD(ABC):
+class FreeBSD(Needs, ABC):
     """The part of `Host` that is the same for each FreeBSD. state: a new directory for potnet's store."""
 
     kind = "freebsd"
@@ -96,15 +96,6 @@ class FreeBSD(ABC):
         usable = [address for address in found if not address.is_link_local]
         self.addresses = {each.version: str(each) for each in reversed(usable)}
         self.release = int(self.must("sysctl", "-n", "kern.osreldate")) // 100_000
-
-    def lacks(self, need: str) -> str:
-        """See `Host`."""
-        name, _, value = need.partition(" ")
-        reason = getattr(self, f"_lacks_{name}", lambda _: "")(value)
-        return str(reason)
-
-    def _lacks_kind(self, value: str) -> str:
-        return "" if value == self.kind else f"this is not about {self.kind}"
 
     def _lacks_release(self, value: str) -> str:
         return "" if self.release >= int(value) else f"this is FreeBSD {self.release}"

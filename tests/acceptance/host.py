@@ -28,6 +28,21 @@ class Answer:
     err: str
 
 
+class Needs:
+    """Answers `Host.lacks` by a method for each need, which its first word names."""
+
+    kind: str
+
+    def lacks(self, need: str) -> str:
+        """See `Host`."""
+        name, _, value = need.partition(" ")
+        reason = getattr(self, f"_lacks_{name}", lambda _: "")(value)
+        return str(reason)
+
+    def _lacks_kind(self, value: str) -> str:
+        return "" if value == self.kind else f"this is not about {self.kind}"
+
+
 class Host(Protocol):
     """A host with its tools, a machine outside and a store of its own.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import linux_world
-from .host import HOST, OUTSIDE, REFUSED, TIMEOUT, Answer, UnfitError
+from .host import HOST, OUTSIDE, REFUSED, TIMEOUT, Answer, Needs, UnfitError
 
 CONFIG = "/run/config/potnet/potnet.toml"
 ROUTER = """interface wire { AdvSendAdvert on; MinRtrAdvInterval 3; MaxRtrAdvInterval 4;
@@ -23,7 +23,7 @@ time.sleep(999)
 """
 
 
-class Linux:
+class Linux(Needs):
     """See `Host`."""
 
     kind = "linux"
@@ -66,15 +66,6 @@ class Linux:
         if answer.code != 0:
             raise UnfitError(f"{' '.join(argv)}: {answer.err}")
         return answer.out
-
-    def lacks(self, need: str) -> str:
-        """See `Host`."""
-        name, _, value = need.partition(" ")
-        reason = getattr(self, f"_lacks_{name}", lambda _: "")(value)
-        return str(reason)
-
-    def _lacks_kind(self, value: str) -> str:
-        return "" if value == self.kind else f"this is not about {self.kind}"
 
     def _lacks_release(self, _: str) -> str:
         return "this is not FreeBSD"

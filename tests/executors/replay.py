@@ -53,11 +53,7 @@ _CTL = ["jail -c name=ctl path=/ vnet vnet.interface=em2 persist"]
 _SLAAC = ["ifconfig em0 inet6 accept_rtadv -ifdisabled", "rtsol em0"]
 #: What the sessions of a machine begin with. The jail ctl and a third interface belong to the instruments.
 _SETUP = {
-    "vtnet0": [
-        line
-        for root in ("/jails/t1", "/jails/t2")
-        for line in (f"mkdir -p {root}", f"tar -x -f /tmp/base.txz -C {root}")
-    ],
+    "vtnet0": ["root /jails/t1", "root /jails/t2"],
     "em0": _CTL,
     # Prepared by `potnet init --loopback --apply`; em1 was in a jail before.
     "potnet": [
@@ -222,7 +218,7 @@ class Replay:
         match argv:
             case [first, *_] if first.startswith("("):
                 return self._script(" ".join(argv))
-            case ["sleep", seconds]:
+            case ["sleep" | "pass", seconds]:
                 self.host.advance(float(seconds))
                 return CommandResult()
             case ["plug", name]:
@@ -253,9 +249,6 @@ class Replay:
                 return CommandResult()
             case ["anchor", path, rules]:
                 return self.host.run(Command(("pfctl", "-a", path, "-f", "-"), rules))
-            case ["pass", seconds]:
-                self.host.advance(float(seconds))
-                return CommandResult()
             case ["jexec", jail, "ask", *words]:
                 return self._ask(jail, words)
             case ["ask", *words]:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_simulated_records import mask
 
 from potnet.drivers.freebsd.facts import parse, parse_ifconfig
 from potnet.drivers.freebsd.facts.packet_filter import FilterReader
 from potnet.drivers.freebsd.pf import parse_pf
 from potnet.executors.base import Command
 from potnet.executors.simulated import HostFacts, SimulatedHost
+from tests.executors.replay import mask
 
 DIFFERENCES = Path(__file__).parent.parent / "data" / "freebsd-15" / "differences.json"
 KNOWN: list[dict[str, Any]] = json.loads(DIFFERENCES.read_text())

@@ -365,8 +365,6 @@ def _drop_tables(world: World, anchor: str) -> int:
     names = tables.known(world, anchor)
     found = load.ruleset(world, anchor) or Ruleset()
     found.tables, found.persist = {}, []
-    if anchor and names:
-        load.linger(world, anchor, {})
     load.keep(world, anchor, found)
     if anchor and names:
         world.state.put("anchor-purged", anchor, {"at": world.now() + load.PURGE_SECONDS, "tables": {}})

@@ -54,7 +54,7 @@ def _flags(world: World, anchor: str, name: str) -> str:
     found = load.ruleset(world, anchor) or Ruleset()
     named = any(name == host.text for rule in found.rules for host in (rule.source, rule.destination))
     persist = "p" if name in found.persist else "-"
-    return f"-{persist}a-{'r' if named else '-'}{'h' if _collides(world, name) else '-'}-"
+    return f"-{persist}a-{'r' if named else '-'}{'h' if name in _colliding(world) else '-'}-"
 
 
 def command(world: World, anchor: str, name: str, verb: str, words: list[str]) -> CommandResult:
@@ -70,51 +70,48 @@ def command(world: World, anchor: str, name: str, verb: str, words: list[str]) -
         return CommandResult(255, "", f"pfctl: {world.release.no_table}\n")
     if entries is None and verb == "delete":
         return CommandResult(255, "", "pfctl: Table does not exist.\n")
-    return _COMMANDS[verb](world, anchor, name, [] if verb == "expire" else _addresses(words))
+    given = [] if verb == "expire" else _addresses(words)
+    result = _COMMANDS[verb](world, anchor, name, entries or [], given)
+    if entries is not None:
+        return result
+    return CommandResult(0, "", f"{collisions(world, name)}1 table created.\n{result.err}")
 
 
-def _show(world: World, anchor: str, name: str, _: list[str]) -> CommandResult:
-    entries = shown(known(world, anchor)[name])
-    return CommandResult(0, "".join(f"  {'' if e.startswith('!') else ' '}{e}\n" for e in entries))
+def _show(_: World, __: str, ___: str, entries: list[str], ____: list[str]) -> CommandResult:
+    return CommandResult(0, "".join(f"  {'' if e.startswith('!') else ' '}{e}\n" for e in shown(entries)))
 
 
-def _test(world: World, anchor: str, name: str, given: list[str]) -> CommandResult:
-    entries = known(world, anchor)[name]
+def _test(_: World, __: str, ___: str, entries: list[str], given: list[str]) -> CommandResult:
     found = sum(inside(entries, each) for each in given)
     return CommandResult(0 if found == len(given) else 2, "", f"{found}/{len(given)} addresses match.\n")
 
 
-def _expire(world: World, anchor: str, name: str, _: list[str]) -> CommandResult:
+def _expire(_: World, __: str, ___: str, ____: list[str], _____: list[str]) -> CommandResult:
     """No table here keeps statistics, so nothing expires."""
     return CommandResult(0, "", "0/0 addresses expired.\n")
 
 
-def _add(world: World, anchor: str, name: str, given: list[str]) -> CommandResult:
-    before = known(world, anchor).get(name)
-    new = [each for each in given if each not in (before or [])]
-    _put(world, anchor, name, [*(before or []), *new])
-    return CommandResult(0, "", f"{_made(world, before, name)}{len(new)}/{len(given)} addresses added.\n")
+def _add(world: World, anchor: str, name: str, entries: list[str], given: list[str]) -> CommandResult:
+    new = [each for each in given if each not in entries]
+    _put(world, anchor, name, [*entries, *new])
+    return CommandResult(0, "", f"{len(new)}/{len(given)} addresses added.\n")
 
 
-def _delete(world: World, anchor: str, name: str, given: list[str]) -> CommandResult:
-    before = known(world, anchor)[name]
-    left = [each for each in before if each not in given]
+def _delete(world: World, anchor: str, name: str, entries: list[str], given: list[str]) -> CommandResult:
+    left = [each for each in entries if each not in given]
     _put(world, anchor, name, left)
-    return CommandResult(0, "", f"{len(before) - len(left)}/{len(given)} addresses deleted.\n")
+    return CommandResult(0, "", f"{len(entries) - len(left)}/{len(given)} addresses deleted.\n")
 
 
-def _replace(world: World, anchor: str, name: str, given: list[str]) -> CommandResult:
-    before = known(world, anchor).get(name)
-    old = before or []
+def _replace(world: World, anchor: str, name: str, entries: list[str], given: list[str]) -> CommandResult:
     _put(world, anchor, name, given)
-    added, gone = len({*given} - {*old}), len({*old} - {*given})
+    added, gone = len({*given} - {*entries}), len({*entries} - {*given})
     words = [f"{added} addresses added."] if added else []
     words += [f"{gone} addresses deleted."] if gone else []
-    text = "".join(f"{each}\n" for each in words or ["no changes."])
-    return CommandResult(0, "", _made(world, before, name) + text)
+    return CommandResult(0, "", "".join(f"{each}\n" for each in words or ["no changes."]))
 
 
-_COMMANDS: dict[str, Callable[[World, str, str, list[str]], CommandResult]] = {
+_COMMANDS: dict[str, Callable[[World, str, str, list[str], list[str]], CommandResult]] = {
     "show": _show,
     "test": _test,
     "expire": _expire,
@@ -130,10 +127,6 @@ def _addresses(words: list[str]) -> list[str]:
         return [("!" if word.startswith("!") else "") + prefix(word.lstrip("!")).text for word in words]
     except PfError as error:
         raise ToolError(f"pfctl: {error.before}") from None
-
-
-def _made(world: World, before: list[str] | None, name: str) -> str:
-    return "" if before is not None else f"{collisions(world, name)}1 table created.\n"
 
 
 def _put(world: World, anchor: str, name: str, entries: list[str] | None) -> None:
@@ -152,20 +145,16 @@ def _put(world: World, anchor: str, name: str, entries: list[str] | None) -> Non
     load.keep(world, anchor, found)
 
 
-def _collides(world: World, name: str) -> bool:
-    """Return whether an anchor has a table of the main ruleset's name (warn_namespace_collision)."""
-    main = load.ruleset(world, "") or Ruleset()
-    anchors = (load.ruleset(world, key) or Ruleset() for key in world.state.keys("anchor") if key)
-    return name in main.tables and any(name in each.tables for each in anchors)
+def _colliding(world: World) -> list[str]:
+    """Return the main ruleset's tables whose name an anchor's table has, too (warn_namespace_collision)."""
+    main = (world.state.get("anchor", "") or {"tables": {}})["tables"]
+    inner = {name for key, row in world.state.scan("anchor") if key for name in row["tables"]} if main else ()
+    return [name for name in main if name in inner]
 
 
 def collisions(world: World, only: str = "") -> str:
     """Return pfctl's warning about tables that both the main ruleset and anchors have."""
-    main = load.ruleset(world, "") or Ruleset()
-    if only:
-        names = [only] if _collides(world, only) else []
-    else:
-        names = [name for name in main.tables if _collides(world, name)] if main.tables else []
+    names = [name for name in _colliding(world) if only in ("", name)]
     if len(names) > 1:
         return f"pfctl: warning: namespace collisions with {len(names)} global tables.\n"
     return f"pfctl: warning: namespace collision with <{names[0]}> global table.\n" if names else ""

@@ -318,6 +318,5 @@ class World:
         return 100 + max(held, key=lambda each: len(each[0]), default=("", 0))[1]
 
     def mounts(self) -> list[str]:
-        """Return the devfs mount points, by path, in the order of mounting."""
-        rows = self.state.scan("mount")
-        return [key for key, _ in sorted(rows, key=lambda row: int(row[1]["order"]))]
+        """Return the mount points in the order of mounting."""
+        return [point for _, point, _ in self.mounted()]
