@@ -72,3 +72,11 @@ def test_what_harms_is_noticed() -> None:
     ):
         assert HARMFUL.search(text)
     assert not HARMFUL.search("see `ls -ld {}`")
+
+
+def test_a_hint_names_the_value_and_not_its_place() -> None:
+    """A text in which the f of an f-string is missing shows the braces."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "hint" and isinstance(node.value, ast.Constant):
+                assert not re.search(r"\{[a-z_.]+\}", str(node.value.value)), (path, node.value.lineno)

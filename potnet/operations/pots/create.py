@@ -229,7 +229,7 @@ def _check_network(app: App, request: CreateRequest, pot: Pot) -> None:
         if not kind.bridged and request.more:
             raise UsageError(
                 f"-N {kind} shares the host's network: it cannot be combined with another -N",
-                hint="give -N {kind} alone",
+                hint=f"give -N {kind} alone",
             )
         if bridge is not None and kind is not NetworkType.PRIVATE_BRIDGE:
             raise UsageError(f"-B is for -N private-bridge, not {kind}")

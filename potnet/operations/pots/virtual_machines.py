@@ -45,5 +45,5 @@ def with_owner(app: App, pot: Pot, owner: str | None) -> Pot:
             hint="omit --owner, and start the emulator in `potnet rootless enter`",
         )
     if owner not in app.driver.observe(Query(users=(owner,))).users:
-        raise PotnetError(f"the host has no user {owner}", hint="`id {owner}` shows whether the user exists")
+        raise PotnetError(f"the host has no user {owner}", hint=f"`id {owner}` shows whether the user exists")
     return replace(pot, owner=owner)
