@@ -155,7 +155,7 @@ _IP = tuple(
         rf"link set dev {_LINK} [a-z0-9_ :]+",
         rf"link set dev {_LINK} master {_LINK}(?: up)?",
         rf"link del (?:dev {_LINK}|group \d+)",
-        r"addr show|rule show|route show(?: table all)?(?: default)?|route get [0-9a-f.:]+",
+        r"addr show|rule show|route show(?: table all)?(?: default| type local)?|route get [0-9a-f.:]+",
         r"netns list|link show group \d+",
         rf"(?:addr|address) (?:add|del|show) (?:{_ADDRESS} )?dev {_LINK}(?: nodad)?(?: preferred_lft 0)?",
         rf"route (?:add|replace|del) [a-z0-9.:/ ]+(?: dev {_LINK})?",
