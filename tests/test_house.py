@@ -219,7 +219,7 @@ FREEBSD_ONLY = {
     "cli.commands.init": "init prepares the main ruleset of pf",
     "cli.commands.run_exec": "an example runs ifconfig in a pot",
     "operations.maintenance.init": "init prepares the main ruleset of pf",
-    "operations.pots.attach": "jail-conf writes jail.conf(5)",
+    "operations.running.attach": "jail-conf writes jail.conf(5)",
     "planning.rc_conf": "lines of rc.conf(5)",
 }
 

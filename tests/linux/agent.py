@@ -108,7 +108,7 @@ def potnet(
     user: who runs it, with this environment alone.
     """
     # So that a fork has it all.
-    import potnet.operations.pots.start
+    import potnet.operations.running.start
     import potnet.templates  # noqa: F401
 
     others = _children() if kill_after is not None else set()

@@ -24,12 +24,13 @@ from potnet.operations.networks import policies
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
-from potnet.operations.pots.attach import attach, detach
+from potnet.operations.pots.copy_in import copy_in
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
-from potnet.operations.pots.restart import restart
-from potnet.operations.pots.settings import SettingsRequest, copy_in, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.pots.settings import SettingsRequest, set_options
+from potnet.operations.running.attach import attach, detach
+from potnet.operations.running.restart import restart
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 NAME = "casserole"
 ETC = f"/opt/potnet/jails/{NAME}/m/etc"

@@ -11,8 +11,8 @@ from world import World
 from potnet.errors import PotnetError
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks import policies
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 #: Policies as they are given: two sides, a port or ports, and whether it is denied.
 Chosen = Sequence[tuple[str, str, str | None, bool]]

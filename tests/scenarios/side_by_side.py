@@ -30,8 +30,8 @@ from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 #: What another command may have done meanwhile; anything else, a locked database above all, is a failure.
 REFUSALS = (

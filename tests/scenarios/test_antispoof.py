@@ -19,9 +19,9 @@ from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.info import info
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 ON = '[network]\nantispoof = true\nipv6 = "nat"\n'
 BOTH = pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "open"])

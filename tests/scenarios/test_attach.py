@@ -10,9 +10,9 @@ from potnet.executors.base import Command
 from potnet.executors.simulated.jail import jailconf
 from potnet.model.pots import NetworkType, Run
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
-from potnet.operations.pots.attach import attach, detach, jail_conf
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.attach import attach, detach, jail_conf
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 from potnet.store.store import Store
 
 

@@ -23,8 +23,8 @@ from potnet.operations.networks.bridges import BridgeRequest, create_private_bri
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 from potnet.store import backups
 from potnet.store.store import Store
 

@@ -16,9 +16,9 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.network_options import NetworkOptions, rate_text, with_options
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.info import info
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
 BOTH = NetworkOptions(bandwidth_in="10Mbit/s", bandwidth_out="500KByte/s")

@@ -9,7 +9,7 @@ from world import World
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
-from potnet.operations.pots.start import start
+from potnet.operations.running.start import start
 
 MADE = ("pot", "sauce")
 

@@ -16,9 +16,9 @@ from potnet.operations.networks.bridges import BridgeRequest, create_private_bri
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_pot
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.info import environment, info
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 def run(world: World, *argv: str, stdin: str | None = None) -> None:

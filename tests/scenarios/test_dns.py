@@ -12,9 +12,9 @@ from world import World
 from potnet.errors import PotnetError, UsageError
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.dns import text, zones
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 @pytest.fixture

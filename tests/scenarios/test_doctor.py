@@ -15,7 +15,7 @@ from potnet.executors.base import Command
 from potnet.host.findings import Condition, Verdict
 from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.maintenance.init import init
-from potnet.operations.pots.start import start
+from potnet.operations.running.start import start
 
 
 def verdicts(world: World) -> dict[str, Verdict]:

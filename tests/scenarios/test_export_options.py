@@ -21,10 +21,10 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.init import init
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.metrics import metrics
 from potnet.operations.reports.show import show_pot
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 SECOND = "192.0.2.77"
 

@@ -10,8 +10,8 @@ from potnet.executors.base import Command
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.init import init
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 def ports(world: World, name: str) -> list[int | None]:

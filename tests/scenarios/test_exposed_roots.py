@@ -10,9 +10,9 @@ import pytest
 from world import World
 
 from potnet.errors import PotnetError
-from potnet.operations.pots.settings import copy_in
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.pots.copy_in import copy_in
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 ALICE = 1001
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")

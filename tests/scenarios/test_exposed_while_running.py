@@ -14,8 +14,8 @@ from potnet.operations.files.hooks import set_hook
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.maintenance.store import backup
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 ALICE = 1001
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")

@@ -18,9 +18,9 @@ from potnet.operations.networks import policies
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.in_force import OUTLETS
 from potnet.operations.networks.vnet import vnet_start
-from potnet.operations.pots.attach import attach
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.attach import attach
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 SIX = 'ipv6 = "nat"\n'
 NEW = {"sim": "em1", "linux": "eth1"}

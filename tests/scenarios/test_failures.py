@@ -13,8 +13,8 @@ from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.vnet import vnet_start
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 #: Whether a command fails after its work. On a Linux kernel there are a few kinds of pots, which between them
 #: issue every command: each failure takes a start and a look there.

@@ -12,7 +12,7 @@ from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.vnet import vnet_start
-from potnet.operations.pots.start import start
+from potnet.operations.running.start import start
 
 
 def fill(world: World, anchor: str, rules: str) -> None:

@@ -15,8 +15,8 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.init import init
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.vnet import vnet_start
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 ANCHORS = """nat-anchor "pot-nat"
 nat-anchor "pot-rdr/*"

@@ -12,9 +12,9 @@ from potnet.model.pots import NetworkType
 from potnet.operations.networks import policies
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.graph import graph
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 def links(view: dict[str, Any]) -> dict[str, list[tuple[str | None, str, list[str]]]]:

@@ -11,10 +11,10 @@ from potnet.executors.base import Command, CommandResult
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.vnet import vnet_start
-from potnet.operations.pots.attach import attach
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.attach import attach
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 def hide(world: World, name: str) -> None:

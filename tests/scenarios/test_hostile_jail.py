@@ -12,13 +12,13 @@ from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import Report, repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.dns import zones
 from potnet.operations.reports.graph import graph
 from potnet.operations.reports.info import info, list_pots
 from potnet.operations.reports.metrics import metrics
 from potnet.operations.reports.show import show_ports, show_pot
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 BLOCK = """em0: flags=1008843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST,LOWER_UP> metric 0 mtu 9000
 \toptions=8<VLAN_MTU>

@@ -8,10 +8,10 @@ from world import World
 
 from potnet.executors.base import Command, CommandResult
 from potnet.operations.maintenance.check import check
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.graph import graph
 from potnet.operations.reports.info import info, list_pots
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 ALIASES = (
     'x\n\tinet 10.192.0.99 "q\\ \x01 \x1b[31m \'', "potnet-root:/somewhere/else",

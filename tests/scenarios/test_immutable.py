@@ -15,8 +15,8 @@ from potnet.host.file_actions import RemoveFile
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 ROOT = "/opt/potnet/jails/web/m"
 OWN = "the jail's own\n"

@@ -9,7 +9,7 @@ from potnet.errors import PotnetError
 from potnet.executors.base import Command
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.init import init
-from potnet.operations.pots.start import start
+from potnet.operations.running.start import start
 
 
 def test_a_bare_host_becomes_one_that_can_start_pots(bare_world: World) -> None:

@@ -10,8 +10,8 @@ from potnet.errors import PotnetError, UsageError
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 NAMES = ["vm-public", "br-lan", "em0.30", "lan_1", "_x", "4g", "x" * 15]
 

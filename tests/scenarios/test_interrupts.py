@@ -15,8 +15,8 @@ from world import FAILURE, World
 from potnet.cli.main import main
 from potnet.executors.base import Command, CommandResult
 from potnet.executors.simulated import SimulatedHost
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 def used(world: World) -> None:

@@ -16,10 +16,10 @@ from potnet.operations.networks.bridges import BridgeRequest, create_private_bri
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.show import show_pot
 from potnet.operations.reports.used_addresses import show_bridge
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 GIVEN = "2001:db8:5::/64"
 #: A machine of the external network, and the host there.

@@ -21,11 +21,11 @@ from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.graph import graph
 from potnet.operations.reports.info import info, list_bridges
 from potnet.operations.reports.metrics import metrics
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 

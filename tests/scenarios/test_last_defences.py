@@ -11,8 +11,8 @@ from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 @pytest.mark.parametrize("name", ["a$b", "${path}", "$name", 'a"b', "a\\b", "a'b", "a # b"])

@@ -24,9 +24,9 @@ from potnet.operations.networks.bridges import BridgeRequest, create_private_bri
 from potnet.operations.networks.interfaces import parse_mac
 from potnet.operations.networks.vnet import vnet_start
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.info import bridge_info, info
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 PUBLIC, PRIVATE = NetworkType.PUBLIC_BRIDGE, NetworkType.PRIVATE_BRIDGE
 MAC, OTHER = "02:00:00:12:34:56", "06:ab:cd:ef:00:01"

@@ -16,8 +16,8 @@ from potnet.errors import PotnetError
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 NAMES = st.sampled_from(["casserole", "ragout", "stew", "dns"])
 KINDS = st.sampled_from(["inherit", "alias", "public-bridge", "private-bridge"])

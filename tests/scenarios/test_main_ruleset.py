@@ -14,8 +14,8 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.vnet import vnet_start
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 def test_a_prepared_host_has_nothing_to_tell(world: World) -> None:

@@ -8,8 +8,8 @@ import pytest
 from world import World
 
 from potnet.errors import DamagedError
-from potnet.operations.pots.start import start
 from potnet.operations.reports.info import list_pots
+from potnet.operations.running.start import start
 from potnet.store.store import Store
 
 COLUMNS = ("remembered.value", "pot.command", "pot.hooks", "run.files", "run.saved", "run.lent", "run.record")

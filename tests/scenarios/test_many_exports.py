@@ -13,10 +13,10 @@ from world import World
 from potnet.operations.exports.change_exports import Change
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.info import info
 from potnet.operations.reports.show import show_pot
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 FEW, MANY = 150, 600
 

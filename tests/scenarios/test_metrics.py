@@ -11,9 +11,9 @@ from potnet.drivers.base import CommandError
 from potnet.executors.base import Command, CommandResult
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.metrics import metrics
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 #: The metrics whose samples are those of interfaces of pots.
 OF_INTERFACES = [

@@ -22,10 +22,10 @@ from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.policies import add, listed
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.dns import zones
 from potnet.operations.reports.info import bridge_info, info
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 from potnet.operations.selection import named_pots
 from potnet.planning.filter import packet_filter as pf
 

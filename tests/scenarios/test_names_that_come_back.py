@@ -19,10 +19,10 @@ from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.maintenance.repair import repair
-from potnet.operations.pots.attach import attach, detach
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.attach import attach, detach
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 #: What root in a jail may call an interface (1 to 15 bytes); the last is no UTF-8.
 NAMES = [

@@ -19,8 +19,8 @@ from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks import policies
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 #: What takes a while where nobody answers.
 slow_on_linux = pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from world import World
 from potnet.errors import PotnetError
 from potnet.operations.maintenance.check import check
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 ODD = ("u\u2028x", "v\x85x", "w\u2029q", "x on /y (ufs)", 'q"uo\\te', "a  b ", "\u00e9", "= dying", ") = 00")
 

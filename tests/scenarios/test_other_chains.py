@@ -8,7 +8,7 @@ from world import World
 from potnet.host.findings import Kind, Verdict
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.doctor import doctor
-from potnet.operations.pots.start import start
+from potnet.operations.running.start import start
 
 CHAIN = """table inet fw {{
 chain forward {{

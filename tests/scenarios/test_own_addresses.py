@@ -11,7 +11,7 @@ from potnet.host.findings import Kind
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
 from potnet.operations.networks.in_force import NARROWED
-from potnet.operations.pots.start import start
+from potnet.operations.running.start import start
 
 OWN6 = "2001:db8:7::20"
 

@@ -16,13 +16,13 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
-from potnet.operations.pots.attach import attach, detach
 from potnet.operations.pots.destroy import destroy_pot
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.graph import graph
 from potnet.operations.reports.info import environment, info
+from potnet.operations.running.attach import attach, detach
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 CHANGES: dict[str, Any] = {
     "resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None,

@@ -13,8 +13,8 @@ from potnet.model.pots import HookKind
 from potnet.operations.files.hooks import set_hook
 from potnet.operations.pots.create import CreateRequest, create
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 JAILS = "opt/potnet/jails"
 

@@ -19,10 +19,10 @@ from potnet.operations.networks.bridges import BridgeRequest, create_private_bri
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.completion_names import sides
 from potnet.operations.reports.info import info
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
 OFFLINE = NetworkOptions(internet=False)

@@ -10,7 +10,7 @@ from world import World, both_hosts
 from potnet.errors import PotnetError
 from potnet.executors.base import Command
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
-from potnet.operations.pots.start import start
+from potnet.operations.running.start import start
 
 _SETTINGS = {
     "sim": ("net.inet.ip.portrange.reservedhigh={}", "net.inet.ip.portrange.first={}"),

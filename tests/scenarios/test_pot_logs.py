@@ -23,9 +23,9 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.pots.create import CreateRequest, create
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports import logs
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 HERE = str(Path(__file__).parents[2])
 #: Seconds that nothing takes which does not wait, even on a busy machine.

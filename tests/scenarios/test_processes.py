@@ -15,8 +15,8 @@ from world import Faulty, World
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
 from potnet.operations.maintenance.check import check
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 POTS = 200
 

@@ -23,8 +23,8 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import Report, repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 from potnet.runtime.locks import Locks
 from potnet.store.store import Store
 

@@ -11,10 +11,10 @@ from world import FAILURE, Faulty, World
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
 from potnet.operations.maintenance.init import init
+from potnet.operations.pots.copy_in import copy_in
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.settings import copy_in
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 @pytest.fixture

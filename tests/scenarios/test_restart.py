@@ -11,11 +11,11 @@ from potnet.executors.base import Command, CommandResult, Executor, as_shell
 from potnet.executors.dry_run import DryRun
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check
-from potnet.operations.pots.attach import attach
-from potnet.operations.pots.restart import Restarted, restart
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.attach import attach
+from potnet.operations.running.restart import Restarted, restart
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 from potnet.operations.selection import running_pots
 from potnet.runtime.locks import Locks
 from potnet.store.store import Store

@@ -17,11 +17,12 @@ from potnet.model.pots import HookKind
 from potnet.operations.files.hooks import set_hook
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
+from potnet.operations.pots.copy_in import copy_in
 from potnet.operations.pots.create import CreateRequest, create
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.settings import SettingsRequest, copy_in, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.pots.settings import SettingsRequest, set_options
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 def root(world: World, name: str = "casserole") -> Path:

@@ -23,8 +23,8 @@ from potnet.errors import PotnetError
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.exports.serve import Numbers, answer
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 from potnet.rootless.ports.hostfwd import BadRequestError, Entry, listed, parse
 from potnet.runtime import clients
 

@@ -15,12 +15,12 @@ from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.addresses import Networks
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
-from potnet.operations.pots.attach import attach, detach
 from potnet.operations.pots.settings import SettingsRequest, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.dns import zones
 from potnet.operations.reports.info import environment, info
+from potnet.operations.running.attach import attach, detach
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 PUBLIC, PRIVATE = NetworkType.PUBLIC_BRIDGE, NetworkType.PRIVATE_BRIDGE
 

@@ -9,8 +9,8 @@ from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command, CommandResult
 from potnet.operations.networks.vnet import vnet_start
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 
 def run(world: World, *argv: str, stdin: str | None = None) -> None:

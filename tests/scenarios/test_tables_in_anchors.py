@@ -8,8 +8,8 @@ from potnet.executors.base import Command
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import Report, repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 ANCHOR = "pot-filter/stove"
 

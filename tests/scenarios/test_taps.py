@@ -24,18 +24,19 @@ from potnet.operations.maintenance.store import backup, restore
 from potnet.operations.networks import policies
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
-from potnet.operations.pots.attach import attach, detach, jail_conf
+from potnet.operations.pots.copy_in import copy_in
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.run_exec import execute, run
-from potnet.operations.pots.settings import SettingsRequest, copy_in, set_options
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.pots.virtual_machines import with_owner
 from potnet.operations.reports.dns import zones
 from potnet.operations.reports.graph import graph
 from potnet.operations.reports.info import environment, info, list_pots
 from potnet.operations.reports.metrics import metrics
 from potnet.operations.reports.show import show_pot
+from potnet.operations.running.attach import attach, detach, jail_conf
+from potnet.operations.running.run_exec import execute, run
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
 

@@ -17,8 +17,8 @@ from potnet.model.pots import NetworkType
 from potnet.operations.common import pot_lock
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 from potnet.runtime.locks import Locks
 
 NAMES = ["casserole", "lid", "pan", "wok"]

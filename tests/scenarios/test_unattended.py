@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from world import World, both_hosts
 
-from potnet.operations.pots.run_exec import execute
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.run_exec import execute
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 #: What begins a command that runs programs of a jail, or may do so by a template of the administrator's.
 JAILED = (("jexec",), ("jail",), ("ip", "netns", "exec"))

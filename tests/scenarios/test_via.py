@@ -12,8 +12,8 @@ from pathlib import Path
 from world import World
 
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 FAR_HOST = Path(__file__).with_name("far_host.py")
 

@@ -20,10 +20,10 @@ from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge, set_bridge
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
 from potnet.operations.reports.graph import graph
 from potnet.operations.reports.info import bridge_info
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 from potnet.planning.uplink import read_uplink
 
 #: On FreeBSD 15, too, the addresses are on em0 itself: its VLANs are those of an interface of hardware.

@@ -13,8 +13,8 @@ from potnet.executors.dry_run import DryRun
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.pots.destroy import destroy_pot
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 
 JAILS, ROOT = "/opt/potnet/jails", "/opt/potnet/jails/web/m"
 

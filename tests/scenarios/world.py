@@ -23,8 +23,8 @@ from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor
 from potnet.executors.simulated import HostFacts, SimulatedHost
 from potnet.model.pots import BridgeKind, NetworkType, Pot, Stack
 from potnet.operations.pots.create import CreateRequest, create
-from potnet.operations.pots.start import start
-from potnet.operations.pots.stop import stop
+from potnet.operations.running.start import start
+from potnet.operations.running.stop import stop
 from potnet.runtime.locks import Locks
 from potnet.store.store import Store
 

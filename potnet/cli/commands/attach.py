@@ -25,7 +25,7 @@ def attach(options: Options, pot: str | None, jail: str | None, created: bool) -
     The jail must exist and have the name of the pot.
     """
     name = required(pot)
-    from potnet.operations.pots import attach as operation
+    from potnet.operations.running import attach as operation
 
     with changing(options) as app:
         outcome = operation.attach(app, name, jail, created)
@@ -43,7 +43,7 @@ def detach(options: Options, pots: tuple[str, ...], ending: bool) -> None:
     The jails may already be gone.
     """
     pots = required(pots or None)
-    from potnet.operations.pots import attach as operation
+    from potnet.operations.running import attach as operation
 
     with changing(options) as app:
         outcomes = operation.detach(app, pots, ending)
@@ -61,7 +61,7 @@ def jail_conf(options: Options, pot: str | None) -> None:
     jail(8), or another jail manager, starts the pot from it.
     """
     name = required(pot)
-    from potnet.operations.pots import attach as operation
+    from potnet.operations.running import attach as operation
 
     with reading(options) as app:
         say(operation.jail_conf(app, name, _program(options)))

@@ -17,7 +17,7 @@ def run(ctx: click.Context, pot: str | None) -> None:
     The exit code is that of the shell.
     """
     name = required(pot)
-    from potnet.operations.pots import run_exec
+    from potnet.operations.running import run_exec
 
     options: Options = ctx.obj
     with changing(options) as app:
@@ -46,7 +46,7 @@ def execute(ctx: click.Context, pot: str | None, words: tuple[str, ...]) -> None
         command = command[1:]
     if name is None or not command:
         raise click.UsageError("give a pot and a command: potnet exec POT -- COMMAND")
-    from potnet.operations.pots import run_exec
+    from potnet.operations.running import run_exec
 
     options: Options = ctx.obj
     with changing(options) as app:

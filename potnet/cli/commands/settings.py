@@ -114,8 +114,8 @@ def copy_in(options: Options, pot: str | None, source: Path, destination: str) -
     Symbolic links in the pot are not followed.
     """
     name = required(pot)
-    from potnet.operations.pots import settings
+    from potnet.operations.pots import copy_in as operation
 
     with changing(options) as app:
-        settings.copy_in(app, name, source, destination)
+        operation.copy_in(app, name, source, destination)
     tell(options, {"name": name, "changed": True}, [f"{source} copied to {destination} in {name}"])

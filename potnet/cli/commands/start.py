@@ -12,7 +12,7 @@ from potnet.cli.options import Command, Options, changing
 from potnet.cli.output import tell
 
 if TYPE_CHECKING:
-    from potnet.operations.pots.start import Outcome
+    from potnet.operations.running.start import Outcome
 
 
 def _one_choice(flags: dict[str, bool], pots: tuple[str, ...]) -> None:
@@ -30,7 +30,7 @@ def start(options: Options, pots: tuple[str, ...], all_: bool, boot_only: bool) 
     """Start pots, and before them the pots they require."""
     _one_choice({"--all": all_, "--boot-only": boot_only}, pots)
     from potnet.operations import selection
-    from potnet.operations.pots import start as operation
+    from potnet.operations.running import start as operation
 
     with changing(options) as app:
         if boot_only:
@@ -52,7 +52,7 @@ def stop(options: Options, pots: tuple[str, ...], all_: bool) -> None:
     """
     _one_choice({"--all": all_}, pots)
     from potnet.operations import selection
-    from potnet.operations.pots import stop as operation
+    from potnet.operations.running import stop as operation
 
     with changing(options, "free") as app:
         wanted = selection.all_pots(app) if all_ else selection.named_pots(app, pots)
@@ -71,7 +71,7 @@ def restart(options: Options, pots: tuple[str, ...], all_: bool) -> None:
     """
     _one_choice({"--all": all_}, pots)
     from potnet.operations import selection
-    from potnet.operations.pots import restart as operation
+    from potnet.operations.running import restart as operation
 
     with changing(options) as app:
         wanted = selection.running_pots(app) if all_ else selection.named_pots(app, pots)

@@ -18,8 +18,8 @@ from potnet.operations.files.pot_logs import exposed_logs, ways_to_logs
 from potnet.operations.maintenance.init import INIT
 from potnet.operations.networks.external import kept_off
 from potnet.operations.networks.units import vnet
-from potnet.operations.pots.start_context import RESOLV_CONF, resolver_text, with_upstream
 from potnet.operations.pots.virtual_machines import ROOT
+from potnet.operations.running.start_context import RESOLV_CONF, resolver_text, with_upstream
 from potnet.planning.check.bridges import compare_bridges
 from potnet.planning.check.drift import (
     Drift,

@@ -20,8 +20,8 @@ from potnet.operations.maintenance.check import Look, Scope, look, look_now, sco
 from potnet.operations.maintenance.init import INIT, init
 from potnet.operations.networks.external import record
 from potnet.operations.networks.units import forget_switches, found_hidden, free_bridge, renumber, switched
-from potnet.operations.pots.cleanup import clear_up
 from potnet.operations.pots.destroy import remove_rest
+from potnet.operations.running.cleanup import clear_up
 from potnet.planning.check.drift import Drift
 from potnet.runtime.fast_dataclass import dataclass
 

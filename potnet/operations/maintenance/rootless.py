@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from potnet.errors import PotnetError, UsageError
 from potnet.executors.base import Command
-from potnet.operations.pots.stop import stop as stop_pots
+from potnet.operations.running.stop import stop as stop_pots
 from potnet.rootless.host.client import Connection, RootlessHost
 from potnet.rootless.ports.carried import parse_ports
 

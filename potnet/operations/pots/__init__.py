@@ -1,1 +1,1 @@
-"""The life of pots: create, set, start, stop, attach, run, destroy."""
+"""Pots as configured: create, set, copy in and destroy them."""

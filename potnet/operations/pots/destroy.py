@@ -23,7 +23,7 @@ from potnet.operations.files.pot_logs import remove_log
 from potnet.operations.networks.policies import forget
 from potnet.operations.networks.units import forget_switches
 from potnet.operations.networks.vnet import take_off
-from potnet.operations.pots.cleanup import clear_up
+from potnet.operations.running.cleanup import clear_up
 from potnet.planning.jail import host_files
 from potnet.planning.ownership import running
 

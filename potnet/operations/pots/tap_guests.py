@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from potnet.host.query import Query
 from potnet.model.pots import Attachment, Bridge, Pot, ResolverKind
-from potnet.operations.pots.start_context import RESOLV_CONF, resolver_text, with_upstream
+from potnet.operations.running.start_context import RESOLV_CONF, resolver_text, with_upstream
 from potnet.planning.resolver import nameservers
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from potnet.errors import PotnetError
 from potnet.host.query import Query
 from potnet.host.state import FileKind
 from potnet.operations.common import is_running, require_jail, require_pot
-from potnet.operations.pots.start import start
+from potnet.operations.running.start import start
 from potnet.planning.jail import path_in
 
 if TYPE_CHECKING:

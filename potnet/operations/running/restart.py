@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from potnet.errors import HostError
 from potnet.model.pots import Pot, Run
 from potnet.operations.common import Failures, look_for, require_pot
-from potnet.operations.pots.start import start_each
-from potnet.operations.pots.stop import stop_each
+from potnet.operations.running.start import start_each
+from potnet.operations.running.stop import stop_each
 from potnet.planning.ownership import owned
 from potnet.runtime.fast_dataclass import dataclass
 

@@ -46,8 +46,8 @@ from potnet.operations.networks.units import (
     vnet,
     with_stranded,
 )
-from potnet.operations.pots.cleanup import clear_up, clear_up_failed
-from potnet.operations.pots.start_context import (
+from potnet.operations.running.cleanup import clear_up, clear_up_failed
+from potnet.operations.running.start_context import (
     StartContext,
     host_query,
     keeps_exports_off,
@@ -55,7 +55,7 @@ from potnet.operations.pots.start_context import (
     texts_for,
     with_upstream,
 )
-from potnet.operations.pots.start_many import STARTED, bring_up_bridges, groups, start_together
+from potnet.operations.running.start_many import STARTED, bring_up_bridges, groups, start_together
 from potnet.operations.selection import check_needs, in_order, needs
 from potnet.planning.jail import boot_command
 from potnet.planning.ownership import complete, owned, refuse_foreign

@@ -34,7 +34,7 @@ from potnet.operations.networks.external import in_step
 from potnet.operations.networks.neighbours import neighbours
 from potnet.operations.networks.policy_filters import filters_at_start, filters_at_stop
 from potnet.operations.networks.units import forget_switches, remember_switches, vnet
-from potnet.operations.pots import cleanup, start_context
+from potnet.operations.running import cleanup, start_context
 from potnet.operations.selection import check_needs, needs
 from potnet.planning.merged import side_by_side
 from potnet.planning.ownership import complete, cut_off, presence

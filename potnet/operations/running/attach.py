@@ -13,9 +13,9 @@ from potnet.model.pots import Pot
 from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_jail, require_pot
 from potnet.operations.files.hosts_files import neighbours_of, update_hosts_files
 from potnet.operations.networks.units import restore_switches, switches
-from potnet.operations.pots.cleanup import clear_up
-from potnet.operations.pots.start import attach_new_jail, attach_running_jail, restore_record
-from potnet.operations.pots.stop import SHUTDOWN, detach_locked
+from potnet.operations.running.cleanup import clear_up
+from potnet.operations.running.start import attach_new_jail, attach_running_jail, restore_record
+from potnet.operations.running.stop import SHUTDOWN, detach_locked
 from potnet.operations.selection import check_needs
 from potnet.planning.jail import LOOKED_AT, boot_command, jail_of, path_in, wants_devfs
 from potnet.planning.ownership import owned, running

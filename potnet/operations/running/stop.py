@@ -14,8 +14,8 @@ from potnet.model.pots import HookKind, Pot, Run
 from potnet.operations.common import NETWORK_LOCK, Failures, Outcome, locked_pot, look_for, require_pot
 from potnet.operations.files.hooks import hook_steps
 from potnet.operations.files.hosts_files import neighbours_of, update_hosts_files
-from potnet.operations.pots.cleanup import clear_up
-from potnet.operations.pots.start_many import STOPPED, groups, stop_together
+from potnet.operations.running.cleanup import clear_up
+from potnet.operations.running.start_many import STOPPED, groups, stop_together
 from potnet.operations.selection import in_order, needs
 from potnet.planning.ownership import owned, refuse_foreign, running
 
