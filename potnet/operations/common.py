@@ -14,8 +14,9 @@ from netaddr import IPAddress
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host.query import Query
 from potnet.host.state import HostState
+from potnet.model.bridges import Bridge, BridgeKind, network6_of
 from potnet.model.names import PUBLIC, PUBLIC6, is_special
-from potnet.model.pots import Bridge, BridgeKind, Ipv6, Pot, Run, network6_of, valid_name
+from potnet.model.pots import Ipv6, Pot, Run, valid_name
 from potnet.planning.ownership import presence, running
 from potnet.planning.vnet import refuse_small_mtu
 from potnet.runtime.fast_dataclass import dataclass

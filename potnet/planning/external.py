@@ -8,7 +8,8 @@ from potnet.config.configuration import Config
 from potnet.host.actions import Step
 from potnet.host.filter_actions import LoadAnchor
 from potnet.host.ruleset import NoRules, Ruleset
-from potnet.model.pots import Bridge, Pot
+from potnet.model.bridges import Bridge
+from potnet.model.pots import Pot
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.exports import end_untranslated
 from potnet.planning.vnet import Vnet, bridge_rules, host_rules

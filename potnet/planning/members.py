@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from potnet.config.configuration import Config
 from potnet.host.actions import AddMember
-from potnet.model.pots import Attachment, Bridge, Pot
+from potnet.model.bridges import Bridge
+from potnet.model.pots import Attachment, Pot
 
 
 def isolated(pot: Pot, bridge: Bridge, config: Config) -> bool:

@@ -25,7 +25,8 @@ from potnet.host.actions import (
 from potnet.host.filter_actions import FilterMembers, LiftRate, LimitRate, LoadAnchor
 from potnet.host.ruleset import NoRules
 from potnet.host.state import FileKind, HostState, Interface
-from potnet.model.pots import GROUP, Attachment, Bridge, Lent, NetworkType, Pot, Stack
+from potnet.model.bridges import Bridge
+from potnet.model.pots import GROUP, Attachment, Lent, NetworkType, Pot, Stack
 from potnet.planning import resolver
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.exports import absent_addresses, check_exports, end_untranslated, taken_notices

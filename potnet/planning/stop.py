@@ -14,7 +14,8 @@ from potnet.host.file_actions import Unmount
 from potnet.host.filter_actions import FilterMembers, KillStates, LiftRate, LoadAnchor
 from potnet.host.ruleset import NoRules, Redirections
 from potnet.host.state import HostState
-from potnet.model.pots import Bridge, Run
+from potnet.model.bridges import Bridge
+from potnet.model.pots import Run
 from potnet.planning import resolver
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.policy import FilterChange, pipes_of

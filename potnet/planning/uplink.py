@@ -7,7 +7,8 @@ import re
 from potnet.errors import HostError
 from potnet.host.actions import AddMember, CreateVlan, DestroyInterface, Step
 from potnet.host.state import HostState
-from potnet.model.pots import GROUP, Bridge
+from potnet.model.bridges import Bridge
+from potnet.model.pots import GROUP
 from potnet.runtime.fast_dataclass import dataclass
 
 #: Prefix of the description of each of potnet's VLAN interfaces.

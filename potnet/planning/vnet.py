@@ -22,7 +22,8 @@ from potnet.host.actions import (
 from potnet.host.filter_actions import LoadAnchor
 from potnet.host.ruleset import NoRules, Ruleset
 from potnet.host.state import HostState, Interface
-from potnet.model.pots import GROUP, SMALLEST_MTU6, Attachment, Bridge, BridgeKind, Pot
+from potnet.model.bridges import Bridge, BridgeKind
+from potnet.model.pots import GROUP, SMALLEST_MTU6, Attachment, Pot
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.members import join
 from potnet.planning.rc_conf import keeps_addresses, refused_as_member

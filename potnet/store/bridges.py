@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from potnet.errors import PotnetError
-from potnet.model.pots import Bridge, BridgeKind
+from potnet.model.bridges import Bridge, BridgeKind
 from potnet.store import ranges
 from potnet.store.file.database import Row
 from potnet.store.numbers import Numbers

@@ -11,8 +11,9 @@ from measure import POTNET, environment, in_turns, work
 from netaddr import IPAddress, IPNetwork
 from rows import Row, Table
 
+from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.names import PUBLIC
-from potnet.model.pots import Attachment, Bridge, BridgeKind, NetworkType, Pot, Stack
+from potnet.model.pots import Attachment, NetworkType, Pot, Stack
 from potnet.store.store import Store
 
 SIZES = (10, 1_000, 10_000, 100_000)

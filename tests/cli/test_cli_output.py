@@ -13,8 +13,8 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.cli import views
 from potnet.host.findings import Finding, Kind
+from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.ports import Export, Transport
-from potnet.model.pots import Bridge, BridgeKind
 
 NETWORK: dict[str, Any] = {
     "network": "10.192.0.0/10",

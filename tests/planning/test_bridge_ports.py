@@ -9,7 +9,8 @@ from potnet.config import configuration
 from potnet.errors import HostError
 from potnet.host.state import FileKind, HostState, Interface, InterfaceAddress, PacketFilter
 from potnet.host.traits import Traits
-from potnet.model.pots import Attachment, Bridge, BridgeKind, NetworkType, Pot, Stack
+from potnet.model.bridges import Bridge, BridgeKind
+from potnet.model.pots import Attachment, NetworkType, Pot, Stack
 from potnet.planning.start import Surroundings, plan_start
 from potnet.planning.vnet import Vnet, description
 

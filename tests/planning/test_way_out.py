@@ -17,7 +17,8 @@ from potnet.drivers.base import Driver
 from potnet.errors import HostError
 from potnet.host.actions import Action, DestroyInterface, EndProcesses, Plan, Step, StopJail, TakeBack
 from potnet.host.state import FileKind, HostState, Interface, JailState, PacketFilter
-from potnet.model.pots import Attachment, Bridge, BridgeKind, Lent, NetworkType, Pot, Run, Stack
+from potnet.model.bridges import Bridge, BridgeKind
+from potnet.model.pots import Attachment, Lent, NetworkType, Pot, Run, Stack
 from potnet.planning.merged import side_by_side
 from potnet.planning.start import Surroundings, plan_start
 from potnet.planning.stop import StopContext, plan_stop

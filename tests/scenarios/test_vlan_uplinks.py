@@ -14,7 +14,7 @@ from world import World, both_hosts
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult, Executor
 from potnet.host.findings import Finding
-from potnet.model.pots import Bridge
+from potnet.model.bridges import Bridge
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge, set_bridge

@@ -21,7 +21,8 @@ from potnet.config.configuration import Config
 from potnet.errors import PotnetError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor
 from potnet.executors.simulated import HostFacts, SimulatedHost
-from potnet.model.pots import BridgeKind, NetworkType, Pot, Stack
+from potnet.model.bridges import BridgeKind
+from potnet.model.pots import NetworkType, Pot, Stack
 from potnet.operations.pots.create import CreateRequest, create
 from potnet.operations.running.start import start
 from potnet.operations.running.stop import stop

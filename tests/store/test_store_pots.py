@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
+from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.ports import Export, Transport
 from potnet.model.pots import (
     Alias,
     Attachment,
-    Bridge,
-    BridgeKind,
     HookKind,
     NetworkType,
     Pot,

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from netaddr import IPAddress
 
+from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.ports import Export, Transport
-from potnet.model.pots import Alias, Attachment, Bridge, BridgeKind, NetworkType, Pot, Run, Stack
+from potnet.model.pots import Alias, Attachment, NetworkType, Pot, Run, Stack
 from potnet.store.exports import PortSearch
 from potnet.store.store import Store
 

@@ -17,8 +17,9 @@ from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan
 from potnet.host.query import Query
 from potnet.host.state import FileKind, HostState
+from potnet.model.bridges import Bridge, BridgeKind, Subnet
 from potnet.model.names import PUBLIC, same_name
-from potnet.model.pots import Attachment, Bridge, BridgeKind, NetworkType, Pot, Run, Subnet
+from potnet.model.pots import Attachment, NetworkType, Pot, Run
 from potnet.operations.common import (
     busy_units,
     check_name,

@@ -17,7 +17,7 @@ from potnet.model.ranges import Span, gaps
 
 if TYPE_CHECKING:
     from potnet.config.configuration import Config
-    from potnet.model.pots import Bridge, Subnet
+    from potnet.model.bridges import Bridge, Subnet
     from potnet.pot_installation import Installation
     from potnet.pot_installation.settings import Address, Network
     from potnet.store.store import Store

@@ -10,8 +10,9 @@ from netaddr import IPAddress
 
 from potnet.errors import PotnetError, UsageError
 from potnet.host.query import Query
+from potnet.model.bridges import Bridge, BridgeKind, Subnet
 from potnet.model.names import INTERFACE, INTERFACE_HINT, PUBLIC, same_name
-from potnet.model.pots import Alias, Attachment, Bridge, BridgeKind, NetworkType, Pot, ResolverKind, Subnet
+from potnet.model.pots import Alias, Attachment, NetworkType, Pot, ResolverKind
 from potnet.operations.common import (
     busy_units,
     external_interface,

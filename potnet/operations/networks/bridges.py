@@ -10,8 +10,8 @@ from netaddr import IPAddress, IPNetwork
 from potnet.config.values import Refusal, read_prefix6
 from potnet.errors import PotnetError, UsageError
 from potnet.host.query import Query
+from potnet.model.bridges import Bridge, BridgeKind, network6_of
 from potnet.model.names import PUBLIC, PUBLIC6
-from potnet.model.pots import Bridge, BridgeKind, network6_of
 from potnet.operations.common import (
     NETWORK_LOCK,
     busy_units,

@@ -17,7 +17,8 @@ from potnet.host.actions import DestroyInterface, Plan, Step
 from potnet.host.query import Query, union
 from potnet.host.ruleset import Outlet, Ruleset
 from potnet.host.state import HostState
-from potnet.model.pots import Bridge, BridgeKind, Run
+from potnet.model.bridges import Bridge, BridgeKind
+from potnet.model.pots import Run
 from potnet.operations.common import external_interface
 from potnet.operations.networks.in_force import (
     NARROWED,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError, UsageError
 from potnet.host.query import Query
+from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.names import INTERFACE, INTERFACE_HINT
-from potnet.model.pots import GROUP, Bridge, BridgeKind, Lent, Pot
+from potnet.model.pots import GROUP, Lent, Pot
 from potnet.operations.common import external_interface, require_bridge
 from potnet.planning import passed_interfaces
 from potnet.planning.uplink import USUAL_MTU, check_parent, read_uplink

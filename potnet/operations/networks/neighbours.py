@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from potnet.model.bridges import network6_of
 from potnet.model.names import is_special
-from potnet.model.pots import Lease, network6_of
+from potnet.model.pots import Lease
 
 if TYPE_CHECKING:
     from potnet.store.store import Store

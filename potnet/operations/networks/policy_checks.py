@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
-from potnet.model.pots import BridgeKind, End, Policy
+from potnet.model.bridges import BridgeKind
+from potnet.model.pots import End, Policy
 from potnet.operations.common import require_bridge
 from potnet.operations.networks.antispoof import in_force
 from potnet.operations.networks.policy_filters import bridges_of, sides

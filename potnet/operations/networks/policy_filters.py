@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from potnet.errors import PotnetError
 from potnet.host.query import Query
 from potnet.host.ruleset import NoRules, Place, Ruleset
-from potnet.model.pots import Bridge, End, Policy, Pot
+from potnet.model.bridges import Bridge
+from potnet.model.pots import End, Policy, Pot
 from potnet.operations.common import external_interface
 from potnet.operations.networks.units import vnet
 from potnet.planning.filter import packet_filter as pf

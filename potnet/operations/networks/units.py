@@ -13,7 +13,8 @@ from potnet.host.actions import DestroyInterface, KeepRouter, Plan, SetForwardin
 from potnet.host.filter_actions import FilterMembers
 from potnet.host.query import Query
 from potnet.host.state import HostState
-from potnet.model.pots import Attachment, Bridge, BridgeKind, Pot
+from potnet.model.bridges import Bridge, BridgeKind
+from potnet.model.pots import Attachment, Pot
 from potnet.operations.common import FORWARDING, MEMBERS, ROUTER, busy_units, external_interface, wire_kind
 from potnet.operations.networks.in_force import known_outlets, recorded_further
 from potnet.planning import start as planning

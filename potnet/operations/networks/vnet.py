@@ -10,8 +10,9 @@ from potnet.apply import apply
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, Step
 from potnet.host.query import Query
+from potnet.model.bridges import Bridge
 from potnet.model.names import PUBLIC, PUBLIC6
-from potnet.model.pots import Bridge, Pot
+from potnet.model.pots import Pot
 from potnet.operations.common import (
     NETWORK_LOCK,
     define_public_network,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
 from potnet.host.query import Query
-from potnet.model.pots import Bridge, NetworkType, Pot, Run, Subnet
+from potnet.model.bridges import Bridge, Subnet
+from potnet.model.pots import NetworkType, Pot, Run
 from potnet.operations.common import (
     check_hostname,
     is_running,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from potnet.host.query import Query
-from potnet.model.pots import Attachment, Bridge, Pot, ResolverKind
+from potnet.model.bridges import Bridge
+from potnet.model.pots import Attachment, Pot, ResolverKind
 from potnet.operations.running.start_context import RESOLV_CONF, resolver_text, with_upstream
 from potnet.planning.resolver import nameservers
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from potnet.errors import UsageError
+from potnet.model.bridges import Bridge
 from potnet.model.names import is_special
-from potnet.model.pots import Bridge, Lease
+from potnet.model.pots import Lease
 from potnet.operations.common import check_hostname, require_bridge
 from potnet.operations.networks.neighbours import neighbours
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from potnet.host.query import Query
 from potnet.host.state import HostState
+from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.names import natural
-from potnet.model.pots import Bridge, BridgeKind, Pot, Run
+from potnet.model.pots import Pot, Run
 from potnet.operations.common import external_interface
 from potnet.operations.networks.policies import listed
 from potnet.operations.networks.units import with_joined

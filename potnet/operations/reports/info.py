@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from potnet.host.query import Query
 from potnet.host.state import HostState
+from potnet.model.bridges import Bridge
 from potnet.model.names import natural
-from potnet.model.pots import Attachment, Bridge, NetworkType, Pot, ResolverKind, Run
+from potnet.model.pots import Attachment, NetworkType, Pot, ResolverKind, Run
 from potnet.operations.common import environment_of, look_for, require_bridge, require_pot
 from potnet.operations.exports.export_text import export_view
 from potnet.operations.networks.network_options import rate_text

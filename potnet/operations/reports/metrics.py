@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from potnet.host.state import HostState, Traffic
+from potnet.model.bridges import Bridge
 from potnet.model.ports import Export, port_text
-from potnet.model.pots import Bridge, Pot
+from potnet.model.pots import Pot
 from potnet.operations.common import external_interface
 from potnet.operations.exports.traffic import traffic
 from potnet.operations.networks.units import with_joined

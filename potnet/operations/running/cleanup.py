@@ -12,7 +12,8 @@ from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host.query import Query
 from potnet.host.state import HostState
-from potnet.model.pots import Bridge, Pot, Run
+from potnet.model.bridges import Bridge
+from potnet.model.pots import Pot, Run
 from potnet.operations.common import look_for
 from potnet.operations.files.hosts_files import mark_due
 from potnet.operations.networks.policy_filters import filters_at_stop

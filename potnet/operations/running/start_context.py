@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from potnet.host.query import Query
 from potnet.host.state import FileKind, HostState
-from potnet.model.pots import Bridge, Pot, ResolverKind, Run
+from potnet.model.bridges import Bridge
+from potnet.model.pots import Pot, ResolverKind, Run
 from potnet.operations.exports.ports import host_addresses, needs_range
 from potnet.operations.files.hosts_files import Neighbours, hosts_text
 from potnet.operations.files.pot_logs import ways_to_logs

@@ -19,7 +19,8 @@ from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, StartJail
 from potnet.host.query import union
 from potnet.host.state import HostState
-from potnet.model.pots import NO_JAIL, Bridge, End, HookKind, Pot, Run
+from potnet.model.bridges import Bridge
+from potnet.model.pots import NO_JAIL, End, HookKind, Pot, Run
 from potnet.operations.common import (
     NETWORK_LOCK,
     define_public_network,

@@ -8,7 +8,8 @@ from potnet.host.actions import AddMember, BringUp, CreateBridge, DestroyInterfa
 from potnet.host.findings import Finding, Kind
 from potnet.host.state import HostState, Interface, InterfaceAddress
 from potnet.host.traits import Tools
-from potnet.model.pots import GROUP, Attachment, Bridge, BridgeKind, Run
+from potnet.model.bridges import Bridge, BridgeKind
+from potnet.model.pots import GROUP, Attachment, Run
 from potnet.planning import vnet
 from potnet.planning.check.drift import Drift, Facts, bridge_anchors, rules_drift
 from potnet.planning.check.interface import (

@@ -13,8 +13,9 @@ from potnet.host.filter_actions import LoadAnchor
 from potnet.host.findings import Finding, Kind
 from potnet.host.ruleset import BridgeIsolation, NoRules, Ruleset
 from potnet.host.state import AnchorRules, HostState, Listener
+from potnet.model.bridges import Bridge
 from potnet.model.ports import Export
-from potnet.model.pots import Bridge, End, Lease, Policy, Pot, Run
+from potnet.model.pots import End, Lease, Policy, Pot, Run
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter import policy
 from potnet.planning.filter.exports import end_untranslated

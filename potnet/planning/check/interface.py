@@ -5,7 +5,7 @@ from __future__ import annotations
 from potnet.host.actions import SetAddress, SetMtu, Step
 from potnet.host.findings import Finding, Kind
 from potnet.host.state import Interface, InterfaceAddress
-from potnet.model.pots import Bridge
+from potnet.model.bridges import Bridge
 from potnet.planning.check.drift import Drift
 
 

@@ -27,7 +27,8 @@ from potnet.host.actions import (
 from potnet.host.filter_actions import LiftRate, LimitRate
 from potnet.host.findings import Finding, Kind
 from potnet.host.state import FileKind, HostState, Interface, InterfaceAddress, JailNetwork
-from potnet.model.pots import Attachment, Bridge, Pot, Run
+from potnet.model.bridges import Bridge
+from potnet.model.pots import Attachment, Pot, Run
 from potnet.planning import start
 from potnet.planning.check.drift import Drift, Facts, pot_anchors, rules_drift
 from potnet.planning.check.interface import (

@@ -9,7 +9,8 @@ from potnet.host.actions import AddMember, BringUp, RemoveMember, SetMtu, Step
 from potnet.host.findings import Finding, Kind
 from potnet.host.state import HostState, Interface
 from potnet.host.traits import Tools
-from potnet.model.pots import GROUP, Bridge
+from potnet.model.bridges import Bridge
+from potnet.model.pots import GROUP
 from potnet.planning import uplink
 from potnet.planning.check.drift import Drift
 

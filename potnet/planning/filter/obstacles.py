@@ -17,7 +17,8 @@ from potnet.errors import HostError
 from potnet.host.findings import Kind
 from potnet.host.ruleset import MainRule, Redirection
 from potnet.host.state import HostState, PacketFilter
-from potnet.model.pots import BRIDGE_GROUP, GROUP, Bridge, BridgeKind, Pot
+from potnet.model.bridges import Bridge, BridgeKind
+from potnet.model.pots import BRIDGE_GROUP, GROUP, Pot
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.main_ruleset import Flow, Match, before, blocked, calls, entered, match, reach
 from potnet.planning.filter.own_addresses import listening

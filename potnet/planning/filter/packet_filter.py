@@ -23,8 +23,9 @@ from potnet.host.ruleset import (
     SourceNat,
 )
 from potnet.host.state import HostState, PacketFilter
+from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.ports import Export
-from potnet.model.pots import Bridge, BridgeKind, Pot
+from potnet.model.pots import Pot
 from potnet.planning.filter.policy import pipes_of
 
 #: Length of an anchor's path that pf(4) keeps, tried on a real host.

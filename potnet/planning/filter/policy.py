@@ -9,7 +9,8 @@ from netaddr import IPNetwork
 from potnet.host.actions import Step
 from potnet.host.filter_actions import LoadAnchor
 from potnet.host.ruleset import Identity, NoRules, Pipes, Place, PotFilter, Ruleset, Verdict
-from potnet.model.pots import Attachment, Bridge, BridgeKind, End, Policy, Pot
+from potnet.model.bridges import Bridge, BridgeKind
+from potnet.model.pots import Attachment, End, Policy, Pot
 from potnet.runtime.fast_dataclass import dataclass
 
 #: The places of every pot that runs, and of every bridge that is up.
