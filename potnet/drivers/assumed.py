@@ -18,20 +18,18 @@ from potnet.host.actions import (
     CreateTap,
     CreateVlan,
     DestroyInterface,
-    Jail,
     PassInterface,
     RemoveAddress,
     RestoreInterface,
     SetAddress,
     SetForwarding,
     SetMtu,
-    StartJail,
-    StopJail,
     TakeBack,
 )
 from potnet.host.file_actions import MoveFile, RemoveFile, RestoreFile, WriteFile
 from potnet.host.filter_actions import FilterMembers, LoadAnchor
 from potnet.host.findings import Condition
+from potnet.host.jail_actions import Jail, StartJail, StopJail
 from potnet.host.query import Query
 from potnet.host.ruleset import NoRules, Redirections, Ruleset, SourceNat
 from potnet.host.state import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from potnet.host.actions import Jail
+from potnet.host.jail_actions import Jail
 from potnet.host.state import FileKind, HostState
 from potnet.host.traits import Traits
 from potnet.model.pots import NetworkType, Pot

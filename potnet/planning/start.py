@@ -19,10 +19,10 @@ from potnet.host.actions import (
     Plan,
     SetAddress,
     SolicitRouter,
-    StartJail,
     Step,
 )
 from potnet.host.filter_actions import FilterMembers, LiftRate, LimitRate, LoadAnchor
+from potnet.host.jail_actions import StartJail
 from potnet.host.ruleset import NoRules
 from potnet.host.state import FileKind, HostState, Interface
 from potnet.model.bridges import Bridge

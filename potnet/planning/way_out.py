@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from potnet.host.actions import Action, DestroyInterface, EndProcesses, Jail, Step, StopJail, TakeBack
+from potnet.host.actions import Action, DestroyInterface, Step, TakeBack
+from potnet.host.jail_actions import EndProcesses, Jail, StopJail
 from potnet.model.pots import Lent, Pot
 
 

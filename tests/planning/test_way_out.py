@@ -15,7 +15,8 @@ from potnet.apply import Applied, apply_all
 from potnet.config.configuration import load
 from potnet.drivers.base import Driver
 from potnet.errors import HostError
-from potnet.host.actions import Action, DestroyInterface, EndProcesses, Plan, Step, StopJail, TakeBack
+from potnet.host.actions import Action, DestroyInterface, Plan, Step, TakeBack
+from potnet.host.jail_actions import EndProcesses, StopJail
 from potnet.host.state import FileKind, HostState, Interface, JailState, PacketFilter
 from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.pots import Attachment, Lent, NetworkType, Pot, Run, Stack

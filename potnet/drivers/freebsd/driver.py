@@ -23,17 +23,11 @@ from potnet.drivers.freebsd.pf.rules import Render, rules_text
 from potnet.drivers.reading import UnreadableError
 from potnet.errors import HostError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor, as_shell
-from potnet.host.actions import (
-    Action,
-    DestroyInterface,
-    EndProcesses,
-    Jail,
-    StopJail,
-    TakeBack,
-)
+from potnet.host.actions import Action, DestroyInterface, TakeBack
 from potnet.host.file_actions import Fetch, RemoveFile
 from potnet.host.filter_actions import EndUntranslated, KillStates
 from potnet.host.findings import Condition
+from potnet.host.jail_actions import EndProcesses, Jail, StopJail
 from potnet.host.query import Query
 from potnet.host.ruleset import Redirections, Ruleset
 from potnet.host.state import (

@@ -22,19 +22,10 @@ from potnet.drivers.linux.nft import filter as nft
 from potnet.drivers.linux.nft.exports import Element
 from potnet.drivers.linux.uplinks.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
-from potnet.host.actions import (
-    Action,
-    CreateBridge,
-    DestroyInterface,
-    EndProcesses,
-    RemoveAddress,
-    RunInJail,
-    StartJail,
-    StopJail,
-    TakeBack,
-)
+from potnet.host.actions import Action, CreateBridge, DestroyInterface, RemoveAddress, TakeBack
 from potnet.host.file_actions import RemoveFile, WriteFile
 from potnet.host.filter_actions import EndUntranslated, FilterMembers, KillStates, LoadAnchor
+from potnet.host.jail_actions import EndProcesses, RunInJail, StartJail, StopJail
 from potnet.host.ruleset import NoRules, Redirection
 from potnet.host.state import called_in, free_names
 

@@ -16,9 +16,10 @@ from potnet.drivers.linux.facts.traits import BRIDGE_PORTS
 from potnet.drivers.linux.nft.filter import Filter
 from potnet.drivers.linux.uplinks.uplink import External, Uplink, arriving, external_link
 from potnet.errors import HostError
-from potnet.host.actions import Action, AddMember, CreateBridge, CreateEpair, CreateVlan, StartJail
+from potnet.host.actions import Action, AddMember, CreateBridge, CreateEpair, CreateVlan
 from potnet.host.file_actions import MakeDirectory
 from potnet.host.filter_actions import FilterMembers, LimitRate, LoadAnchor
+from potnet.host.jail_actions import StartJail
 from potnet.host.ruleset import SourceNat
 
 #: The tools, with their Debian packages.

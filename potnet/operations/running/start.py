@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from potnet.apply import Applied, apply, apply_all
 from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
-from potnet.host.actions import Plan, RunInJail, StartJail, Step
+from potnet.host.actions import Plan, Step
+from potnet.host.jail_actions import RunInJail, StartJail
 from potnet.host.query import Query
 from potnet.host.state import HostState
 from potnet.model.pots import NO_JAIL, HookKind, Pot, Run

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from potnet.apply import Applied, apply, apply_all
 from potnet.drivers.base import CommandError
 from potnet.errors import HostError, PotnetError
-from potnet.host.actions import Plan, StartJail
+from potnet.host.actions import Plan
+from potnet.host.jail_actions import StartJail
 from potnet.host.query import union
 from potnet.host.state import HostState
 from potnet.model.bridges import Bridge

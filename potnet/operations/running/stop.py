@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from potnet.apply import apply_all
 from potnet.errors import PotnetError
-from potnet.host.actions import Plan, RunInJail, Step
+from potnet.host.actions import Plan, Step
+from potnet.host.jail_actions import RunInJail
 from potnet.host.state import HostState
 from potnet.model.pots import HookKind, Pot, Run
 from potnet.operations.common import NETWORK_LOCK, Failures, Outcome, locked_pot, look_for, require_pot

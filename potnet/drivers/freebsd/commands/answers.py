@@ -12,10 +12,7 @@ from potnet.host.actions import (
     RemoveDefaultRoute,
     RestoreInterface,
     RunHook,
-    RunInJail,
     SolicitRouter,
-    StartJail,
-    StopJail,
 )
 from potnet.host.file_actions import (
     DestroyDataset,
@@ -28,6 +25,7 @@ from potnet.host.file_actions import (
     Unmount,
 )
 from potnet.host.filter_actions import LiftRate, LimitRate, LoadAnchor
+from potnet.host.jail_actions import RunInJail, StartJail, StopJail
 from potnet.host.ruleset import NoRules
 
 #: The complaint of find(1) if mv(1) does not exist.

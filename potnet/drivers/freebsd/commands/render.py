@@ -29,7 +29,6 @@ from potnet.host.actions import (
     CreateTap,
     CreateVlan,
     DestroyInterface,
-    Jail,
     KeepRouter,
     MoveToJail,
     PassInterface,
@@ -37,7 +36,6 @@ from potnet.host.actions import (
     RemoveDefaultRoute,
     RemoveMember,
     RestoreInterface,
-    RunInJail,
     SetAddress,
     SetBootVariable,
     SetForwarding,
@@ -46,8 +44,6 @@ from potnet.host.actions import (
     SetOwner,
     SetPrivate,
     SolicitRouter,
-    StartJail,
-    StopJail,
 )
 from potnet.host.file_actions import (
     CreateDataset,
@@ -73,6 +69,7 @@ from potnet.host.filter_actions import (
     PrepareFilter,
     SwitchFilter,
 )
+from potnet.host.jail_actions import Jail, RunInJail, StartJail, StopJail
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}

@@ -15,11 +15,8 @@ from potnet.host.actions import (
     Action,
     CreateBridge,
     DestroyInterface,
-    EndProcesses,
     RemoveAddress,
     RestoreInterface,
-    RunInJail,
-    StopJail,
     TakeBack,
 )
 from potnet.host.file_actions import RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile
@@ -32,6 +29,7 @@ from potnet.host.filter_actions import (
     LoadAnchor,
     RemoveEntry,
 )
+from potnet.host.jail_actions import EndProcesses, RunInJail, StopJail
 from potnet.host.ruleset import NoRules
 
 #: The complaints of tc(8) about a missing queue; `ip -batch` and its like use the last one.

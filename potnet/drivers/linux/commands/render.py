@@ -43,17 +43,15 @@ from potnet.host.actions import (
     RemoveDefaultRoute,
     RemoveMember,
     RestoreInterface,
-    RunInJail,
     SetAddress,
     SetForwarding,
     SetMac,
     SetMtu,
     SetPrivate,
-    StartJail,
-    StopJail,
 )
 from potnet.host.file_actions import RemoveDirectory, RemoveTree
 from potnet.host.filter_actions import EndConnections, KillStates, LiftRate, LimitRate, RemoveEntry
+from potnet.host.jail_actions import RunInJail, StartJail, StopJail
 from potnet.model.pots import GROUP, SMALLEST_MTU6
 from potnet.runtime.fast_dataclass import dataclass
 
