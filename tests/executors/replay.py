@@ -19,7 +19,7 @@ from typing import Any
 from potnet.executors.base import Command, CommandResult
 from potnet.executors.simulated import Connection, HostFacts, SimulatedHost
 from potnet.executors.simulated.files.archive import base
-from potnet.executors.simulated.net.calls import Call, Sign
+from potnet.executors.simulated.packets.calls import Call, Sign
 from potnet.executors.simulated.world.world import World
 
 RECORDS = Path(__file__).parent.parent / "data" / "freebsd"

@@ -8,7 +8,7 @@ import pytest
 from world import World
 
 from potnet.executors.base import Command
-from potnet.executors.simulated.net.calls import Call
+from potnet.executors.simulated.packets.calls import Call
 from potnet.operations.exports.change_exports import Change
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.maintenance.check import check

@@ -21,10 +21,11 @@ from potnet.executors.simulated.inspection import Inspection
 from potnet.executors.simulated.jail.jails import jail, look_at_dying
 from potnet.executors.simulated.jail.jexec import find_program, inner_world, jexec, line
 from potnet.executors.simulated.jail.jls import jls
-from potnet.executors.simulated.net import network, probes, routes, slaac
-from potnet.executors.simulated.net.calls import Call, Connection, Refusal
+from potnet.executors.simulated.net import routes, slaac
 from potnet.executors.simulated.net.ifconfig import ifconfig
 from potnet.executors.simulated.net.netstat import netstat
+from potnet.executors.simulated.packets import network, probes
+from potnet.executors.simulated.packets.calls import Call, Connection, Refusal
 from potnet.executors.simulated.pf import pfctl
 from potnet.executors.simulated.system import devfs, kernel, processes, seed, tools, zfs
 from potnet.executors.simulated.system.shell import shell

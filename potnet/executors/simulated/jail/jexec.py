@@ -11,10 +11,11 @@ from potnet.executors.base import CommandResult
 from potnet.executors.simulated.files import filetools, names
 from potnet.executors.simulated.files.filetools import Stdin
 from potnet.executors.simulated.jail.jails import beget
-from potnet.executors.simulated.net import probes, routes
+from potnet.executors.simulated.net import routes
 from potnet.executors.simulated.net.ifconfig import ifconfig
 from potnet.executors.simulated.net.netstat import netstat
 from potnet.executors.simulated.net.slaac import rtsol
+from potnet.executors.simulated.packets import probes
 from potnet.executors.simulated.system import tools
 from potnet.executors.simulated.world.entities import Jail
 from potnet.executors.simulated.world.tree import Tree

@@ -1,1 +1,1 @@
-"""Interfaces, addresses, routes and connections of a simulated host."""
+"""Interfaces, addresses and routes of a simulated host."""

@@ -10,10 +10,10 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from potnet.executors.simulated.net import routes
-from potnet.executors.simulated.net.calls import Call, Connection, NoConnectionError, Refusal, Sign
-from potnet.executors.simulated.net.counters import Passed, octets_of
-from potnet.executors.simulated.net.membership import Members, Sent, reply
-from potnet.executors.simulated.net.wires import (
+from potnet.executors.simulated.packets.calls import Call, Connection, NoConnectionError, Refusal, Sign
+from potnet.executors.simulated.packets.counters import Passed, octets_of
+from potnet.executors.simulated.packets.membership import Members, Sent, reply
+from potnet.executors.simulated.packets.wires import (
     GUEST,
     OUTSIDE,
     Place,

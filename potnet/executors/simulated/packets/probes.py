@@ -7,8 +7,8 @@ from ipaddress import ip_address
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.net import routes
-from potnet.executors.simulated.net.calls import Call, Connection
-from potnet.executors.simulated.net.network import connect
+from potnet.executors.simulated.packets.calls import Call, Connection
+from potnet.executors.simulated.packets.network import connect
 from potnet.executors.simulated.world.entities import DAD_SECONDS
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
 

@@ -1,0 +1,1 @@
+"""Packets on the modelled network: their ways, and what answers."""
