@@ -89,9 +89,9 @@ class Scene:
 
     machine: a key of _SETUP. indexes: those of interfaces are compared. dying: the jids of jails called c
     that the session before has left; purged: its anchors that pf has not purged yet. before: command lines.
-    alone: a jail is removed before the next one of its name. rules: of the main ruleset. between: what
-    happened beside the record before a command, by its number. compared: how many commands are. outside: the
-    numbers of those that are not, by the reason.
+    alone: a jail is removed before the next one of its name. advertised: a router sends advertisements.
+    rules: of the main ruleset. between: what happened beside the record before a command, by its number.
+    compared: how many commands are. outside: the numbers of those that are not, by the reason.
     """
 
     machine: str = "em0"
@@ -102,6 +102,7 @@ class Scene:
     dying: tuple[int, ...] = ()
     purged: tuple[str, ...] = ()
     alone: bool = False
+    advertised: bool = True
     compared: int = 0
     outside: dict[str, list[int]] = field(default_factory=dict)
 
@@ -184,10 +185,11 @@ class Replay:
     """A host on which a session is repeated."""
 
     def __init__(self, directory: Path, scene: Scene) -> None:
-        self.host = SimulatedHost(directory, bare=True, facts=MACHINES[scene.machine])
+        facts = MACHINES[scene.machine]
+        facts = facts if scene.advertised else replace(facts, router6_link="")
+        self.host = SimulatedHost(directory, bare=True, facts=facts)
         (self.host.tree / "etc/pf.conf").touch()
         self.folder, self.alone = "/", scene.alone
-        facts = MACHINES[scene.machine]
         (self.host.tree / "etc/rc.conf").write_text(
             f'hostname="{facts.hostname}"\npf_enable="YES"\n'
             f'ifconfig_{facts.interface}="inet {facts.address}"\ndefaultrouter="{facts.gateway}"\n'

@@ -63,7 +63,7 @@ def test_what_it_does_not_know_is_an_error(run: Run, line: str) -> None:
     "rule",
     [
         "scrub in all",
-        "binat on em0 from 10.0.0.1 to any -> 10.0.0.2",
+        "nat on em0 from 10.0.0.1 to any -> { (em0) (em1) }",
         "pass in on em0 route-to (em0 10.0.0.1)",
         "pass on em0 proto tcp from any to any port > 1024",
         'ext = "em0"',

@@ -105,6 +105,7 @@ def show(
     }
     if family:
         found = addresses.get(family, [])
+        found += _nd6(interface) if found and family == "inet6" else []
         return "\n".join([*head, *found]) + "\n" if found else ""
     # ifconfig(8) asks for the rest by the name, so a later interface of the same name shows the first one's.
     named = (world.interface(interface.name, interface.vnet) if interface.twin else None) or interface
@@ -120,9 +121,7 @@ def show(
     if named.kind in _MEDIA:
         idle = interface.kind == "tap" and interface.opened is None
         lines += [f"\tmedia: {_MEDIA[named.kind]}", f"\tstatus: {'no carrier' if idle else 'active'}"]
-    bits = sum(bit for bit, name in _ND6_FLAGS.items() if name in named.nd6)
-    if view.family(6) and bits:
-        lines.append(f"\tnd6 options={_named(bits, _ND6_FLAGS)}")
+    lines += _nd6(named) if view.family(6) else []
     if interface.opened is not None:
         lines.append(f"\tOpened by PID {interface.opened}")
     return "\n".join(lines) + "\n"
@@ -135,6 +134,11 @@ def _options(world: World, interface: Interface) -> str:
     if world.release.vlan_bridges and interface.kind in _OPTIONS_15:
         return _OPTIONS_15[interface.kind]
     return _OPTIONS[interface.kind]
+
+
+def _nd6(interface: Interface) -> list[str]:
+    bits = sum(bit for bit, name in _ND6_FLAGS.items() if name in interface.nd6)
+    return [f"\tnd6 options={_named(bits, _ND6_FLAGS)}"] if bits else []
 
 
 def _hardware(interface: Interface) -> list[str]:

@@ -20,7 +20,7 @@ def listening(interface: Interface) -> bool:
 def hears_router(world: World, interface: Interface) -> bool:
     """Return whether the external wire reaches an interface: its epair's other end shares that bridge."""
     outer = world.interface(world.facts.interface)
-    if outer is None or not outer.up or not world.facts.router6:
+    if outer is None or not outer.up or not world.facts.router6_link:
         return False
     if interface.vnet == HOST and interface.name in (outer.name, outer.bridge):
         return True

@@ -1,7 +1,6 @@
 """Decide whether a connection succeeds on the modelled network, and who answers.
 
-The first packet is followed through wires, routes, forwarding and pf; then its reply is followed back. Jails
-and machines outside answer on every port, the host only on ports with a listener.
+The first packet is followed through wires, routes, forwarding and pf; then its reply is followed back.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from potnet.executors.simulated.net import routes
 from potnet.executors.simulated.packets.calls import Call, Connection, NoConnectionError, Refusal, Sign
 from potnet.executors.simulated.packets.counters import Passed, octets_of
 from potnet.executors.simulated.packets.membership import Members, Sent, reply
+from potnet.executors.simulated.packets.servers import ClosedPortError, server
 from potnet.executors.simulated.packets.wires import (
-    GUEST,
     OUTSIDE,
     Place,
     held,
@@ -39,7 +38,7 @@ def connect(world: World, call: Call) -> Connection | Refusal:
     try:
         made = journey.start()
     except NoConnectionError as error:
-        if call.protocol == "udp" and journey.closed:
+        if call.protocol == "udp" and isinstance(error, ClosedPortError):
             # The packet itself has created a state, which each further packet renews (record 59).
             for state in journey.states:
                 state_table.add(world, replace(state, ends="NO_TRAFFIC:SINGLE"))
@@ -56,8 +55,6 @@ class _Journey:
     def __init__(self, world: World, call: Call) -> None:
         self.world = world
         self.call = call
-        #: The packet has reached a port of the host without a listener.
-        self.closed = False
         self.pf = Filter(world)
         self.members = Members(world, self.pf)
         self.sent: Sent | None = None
@@ -338,7 +335,7 @@ class _Journey:
         return own is not None and any(a.address == address for a in own.addresses)
 
     def _served(self, packet: Packet, stack: str) -> Connection:
-        name = self._server(packet, stack)
+        name = server(self.world, packet, stack)
         return Connection(name, packet.destination, packet.destination_port, packet.source, self.hops)
 
     def _source(self, interface: Interface, packet: Packet, gateway: str) -> str:
@@ -355,28 +352,6 @@ class _Journey:
             reason = f"no address on {interface.name} for {packet.destination}"
             raise NoConnectionError(reason, Sign.NO_ADDRESS)
         return chosen[0].address
-
-    def _server(self, packet: Packet, stack: str) -> str:
-        if stack.startswith(GUEST):
-            rows = self.world.state.scan("guest")
-            return next(name for name, row in rows if row["stack"] == stack)
-        if stack != HOST:
-            found = self.world.jail(stack, dying=True)
-            if found is None or found.dying is not None:
-                raise NoConnectionError("the jail is gone")
-            return found.name
-        for jail in self.world.jails():
-            if packet.destination in (*jail.ip4_addr, *jail.ip6_addr):
-                return jail.name
-        if packet.protocol in ("icmp", "ipv6-icmp"):
-            return "host"
-        for _, row in self.world.state.scan("listen", f"{HOST}/"):
-            same = row["port"] == packet.destination_port and row["protocol"].startswith(packet.protocol)
-            if same and row["address"] in ("*", packet.destination):
-                return str(row.get("jail") or "host")
-        self.closed = True
-        where = endpoint(packet.destination, packet.destination_port)
-        raise NoConnectionError(f"nothing listens on {where}", Sign.REFUSED)
 
 
 def _end(packet: Packet, side: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 from potnet.executors.simulated.pf.options import Options
 from potnet.executors.simulated.pf.rules import Host, Ports, Rule
@@ -33,7 +34,7 @@ Lookup = Callable[[str], list[str] | None]
 
 
 class Conditions(Options):
-    """Reads conditions into a `Draft`."""
+    """Reads conditions into a `Draft`, and expands its lists."""
 
     def __init__(self, lookup: Lookup, main: bool) -> None:
         super().__init__(main)
@@ -58,6 +59,39 @@ class Conditions(Options):
         if ported and not set(draft.protocols) <= {"tcp", "udp", "sctp"}:
             raise PfError("port only applies to tcp/udp/sctp")
         return draft
+
+    def _expand(self, draft: Draft, stage: int) -> None:
+        """Add the rules of a complete statement; a syntax error is reported first."""
+        if self._peek():
+            raise PfError
+        self._order(stage)
+        rules = []
+        for (name, outside), protocol, source, sport, destination, dport in product(
+            draft.interfaces,
+            draft.protocols,
+            draft.sources,
+            draft.source_ports,
+            draft.destinations,
+            draft.destination_ports,
+        ):
+            family = family_of(draft.rule, source, destination)
+            if family is None:
+                continue
+            rule = replace(
+                draft.rule,
+                interface=name,
+                outside=outside,
+                family=family,
+                protocol=protocol,
+                source=source,
+                source_port=sport,
+                destination=destination,
+                destination_port=dport,
+            )
+            rules.append(_finished(rule))
+        if not rules:
+            raise PfError("rule expands to no valid combination")
+        self.result.rules += rules
 
     def _interface(self) -> tuple[str, bool]:
         negated = self._accept("!")
@@ -128,6 +162,12 @@ class Conditions(Options):
         if found.high is not None and found.high < found.low:
             raise PfUnknownError("a port range that runs backwards")
         return found
+
+
+def _finished(rule: Rule) -> Rule:
+    if rule.action == "pass" and rule.keeps and not rule.flags and rule.protocol in ("", "tcp"):
+        return replace(rule, flags="S/SA")
+    return rule
 
 
 def family_of(rule: Rule, *hosts: Host) -> str | None:

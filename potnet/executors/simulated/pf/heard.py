@@ -13,7 +13,7 @@ _ALL_NODES, _PORT = "ff02::1", 16384
 def states(world: World) -> list[PfState]:
     """Return the state of the advertisements, if a rule keeps it; each of them renews it."""
     outer = world.interface(world.facts.interface)
-    if outer is None or not outer.up or "IFDISABLED" in outer.nd6 or not world.facts.router6:
+    if outer is None or not outer.up or "IFDISABLED" in outer.nd6 or not world.facts.router6_link:
         return []
     router = world.facts.router6_link
     packet = Packet("ipv6-icmp", router, _PORT, _ALL_NODES, _PORT)

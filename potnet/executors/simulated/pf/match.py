@@ -81,7 +81,7 @@ class Filter:
         for path, rule in self._translations(kind, packet, interface):
             if rule.no or rule.target is None:
                 return packet, None
-            address = self._target(rule.target, packet.family)
+            address = self._target(path, rule, packet)
             if address is None:
                 return packet, None
             self.used.append((path, rule))
@@ -232,15 +232,26 @@ class Filter:
             found = list({a.family: a for a in reversed([*there])}.values())
         return [ip_network(address.address) for address in found]
 
-    def _target(self, host: Host, family: int) -> str | None:
-        if host.kind == "prefix":
-            return host.text
-        name = host.text.partition(":")[0]
-        for interface in self._known(name):
-            for address in interface.addresses:
-                if address.family == family and not address.link_local:
-                    return address.address
-        return None
+    def _target(self, path: str, rule: Rule, packet: Packet) -> str | None:
+        """Return the address that a rule translates to; several addresses take turns."""
+        assert rule.target is not None
+        found = self._targets(rule.target, packet.family)
+        if not found:
+            return None
+        if "sticky-address" in rule.pool:
+            return found[int(ip_address(packet.source)) % len(found)]
+        turn = load.counters(self._world, path, rule)[2] if "round-robin" in rule.pool else 0
+        return found[turn % len(found)]
+
+    def _targets(self, host: Host, family: int) -> list[str]:
+        if host.kind != "dynamic":
+            return host.text.split(", ")
+        return [
+            address.address
+            for interface in self._known(host.text.partition(":")[0])
+            for address in interface.addresses
+            if address.family == family and not address.link_local
+        ]
 
 
 def _one_way(rule: Rule, kind: str) -> Rule:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import product
 
-from potnet.executors.simulated.pf.conditions import Conditions, Draft, Lookup, family_of
+from potnet.executors.simulated.pf.conditions import Draft, Lookup, family_of
 from potnet.executors.simulated.pf.lex import Lexer
-from potnet.executors.simulated.pf.rules import ANCHORS, Ports, Rule, Ruleset
-from potnet.executors.simulated.pf.tokens import PfError, PfUnknownError, port_number, prefix
+from potnet.executors.simulated.pf.rules import ANCHORS, Rule, Ruleset
+from potnet.executors.simulated.pf.tokens import PfError, PfUnknownError, prefix
+from potnet.executors.simulated.pf.translation import Translation
 
 _UNKNOWN = ("route-to", "reply-to", "queue", "tos", "allow-opts", "divert-to")
 #: The options by which a rule translates on FreeBSD 15; before, they are syntax errors.
@@ -26,7 +26,7 @@ _RETURNS = ("return", "drop", "return-rst", "return-icmp", "return-icmp6")
 Reader = Callable[[str], str | None]
 
 
-class Parser(Conditions):
+class Parser(Translation):
     """Parses the statements of one text. lookup: for a bare interface name used as an address."""
 
     def __init__(self, text: str, lookup: Lookup, main: bool, read: Reader = lambda path: None) -> None:
@@ -81,8 +81,6 @@ class Parser(Conditions):
                 raise PfError
             self._translation(Rule(word, no=True))
         elif word in ("nat", "rdr", "binat"):
-            if word == "binat":
-                self._only_main(f"the pf statement {word}")
             self._translation(Rule(word))
         elif word in ANCHORS:
             self._anchor(word)
@@ -196,44 +194,6 @@ class Parser(Conditions):
             draft = replace(draft, interfaces=[("", False)])
         self._expand(draft, stage=5 if word == "anchor" else 4)
 
-    def _translation(self, rule: Rule) -> None:
-        natpass = self._accept("pass")
-        if natpass and rule.no:
-            raise PfError
-        rule = self._log(replace(rule, natpass=True) if natpass else rule)
-        draft = self._conditions(Draft(rule))
-        if self._accept("tag"):
-            draft.rule = replace(draft.rule, tag=self._name())
-        if not rule.no:
-            self._expect("->")
-            hosts = self._host()
-            if len(hosts) != 1 or hosts[0].negated or hosts[0].kind in ("any", "table"):
-                raise PfUnknownError("address pools in pf rules")
-            port = self._target_port(draft) if self._accept("port") else None
-            pool = "static-port" if rule.action == "nat" and self._accept("static-port") else ""
-            if rule.action == "nat" and hosts[0].kind == "dynamic" and ":0" not in hosts[0].text:
-                pool = f"round-robin {pool}".strip()
-            draft.rule = replace(draft.rule, target=hosts[0], target_port=port, pool=pool)
-        self._expand(draft, stage=4)
-
-    def _log(self, rule: Rule) -> Rule:
-        if not self._accept("log"):
-            return rule
-        words = []
-        if self._accept("("):
-            while not self._accept(")"):
-                words.append(self._next())
-        return replace(rule, log=True, log_to=" ".join(words).replace(" ,", ","))
-
-    def _target_port(self, draft: Draft) -> Ports:
-        text = self._name()
-        low, colon, high = text.partition(":")
-        if colon and high == "*":
-            start, span = port_number(low), draft.destination_ports[0]
-            width = 0 if span is None or span.high is None else span.high - span.low
-            return Ports(start, min(start + width, 65535))
-        return Ports(port_number(low), port_number(high) if colon else port_number(low))
-
     def _filter(self, word: str) -> None:
         drop = ""
         if word == "block":
@@ -332,47 +292,6 @@ class Parser(Conditions):
         if not word.isdigit():
             raise PfError
         return int(word)
-
-    # Expansion
-
-    def _expand(self, draft: Draft, stage: int) -> None:
-        """Add the rules of a complete statement; a syntax error is reported first."""
-        if self._peek():
-            raise PfError
-        self._order(stage)
-        rules = []
-        for (name, outside), protocol, source, sport, destination, dport in product(
-            draft.interfaces,
-            draft.protocols,
-            draft.sources,
-            draft.source_ports,
-            draft.destinations,
-            draft.destination_ports,
-        ):
-            family = family_of(draft.rule, source, destination)
-            if family is None:
-                continue
-            rule = replace(
-                draft.rule,
-                interface=name,
-                outside=outside,
-                family=family,
-                protocol=protocol,
-                source=source,
-                source_port=sport,
-                destination=destination,
-                destination_port=dport,
-            )
-            rules.append(_finished(rule))
-        if not rules:
-            raise PfError("rule expands to no valid combination")
-        self.result.rules += rules
-
-
-def _finished(rule: Rule) -> Rule:
-    if rule.action == "pass" and rule.keeps and not rule.flags and rule.protocol in ("", "tcp"):
-        return replace(rule, flags="S/SA")
-    return rule
 
 
 def _lines(words: list[str]) -> Iterator[list[str]]:

@@ -22,9 +22,10 @@ ANCHORS = ("nat-anchor", "rdr-anchor", "binat-anchor", "anchor")
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """An address. kind: any, prefix, dynamic ``(em0)``, table or none; text: without the marks around it.
+    """An address. kind: any, prefix, dynamic ``(em0)``, table, pool or none; text: without its marks.
 
-    none: words like no-route, which match no address of a packet here.
+    pool: the addresses of a target, with commas between. none: words like no-route, which match no address of
+    a packet here.
     """
 
     kind: str = "any"
@@ -32,13 +33,14 @@ class Host:
     negated: bool = False
 
     def __str__(self) -> str:
-        shown = {"dynamic": f"({self.text})", "table": f"<{self.text}>"}.get(self.kind, self.text)
+        marks = {"dynamic": "({})", "table": "<{}>", "pool": "{{ {} }}"}
+        shown = marks.get(self.kind, "{}").format(self.text)
         return ("! " if self.negated else "") + shown
 
     @property
     def family(self) -> int | None:
-        """Return 4 or 6 for a prefix; None if both families match."""
-        if self.kind != "prefix":
+        """Return 4 or 6 for a prefix or a pool; None if both families match."""
+        if self.kind not in ("prefix", "pool"):
             return None
         return 6 if ":" in self.text else 4
 

@@ -196,8 +196,9 @@ class HostFacts:
     """The machine of a new state directory.
 
     spare: further interfaces without addresses, with blanks between. router6: the router on the external wire
-    that sends advertisements (RFC 4861), with its prefix; router6_lifetimes: of the prefix, preferred and
-    valid. fragment: of the file system, in bytes. racct: whether the kernel accounts resources.
+    with its prefix; router6_link: its link-local address, empty if it sends no advertisements (RFC 4861);
+    router6_lifetimes: of the prefix, preferred and valid. fragment: of the file system, in bytes. racct:
+    whether the kernel accounts resources.
     """
 
     interface: str = "em0"
