@@ -11,11 +11,13 @@ import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from difflib import unified_diff
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from forks import Forks
 from rows import MDOC_BEGIN, MDOC_END
 from transcripts import DRAWN, PICTURE, TOP, Exchange, comparable, exchanges, replay, work
 from uplinks import capabilities
@@ -47,8 +49,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Path]:
 @pytest.fixture(scope="module")
 def replayed(folders: dict[Path, Path]) -> Replayed:
     """What the sessions of each document give, each document on a host of its own."""
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(DOCUMENTS, pool.map(replay, folders.keys(), folders.values()), strict=True))
+    with Forks() as forks, ThreadPoolExecutor() as pool:
+        answers = pool.map(partial(replay, forks=forks), folders.keys(), folders.values())
+        return dict(zip(DOCUMENTS, answers, strict=True))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path += [str(TOP / "tests"), str(TOP / "tests" / "pot_installation")]
+
+from forks import Forks, write_program  # noqa: E402
 
 #: Documents about a host that has pot, too, with the pots of pot's own documentation.
 BESIDE_POT = ("potnet-from-pot.7", "potnet-helper.8", "potnet-import.8")
@@ -113,13 +115,14 @@ def work(directory: Path) -> Path:
 class Host:
     """A fresh simulated host in a directory, and a shell to type into.
 
+    Programs run in forked copies, except in the first command: there they start as a user starts them.
     beside_pot: an installation of pot is on it. Paths below the directory are shown as if it were the root.
     """
 
-    def __init__(self, directory: Path, beside_pot: bool = False) -> None:
+    def __init__(self, directory: Path, forks: Forks, beside_pot: bool = False) -> None:
         self._directory = directory
-        programs, config = directory / "bin", directory / "config" / "potnet"
-        for folder in (programs, config, work(directory)):
+        started, forked, config = directory / "started", directory / "bin", directory / "config" / "potnet"
+        for folder in (started, forked, config, work(directory)):
             folder.mkdir(parents=True)
         # An empty file of one's own hides the system's.
         (config / "potnet.toml").touch()
@@ -128,13 +131,13 @@ class Host:
 
             documented(directory)
             (config / "potnet.toml").write_text(f'pot.prefix = "{directory}/usr"\n', "utf-8")
-        _write_program(programs / "potnet", "-m", "potnet")
-        for tool in TOOLS:
-            _write_program(programs / tool, str(Path(__file__).with_name("host_tool.py")), tool)
-        self._environment = {
-            "PATH": f"{programs}:{os.environ.get('PATH', '/bin:/usr/bin')}",
-            "PYTHONPATH": str(TOP),
-            "LC_ALL": "C.UTF-8",
+        programs = {tool: (str(Path(__file__).with_name("host_tool.py")), tool) for tool in TOOLS}
+        for name, words in (("potnet", ("-m", "potnet")), *programs.items()):
+            write_program(started / name, [sys.executable, *words])
+            write_program(forked / name, forks.argv(*words))
+        path = f"{forked}:{os.environ.get('PATH', '/bin:/usr/bin')}"
+        self._paths = chain((f"{started}:{path}",), repeat(path))
+        self._environment = forks.of_python | {
             "HOME": str(directory),
             "XDG_CONFIG_HOME": str(directory / "config"),
             "XDG_STATE_HOME": str(directory / "state"),
@@ -147,7 +150,7 @@ class Host:
         done = subprocess.run(
             ["/bin/sh", "-c", command],
             cwd=work(self._directory),
-            env=self._environment,
+            env=self._environment | {"PATH": next(self._paths)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -159,23 +162,18 @@ class Host:
         return tuple(line for line in shown if not line.startswith(NOTICE))
 
 
-def _write_program(path: Path, *words: str) -> None:
-    path.write_text(f'#!/bin/sh\nexec {shlex.join((sys.executable, *words))} "$@"\n')
-    path.chmod(0o755)
-
-
-def replay(path: Path, directory: Path) -> list[tuple[Exchange, tuple[str, ...]]]:
+def replay(path: Path, directory: Path, forks: Forks) -> list[tuple[Exchange, tuple[str, ...]]]:
     """Each session of a document with what the program answers."""
-    host = Host(directory, path.name in BESIDE_POT)
+    host = Host(directory, forks, path.name in BESIDE_POT)
     return [(exchange, host.type(exchange.command)) for exchange in exchanges(path)]
 
 
-def rewrite(path: Path) -> None:
+def rewrite(path: Path, forks: Forks) -> None:
     """Put what the program answers into a document, where it differs."""
     lines = path.read_text("utf-8").splitlines()
     with tempfile.TemporaryDirectory() as directory:
         fresh = Path(directory) / "fresh"
-        answers = replay(path, fresh)
+        answers = replay(path, fresh, forks)
         if path.resolve() == TOP / "README.md":
             shutil.copyfile(work(fresh) / DRAWN, PICTURE)
     broken = [exchange.command for exchange, answer in answers if "internal error" in "".join(answer)]
@@ -188,6 +186,6 @@ def rewrite(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.append(str(TOP / "tests" / "pot_installation"))
-    for name in sys.argv[1:]:
-        rewrite(Path(name))
+    with Forks() as forks:
+        for name in sys.argv[1:]:
+            rewrite(Path(name), forks)
