@@ -20,6 +20,7 @@ from potnet.executors.base import Command, CommandResult
 from potnet.executors.simulated import Connection, HostFacts, SimulatedHost
 from potnet.executors.simulated.files.archive import base
 from potnet.executors.simulated.packets.calls import Call, Sign
+from potnet.executors.simulated.world.devices import Node
 from potnet.executors.simulated.world.world import World
 
 RECORDS = Path(__file__).parent.parent / "data" / "freebsd"
@@ -130,6 +131,7 @@ _MASKS = (
     (r"time=[0-9.]+ ms", "time=T"),
     (r"stddev = [0-9./]+ ms", "stddev = T"),
     (r"(?i)pid \d+", "pid P"),
+    (r"(DHCPDISCOVER on .* interval) \d+\n(?:DHCPDISCOVER .*\n)*", r"\1 N\n"),
     (r'"nhop-kidx":\d+', '"nhop-kidx":N'),
     # Addresses by SLAAC come from MAC addresses.
     (r"[0-9a-f:]+:[0-9a-f]*ff:fe[0-9a-f]{2}:[0-9a-f]+(?![0-9a-f%]) *", "EUI "),
@@ -226,6 +228,9 @@ class Replay:
             case ["plug", name]:
                 self.host.plug(name)
                 return CommandResult()
+            case ["dhcp", word]:
+                self.host.serve_dhcp(word == "on")
+                return CommandResult()
             case ["jids", number]:
                 self.host.count_from("jid", int(number))
                 return CommandResult()
@@ -239,6 +244,10 @@ class Replay:
                 return CommandResult()
             case ["root", path]:
                 self.run(f"mkdir -p {path}", f"tar -x -f /tmp/base.txz -C {path}")
+                return CommandResult()
+            case ["program", path]:
+                self._real(path).touch()
+                self._real(path).chmod(0o755)
                 return CommandResult()
             case ["purge", anchor]:
                 self.host.purge(anchor)
@@ -334,6 +343,10 @@ class Replay:
         options = words.pop(0) if words[0].startswith("-") else ""
         out = ""
         for path in words:
+            nodes = self._nodes(path)
+            if nodes is not None:
+                out += "".join(_shown(name, nodes[name], "l" in options) for name in sorted(nodes))
+                continue
             real = self._real(path)
             if not os.path.lexists(real):
                 return CommandResult(1, "", f"ls: {path}: No such file or directory\n")
@@ -343,6 +356,21 @@ class Replay:
             for each in [each for each in found if "R" in options and each.is_dir()]:
                 out += f"\n{path}/{each.name}:\n{self._ls([options, f'{path}/{each.name}']).out}"
         return CommandResult(0, out)
+
+    def _nodes(self, path: str) -> dict[str, Node] | None:
+        """Return the nodes of a devfs, or the single node of that path; None if it is neither."""
+        folder, _, name = path.rpartition("/")
+        if (found := self.host.devices(path)) is not None:
+            return found
+        node = (self.host.devices(folder) or {}).get(name)
+        return None if node is None else {path: node}
+
+
+def _shown(name: str, node: Node, long: bool) -> str:
+    if not long:
+        return f"{name}\n"
+    # As the masks leave a line.
+    return f"{stat.filemode(node.mode)} {name}{f' -> {node.target}' if node.target else ''}\n"
 
 
 def _listed(real: Path, name: str, long: bool) -> str:

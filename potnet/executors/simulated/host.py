@@ -28,7 +28,7 @@ from potnet.executors.simulated.packets import network, probes
 from potnet.executors.simulated.packets.calls import Call, Connection, Refusal
 from potnet.executors.simulated.pf import pfctl
 from potnet.executors.simulated.system import devfs, kernel, processes, seed, tools, zfs
-from potnet.executors.simulated.system.shell import shell
+from potnet.executors.simulated.system.shell import shell, timeout
 from potnet.executors.simulated.world.entities import HOST, HostFacts
 from potnet.executors.simulated.world.state import NeedsWriteError, State, WriteInReadError
 from potnet.executors.simulated.world.tree import Tree
@@ -87,6 +87,7 @@ def _run(world: World, argv: list[str]) -> CommandResult:
 
 
 _TOOLS["sh"] = shell(_run)
+_TOOLS["timeout"] = timeout(_run)
 
 
 class SimulatedHost(Inspection):

@@ -15,6 +15,7 @@ from potnet.executors.simulated.packets.wires import GUEST, GUEST_INTERFACE, gue
 from potnet.executors.simulated.pf import load, state_table
 from potnet.executors.simulated.pf.state_table import PfState
 from potnet.executors.simulated.system import processes
+from potnet.executors.simulated.world.devices import Node, nodes, seen_at
 from potnet.executors.simulated.world.entities import Address, Interface, Jail, Route
 from potnet.executors.simulated.world.world import View, World
 
@@ -117,6 +118,16 @@ class Inspection(ABC):
     def hooks(self) -> list[dict[str, Any]]:
         """Return the called hooks, with path and environment."""
         return self._read(lambda world: [row for _, row in world.state.scan("hook")])
+
+    def devices(self, point: str) -> dict[str, Node] | None:
+        """Return the nodes of /dev or of another devfs; None if the path is none."""
+
+        def work(world: World) -> dict[str, Node] | None:
+            if point == "/dev":
+                return nodes(world)
+            return seen_at(world, world.tree.resolve(point))
+
+        return self._read(work)
 
     def mount(self, point: str) -> None:
         """Mount a devfs, as an administrator would by hand."""
@@ -267,6 +278,17 @@ class Inspection(ABC):
     def count_from(self, counter: str, number: int) -> None:
         """Let a counter of the host, such as that of jails, go on from a number."""
         self._write(lambda world: world.state.put("counter", counter, {"n": number}))
+
+    def serve_dhcp(self, on: bool) -> None:
+        """Start or stop the DHCP server on the external wire."""
+
+        def work(world: World) -> None:
+            if on:
+                world.state.delete("test", "dhcp-off")
+            else:
+                world.state.put("test", "dhcp-off", {})
+
+        self._write(work)
 
     def purge(self, anchor: str) -> None:
         """Let pf purge the dropped tables of an anchor."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.files import flags
 from potnet.executors.simulated.files.filetools import FileTool, Stdin, why
+from potnet.executors.simulated.world import devices
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
 
@@ -30,7 +31,11 @@ def ls(world: World, argv: list[str], _: Stdin = None) -> CommandResult:
     path = argv[1] if len(argv) == 2 else "/"
     try:
         real = world.tree.resolve(path)
-        names = sorted(entry.name for entry in real.iterdir()) if real.is_dir() else [path]
+        shown = devices.seen_at(world, real)
+        if shown is not None:
+            names = sorted(shown)
+        else:
+            names = sorted(entry.name for entry in real.iterdir()) if real.is_dir() else [path]
         real.lstat()
     except OSError:
         return CommandResult(1, "", f"ls: {path}: No such file or directory\n")
@@ -38,12 +43,10 @@ def ls(world: World, argv: list[str], _: Stdin = None) -> CommandResult:
 
 
 def host_ls(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """ls as `ls`; a tap has a node in /dev (tap(4))."""
-    found = ls(world, argv)
-    if argv[1:] != ["/dev"]:
-        return found
-    taps = {each.origin for each in world.interfaces() if each.kind == "tap"}
-    return CommandResult(0, "".join(f"{name}\n" for name in sorted({*found.out.split(), *taps})))
+    """ls as `ls`; the host's own /dev has all nodes."""
+    if argv[1:] == ["/dev"]:
+        return CommandResult(0, "".join(f"{name}\n" for name in sorted(devices.nodes(world))))
+    return ls(world, argv)
 
 
 TOOLS: dict[str, FileTool] = {"ln": ln, "ls": host_ls}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.jail import jailconf, parameters
 from potnet.executors.simulated.net import addresses, interfaces
-from potnet.executors.simulated.system import processes
+from potnet.executors.simulated.system import devfs, processes
 from potnet.executors.simulated.system.seed import make_loopback, make_pflog
 from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import Address, Interface, Jail
@@ -279,6 +279,8 @@ def _mount(call: _Call, given: jailconf.Parameters) -> None:
     if not stat.S_ISDIR(status.st_mode):
         raise ToolError(f"{call.prefix}mount.devfs: {point}: Not a directory")
     call.world.mount(point)
+    # jail(8) mounts with ruleset 4 if the configuration names none.
+    devfs.apply(call.world, call.world.without_links(point), (given.get("devfs_ruleset") or ["4"])[-1])
     call.undo.append(lambda: call.world.unmount(point))
 
 

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.files import filetools, names
 from potnet.executors.simulated.files.filetools import Stdin
+from potnet.executors.simulated.jail.dhclient import dhclient
 from potnet.executors.simulated.jail.jails import beget
 from potnet.executors.simulated.net import routes
 from potnet.executors.simulated.net.ifconfig import ifconfig
@@ -149,6 +150,10 @@ def _rtsol(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult
     return rtsol(inner, argv, jail.stack)
 
 
+def _dhclient(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
+    return dhclient(inner, jail, argv)
+
+
 def _sh(inner: World, jail: Jail, argv: list[str], stdin: Stdin) -> CommandResult:
     """Run sh /etc/rc and /etc/rc.shutdown, and sh -c with single commands."""
     match argv[1:]:
@@ -234,6 +239,6 @@ NETWORK: dict[str, Program] = {
 }  # fmt: skip
 #: Programs that the root must have.
 PROGRAMS: dict[str, Program] = {
-    "sh": _sh, "rtsol": _rtsol, "true": _plain, "false": _plain, "echo": _plain, "id": _plain,
-    "which": _plain, "ls": _plain, "pwd": _plain, "uname": _uname,
+    "sh": _sh, "rtsol": _rtsol, "dhclient": _dhclient, "true": _plain, "false": _plain, "echo": _plain,
+    "id": _plain, "which": _plain, "ls": _plain, "pwd": _plain, "uname": _uname,
 }  # fmt: skip

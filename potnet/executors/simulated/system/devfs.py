@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.files.filetools import FileTool, Stdin
@@ -34,9 +35,49 @@ def restart(world: World) -> CommandResult:
     return CommandResult()
 
 
+def apply(world: World, point: str, number: str) -> None:
+    """Let the rules of a ruleset decide which nodes a mounted device file system shows."""
+    row = world.state.get("mount", point)
+    assert row is not None
+    depth = int(world.sysctl("vfs.devfs.rule_depth") or 0)
+    rules = [*row.get("rules", ()), *_flat(_sets(world), number, depth)]
+    world.state.put("mount", point, {**row, "ruleset": number, "rules": rules})
+
+
+def _flat(sets: Sets, number: str, depth: int) -> Iterator[str]:
+    """Yield the rules of a ruleset in their order. depth: of the included rulesets, deeper ones are skipped.
+
+    As recorded, and as devfs_rule.c does: a ruleset with only ``include 4`` misses what 4 itself includes.
+    """
+    for _, rule in sorted(sets.get(number, {}).items(), key=lambda item: int(item[0])):
+        word, _, included = rule.partition(" ")
+        if word != "include":
+            yield rule
+        elif depth > 0:
+            yield from _flat(sets, included, depth - 1)
+
+
+def _of_mount(world: World, point: str, words: list[str]) -> CommandResult:
+    """devfs -m POINT ruleset N, for nodes that come later, and rule applyset, for those that are there."""
+    row = world.state.get("mount", point)
+    if row is None or row.get("source", "devfs") != "devfs":
+        raise unknown(f"the devfs at {point}")
+    world.state.changing()
+    match words:
+        case ["ruleset", number] if number.isdigit():
+            world.state.put("mount", point, {**row, "ruleset": number})
+        case ["rule", "applyset"]:
+            apply(world, point, row.get("ruleset", "0"))
+        case rest:
+            raise unknown(f"devfs -m {point} {' '.join(rest)}")
+    return CommandResult()
+
+
 def devfs(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """devfs rule [-s N] show | showsets | add [NUMBER] RULE | del NUMBER | delset."""
+    """devfs rule [-s N] show | showsets | add [NUMBER] RULE | del NUMBER | delset, or -m POINT …."""
     words = argv[1:]
+    if words[:1] == ["-m"] and len(words) > 2:
+        return _of_mount(world, words[1], words[2:])
     if words[:1] != ["rule"]:
         raise unknown(f"devfs {' '.join(words)}")
     number, words = (words[2], words[3:]) if words[1:2] == ["-s"] and len(words) > 3 else ("0", words[1:])

@@ -9,10 +9,10 @@ from potnet.executors.simulated.files.filetools import FileTool, Stdin
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
 
-def begin(world: World, jid: int, stubborn: bool, children: int) -> int:
+def begin(world: World, jid: int, stubborn: bool, children: int, command: str = "") -> int:
     """Start a process in a jail. stubborn: it survives SIGTERM. children: the number of new processes."""
     pid = 1000 + world.state.next_number("pid")
-    row = {"jid": jid, "stubborn": stubborn, "children": children}
+    row = {"jid": jid, "stubborn": stubborn, "children": children, "command": command}
     world.state.put("process", f"{pid:07}", row)
     return pid
 
@@ -28,13 +28,13 @@ def end_all(world: World, jid: int) -> None:
         world.state.delete("process", f"{pid:07}")
 
 
-def _jids(world: World, argv: list[str]) -> list[int]:
-    """Return the jails of -j; "none" means processes outside jails, and "any" those in any jail."""
+def _chosen(world: World, argv: list[str]) -> list[int]:
+    """Return the processes of -j JAIL[,…] [NAME]; "none" means those outside jails, "any" those in any."""
     try:
         options, rest = getopt.getopt(argv, "j:")
     except getopt.GetoptError as error:
         raise unknown(f"the option: {error}") from None
-    if rest or [name for name, _ in options] != ["-j"]:
+    if len(rest) > 1 or [name for name, _ in options] != ["-j"]:
         raise unknown(" ".join(argv))
     found = []
     for word in options[0][1].split(","):
@@ -44,30 +44,33 @@ def _jids(world: World, argv: list[str]) -> list[int]:
         if jail is None and not word.isdigit():
             raise ToolError(f"Invalid jail ID or name `{word}'", 2)
         found += [each.jid for each in world.jails()] if word == "any" else [jail.jid if jail else int(word)]
-    return found
+    pids = [pid for jid in found for pid in running(world, jid)]
+    return [pid for pid in pids if not rest or _command(world, pid) == rest[0]]
+
+
+def _command(world: World, pid: int) -> str:
+    return str((world.state.get("process", f"{pid:07}") or {}).get("command", ""))
 
 
 def pgrep(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """pgrep -j JAIL[,…]."""
-    pids = [pid for jid in _jids(world, argv[1:]) for pid in running(world, jid)]
+    """pgrep -j JAIL[,…] [NAME]."""
+    pids = _chosen(world, argv[1:])
     return CommandResult(0 if pids else 1, "".join(f"{pid}\n" for pid in pids))
 
 
 def pkill(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """pkill -TERM|-KILL -j JAIL[,…]."""
-    if argv[1:2] not in (["-TERM"], ["-KILL"]):
-        raise unknown(" ".join(argv))
-    jids = _jids(world, argv[2:])
+    """pkill [-TERM|-KILL] -j JAIL[,…] [NAME]."""
+    given = argv[1:2] in (["-TERM"], ["-KILL"])
+    pids = _chosen(world, argv[1 + given :])
     world.state.changing()
-    pids = [pid for jid in jids for pid in running(world, jid)]
     for pid in pids:
         row = world.state.get("process", f"{pid:07}")
         assert row is not None
-        if argv[1] == "-TERM" and row["stubborn"]:
+        if argv[1] != "-KILL" and row["stubborn"]:
             continue
         world.state.delete("process", f"{pid:07}")
         if row["children"]:
-            begin(world, row["jid"], row["stubborn"], row["children"] - 1)
+            begin(world, row["jid"], row["stubborn"], row["children"] - 1, row["command"])
     return CommandResult(0 if pids else 1)
 
 

@@ -7,7 +7,7 @@ import stat
 import time
 from collections.abc import Callable
 
-from potnet.executors.base import DISCARD, KEEP_OUTPUT, CommandResult
+from potnet.executors.base import DISCARD, KEEP_OUTPUT, TIMED_OUT, CommandResult
 from potnet.executors.simulated.files.filetools import FileTool, Stdin, mkdir, why
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
@@ -29,6 +29,25 @@ def shell(run: Run) -> FileTool:
         raise unknown(f"sh {' '.join(argv[1:])}")
 
     return sh
+
+
+def timeout(run: Run) -> FileTool:
+    """Return timeout(1), which waits for all that the command leaves behind, and ends it in time."""
+
+    def tool(world: World, argv: list[str], _: Stdin) -> CommandResult:
+        if len(argv) < 3 or not argv[1].isdigit():
+            raise unknown(" ".join(argv))
+        before = world.state.keys("process")
+        result = run(world, argv[2:])
+        left = [key for key in world.state.keys("process") if key not in before]
+        for key in left:
+            world.state.delete("process", key)
+        if not left:
+            return result
+        world.wait(float(argv[1]))
+        return CommandResult(TIMED_OUT, result.out, result.err)
+
+    return tool
 
 
 def _keep(world: World, log: str, run: Callable[[], CommandResult]) -> CommandResult:

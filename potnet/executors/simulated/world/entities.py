@@ -198,7 +198,8 @@ class HostFacts:
     spare: further interfaces without addresses, with blanks between. router6: the router on the external wire
     with its prefix; router6_link: its link-local address, empty if it sends no advertisements (RFC 4861);
     router6_lifetimes: of the prefix, preferred and valid. fragment: of the file system, in bytes. racct:
-    whether the kernel accounts resources.
+    whether the kernel accounts resources. dhcp: the first and the last address that a DHCP server
+    on the external wire gives; empty without a server.
     """
 
     interface: str = "em0"
@@ -217,6 +218,7 @@ class HostFacts:
     root_device: str = "/dev/vtbd0"
     fragment: int = 4096
     racct: bool = False
+    dhcp: str = "192.168.178.100-192.168.178.120"
 
     def of_release(self, text: str) -> HostFacts:
         """Return the same machine with another release of FreeBSD, such as 15.0. Raises ValueError."""

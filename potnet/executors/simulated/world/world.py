@@ -279,7 +279,7 @@ class World:
 
         The real path is stored too, so that removals need not search all mounts.
         """
-        point = self._without_links(point)
+        point = self.without_links(point)
         real = str(self.tree.resolve(point))
         order = self.state.next_number("mount")
         self.state.put("mount", point, {"order": order, "real": real, "source": source, "kind": kind})
@@ -288,14 +288,14 @@ class World:
     def unmount(self, point: str) -> bool:
         """Unmount a point. False if nothing is mounted there."""
         if self.state.get("mount", point) is None:
-            point = self._without_links(point)
+            point = self.without_links(point)
         row = self.state.get("mount", point)
         if row is not None:
             self.state.delete("mount", point)
             self.state.delete("mount-at", row["real"])
         return row is not None
 
-    def _without_links(self, point: str) -> str:
+    def without_links(self, point: str) -> str:
         """Return the point as in the kernel's table, or unchanged if the path no longer exists."""
         try:
             return self.tree.canonical(point)
