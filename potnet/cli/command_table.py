@@ -15,6 +15,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "logs": "logs:logs",
         "set": "settings:set_options",
         "set-hook": "settings:set_hook",
+        "rename": "rename:rename",
         "copy-in": "settings:copy_in",
     },
     "Networks": {
@@ -90,6 +91,7 @@ OTHER_WORDS = {
     "log": "logs",
     "login": "run",
     "ls": "list",
+    "mv": "rename",
     "network": "create-private-bridge",
     "port": "export-ports",
     "ps": "list",
@@ -104,9 +106,4 @@ OTHER_WORDS = {
     "up": "start",
     "update": "set",
     "version": "--version",
-}
-
-#: Words of other tools for a task that requires two commands here, each with its hint.
-IN_TWO_STEPS = {
-    "rename": "a pot keeps its name; `potnet create` makes one with the new name",
 }

@@ -67,10 +67,8 @@ class UnknownCommandError(click.UsageError):
     def _hint(word: str) -> str:
         import difflib  # loaded for a mistake only
 
-        from potnet.cli.command_table import IN_TWO_STEPS, OTHER_WORDS
+        from potnet.cli.command_table import OTHER_WORDS
 
-        if word in IN_TWO_STEPS:
-            return IN_TWO_STEPS[word]
         near = OTHER_WORDS.get(word) or next(iter(difflib.get_close_matches(word, COMMANDS, n=1)), None)
         return f"did you mean `potnet {near}`?" if near else "`potnet --help` lists the commands"
 

@@ -15,6 +15,7 @@ from potnet.host.file_actions import (
     MakeDirectory,
     MoveFile,
     RemoveFile,
+    RenameEntry,
     ReplaceFile,
     RestoreFile,
     WriteFile,
@@ -59,6 +60,10 @@ def commands(action: object, rename: str) -> tuple[Command, ...]:
         case RestoreFile(directory, name, saved):
             move = ("-execdir", "/bin/mv", rename, "{}", name, ";")
             return (Command((*_entries((directory,), (saved,)), "-type", "f", *move)),)
+        case RenameEntry(directory, name, new):
+            kinds = ("(", "-type", "f", "-o", "-type", "d", ")")
+            move = ("-execdir", "/bin/mv", rename, "{}", new, ";")
+            return (Command((*_entries((directory,), (name,)), *kinds, *move)),)
         case RunHook(path, environment):
             variables = (f"{name}={value}" for name, value in environment)
             return (Command(("env", *variables, path), timeout=Limit.LONG, quiet=True),)

@@ -64,6 +64,15 @@ class RestoreFile:
 
 
 @dataclass(frozen=True, slots=True)
+class RenameEntry:
+    """Rename a file or directory in its directory, if it exists; a symbolic link stays."""
+
+    directory: str
+    name: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class MakeDirectory:
     path: str
     mode: str | None = None
@@ -79,6 +88,48 @@ class CreateDataset:
 
 @dataclass(frozen=True, slots=True)
 class MountDataset:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameDataset:
+    """Give an unmounted dataset another name; its mount point stays."""
+
+    name: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetMountPoint:
+    """Set the path where an unmounted dataset is to be mounted."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloneDataset:
+    """Make a dataset, mounted at a path, from the present content of another one.
+
+    snapshot: holds the content on the host until the last dataset that depends on it is gone.
+    """
+
+    snapshot: str
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropSnapshot:
+    """Destroy a snapshot, as soon as no dataset depends on it."""
+
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteDataset:
+    """Turn a dataset round with the one that it was cloned from: the other one can go then."""
+
     name: str
 
 
@@ -139,6 +190,17 @@ class UnpackLocal:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyTree:
+    """Copy what is in a directory to another one, with links, owners, modes and flags.
+
+    The copy never crosses a mount, and follows no symbolic link. Sockets are not copied.
+    """
+
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
 class CopyFile:
     """Copy a file with its mode and owner."""
 
@@ -153,9 +215,15 @@ FileAction = (
     | RemoveFile
     | ReplaceFile
     | RestoreFile
+    | RenameEntry
     | MakeDirectory
     | CreateDataset
     | MountDataset
+    | RenameDataset
+    | SetMountPoint
+    | CloneDataset
+    | DropSnapshot
+    | PromoteDataset
     | DestroyDataset
     | Unmount
     | RemoveDirectory
@@ -165,4 +233,5 @@ FileAction = (
     | Unpack
     | UnpackLocal
     | CopyFile
+    | CopyTree
 )

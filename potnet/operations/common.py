@@ -17,6 +17,7 @@ from potnet.host.state import HostState
 from potnet.model.bridges import Bridge, BridgeKind, network6_of
 from potnet.model.names import PUBLIC, PUBLIC6, is_special
 from potnet.model.pots import Ipv6, Pot, Run, valid_name
+from potnet.operations.journal import refuse_renamed
 from potnet.planning.ownership import presence, running
 from potnet.planning.vnet import refuse_small_mtu
 from potnet.runtime.fast_dataclass import dataclass
@@ -174,12 +175,18 @@ def pot_lock(name: str) -> str:
 def locked_pot(app: App, name: str) -> Iterator[Pot]:
     """Lock and return the pot of that name; raises PotnetError, for an incomplete pot too."""
     with locked_remains(app, name) as pot:
-        if not pot.whole:
-            raise PotnetError(
-                f"pot {pot.name} is incomplete: its create or destroy was interrupted",
-                hint=f"`potnet destroy -p {pot.name}` removes what is left",
-            )
+        refuse_incomplete(pot)
+        refuse_renamed(app, pot.name)
         yield pot
+
+
+def refuse_incomplete(pot: Pot) -> None:
+    """Raises PotnetError for a pot whose create or destroy was cut off."""
+    if not pot.whole:
+        raise PotnetError(
+            f"pot {pot.name} is incomplete: its create or destroy was interrupted",
+            hint=f"`potnet destroy -p {pot.name}` removes what is left",
+        )
 
 
 @contextmanager

@@ -34,6 +34,14 @@ CALLED = {
     "bridge": "SELECT name FROM bridge WHERE name = ? COLLATE NOCASE",
 }
 
+#: Further columns with names of pots: tables, columns, and a condition for the rows.
+_NAMED = (
+    ("pot", "name", ""),
+    ("lease", "pot", ""),
+    ("policy", "source", " AND NOT source_bridge"),
+    ("policy", "destination", " AND NOT destination_bridge"),
+)
+
 
 class Numbers(Database):
     """Chooses free numbers and names, without reserving them; finds names."""
@@ -48,6 +56,33 @@ class Numbers(Database):
         if name in names:
             return name
         return names[0] if len(names) == 1 else None
+
+    def rename_pot(self, before: str, after: str) -> None:
+        """Give a pot, with all that refers to it, another name. Error: another pot has that name."""
+        with self.transaction():
+            found = self.row(f"{CALLED['pot']} AND name <> ?", after, before)
+            if found:
+                raise PotnetError(f"pot {found[0]} already exists", hint="choose another name")
+            # Rows of other tables refer to the former name until all have the new one.
+            self.change("PRAGMA defer_foreign_keys = ON")
+            for table, column, condition in (*self._columns_of_pots(), *_NAMED):
+                self.change(
+                    f"UPDATE {table} SET {column} = ? WHERE {column} = ?{condition}",  # noqa: S608 - of our schema
+                    after,
+                    before,
+                )
+            for take, name in ((ranges.give, before), (ranges.take, after)):
+                number = pot_number(name)
+                if number is not None:
+                    take(self, ranges.POT, number, number)
+
+    def _columns_of_pots(self) -> list[tuple[str, str, str]]:
+        """Return the columns that refer to pots by their names, as foreign keys, with their tables."""
+        return self.rows(
+            "SELECT kept.name, key.\"from\", ''"
+            " FROM sqlite_schema AS kept JOIN pragma_foreign_key_list(kept.name) AS key"
+            " WHERE kept.type = 'table' AND key.\"table\" = 'pot'"
+        )
 
     def free_unit(self, kind: UnitKind, busy: Collection[int]) -> int:
         """Return the lowest unit from 0 that neither the store nor the host (`busy`) uses."""

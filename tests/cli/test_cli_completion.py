@@ -73,6 +73,7 @@ LINES = [
     (["stop", "-p", "k"], ["kettle"]),
     (["info", "c"], ["casserole"]),
     (["check", "k"], ["kettle"]),
+    (["rename", "k"], ["kettle"]),
     (["set-hook", "-s", "file", "k"], ["kettle"]),
     (["show", "-b", ""], ["public", "stove"]),
     (["create", "-B", "st"], ["stove"]),

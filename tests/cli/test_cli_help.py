@@ -15,7 +15,7 @@ import click
 import pytest
 
 from potnet import __version__
-from potnet.cli.command_table import COMMANDS, GROUPS, IN_TWO_STEPS, OTHER_WORDS
+from potnet.cli.command_table import COMMANDS, GROUPS, OTHER_WORDS
 from potnet.cli.main import cli
 from potnet.cli.options import Options
 
@@ -86,7 +86,7 @@ def test_every_help_ends_with_examples_that_can_be_typed(potnet: Callable[..., A
                 command.make_context(words[-1], typed[len(words) :], GROUP, obj=Options()).close()
 
 
-@pytest.mark.parametrize("word", [*OTHER_WORDS, *IN_TWO_STEPS, "strat"])
+@pytest.mark.parametrize("word", [*OTHER_WORDS, "strat"])
 def test_a_word_of_another_tool_gets_the_command_that_does_it(potnet: Callable[..., Any], word: str) -> None:
     result = potnet(word, "web")
     assert (result.code, result.out) == (2, "")

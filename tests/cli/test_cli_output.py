@@ -335,6 +335,10 @@ DONE = [
         "stove changed\n", {"name": "stove", "changed": True, "from_next_start": False},
     ),
     ("set-hook -p c -s a -t b", "set_hook", None, "c: prestart and prestop set\n", None),
+    (
+        "rename a b", "rename", SimpleNamespace(name="b"), "a renamed to b\n",
+        {"name": "b", "former": "a", "changed": True},
+    ),
     ("copy-in -p c -s a -d /b", "copy_in", None, "a copied to /b in c\n", {"name": "c", "changed": True}),
     (
         "init", "init", INIT, "pf.conf changed\nto load it:\n\tservice pf reload\n",

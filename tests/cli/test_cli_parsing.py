@@ -104,6 +104,7 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
         ("vnet-start", ("vnet_start", (None,), {})),
         ("vnet-start -B stove", ("vnet_start", ("stove",), {})),
         ("vnet-stop -B stove", ("vnet_stop", ("stove",), {})),
+        ("rename a b", ("rename", ("a", "b"), {})),
         ("copy-in -p c -s a -d /etc/b", ("copy_in", ("c", Path("a"), "/etc/b"), {})),
         (
             "set-hook -p c -s a -T b",

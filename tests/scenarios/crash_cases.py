@@ -26,6 +26,7 @@ from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.copy_in import copy_in
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
+from potnet.operations.pots.rename import rename
 from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.running.attach import attach, detach
 from potnet.operations.running.restart import restart
@@ -212,7 +213,7 @@ def cases() -> Iterator[Case]:
             yield Case(f"stop {named}", one_pot(kind, stack, beside=beside, running=True), end, begin)
     again = doing(restart, [NAME])
     yield Case("restart", one_pot("public-bridge", "dual", running=True), again, again, halves=(end,))
-    created, destroyed = creating("public-bridge", "ipv4", base="12.2"), doing(destroy_pot, NAME)
+    destroyed = doing(destroy_pot, NAME)
     yield Case("create on a dataset", on_datasets, created, destroyed)
     yield Case("destroy on a dataset", lambda world: created(on_datasets(world)), destroyed, created)
     yield Case("create of many wires", wired, MANY_WIRES, doing(destroy_pot, NAME))
@@ -232,6 +233,7 @@ def cases() -> Iterator[Case]:
     yield from _guarding()
     yield from _creating()
     yield from _changing()
+    yield from _renaming()
     yield from _with_files()
     yield from _from_elsewhere()
     yield from _bridges()
@@ -384,6 +386,22 @@ def _changing() -> Iterator[Case]:
                     doing(set_options, NAME, SettingsRequest(**NOTHING | {"boot": False, "hostname": NAME})),
                 )
             )
+
+
+def _renaming() -> Iterator[Case]:
+    """Under another name there is a root, hooks, a log, exports and policies."""
+
+    def given(world: World) -> None:
+        ruled("ragout")(world)
+        world.do(set_hook, NAME, {HookKind.PRESTART: script(world)})
+
+    command = doing(rename, NAME, "pan")
+    yield Case("rename", given, command)
+    yield Case("rename on a dataset", lambda world: created(on_datasets(world)), command)
+
+
+def created(world: World) -> None:
+    creating("public-bridge", "ipv4", base="12.2")(world)
 
 
 def _with_files() -> Iterator[Case]:

@@ -62,6 +62,7 @@ SAMPLE = {
     "policy add on one bridge": 4,
     "create on a dataset": 4,
     "destroy on a dataset": 3,
+    "rename on a dataset": 12,
 }
 
 

@@ -18,7 +18,7 @@ from potnet.errors import PotnetError
 from potnet.executors.base import CommandResult
 from potnet.host.findings import Kind
 from potnet.model.pots import NetworkType
-from potnet.operations.files.pot_logs import log_of, move_log
+from potnet.operations.files.pot_logs import log_of
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.doctor import doctor
 from potnet.operations.pots.create import CreateRequest, create
@@ -162,16 +162,6 @@ def test_a_root_holds_no_logs(world: World, tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     with pytest.raises(PotnetError, match=r"paths\.logs.* is in the root"):
         world.create("web", path=f"{tmp_path}/root")
-
-
-def test_a_log_gets_another_name(web: World) -> None:
-    web.do(move_log, "web", "shop")
-    web.do(start, ["web"])
-    before = shown(web)
-    web.do(move_log, "web", "shop")
-    assert path_of(web, "shop").exists()
-    web.do(move_log, "shop", "web")
-    assert shown(web) == before
 
 
 # The command

@@ -1,1 +1,1 @@
-"""Files of pots: hooks, resolver and hosts files, and the journal of unfinished commands."""
+"""Files of pots: hooks, resolver and hosts files, and logs."""

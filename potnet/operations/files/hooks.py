@@ -21,8 +21,8 @@ from potnet.host.query import Query
 from potnet.host.state import FileKind
 from potnet.model.pots import HookKind, Pot
 from potnet.operations.common import environment_of, locked_pot
-from potnet.operations.files.journal import begin, end, unfinished
 from potnet.operations.files.places import look_for_binds, pot_directory, refuse_directory, refuse_replaceable
+from potnet.operations.journal import begin, end, unfinished
 from potnet.runtime.trust import UntrustedError, open_file
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from potnet.apply import apply, apply_all
+from potnet.apply import apply_all
 from potnet.config.configuration import DEFAULT
-from potnet.errors import HostError
+from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, Step
-from potnet.host.file_actions import MoveFile, RemoveFile
+from potnet.host.file_actions import RemoveFile, RenameEntry
 from potnet.host.query import Query
 from potnet.host.state import Access, FileKind
 from potnet.planning.roots import exposure, leading_to
@@ -49,11 +49,19 @@ def remove_log(app: App, pot: str) -> None:
         )
 
 
-def move_log(app: App, before: str, after: str) -> None:
-    """Give the log of a pot to its new name; rotated logs keep the old one. Raises HostError."""
+def log_moves(app: App, before: str, after: str) -> tuple[Step, ...]:
+    """Return the step that gives the log of a pot to its new name; rotated logs keep the old one.
+
+    Raises PotnetError if there is a log of the new name.
+    """
     log, moved = log_of(app, before), log_of(app, after)
-    if app.driver.observe(Query(files=(log,))).files[log] is not FileKind.ABSENT:
-        apply(Plan((Step(MoveFile(log, moved), MoveFile(moved, log)),)), app.driver)
+    found = app.driver.observe(Query(files=(log, moved))).files
+    if found[log] is FileKind.ABSENT:
+        return ()
+    if found[moved] is not FileKind.ABSENT:
+        raise PotnetError(f"the log {moved} already exists", hint="move that file away")
+    logs, old, new = app.config.logs, _name(before), _name(after)
+    return (Step(RenameEntry(logs, old, new), RenameEntry(logs, new, old), "its log"),)
 
 
 def _name(pot: str) -> str:

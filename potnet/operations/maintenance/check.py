@@ -13,8 +13,8 @@ from potnet.model.names import is_special
 from potnet.model.pots import End, ResolverKind, Run, valid_name
 from potnet.operations.common import NETWORK_LOCK, external_interface, pot_lock, require_bridge, require_pot
 from potnet.operations.files.hosts_files import expected_texts, staging_directory
-from potnet.operations.files.journal import unfinished
 from potnet.operations.files.pot_logs import exposed_logs, ways_to_logs
+from potnet.operations.journal import unfinished
 from potnet.operations.maintenance.init import INIT
 from potnet.operations.networks.external import kept_off
 from potnet.operations.networks.units import vnet

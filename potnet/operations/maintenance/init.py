@@ -16,8 +16,8 @@ from potnet.host.query import Query
 from potnet.host.ruleset import MainText
 from potnet.host.state import FileKind, HostState, PacketFilter
 from potnet.operations.common import FORWARDING, check_characters
-from potnet.operations.files.journal import begin, end
 from potnet.operations.files.places import refuse_replaceable
+from potnet.operations.journal import begin, end
 from potnet.planning.filter import pf_conf as reading
 from potnet.planning.filter.prepare import (
     added_anchors,

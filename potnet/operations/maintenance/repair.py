@@ -15,7 +15,8 @@ from potnet.operations.common import NETWORK_LOCK, Failures, look_for, pot_lock,
 from potnet.operations.exports.export_ports import finish_exports
 from potnet.operations.files.hooks import finish_hooks
 from potnet.operations.files.hosts_files import record_updated, update_due_files
-from potnet.operations.files.journal import unfinished
+from potnet.operations.files.moves import take_back_rename
+from potnet.operations.journal import unfinished
 from potnet.operations.maintenance.check import Look, Scope, look, look_now, scope_of
 from potnet.operations.maintenance.init import INIT, init
 from potnet.operations.networks.external import record
@@ -111,7 +112,7 @@ def _by_command(finding: Finding) -> bool:
 
 
 def _finish(app: App, name: str | None) -> None:
-    """Complete an init or a set-hook that was cut off."""
+    """Complete an init or a set-hook that was cut off, or take back a rename."""
     if name is None:
         for each in unfinished(app):
             if each.verb == INIT:
@@ -120,6 +121,7 @@ def _finish(app: App, name: str | None) -> None:
         return
     pot = app.store.pot(name)
     if pot is not None:
+        take_back_rename(app, pot)
         finish_hooks(app, pot)
         finish_exports(app, name)
 

@@ -15,7 +15,7 @@ from potnet.host.query import Query
 from potnet.host.state import FileKind
 from potnet.model.pots import Pot
 from potnet.operations.common import check_characters, is_running, locked_pot, require_jail
-from potnet.operations.files.journal import begin, end, unfinished
+from potnet.operations.journal import begin, end, unfinished
 from potnet.planning.jail import host_files, path_in
 from potnet.planning.roots import refuse_exposed, ways_to
 

@@ -22,6 +22,7 @@ from potnet.operations.common import (
     refuse_same_anchor,
 )
 from potnet.operations.files.resolvers import parse_resolver
+from potnet.operations.journal import refuse_new_name
 from potnet.operations.networks.addresses import (
     Networks,
     aliases_of,
@@ -261,6 +262,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) 
     """Reserve what pots cannot share (names, addresses, units), within the caller's transaction."""
     define_public_network(app)
     pot = replace(draft, hostname=draft.hostname or draft.name, whole=False)
+    refuse_new_name(app, pot.name)
     refuse_same_anchor(app, "pot", pot.name)
     check_resolver(app, pot)
     pot = with_macs(attach(app, pot, request.networks, request.addresses), macs)

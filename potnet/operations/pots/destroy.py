@@ -17,9 +17,10 @@ from potnet.model.pots import End, Pot, ResolverKind
 from potnet.operations.common import NETWORK_LOCK, locked_remains, look_for, pot_lock, require_bridge
 from potnet.operations.files.hooks import remove_unrecorded
 from potnet.operations.files.hosts_files import hosts_key, is_due, mark_due, update_due_files
-from potnet.operations.files.journal import end, unfinished
+from potnet.operations.files.moves import take_back_rename
 from potnet.operations.files.places import overlap
 from potnet.operations.files.pot_logs import remove_log
+from potnet.operations.journal import end, unfinished
 from potnet.operations.networks.policies import forget
 from potnet.operations.networks.units import forget_switches
 from potnet.operations.networks.vnet import take_off
@@ -35,6 +36,7 @@ def destroy_pot(app: App, name: str) -> None:
     """Remove a stopped pot, with the root that create made for it. Raises PotnetError."""
     with locked_remains(app, name) as pot:
         name = pot.name
+        take_back_rename(app, pot)
         run = app.store.run(name)
         if run is not None:
             state = look_for(app, pot, run)

@@ -56,10 +56,11 @@ def _unfinished(command: Unfinished) -> Drift:
     """Report a command that was cut off; repair cannot tell whether copied files are complete."""
     copied = command.verb == "copy-in"
     paths = ", ".join(command.text.split("\n"))
+    done = "repair takes it back" if command.verb == "rename" else "repair does the rest"
     options = f" {command.text}" if command.pot is None and command.text else ""
     finding = Finding(
         Kind.COMMAND_CUT_OFF, f"a complete {command.verb}{options}", "an interrupted or failed one",
-        f"copy it in once more: {paths}" if copied else "repair does the rest",
+        f"copy it in once more: {paths}" if copied else done,
         pot=command.pot, repairable=not copied,
     )  # fmt: skip
     return Drift(finding)

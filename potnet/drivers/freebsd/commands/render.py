@@ -8,9 +8,8 @@ Host: sysctl(8), pfctl(8), chown(8), find(1), mv(1).
 from __future__ import annotations
 
 from functools import singledispatchmethod
-from pathlib import Path
 
-from potnet.drivers import posix
+from potnet.drivers.freebsd.commands import files
 from potnet.drivers.freebsd.commands.passed import mtu_words, restored
 from potnet.drivers.freebsd.commands.taps import is_tap, owned
 from potnet.drivers.freebsd.pf.exports import Exact
@@ -44,18 +43,6 @@ from potnet.host.actions import (
     SetOwner,
     SetPrivate,
     SolicitRouter,
-)
-from potnet.host.file_actions import (
-    CreateDataset,
-    DestroyDataset,
-    Fetch,
-    MountDataset,
-    RemoveDirectory,
-    RemoveTree,
-    Unmount,
-    Unpack,
-    UnpackLocal,
-    VerifyDigest,
 )
 from potnet.host.filter_actions import (
     CheckRules,
@@ -97,7 +84,7 @@ class Renderer:
 
     @singledispatchmethod
     def _commands(self, action: object) -> tuple[Command, ...]:
-        return posix.commands(action, "-h")
+        return files.commands(action)
 
     @_commands.register(CreateBridge)
     def _(self, action: CreateBridge) -> tuple[Command, ...]:
@@ -280,56 +267,10 @@ class Renderer:
     def _(self, action: RunInJail) -> tuple[Command, ...]:
         return (_inside(action.jail, action.argv, action.patience or Limit.LONG, action.log),)
 
-    @_commands.register(Unmount)
-    def _(self, action: Unmount) -> tuple[Command, ...]:
-        return _one("umount", action.path)
-
     @_commands.register(PrepareFilter)
     def _(self, action: PrepareFilter) -> tuple[Command, ...]:
         # -n: success if the module is loaded, or if the kernel itself contains pf.
         return _one("kldload", "-n", "pf")
-
-    @_commands.register(CreateDataset)
-    def _(self, action: CreateDataset) -> tuple[Command, ...]:
-        return _one("zfs", "create", "-o", f"mountpoint={action.path}", action.name)
-
-    @_commands.register(MountDataset)
-    def _(self, action: MountDataset) -> tuple[Command, ...]:
-        return _one("zfs", "mount", action.name)
-
-    @_commands.register(DestroyDataset)
-    def _(self, action: DestroyDataset) -> tuple[Command, ...]:
-        # -f: a jail that is still dying keeps its root in use. Children and snapshots still stop it.
-        return _one("zfs", "destroy", "-f", action.name)
-
-    @_commands.register(RemoveDirectory)
-    def _(self, action: RemoveDirectory) -> tuple[Command, ...]:
-        return _one("find", action.path, "-maxdepth", "0", "-empty", "-delete")
-
-    @_commands.register(RemoveTree)
-    def _(self, action: RemoveTree) -> tuple[Command, ...]:
-        # The programs of a base system have the flag schg, which stops rm.
-        return (
-            Command(("chflags", "-R", "0", action.path), timeout=Limit.LONG),
-            Command(("rm", "-rfx", action.path), timeout=Limit.LONG),
-        )
-
-    @_commands.register(Fetch)
-    def _(self, action: Fetch) -> tuple[Command, ...]:
-        return (Command(("fetch", "-q", "-o", action.path, action.url), timeout=Limit.LONG),)
-
-    @_commands.register(VerifyDigest)
-    def _(self, action: VerifyDigest) -> tuple[Command, ...]:
-        return (Command(("sha256", "-c", action.digest, action.path), timeout=Limit.LONG),)
-
-    @_commands.register(Unpack)
-    def _(self, action: Unpack) -> tuple[Command, ...]:
-        return (Command(("tar", "-x", "-f", action.archive, "-C", action.directory), timeout=Limit.LONG),)
-
-    @_commands.register(UnpackLocal)
-    def _(self, action: UnpackLocal) -> tuple[Command, ...]:
-        argv = ("tar", "-x", "-f", "-", "-C", action.directory)
-        return (Command(argv, stdin=Path(action.archive), timeout=Limit.LONG),)
 
     @_commands.register(CheckRules)
     def _(self, action: CheckRules) -> tuple[Command, ...]:

@@ -19,7 +19,7 @@ from potnet.host.actions import (
     RestoreInterface,
     TakeBack,
 )
-from potnet.host.file_actions import RemoveDirectory, RemoveFile, ReplaceFile, RestoreFile
+from potnet.host.file_actions import RemoveDirectory, RemoveFile, RenameEntry, ReplaceFile, RestoreFile
 from potnet.host.filter_actions import (
     EndConnections,
     EndUntranslated,
@@ -51,7 +51,7 @@ def succeeded(action: Action, result: CommandResult) -> bool:
     match action:
         case RunInJail(tolerant=True):
             return True
-        case RemoveFile() | ReplaceFile() | RestoreFile() | RemoveDirectory():
+        case RemoveFile() | RenameEntry() | ReplaceFile() | RestoreFile() | RemoveDirectory():
             # find(1) exits 0 even if its command failed; only standard error shows the failure.
             return not parse.other_complaints(result.err, ABSENT)
         case EndProcesses() if "No such process" in result.err:

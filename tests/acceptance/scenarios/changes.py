@@ -1,0 +1,31 @@
+"""Pots that change: their names and settings."""
+
+from __future__ import annotations
+
+from ..host import HOST, PORT, PREFIX
+from ..registry import scenario
+from ..user import User
+from .exports import EXPORTED
+
+
+@scenario()
+def another_name(user: User) -> None:
+    """A stopped pot gets another name; its address, root, exports and server stay."""
+    web = user.pot("web", "-N", "public-bridge")
+    client = user.run("client", "-N", "public-bridge")
+    user.potnet("export-ports", "-p", web, "-e", f"{PORT}:{EXPORTED}")
+    address, shop = user.address(web), f"{PREFIX}shop"
+    user.start(web)
+    assert f"potnet stop {web}" in user.refused("rename", web, shop)
+    user.potnet("stop", web)
+    user.potnet("rename", web, shop)
+    user.agrees()
+    assert user.address(shop) == address
+    user.potnet("start", shop)
+    # The server still has its former name.
+    user.connects(client, address, web)
+    user.connects(HOST, address, web)
+    user.agrees()
+    user.potnet("stop", shop)
+    user.potnet("rename", shop, web)
+    user.agrees()
