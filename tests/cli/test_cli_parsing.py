@@ -140,6 +140,7 @@ def test_calls(
     stage.answers["create_private_bridge"] = SimpleNamespace(name="stove", subnets=())
     stage.answers |= {"check": (), "repair": SimpleNamespace(mended=(), left=())}
     stage.answers["init"] = SimpleNamespace(done=(), load_commands=(), loaded=False)
+    stage.answers["rename"] = SimpleNamespace(name="b")
     # JSON, so that no view needs to be complete here.
     result = potnet("-o", "json", *line.split())
     assert (result.code, result.err) == (0, "")
