@@ -254,7 +254,7 @@ def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
             out += f"Character Device\t{path}\n"
             continue
         try:
-            found = _above_mapped(world, path) or world.tree.resolve(path, follow=False).lstat()
+            found = _status(world, path)
             device = f"\t{world.device_of(path)}" if "%d" in argv[2] else ""
             out += f"{forms[argv[2]](found)}{device}\t{path}\n"
         except OSError as error:
@@ -262,12 +262,15 @@ def show_type(world: World, argv: list[str], _: Stdin) -> CommandResult:
     return CommandResult(1 if err else 0, out, err)
 
 
-def _above_mapped(world: World, path: str) -> os.stat_result | None:
-    """Return the status of a real directory that contains one which is part of the host."""
-    if world.tree.lstat(path) is not None:
-        return None
-    below = (name for name, _ in world.state.scan("mapped") if name.startswith(f"{path.rstrip('/')}/"))
-    return Path(path).lstat() if next(below, None) is not None else None
+def _status(world: World, path: str) -> os.stat_result:
+    """Return the status of a path, also of a real directory that contains one which is part of the host."""
+    try:
+        return world.tree.resolve(path, follow=False).lstat()
+    except OSError:
+        above = f"{path.rstrip('/')}/"
+        if not any(name.startswith(above) for name in world.state.keys("mapped")):
+            raise
+        return Path(path).lstat()
 
 
 def _show_kind(found: os.stat_result) -> str:

@@ -6,12 +6,12 @@ Sources: ifconfig(8), epair(4), if_bridge(4), vlan(4), tap(4) and if_tuntap.c.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from potnet.executors.base import TIMED_OUT
 from potnet.executors.simulated.net.addresses import drop_routes_of, linklocal
 from potnet.executors.simulated.world import modules
-from potnet.executors.simulated.world.entities import HOST, Interface, Member, name_key
+from potnet.executors.simulated.world.entities import HOST, Interface, Member, name_key, row_of
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
 _CLONED = re.compile(r"(bridge|epair|tap)(\d*)([ab]?)")
@@ -176,7 +176,7 @@ def _call(world: World, interface: Interface, name: str) -> None:
     world.save(interface)
     for port in ports:
         world.state.delete("member", f"{old}/{port.name}")
-        world.state.put("member", f"{name}/{port.name}", asdict(port))
+        world.state.put("member", f"{name}/{port.name}", row_of(port))
         member = world.need(port.name)
         member.bridge = name
         world.save(member)
@@ -250,7 +250,7 @@ def add_member(world: World, bridge: Interface, name: str) -> None:
     found.bridge = bridge.name
     idle = found.kind == "tap" and found.opened is None
     member = Member(name, world.state.next_number("member"), linked=not idle)
-    world.state.put("member", f"{bridge.name}/{name}", asdict(member))
+    world.state.put("member", f"{bridge.name}/{name}", row_of(member))
     world.save(found)
 
 

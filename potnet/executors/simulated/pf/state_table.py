@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from potnet.executors.base import CommandResult
+from potnet.executors.simulated.world.entities import row_of
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
 CREATOR = "e8c5d680"
@@ -48,7 +49,7 @@ def endpoint(address: str, port: int) -> str:
 def add(world: World, state: PfState) -> None:
     number = world.state.next_number("state")
     state.id = f"{number:02x}3c026b00000000"[-16:].rjust(16, "0")
-    world.state.put("state", f"{number:09}", asdict(state))
+    world.state.put("state", f"{number:09}", row_of(state))
 
 
 def states(world: World) -> list[PfState]:

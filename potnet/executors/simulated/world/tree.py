@@ -25,22 +25,15 @@ class Tree:
 
     def __init__(self, base: Path, mapped: Callable[[], dict[str, str]]) -> None:
         self.base = base
+        self._base = str(base)
         self._mapped = mapped
-
-    def real(self, parts: tuple[str, ...], mapped: dict[str, str] | None = None) -> Path:
-        """Return the real path of a host path without links and dots."""
-        for virtual, real in (self._mapped() if mapped is None else mapped).items():
-            above = tuple(virtual.strip("/").split("/"))
-            if parts[: len(above)] == above:
-                return Path(real, *parts[len(above) :])
-        return Path(self.base, *parts)
 
     def resolve(self, path: str, follow: bool = True) -> Path:
         """Return the real path of a host path. follow: whether a link at the very end is followed.
 
         Errors: OSError ENOENT for a missing component before the last, ENOTDIR, ELOOP.
         """
-        return self.real(self.walk(path, follow))
+        return Path(self._real(self.walk(path, follow), self._mapped()))
 
     def canonical(self, path: str) -> str:
         """Return the host path without links and dots."""
@@ -71,21 +64,30 @@ class Tree:
             todo += [p for p in target.split("/") if p][::-1]
         return done
 
+    def _real(self, parts: tuple[str, ...], mapped: dict[str, str]) -> str:
+        """Return the real path of a host path without links and dots."""
+        below = "/".join(("", *parts))
+        for virtual, real in mapped.items():
+            if below == virtual or below.startswith(f"{virtual}/"):
+                return real + below[len(virtual) :]
+        return self._base + below
+
     def _step(self, here: tuple[str, ...], mapped: dict[str, str], last: bool, path: str) -> str | None:
         """Return the target of a link, else None."""
-        own = mapped.get("/" + "/".join(here))
-        if own is not None and own in mapped and own.strip("/").split("/") != list(here):
+        virtual = "/" + "/".join(here)
+        own = mapped.get(virtual)
+        if own is not None and own in mapped and own != virtual:
             return own
-        real = self.real(here, mapped)
+        # Texts, since each command walks many paths: an object of pathlib costs more than what it asks for.
+        real = self._real(here, mapped)
         try:
-            mode = real.lstat().st_mode
+            mode = os.lstat(real).st_mode
         except FileNotFoundError:
-            virtual = "/" + "/".join(here) + "/"
-            if last or any(name.startswith(virtual) for name in mapped):
+            if last or any(name.startswith(f"{virtual}/") for name in mapped):
                 return None
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
         if stat.S_ISLNK(mode):
-            return str(real.readlink())
+            return os.readlink(real)  # noqa: PTH115
         if not last and not stat.S_ISDIR(mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.world import pf_skip
@@ -19,6 +19,7 @@ from potnet.executors.simulated.world.entities import (
     group_key,
     interface_from,
     name_key,
+    row_of,
 )
 from potnet.executors.simulated.world.release import Release, release_of
 from potnet.executors.simulated.world.state import State
@@ -243,7 +244,7 @@ class World:
         return [Jail(**row) for row in rows if row is not None]
 
     def save_jail(self, jail: Jail) -> None:
-        self.state.put("jail", f"{jail.jid:09}", asdict(jail))
+        self.state.put("jail", f"{jail.jid:09}", row_of(jail))
 
     # Routes
 
@@ -255,7 +256,7 @@ class World:
         return None if row is None else Route(**row)
 
     def save_route(self, route: Route, family: int, vnet: str = HOST) -> None:
-        self.state.put("route", f"{vnet}/{family}/{route.destination}", asdict(route))
+        self.state.put("route", f"{vnet}/{family}/{route.destination}", row_of(route))
 
     def drop_route(self, destination: str, family: int, vnet: str = HOST) -> None:
         self.state.delete("route", f"{vnet}/{family}/{destination}")
