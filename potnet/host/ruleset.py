@@ -35,13 +35,13 @@ class Outlet:
 class SourceNat:
     """Translate connections of pots to the host's address (RFC 3022), except to the networks in `inside`.
 
-    further: addresses without exports, for a filter that does not know the host's own addresses.
+    further: addresses and networks without exports, for a filter that does not know the host's own addresses.
     """
 
     network: IPNetwork
     outlets: tuple[Outlet, ...]
     inside: tuple[IPNetwork, ...] = ()
-    further: tuple[IPAddress, ...] = ()
+    further: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

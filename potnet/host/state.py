@@ -309,8 +309,8 @@ class HostState:
     forwarding: Mapping[int, bool] = field(default_factory=dict)
     #: Requested addresses that the host has.
     own_addresses: frozenset[IPAddress] = frozenset()
-    #: Addresses of the host that others can reach, each with its interface; None: not requested.
-    local_addresses: frozenset[tuple[str, IPAddress]] | None = None
+    #: Addresses and networks of the host that others can reach, each with its interface; None: not requested.
+    local_addresses: frozenset[tuple[str, IPNetwork]] | None = None
     #: Addresses of jails that share the stack of the host, each with the JID.
     jail_addresses: Mapping[IPAddress, int] = field(default_factory=dict)
     #: The requested interface takes default routes from advertisements until the host forwards IPv6.

@@ -46,7 +46,8 @@ class Vnet:
     accepting router advertisements. permitting: bridges to or from which a policy allows something.
     members_set: switches that potnet enabled so that the filter inspects bridge members. guarded: pots
     that need these switches, at most two. further: addresses without exports. stranded: by bridge, running
-    pots with epairs that lost their bridge because another program destroyed it.
+    pots with epairs that lost their bridge because another program destroyed it. loaded6: the IPv6 networks
+    that earlier rules name; None: those of the bridges.
     """
 
     bridges: tuple[Bridge, ...] = ()
@@ -56,8 +57,9 @@ class Vnet:
     permitting: frozenset[str] = frozenset()
     members_set: tuple[str, ...] = ()
     guarded: tuple[str, ...] = ()
-    further: tuple[IPAddress, ...] = ()
+    further: tuple[IPNetwork, ...] = ()
     stranded: Mapping[str, tuple[tuple[Pot, Attachment], ...]] = field(default_factory=dict)
+    loaded6: tuple[IPNetwork, ...] | None = None
 
     def others_up(self, bridge: Bridge, state: HostState, family: int = 4) -> tuple[Bridge, ...]:
         """Return the other bridges on the host with a network of that family."""
@@ -74,7 +76,7 @@ class Vnet:
     @property
     def networks6(self) -> tuple[IPNetwork, ...]:
         """Return all IPv6 networks of pots; the site's prefix stands for its networks."""
-        return networks6_of(self.bridges, self.site6)
+        return networks6_of(self.bridges, self.site6) if self.loaded6 is None else self.loaded6
 
 
 def networks6_of(bridges: Iterable[Bridge], site6: IPNetwork | None) -> tuple[IPNetwork, ...]:
@@ -185,7 +187,7 @@ def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> lis
     return [Step(join(pot, own, bridge, config), None, "a pot that runs") for pot, own in left]
 
 
-def host_rules(config: Config, external: str, further: tuple[IPAddress, ...] = ()) -> tuple[WantedRules, ...]:
+def host_rules(config: Config, external: str, further: tuple[IPNetwork, ...] = ()) -> tuple[WantedRules, ...]:
     """Return the rules that the first bridge requires; they are loaded before it exists."""
     return (
         (pf.nat_anchor(config), pf.source_nat(config, external, further), "pots reach out"),

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from netaddr import IPNetwork
 from world import World, both_hosts
 
 from potnet.errors import PotnetError
 from potnet.host.findings import Kind
-from potnet.model.pots import Pot
+from potnet.model.pots import Ipv6, Pot
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge, set_bridge
 from potnet.operations.networks.network_options import NetworkOptions
-from potnet.operations.networks.vnet import vnet_start
+from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.destroy import destroy_bridge
 from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.reports.info import bridge_info, info
 from potnet.operations.running.start import start
@@ -22,6 +24,7 @@ from potnet.operations.running.stop import stop
 
 NOTHING = {"resolver": None, "addresses": (), "hostname": None, "command": None, "boot": None}
 ISOLATE = NetworkOptions(isolate=True)
+CAGED = NetworkOptions(internet=False)
 
 
 def pot(world: World, name: str, bridge: str, isolate: bool = False) -> str:
@@ -29,6 +32,11 @@ def pot(world: World, name: str, bridge: str, isolate: bool = False) -> str:
     made = world.create(name, "private-bridge", bridge=bridge, network=NetworkOptions(isolate=isolate))
     world.do(start, [name])
     return str(made.ipv4)
+
+
+def address6(pot: Pot) -> str:
+    assert pot.home is not None
+    return next(str(each) for each in pot.home.addresses if each.version == 6)
 
 
 def _made(pot: Pot) -> int:
@@ -52,6 +60,32 @@ def test_only_isolated_pots_are_kept_from_one_another(world: World) -> None:
     assert world.do(check, [], None) == ()
     world.do(stop, ["one", "two", "open"])
     assert world.snapshot() == fresh
+
+
+@both_hosts
+@pytest.mark.parametrize("given", ["nat", "routed"])
+def test_running_bridges_are_kept_from_later_networks(world: World, given: str) -> None:
+    """The public bridge has no rules of its own that would keep a private one from it."""
+    world.do(create_private_bridge, BridgeRequest("stove", 5, ipv6="2001:db8:1::/64"))
+    inner = world.create("inner", "private-bridge", bridge="stove", stack="dual")
+    world.create("caged", "private-bridge", bridge="stove", stack="dual", network=CAGED)
+    world.do(start, ["inner", "caged"])
+    prefix = IPNetwork("2001:db8:2::/64") if given == "routed" else None
+    world.config = replace(world.config, ipv6=Ipv6(given), public6=prefix)
+    outer = world.create("outer", "public-bridge", stack="dual")
+    # The rules need it only when its bridge is there.
+    assert world.do(check, [], None) == ()
+    world.do(start, ["outer"])
+    assert world.do(check, [], None) == ()
+    assert not world.reaches("inner", address6(outer), 80)
+    assert not world.reaches("outer", address6(inner), 80)
+    world.do(create_private_bridge, BridgeRequest("oven", 5, ipv6="2001:db8:3::/64"))
+    world.do(vnet_start, "oven")
+    assert world.do(check, [], None) == ()
+    world.do(vnet_stop, "oven")
+    world.do(destroy_bridge, "oven")
+    assert world.do(check, [], None) == ()
+    assert world.do(repair, [], None).mended == ()
 
 
 @both_hosts

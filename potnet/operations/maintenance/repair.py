@@ -90,7 +90,13 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
         found = look_now(app, scope)
         drifts = _ours(found, names)
     if not failures.names and scope.is_whole:
-        record(app, found.facts.external, alone=True, further=found.facts.further)
+        record(
+            app,
+            found.facts.external,
+            alone=True,
+            further=found.facts.further,
+            networks6=found.facts.networks6,
+        )
         for bridge in app.store.bridges() if scope.kinds is None else ():
             record_updated(app, bridge.name)
     failures.throw([f"mended: {finding.kind} {_subject(finding)}" for finding in mended], app.notify)

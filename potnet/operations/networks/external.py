@@ -14,6 +14,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.apply import apply
 from potnet.host.actions import DestroyInterface, Plan, Step
+from potnet.host.own_addresses import all_listening, further_addresses
 from potnet.host.query import Query, union
 from potnet.host.ruleset import Outlet, Ruleset
 from potnet.host.state import HostState
@@ -28,10 +29,10 @@ from potnet.operations.networks.in_force import (
     recorded,
     recorded_further,
 )
+from potnet.operations.networks.policy_filters import filters_of
 from potnet.operations.networks.units import vnet, with_stranded
 from potnet.planning.external import bridge_anchors, plan_move, plan_reload, pot_anchors
 from potnet.planning.filter import packet_filter as pf
-from potnet.planning.filter.own_addresses import further_addresses
 from potnet.planning.ownership import complete, presence_of_all
 from potnet.planning.vnet import Vnet, check_external, plan_bridge_up
 
@@ -64,10 +65,12 @@ def follow_external(app: App, state: HostState, starting: Collection[IPAddress] 
         known = recorded(app)
         if known is None:
             return state
-        main = known.outlets[0].interface
-        app.notify(f"the host has no default route: NAT and exports stay on {main}")
-        return replace(state, external=main)
-    if app.config.external_interface is not None:
+        external = known.outlets[0].interface
+        app.notify(f"the host has no default route: NAT and exports stay on {external}")
+        state = replace(state, external=external)
+        if known.networks6 == vnet(app).networks6:
+            return state
+    elif app.config.external_interface is not None:
         check_external(external, state)
     _tell_narrowed(app, external)
     if recorded(app) != _due(app, state, external, starting):
@@ -92,7 +95,7 @@ def _tell_narrowed(app: App, external: str) -> None:
     shown = app.driver.observe(Query(interfaces=tuple(each.interface for each in outlets))).interfaces
     pots = {alias.address for alias in app.store.aliases_in_use()}
     unset = [each for each in outlets if not each.addresses]
-    further = [a for a in further_addresses(unset, shown, pots, (), app.driver.traits) if a not in pots]
+    further = [a.ip for a in further_addresses(unset, shown, pots, (), app.driver.traits) if a.ip not in pots]
     if further:
         exporters = app.store.exporters_anywhere()
         app.notify(
@@ -107,24 +110,32 @@ def nothing_in_force(state: HostState) -> bool:
     return bool(state.forwarding) and not state.pot_bridges
 
 
-def record(app: App, external: str | None, alone: bool, further: tuple[IPAddress, ...] | None = None) -> None:
+def record(
+    app: App,
+    external: str | None,
+    alone: bool,
+    further: tuple[IPNetwork, ...] | None = None,
+    networks6: tuple[IPNetwork, ...] | None = None,
+) -> None:
     """Record the external interface that rules are loaded for. alone: these are all rules in force.
 
     Otherwise, unless the interface is recorded already, the next command that loads rules loads all of them.
-    further: as of `InForce`; None: the recorded ones.
+    further, networks6: as of `InForce`; None: the recorded ones.
     """
     outlets = pf.outlets(app.config, external) if external is not None else ()
     known = recorded(app)
     if further is None:
         further = known.further if known is not None else ()
-    if outlets and known != InForce(outlets, further=further):
+    if networks6 is None:
+        networks6 = known.networks6 if known is not None else vnet(app).networks6
+    if outlets and known != InForce(outlets, True, further, networks6):
         both = outlets if alone or known is None else _both(known.outlets, outlets)
-        keep(app, InForce(both, alone, further))
+        keep(app, InForce(both, alone, further, networks6))
 
 
 def further_due(
     app: App, state: HostState, outlets: Sequence[Outlet], starting: Collection[IPAddress] = ()
-) -> tuple[IPAddress, ...]:
+) -> tuple[IPNetwork, ...]:
     """Return the addresses without exports; the recorded ones if an outlet was not observed.
 
     The rules name the networks of pots, so the gateways of bridges are left out.
@@ -133,31 +144,33 @@ def further_due(
         return ()
     pots = {*(alias.address for alias in app.store.aliases_in_use()), *starting}
     if outlets[0].interface not in state.interfaces or state.local_addresses is None:
-        return tuple(sorted({*pots, *recorded_further(app)}))
+        return tuple(sorted({*map(IPNetwork, pots), *recorded_further(app)}))
     names = {each.interface for each in outlets}
-    gateways = {subnet.gateway for bridge in app.store.bridges() for subnet in bridge.subnets}
+    gateways = {IPNetwork(subnet.gateway) for bridge in app.store.bridges() for subnet in bridge.subnets}
     others = {address for name, address in state.local_addresses if name not in names} - gateways
     return further_addresses(outlets, state.interfaces, pots, others, app.driver.traits)
 
 
-def kept_off(app: App, state: HostState, external: str | None) -> tuple[IPAddress, ...]:
-    """Return the addresses at which rules may suppress exports; all interfaces must be observed.
+def kept_off(app: App, state: HostState, external: str | None) -> tuple[IPNetwork, ...]:
+    """Return the addresses at which rules must suppress exports; all interfaces must be observed.
 
-    Addresses of stopped alias pots stay in the rules as long as the host does not have them.
+    Exports do not need addresses of other interfaces, which come and go: the next command that loads rules
+    records those of that moment. Recorded ones may stay, unless exports listen there now.
     """
     if external is None or app.driver.traits.first_address:
         return ()
     outlets = pf.outlets(app.config, external)
-    shown = [found for each in outlets if (found := state.interfaces.get(each.interface)) is not None]
-    there = {each.address for interface in shown for each in interface.addresses}
-    there |= {address for _, address in state.local_addresses or ()}
-    left = {*recorded_further(app)} - there
-    return tuple(sorted({*further_due(app, state, outlets), *left}))
+    pots = {alias.address for alias in app.store.aliases_in_use()}
+    kept = all_listening(outlets, state.interfaces, app.driver.traits, pots)
+    left = (each for each in recorded_further(app) if not any(address in each for address in kept))
+    due = further_due(app, replace(state, local_addresses=frozenset()), outlets)
+    return tuple(sorted({*due, *left}))
 
 
 def _due(app: App, state: HostState, external: str, starting: Collection[IPAddress] = ()) -> InForce:
     outlets = pf.outlets(app.config, external)
-    return InForce(outlets, further=further_due(app, state, outlets, starting))
+    further = further_due(app, state, outlets, starting)
+    return InForce(outlets, further=further, networks6=vnet(app).networks6)
 
 
 def _both(one: Sequence[Outlet], other: Sequence[Outlet]) -> tuple[Outlet, ...]:
@@ -174,7 +187,8 @@ def _move(app: App, external: str, starting: Collection[IPAddress]) -> None:
             f"the external interface was {_shown(before.outlets)} and is {_shown(after.outlets)} now: "
             "NAT, filters and exports follow"
         )
-    keep(app, InForce(_both(before.outlets if before else (), after.outlets), False, after.further))
+    both = _both(before.outlets if before else (), after.outlets)
+    keep(app, replace(after, outlets=both, settled=False))
     try:
         apply(plan, app.driver)
     except BaseException as error:
@@ -192,12 +206,14 @@ def _plan(app: App, before: InForce | None, after: InForce, state: HostState) ->
     # A pot whose start is incomplete has rules too.
     there = [run for run in runs if run.jid is None or complete(run, state)]
     wanted = _rules(up, there, known, app.config, external)
+    wanted |= filters_of(app, there, known.networks6)
     steps = plan_reload(wanted)
     if before is not None:
         held = [replace(run, pot=replace(run.pot, exports=run.exported)) for run in there]
         config, main = _as_of(app.config, before.outlets), before.outlets[0].interface
-        then = replace(known, further=before.further)
-        steps = plan_move(_rules(up, held, then, config, main), wanted)
+        then = replace(known, further=before.further, loaded6=before.networks6)
+        loaded = _rules(up, held, then, config, main) | filters_of(app, there, before.networks6)
+        steps = plan_move(loaded, wanted)
         if not before.settled:
             steps = tuple(Step(step.action, None, step.why) for step in steps)
     return Plan((*steps, *_uplinks(app, up, known, state, external)))

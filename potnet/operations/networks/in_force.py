@@ -24,12 +24,13 @@ class InForce:
     """External interfaces that rules were loaded for, the main one first.
 
     settled: all rules name these interfaces; otherwise a change was cut off, and rules may name any of them.
-    further: as of `potnet.host.ruleset.SourceNat`.
+    further: as of `potnet.host.ruleset.SourceNat`. networks6: the IPv6 networks of pots that the rules name.
     """
 
     outlets: tuple[Outlet, ...]
     settled: bool = True
-    further: tuple[IPAddress, ...] = ()
+    further: tuple[IPNetwork, ...] = ()
+    networks6: tuple[IPNetwork, ...] = ()
 
 
 def candidates(app: App) -> tuple[str, ...]:
@@ -57,16 +58,23 @@ def recorded(app: App) -> InForce | None:
             Outlet(name, tuple(map(IPAddress, addresses)), tuple(map(IPNetwork, behind)))
             for name, addresses, behind in found["outlets"]
         )
-        further = tuple(map(IPAddress, found.get("further", ())))
-        return InForce(outlets, bool(found["settled"]), further) if outlets else None
+        further = tuple(map(IPNetwork, found.get("further", ())))
+        networks6 = tuple(map(IPNetwork, found.get("networks6", ())))
+        return InForce(outlets, bool(found["settled"]), further, networks6) if outlets else None
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def recorded_further(app: App) -> tuple[IPAddress, ...]:
+def recorded_further(app: App) -> tuple[IPNetwork, ...]:
     """Return the recorded addresses without exports."""
     known = recorded(app)
     return known.further if known is not None else ()
+
+
+def recorded_networks6(app: App) -> tuple[IPNetwork, ...]:
+    """Return the recorded IPv6 networks of pots."""
+    known = recorded(app)
+    return known.networks6 if known is not None else ()
 
 
 def keep(app: App, known: InForce) -> None:
@@ -75,6 +83,9 @@ def keep(app: App, known: InForce) -> None:
         [each.interface, [*map(str, each.addresses)], [*map(str, each.destinations)]]
         for each in known.outlets
     ]
-    further = [*map(str, known.further)]
-    value = {"outlets": outlets, "settled": known.settled} | ({"further": further} if further else {})
+    further = [str(each.ip if each.size == 1 else each) for each in known.further]
+    lists = {"further": further, "networks6": [*map(str, known.networks6)]}
+    value = {"outlets": outlets, "settled": known.settled} | {
+        key: each for key, each in lists.items() if each
+    }
     app.store.remember(OUTLETS, json.dumps(value))

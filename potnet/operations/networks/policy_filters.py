@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from netaddr import IPNetwork
+
 from potnet.errors import PotnetError
 from potnet.host.query import Query
 from potnet.host.ruleset import NoRules, Place, Ruleset
 from potnet.model.bridges import Bridge
-from potnet.model.pots import End, Policy, Pot
+from potnet.model.pots import End, Policy, Pot, Run
 from potnet.operations.common import external_interface
 from potnet.operations.networks.units import vnet
 from potnet.planning.filter import packet_filter as pf
@@ -87,7 +89,15 @@ def senders(app: App, policies: Iterable[Policy], but: str = "") -> list[Pot]:
     return [run.pot for run in runs if run is not None]
 
 
-def _rules(app: App, pot: Pot, running: Running) -> Ruleset:
+def filters_of(app: App, runs: Sequence[Run], networks6: tuple[IPNetwork, ...]) -> RulesByAnchor:
+    """Return the filters of running pots that have one. networks6: the IPv6 networks of all pots."""
+    if not app.store.has_policies() and not any(planning.is_filtered(run.pot) for run in runs):
+        return {}
+    found = {pf.filter_anchor(app.config, r.pot.name): _rules(app, r.pot, {}, networks6) for r in runs}
+    return {anchor: rules for anchor, rules in found.items() if rules != NoRules()}
+
+
+def _rules(app: App, pot: Pot, running: Running, networks6: tuple[IPNetwork, ...] | None = None) -> Ruleset:
     """Return the expected filter of a pot. running: pots in addition to the recorded starts."""
     policies = app.store.policies_of(*planning.ends_of(pot))
     if not policies and not planning.is_filtered(pot):
@@ -95,7 +105,7 @@ def _rules(app: App, pot: Pot, running: Running) -> Ruleset:
     known = vnet(app)
     bridges = {bridge.name: bridge for bridge in known.bridges}
     places = {end: places_of(app, end, running) for end in {policy.destination for policy in policies}}
-    inside = (app.config.network, *known.networks6)
+    inside = (app.config.network, *(known.networks6 if networks6 is None else networks6))
     return planning.pot_filter(pot, bridges, policies, places, inside)
 
 

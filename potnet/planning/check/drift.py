@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 
-from netaddr import IPAddress, IPNetwork
+from netaddr import IPNetwork
 
 from potnet.config.configuration import Config
 from potnet.host.actions import Step
@@ -65,8 +65,8 @@ class Facts:
     words. doubled: groups of names that differ only in case. special: pots and bridges with reserved
     names; special_hosts: pots with reserved host names, and these names. forwarding_set: families whose
     forwarding potnet enabled. router_kept, permitting and members_set: as of `Vnet`. further: addresses
-    without exports. datasets: pots whose root is a dataset, with the dataset and the root. running: as
-    active, also when `active` is narrowed.
+    without exports. loaded6: the IPv6 networks of pots that the last loaded rules name. datasets: pots whose
+    root is a dataset, with the dataset and the root. running: as active, also when `active` is narrowed.
     """
 
     config: Config
@@ -91,7 +91,8 @@ class Facts:
     members_set: tuple[str, ...] = ()
     policies: tuple[Policy, ...] = ()
     running: tuple[Run, ...] = ()
-    further: tuple[IPAddress, ...] = ()
+    further: tuple[IPNetwork, ...] = ()
+    loaded6: tuple[IPNetwork, ...] = ()
     datasets: tuple[tuple[str, str, str], ...] = ()
 
     def seen(self, state: HostState, external: str | None) -> Facts:
@@ -125,7 +126,13 @@ class Facts:
 
     @property
     def networks6(self) -> tuple[IPNetwork, ...]:
-        """Return all IPv6 networks of pots."""
+        """Return the IPv6 networks of pots that rules must name.
+
+        The next command that loads rules adds those of new bridges, and removes those of former ones.
+        """
+        used = (b.network6 for b in self.accounted if b.network6 is not None)
+        if self.loaded6 and all(any(own in each for each in self.loaded6) for own in used):
+            return self.loaded6
         return networks6_of(self.bridges, self.site6)
 
 

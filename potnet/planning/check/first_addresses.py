@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from netaddr import IPAddress
 
 from potnet.host.findings import Finding, Kind
+from potnet.host.own_addresses import in_order, listening
 from potnet.host.ruleset import Outlet
 from potnet.host.state import HostState
 from potnet.planning.check.drift import Drift, Facts
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.exports import taken_addresses
-from potnet.planning.filter.own_addresses import in_order, listening
 
 _FAMILIES = {4: "IPv4", 6: "IPv6"}
 
@@ -22,7 +22,7 @@ def compare_first_addresses(facts: Facts, state: HostState) -> Iterator[Drift]:
     holders = _holders(facts, state)
     for outlet in pf.outlets(facts.config, facts.external) if facts.external is not None and holders else ():
         for family in (4, 6):
-            for address in listening(outlet, family, state):
+            for address in listening(outlet, family, state.interfaces, state.traits):
                 if address in holders:
                     yield _first(outlet, family, address, holders[address])
     for run in facts.active if holders else ():

@@ -15,13 +15,13 @@ from netaddr import IPAddress, IPNetwork
 from potnet.config.configuration import Config
 from potnet.errors import HostError
 from potnet.host.findings import Kind
+from potnet.host.own_addresses import listening
 from potnet.host.ruleset import MainRule, Redirection
 from potnet.host.state import HostState, PacketFilter
 from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.pots import BRIDGE_GROUP, GROUP, Pot
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.main_ruleset import Flow, Match, before, blocked, calls, entered, match, reach
-from potnet.planning.filter.own_addresses import listening
 from potnet.runtime.fast_dataclass import dataclass
 
 #: An IPv4 address as pfctl(8) prints it.
@@ -102,7 +102,9 @@ def outer_of(config: Config, state: HostState, external: str | None) -> Outer:
     names = frozenset({external, external.rstrip("0123456789"), "all"})
     known = state.interfaces.values() if external in state.interfaces else ()
     main = pf.outlets(config, external)[0]
-    exporting = tuple(address for family in (4, 6) for address in listening(main, family, state))
+    exporting = tuple(
+        each for family in (4, 6) for each in listening(main, family, state.interfaces, state.traits)
+    )
     return Outer(names, tuple(a.address for each in known for a in each.addresses), exporting)
 
 

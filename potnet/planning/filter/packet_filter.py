@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from netaddr import IPAddress, IPNetwork
+from netaddr import IPNetwork
 
 from potnet.config.configuration import Config
 from potnet.errors import HostError
@@ -129,7 +129,7 @@ def _below(parent: str, name: str, sign: str = "", end: str = "") -> str:
     return f"{parent}/{sign}{name[:room]}.{digest}{end}"
 
 
-def source_nat(config: Config, external: str, further: tuple[IPAddress, ...] = ()) -> SourceNat:
+def source_nat(config: Config, external: str, further: tuple[IPNetwork, ...] = ()) -> SourceNat:
     """Return the rules for NAT of IPv4. further: as of `SourceNat`."""
     return SourceNat(config.network, outlets(config, external), further=further)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from itertools import product
 
 from netaddr import IPAddress
 
@@ -20,6 +19,7 @@ from potnet.drivers.freebsd.facts.traits import TRAITS
 from potnet.drivers.reading import UnreadableError, jail_networks
 from potnet.errors import HostError
 from potnet.executors.base import Command, Executor
+from potnet.host.own_addresses import all_listening
 from potnet.host.query import Query
 from potnet.host.ruleset import Outlet
 from potnet.host.state import (
@@ -173,15 +173,10 @@ class Observer(Reader):
         return frozenset(result.out.split())
 
     def offered(self, outlets: Iterable[Outlet]) -> frozenset[IPAddress]:
-        """Return the host's addresses for exports: the configured ones, or else the first of each family."""
+        """Return the host's addresses at which exports listen."""
         outlets = tuple(outlets)
         shown = self._links.named([outlet.interface for outlet in outlets])
-        found: set[IPAddress] = set()
-        for outlet, family in product(outlets, (4, 6)):
-            there = shown[outlet.interface].addresses if outlet.interface in shown else ()
-            own = [a.address for a in there if a.address.version == family and not a.address.is_link_local()]
-            found |= {*(outlet.of_family(family) or own[:1])}
-        return frozenset(found)
+        return all_listening(outlets, shown, TRAITS)
 
     def _jails(self, names: tuple[str, ...] | None) -> dict[str, JailState]:
         if names is None:

@@ -8,6 +8,8 @@ from netaddr import IPAddress
 
 from potnet.drivers.linux.facts import addresses, parse
 from potnet.drivers.linux.facts.reader import Reader
+from potnet.drivers.linux.facts.traits import TRAITS
+from potnet.host.own_addresses import all_listening
 from potnet.host.ruleset import Outlet, Redirection
 from potnet.host.state import ExportTraffic
 from potnet.model.pots import GROUP
@@ -60,21 +62,11 @@ class Connections(Reader):
         return [argv for called, sure, argv in found if called in own and (sure or called in offered)]
 
     def offered(self, outlets: Iterable[Outlet]) -> frozenset[IPAddress]:
-        """Return the host's addresses for exports: the configured ones, or else the oldest of each family.
-
-        Addresses that expire are the host's own, too. ip(8) lists the oldest IPv6 address last.
-        """
-        found: set[IPAddress] = set()
-        for outlet in outlets:
-            shown = self._if_there("ip", "-j", "addr", "show", "dev", outlet.interface)
-            there = parse.interfaces(parse.documents(shown or "")).get(outlet.interface)
-            for family in (4, 6):
-                every = there.addresses if there is not None else ()
-                own = [a for a in every if a.address.version == family and not a.address.is_link_local()]
-                oldest = own[:1] if family == 4 else own[-1:]
-                kept = [a.address for a in own if a.expires or a in oldest]
-                found |= {*(outlet.of_family(family) or kept)}
-        return frozenset(found)
+        """Return the host's addresses at which exports listen."""
+        outlets = tuple(outlets)
+        shown = (self._if_there("ip", "-j", "addr", "show", "dev", each.interface) for each in outlets)
+        found = [link for text in shown for link in parse.documents(text or "")]
+        return all_listening(outlets, parse.interfaces(found), TRAITS)
 
     def own_addresses(self, wanted: tuple[IPAddress, ...]) -> frozenset[IPAddress]:
         # An unreachable address is an error, and is not the host's own.

@@ -106,7 +106,8 @@ class Filter:
             "chain": chain,
             "network": rules.network,
             "outlets": rules.outlets,
-            "further": [(f"further{each.version}", each) for each in rules.further],
+            "further": [(f"further{each.version}", each.ip) for each in rules.further if each.size == 1],
+            "networks": [(_FAMILY[each.version], each) for each in rules.further if each.size > 1],
             "group": BRIDGE_LINK_GROUP,
         }
         return self._template("nft-table.j2", values)
