@@ -404,3 +404,25 @@ def test_the_host_says_what_it_is(run: Run) -> None:
     assert run("hostname -s").out == "freebsd\n"
     assert "does not know" in run("hostname new", code=64).err
     assert "does not know" in run("uname -x", code=64).err
+
+
+@pytest.mark.parametrize("end", ["", " -blackhole", " -interface"])
+@pytest.mark.parametrize("what", ["add 10.9.0.0/16", "change default", "add -inet6 fd00::/64"])
+def test_a_route_without_a_gateway_is_not_simulated(run: Run, what: str, end: str) -> None:
+    assert "without a gateway" in run(f"route {what}{end}", code=None).err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("10.1.2.3", 0, "1/1 addresses match.\n"),
+        ("10.1.2.3/32 !10.1.2.3 10.2.0.1", 2, "2/3 addresses match.\n"),
+        ("10.0.0.0/8", 255, "pfctl: Invalid argument.\n"),
+        ("10.1.2.3 ::/0", 255, "pfctl: Invalid argument.\n"),
+    ],
+)
+def test_addresses_of_a_table_can_be_asked_for(run: Run, words: str, code: int, said: str) -> None:
+    """pfr_tst_addrs in pf_table.c: no networks, and whatever the sign of an address."""
+    run("pfctl -t t -T add 10.1.0.0/16")
+    done = run(f"pfctl -t t -T test {words}", code=None)
+    assert (done.code, done.err) == (code, said)

@@ -348,3 +348,18 @@ def test_names_that_meet_on_the_host(run: Run, host: SimulatedHost) -> None:
     assert run("ifconfig taken").out.count("taken: flags=") == 2
     run("ifconfig taken destroy")
     assert host.interfaces() == ["em0", "lo0"]
+
+
+def test_nat_catches_frames_at_a_filtered_member(host: SimulatedHost, run: Run) -> None:
+    """Record 50: answers to a translated frame reach the host, and the jail waits in vain."""
+    run("ifconfig bridge0 create up")
+    run("ifconfig bridge0 addm em0")
+    pot(run, "lan", 0, 7, "192.168.178.61/24", "192.168.178.1")
+    run("pfctl -f -", stdin="nat on em0 inet from 192.168.178.0/24 to any -> (em0:0)\n")
+    assert host.connect("lan", "192.168.178.1", 80).ok
+    run("sysctl net.link.bridge.pfil_member=1")
+    refused = host.connect("lan", "192.168.178.1", 80)
+    assert isinstance(refused, Refusal) and "em0" in refused.reason
+    # NAT for the networks of pots alone leaves it alone.
+    run("pfctl -f -", stdin="nat on em0 inet from 10.192.0.0/10 to any -> (em0:0)\n")
+    assert host.connect("lan", "192.168.178.1", 80).ok

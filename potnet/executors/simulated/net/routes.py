@@ -166,6 +166,8 @@ def _request(args: list[str]) -> _Request:
         raise unknown(f"route {' '.join(args)}")
     family = 6 if "-inet6" in flags or ":" in words[0] else 4
     gateway = words[1] if len(words) > 1 else ""
+    if verb in ("add", "change") and not gateway:
+        raise unknown(f"route {verb} without a gateway")
     if words[0] == "default":
         shown = destination = "default"
     else:

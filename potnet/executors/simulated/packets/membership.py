@@ -57,6 +57,7 @@ class Members:
         self._entered, self._left = source, None if local else target
         known = self._looked_at("in", packet, source)
         if self._left is not None:
+            self._not_translated(packet, self._left)
             self._looked_at("out", packet, self._left)
         return local and known
 
@@ -101,6 +102,12 @@ class Members:
         if kept:
             self._states.add(direction)
         return kept and verdict.rule is not None and "if-bound" not in verdict.rule.limits
+
+    def _not_translated(self, packet: Packet, member: Interface) -> None:
+        """Refuse a packet that NAT of the host catches at a member: its answer never comes (record 50)."""
+        _, rule = self._pf.translate("nat", packet, member)
+        if rule is not None:
+            raise NoConnectionError(f"pf translates it at the member {member.name}", Sign.TIMEOUT)
 
     def _port(self, place: Place) -> Interface | None:
         """Return the member of a bridge where frames from a place come in."""

@@ -82,7 +82,11 @@ def _show(_: World, __: str, ___: str, entries: list[str], ____: list[str]) -> C
 
 
 def _test(_: World, __: str, ___: str, entries: list[str], given: list[str]) -> CommandResult:
-    found = sum(inside(entries, each) for each in given)
+    """Networks cannot be tested, and a ``!`` has no effect (pfr_tst_addrs in pf_table.c)."""
+    tested = [ip_network(each.removeprefix("!")) for each in given]
+    if any(each.num_addresses > 1 for each in tested):
+        return CommandResult(255, "", "pfctl: Invalid argument.\n")
+    found = sum(inside(entries, str(each.network_address)) for each in tested)
     return CommandResult(0 if found == len(given) else 2, "", f"{found}/{len(given)} addresses match.\n")
 
 
