@@ -91,8 +91,9 @@ class Scene:
     machine: a key of _SETUP. indexes: those of interfaces are compared. dying: the jids of jails called c
     that the session before has left; purged: its anchors that pf has not purged yet. before: command lines.
     alone: a jail is removed before the next one of its name. advertised: a router sends advertisements.
-    rules: of the main ruleset. between: what happened beside the record before a command, by its number.
-    compared: how many commands are. outside: the numbers of those that are not, by the reason.
+    mac: of the external interface. rules: of the main ruleset. between: what happened beside the record
+    before a command, by its number. compared: how many commands are. outside: the numbers of those that are
+    not, by the reason.
     """
 
     machine: str = "em0"
@@ -104,6 +105,7 @@ class Scene:
     purged: tuple[str, ...] = ()
     alone: bool = False
     advertised: bool = True
+    mac: str = ""
     compared: int = 0
     outside: dict[str, list[int]] = field(default_factory=dict)
 
@@ -131,6 +133,8 @@ _MASKS = (
     (r"time=[0-9.]+ ms", "time=T"),
     (r"stddev = [0-9./]+ ms", "stddev = T"),
     (r"(?i)pid \d+", "pid P"),
+    # Neighbours that the host has learnt.
+    (r"(?m)^[0-9a-f:%a-z]+ +MAC +[a-z]+[0-9]+ (?:\d+h)?(?:\d+m)?\d+s +[A-Z] .*\n", ""),
     (r"(DHCPDISCOVER on .* interval) \d+\n(?:DHCPDISCOVER .*\n)*", r"\1 N\n"),
     (r'"nhop-kidx":\d+', '"nhop-kidx":N'),
     # Addresses by SLAAC come from MAC addresses.
@@ -189,6 +193,7 @@ class Replay:
     def __init__(self, directory: Path, scene: Scene) -> None:
         facts = MACHINES[scene.machine]
         facts = facts if scene.advertised else replace(facts, router6_link="")
+        facts = replace(facts, mac=scene.mac) if scene.mac else facts
         self.host = SimulatedHost(directory, bare=True, facts=facts)
         (self.host.tree / "etc/pf.conf").touch()
         self.folder, self.alone = "/", scene.alone

@@ -23,8 +23,9 @@ from potnet.executors.simulated.jail.jexec import find_program, inner_world, jex
 from potnet.executors.simulated.jail.jls import jls
 from potnet.executors.simulated.net import routes, slaac
 from potnet.executors.simulated.net.ifconfig import ifconfig
+from potnet.executors.simulated.net.ndp import ndp
 from potnet.executors.simulated.net.netstat import netstat
-from potnet.executors.simulated.packets import network, probes
+from potnet.executors.simulated.packets import network, probes, wires
 from potnet.executors.simulated.packets.calls import Call, Connection, Refusal
 from potnet.executors.simulated.pf import pfctl
 from potnet.executors.simulated.system import devfs, kernel, processes, seed, tools, zfs
@@ -67,6 +68,7 @@ _TOOLS: dict[str, FileTool] = {
     "route": lambda world, argv, _: routes.route(world, argv, View()),
     "netstat": lambda world, argv, _: netstat(world, argv, View()),
     "sysctl": lambda world, argv, _: tools.sysctl(world, argv, View()),
+    "ndp": lambda world, argv, _: ndp(world, argv, lambda i, text: wires.knows(world, i, text)),
     "rtsol": lambda world, argv, _: slaac.rtsol(world, argv, HOST),
     "ping": lambda world, argv, _: probes.ping(world, argv, View()),
     "ping6": lambda world, argv, _: probes.ping(world, argv, View()),

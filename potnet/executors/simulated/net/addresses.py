@@ -131,6 +131,9 @@ def _forget(world: World, interface: Interface, address: Address, keep: Address 
 
 
 def _reached(route: Route, addresses: list[Address]) -> bool:
+    """Return whether a route stays; one of IPv6 to a gateway does in any case (record 58)."""
+    if route.gateway and route.family == 6:
+        return True
     if not route.gateway:
         return any(a.family == route.family for a in addresses)
     gateway = ip_address(route.gateway.split("%")[0])

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 
 from potnet.executors.base import TIMED_OUT
+from potnet.executors.simulated.net import neighbours
 from potnet.executors.simulated.net.addresses import drop_routes_of, linklocal
 from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import HOST, Interface, Member, name_key, row_of
@@ -144,6 +145,7 @@ def destroy(world: World, interface: Interface) -> None:
 def _remove(world: World, interface: Interface) -> None:
     leave_bridge(world, interface)
     drop_routes_of(world, interface)
+    neighbours.forget(world, interface)
     # An interface that moved since it was read is read again.
     found = world.at(interface.index)
     assert found is not None
@@ -213,6 +215,7 @@ def _move(world: World, interface: Interface, vnet: str) -> None:
     groups."""
     leave_bridge(world, interface)
     drop_routes_of(world, interface)
+    neighbours.forget(world, interface)
     interface.nd6 = list(_ND6.get(interface.kind, interface.nd6))
     interface.inet, interface.inet6 = [], []
     interface.up = interface.kind == "loop"

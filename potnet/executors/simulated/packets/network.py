@@ -9,6 +9,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 from potnet.executors.simulated.net import routes
+from potnet.executors.simulated.net.neighbours import fixed
 from potnet.executors.simulated.packets.calls import Call, Connection, NoConnectionError, Refusal, Sign
 from potnet.executors.simulated.packets.counters import Passed, octets_of
 from potnet.executors.simulated.packets.membership import Members, Sent, reply
@@ -16,7 +17,6 @@ from potnet.executors.simulated.packets.servers import ClosedPortError, server
 from potnet.executors.simulated.packets.wires import (
     OUTSIDE,
     Place,
-    held,
     machines,
     neighbours,
     out_there,
@@ -28,7 +28,7 @@ from potnet.executors.simulated.pf import load, state_table
 from potnet.executors.simulated.pf.match import Filter, Packet, Verdict
 from potnet.executors.simulated.pf.rules import Rule
 from potnet.executors.simulated.pf.state_table import PfState, endpoint
-from potnet.executors.simulated.world.entities import HOST, Interface, Jail
+from potnet.executors.simulated.world.entities import HOST, Address, Interface, Jail
 from potnet.executors.simulated.world.world import World
 
 
@@ -158,6 +158,11 @@ class _Journey:
         found = owner(self.world, place, hop.partition("%")[0])
         if found is None:
             raise NoConnectionError(f"nobody on the wire has {hop}")
+        sender = self.world.interface(place.interface) if place.stack == HOST and ":" in hop else None
+        mac = fixed(self.world, sender, hop) if sender is not None else None
+        receiver = self.world.interface(found.interface, found.stack)
+        if mac is not None and (receiver is None or receiver.mac != mac):
+            raise NoConnectionError(f"ndp(8) has another MAC address for {hop}")
         return found
 
     def _from_host(self, packet: Packet, jail: Jail | None) -> Connection:
@@ -291,6 +296,7 @@ class _Journey:
         if place.stack == OUTSIDE:
             if not self._knows(place, packet.source):
                 raise NoConnectionError(f"outside, nobody has a route back to {packet.source}")
+            self._return(packet)
             return Connection(OUTSIDE, packet.destination, packet.destination_port, packet.source, self.hops)
         if place.stack == HOST:
             return self._served(packet, HOST)
@@ -305,9 +311,18 @@ class _Journey:
         """Return whether machines outside have a route back to an address."""
         if not place.interface:
             # A neighbour must have the address, or answer for it.
-            neighbour = out_there(self.world, source) and held(self.world, source)
-            return neighbour or routed_there(self.world, source)
+            neighbour = owner(self.world, place, source)
+            return (neighbour is not None and neighbour.stack != OUTSIDE) or routed_there(self.world, source)
         return any(ip_address(source) in machine.network for machine in machines(self.world, place.interface))
+
+    def _return(self, packet: Packet) -> None:
+        """Check that the host can forward the reply to a packet that it has forwarded."""
+        interface, route, own = routes.lookup(self.world, packet.source, HOST)
+        if not self.hops or own:
+            return
+        if interface is None:
+            raise NoConnectionError(f"the host has no route back to {packet.source}")
+        self._next(Place(HOST, interface.name), route.gateway if route else packet.source)
 
     def _answer(self, packet: Packet, place: Place) -> None:
         """Check that the reply returns on the path that undoes the translations."""
@@ -341,17 +356,25 @@ class _Journey:
     def _source(self, interface: Interface, packet: Packet, gateway: str) -> str:
         """Return the sender's address: one of the network that it sends into, or else the first."""
         now = self.world.now()
-        able = [a for a in interface.addresses if not a.tentative(now)]
-        mine = [a for a in able if a.family == packet.family]
+        wide = packet.family == 6 and not ip_address(packet.destination).is_link_local
+        able = [a for a in interface.addresses if not a.tentative(now) and not (wide and a.link_local)]
+        mine = [a for a in able if a.family == packet.family] or self._others(interface, packet)
         hop = ip_address((gateway or packet.destination).partition("%")[0])
         near = [a for a in mine if hop in a.network and (hop.is_link_local or not a.link_local)]
-        if hop.is_link_local and not ip_address(packet.destination).is_link_local:
-            near = [a for a in mine if not a.link_local]
         chosen = near or mine
         if not chosen:
             reason = f"no address on {interface.name} for {packet.destination}"
             raise NoConnectionError(reason, Sign.NO_ADDRESS)
         return chosen[0].address
+
+    def _others(self, interface: Interface, packet: Packet) -> list[Address]:
+        """Return the addresses of other interfaces, which IPv6 uses where its own have none (RFC 6724)."""
+        if packet.family == 4:
+            return []
+        now, target = self.world.now(), ip_address(packet.destination)
+        known = [each for each in self.world.interfaces(interface.vnet) if each.kind != "loop"]
+        found = [a for each in known for a in each.inet6 if not a.link_local and not a.tentative(now)]
+        return sorted(found, key=lambda a: target not in a.network)
 
 
 def _end(packet: Packet, side: str) -> str:

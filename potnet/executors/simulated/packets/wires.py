@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
 from potnet.executors.simulated.net.interfaces import parent_of
+from potnet.executors.simulated.net.neighbours import answers_for
 from potnet.executors.simulated.world.entities import HOST, Interface
 from potnet.executors.simulated.world.world import World
 
@@ -139,10 +140,17 @@ def owner(world: World, place: Place, address: str) -> Place | None:
         interface = world.interface(found.interface, found.stack)
         now = world.now()
         known = interface.addresses if interface is not None else ()
+        if found.stack == HOST and interface is not None and answers_for(world, interface, address):
+            return found
         deaf = interface is not None and ":" in address and "IFDISABLED" in interface.nd6
         if not deaf and any(a.address == address and not a.tentative(now) for a in known):
             return found
     return outside if outside is not None and out_there(world, address) and not held(world, address) else None
+
+
+def knows(world: World, interface: Interface, address: str) -> bool:
+    """Return whether a neighbour on the wire of the host's interface has an address."""
+    return owner(world, Place(HOST, interface.name), address) is not None
 
 
 def held(world: World, address: str) -> bool:
