@@ -158,6 +158,8 @@ _MASKS = (
 )
 
 
+#: The identifiers of a state and of its creator.
+_IDENTIFIERS = re.compile(r"id: ([0-9a-f]+) creatorid: ([0-9a-f]+)")
 #: The indexes of interfaces, which depend on all sessions before.
 _INDEXES = (r"(?i)(link#|scopeid 0x| port )[0-9a-f]+(?: +(?=\S))?", r"\1N ")
 
@@ -197,6 +199,7 @@ class Replay:
         self.host = SimulatedHost(directory, bare=True, facts=facts)
         (self.host.tree / "etc/pf.conf").touch()
         self.folder, self.alone = "/", scene.alone
+        self._ids: dict[str, str] = {}
         (self.host.tree / "etc/rc.conf").write_text(
             f'hostname="{facts.hostname}"\npf_enable="YES"\n'
             f'ifconfig_{facts.interface}="inet {facts.address}"\ndefaultrouter="{facts.gateway}"\n'
@@ -219,6 +222,17 @@ class Replay:
             result = self.answer(shlex.split(line), None)
             assert result.code == 0, (line, result)
 
+    def repeat(self, entry: dict[str, Any]) -> CommandResult:
+        """Answer a recorded command; this host's identifiers of states replace the recorded ones."""
+        argv = list(entry["argv"])
+        if argv[:3] == ["pfctl", "-k", "id"]:
+            argv = ["/".join(self._ids.get(part, part) for part in word.split("/")) for word in argv]
+        result = self.answer(argv, entry.get("stdin"))
+        pairs = zip(_IDENTIFIERS.findall(entry["stdout"]), _IDENTIFIERS.findall(result.out), strict=False)
+        for recorded, here in pairs:
+            self._ids |= dict(zip(recorded, here, strict=True))
+        return result
+
     def answer(self, argv: list[str], stdin: str | None) -> CommandResult:
         """Answer a command. Beside those of the host: the probes `ask` and `whod`, and what a scene needs."""
         if self.alone and argv[:4] == ["jail", "-f", "-", "-c"] and argv[4] in self.host.jails():
@@ -232,6 +246,10 @@ class Replay:
                 return CommandResult()
             case ["plug", name]:
                 self.host.plug(name)
+                return CommandResult()
+            case ["send", address, port]:
+                # A client that sends on from its port, whether it gets an answer or not.
+                self.host.call(Call("outside", address, int(port), "udp", "192.168.178.1", own_port=45454))
                 return CommandResult()
             case ["dhcp", word]:
                 self.host.serve_dhcp(word == "on")

@@ -24,7 +24,7 @@ def test_answers_as_recorded(path: Path, tmp_path: Path, monkeypatch: pytest.Mon
     for number, entry in enumerate(recorded, 1):
         if str(number) in scene.between:
             replay.run(scene.between[str(number)])
-        result = replay.answer(list(entry["argv"]), entry.get("stdin"))
+        result = replay.repeat(entry)
         wanted = (entry["code"], mask(entry["stdout"], scene.indexes), mask(entry["stderr"]))
         answered = (result.code, mask(result.out, scene.indexes), mask(result.err))
         if number in reasons:

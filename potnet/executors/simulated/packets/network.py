@@ -35,16 +35,18 @@ from potnet.executors.simulated.world.world import World
 def connect(world: World, call: Call) -> Connection | Refusal:
     """Try a connection, and keep its states and counters."""
     journey = _Journey(world, call)
+    # Only a client that sends on can have a state already.
+    keep = state_table.add if call.own_port is None else state_table.renew
     try:
         made = journey.start()
     except NoConnectionError as error:
         if call.protocol == "udp" and isinstance(error, ClosedPortError):
             # The packet itself has created a state, which each further packet renews (record 59).
             for state in journey.states:
-                state_table.add(world, replace(state, ends="NO_TRAFFIC:SINGLE"))
+                keep(world, replace(state, ends="NO_TRAFFIC:SINGLE"))
         return Refusal(str(error), error.sign)
     for state in journey.states:
-        state_table.add(world, state)
+        keep(world, state)
     journey.count()
     return made
 

@@ -15,6 +15,7 @@ SERVICES = {
     123: "ntp",
     443: "https",
     993: "imaps",
+    5353: "mdns",
 }
 TRANSLATION = ("nat", "rdr", "binat")
 ANCHORS = ("nat-anchor", "rdr-anchor", "binat-anchor", "anchor")

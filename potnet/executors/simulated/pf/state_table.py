@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 
 from potnet.executors.base import CommandResult
@@ -33,6 +33,10 @@ class PfState:
     ends: str = ""
     numbers: tuple[int, ...] = ()
 
+    @property
+    def wire(self) -> tuple[str, str, str, str, str]:
+        return self.protocol, self.left, self.translated, self.arrow, self.right
+
     def line(self) -> str:
         middle = f" ({self.translated})" if self.translated else ""
         ends = self.ends or {"tcp": "ESTABLISHED:ESTABLISHED", "udp": "MULTIPLE:SINGLE"}.get(
@@ -44,6 +48,17 @@ class PfState:
 
 def endpoint(address: str, port: int) -> str:
     return f"{address}[{port}]" if ":" in address else f"{address}:{port}"
+
+
+def renew(world: World, state: PfState) -> None:
+    """Add a state, or renew the one that has the same ends; a second answer is noted in one of udp."""
+    for key, row in world.state.scan("state"):
+        known = PfState(**row)
+        if known.wire == state.wire:
+            again = "" if known.ends or state.ends or state.protocol != "udp" else "MULTIPLE:MULTIPLE"
+            world.state.put("state", key, row_of(replace(known, ends=state.ends or again or known.ends)))
+            return
+    add(world, state)
 
 
 def add(world: World, state: PfState) -> None:
