@@ -20,6 +20,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "Networks": {
         "create-private-bridge": "bridges:create_private_bridge",
+        "create-bridge": "lan:create_bridge",
         "vnet-start": "vnet:vnet_start",
         "vnet-stop": "vnet:vnet_stop",
         "dns": "dns:dns",

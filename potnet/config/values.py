@@ -18,6 +18,8 @@ from potnet.model.pots import Ipv6, Stack, valid_name
 
 #: The smallest public network that holds gateway, DNS and a few pots.
 LONGEST_PREFIX = 29
+#: For the network of a LAN: a router and one pot.
+LONGEST_LAN = 30
 #: Range for the IPv6 network of one bridge.
 SHORTEST_PREFIX6, LONGEST_PREFIX6 = 48, 126
 _HOSTS6 = (IPNetwork("2000::/3"), IPNetwork("fc00::/7"))
@@ -145,6 +147,14 @@ def read_public_network(value: Any) -> IPNetwork:
     network = read_network(value)
     if network.prefixlen > LONGEST_PREFIX:
         raise Refusal("has no room for pots", f"use a prefix length of at most {LONGEST_PREFIX}")
+    return _of_hosts(network)
+
+
+def read_lan_network(value: Any) -> IPNetwork:
+    """Read the IPv4 network of a LAN, which has room for two machines at least."""
+    network = read_network(value)
+    if network.prefixlen > LONGEST_LAN:
+        raise Refusal("has no room for pots", f"use a prefix length of at most {LONGEST_LAN}")
     return _of_hosts(network)
 
 

@@ -197,7 +197,7 @@ class SetAddress:
     """Set an address on an interface of the host or of a jail, and bring the interface up.
 
     beside: the interface keeps its other address of the same family. mtu: of the interface, as given; None:
-    the default of the host.
+    the default of the host. detect: the host detects duplicates of an IPv6 address first (RFC 4862).
     """
 
     interface: str
@@ -206,6 +206,16 @@ class SetAddress:
     jail: str | None = None
     beside: bool = False
     mtu: int | None = None
+    detect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitAddress:
+    """Wait until duplicate detection of an IPv6 address ends; fail if another machine has the address."""
+
+    interface: str
+    address: IPAddress
+    jail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +311,7 @@ Action = (
     | RestoreInterface
     | AddAlias
     | SetAddress
+    | AwaitAddress
     | RemoveAddress
     | AcceptAdvertisements
     | SolicitRouter

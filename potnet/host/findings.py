@@ -47,6 +47,7 @@ class Kind(StrEnum):
     OWNER_DIFFERS = "owner-differs"
     RATE_DIFFERS = "rate-differs"
     ADDRESS_MISSING = "address-missing"
+    ADDRESS_TAKEN = "address-taken"
     ROUTE_MISSING = "route-missing"
     ROUTE_DIFFERS = "route-differs"
     RULES_MISSING = "rules-missing"

@@ -43,6 +43,8 @@ class Query:
     indexes: bool = False
     #: With `interfaces`: those of them that the filter has lost.
     lost: bool = False
+    #: With `interfaces`: those of them that are wireless.
+    wireless: bool = False
     own: bool = False
     pot_bridges: bool = False
     taps: tuple[str, ...] = ()
@@ -61,6 +63,8 @@ class Query:
     own_addresses: tuple[IPAddress, ...] = ()
     #: On hosts whose filter does not know the first address of an interface.
     local_addresses: bool = False
+    #: Addresses outside the host; each is asked for, which takes a second.
+    answering: tuple[IPAddress, ...] = ()
     jail_addresses: bool = False
     #: The name of an interface.
     learns_router: str | None = None

@@ -38,8 +38,9 @@ class Interface:
     packets back (None: bridges lack this setting); open: members with any number of MAC addresses behind them
     (None: bridges do not count them). promiscuous: it accepts packets for others, too. disabled6: IPv6 is
     switched off, whatever its addresses; known for interfaces in jails. index: its number in the kernel, if
-    requested. bridge: the interface is a bridge. link_group, altnames: its group and its further names, on a
-    host with such groups. device: the hardware, if the host shows it.
+    requested. bridge: the interface is a bridge. wireless: it belongs to a wireless network (IEEE 802.11).
+    link_group, altnames: its group and its further names, on a host with such groups. device: the hardware,
+    if the host shows it.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Interface:
     disabled6: bool = False
     index: int | None = None
     bridge: bool = False
+    wireless: bool = False
     link_group: str = ""
     altnames: tuple[str, ...] = ()
     device: str = ""
@@ -311,6 +313,8 @@ class HostState:
     own_addresses: frozenset[IPAddress] = frozenset()
     #: Addresses and networks of the host that others can reach, each with its interface; None: not requested.
     local_addresses: frozenset[tuple[str, IPNetwork]] | None = None
+    #: Requested addresses that a machine answers for, with its MAC address; empty if that is unknown.
+    answering: Mapping[IPAddress, str] = field(default_factory=dict)
     #: Addresses of jails that share the stack of the host, each with the JID.
     jail_addresses: Mapping[IPAddress, int] = field(default_factory=dict)
     #: The requested interface takes default routes from advertisements until the host forwards IPv6.

@@ -31,11 +31,13 @@ class Traits:
     bridge_ports: the limit of members of a bridge; None: unlimited. confines: a pot on the host's stack can
     use only its addresses and families. one_mtu: the members of a bridge always have the bridge's MTU.
     to_prepare: `init` has work to do there. bhyve: the host has that hypervisor. loopback_families: families
-    in which the host itself can reach an export. ports_by_address: one port may lead to different pots at
-    different addresses of the host. single_exports: its filter changes one export without the others of the
-    pot. first_address: its filter knows the first address of an interface.
-    owners_change: an existing tap can be given to another user. upstream_resolvers: the file with the
-    resolvers that a resolver on the host's loopback forwards to. tools: the host's own commands.
+    in which the host itself can reach an export. members_reached: an interface keeps its own IP traffic as a
+    member of a bridge. limits_lan: bandwidth is limited for packets that a bridge passes on.
+    ports_by_address: one port may lead to different pots at different addresses of the host. single_exports:
+    its filter changes one export without the others of the pot. first_address: its filter knows the first
+    address of an interface. owners_change: an existing tap can be given to another user. upstream_resolvers:
+    the file with the resolvers that a resolver on the host's loopback forwards to. tools: the host's own
+    commands.
     """
 
     own_programs: bool = True
@@ -46,6 +48,8 @@ class Traits:
     to_prepare: bool = True
     bhyve: bool = True
     loopback_families: tuple[int, ...] = (4,)
+    members_reached: bool = True
+    limits_lan: bool = False
     ports_by_address: bool = True
     single_exports: bool = False
     first_address: bool = True

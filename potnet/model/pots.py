@@ -32,17 +32,23 @@ def valid_name(name: str) -> bool:
 
 
 class NetworkType(StrEnum):
-    """How a pot is connected; the values are pot's own words."""
+    """How a pot is connected; the values are pot's own words, except for bridge."""
 
     INHERIT = "inherit"
     ALIAS = "alias"
     PUBLIC_BRIDGE = "public-bridge"
     PRIVATE_BRIDGE = "private-bridge"
+    BRIDGE = "bridge"
 
     @property
     def bridged(self) -> bool:
         """Whether the pot has a network stack of its own (VNET) behind an epair."""
-        return self in (NetworkType.PUBLIC_BRIDGE, NetworkType.PRIVATE_BRIDGE)
+        return self is NetworkType.PUBLIC_BRIDGE or self.named
+
+    @property
+    def named(self) -> bool:
+        """Whether a user names the bridge (-B)."""
+        return self in (NetworkType.PRIVATE_BRIDGE, NetworkType.BRIDGE)
 
 
 class Stack(StrEnum):
@@ -100,7 +106,8 @@ class Resolver:
 class Attachment:
     """One epair or tap of a pot. An attachment without addresses learns them by SLAAC (RFC 4862).
 
-    mac_given: the user chose the MAC address.
+    mac_given: the user chose the MAC address. lan: the bridge is part of a LAN, so nothing is exported here.
+    learns6: it learns IPv6 addresses by SLAAC beside its IPv4 address.
     """
 
     bridge: str
@@ -110,6 +117,13 @@ class Attachment:
     address6: IPAddress | None = None
     tap: bool = False
     mac_given: bool = False
+    lan: bool = False
+    learns6: bool = False
+
+    @property
+    def slaac(self) -> bool:
+        """Whether it learns IPv6 addresses from a router (RFC 4862)."""
+        return self.learns6 or not self.addresses
 
     @property
     def leases(self) -> tuple[tuple[str, IPAddress], ...]:
@@ -124,12 +138,14 @@ class Attachment:
 
     @property
     def families(self) -> frozenset[int]:
-        """Return the families of the addresses, or IPv6 if the attachment learns them."""
-        return frozenset(address.version for address in self.addresses) or frozenset({6})
+        """Return the families of the addresses, with IPv6 if the attachment learns them."""
+        return frozenset(address.version for address in self.addresses) | ({6} if self.slaac else set())
 
     @property
     def network_type(self) -> NetworkType:
         """Return the network type of the attachment's bridge."""
+        if self.lan:
+            return NetworkType.BRIDGE
         public = self.bridge in (PUBLIC, PUBLIC6)
         return NetworkType.PUBLIC_BRIDGE if public else NetworkType.PRIVATE_BRIDGE
 
@@ -214,8 +230,8 @@ class Pot:
 
     @property
     def home(self) -> Attachment | None:
-        """Return the first attachment with addresses; exports lead to these addresses."""
-        return next((a for a in self.attachments if a.addresses), None)
+        """Return the first attachment with addresses behind the host; exports lead to these addresses."""
+        return next((a for a in self.attachments if a.addresses and not a.lan), None)
 
     @property
     def bridges(self) -> tuple[str, ...]:

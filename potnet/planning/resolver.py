@@ -139,9 +139,9 @@ def notices(pot: Pot, text: str | None) -> tuple[str, ...]:
     if not pot.network_type.bridged or not pot.is_jail or pot.resolver.kind is ResolverKind.OFF:
         return ()
     types = {a.network_type for a in pot.attachments}
-    if pot.resolver.kind is ResolverKind.POT and types == {NetworkType.PRIVATE_BRIDGE}:
+    if pot.resolver.kind is ResolverKind.POT and not types & {NetworkType.PUBLIC_BRIDGE}:
         return (
-            f"the resolver of {pot.name} is a pot on the public bridge, from which its private bridge keeps "
+            f"the resolver of {pot.name} is a pot on the public bridge, from which its own bridge keeps "
             "it apart: use `potnet set -d custom:FILE`",
         )
     inherits = pot.resolver.kind is ResolverKind.INHERIT

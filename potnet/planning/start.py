@@ -12,6 +12,7 @@ from potnet.errors import HostError
 from potnet.host.actions import (
     AcceptAdvertisements,
     AddDefaultRoute,
+    AwaitAddress,
     CreateEpair,
     CreateTap,
     DestroyInterface,
@@ -30,6 +31,7 @@ from potnet.model.pots import GROUP, Attachment, Lent, NetworkType, Pot, Stack
 from potnet.planning import resolver
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter.exports import absent_addresses, check_exports, end_untranslated, taken_notices
+from potnet.planning.filter.lan_nat import refuse_translated
 from potnet.planning.filter.obstacles import check_members, obstacles, side_of
 from potnet.planning.filter.policy import FilterChange, pipes_of
 from potnet.planning.jail import jail_of, path_in, wants_devfs
@@ -75,7 +77,7 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
     if not pot.network_type.bridged:
         notices += _check_shared(pot, state)
         return Plan((*files, *start_jail), tuple(notices))
-    if pot.leased:
+    if pot.home is not None:
         hidden = any(pf.hides6(b) for b in around.bridges.values())
         notices += pf.check_anchors(config, state.packet_filter, config.network, hidden)
         notices += _check_exports(pot, config, state)
@@ -84,6 +86,9 @@ def plan_start(pot: Pot, around: Surroundings, config: Config, state: HostState)
         notices += [each.notice for each in found]
     if pot.antispoof:
         check_members(config, state.packet_filter, pot)
+        for bridge in around.bridges.values():
+            if bridge.lan is not None:
+                refuse_translated(bridge, state)
     steps: list[Step] = []
     for bridge in around.bridges.values():
         _refuse_full(bridge, state)
@@ -246,18 +251,35 @@ def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[S
     for attachment in pot.attachments:
         bridge = around.bridges[attachment.bridge]
         for address in attachment.addresses:
-            subnet = bridge.subnet(address.version)
-            if subnet is not None:
-                prefix = subnet.network.prefixlen
-                own = SetAddress(attachment.jail_end, address, prefix, pot.name, mtu=bridge.mtu)
+            network = bridge.leasing(address.version)
+            if network is not None:
+                prefix, detect = network.network.prefixlen, detects(attachment, address)
+                own = SetAddress(
+                    attachment.jail_end, address, prefix, pot.name, mtu=bridge.mtu, detect=detect
+                )
                 steps.append(Step(own))
-                if pot.leads_out(attachment, address.version):
-                    steps.append(Step(AddDefaultRoute(subnet.gateway, pot.name)))
-        if not attachment.addresses:
+                if network.gateway is not None and pot.leads_out(attachment, address.version):
+                    steps.append(Step(AddDefaultRoute(network.gateway, pot.name)))
+        if attachment.slaac:
             steps.append(Step(learning(pot, attachment), None, "SLAAC"))
             if state.traits.own_programs and _has_rtsol(pot, state):
                 steps.append(Step(SolicitRouter(attachment.jail_end, pot.name)))
-    return steps
+    return steps + awaiting(pot)
+
+
+def detects(attachment: Attachment, address: IPAddress) -> bool:
+    """Whether a jail detects duplicates of an address, which machines of a LAN may have."""
+    return attachment.lan and address.version == 6
+
+
+def awaiting(pot: Pot) -> list[Step]:
+    """Return the steps that wait until the addresses of a pot can be used."""
+    return [
+        Step(AwaitAddress(own.jail_end, address, pot.name), None, "no other machine has it")
+        for own in pot.attachments
+        for address in own.addresses
+        if detects(own, address)
+    ]
 
 
 def learning(pot: Pot, attachment: Attachment) -> AcceptAdvertisements:
@@ -284,9 +306,10 @@ def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
 
 def ignored_exports(pot: Pot) -> str | None:
     """Return the reason why a pot's exports have no effect; None if they have one."""
-    if pot.leased:
+    if pot.home is not None:
         return None
-    kind = "an IPv6 stack" if pot.network_type.bridged else f"network type {pot.network_type}"
+    lan = any(a.lan for a in pot.attachments)
+    kind = "an IPv6 stack" if pot.network_type.bridged and not lan else f"network type {pot.network_type}"
     reached = (
         "its ports are the host's own"
         if pot.network_type is NetworkType.INHERIT

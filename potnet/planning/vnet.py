@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from netaddr import IPAddress, IPNetwork, cidr_merge
 
@@ -25,6 +25,7 @@ from potnet.host.state import HostState, Interface
 from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.pots import GROUP, SMALLEST_MTU6, Attachment, Pot
 from potnet.planning.filter import packet_filter as pf
+from potnet.planning.lan import plan_lan_up
 from potnet.planning.members import join
 from potnet.planning.rc_conf import keeps_addresses, refused_as_member
 from potnet.planning.uplink import plan_uplink
@@ -74,6 +75,11 @@ class Vnet:
         return frozenset(subnet.gateway for b in self.bridges for subnet in b.subnets)
 
     @property
+    def lan_members(self) -> frozenset[str]:
+        """Return the interfaces of the host that bridges of LANs join."""
+        return frozenset(b.lan.member for b in self.bridges if b.lan is not None and b.lan.member is not None)
+
+    @property
     def networks6(self) -> tuple[IPNetwork, ...]:
         """Return all IPv6 networks of pots; the site's prefix stands for its networks."""
         return networks6_of(self.bridges, self.site6) if self.loaded6 is None else self.loaded6
@@ -81,7 +87,7 @@ class Vnet:
 
 def networks6_of(bridges: Iterable[Bridge], site6: IPNetwork | None) -> tuple[IPNetwork, ...]:
     """Return the IPv6 networks of these bridges; the site's prefix stands for its networks."""
-    given = [b.network6 for b in bridges if b.network6 is not None]
+    given = [subnet.network for b in bridges if (subnet := b.subnet(6)) is not None]
     return tuple(cidr_merge([*given, *([site6] if site6 is not None and given else [])]))
 
 
@@ -91,10 +97,15 @@ def description(bridge: Bridge) -> str:
 
 
 def is_up(bridge: Bridge, state: HostState) -> bool:
-    """Whether the host has the bridge in the expected state; `state` must include its interface."""
+    """Whether the host has the bridge in the expected state; `state` must include its interface.
+
+    A LAN's members must be observed, too.
+    """
     found = state.interfaces.get(bridge.interface)
     if found is None or not found.up:
         return False
+    if bridge.lan is not None:
+        return found.bridge if bridge.lan.member is None else bridge.lan.member in found.members
     return all(found.has(subnet.gateway) for subnet in bridge.subnets)
 
 
@@ -104,29 +115,32 @@ def plan_bridge_up(
     """Return the steps that make a bridge ready for pots; empty if it is ready. Raises HostError."""
     if is_up(bridge, state):
         return Plan()
+    if bridge.lan is not None:
+        _check_mtu(bridge, bridge.lan.member, state)
+        up = plan_lan_up(bridge, description(bridge), state)
+        return replace(up, steps=(*up.steps, *_rejoin(bridge, vnet, config, state)))
     external = check_external(external, state)
-    _check_mtu(bridge, external, state)
+    _check_mtu(bridge, external if bridge.kind is BridgeKind.PUBLIC6 else None, state)
     if bridge.kind is BridgeKind.PUBLIC6:
         return _public6_up(bridge, vnet, config, state, external)
     return _routed_up(bridge, vnet, config, state, external)
 
 
-def _check_mtu(bridge: Bridge, external: str, state: HostState) -> None:
-    """Raises HostError if a bridge cannot have its MTU; its member's MTU must be observed."""
+def _check_mtu(bridge: Bridge, name: str | None, state: HostState) -> None:
+    """Raises HostError if a bridge cannot have its MTU. name: an interface of the host on it, observed."""
     if bridge.mtu is None:
         return
     refuse_small_mtu(bridge.mtu, 6 if bridge.kind is BridgeKind.PUBLIC6 or bridge.network6 else 4)
-    member = state.interfaces.get(external)
-    if bridge.kind is BridgeKind.PUBLIC6 and member is not None:
-        refuse_member(bridge, bridge.mtu, member)
+    member = state.interfaces.get(name) if name is not None else None
+    if member is not None:
+        refuse_member(bridge.name, bridge.mtu, member)
 
 
-def refuse_member(bridge: Bridge, mtu: int, member: Interface) -> None:
+def refuse_member(bridge: str, mtu: int, member: Interface) -> None:
     """Raises HostError if a bridge cannot have this MTU because its uplink has another MTU."""
     if member.mtu != mtu:
         raise HostError(
-            f"bridge {bridge.name} cannot have the MTU {mtu}: "
-            f"{member.name}, which is on it, has {member.mtu}",
+            f"bridge {bridge} cannot have the MTU {mtu}: {member.name}, which is on it, has {member.mtu}",
             hint="all on a bridge have one MTU: give the pots that one, or the interface another",
         )
 
@@ -243,6 +257,11 @@ def _public6_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ex
             hint=f"`{state.traits.tools.bring_up.format(interface=bridge.joined)}`",
         )
     found = state.interfaces.get(external)
+    if external in vnet.lan_members:
+        raise HostError(
+            f"{external} is on a bridge of a LAN, so no other bridge can join it for IPv6 by SLAAC",
+            hint="use -N bridge -B with that bridge, or set network.ipv6 to nat",
+        )
     if found is not None and refused_as_member(found, state):
         raise keeps_addresses(found, state)
     create = CreateBridge(bridge.interface, description(bridge), (external,))
@@ -286,7 +305,7 @@ def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostStat
         steps.append(Step(DestroyInterface(bridge.interface), None, "somebody took it, and not all of it"))
     if bridge.uplink is not None and bridge.uplink in state.own:
         steps.append(Step(DestroyInterface(bridge.uplink), None, "its uplink"))
-    if bridge.kind is BridgeKind.PUBLIC6:
+    if not bridge.subnets:
         return Plan(tuple(steps))
     steps += [
         Step(LoadAnchor(anchor, NoRules(), rules))
@@ -322,10 +341,18 @@ def is_last_pot(bridge: Bridge, host_ends: Collection[str], state: HostState) ->
     found = state.interfaces.get(bridge.interface)
     if found is None or bridge.pinned:
         return False
+    if has_own_addresses(bridge, found):
+        return False
     # A bridge has at most two uplinks besides pots. Checking all 500 members against each took 20 ms.
     if len(found.members) > len(host_ends) + 2:
         return False
     return not users_of(bridge, found.members, state) - set(host_ends)
+
+
+def has_own_addresses(bridge: Bridge, found: Interface) -> bool:
+    """Whether the host has addresses on a bridge of potnet in a LAN, which would go with the bridge."""
+    made = bridge.lan is not None and bridge.lan.member is not None
+    return made and any(not each.address.is_link_local() for each in found.addresses)
 
 
 def users_of(bridge: Bridge, members: Collection[str], state: HostState) -> set[str]:
@@ -336,6 +363,7 @@ def users_of(bridge: Bridge, members: Collection[str], state: HostState) -> set[
     """
     if bridge.joined is not None:
         return {*members} & state.own
-    others = {member for member in members if member != bridge.uplink}
+    joins = bridge.lan.member if bridge.lan is not None else None
+    others = {member for member in members if member not in (bridge.uplink, joins)}
     uplinks = others - state.own
     return others - uplinks if bridge.kind is BridgeKind.PUBLIC6 and len(uplinks) == 1 else others

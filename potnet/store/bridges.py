@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
+from netaddr import IPAddress
+
 from potnet.errors import PotnetError
-from potnet.model.bridges import Bridge, BridgeKind
+from potnet.model.bridges import Bridge, BridgeKind, Lan
 from potnet.store import ranges
 from potnet.store.file.database import Row
 from potnet.store.numbers import Numbers
@@ -11,7 +16,7 @@ from potnet.store.pot_json import address_or_none, network_or_none, text_or_none
 
 _BRIDGES = (
     "SELECT name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink, isolate,"
-    " joined"
+    " joined, lan"
     " FROM bridge"
 )
 
@@ -40,7 +45,15 @@ class Bridges(Numbers):
                 raise PotnetError(
                     f"{bridge.uplink} is the uplink of bridge {found[0]}", hint="choose another"
                 )
+            self._refuse_joined(bridge)
             self._write_bridge(bridge)
+
+    def _refuse_joined(self, bridge: Bridge) -> None:
+        """Error: another bridge of the same kind joins the same interface."""
+        for other in self.bridges() if bridge.lan is not None else ():
+            joins = bridge.joined or (bridge.lan and bridge.lan.member)
+            if other.lan is not None and joins in (other.joined, other.lan.member):
+                raise PotnetError(f"bridge {other.name} joins {joins} already", hint="use that bridge")
 
     def update_bridge(self, bridge: Bridge) -> None:
         """Replace the bridge of that name. Errors: it is not found; the unit is in use by another bridge."""
@@ -71,7 +84,7 @@ class Bridges(Numbers):
         self.change(
             "INSERT INTO bridge"
             " (name, kind, unit, network, gateway, size, pinned, network6, routed6, mtu, uplink, isolate,"
-            " joined) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " joined, lan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             bridge.name,
             str(bridge.kind),
             bridge.unit,
@@ -85,12 +98,13 @@ class Bridges(Numbers):
             bridge.uplink,
             bridge.isolate,
             bridge.joined,
+            _lan_text(bridge.lan),
         )
 
 
 def _bridge(row: Row) -> Bridge:
     name, kind, unit, network, gateway, size, pinned, network6, routed6, *options = row
-    mtu, uplink, isolate, joined = options
+    mtu, uplink, isolate, joined, lan = options
     return Bridge(
         name=name,
         kind=BridgeKind(kind),
@@ -105,4 +119,16 @@ def _bridge(row: Row) -> Bridge:
         uplink=uplink,
         isolate=bool(isolate),
         joined=joined,
+        lan=_lan(lan) if lan is not None else None,
     )
+
+
+def _lan_text(lan: Lan | None) -> str | None:
+    """Return the column of a LAN: a JSON object with the fields of `Lan`."""
+    return None if lan is None else json.dumps(asdict(lan), default=str, sort_keys=True)
+
+
+def _lan(text: str) -> Lan:
+    fields = json.loads(text)
+    ranges = tuple((IPAddress(first), IPAddress(last)) for first, last in fields["ranges"])
+    return Lan(**fields | {"gateway6": address_or_none(fields["gateway6"]), "ranges": ranges})

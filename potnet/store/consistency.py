@@ -96,13 +96,13 @@ def _attachments(store: Store) -> Iterator[str]:
 
 def _bridges(store: Store, networks: dict[str, Network]) -> Iterator[str]:
     for bridge in store.bridges():
-        for subnet in bridge.subnets:
+        for subnet in bridge.networks:
             known = networks.get(subnet.name)
             if known is None:
                 yield f"bridge {bridge.name} has {subnet.network}, but network {subnet.name} does not exist"
             elif known.cidr != subnet.network:
                 yield f"bridge {bridge.name} has {subnet.network}, and network {subnet.name} is {known.cidr}"
-            elif subnet.gateway not in known.cidr:
+            elif subnet.gateway is not None and subnet.gateway not in known.cidr:
                 yield f"the gateway {subnet.gateway} of bridge {bridge.name} is outside {known.cidr}"
 
 

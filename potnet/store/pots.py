@@ -47,7 +47,7 @@ _DOUBLED = {
 }
 #: Fields of a pot with several values, each in a table of its own.
 _CHILDREN = (
-    "SELECT pot, bridge, unit, mac, address, address6, mac_given FROM attachment",
+    "SELECT pot, bridge, unit, mac, address, address6, mac_given, lan, learns6 FROM attachment",
     "SELECT pot, interface, address FROM alias",
     "SELECT * FROM export",
     "SELECT pot, interface FROM passed",
@@ -272,8 +272,9 @@ class Pots(Subnets, Numbers, Exports, Policies):
         if found:
             raise PotnetError(f"MAC address {item.mac} is used by pot {found[0]}", hint="choose another")
         self.change(
-            "INSERT INTO attachment (pot, position, bridge, unit, mac, address, address6, mac_given)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO attachment"
+            " (pot, position, bridge, unit, mac, address, address6, mac_given, lan, learns6)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             name,
             position,
             item.bridge,
@@ -282,6 +283,8 @@ class Pots(Subnets, Numbers, Exports, Policies):
             text_or_none(item.address),
             text_or_none(item.address6),
             item.mac_given,
+            item.lan,
+            item.learns6,
         )
 
     def _add_alias(self, name: str, position: int, item: Alias) -> None:
@@ -339,9 +342,10 @@ def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
     """Return the rows of `_CHILDREN` by the name of their pot, in order."""
     attachments, aliases, exports, passed = found
     children: _Children = (defaultdict(list), defaultdict(list), defaultdict(list), defaultdict(list))
-    for name, bridge, unit, mac, address, address6, given in attachments:
+    for name, bridge, unit, mac, address, address6, *flags in attachments:
         addresses = address_or_none(address), address_or_none(address6)
-        item = Attachment(bridge, unit, mac, *addresses, mac_given=bool(given))
+        given, lan, learns6 = map(bool, flags)
+        item = Attachment(bridge, unit, mac, *addresses, mac_given=given, lan=lan, learns6=learns6)
         children[0][name].append(item)
     for name, interface, address in aliases:
         children[1][name].append(Alias(interface, IPAddress(address)))

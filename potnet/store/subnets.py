@@ -37,18 +37,52 @@ class Subnets(Allocator):
         with self.transaction():
             if self._find(name) is not None:
                 raise PotnetError(f"network {name} already exists", hint="choose another name")
-            if self._find(EVERYWHERE) is None:
-                self._define(Network(EVERYWHERE, IPNetwork("::/0"), None), set())
+            self._define_everywhere()
             subnet = prefix.cidr if prefix is not None else self._lowest_64()
             if not ranges.take(self, EVERYWHERE, int(subnet.first), int(subnet.last)):
                 raise self._overlapped(subnet)
             self._define(Network(name, subnet, EVERYWHERE), {int(subnet.first) + 1})
             return subnet
 
+    def _define_everywhere(self) -> None:
+        if self._find(EVERYWHERE) is None:
+            self._define(Network(EVERYWHERE, IPNetwork("::/0"), None), set())
+
     def site_prefix(self) -> IPNetwork | None:
         """See `potnet.store.ipam.Ipam`."""
         found = self.row("SELECT value FROM remembered WHERE key = ?", _SITE)
         return IPNetwork(found[0]) if found else None
+
+    def define_lan(self, name: str, network: IPNetwork, gateway: IPAddress | None) -> None:
+        """Errors: a network `name` exists, or one that overlaps this network."""
+        with self.transaction():
+            if self._find(name) is not None:
+                raise PotnetError(f"network {name} already exists", hint="choose another name")
+            found = self.rows("SELECT name, cidr FROM network WHERE name <> ?", EVERYWHERE)
+            for other, cidr in found:
+                known = IPNetwork(cidr)
+                if known.version == network.version and (known in network or network in known):
+                    raise PotnetError(
+                        f"{network} overlaps network {other} ({cidr})", hint="give the network of the LAN"
+                    )
+            if network.version == 6:
+                # Other IPv6 networks are taken from this one.
+                self._define_everywhere()
+                ranges.take(self, EVERYWHERE, int(network.first), int(network.last))
+            parent = EVERYWHERE if network.version == 6 else None
+            self._define(
+                Network(name, network.cidr, parent), {int(gateway)} if gateway is not None else set()
+            )
+
+    def undefine_network(self, name: str) -> None:
+        """Errors: the network has leases."""
+        with self.transaction():
+            net = self._find(name)
+            if net is not None and net.parent is not None:
+                self.uncarve(name)
+            elif net is not None:
+                self._refuse_used(net)
+                self._forget(name)
 
     def carve_given(self, parent: str, name: str, subnet: IPNetwork, gateway: IPAddress) -> None:
         """Errors: `parent` is not found; a network `name` exists; part of the subnet is in use."""
@@ -81,13 +115,16 @@ class Subnets(Allocator):
                 raise PotnetError(
                     f"network {name} is not a part of another network", hint="only a carved one is given back"
                 )
-            users = self._users(name)
-            if users:
-                raise PotnetError(
-                    f"network {name} ({net.cidr}) is still used by {users}", hint="choose another name"
-                )
+            self._refuse_used(net)
             self._forget(name)
             ranges.give(self, net.parent, int(net.cidr.first), int(net.cidr.last))
+
+    def _refuse_used(self, net: Network) -> None:
+        users = self._users(net.name)
+        if users:
+            raise PotnetError(
+                f"network {net.name} ({net.cidr}) is still used by {users}", hint="choose another name"
+            )
 
     def _fit(self, net: Network, hosts: int, beside: Iterable[Span]) -> IPNetwork:
         """Return the lowest free aligned subnet for the pots, gateway, network and broadcast address."""

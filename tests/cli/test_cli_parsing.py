@@ -191,7 +191,7 @@ def test_start_and_stop_of_all(stage: Any, potnet: Callable[..., Any], verb: str
         "create-private-bridge -B b", "create-private-bridge -B b -S x", "set", "set -p a", "set-hook -p a",
         "set -B b", "set -p a -B b --mtu 1400", "set -B b --mtu 1400 --boot", "set -B b --no-internet",
         "copy-in -p a -s b", "show -p a -b b", "show -a -p a", "info", "info -E", "info -p a -B b",
-        "info -E -B b", "create -N bridge", "create -S ipv5", "create -t multi", "create a extra",
+        "info -E -B b", "create -N lan", "create -S ipv5", "create -t multi", "create a extra",
         "list -o xml", "list -b -B stove",
         "list -b --type alias", "list --type vnet", "--host plan9 list", "--nothing", "create --nothing",
     ],

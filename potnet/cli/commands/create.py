@@ -16,7 +16,7 @@ from potnet.cli.terminal import say
 if TYPE_CHECKING:
     from potnet.model.pots import Pot
 
-NETWORK_TYPES = ["inherit", "alias", "public-bridge", "private-bridge"]
+NETWORK_TYPES = ["inherit", "alias", "public-bridge", "private-bridge", "bridge"]
 STACKS = ["ipv4", "ipv6", "dual"]
 
 
@@ -53,7 +53,12 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
     help="Protocols of the pot; default: network.stack of the configuration.",
 )  # fmt: skip
 @click.option(
-    "-B", "--bridge", "bridges", type=BRIDGE, multiple=True, help="Private bridge of the pot; repeatable."
+    "-B",
+    "--bridge",
+    "bridges",
+    type=BRIDGE,
+    multiple=True,
+    help="Bridge of the pot; repeatable.",
 )
 @pot_option("macs", "MAC address of the first interface on a bridge; repeat it for further ones.")
 @pot_option("mtu", "MTU of the pot's bridge and of every interface on it.")

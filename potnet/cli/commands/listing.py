@@ -12,7 +12,7 @@ from potnet.cli.options import Command, Options, reading
 from potnet.cli.output import emit
 from potnet.cli.terminal import width
 
-TYPES = ("inherit", "alias", "public-bridge", "private-bridge")
+TYPES = ("inherit", "alias", "public-bridge", "private-bridge", "bridge")
 
 
 @click.command("list", cls=Command, examples=("potnet list --running", "potnet list --bridges -o json"))

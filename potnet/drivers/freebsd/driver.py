@@ -8,6 +8,7 @@ from itertools import groupby
 
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
+from potnet.drivers.detection import detecting
 from potnet.drivers.freebsd.commands import answers
 from potnet.drivers.freebsd.commands.download import fetch_with_progress
 from potnet.drivers.freebsd.commands.passed import renamed_in, taking_back
@@ -23,7 +24,7 @@ from potnet.drivers.freebsd.pf.rules import Render, rules_text
 from potnet.drivers.reading import UnreadableError
 from potnet.errors import HostError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor, as_shell
-from potnet.host.actions import Action, DestroyInterface, TakeBack
+from potnet.host.actions import Action, AwaitAddress, DestroyInterface, TakeBack
 from potnet.host.file_actions import Fetch, RemoveFile
 from potnet.host.filter_actions import EndUntranslated, KillStates
 from potnet.host.findings import Condition
@@ -188,6 +189,8 @@ class FreeBSD:
             return self._taking_back(action)
         if isinstance(action, StopJail) and action.jail.vnet_interfaces:
             return self._stopping(action)
+        if isinstance(action, AwaitAddress):
+            return self._awaiting(action)
         if isinstance(action, EndProcesses):
             return (ending(self._jids([action]), "TERM"),)
         return self._renderer.commands(action)
@@ -208,6 +211,11 @@ class FreeBSD:
                 f"{action.interface} is down, and is removed when process {process} ends, which uses it"
             )
         yield destroy
+
+    def _awaiting(self, action: AwaitAddress) -> Iterator[Command]:
+        """Wait until the kernel of a jail has looked for duplicates of an address."""
+        look = self._observer
+        yield from detecting(action, lambda: look.detection(action.jail, action.interface, action.address))
 
     def _end_processes(self, actions: Sequence[EndProcesses]) -> None:
         """End processes as jail(8) does: TERM first, KILL after ten seconds."""

@@ -10,19 +10,21 @@ from typing import NoReturn
 
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
+from potnet.drivers.detection import detecting
 from potnet.drivers.linux.commands.answers import failure, hint, refused, succeeded
 from potnet.drivers.linux.commands.batches import batch, forced_batch, in_each, links_removed, written
 from potnet.drivers.linux.commands.passed import taking_back
 from potnet.drivers.linux.commands.render import Ip, Piece, Renderer
 from potnet.drivers.linux.facts import parse
-from potnet.drivers.linux.facts.names import MEMBERS, uplink
+from potnet.drivers.linux.facts.names import MEMBERS, entering, uplink
+from potnet.drivers.linux.facts.neighbours import detection
 from potnet.drivers.linux.facts.observe import Observer
 from potnet.drivers.linux.facts.reader import ABSENT
 from potnet.drivers.linux.nft import filter as nft
 from potnet.drivers.linux.nft.exports import Element
 from potnet.drivers.linux.uplinks.uplink import Uplink, external_link, part
 from potnet.executors.base import Command, CommandResult, Executor
-from potnet.host.actions import Action, CreateBridge, DestroyInterface, RemoveAddress, TakeBack
+from potnet.host.actions import Action, AwaitAddress, CreateBridge, DestroyInterface, RemoveAddress, TakeBack
 from potnet.host.file_actions import RemoveFile, WriteFile
 from potnet.host.filter_actions import EndUntranslated, FilterMembers, KillStates, LoadAnchor
 from potnet.host.jail_actions import EndProcesses, RunInJail, StartJail, StopJail
@@ -84,6 +86,10 @@ class Performer:
                 for each in redirections:
                     for one in self._connected(each):
                         yield from self._pieces(KillStates((one,)))
+            case AwaitAddress(interface, address, jail):
+                argv = (*entering(jail), "ip", "-j", "addr", "show", "dev", interface)
+                run = self._observer.run
+                yield from detecting(action, lambda: detection(parse.documents(run(*argv).out), address))
             case TakeBack():
                 yield from _commands(self._taking_back(action))
             case _:
@@ -133,7 +139,7 @@ class Performer:
                 return self._end_untranslated
             case EndProcesses() | StopJail() | RemoveAddress():
                 return self._take_away
-            case TakeBack():
+            case TakeBack() | AwaitAddress():
                 return None
             case DestroyInterface(name) if not name.startswith("bridge"):
                 return self._take_away

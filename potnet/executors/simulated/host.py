@@ -21,11 +21,11 @@ from potnet.executors.simulated.inspection import Inspection
 from potnet.executors.simulated.jail.jails import jail, look_at_dying
 from potnet.executors.simulated.jail.jexec import find_program, inner_world, jexec, line
 from potnet.executors.simulated.jail.jls import jls
-from potnet.executors.simulated.net import routes, slaac
+from potnet.executors.simulated.net import routes, slaac, wires
 from potnet.executors.simulated.net.ifconfig import ifconfig
 from potnet.executors.simulated.net.ndp import ndp
 from potnet.executors.simulated.net.netstat import netstat
-from potnet.executors.simulated.packets import network, probes, wires
+from potnet.executors.simulated.packets import learnt, network, probes
 from potnet.executors.simulated.packets.calls import Call, Connection, Refusal
 from potnet.executors.simulated.pf import pfctl
 from potnet.executors.simulated.system import devfs, kernel, processes, seed, tools, zfs
@@ -51,6 +51,15 @@ def _jls(world: World, argv: list[str], _: Stdin) -> CommandResult:
     return jls(world, argv)
 
 
+def _ndp(world: World, argv: list[str], _: Stdin) -> CommandResult:
+    match argv[1:]:
+        case ["-n", address]:
+            return learnt.shown(world, address, 6)
+        case ["-d", address]:
+            learnt.forget(world, address)
+    return ndp(world, argv, lambda interface, text: wires.knows(world, interface, text))
+
+
 _TOOLS: dict[str, FileTool] = {
     **filetools.TOOLS,
     **removal.TOOLS,
@@ -68,10 +77,11 @@ _TOOLS: dict[str, FileTool] = {
     "route": lambda world, argv, _: routes.route(world, argv, View()),
     "netstat": lambda world, argv, _: netstat(world, argv, View()),
     "sysctl": lambda world, argv, _: tools.sysctl(world, argv, View()),
-    "ndp": lambda world, argv, _: ndp(world, argv, lambda i, text: wires.knows(world, i, text)),
+    "ndp": _ndp,
     "rtsol": lambda world, argv, _: slaac.rtsol(world, argv, HOST),
     "ping": lambda world, argv, _: probes.ping(world, argv, View()),
     "ping6": lambda world, argv, _: probes.ping(world, argv, View()),
+    "arp": lambda world, argv, _: learnt.arp(world, argv),
     "nc": lambda world, argv, _: probes.nc(world, argv, View()),
     "sockstat": lambda world, argv, _: tools.sockstat(world, argv, View()),
     "pfctl": lambda world, argv, stdin: pfctl.pfctl(world, argv, text(feed(stdin))),

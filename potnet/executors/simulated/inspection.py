@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from potnet.executors.simulated.net.interfaces import plug
 from potnet.executors.simulated.net.routes import table
-from potnet.executors.simulated.packets.wires import GUEST, GUEST_INTERFACE, guest_stack
+from potnet.executors.simulated.net.wires import GUEST, GUEST_INTERFACE, guest_stack
 from potnet.executors.simulated.pf import load, state_table
 from potnet.executors.simulated.pf.state_table import PfState
 from potnet.executors.simulated.system import processes

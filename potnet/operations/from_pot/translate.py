@@ -102,6 +102,8 @@ def _check_layout(file: PotFile) -> None:
 def _network(file: PotFile) -> tuple[NetworkType, tuple[str, ...]]:
     if file.value("network_type"):
         kind = _word(file, "network_type", NetworkType, "")
+        if kind is NetworkType.BRIDGE:
+            raise _error(file, "network_type", "bridge, which pot does not have")
         return kind, () if kind is NetworkType.INHERIT else tuple(file.value("ip").split())
     # Older files have ip4 and vnet in place of network_type.
     old = file.value("ip4")

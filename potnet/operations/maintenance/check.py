@@ -189,7 +189,7 @@ def _host(app: App, facts: Facts) -> HostState:
             uplinks=True,
             local_addresses=True,
             external=app.config.external_interface is None,
-            packet_filter=ipv4,
+            packet_filter=ipv4 or any(run.pot.antispoof for run in facts.runs),
             own_anchors=own_anchors(app.config),
             lost=ipv4,
             jail_addresses=ipv4,

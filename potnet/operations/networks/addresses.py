@@ -10,7 +10,7 @@ from netaddr import IPAddress
 
 from potnet.errors import PotnetError, UsageError
 from potnet.host.query import Query
-from potnet.model.bridges import Bridge, BridgeKind, Subnet
+from potnet.model.bridges import Bridge, BridgeKind, LanNetwork, Subnet
 from potnet.model.names import INTERFACE, INTERFACE_HINT, PUBLIC, same_name
 from potnet.model.pots import Alias, Attachment, NetworkType, Pot, ResolverKind
 from potnet.operations.common import (
@@ -22,13 +22,13 @@ from potnet.operations.common import (
     require_bridge,
     wire_kind,
 )
-from potnet.operations.networks.pot_leases import held, refuse_held
+from potnet.operations.networks.leases import held, lease_on_lan, refuse_held
 from potnet.planning.start import refuse_own
 
 if TYPE_CHECKING:
     from potnet.app import App
 
-AUTO = "auto"
+AUTO, DHCP = "auto", "dhcp"
 
 
 def aliases_of(app: App, values: Sequence[str]) -> tuple[Alias, ...]:
@@ -101,22 +101,22 @@ Networks = Sequence[tuple[NetworkType, str | None]]
 def paired(types: Sequence[NetworkType], bridges: Sequence[str]) -> Networks:
     """Pair the -N and -B values in the order of -N. Raises UsageError for a -B without its -N.
 
-    Each private-bridge gets the next -B; the last private-bridge gets all remaining ones.
+    Each type with a named bridge gets the next -B; the last of them gets all remaining ones.
     """
     found: list[tuple[NetworkType, str | None]] = []
     left = list(bridges)
-    private = sum(kind is NetworkType.PRIVATE_BRIDGE for kind in types)
+    named = sum(kind.named for kind in types)
     for kind in types or (NetworkType.INHERIT,):
-        if kind is not NetworkType.PRIVATE_BRIDGE:
+        if not kind.named:
             found.append((kind, None))
             continue
-        private -= 1
-        own = left[:1] if private else left
+        named -= 1
+        own = left[:1] if named else left
         left = left[len(own) :]
         found += [(kind, name) for name in own] or [(kind, None)]
     if left:
-        named = ", ".join(dict.fromkeys(types)) or NetworkType.INHERIT
-        raise UsageError(f"-B is for -N private-bridge, not {named}")
+        given = ", ".join(dict.fromkeys(types)) or NetworkType.INHERIT
+        raise UsageError(f"-B is for -N private-bridge and -N bridge, not {given}")
     return found
 
 
@@ -129,8 +129,10 @@ def attach(app: App, pot: Pot, networks: Networks, values: Sequence[str]) -> Pot
         return pot
     bridges: list[Bridge] = []
     for kind, name in networks:
-        private = kind is NetworkType.PRIVATE_BRIDGE
-        bridges += [private_bridge(app, str(name))] if private else public_bridges(app, pot.stack.families)
+        if kind.named:
+            bridges.append(named_bridge(app, kind, str(name)))
+        else:
+            bridges += public_bridges(app, pot.stack.families)
     bridges = [offered(app, each) for each in bridges]
     given = given_addresses(values, pot, bridges)
     wire = wire_kind(pot)
@@ -140,18 +142,50 @@ def attach(app: App, pot: Pot, networks: Networks, values: Sequence[str]) -> Pot
         unit = app.store.free_unit(wire, busy)
         busy.add(unit)
         found = {
-            subnet.network.version: lease(app, pot.name, subnet, given.get(subnet.name, AUTO))
-            for subnet in each.subnets
-            if subnet.network.version in pot.stack.families
+            network.network.version: lease(app, pot.name, network, given.get(network.name, AUTO))
+            for network in each.networks
+            if network.network.version in pot.stack.families
+            and (network.name in given or not _learns(each, network.network.version, values))
         }
         addresses, tap = (found.get(4), found.get(6)), not pot.is_jail
-        attachments.append(Attachment(each.name, unit, app.store.new_mac(), *addresses, tap))
+        made = Attachment(each.name, unit, app.store.new_mac(), *addresses, tap, lan=each.lan is not None)
+        learns6 = each.lan is not None and each.lan.slaac and 6 in pot.stack.families and 6 not in found
+        attachments.append(replace(made, learns6=learns6))
     return replace(pot, attachments=tuple(attachments))
+
+
+def _learns(bridge: Bridge, family: int, values: Sequence[str]) -> bool:
+    """Whether a pot without an -i of this family learns its address on a LAN. values: all -i values."""
+    if bridge.lan is None:
+        return False
+    if family == 4 and bridge.lan.dhcp and AUTO not in values:
+        raise _without_dhcp()
+    return family == 6 and bridge.lan.slaac
+
+
+def _without_dhcp() -> PotnetError:
+    return PotnetError("pots cannot get addresses by DHCP yet", hint="give -i ADDRESS or -i auto")
+
+
+def named_bridge(app: App, kind: NetworkType, name: str) -> Bridge:
+    """Return the bridge of that name for a network type that names one; raises PotnetError."""
+    if kind is NetworkType.PRIVATE_BRIDGE:
+        return private_bridge(app, name)
+    bridge = require_bridge(app, name)
+    if bridge.lan is None:
+        private = bridge.kind is BridgeKind.PRIVATE
+        raise PotnetError(
+            f"{name} is a {'private' if private else 'public'} bridge",
+            hint=f"use -N {NetworkType.PRIVATE_BRIDGE if private else NetworkType.PUBLIC_BRIDGE}",
+        )
+    return bridge
 
 
 def private_bridge(app: App, name: str) -> Bridge:
     """Return the private bridge of that name; raises PotnetError."""
     bridge = require_bridge(app, name)
+    if bridge.lan is not None:
+        raise PotnetError(f"{name} is a bridge of a LAN", hint="use -N bridge")
     if bridge.kind is not BridgeKind.PRIVATE:
         raise PotnetError(f"{name} is a public bridge", hint="use -N public-bridge")
     return bridge
@@ -163,6 +197,8 @@ def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) 
     for value in dict.fromkeys(values):
         if value == AUTO:
             continue
+        if value == DHCP:
+            raise _without_dhcp()
         address = parse_address(value)
         if address.version not in pot.stack.families:
             raise UsageError(f"-i {value}: the stack of the pot is {pot.stack}", hint="choose another -S")
@@ -178,22 +214,30 @@ def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) 
 
 def _network_for(address: IPAddress, pot: Pot, bridges: Sequence[Bridge]) -> str:
     """Return the smallest network that contains an address, or the first network if none contains it."""
-    carried = [subnet for bridge in bridges if (subnet := bridge.subnet(address.version)) is not None]
+    carried = [found for bridge in bridges if (found := bridge.leasing(address.version)) is not None]
     if not carried:
         names = ", ".join(bridge.name for bridge in bridges)
         raise UsageError(
             f"-i {address}: {names} has no network of IPv{address.version} to lease from",
-            hint="IPv6 comes by SLAAC there: -i auto"
-            if pot.network_type is NetworkType.PUBLIC_BRIDGE
-            else "`potnet create-private-bridge -6` makes bridges that have one",
+            hint=_NO_IPV6[pot.network_type],
         )
-    around = [subnet for subnet in carried if address in subnet.network]
-    return min(around or carried[:1], key=lambda subnet: subnet.network.size).name
+    around = [each for each in carried if address in each.network]
+    return min(around or carried[:1], key=lambda each: each.network.size).name
 
 
-def lease(app: App, pot: str, subnet: Subnet, value: str) -> IPAddress:
+#: Where an IPv6 address comes from, for pots on bridges without an IPv6 network.
+_NO_IPV6 = {
+    NetworkType.PUBLIC_BRIDGE: "IPv6 comes by SLAAC there: -i auto",
+    NetworkType.PRIVATE_BRIDGE: "`potnet create-private-bridge -6` makes bridges that have one",
+    NetworkType.BRIDGE: "`potnet create-bridge -6` makes bridges that have one",
+}
+
+
+def lease(app: App, pot: str, subnet: Subnet | LanNetwork, value: str) -> IPAddress:
     """Lease an address of a bridge's network for a pot."""
     config = app.config
+    if isinstance(subnet, LanNetwork):
+        return lease_on_lan(app, pot, subnet, None if value == AUTO else parse_address(value))
     if subnet.name == PUBLIC and same_name(pot, config.dns_name) and config.dns_address in config.network:
         if value != AUTO and parse_address(value) != config.dns_address:
             raise PotnetError(

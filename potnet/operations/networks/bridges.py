@@ -22,7 +22,7 @@ from potnet.operations.common import (
 )
 from potnet.operations.networks.addresses import AUTO
 from potnet.operations.networks.interfaces import check_bridge_mtu, check_mtu, check_uplink
-from potnet.operations.networks.pot_leases import held
+from potnet.operations.networks.leases import held
 from potnet.planning.vnet import refuse_small_mtu
 from potnet.runtime.fast_dataclass import dataclass
 
@@ -89,11 +89,16 @@ def create_private_bridge(app: App, request: BridgeRequest) -> Bridge:
     return bridge
 
 
+def check_bridge_name(name: str) -> None:
+    """Raises PotnetError unless a new bridge may have this name."""
+    check_name("bridge", name)
+    if name.lower() in RESERVED:
+        raise PotnetError(f"the name {name} is reserved for potnet", hint="choose another name")
+
+
 def _check_request(app: App, request: BridgeRequest) -> None:
     """Raises PotnetError if the requested bridge is impossible on the present host."""
-    check_name("bridge", request.name)
-    if request.name.lower() in RESERVED:
-        raise PotnetError(f"the name {request.name} is reserved for potnet", hint="choose another name")
+    check_bridge_name(request.name)
     if not 1 <= request.size <= LARGEST:
         raise UsageError(f"invalid size -S {request.size}: a bridge holds 1 to {LARGEST} pots")
     if request.routed and request.ipv6 is None:

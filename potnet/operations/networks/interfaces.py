@@ -87,9 +87,9 @@ def check_mtu(mtu: int) -> int:
 def check_bridge_mtu(app: App, bridge: Bridge, mtu: int) -> None:
     """Raises PotnetError if a bridge and its members cannot have an MTU on the present host."""
     ipv6 = bridge.network6 is not None or bridge.kind is BridgeKind.PUBLIC6
+    ipv6 = ipv6 or (bridge.lan is not None and bridge.lan.slaac)
     refuse_small_mtu(check_mtu(mtu), 6 if ipv6 else 4)
-    if bridge.kind is BridgeKind.PUBLIC6:
-        _check_member(app, bridge, mtu)
+    _check_member(app, bridge, mtu)
     if bridge.uplink is not None:
         vlan = read_uplink(bridge.uplink)
         check_parent(vlan, mtu, app.driver.observe(Query(interfaces=(vlan.parent,))))
@@ -107,8 +107,7 @@ def to_change(app: App, pot: Pot, mtu: int) -> tuple[Bridge, ...]:
         bridge = require_bridge(app, own.bridge)
         if 6 in own.families or bridge.network6 is not None:
             refuse_small_mtu(mtu, 6)
-        if bridge.kind is BridgeKind.PUBLIC6:
-            _check_member(app, bridge, mtu)
+        _check_member(app, bridge, mtu)
         others = [name for name in app.store.bridged_names(own.bridge) if name != pot.name]
         if bridge.mtu == mtu:
             continue
@@ -143,11 +142,14 @@ def check_uplink(app: App, text: str, mtu: int | None) -> None:
 
 
 def _check_member(app: App, bridge: Bridge, mtu: int) -> None:
-    state = app.driver.observe(Query(external=app.config.external_interface is None))
-    external = external_interface(app, state)
-    found = app.driver.observe(Query(interfaces=(external,))).interfaces if external is not None else {}
+    """Raises HostError if an interface of the host on the bridge has another MTU."""
+    name = bridge.lan.member or bridge.joined if bridge.lan is not None else None
+    if bridge.kind is BridgeKind.PUBLIC6:
+        state = app.driver.observe(Query(external=app.config.external_interface is None))
+        name = external_interface(app, state)
+    found = app.driver.observe(Query(interfaces=(name,))).interfaces if name is not None else {}
     for member in found.values():
-        refuse_member(bridge, mtu, member)
+        refuse_member(bridge.name, mtu, member)
 
 
 def parse_passed(values: Sequence[str]) -> tuple[str, ...]:
@@ -212,6 +214,8 @@ def _needed(app: App, pot: str | None = None) -> dict[str, str]:
     for bridge in app.store.bridges():
         if bridge.uplink is not None:
             found[read_uplink(bridge.uplink).parent] = f"bridge {bridge.name} has its uplink there"
+        if bridge.lan is not None and bridge.lan.member is not None:
+            found[bridge.lan.member] = f"bridge {bridge.name} joins it"
     for run in app.store.runs():
         if run.pot.name != pot:
             found |= {each.name: f"pot {run.pot.name} has it until it stops" for each in run.lent}

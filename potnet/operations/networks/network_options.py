@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from potnet.errors import PotnetError, UsageError
+from potnet.host.traits import Traits
 from potnet.model.pots import Pot
 from potnet.runtime.fast_dataclass import dataclass
 
@@ -71,10 +72,22 @@ def rate_text(rate: int | None) -> str | None:
     return f"{rate // _FACTORS[unit]}{unit}bit/s"
 
 
-def check_attachments(pot: Pot) -> None:
+def check_attachments(pot: Pot, traits: Traits) -> None:
     """Raises PotnetError for an option that the networks of the pot do not support."""
     limited = (pot.rate_in, pot.rate_out) != (None, None)
-    if limited and not all(attachment.addresses for attachment in pot.attachments):
+    lan = next((attachment.bridge for attachment in pot.attachments if attachment.lan), None)
+    if lan is not None and limited and not traits.limits_lan:
+        raise PotnetError(
+            f"no bandwidth is limited on bridge {lan}: pf cannot delay what a bridge passes on to a LAN",
+            hint="omit --bandwidth-in and --bandwidth-out, or use -N public-bridge",
+        )
+    if lan is not None and not pot.internet:
+        raise PotnetError(
+            f"--no-internet cannot hold on bridge {lan}: pots there reach the LAN without the host",
+            hint="use -N private-bridge",
+        )
+    lan_limits = traits.limits_lan and all(attachment.lan for attachment in pot.attachments)
+    if limited and not lan_limits and not all(attachment.addresses for attachment in pot.attachments):
         raise PotnetError(
             f"{pot.name} has IPv6 by SLAAC, in the external network itself: no bandwidth is limited there",
             hint="use -S ipv4, or set network.ipv6 to nat or routed",

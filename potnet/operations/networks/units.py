@@ -156,7 +156,7 @@ def free_bridge(app: App, bridge: Bridge, state: HostState, hidden: Collection[s
 def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> HostState:
     """Add to `state` the facts required before these bridges are made."""
     routed = any(b.subnets for b in missing)
-    routed6 = any(b.network6 is not None for b in missing)
+    routed6 = any(b.subnet(6) is not None for b in missing)
     more = app.driver.observe(
         Query(
             names=True,
@@ -175,9 +175,12 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     state = replace(state, interfaces={**state.interfaces, **more.interfaces})
     external = app.config.external_interface or state.external or more.external
     beneath = [external for b in missing if b.kind is BridgeKind.PUBLIC6 and external]
+    beneath += [b.lan.member for b in missing if b.lan is not None and b.lan.member is not None]
     beneath += [name for b in missing for name in uplink.looked_at(b)]
     if beneath:
-        found = app.driver.observe(Query(interfaces=tuple(dict.fromkeys(beneath)))).interfaces
+        lan = any(b.lan is not None for b in missing)
+        look = Query(interfaces=tuple(dict.fromkeys(beneath)), wireless=lan)
+        found = app.driver.observe(look).interfaces
         state = replace(state, interfaces={**state.interfaces, **found})
     if routed6 and external is not None and not more.forwarding[6]:
         # Once it forwards, the host ignores the routers that it has learnt there.

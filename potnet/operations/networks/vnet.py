@@ -39,7 +39,7 @@ from potnet.operations.networks.units import (
 from potnet.planning.external import bridge_anchors, plan_reload, pot_anchors
 from potnet.planning.filter.obstacles import obstacles, side_of
 from potnet.planning.filter.packet_filter import check_anchors, hides6, own_anchors
-from potnet.planning.vnet import Vnet, is_up, plan_bridge_down, plan_bridge_up, users_of
+from potnet.planning.vnet import Vnet, has_own_addresses, is_up, plan_bridge_down, plan_bridge_up, users_of
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -88,6 +88,7 @@ def _make(app: App, bridge: Bridge, hidden: frozenset[str]) -> bool:
     query = Query(
         names=True,
         interfaces=(bridge.interface, *known_outlets(app)),
+        members=bridge.lan is not None,
         local_addresses=True,
         external=app.config.external_interface is None,
         packet_filter=bool(bridge.subnets),
@@ -173,6 +174,11 @@ def take_off(app: App, bridge: Bridge) -> tuple[bool, Plan]:
         raise PotnetError(
             f"bridge {bridge.name} is in use: {', '.join(_owners(app, bridge, members))}",
             hint="stop the pots on it first",
+        )
+    if found is not None and has_own_addresses(bridge, found):
+        raise PotnetError(
+            f"bridge {bridge.name} has addresses of the host on {found.name}, which would be lost",
+            hint="move them to another interface first",
         )
     there = found is not None or bridge.interface in state.severed
     known = vnet(app)

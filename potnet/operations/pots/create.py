@@ -29,7 +29,7 @@ from potnet.operations.networks.addresses import (
     attach,
     check_aliases,
     check_resolver,
-    private_bridge,
+    named_bridge,
 )
 from potnet.operations.networks.interfaces import (
     check_macs,
@@ -192,7 +192,7 @@ def _with_taps(app: App, request: CreateRequest, draft: Pot) -> Pot:
     if request.tap and not request.network_type.bridged:
         raise UsageError(
             f"--tap requires a bridge: -N {request.network_type} shares the host's network",
-            hint="use -N public-bridge or -N private-bridge",
+            hint="use -N public-bridge, -N private-bridge or -N bridge",
         )
     given = {"base": request.base, "path": request.path, "command": request.command, "passed": request.passed}
     refuse_unfit(machine, **given)
@@ -232,30 +232,37 @@ def _check_network(app: App, request: CreateRequest, pot: Pot) -> None:
                 f"-N {kind} shares the host's network: it cannot be combined with another -N",
                 hint=f"give -N {kind} alone",
             )
-        if bridge is not None and kind is not NetworkType.PRIVATE_BRIDGE:
-            raise UsageError(f"-B is for -N private-bridge, not {kind}")
-        if kind is NetworkType.PRIVATE_BRIDGE:
-            _check_private(app, bridge, pot)
+        if bridge is not None and not kind.named:
+            raise UsageError(f"-B is for -N private-bridge and -N bridge, not {kind}")
+        if kind.named:
+            _check_named(app, kind, bridge, pot)
         if network in seen:
             raise UsageError(f"{bridge or 'the public bridge'} is given twice", hint="once is enough")
         seen.add(network)
 
 
-def _check_private(app: App, bridge: str | None, pot: Pot) -> None:
-    if bridge is None:
-        raise UsageError(
-            "-N private-bridge needs a bridge",
-            hint="give -B BRIDGE; `potnet create-private-bridge` creates one",
-        )
-    if private_bridge(app, bridge).network6 is not None:
+#: The commands that create the bridges of network types that name one.
+_CREATES = {
+    NetworkType.PRIVATE_BRIDGE: "create-private-bridge",
+    NetworkType.BRIDGE: "create-bridge",
+}
+
+
+def _check_named(app: App, kind: NetworkType, name: str | None, pot: Pot) -> None:
+    command = _CREATES[kind]
+    if name is None:
+        raise UsageError(f"-N {kind} needs a bridge", hint=f"give -B BRIDGE; `potnet {command}` creates one")
+    bridge = named_bridge(app, kind, name)
+    if bridge.network6 is not None or (bridge.lan is not None and bridge.lan.slaac):
         return
+    title = f"private bridge {name}" if bridge.lan is None else f"bridge {name}"
     if pot.stack is Stack.IPV6:
         raise PotnetError(
-            f"private bridge {bridge} carries IPv4 only",
-            hint="choose -S ipv4 or -S dual, or a bridge made with create-private-bridge -6",
+            f"{title} carries IPv4 only",
+            hint=f"choose -S ipv4 or -S dual, or a bridge made with {command} -6",
         )
     if pot.stack is Stack.DUAL:
-        app.notify(f"private bridge {bridge} carries IPv4 only: the pot has no IPv6 there")
+        app.notify(f"{title} carries IPv4 only: the pot has no IPv6 there")
 
 
 def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) -> Pot:
@@ -266,7 +273,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) 
     refuse_same_anchor(app, "pot", pot.name)
     check_resolver(app, pot)
     pot = with_macs(attach(app, pot, request.networks, request.addresses), macs)
-    check_attachments(pot)
+    check_attachments(pot, app.driver.traits)
     if request.mtu is not None:
         to_change(app, pot, check_mtu(request.mtu))
     else:

@@ -158,7 +158,7 @@ def destroy_bridge(app: App, name: str) -> None:
         forget(app, End(name, bridge=True))
         with app.store.transaction():
             forget_switches(app, plan)
-            for subnet in bridge.subnets:
-                app.store.uncarve(subnet.name)
+            for network in bridge.networks:
+                app.store.undefine_network(network.name)
             app.store.remove_bridge(name)
             app.store.forget(hosts_key(name))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
 from potnet.host.query import Query
-from potnet.model.bridges import Bridge, Subnet
+from potnet.model.bridges import Bridge, LanNetwork, Subnet
 from potnet.model.pots import NetworkType, Pot, Run
 from potnet.operations.common import (
     check_hostname,
@@ -116,7 +116,7 @@ def _with_settings(app: App, pot: Pot, request: SettingsRequest) -> Pot:
     if request.passed is not None:
         pot = replace(pot, passed=parse_passed(request.passed))
         check_passed(app, pot)
-    check_attachments(pot)
+    check_attachments(pot, app.driver.traits)
     return pot
 
 
@@ -141,7 +141,7 @@ def _with_addresses(app: App, pot: Pot, values: tuple[str, ...], run: Run | None
     changed = []
     for attachment in pot.attachments:
         for old in attachment.addresses:
-            subnet = bridges[attachment.bridge].subnet(old.version)
+            subnet = bridges[attachment.bridge].leasing(old.version)
             if subnet is None:
                 continue
             value = given.get(subnet.name, AUTO if AUTO in values else str(old))
@@ -159,7 +159,7 @@ def _with_addresses(app: App, pot: Pot, values: tuple[str, ...], run: Run | None
     return replace(pot, attachments=tuple(changed))
 
 
-def _lease_other(app: App, pot: str, subnet: Subnet, value: str) -> IPAddress:
+def _lease_other(app: App, pot: str, subnet: Subnet | LanNetwork, value: str) -> IPAddress:
     """Lease the address that a -i value names, unless the pot holds it already."""
     if value != AUTO:
         address = parse_address(value)

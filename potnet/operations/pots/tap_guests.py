@@ -47,12 +47,13 @@ def _address(pot: Pot, own: Attachment, bridge: Bridge, family: int) -> View:
 
     gateway: the gateway of the default route, if the route leads through this interface.
     """
-    subnet = bridge.subnet(family)
+    network = bridge.leasing(family)
     address = next((each for each in own.addresses if each.version == family), None)
-    if subnet is None or address is None:
+    if network is None or address is None:
         return {"family": family, "address": None, "gateway": None}
-    gateway = str(subnet.gateway) if pot.leads_out(own, family) else None
-    return {"family": family, "address": f"{address}/{subnet.network.prefixlen}", "gateway": gateway}
+    leads = network.gateway is not None and pot.leads_out(own, family)
+    gateway = str(network.gateway) if leads else None
+    return {"family": family, "address": f"{address}/{network.network.prefixlen}", "gateway": gateway}
 
 
 def _qemu(number: int, own: Attachment, mtu: int | None) -> str:

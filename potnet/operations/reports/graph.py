@@ -14,6 +14,7 @@ from potnet.operations.common import external_interface
 from potnet.operations.networks.policies import listed
 from potnet.operations.networks.units import with_joined
 from potnet.operations.reports.info import bridge_view, pot_view
+from potnet.planning.lan import joins
 from potnet.planning.members import isolated
 from potnet.planning.ownership import presence_of_all, running
 from potnet.planning.uplink import looked_at
@@ -45,7 +46,7 @@ def graph(app: App) -> View:
         "kind": app.host_kind,
         "interfaces": _interfaces(app, state, views),
         "bridges": [
-            bridge_view(app, each, each.interface in state.pot_bridges) | {"uplink": _uplink(each.kind)}
+            bridge_view(app, each, each.interface in state.pot_bridges) | {"uplink": _uplink(each)}
             for each in bridges
         ],
         "pots": [
@@ -67,13 +68,14 @@ def _closer(app: App, state: HostState, pots: tuple[Pot, ...], runs: dict[str, R
     outer += [name for name, _ in app.config.extra_interfaces]
     outer += [alias.interface for pot in pots for alias in pot.aliases]
     outer += [name for bridge in app.store.bridges() for name in looked_at(bridge)[:1]]
+    outer += [name for bridge in app.store.bridges() if (name := joins(bridge)) is not None]
     outer += [name for pot in pots for name in pot.passed]
     learning = tuple(
         (pot.name, a.jail_end)
         for pot in pots
         if pot.is_jail and running(runs.get(pot.name), state)
         for a in pot.attachments
-        if a.address is None
+        if a.slaac
     )
     found = app.driver.observe(Query(interfaces=tuple(dict.fromkeys(outer)), jail_interfaces=learning))
     return replace(
@@ -102,9 +104,9 @@ def _interfaces(app: App, state: HostState, pots: list[View]) -> list[View]:
     return sorted(found, key=lambda each: (each["passed"] is not None, each["name"] != state.external))
 
 
-def _uplink(kind: BridgeKind) -> str:
-    """Return the connection of a bridge to the outside: translation, or the external interface as member."""
-    return "member" if kind is BridgeKind.PUBLIC6 else "nat"
+def _uplink(bridge: Bridge) -> str:
+    """Return the connection of a bridge to the outside: translation, or a member of the host's."""
+    return "member" if bridge.kind is BridgeKind.PUBLIC6 or bridge.lan is not None else "nat"
 
 
 def _links(app: App, pot: Pot, view: View, known: dict[str, Bridge]) -> list[View]:

@@ -16,6 +16,7 @@ from potnet.operations.networks.network_options import rate_text
 from potnet.operations.networks.units import with_joined
 from potnet.operations.reports.used_addresses import show_bridge
 from potnet.planning.filter.packet_filter import cut_anchors, of_bridge, of_pot
+from potnet.planning.lan import joins
 from potnet.planning.members import isolated
 from potnet.planning.ownership import presence_of_all, running
 
@@ -34,7 +35,7 @@ def info(app: App, name: str) -> View:
     run = app.store.run(name)
     state = look_for(app, pot, run)
     active = running(run, state)
-    learning = [a for a in pot.attachments if not a.addresses and active and pot.is_jail]
+    learning = [a for a in pot.attachments if a.slaac and active and pot.is_jail]
     learnt = tuple((name, a.jail_end) for a in learning)
     if learnt:
         state = _with_learnt(app, state, learnt)
@@ -162,13 +163,13 @@ def _addresses(pot: Pot, bridges: dict[str, Bridge], state: HostState) -> list[V
     found: list[View] = []
     for attachment in pot.attachments:
         bridge = bridges.get(attachment.bridge)
-        if not attachment.addresses:
-            found += _learnt(pot, attachment, state)
         for address in attachment.addresses:
-            subnet = bridge.subnet(address.version) if bridge is not None else None
-            if subnet is not None:
-                net, end = subnet.network, attachment.jail_end
+            leasing = bridge.leasing(address.version) if bridge is not None else None
+            if leasing is not None:
+                net, end = leasing.network, attachment.jail_end
                 found.append(_address(address.version, str(address), net.prefixlen, end, str(net)))
+        if attachment.slaac:
+            found += _learnt(pot, attachment, state)
     return found
 
 
@@ -224,8 +225,23 @@ def bridge_view(app: App, bridge: Bridge, up: bool) -> View:
         "isolated": bridge.isolate or app.config.isolate,
         "anchors": list(cut_anchors(of_bridge(app.config, bridge.name), bridge.name)),
         "vlan": bridge.uplink,
+        **_lan_view(bridge),
         "state": "up" if up else "down",
         "pots": sorted(app.store.bridged_names(bridge.name), key=natural),
+    }
+
+
+def _lan_view(bridge: Bridge) -> View:
+    """Return the facts of the LAN of a bridge."""
+    lan = bridge.lan
+    if lan is None:
+        return {}
+    return {
+        "joins": joins(bridge),
+        "gateway6": str(lan.gateway6) if lan.gateway6 is not None else None,
+        "ranges": [f"{first}-{last}" for first, last in lan.ranges],
+        "dhcp": lan.dhcp,
+        "slaac": lan.slaac,
     }
 
 

@@ -91,9 +91,9 @@ def _bridges(app: App, bridges: Iterable[Bridge], state: HostState) -> list[Metr
     for bridge in bridges:
         labels = {"bridge": bridge.name}
         up.append((labels | {"interface": bridge.interface}, int(bridge.interface in state.pot_bridges)))
-        for subnet in bridge.subnets:
-            used, usable = app.store.counts(subnet.name)
-            family = labels | {"family": f"ipv{subnet.network.version}"}
+        for network in bridge.networks:
+            used, usable = app.store.counts(network.name)
+            family = labels | {"family": f"ipv{network.network.version}"}
             leased.append((family, used))
             free.append((family, usable - used))
     return [

@@ -12,6 +12,7 @@ from potnet.host.query import Query
 from potnet.model.pots import Pot
 from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_jail, require_pot
 from potnet.operations.files.hosts_files import neighbours_of, update_hosts_files
+from potnet.operations.networks.leases import refuse_taken
 from potnet.operations.networks.units import restore_switches, switches
 from potnet.operations.running.cleanup import clear_up
 from potnet.operations.running.start import attach_new_jail, attach_running_jail, restore_record
@@ -46,6 +47,7 @@ def attach(app: App, name: str, jail: str | None, created: bool) -> Outcome:
                 raise PotnetError(f"potnet started {name} itself", hint=f"`potnet stop {name}` first")
         _check_jail(app, pot)
         check_needs(app, pot)
+        refuse_taken(app, pot)
         with app.locks.hold(NETWORK_LOCK):
             if run is not None:
                 clear_up(app, run, state, idle=created)

@@ -33,6 +33,7 @@ from potnet.operations.files.pot_logs import exposed_logs, log_of
 from potnet.operations.networks.antispoof import guarded
 from potnet.operations.networks.external import expect_first, follow_external, nothing_in_force, record
 from potnet.operations.networks.interfaces import lend
+from potnet.operations.networks.leases import refuse_taken
 from potnet.operations.networks.policy_filters import filters_at_start
 from potnet.operations.networks.units import (
     around_hidden,
@@ -117,6 +118,7 @@ def _start(app: App, name: str, failures: Failures) -> Outcome:
                 raise HostError(f"the pot {other}, which it requires, could not be started")
         check_hook(app, pot, HookKind.POSTSTART)
         apply(Plan(hook_steps(app, pot, HookKind.PRESTART, None)), app.driver)
+        refuse_taken(app, pot)
         _start_locked(app, require_pot(app, name), run, state)
         return Outcome(name, True)
 
@@ -187,7 +189,7 @@ def _with_free_names(
 
 def _prepare(app: App, pot: Pot, neighbours: Neighbours, hidden: frozenset[str]) -> StartContext:
     """Choose names and ports that are free on the host, and observe what the plan depends on."""
-    if pot.leased:
+    if pot.home is not None:
         # The rules apply to the configured network, so addresses must come from the same network.
         define_public_network(app)
     pot = guarded(app, pot)

@@ -43,7 +43,7 @@ class StartContext:
 
 def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
     """Return the query for a start. bridges: those of the pot's attachments, by name."""
-    routed, jail = bool(pot.leased), pot.is_jail
+    routed, jail = pot.home is not None, pot.is_jail
     exports = bool(pot.exports) and ignored_exports(pot) is None
     seen = [path_in(pot.root, name) for name in LOOKED_AT]
     etc = etc_of(pot, app.driver.traits)
@@ -53,7 +53,7 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
     return Query(
         candidates=(*ends, *(candidates(app) if outside else ())),
         interfaces=None if pot.aliases else interfaces,
-        members=any(crowded(app, bridge) for bridge in bridges),
+        members=any(b.lan is not None or crowded(app, name) for name, b in bridges.items()),
         local_addresses=outside,
         external=outside and app.config.external_interface is None,
         pot_bridges=outside and not ends,

@@ -129,9 +129,9 @@ def _held(app: App, names: Sequence[str]) -> Iterator[list[Pot]]:
 
 
 def _may_start(app: App, pot: Pot, failed: Collection[str]) -> bool:
-    # Passed interfaces are looked up just before the start.
+    # Passed interfaces are looked up, and machines of a LAN asked, just before the start.
     hooked = bool({HookKind.PRESTART, HookKind.POSTSTART} & {*pot.hooks}) or bool(pot.passed)
-    if hooked or not pot.network_type.bridged:
+    if hooked or any(a.lan for a in pot.attachments) or not pot.network_type.bridged:
         return False
     if app.store.policies_towards(End(pot.name)):
         # A pot's start concerns its neighbours, which may start in the same group.
@@ -146,7 +146,7 @@ def _start(app: App, pots: Sequence[Pot]) -> frozenset[str]:
     if in_force(app):
         pots = [replace(pot, antispoof=True) for pot in pots]
     bridges = {a.bridge: require_bridge(app, a.bridge) for pot in pots for a in pot.attachments}
-    if any(pot.leased for pot in pots):
+    if any(pot.home is not None for pot in pots):
         define_public_network(app)
     queries = [start_context.host_query(app, pot, _own(pot, bridges)) for pot in pots]
     state = app.driver.observe(union((*queries, presence(pots))))

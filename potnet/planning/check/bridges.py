@@ -19,7 +19,9 @@ from potnet.planning.check.interface import (
     others_of_family,
     set_address,
 )
+from potnet.planning.check.lan import compare_lan_addresses, compare_member, compare_translation, joining
 from potnet.planning.check.uplink import compare_uplink
+from potnet.planning.lan import joins
 from potnet.planning.members import join
 from potnet.planning.uplink import make, read_uplink
 
@@ -41,13 +43,16 @@ def compare_bridges(facts: Facts, state: HostState) -> Iterator[Drift]:
             yield _missing_uplink(bridge, facts, state)
         else:
             yield from _bridge(bridge, found, facts, state)
+    yield from compare_lan_addresses(facts, state)
+    yield from compare_translation(facts, state)
 
 
 def _joined(bridge: Bridge, found: Interface | None, facts: Facts, tools: Tools) -> Iterator[Drift]:
     """Compare a bridge of the host that replaces one of potnet's; potnet repairs nothing on it."""
-    if found is None:
+    if found is None or not found.bridge:
         remedy = "bring it back; or stop the pots on it and start them again"
-        yield Drift(_bridge_finding(bridge, "none", remedy, repairable=False))
+        what = "none" if found is None else "something else of that name"
+        yield Drift(_bridge_finding(bridge, what, remedy, repairable=False))
         return
     if not found.up:
         finding = Finding(
@@ -55,7 +60,7 @@ def _joined(bridge: Bridge, found: Interface | None, facts: Facts, tools: Tools)
             bridge=bridge.name, interface=found.name, repairable=False,
         )  # fmt: skip
         yield Drift(finding)
-    if facts.external not in (None, found.name):
+    if bridge.lan is None and facts.external not in (None, found.name):
         finding = Finding(
             Kind.MEMBER_MISSING, f"pots with IPv6 by SLAAC are in the network of {facts.external}",
             f"they are on {found.name}", "stop them and start them again", bridge=bridge.name,
@@ -88,6 +93,7 @@ def _make(bridge: Bridge, facts: Facts, state: HostState) -> tuple[Step, ...]:
     return (
         Step(create, None, f"the bridge {bridge.name}"),
         *_vlan(bridge, state),
+        *joining(bridge, state),
         *(
             Step(set_address(wanted, bridge.interface), None, "the pots' gateway")
             for wanted in _gateways(bridge)
@@ -144,7 +150,8 @@ def _bridge(bridge: Bridge, found: Interface, facts: Facts, state: HostState) ->
     if bridge.mtu not in (None, found.mtu):
         yield mtu_drift(found, int(bridge.mtu or 0), bridge)
     yield from compare_uplink(bridge, found, state)
-    uplink = {facts.external} if bridge.kind is BridgeKind.PUBLIC6 else set()
+    yield from compare_member(bridge, found, state)
+    uplink = {facts.external} if bridge.kind is BridgeKind.PUBLIC6 else {joins(bridge)}
     ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
     for member in found.members:
         known = member in ends or GROUP in _groups(member, state)

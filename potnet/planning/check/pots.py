@@ -270,11 +270,12 @@ def _new_epair(wire: Wire, network: JailNetwork, config: Config) -> list[Step]:
         wire.join(config),
         Step(MoveToJail(own.jail_end, pot.name, pot.root)),
     ]
-    if not own.addresses:
+    if own.slaac:
         steps.append(Step(start.learning(pot, own), None, "SLAAC"))
     addresses = _addresses(wire)
     for wanted, _ in addresses:
-        steps.append(Step(set_address(wanted, own.jail_end, pot.name, mtu=bridge.mtu)))
+        address = set_address(wanted, own.jail_end, pot.name, mtu=bridge.mtu)
+        steps.append(Step(replace(address, detect=start.detects(own, wanted.address))))
     for _, gateway in addresses:
         steps += _route(wire.run, gateway, network)
     return steps
@@ -284,10 +285,10 @@ def _addresses(wire: Wire) -> list[tuple[InterfaceAddress, IPAddress | None]]:
     """Return the addresses of a pot on a bridge, each with its gateway if the default route leads there."""
     found = []
     for address in wire.own.addresses:
-        subnet = wire.bridge.subnet(address.version)
-        if subnet is not None:
-            gateway = subnet.gateway if wire.pot.leads_out(wire.own, address.version) else None
-            found.append((InterfaceAddress(address, subnet.network.prefixlen), gateway))
+        network = wire.bridge.leasing(address.version)
+        if network is not None:
+            gateway = network.gateway if wire.pot.leads_out(wire.own, address.version) else None
+            found.append((InterfaceAddress(address, network.network.prefixlen), gateway))
     return found
 
 
@@ -315,7 +316,8 @@ def _inside(wire: Wire, inside: Interface, network: JailNetwork) -> Iterator[Dri
         there = network.gateways.get(wanted.address.version)
         if wanted not in inside.addresses:
             beside = bool(others_of_family(wanted, inside))
-            steps = [Step(set_address(wanted, inside.name, pot, beside, inside.mtu))]
+            address = set_address(wanted, inside.name, pot, beside, inside.mtu)
+            steps = [Step(replace(address, detect=start.detects(own, wanted.address)))]
             if not beside and gateway is not None and there == gateway:
                 # Setting the address may remove the route, or a stale route may lead nowhere.
                 steps += _route(run, gateway, network)

@@ -227,7 +227,7 @@ def connection_limits(
 
 def hides6(bridge: Bridge) -> bool:
     """Whether NAT hides the IPv6 network of a bridge behind the host's own address."""
-    return bridge.network6 is not None and not bridge.routed6
+    return bridge.subnet(6) is not None and not bridge.routed6
 
 
 def check_anchors(

@@ -42,7 +42,7 @@ def places_of_pot(pot: Pot, bridges: Mapping[str, Bridge]) -> tuple[Place, ...]:
 
 def places_of_bridge(bridge: Bridge) -> tuple[Place, ...]:
     """Return the networks of a bridge."""
-    return tuple(Place(bridge.interface, subnet.network, _is_public(bridge)) for subnet in bridge.subnets)
+    return tuple(Place(bridge.interface, subnet.network, _is_public(bridge)) for subnet in bridge.networks)
 
 
 def _is_public(bridge: Bridge) -> bool:
@@ -87,8 +87,8 @@ def identities_of(
             own.host_end,
             own.mac,
             own.addresses,
-            not own.addresses,
-            tuple(subnet.gateway for subnet in bridge.subnets),
+            own.slaac,
+            tuple(each.gateway for each in bridge.networks if each.gateway is not None),
             _near(own, bridge, ruling),
         )
         for own, bridge in known

@@ -47,3 +47,8 @@ ALTER TABLE run ADD COLUMN changing INTEGER NOT NULL DEFAULT 0 CHECK (changing I
 UPDATE run SET changing = 1 WHERE leaving <> '[]';
 -- The dataset of zfs(8) that potnet has made for the root of a pot. Null: none.
 ALTER TABLE pot ADD COLUMN dataset TEXT;
+-- The LAN that a bridge joins, a JSON object. Null: it joins none.
+ALTER TABLE bridge ADD COLUMN lan TEXT;
+-- Whether the bridge of an attachment is part of a LAN, and whether it learns IPv6 addresses beside its own.
+ALTER TABLE attachment ADD COLUMN lan INTEGER NOT NULL DEFAULT 0 CHECK (lan IN (0, 1));
+ALTER TABLE attachment ADD COLUMN learns6 INTEGER NOT NULL DEFAULT 0 CHECK (learns6 IN (0, 1));

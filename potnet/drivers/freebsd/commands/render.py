@@ -193,7 +193,7 @@ class Renderer:
         network = f"{action.address}/{action.prefix}"
         # A new interface has IPv6 disabled. Duplicate detection would delay an address by more than a second,
         # and the store never assigns an address twice.
-        version6 = ("inet6", network, "no_dad", "-ifdisabled")
+        version6 = ("inet6", network, *(() if action.detect else ("no_dad",)), "-ifdisabled")
         words = ("inet", network) if action.address.version == 4 else version6
         beside = ("alias",) if action.beside else ()
         return _one("ifconfig", *where, action.interface, *words, *beside, "up")

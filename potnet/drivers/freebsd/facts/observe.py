@@ -13,6 +13,7 @@ from potnet.drivers.freebsd.commands.render import FORWARDING, KEEP_ROUTER, MEMB
 from potnet.drivers.freebsd.commands.taps import tap_node
 from potnet.drivers.freebsd.facts import boot, parse, parse_ifconfig, parse_netstat
 from potnet.drivers.freebsd.facts.links import Links
+from potnet.drivers.freebsd.facts.neighbours import answering
 from potnet.drivers.freebsd.facts.packet_filter import FilterReader
 from potnet.drivers.freebsd.facts.reader import Reader
 from potnet.drivers.freebsd.facts.traits import TRAITS
@@ -80,6 +81,7 @@ class Observer(Reader):
             listeners=parse.listeners(self._out("sockstat", "-46l")) if query.listeners else (),
             port_range=self._port_range() if query.port_range else None,
             own_addresses=self._own_addresses(query.own_addresses),
+            answering=answering(self.run, query.answering),
             jail_addresses=self._jail_addresses() if query.jail_addresses else {},
             files={**self._directories(query.directories), **files},
             access=access,
@@ -139,6 +141,11 @@ class Observer(Reader):
         """Return the process that has a tap open; None if the tap is closed or missing."""
         result = self.run("ifconfig", tap)
         return parse_ifconfig.opened_by(result.out) if result.code == 0 else None
+
+    def detection(self, jail: str, interface: str, address: IPAddress) -> str | None:
+        """Return the state of duplicate detection of an address in a jail, as `detecting` needs it."""
+        shown = self.run("ifconfig", "-j", jail, interface)
+        return parse_ifconfig.detection(shown.out, address) if shown.code == 0 else None
 
     def links(self, jail: str) -> tuple[Interface, ...]:
         """Return the interfaces of a jail with their indexes; empty if the jail does not exist."""

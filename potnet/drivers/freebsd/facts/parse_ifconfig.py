@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from netaddr import IPAddress
+
 from potnet.drivers.reading import UnreadableError, address, lines_of, reads
 from potnet.host.state import Interface, InterfaceAddress
 
@@ -104,6 +106,7 @@ def _interface(header: re.Match[str], lines: list[str]) -> Interface:
         private=frozenset(private),
         open=frozenset(names) - limited if members else None,
         promiscuous=bool(flags & _PROMISC),
+        wireless="wlan" in words.get("\tgroups:", "").split()[1:],
         bridge="bridge" in words.get("\tgroups:", "").split()[1:],
     )
 
@@ -142,6 +145,17 @@ def nd6_flags(text: str) -> frozenset[str]:
     _, lines = _parts(lines_of(text))
     found = [match[1] for match in map(_ND6.fullmatch, lines) if match]
     return frozenset(found[-1].split(",")) if found else frozenset()
+
+
+def detection(text: str, wanted: IPAddress) -> str | None:
+    """Return the state of an IPv6 address: ``tentative``, ``duplicated``, or None if it is usable."""
+    _, lines = _parts(lines_of(text))
+    for line in lines:
+        match = _INET6.match(line)
+        if match is not None and address(match["address"], "ifconfig") == wanted:
+            words = line.split()
+            return next((word for word in ("duplicated", "tentative") if word in words), None)
+    return None
 
 
 def _second(line: str) -> str:

@@ -196,7 +196,7 @@ class Renderer:
         silenced = (f"link set dev {name}{words}",) if words else ()
         # Duplicate detection would delay an IPv6 address by a second, and the store never assigns an address
         # twice.
-        at_once = " nodad" if action.address.version == 6 else ""
+        at_once = " nodad" if action.address.version == 6 and not action.detect else ""
         address = f"addr add {action.address}/{action.prefix} dev {name}{at_once}"
         lines = _ip(*silenced, address, f"link set dev {name} up", namespace=action.jail)
         if action.jail is None and action.address.version == 6:

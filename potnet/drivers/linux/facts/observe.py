@@ -21,6 +21,7 @@ from potnet.drivers.linux.facts.names import (
     uplinked,
 )
 from potnet.drivers.linux.facts.namespaces import Namespaces
+from potnet.drivers.linux.facts.neighbours import answering
 from potnet.drivers.linux.facts.others import dropping
 from potnet.drivers.linux.facts.reader import Reader
 from potnet.drivers.linux.facts.traits import TRAITS
@@ -69,7 +70,7 @@ class Observer(Reader):
             else {},
             users=owners.users(self.run, query.users),
             names=frozenset(links),
-            interfaces={name: links[name] for name in links if name in asked},
+            interfaces=self._with_wireless({name: links[name] for name in links if name in asked}, query),
             own=_in_group(links, GROUP) if query.own else frozenset(),
             pot_bridges=_in_group(links, BRIDGE_GROUP) if query.pot_bridges else frozenset(),
             severed=_severed(links) if query.own or query.interfaces is None else frozenset(),
@@ -86,6 +87,7 @@ class Observer(Reader):
             own_addresses=self.connections.own_addresses(query.own_addresses)
             if query.own_addresses
             else frozenset(),
+            answering=answering(self.run, query.answering),
             local_addresses=local,
             files={**self._directories(query.directories), **self._files(query.files)},
             access=self._access(query.ways),
@@ -156,6 +158,18 @@ class Observer(Reader):
         if parse.other_complaints(result.err, ("does not exist", "Cannot find device")):
             raise CommandError(Command(argv, lines, changes_host=False), result)
         return parse.documents(result.out)
+
+    def _with_wireless(self, found: dict[str, Interface], query: Query) -> dict[str, Interface]:
+        """Mark the wireless interfaces if the query requests it: the kernel shows the radio of each."""
+        marks = {f"/sys/class/net/{name}/phy80211": name for name in found} if query.wireless else {}
+        radios = {
+            marks[path] for path, kind in self._files(tuple(marks)).items() if kind is not FileKind.ABSENT
+        }
+        return (
+            {name: replace(each, wireless=name in radios) for name, each in found.items()}
+            if radios
+            else found
+        )
 
     def _limited(self, wanted: tuple[Pipes, ...]) -> frozenset[Pipes]:
         queues = parse.documents(self._optional("tc", "-j", "qdisc", "show") or "")

@@ -8,7 +8,7 @@ from ipaddress import ip_interface, summarize_address_range
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.net.addresses import add_inet
-from potnet.executors.simulated.packets.wires import OUTSIDE, Place, held, neighbours
+from potnet.executors.simulated.net.wires import OUTSIDE, Place, held, neighbours
 from potnet.executors.simulated.system import processes
 from potnet.executors.simulated.world import devices
 from potnet.executors.simulated.world.entities import Address, Interface, Jail, Route

@@ -10,7 +10,8 @@ from potnet.executors.base import CommandResult
 from potnet.executors.simulated.net import addresses, interfaces
 from potnet.executors.simulated.net.ifconfig_listing import show
 from potnet.executors.simulated.net.slaac import advertise
-from potnet.executors.simulated.world.entities import HOST, Interface
+from potnet.executors.simulated.net.wires import Place, owner
+from potnet.executors.simulated.world.entities import HOST, Address, Interface
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
 
 _FAMILIES = {"inet", "inet6"}
@@ -236,7 +237,18 @@ class _Setting:
                 interface.nd6.append("NO_DAD")
             # It sets flags as it reads their words.
             interface.up = interface.up or "up" in self.args
+            rival = self._rival(interface, address)
             addresses.add_inet6(self.world, interface, address, "-ifdisabled" in self.args)
+            address.rival = rival and address.since is not None
+
+    def _rival(self, interface: Interface, address: Address) -> bool:
+        """Return whether another machine on the wire of an interface has an address."""
+        interface.up = True
+        self.world.save(interface)
+        if address.address == self.world.facts.router6.partition("/")[0]:
+            # In a session, a jail may be that router.
+            return False
+        return owner(self.world, Place(interface.vnet, interface.name), address.address) is not None
 
 
 def _no_jail(name: str) -> ToolError:

@@ -166,6 +166,8 @@ def _inet6(world: World, address: Address, interface: Interface, forms: frozense
     text = f"\tinet6 {address.address}{scoped}{mask}"
     if address.tentative(world.now()):
         text += " tentative"
+    elif address.rival:
+        text += " duplicated"
     if address.autoconf:
         preferred, valid = world.facts.router6_lifetimes
         text += f" autoconf pltime {preferred} vltime {valid}"

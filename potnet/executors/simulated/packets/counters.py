@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from potnet.executors.simulated.packets.wires import GUEST, Place, other_side
+from potnet.executors.simulated.net.wires import GUEST, Place, other_side
 from potnet.executors.simulated.world.entities import HOST
 from potnet.executors.simulated.world.world import World
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from potnet.executors.simulated.net.wires import OUTSIDE, Place
 from potnet.executors.simulated.packets.calls import NoConnectionError, Sign
-from potnet.executors.simulated.packets.wires import OUTSIDE, Place
 from potnet.executors.simulated.pf.match import Filter, Packet, Verdict
 from potnet.executors.simulated.world.entities import HOST, Interface
 from potnet.executors.simulated.world.world import World

@@ -10,11 +10,7 @@ from ipaddress import ip_address, ip_network
 
 from potnet.executors.simulated.net import routes
 from potnet.executors.simulated.net.neighbours import fixed
-from potnet.executors.simulated.packets.calls import Call, Connection, NoConnectionError, Refusal, Sign
-from potnet.executors.simulated.packets.counters import Passed, octets_of
-from potnet.executors.simulated.packets.membership import Members, Sent, reply
-from potnet.executors.simulated.packets.servers import ClosedPortError, server
-from potnet.executors.simulated.packets.wires import (
+from potnet.executors.simulated.net.wires import (
     OUTSIDE,
     Place,
     machines,
@@ -24,6 +20,10 @@ from potnet.executors.simulated.packets.wires import (
     routed_there,
     wire_of,
 )
+from potnet.executors.simulated.packets.calls import Call, Connection, NoConnectionError, Refusal, Sign
+from potnet.executors.simulated.packets.counters import Passed, octets_of
+from potnet.executors.simulated.packets.membership import Members, Sent, reply
+from potnet.executors.simulated.packets.servers import ClosedPortError, server
 from potnet.executors.simulated.pf import load, state_table
 from potnet.executors.simulated.pf.match import Filter, Packet, Verdict
 from potnet.executors.simulated.pf.rules import Rule
@@ -81,6 +81,8 @@ class _Journey:
         packet = Packet(self.call.protocol, client, number, destination, self.call.port)
         if source == OUTSIDE:
             self.origin = Place(OUTSIDE, wire_of(self.world, client) if client else "")
+            if client and not self.origin.interface:
+                self.world.state.put("machine", f"/{client}", {"address": client})
             return self._from_outside(replace(packet, source=client or self._outsider(packet.family)))
         guest = self.world.state.get("guest", source)
         if guest is not None:
@@ -359,7 +361,7 @@ class _Journey:
         """Return the sender's address: one of the network that it sends into, or else the first."""
         now = self.world.now()
         wide = packet.family == 6 and not ip_address(packet.destination).is_link_local
-        able = [a for a in interface.addresses if not a.tentative(now) and not (wide and a.link_local)]
+        able = [a for a in interface.addresses if a.usable(now) and not (wide and a.link_local)]
         mine = [a for a in able if a.family == packet.family] or self._others(interface, packet)
         hop = ip_address((gateway or packet.destination).partition("%")[0])
         near = [a for a in mine if hop in a.network and (hop.is_link_local or not a.link_local)]

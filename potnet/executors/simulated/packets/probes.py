@@ -8,8 +8,9 @@ from ipaddress import ip_address
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.net import routes
 from potnet.executors.simulated.packets.calls import Call, Connection
+from potnet.executors.simulated.packets.learnt import look_for
 from potnet.executors.simulated.packets.network import connect
-from potnet.executors.simulated.world.entities import DAD_SECONDS
+from potnet.executors.simulated.world.entities import DAD_SECONDS, HOST
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
 
 
@@ -33,6 +34,8 @@ def ping(world: World, argv: list[str], view: View) -> CommandResult:
         raise ToolError(f"{argv[0]}: cannot resolve {rest[0]}: Name does not resolve", 68) from None
     family = 6 if ":" in address else 4
     protocol = "icmp" if family == 4 else "ipv6-icmp"
+    if view.vnet == HOST:
+        look_for(world, address)
     answer = connect(world, Call(_name(view), address, 0, protocol))
     if not isinstance(answer, Connection) and family == 6 and counts not in ([], ["1"]):
         # A tentative address may have become usable meanwhile.

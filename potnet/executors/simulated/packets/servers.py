@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from potnet.executors.simulated.net.wires import GUEST
 from potnet.executors.simulated.packets.calls import NoConnectionError, Sign
-from potnet.executors.simulated.packets.wires import GUEST
 from potnet.executors.simulated.pf.match import Packet
 from potnet.executors.simulated.pf.state_table import endpoint
 from potnet.executors.simulated.world.entities import HOST

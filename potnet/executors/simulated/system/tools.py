@@ -246,7 +246,8 @@ def _plain(world: World, argv: list[str], _: Stdin) -> CommandResult:
             return uname(argv, world.sysctl("kern.hostname") or "", world.facts.release)
         case ["freebsd-version"]:
             return CommandResult(0, f"{world.facts.release}\n")
-        case ["sleep", seconds] if seconds.isdigit():
+        case ["sleep", seconds] if seconds.replace(".", "", 1).isdigit():
+            world.state.look()
             world.wait(float(seconds))
             return CommandResult()
         case ["true"]:

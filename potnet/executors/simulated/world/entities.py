@@ -40,12 +40,16 @@ PAUSED = float("inf")
 
 @dataclass(slots=True)
 class Address:
-    """An address on an interface. since: when it was added, in seconds; None after its DAD (RFC 4862)."""
+    """An address on an interface. since: when it was added, in seconds; None after its DAD (RFC 4862).
+
+    rival: another machine on the wire has the address, which DAD finds out.
+    """
 
     address: str
     prefix: int
     since: float | None = None
     autoconf: bool = False
+    rival: bool = False
 
     @property
     def family(self) -> int:
@@ -62,6 +66,10 @@ class Address:
     def tentative(self, now: float) -> bool:
         """Return whether the address is still unusable."""
         return self.since is not None and now - self.since < DAD_SECONDS
+
+    def usable(self, now: float) -> bool:
+        """Return whether the address can be used: duplicate detection has ended, and found nobody."""
+        return not self.tentative(now) and not self.rival
 
     @property
     def link_local(self) -> bool:

@@ -143,9 +143,11 @@ def owner(world: World, place: Place, address: str) -> Place | None:
         if found.stack == HOST and interface is not None and answers_for(world, interface, address):
             return found
         deaf = interface is not None and ":" in address and "IFDISABLED" in interface.nd6
-        if not deaf and any(a.address == address and not a.tentative(now) for a in known):
+        if not deaf and any(a.address == address and a.usable(now) for a in known):
             return found
-    return outside if outside is not None and out_there(world, address) and not held(world, address) else None
+    return (
+        outside if outside is not None and lives_there(world, address) and not held(world, address) else None
+    )
 
 
 def knows(world: World, interface: Interface, address: str) -> bool:
@@ -157,6 +159,18 @@ def held(world: World, address: str) -> bool:
     """Return whether an interface of the host or of a jail has an address, so that no machine outside has."""
     rows = (row for _, row in world.state.scan("interface"))
     return any(each["address"] == address for row in rows for each in (*row["inet"], *row["inet6"]))
+
+
+def lives_there(world: World, address: str) -> bool:
+    """Return whether a machine on the external wire has an address: a router or another."""
+    facts, wanted = world.facts, ip_address(address.partition("%")[0])
+    if wanted.is_link_local:
+        return True
+    routers = [facts.gateway, facts.router6.partition("/")[0]]
+    networks = [ip_network(text, strict=False) for text in (facts.address, facts.router6)]
+    others = [str(network.network_address + number) for network in networks for number in (50, 99)]
+    added = [str(machine.ip) for machine in machines(world, "")]
+    return str(wanted) in (*routers, *others, *added)
 
 
 def out_there(world: World, address: str) -> bool:

@@ -1,0 +1,1 @@
+"""Bridges that are part of a LAN, and the addresses of pots there."""
