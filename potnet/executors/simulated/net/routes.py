@@ -166,8 +166,6 @@ def _request(args: list[str]) -> _Request:
         raise unknown(f"route {' '.join(args)}")
     family = 6 if "-inet6" in flags or ":" in words[0] else 4
     gateway = words[1] if len(words) > 1 else ""
-    if verb in ("add", "change") and not gateway:
-        raise unknown(f"route {verb} without a gateway")
     if words[0] == "default":
         shown = destination = "default"
     else:
@@ -208,6 +206,8 @@ def _add(world: World, request: _Request, view: View) -> CommandResult:
         return CommandResult(1, f"{request.head} fib 0: not in table\n")
     if request.verb == "add" and (there or connected):
         return CommandResult(1, f"{request.head} fib 0: route already in table\n")
+    if not request.gateway:
+        raise unknown(f"route {request.verb} without a gateway")
     found = _interface(world, request, view)
     if found is None:
         return CommandResult(1, f"{request.head} fib 0: Invalid argument\n")
