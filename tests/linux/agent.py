@@ -8,6 +8,7 @@ program, killed by kill(2) if asked.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
 import signal
@@ -80,6 +81,14 @@ INHERITED = {
     "net/bridge/bridge-nf-call-iptables": "0",
     "net/bridge/bridge-nf-call-ip6tables": "0",
 }
+#: What most commands import, which takes longer than they do: copies of this process have it at once.
+IMPORTED = (
+    *("potnet.cli.main", "potnet.cli.known_names", "potnet.cli.output", "potnet.cli.views", "potnet.app"),
+    *(f"potnet.cli.commands.{name}" for name in ("check", "create", "export", "info", "start")),
+    *(f"potnet.operations.{name}" for name in ("pots.create", "running.start", "running.stop")),
+    *(f"potnet.operations.{name}" for name in ("maintenance.check", "exports.export_ports", "reports.info")),
+    *("potnet.drivers.linux.driver", "potnet.store.opening", "potnet.runtime.progress", "potnet.templates"),
+)
 #: The host takes no address from what a test's router advertises: its state is compared.
 QUIET = ("/proc/sys/net/ipv6/conf/eth0/accept_ra", "/proc/sys/net/ipv6/conf/all/accept_ra")
 
@@ -107,10 +116,8 @@ def potnet(
 
     user: who runs it, with this environment alone.
     """
-    # So that a fork has it all.
-    import potnet.operations.running.start
-    import potnet.templates  # noqa: F401
-
+    for name in IMPORTED:
+        importlib.import_module(name)
     others = _children() if kill_after is not None else set()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = os.fork()
