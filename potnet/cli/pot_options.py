@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from potnet.cli.known_names import INTERFACE, USER
+from potnet.cli.known_names import INTERFACE, POT, USER
 
 #: By the name of its value: the spellings, and how click reads it. None or empty: not given.
 _DECLARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -19,6 +19,8 @@ _DECLARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "hostname": (("--hostname",), {}),
     "command": (("--cmd", "command"), {"metavar": "COMMAND"}),
     "boot": (("--boot/--no-boot",), {"default": None}),
+    "needs": (("--needs",), {"multiple": True, "type": POT, "metavar": "POT"}),
+    "priority": (("--priority",), {"type": int, "metavar": "N"}),
     "owner": (("--owner",), {"type": USER, "metavar": "USER"}),
     "isolate": (("--isolate/--no-isolate",), {"default": None}),
     "internet": (("--internet/--no-internet",), {"default": None}),

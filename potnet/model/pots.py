@@ -181,7 +181,8 @@ class Pot:
     destroy has begun. isolate: the pot cannot reach other isolated pots of its bridge. internet: the pot
     can connect to the outside. rate_in, rate_out: limits for receiving and sending, in bits per second;
     None: no limit. antispoof: set for a started pot that can send only from its own addresses. owner: the
-    user who may open the taps of a machine; None for a jail.
+    user who may open the taps of a machine; None for a jail. needs: pots that start before this one.
+    priority: pots with a lower number start first.
     """
 
     name: str
@@ -208,6 +209,8 @@ class Pot:
     rate_out: int | None = None
     antispoof: bool = False
     owner: str | None = None
+    needs: tuple[str, ...] = ()
+    priority: int = 0
 
     @property
     def is_jail(self) -> bool:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from potnet.errors import PotnetError
+from potnet.errors import PotnetError, UsageError
 from potnet.model.pots import Pot, ResolverKind
 from potnet.operations.common import require_pot
 from potnet.planning.ownership import presence_of_all, running
 
 if TYPE_CHECKING:
     from potnet.app import App
+
+
+#: The largest priority, and the negative of the smallest.
+MOST_PRIORITY = 1_000_000
 
 
 def named_pots(app: App, names: Sequence[str]) -> list[str]:
@@ -50,11 +56,44 @@ def only_pot(app: App) -> str:
 
 
 def needs(app: App, pot: Pot) -> tuple[str, ...]:
-    """Return the pots that this pot depends on: the DNS server, if it is the pot's resolver."""
+    """Return the pots that this pot depends on: those it needs, and the DNS server that is its resolver."""
     if pot.resolver.kind is not ResolverKind.POT:
-        return ()
+        return pot.needs
     server = app.store.called("pot", app.config.dns_name)
-    return (server,) if server is not None else ()
+    return (*pot.needs, *((server,) if server is not None and server not in pot.needs else ()))
+
+
+def parse_needs(app: App, pot: Pot, values: Sequence[str]) -> tuple[str, ...]:
+    """Return the --needs values as they are on record. Raises PotnetError for an unknown pot or a circle."""
+    names = tuple(dict.fromkeys(require_pot(app, value).name for value in values))
+    refuse_circle(app, replace(pot, needs=names))
+    return names
+
+
+def refuse_circle(app: App, pot: Pot) -> None:
+    """Raises PotnetError if a pot, as it is about to be recorded, would depend on itself."""
+    in_order([pot.name], lambda name: needs(app, pot if name == pot.name else require_pot(app, name)))
+
+
+def check_priority(priority: int) -> int:
+    """Return a valid priority; raises UsageError."""
+    if abs(priority) > MOST_PRIORITY:
+        raise UsageError(
+            f"invalid priority {priority}", hint=f"use a number from -{MOST_PRIORITY} to {MOST_PRIORITY}"
+        )
+    return priority
+
+
+def by_priority(app: App, names: Sequence[str]) -> list[str]:
+    """Return names in the order of their priorities; names of one priority keep their order."""
+    known = app.store.priorities()
+    return sorted(names, key=lambda name: known.get(name, 0))
+
+
+def levels(app: App, names: Sequence[str]) -> list[list[str]]:
+    """Split ordered names where the priority changes: each part waits for the one before it."""
+    known = app.store.priorities()
+    return [[*part] for _, part in groupby(names, key=lambda name: known.get(name, 0))]
 
 
 def check_needs(app: App, pot: Pot) -> None:
@@ -83,7 +122,10 @@ def in_order(names: Iterable[str], needed: Callable[[str], Sequence[str]]) -> li
             return
         if name in path:
             circle = " → ".join([*path[path.index(name) :], name])
-            raise PotnetError(f"pots depend on each other in a circle: {circle}", hint="change a resolver")
+            raise PotnetError(
+                f"pots depend on each other in a circle: {circle}",
+                hint=f"`potnet info -p {name}` shows what it requires",
+            )
         path.append(name)
         for other in needed(name):
             visit(other)

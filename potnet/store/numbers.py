@@ -57,6 +57,15 @@ class Numbers(Database):
             return name
         return names[0] if len(names) == 1 else None
 
+    def users_of(self, name: str) -> tuple[str, ...]:
+        """Return the pots that require a pot, sorted."""
+        found = self.rows("SELECT pot FROM need WHERE needed = ? ORDER BY pot", name)
+        return tuple(pot for (pot,) in found)
+
+    def priorities(self) -> dict[str, int]:
+        """Return the priorities of the pots that have another one than 0."""
+        return dict(self.rows("SELECT name, priority FROM pot WHERE priority <> 0"))
+
     def rename_pot(self, before: str, after: str) -> None:
         """Give a pot, with all that refers to it, another name. Error: another pot has that name."""
         with self.transaction():

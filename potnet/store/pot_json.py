@@ -38,6 +38,7 @@ def pot_from_json(text: str) -> Pot:
     fields["hooks"] = tuple(HookKind(hook) for hook in fields["hooks"])
     # Version 1 had no passed interfaces.
     fields["passed"] = tuple(fields.get("passed", ()))
+    fields["needs"] = tuple(fields.get("needs", ()))
     return Pot(**fields)
 
 

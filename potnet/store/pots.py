@@ -33,12 +33,19 @@ from potnet.store.pot_json import address_or_none, strings, text_or_none
 from potnet.store.subnets import Subnets
 
 _Children = tuple[
-    dict[str, list[Attachment]], dict[str, list[Alias]], dict[str, list[Export]], dict[str, list[str]]
+    dict[str, list[Attachment]],
+    dict[str, list[Alias]],
+    dict[str, list[Export]],
+    dict[str, list[str]],
+    dict[str, list[str]],
 ]
-_POTS = (
-    "SELECT name, network_type, stack, root, root_made, hostname, base, resolver, resolver_text, command,"
-    " boot, hooks, whole, isolate, internet, rate_in, rate_out, owner, directory, dataset FROM pot"
-)
+#: The columns of table pot after the name, in the order of `_head` and `_pot`.
+_COLUMNS = (
+    "network_type", "stack", "root", "root_made", "hostname", "base", "resolver", "resolver_text", "command",
+    "boot", "hooks", "whole", "isolate", "internet", "rate_in", "rate_out", "owner", "directory", "dataset",
+    "priority",
+)  # fmt: skip
+_POTS = f"SELECT name, {', '.join(_COLUMNS)} FROM pot"  # noqa: S608 - names of our own schema
 _DOUBLED = {
     "pot": "SELECT name FROM pot WHERE lower(name) IN"
     " (SELECT lower(name) FROM pot GROUP BY lower(name) HAVING count(*) > 1) ORDER BY name",
@@ -51,6 +58,7 @@ _CHILDREN = (
     "SELECT pot, interface, address FROM alias",
     "SELECT * FROM export",
     "SELECT pot, interface FROM passed",
+    "SELECT pot, needed FROM need",
 )
 _IN_ORDER = "ORDER BY pot, position"
 
@@ -131,10 +139,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self._refuse_called(pot.name)
             self._check_root(pot)
             self.change(
-                "INSERT INTO pot (network_type, stack, root, root_made, hostname, base, resolver,"
-                " resolver_text, command, boot, hooks, whole, isolate, internet, rate_in, rate_out, owner,"
-                " directory, dataset, name)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO pot ({', '.join(_COLUMNS)}, name) VALUES ({'?, ' * len(_COLUMNS)}?)",  # noqa: S608
                 *_head(pot),
                 pot.name,
             )
@@ -160,10 +165,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             self._check_root(pot)
             self._drop_children(pot.name)
             self.change(
-                "UPDATE pot SET network_type = ?, stack = ?, root = ?, root_made = ?, hostname = ?, base = ?,"
-                " resolver = ?, resolver_text = ?, command = ?, boot = ?, hooks = ?, whole = ?, isolate = ?,"
-                " internet = ?, rate_in = ?, rate_out = ?, owner = ?, directory = ?, dataset = ?"
-                " WHERE name = ?",
+                f"UPDATE pot SET {' = ?, '.join(_COLUMNS)} = ? WHERE name = ?",  # noqa: S608
                 *_head(pot),
                 pot.name,
             )
@@ -239,6 +241,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
         self.change("DELETE FROM attachment WHERE pot = ?", name)
         self.change("DELETE FROM alias WHERE pot = ?", name)
         self.change("DELETE FROM passed WHERE pot = ?", name)
+        self.change("DELETE FROM need WHERE pot = ?", name)
 
     def _add_children(self, pot: Pot) -> None:
         for position, attachment in enumerate(pot.attachments):
@@ -248,6 +251,9 @@ class Pots(Subnets, Numbers, Exports, Policies):
         self.put_exports(pot.name, pot.exports)
         for position, interface in enumerate(pot.passed):
             self._add_passed(pot.name, position, interface)
+        for position, needed in enumerate(pot.needs):
+            sql = "INSERT INTO need (pot, position, needed) VALUES (?, ?, ?)"
+            self.change(sql, pot.name, position, needed)
 
     def _add_passed(self, name: str, position: int, interface: str) -> None:
         holder = self.passed_to(interface)
@@ -335,13 +341,14 @@ def _head(pot: Pot) -> tuple[object, ...]:
         pot.owner,
         pot.directory,
         pot.dataset,
+        pot.priority,
     )
 
 
 def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
     """Return the rows of `_CHILDREN` by the name of their pot, in order."""
-    attachments, aliases, exports, passed = found
-    children: _Children = (defaultdict(list), defaultdict(list), defaultdict(list), defaultdict(list))
+    attachments, aliases, exports, *names = found
+    children: _Children = tuple(defaultdict(list) for _ in _CHILDREN)  # type: ignore[assignment]
     for name, bridge, unit, mac, address, address6, *flags in attachments:
         addresses = address_or_none(address), address_or_none(address6)
         given, lan, learns6 = map(bool, flags)
@@ -351,15 +358,16 @@ def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
         children[1][name].append(Alias(interface, IPAddress(address)))
     for row in exports:
         children[2][row[0]].append(export_of(row))
-    for name, interface in passed:
-        children[3][name].append(interface)
+    for kept, rows in zip(children[3:], names, strict=True):
+        for name, value in rows:
+            kept[name].append(value)
     return children
 
 
 def _pot(head: Row, children: _Children) -> Pot:
     name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks, *options = head
-    whole, isolate, internet, rate_in, rate_out, owner, directory, dataset = options
-    attachments, aliases, exports, passed = children
+    whole, isolate, internet, rate_in, rate_out, owner, directory, dataset, priority = options
+    attachments, aliases, exports, passed, needs = children
     wires = attachments.get(name, ())
     return Pot(
         name=name,
@@ -385,4 +393,6 @@ def _pot(head: Row, children: _Children) -> Pot:
         rate_in=rate_in,
         rate_out=rate_out,
         owner=owner,
+        needs=tuple(needs.get(name, ())),
+        priority=priority,
     )

@@ -68,6 +68,8 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @pot_option("hostname", "Host name; default: the name of the pot.")
 @pot_option("command", "Command to start in place of /bin/sh /etc/rc.")
 @pot_option("boot", "Start the pot when the host boots.")
+@pot_option("needs", "Pot that must start before this one; repeatable.")
+@pot_option("priority", "Pots with a lower number start first and stop last; default: 0.")
 @click.option("--tap", is_flag=True, help="Create a tap on each bridge for a virtual machine, and no jail.")
 @pot_option("owner", "User who can open the taps, besides root; default: root only.")
 @traffic_options

@@ -31,37 +31,47 @@ _FILE = FilePath()
 @pot_option("hostname", "Host name.")
 @pot_option("command", "Command to start in place of /bin/sh /etc/rc.")
 @pot_option("boot", "Start the pot when the host boots.")
+@pot_option("needs", "Pot that must start before this one; repeatable.")
+@click.option("--no-needs", is_flag=True, help="Remove all pots that must start before this one.")
+@pot_option("priority", "Pots with a lower number start first and stop last.")
 @pot_option("owner", "User who can open the taps, besides root.")
 @traffic_options
 @click.pass_obj
-def set_options(
-    options: Options, /, pot: str | None, bridge: str | None, no_pass: bool, **values: Any
-) -> None:
+def set_options(options: Options, /, pot: str | None, bridge: str | None, **values: Any) -> None:
     """Change the settings of a pot or bridge.
 
     Settings that a running jail cannot change take effect at the next start.
     """
     if (pot is None) == (bridge is None):
         raise click.UsageError("give either a pot or -B BRIDGE")
+    none = _emptied(values)
     given = {name: value for name, value in values.items() if value not in (None, ())}
-    if not given and not no_pass:
+    if not given and not none:
         raise click.UsageError("give at least one setting to change")
-    if "passed" in given and no_pass:
-        raise click.UsageError("--pass and --no-pass cannot be used together")
     if bridge is not None:
-        if no_pass or given.keys() - {"mtu", "isolate"}:
+        if none or given.keys() - {"mtu", "isolate"}:
             raise click.UsageError("only --mtu and --isolate can be used with -B")
         _set_bridge(options, bridge, given.get("mtu"), given.get("isolate"))
         return
     assert pot is not None
     from potnet.operations.pots import settings as operation
 
-    no_interfaces: dict[str, Any] = {"passed": ()} if no_pass else {}
     with changing(options) as app:
-        request = operation.SettingsRequest(**settings(given), **no_interfaces)
+        request = operation.SettingsRequest(**settings(given), **none)
         later = operation.set_options(app, pot, request)
     text = f"{pot} changed" + ("; the change takes effect at the next start" if later else "")
     tell(options, {"name": pot, "changed": True, "from_next_start": later}, [text])
+
+
+def _emptied(values: dict[str, Any]) -> dict[str, Any]:
+    """The lists that an option --no-… empties, taken out of the values. Errors: UsageError."""
+    found = {}
+    for name, flag, option in (("passed", "no_pass", "--pass"), ("needs", "no_needs", "--needs")):
+        if values.pop(flag):
+            if values[name]:
+                raise click.UsageError(f"{option} and --{flag.replace('_', '-')} cannot be used together")
+            found[name] = ()
+    return found
 
 
 def _set_bridge(options: Options, name: str, mtu: int | None, isolate: bool | None) -> None:

@@ -142,6 +142,7 @@ def pot_lines(pot: View) -> tuple[str, ...]:
         *(() if pot["internet"] else ("no internet",)),
         *([", ".join(rates)] if rates else []),
         *((f"passed {' '.join(pot['passed'])}",) if pot["passed"] else ()),
+        *((f"needs {' '.join(pot['needs'])}",) if pot.get("needs") else ()),
     )
 
 

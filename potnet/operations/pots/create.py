@@ -49,6 +49,7 @@ from potnet.operations.networks.network_options import (
 from potnet.operations.pots.destroy import remove_rest
 from potnet.operations.pots.make_root import make_root, on_free_place, refuse_exposed_root, refuse_places
 from potnet.operations.pots.virtual_machines import ROOT, refuse_unfit, with_owner
+from potnet.operations.selection import check_priority, parse_needs
 from potnet.planning.jail import host_files
 from potnet.runtime.fast_dataclass import dataclass
 
@@ -64,7 +65,8 @@ class CreateRequest:
 
     more: further networks, each as its type and, for a private bridge, the bridge. macs: of the interfaces on
     bridges, in their order. mtu: of all bridges of the pot, in bytes. passed: interfaces of the host. tap:
-    the pot is a virtual machine, not a jail. owner: the user who may open its taps, None: root.
+    the pot is a virtual machine, not a jail. owner: the user who may open its taps, None: root. needs: pots
+    that start before it. priority: pots with a lower number start first.
     """
 
     name: str | None = None
@@ -84,6 +86,8 @@ class CreateRequest:
     boot: bool = False
     tap: bool = False
     owner: str | None = None
+    needs: tuple[str, ...] = ()
+    priority: int = 0
     network: NetworkOptions = UNCHANGED
 
     @property
@@ -174,6 +178,7 @@ def _draft(app: App, request: CreateRequest) -> Pot:
         resolver=parse_resolver(request.resolver) if request.resolver is not None else Resolver(),
         command=parse_command(request.command) if request.command else (),
         boot=request.boot,
+        priority=check_priority(request.priority),
         passed=parse_passed(request.passed),
         aliases=aliases_of(app, request.addresses) if request.network_type is NetworkType.ALIAS else (),
     )
@@ -272,6 +277,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) 
     refuse_new_name(app, pot.name)
     refuse_same_anchor(app, "pot", pot.name)
     check_resolver(app, pot)
+    pot = replace(pot, needs=parse_needs(app, pot, request.needs))
     pot = with_macs(attach(app, pot, request.networks, request.addresses), macs)
     check_attachments(pot, app.driver.traits)
     if request.mtu is not None:

@@ -36,6 +36,7 @@ def destroy_pot(app: App, name: str) -> None:
     """Remove a stopped pot, with the root that create made for it. Raises PotnetError."""
     with locked_remains(app, name) as pot:
         name = pot.name
+        _refuse_needed(app, name)
         take_back_rename(app, pot)
         run = app.store.run(name)
         if run is not None:
@@ -58,6 +59,15 @@ def destroy_pot(app: App, name: str) -> None:
     users = [p.name for p in app.store.pots() if p.resolver.kind is ResolverKind.POT]
     if same_name(name, app.config.dns_name) and users:
         app.notify(f"{name} was the resolver of {', '.join(users)}, which will not start without it")
+
+
+def _refuse_needed(app: App, name: str) -> None:
+    users = app.store.users_of(name)
+    if users:
+        raise PotnetError(
+            f"{name} is required by {', '.join(users[:10])}{', …' if len(users) > 10 else ''}",
+            hint=f"`potnet set -p {users[0]} --no-needs` removes what {users[0]} requires",
+        )
 
 
 def remove_rest(app: App, pot: Pot) -> None:

@@ -42,6 +42,7 @@ from potnet.operations.networks.network_options import (
     with_options,
 )
 from potnet.operations.pots.virtual_machines import refuse_unfit, with_owner
+from potnet.operations.selection import check_priority, parse_needs, refuse_circle
 from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ class SettingsRequest:
 
     resolver, command: as for -d and --cmd. addresses: the -i values. macs: of the interfaces on bridges, in
     their order. mtu: of all bridges of the pot, in bytes. passed: interfaces of the host; empty: none. owner:
-    the user who may open the taps of a machine.
+    the user who may open the taps of a machine. needs: pots that start before it; empty: none. priority: pots
+    with a lower number start first.
     """
 
     resolver: str | None = None
@@ -69,6 +71,8 @@ class SettingsRequest:
     passed: tuple[str, ...] | None = None
     network: NetworkOptions = UNCHANGED
     owner: str | None = None
+    needs: tuple[str, ...] | None = None
+    priority: int | None = None
 
 
 def set_options(app: App, name: str, request: SettingsRequest) -> bool:
@@ -91,7 +95,8 @@ def set_options(app: App, name: str, request: SettingsRequest) -> bool:
             for bridge in bridges:
                 app.store.update_bridge(bridge)
         _report_pinned(app, bridges)
-        return active and (replace(pot, boot=before.boot) != before or bool(bridges))
+        order = {"boot": before.boot, "needs": before.needs, "priority": before.priority}
+        return active and (replace(pot, **order) != before or bool(bridges))  # type: ignore[arg-type]
 
 
 def _with_settings(app: App, pot: Pot, request: SettingsRequest) -> Pot:
@@ -101,6 +106,12 @@ def _with_settings(app: App, pot: Pot, request: SettingsRequest) -> Pot:
     if request.resolver is not None:
         pot = replace(pot, resolver=parse_resolver(request.resolver))
         check_resolver(app, pot)
+    if request.needs is not None:
+        pot = replace(pot, needs=parse_needs(app, pot, request.needs))
+    elif request.resolver is not None:
+        refuse_circle(app, pot)
+    if request.priority is not None:
+        pot = replace(pot, priority=check_priority(request.priority))
     if request.hostname is not None:
         check_hostname(request.hostname)
         pot = replace(pot, hostname=request.hostname)

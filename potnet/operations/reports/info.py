@@ -64,6 +64,8 @@ def own_settings(app: App, name: str) -> View:
         "resolver": str(pot.resolver.kind) if pot.resolver.kind is not ResolverKind.INHERIT else None,
         "command": shlex.join(pot.command) or None,
         "boot": pot.boot or None,
+        "needs": " ".join(pot.needs) or None,
+        "priority": str(pot.priority) if pot.priority else None,
     }
     if pot.is_jail:
         settings["mac"] = [each.mac for each in pot.attachments if each.mac_given] or None
@@ -132,6 +134,8 @@ def pot_view(
         "hostname": pot.hostname,
         "base": pot.base,
         "boot": pot.boot,
+        "needs": list(pot.needs),
+        "priority": pot.priority,
         "internet": pot.internet,
         "bandwidth_in": rate_text(pot.rate_in),
         "bandwidth_out": rate_text(pot.rate_out),

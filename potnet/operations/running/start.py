@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from potnet.apply import Applied, apply, apply_all
@@ -58,7 +59,7 @@ from potnet.operations.running.start_context import (
     with_upstream,
 )
 from potnet.operations.running.start_many import STARTED, bring_up_bridges, groups, start_together
-from potnet.operations.selection import check_needs, in_order, needs
+from potnet.operations.selection import by_priority, check_needs, in_order, levels, needs
 from potnet.planning.jail import boot_command
 from potnet.planning.ownership import complete, owned, refuse_foreign
 from potnet.planning.start import Surroundings, ignored_exports, plan_start
@@ -86,11 +87,12 @@ def start_each(app: App, names: Sequence[str], failures: Failures) -> list[Outco
     """Do the same, but only collect the failures, and add them to those of an earlier step."""
     pots = app.store.pots_named(names)
     needed = cache(lambda name: needs(app, pots[name] if name in pots else require_pot(app, name)))
-    order = in_order(names, needed)
+    order = in_order(by_priority(app, names), needed)
     outcomes: list[Outcome] = []
     first = bring_up_bridges(app, order) if len(order) > 1 else ()
     with app.progress.of(len(order), "started") as tell:
-        for group in groups(order, STARTED, needed, alone=first):
+        parts = (groups(part, STARTED, needed, alone=first) for part in levels(app, order))
+        for group in chain.from_iterable(parts):
             started = start_together(app, group, failures.names) if len(group) > 1 else ()
             for name in group:
                 with failures.collect(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from potnet.apply import apply_all
@@ -17,7 +18,7 @@ from potnet.operations.files.hooks import hook_steps
 from potnet.operations.files.hosts_files import neighbours_of, update_hosts_files
 from potnet.operations.running.cleanup import clear_up
 from potnet.operations.running.start_many import STOPPED, groups, stop_together
-from potnet.operations.selection import in_order, needs
+from potnet.operations.selection import by_priority, in_order, levels, needs
 from potnet.planning.ownership import owned, refuse_foreign, running
 
 if TYPE_CHECKING:
@@ -36,7 +37,16 @@ def stop(app: App, names: Sequence[str]) -> tuple[Outcome, ...]:
     failures = Failures("stop")
     outcomes = stop_each(app, names, failures)
     failures.throw([f"{outcome.name} is stopped" for outcome in outcomes], app.notify)
+    _tell_users(app, [outcome.name for outcome in outcomes if outcome.changed])
     return tuple(outcomes)
+
+
+def _tell_users(app: App, names: Sequence[str]) -> None:
+    """Report the pots that still run, and require a pot that has stopped."""
+    for name in names:
+        users = [user for user in app.store.users_of(name) if user in app.store.runs_named([user])]
+        if users:
+            app.notify(f"{name} is stopped, although running pots require it: {', '.join(users)}")
 
 
 def stop_each(app: App, names: Sequence[str], failures: Failures) -> list[Outcome]:
@@ -47,9 +57,10 @@ def stop_each(app: App, names: Sequence[str], failures: Failures) -> list[Outcom
     for user in names:
         for name in needs(app, pots[user] if user in pots else require_pot(app, user)):
             users.get(name, []).append(user)
-    order = in_order(names, lambda name: users[name])
+    order = in_order(by_priority(app, names[::-1])[::-1], lambda name: users[name])
     with app.progress.of(len(order), "stopped") as tell:
-        for group in groups(order, STOPPED, lambda name: users[name]):
+        parts = (groups(part, STOPPED, lambda name: users[name]) for part in levels(app, order))
+        for group in chain.from_iterable(parts):
             begun = stop_together(app, group) if len(group) > 1 else frozenset()
             done = begun - {*app.store.runs_named(sorted(begun))}
             for name in group:

@@ -52,3 +52,14 @@ ALTER TABLE bridge ADD COLUMN lan TEXT;
 -- Whether the bridge of an attachment is part of a LAN, and whether it learns IPv6 addresses beside its own.
 ALTER TABLE attachment ADD COLUMN lan INTEGER NOT NULL DEFAULT 0 CHECK (lan IN (0, 1));
 ALTER TABLE attachment ADD COLUMN learns6 INTEGER NOT NULL DEFAULT 0 CHECK (learns6 IN (0, 1));
+-- The pots that start before a pot, in the order in which they were given.
+CREATE TABLE need (
+    pot      TEXT NOT NULL REFERENCES pot (name) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    needed   TEXT NOT NULL REFERENCES pot (name) ON DELETE CASCADE,
+    PRIMARY KEY (pot, position),
+    UNIQUE (pot, needed)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX need_of ON need (needed);
+-- Of pots that start together, those with a lower number are the first.
+ALTER TABLE pot ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;

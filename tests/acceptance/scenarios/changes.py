@@ -9,6 +9,21 @@ from .exports import EXPORTED
 
 
 @scenario()
+def one_needs_another(user: User) -> None:
+    """A pot that another one requires starts with it, and is neither destroyed nor part of a circle."""
+    base = user.pot("base", "-N", "public-bridge")
+    web = user.pot("web", "-N", "public-bridge", "--needs", base)
+    last = user.pot("last", "-N", "public-bridge", "--priority", "10")
+    user.start(last, web)
+    user.connects(web, user.address(base), base)
+    assert [each["name"] for each in user.facts("stop", base, web, last)] == [last, web, base]
+    assert web in user.refused("destroy", "-p", base)
+    assert "circle" in user.refused("set", "-p", base, "--needs", web)
+    user.potnet("set", "-p", web, "--no-needs")
+    user.agrees()
+
+
+@scenario()
 def another_name(user: User) -> None:
     """A stopped pot gets another name; its address, root, exports and server stay."""
     web = user.pot("web", "-N", "public-bridge")
