@@ -11,8 +11,10 @@ from potnet.cli.options import Options, reading
 if TYPE_CHECKING:
     from potnet.app import App
 
-#: The kinds of names. name: a pot or a bridge; uplink: the interface of a VLAN.
-Known = Literal["pot", "bridge", "name", "interface", "uplink", "export", "user"]
+#: The kinds of names. name: a pot or a bridge; uplink: the interface of a VLAN; set-parameter: of the pot.
+Known = Literal[
+    "pot", "bridge", "name", "interface", "uplink", "export", "user", "parameter", "set-parameter"
+]
 
 
 def known(options: Options, kind: Known, line: Mapping[str, Any]) -> Sequence[str]:
@@ -73,6 +75,18 @@ def _users(app: App, line: Mapping[str, Any]) -> Sequence[str]:
     return users(app)
 
 
+def _parameters(app: App, line: Mapping[str, Any]) -> Sequence[str]:
+    from potnet.model.jail_parameters import USUAL
+
+    return USUAL
+
+
+def _set_parameters(app: App, line: Mapping[str, Any]) -> Sequence[str]:
+    from potnet.operations.reports.completion_names import parameters
+
+    return parameters(app, line.get("named") or line.get("pot"))
+
+
 _FINDERS: dict[Known, Callable[[App, Mapping[str, Any]], Sequence[str]]] = {
     "pot": _pots,
     "bridge": _bridges,
@@ -81,6 +95,8 @@ _FINDERS: dict[Known, Callable[[App, Mapping[str, Any]], Sequence[str]]] = {
     "interface": _interfaces,
     "uplink": _parents,
     "user": _users,
+    "parameter": _parameters,
+    "set-parameter": _set_parameters,
 }
 #: The kinds that only the host knows.
 _ON_HOST: tuple[Known, ...] = ("interface", "uplink", "user")

@@ -59,6 +59,7 @@ SIDE = KnownName("name")
 POT, BRIDGE, POT_FIRST = KnownName("pot"), KnownName("bridge"), KnownName("pot", leads=True)
 INTERFACE, UPLINK, EXPORT = KnownName("interface"), KnownName("uplink"), KnownName("export")
 USER = KnownName("user")
+PARAMETER, SET_PARAMETER = KnownName("parameter"), KnownName("set-parameter")
 
 _T = TypeVar("_T")
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

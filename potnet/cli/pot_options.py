@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from potnet.cli.known_names import INTERFACE, POT, USER
+from potnet.cli.known_names import INTERFACE, PARAMETER, POT, USER
 
 #: By the name of its value: the spellings, and how click reads it. None or empty: not given.
 _DECLARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
@@ -21,6 +21,10 @@ _DECLARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "boot": (("--boot/--no-boot",), {"default": None}),
     "needs": (("--needs",), {"multiple": True, "type": POT, "metavar": "POT"}),
     "priority": (("--priority",), {"type": int, "metavar": "N"}),
+    "parameters": (
+        ("--param", "parameters"),
+        {"multiple": True, "type": PARAMETER, "metavar": "NAME[=VALUE]"},
+    ),
     "owner": (("--owner",), {"type": USER, "metavar": "USER"}),
     "isolate": (("--isolate/--no-isolate",), {"default": None}),
     "internet": (("--internet/--no-internet",), {"default": None}),

@@ -102,6 +102,8 @@ def info_text(view: View, own: View) -> str:
         lines.append(f"\tbridges : {' '.join(view['bridges'])}")
     if view["passed"]:
         lines.append(f"\tpassed : {' '.join(view['passed'])}")
+    if view.get("parameters"):
+        lines.append(f"\tparameters : {' '.join(view['parameters'])}")
     if view.get("owner"):
         lines.append(f"\towner : {view['owner']}")
     addresses = [_address(entry, view["network_type"]) for entry in view["addresses"]]

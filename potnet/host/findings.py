@@ -45,6 +45,7 @@ class Kind(StrEnum):
     MAC_DIFFERS = "mac-differs"
     MTU_DIFFERS = "mtu-differs"
     OWNER_DIFFERS = "owner-differs"
+    PARAMETER_DIFFERS = "parameter-differs"
     RATE_DIFFERS = "rate-differs"
     ADDRESS_MISSING = "address-missing"
     ADDRESS_TAKEN = "address-taken"

@@ -9,7 +9,10 @@ from potnet.runtime.fast_dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Jail:
-    """The parameters of a jail (jail(8)). inherit: families taken from the host, for a pot without VNET."""
+    """The parameters of a jail (jail(8)). inherit: families taken from the host, for a pot without VNET.
+
+    parameters: further ones, which the user set, as `potnet.model.jail_parameters` describes them.
+    """
 
     name: str
     hostname: str
@@ -18,11 +21,20 @@ class Jail:
     aliases: tuple[tuple[str, IPAddress], ...] = ()
     inherit: tuple[int, ...] = ()
     devfs: bool = False
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StartJail:
     jail: Jail
+
+
+@dataclass(frozen=True, slots=True)
+class SetParameters:
+    """Set parameters of a running jail, as `potnet.model.jail_parameters` describes them."""
+
+    jail: str
+    parameters: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +68,4 @@ class RunInJail:
     log: str | None = None
 
 
-JailAction = StartJail | EndProcesses | StopJail | RunInJail
+JailAction = StartJail | SetParameters | EndProcesses | StopJail | RunInJail

@@ -29,6 +29,10 @@ class Query:
     jail_networks: tuple[tuple[str, tuple[int, ...]], ...] = ()
     #: Jail and name of each interface.
     jail_interfaces: tuple[tuple[str, str], ...] = ()
+    #: Jails, each with names of parameters.
+    jail_parameters: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    #: The names of all parameters of jails.
+    known_parameters: bool = False
     #: Names, or None for all.
     users: tuple[str, ...] | None = ()
 
@@ -102,8 +106,11 @@ class Query:
     mounts: bool = False
     #: Datasets of zfs(8) that may exist.
     mount_points: tuple[str, ...] = ()
-    #: Directories among `files` where jails mount a device file system.
-    devfs: tuple[str, ...] = ()
+    #: Directories among `files` where jails mount a device file system, each with the devfs ruleset of the
+    #: jail (None: the default).
+    devfs: tuple[tuple[str, int | None], ...] = ()
+    #: Devfs rulesets.
+    rulesets: tuple[int | None, ...] = ()
     #: The address of a release's directory on a mirror.
     release: str | None = None
     machine: bool = False

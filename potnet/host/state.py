@@ -274,6 +274,10 @@ class HostState:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     #: Requested interfaces in jails, by jail and name.
     jail_interfaces: Mapping[tuple[str, str], Interface] = field(default_factory=dict)
+    #: The requested parameters, by jail, as `potnet.model.jail_parameters` writes them.
+    jail_parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: The names of the parameters that the kernel has, without those of missing modules.
+    known_parameters: frozenset[str] = frozenset()
     #: Requested users that exist.
     users: frozenset[str] = frozenset()
 
@@ -358,8 +362,8 @@ class HostState:
     datasets: tuple[tuple[str, str], ...] = ()
     #: The mount points that are set for datasets; missing ones are left out.
     mount_points: Mapping[str, str] = field(default_factory=dict)
-    #: With `devfs`: the devfs ruleset of jails if it does not hide any device.
-    open_ruleset: int | None = None
+    #: With `devfs` and `rulesets`: the requested devfs rulesets that hide no device, each with its number.
+    open_rulesets: Mapping[int | None, int] = field(default_factory=dict)
     #: With `release`: the SHA-256 of its base.txz; None if the mirror does not report it.
     base_digest: str | None = None
     #: The architecture of machine and processor, as uname(1) names them.

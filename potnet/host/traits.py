@@ -36,8 +36,8 @@ class Traits:
     ports_by_address: one port may lead to different pots at different addresses of the host. single_exports:
     its filter changes one export without the others of the pot. first_address: its filter knows the first
     address of an interface. owners_change: an existing tap can be given to another user. upstream_resolvers:
-    the file with the resolvers that a resolver on the host's loopback forwards to. tools: the host's own
-    commands.
+    the file with the resolvers that a resolver on the host's loopback forwards to. jail_parameters: pots are
+    jails with the parameters of jail(8). tools: the host's own commands.
     """
 
     own_programs: bool = True
@@ -55,4 +55,5 @@ class Traits:
     first_address: bool = True
     owners_change: bool = True
     upstream_resolvers: str | None = None
+    jail_parameters: bool = True
     tools: Tools = Tools()

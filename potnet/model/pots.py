@@ -182,7 +182,8 @@ class Pot:
     can connect to the outside. rate_in, rate_out: limits for receiving and sending, in bits per second;
     None: no limit. antispoof: set for a started pot that can send only from its own addresses. owner: the
     user who may open the taps of a machine; None for a jail. needs: pots that start before this one.
-    priority: pots with a lower number start first.
+    priority: pots with a lower number start first. parameters: those of
+    jail(8) that the user set, as `potnet.model.jail_parameters` describes them.
     """
 
     name: str
@@ -211,6 +212,7 @@ class Pot:
     owner: str | None = None
     needs: tuple[str, ...] = ()
     priority: int = 0
+    parameters: tuple[str, ...] = ()
 
     @property
     def is_jail(self) -> bool:

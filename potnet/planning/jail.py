@@ -5,6 +5,7 @@ from __future__ import annotations
 from potnet.host.jail_actions import Jail
 from potnet.host.state import FileKind, HostState
 from potnet.host.traits import Traits
+from potnet.model.jail_parameters import ruleset_of
 from potnet.model.pots import NetworkType, Pot
 
 #: Paths that a start observes, relative to the root.
@@ -42,7 +43,14 @@ def jail_of(pot: Pot, devfs: bool) -> Jail:
         aliases=tuple((a.interface, a.address) for a in pot.aliases if a.address.version in families),
         inherit=families if pot.network_type is NetworkType.INHERIT else (),
         devfs=devfs,
+        parameters=pot.parameters,
     )
+
+
+def rulesets_of(pot: Pot, devfs: bool) -> tuple[int | None, ...]:
+    """Return the devfs ruleset that limits the jail's devices, if any; None stands for the default."""
+    mounts = devfs or "allow.mount.devfs" in pot.parameters
+    return (ruleset_of(pot.parameters),) if mounts else ()
 
 
 def wants_devfs(pot: Pot, state: HostState) -> bool:

@@ -23,10 +23,11 @@ from potnet.host.actions import (
     Step,
 )
 from potnet.host.filter_actions import FilterMembers, LiftRate, LimitRate, LoadAnchor
-from potnet.host.jail_actions import StartJail
+from potnet.host.jail_actions import SetParameters, StartJail
 from potnet.host.ruleset import NoRules
 from potnet.host.state import FileKind, HostState, Interface
 from potnet.model.bridges import Bridge
+from potnet.model.jail_parameters import differing
 from potnet.model.pots import GROUP, Attachment, Lent, NetworkType, Pot, Stack
 from potnet.planning import resolver
 from potnet.planning.filter import packet_filter as pf
@@ -34,7 +35,7 @@ from potnet.planning.filter.exports import absent_addresses, check_exports, end_
 from potnet.planning.filter.lan_nat import refuse_translated
 from potnet.planning.filter.obstacles import check_members, obstacles, side_of
 from potnet.planning.filter.policy import FilterChange, pipes_of
-from potnet.planning.jail import jail_of, path_in, wants_devfs
+from potnet.planning.jail import jail_of, path_in, rulesets_of, wants_devfs
 from potnet.planning.members import join
 from potnet.planning.passed_interfaces import pass_steps
 from potnet.planning.roots import refuse_exposed, refuse_unmounted, ways_to
@@ -137,19 +138,27 @@ def _jail(pot: Pot, around: Surroundings, state: HostState) -> list[Step]:
         refuse_exposed(f"the root of {pot.name}, {pot.root},", ways_to(pot), state.access)
         refuse_unmounted(pot, state.datasets)
     devfs = wants_devfs(pot, state)
-    if devfs and not around.attached:
-        _refuse_open_devfs(state)
+    refuse_open_devfs(rulesets_of(pot, devfs and not around.attached), state)
     jail = None if around.attached else jail_of(pot, devfs)
     out = way_out(pot, [a.host_end for a in pot.attachments], around.lent, jail)
     if jail is not None:
         return [Step(StartJail(jail), out, "the jail")]
-    return [Step(MoveToJail(a.jail_end, pot.name, pot.root), out) for a in pot.attachments]
+    moves = [Step(MoveToJail(a.jail_end, pot.name, pot.root), out) for a in pot.attachments]
+    return [*_parameters(pot, state), *moves]
 
 
-def _refuse_open_devfs(state: HostState) -> None:
-    if state.open_ruleset is not None:
+def _parameters(pot: Pot, state: HostState) -> list[Step]:
+    """Set the parameters that a jail of another program lacks."""
+    found = state.jail_parameters.get(pot.name, ())
+    change, before = differing(pot.parameters, found)
+    return [Step(SetParameters(pot.name, change), SetParameters(pot.name, before))] if change else []
+
+
+def refuse_open_devfs(rulesets: Iterable[int | None], state: HostState) -> None:
+    """Raises HostError if one of the devfs rulesets hides no device; they must be observed."""
+    for number in (state.open_rulesets[each] for each in rulesets if each in state.open_rulesets):
         raise HostError(
-            f"devfs ruleset {state.open_ruleset} hides nothing: the jail would see every device of the host",
+            f"devfs ruleset {number} hides nothing: the jail would see every device of the host",
             hint=f"`{state.traits.tools.load_device_rules}` loads the rulesets of devfs.rules(5)",
         )
 

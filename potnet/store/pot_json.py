@@ -36,9 +36,10 @@ def pot_from_json(text: str) -> Pot:
     )
     fields["exports"] = tuple(_export(item) for item in fields["exports"])
     fields["hooks"] = tuple(HookKind(hook) for hook in fields["hooks"])
-    # Version 1 had no passed interfaces.
+    # Older versions had neither passed interfaces nor parameters of jails.
     fields["passed"] = tuple(fields.get("passed", ()))
     fields["needs"] = tuple(fields.get("needs", ()))
+    fields["parameters"] = tuple(fields.get("parameters", ()))
     return Pot(**fields)
 
 

@@ -43,7 +43,7 @@ _Children = tuple[
 _COLUMNS = (
     "network_type", "stack", "root", "root_made", "hostname", "base", "resolver", "resolver_text", "command",
     "boot", "hooks", "whole", "isolate", "internet", "rate_in", "rate_out", "owner", "directory", "dataset",
-    "priority",
+    "priority", "parameters",
 )  # fmt: skip
 _POTS = f"SELECT name, {', '.join(_COLUMNS)} FROM pot"  # noqa: S608 - names of our own schema
 _DOUBLED = {
@@ -342,6 +342,7 @@ def _head(pot: Pot) -> tuple[object, ...]:
         pot.directory,
         pot.dataset,
         pot.priority,
+        json.dumps(pot.parameters),
     )
 
 
@@ -366,7 +367,7 @@ def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
 
 def _pot(head: Row, children: _Children) -> Pot:
     name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks, *options = head
-    whole, isolate, internet, rate_in, rate_out, owner, directory, dataset, priority = options
+    whole, isolate, internet, rate_in, rate_out, owner, directory, dataset, priority, parameters = options
     attachments, aliases, exports, passed, needs = children
     wires = attachments.get(name, ())
     return Pot(
@@ -395,4 +396,5 @@ def _pot(head: Row, children: _Children) -> Pot:
         owner=owner,
         needs=tuple(needs.get(name, ())),
         priority=priority,
+        parameters=strings(parameters),
     )

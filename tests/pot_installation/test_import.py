@@ -35,8 +35,9 @@ def mixed(directory: Path) -> MadeUp:
     made.pot("old", "ip4=10.192.0.13", "vnet=true", "pot.export.static.ports=8080", "pot.export.ports=22")
     made.pot("oldest", "ip4=192.168.178.201", "vnet=false")
     made.pot(
-        "rich", "network_type=inherit", "pot.attr.persistent=NO", "pot.attr.fdescfs=YES", "pot.env=A=b",
-        "pot.env=C=d", "pot.rss.memory=1G", "pot.hosts=10.1.1.1 db", "pot.depend=web",
+        "rich", "network_type=inherit", "pot.attr.persistent=NO", "pot.attr.nullfs=YES",
+        "pot.attr.children=3", "pot.attr.enforce_statfs=9", "pot.env=A=b", "pot.env=C=d",
+        "pot.rss.memory=1G", "pot.hosts=10.1.1.1 db", "pot.depend=web",
         "pot.attr.no-etc-hosts=YES",
     )  # fmt: skip
     (made.root / "jails/rich/conf/prestart.sh").write_text("#!/bin/sh\n")
@@ -106,6 +107,9 @@ def test_a_mixed_installation_comes_with_nothing_lost(tmp_path: Path, call: Call
     assert pan is not None
     assert all(export.loopback for export in web.exports)
     assert (pan.resolver.text, pan.command) == ("nameserver 9.9.9.9\n", ("/usr/bin/true", "-v", "a b"))
+    ipc = ["sysvshm=new", "sysvsem=new", "sysvmsg=new"]
+    assert infos["host"]["parameters"] == ipc
+    assert infos["rich"]["parameters"] == ["allow.mount.nullfs", *ipc, "children.max=3"]
     bridges = {b["name"]: (b["network"], b["gateway"]) for b in _json(call, "list --bridges", made)}
     assert bridges["stove"] == ("10.192.0.16/29", "10.192.0.17")
     assert bridges["oven"] == ("10.192.0.32/28", "10.192.0.40")
@@ -115,7 +119,7 @@ def test_what_cannot_come_is_listed_by_name(tmp_path: Path, call: Call) -> None:
     view = _json(call, "import pot --all", mixed(tmp_path))
     left = {pot["name"]: pot["left"] for pot in view["pots"]}
     assert [line.partition(":")[0] for line in left["rich"]] == [
-        "hook prestart", "mount /data /mnt/data ro", "pot.attr.persistent=NO", "pot.attr.fdescfs=YES",
+        "hook prestart", "mount /data /mnt/data ro", "pot.attr.persistent=NO", "pot.attr.enforce_statfs=9",
         "pot.env=A=b", "pot.env=C=d", "pot.rss.memory=1G", "pot.hosts=10.1.1.1 db", "pot.depend=web",
         "pot.attr.no-etc-hosts=YES",
     ]  # fmt: skip

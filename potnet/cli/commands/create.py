@@ -70,6 +70,7 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @pot_option("boot", "Start the pot when the host boots.")
 @pot_option("needs", "Pot that must start before this one; repeatable.")
 @pot_option("priority", "Pots with a lower number start first and stop last; default: 0.")
+@pot_option("parameters", "Parameter of jail(8), such as allow.mlock or sysvshm=new; repeatable.")
 @click.option("--tap", is_flag=True, help="Create a tap on each bridge for a virtual machine, and no jail.")
 @pot_option("owner", "User who can open the taps, besides root; default: root only.")
 @traffic_options

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from potnet.cli.known_names import BRIDGE, one_pot, required
+from potnet.cli.known_names import BRIDGE, SET_PARAMETER, one_pot, required
 from potnet.cli.options import Command, FilePath, Options, changing
 from potnet.cli.output import tell
 from potnet.cli.pot_options import pot_option, settings, traffic_options
@@ -34,6 +34,11 @@ _FILE = FilePath()
 @pot_option("needs", "Pot that must start before this one; repeatable.")
 @click.option("--no-needs", is_flag=True, help="Remove all pots that must start before this one.")
 @pot_option("priority", "Pots with a lower number start first and stop last.")
+@pot_option("parameters", "Parameter of jail(8) to set; the others stay; repeatable.")
+@click.option(
+    "--no-param", "no_parameters", multiple=True, type=SET_PARAMETER, metavar="NAME",
+    help="Parameter of jail(8) to take away; repeatable.",
+)  # fmt: skip
 @pot_option("owner", "User who can open the taps, besides root.")
 @traffic_options
 @click.pass_obj

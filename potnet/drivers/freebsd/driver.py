@@ -11,6 +11,7 @@ from potnet.drivers.base import CommandError
 from potnet.drivers.detection import detecting
 from potnet.drivers.freebsd.commands import answers
 from potnet.drivers.freebsd.commands.download import fetch_with_progress
+from potnet.drivers.freebsd.commands.jails import jail_text
 from potnet.drivers.freebsd.commands.passed import renamed_in, taking_back
 from potnet.drivers.freebsd.commands.processes import ending
 from potnet.drivers.freebsd.commands.render import Renderer
@@ -42,6 +43,7 @@ from potnet.host.state import (
     free_names,
 )
 from potnet.host.traits import Traits
+from potnet.model.jail_parameters import DEVFS_RULESET
 from potnet.runtime.progress import Progress
 
 #: The limit of kills for processes that keep creating others.
@@ -64,17 +66,23 @@ class FreeBSD:
     def observe(self, query: Query) -> HostState:
         """See `potnet.drivers.base.Driver`."""
         state = self._observer.observe(query)
-        if any(state.files.get(path) is FileKind.DIRECTORY for path in query.devfs):
-            state = replace(state, open_ruleset=self._open_ruleset())
+        mounted = [ruleset for path, ruleset in query.devfs if state.files.get(path) is FileKind.DIRECTORY]
+        if mounted or query.rulesets:
+            state = replace(state, open_rulesets=self._open_rulesets({*mounted, *query.rulesets}))
         if not query.anchors:
             return state
         return replace(state, anchors={name: self._rules(name, wanted) for name, wanted in query.anchors})
 
-    def _open_ruleset(self) -> int | None:
-        """Return the ruleset of the jail template, possibly the administrator's own, if it hides nothing."""
-        ruleset = ruleset_of(self._renderer.jail(_ANY_JAIL))
-        look = self._observer
-        return None if ruleset is None or hides(ruleset, look.devfs_rules, look.sysctl) else ruleset
+    def _open_rulesets(self, wanted: Iterable[int | None]) -> dict[int | None, int]:
+        """Return the rulesets that hide nothing, as the jail template has them, which may be an
+        administrator's own."""
+        look, found = self._observer, {}
+        for given in wanted:
+            own = () if given is None else (f"{DEVFS_RULESET}={given}",)
+            number = ruleset_of(jail_text(replace(_ANY_JAIL, parameters=own), self._template))
+            if number is not None and not hides(number, look.devfs_rules, look.sysctl):
+                found[given] = number
+        return found
 
     def _rules(self, anchor: str, wanted: Ruleset) -> AnchorRules:
         """Compare rules in the form that pf lists, because the administrator may have own templates."""

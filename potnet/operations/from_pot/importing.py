@@ -144,7 +144,8 @@ def _drafts(
     for file in files:
         with problems.of(file.name):
             try:
-                drafts.append(translate(file, found.settings, f"{jails}/{file.name}/m"))
+                draft = translate(file, found.settings, f"{jails}/{file.name}/m")
+                drafts.append(draft if app.driver.traits.jail_parameters else draft.without_parameters())
             except CannotComeError as error:
                 if result is None:
                     raise PotnetError(str(error), hint="omit it: pot continues to run it") from error

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from potnet.errors import PotnetError, UsageError
+from potnet.model.jail_parameters import parse
 from potnet.model.names import is_special
 from potnet.model.ports import Export
 from potnet.model.pots import NetworkType, Pot, Resolver, ResolverKind, Stack, valid_name
@@ -31,13 +33,23 @@ _CARRIED = frozenset({
     "pot.attr.localhost-tunnel", "pot.attr.no-rc-script", "name",
 })  # fmt: skip
 #: The default that pot writes into every pot.
-_DEFAULTS = {
-    "pot.attr.persistent": "YES",
-    "pot.attr.sysvshm": "new",
-    "pot.attr.sysvsem": "new",
-    "pot.attr.sysvmsg": "new",
-    "pot.attr.children": "0",
-    "pot.attr.devfs_ruleset": "4",
+_DEFAULTS = {"pot.attr.persistent": "YES", "pot.attr.children": "0", "pot.attr.devfs_ruleset": "4"}
+#: Attributes that are parameters of jail(8), in the order of pot.
+_PARAMETERS = {
+    "pot.attr.enforce_statfs": "enforce_statfs",
+    "pot.attr.mount": "allow.mount",
+    **{
+        f"pot.attr.{kind}": f"allow.mount.{kind}"
+        for kind in ("fdescfs", "linprocfs", "nullfs", "procfs", "tmpfs", "zfs")
+    },
+    "pot.attr.raw_sockets": "allow.raw_sockets",
+    "pot.attr.sysvshm": "sysvshm",
+    "pot.attr.sysvsem": "sysvsem",
+    "pot.attr.sysvmsg": "sysvmsg",
+    "pot.attr.children": "children.max",
+    "pot.attr.mlock": "allow.mlock",
+    "pot.attr.devfs_ruleset": "devfs_ruleset",
+    "pot.attr.stop_timeout": "stop.timeout",
 }
 _Word = TypeVar("_Word", Stack, NetworkType, ResolverKind)
 _RELEASE = re.compile(r"([0-9]{1,3}\.[0-9]{1,3})(?:-RELEASE)?")
@@ -55,6 +67,12 @@ class Draft:
     addresses: tuple[str, ...]
     bridge: str | None
     left: tuple[str, ...]
+
+    def without_parameters(self) -> Draft:
+        """Return the draft for a host whose pots are no jails; System V IPC needs no parameter there."""
+        lost = [each for each in self.pot.parameters if not each.startswith("sysv")]
+        left = (*self.left, *(f"jail parameter {each}" for each in lost))
+        return replace(self, pot=replace(self.pot, parameters=()), left=left)
 
 
 def translate(file: PotFile, settings: Settings, root: str) -> Draft:
@@ -78,6 +96,7 @@ def translate(file: PotFile, settings: Settings, root: str) -> Draft:
         command=_command(file),
         boot="YES" in (file.value("pot.attr.start-at-boot"), file.value("pot.attr.early-start-at-boot")),
         exports=_exports(file),
+        parameters=tuple(filter(None, (_parameter(file, key) for key in _PARAMETERS))),
     )
     bridge = file.value("bridge") if kind is NetworkType.PRIVATE_BRIDGE else None
     if kind is NetworkType.PRIVATE_BRIDGE and not bridge:
@@ -167,6 +186,21 @@ def _exports(file: PotFile) -> tuple[Export, ...]:
         raise _error(file, "pot.export.ports", f"invalid exports: {error.message}") from error
 
 
+def _parameter(file: PotFile, key: str) -> str | None:
+    """Return the parameter of an attribute that differs from the default of potnet and is valid."""
+    name, value = _PARAMETERS[key], _last(file, key)
+    if value in (_DEFAULTS.get(key, "NO"), ""):
+        return None
+    try:
+        return parse(name if value == "YES" else f"{name}={value}")
+    except UsageError:
+        return None
+
+
+def _last(file: PotFile, key: str) -> str:
+    return file.values.get(key, [""])[-1].strip(' \t"')
+
+
 def _left(file: PotFile, pot: Pot, addresses: tuple[str, ...], settings: Settings) -> Iterator[str]:
     """Yield the settings that are not imported, a line each, with the remedy."""
     conf = Path(file.path).parent
@@ -181,7 +215,9 @@ def _left(file: PotFile, pot: Pot, addresses: tuple[str, ...], settings: Setting
     if learns and addresses:
         yield f"address {' '.join(addresses)}, which the stack ipv6 does not use"
     for key, values in file.values.items():
-        value = values[-1].strip(' \t"')
+        value = _last(file, key)
+        if key in _PARAMETERS and _parameter(file, key) is not None:
+            continue
         if key in _CARRIED or value in (_DEFAULTS.get(key, "NO"), ""):
             continue
         if key == "pot.depend" and pot.resolver.kind is ResolverKind.POT:

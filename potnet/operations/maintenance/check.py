@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from potnet.host.findings import Finding, Kind
 from potnet.host.query import Query
 from potnet.host.state import HostState
+from potnet.model.jail_parameters import kept_names, ruleset_of
 from potnet.model.names import is_special
 from potnet.model.pots import End, ResolverKind, Run, valid_name
 from potnet.operations.common import NETWORK_LOCK, external_interface, pot_lock, require_bridge, require_pot
@@ -45,7 +46,7 @@ from potnet.planning.check.host import (
 from potnet.planning.check.pots import compare_pots
 from potnet.planning.filter.packet_filter import of_pot, own_anchors
 from potnet.planning.filter.policy import pipes_of
-from potnet.planning.jail import etc_of, path_in
+from potnet.planning.jail import etc_of, path_in, rulesets_of
 from potnet.planning.resolver import replace_file
 from potnet.planning.roots import ways_to
 from potnet.runtime.fast_dataclass import dataclass
@@ -240,7 +241,8 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
     traits = app.driver.traits
     paths = tuple(f"{etc_of(run.pot, traits)}/{name}" for run in shown.active for name in run.files)
     jails = [run for run in shown.active if run.pot.is_jail]
-    devfs = tuple(path_in(run.pot.root, "dev") for run in jails if run.devfs)
+    devfs = {path_in(run.pot.root, "dev"): ruleset_of(run.pot.parameters) for run in jails if run.devfs}
+    unmounted = (each for run in jails for each in rulesets_of(run.pot, devfs=False))
     resolvers = {run.pot.resolver.kind for run in shown.active if "resolv.conf" in run.files}
     more = app.driver.observe(
         Query(
@@ -254,7 +256,9 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
             holding=left_anchors(facts, state),
             pipes=tuple(pipes for run in shown.active if (pipes := pipes_of(run.pot)) is not None),
             files=(*paths, *devfs),
-            devfs=devfs,
+            devfs=tuple(devfs.items()),
+            rulesets=tuple(unmounted),
+            jail_parameters=tuple((run.pot.name, kept_names(run.pot.parameters)) for run in jails),
             ways=(
                 *ways_to_logs(app),
                 *((way for run in jails for way in ways_to(run.pot)) if traits.own_programs else ()),
@@ -266,8 +270,8 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
     )
     told = (
         "anchors", "stray", "limited", "jail_networks", "unreadable", "files", "digests", "texts", "hostname",
-        "access", "open_ruleset",
-        "holding",
+        "access", "open_rulesets",
+        "holding", "jail_parameters",
     )  # fmt: skip
     return replace(state, **{name: getattr(more, name) for name in told})
 

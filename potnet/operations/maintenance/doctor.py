@@ -42,7 +42,7 @@ def doctor(app: App) -> tuple[Condition, ...]:
             external=app.config.external_interface is None,
             interfaces=None,
             files=("/",),
-            devfs=("/",),
+            rulesets=(None,),
             ways=(
                 *(leading_to(app.config.jails) if app.driver.traits.own_programs else ()),
                 *ways_to_logs(app),
@@ -58,10 +58,11 @@ def _jails(app: App, state: HostState) -> Iterator[Condition]:
     """Check that jails cannot use the host's devices, and that only root can open the jails' directories."""
     if not app.driver.traits.own_programs:
         return
-    if state.open_ruleset is None:
+    number = state.open_rulesets.get(None)
+    if number is None:
         yield Condition("devices", _OK, "devices of the host are hidden from jails")
     else:
-        lack = f"devfs ruleset {state.open_ruleset} hides nothing: no jail with devices can start"
+        lack = f"devfs ruleset {number} hides nothing: no jail with devices can start"
         yield Condition("devices", _LIMITED, lack, app.driver.traits.tools.load_device_rules)
     who = exposure(leading_to(app.config.jails), state.access)
     if who is None:

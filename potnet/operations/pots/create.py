@@ -47,8 +47,9 @@ from potnet.operations.networks.network_options import (
     with_options,
 )
 from potnet.operations.pots.destroy import remove_rest
+from potnet.operations.pots.jail_parameters import with_parameters
 from potnet.operations.pots.make_root import make_root, on_free_place, refuse_exposed_root, refuse_places
-from potnet.operations.pots.virtual_machines import ROOT, refuse_unfit, with_owner
+from potnet.operations.pots.virtual_machines import ROOT, UNFIT, refuse_unfit, with_owner
 from potnet.operations.selection import check_priority, parse_needs
 from potnet.planning.jail import host_files
 from potnet.runtime.fast_dataclass import dataclass
@@ -66,7 +67,8 @@ class CreateRequest:
     more: further networks, each as its type and, for a private bridge, the bridge. macs: of the interfaces on
     bridges, in their order. mtu: of all bridges of the pot, in bytes. passed: interfaces of the host. tap:
     the pot is a virtual machine, not a jail. owner: the user who may open its taps, None: root. needs: pots
-    that start before it. priority: pots with a lower number start first.
+    that start before it. priority: pots with a lower number start first. parameters: of jail(8), the
+    --param values.
     """
 
     name: str | None = None
@@ -88,6 +90,7 @@ class CreateRequest:
     owner: str | None = None
     needs: tuple[str, ...] = ()
     priority: int = 0
+    parameters: tuple[str, ...] = ()
     network: NetworkOptions = UNCHANGED
 
     @property
@@ -109,6 +112,7 @@ def create(app: App, request: CreateRequest) -> Pot:
             hint="omit -b",
         )
     draft = with_options(_with_taps(app, request, _draft(app, request)), request.network)
+    draft = with_parameters(app, draft, request.parameters)
     _check_network(app, request, draft)
     macs = check_macs(app, draft.name, request.macs)
     check_passed(app, draft)
@@ -199,7 +203,7 @@ def _with_taps(app: App, request: CreateRequest, draft: Pot) -> Pot:
             f"--tap requires a bridge: -N {request.network_type} shares the host's network",
             hint="use -N public-bridge, -N private-bridge or -N bridge",
         )
-    given = {"base": request.base, "path": request.path, "command": request.command, "passed": request.passed}
+    given = {name: getattr(request, name) for name in UNFIT}
     refuse_unfit(machine, **given)
     return with_owner(app, machine, request.owner)
 

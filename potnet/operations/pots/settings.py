@@ -41,6 +41,7 @@ from potnet.operations.networks.network_options import (
     check_attachments,
     with_options,
 )
+from potnet.operations.pots.jail_parameters import with_parameters
 from potnet.operations.pots.virtual_machines import refuse_unfit, with_owner
 from potnet.operations.selection import check_priority, parse_needs, refuse_circle
 from potnet.runtime.fast_dataclass import dataclass
@@ -58,7 +59,8 @@ class SettingsRequest:
     resolver, command: as for -d and --cmd. addresses: the -i values. macs: of the interfaces on bridges, in
     their order. mtu: of all bridges of the pot, in bytes. passed: interfaces of the host; empty: none. owner:
     the user who may open the taps of a machine. needs: pots that start before it; empty: none. priority: pots
-    with a lower number start first.
+    with a lower number start first. parameters, no_parameters: those of jail(8) to set, and the names
+    of those to take away.
     """
 
     resolver: str | None = None
@@ -73,6 +75,8 @@ class SettingsRequest:
     owner: str | None = None
     needs: tuple[str, ...] | None = None
     priority: int | None = None
+    parameters: tuple[str, ...] = ()
+    no_parameters: tuple[str, ...] = ()
 
 
 def set_options(app: App, name: str, request: SettingsRequest) -> bool:
@@ -102,7 +106,9 @@ def set_options(app: App, name: str, request: SettingsRequest) -> bool:
 def _with_settings(app: App, pot: Pot, request: SettingsRequest) -> Pot:
     """Return the pot with the settings that need no lease. Raises PotnetError."""
     pot = with_owner(app, pot, request.owner)
-    refuse_unfit(pot, command=request.command, passed=request.passed)
+    given = request.parameters or request.no_parameters
+    refuse_unfit(pot, command=request.command, passed=request.passed, parameters=given)
+    pot = with_parameters(app, pot, request.parameters, request.no_parameters)
     if request.resolver is not None:
         pot = replace(pot, resolver=parse_resolver(request.resolver))
         check_resolver(app, pot)

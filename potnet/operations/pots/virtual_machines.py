@@ -18,12 +18,12 @@ ROOT = "root"
 #: User names that pw(8) and useradd(8) accept.
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", re.ASCII)
 #: Options that a machine does not support, by the names that operations use.
-_UNFIT = {"base": "-b", "path": "--path", "command": "--cmd", "passed": "--pass"}
+UNFIT = {"base": "-b", "path": "--path", "command": "--cmd", "passed": "--pass", "parameters": "--param"}
 
 
 def refuse_unfit(pot: Pot, **given: object) -> None:
     """Raises UsageError for an option that only a jail has."""
-    unfit = [_UNFIT[name] for name, value in given.items() if value]
+    unfit = [UNFIT[name] for name, value in given.items() if value]
     if unfit and not pot.is_jail:
         raise UsageError(
             f"{unfit[0]} is for jails, and cannot be used with --tap",

@@ -42,3 +42,12 @@ def exports(app: App, pot: str | None) -> tuple[str, ...]:
 
     found = app.store.pot(pot if pot is not None else only_pot(app))
     return tuple(map(str, found.exports)) if found is not None else ()
+
+
+def parameters(app: App, pot: str | None) -> tuple[str, ...]:
+    """Return the names of a pot's jail parameters; None: of the only pot that exists."""
+    from potnet.model.jail_parameters import positive, split
+    from potnet.operations.selection import only_pot
+
+    found = app.store.pot(pot if pot is not None else only_pot(app))
+    return tuple(positive(split(each)[0]) for each in found.parameters) if found is not None else ()

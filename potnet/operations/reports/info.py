@@ -143,6 +143,7 @@ def pot_view(
         "antispoof": network.antispoof if active else app.config.antispoof and bool(pot.attachments),
         "anchors": list(cut_anchors(of_pot(app.config, pot.name), pot.name)) if pot.attachments else [],
         "command": list(pot.command),
+        "parameters": list(network.parameters),
         "type": "single" if pot.is_jail else "tap",
         "level": 0,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host.query import Query
+from potnet.model.jail_parameters import split
 from potnet.model.pots import Pot
 from potnet.operations.common import NETWORK_LOCK, Outcome, locked_pot, require_jail, require_pot
 from potnet.operations.files.hosts_files import neighbours_of, update_hosts_files
@@ -154,6 +155,7 @@ def jail_conf(app: App, name: str, program: Sequence[str]) -> str:
         },
         "inherit": jail.inherit,
         "devfs": jail.devfs,
+        "parameters": dict(map(split, jail.parameters)),
         "start": shlex.join(command),
         "stop": shlex.join((*inside, *SHUTDOWN)) if command and not pot.command else "",
         "attach": shlex.join((*program, "attach", name, "--created")),

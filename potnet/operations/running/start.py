@@ -15,6 +15,7 @@ from potnet.host.actions import Plan, Step
 from potnet.host.jail_actions import RunInJail, StartJail
 from potnet.host.query import Query
 from potnet.host.state import HostState
+from potnet.model.jail_parameters import kept_names
 from potnet.model.pots import NO_JAIL, HookKind, Pot, Run
 from potnet.operations.common import (
     NETWORK_LOCK,
@@ -230,9 +231,20 @@ def _attach_without_files(app: App, context: StartContext) -> tuple[Applied, Run
 
 
 def _attach(app: App, context: StartContext, texts: dict[str, str]) -> tuple[Applied, Run]:
+    context = _with_parameters(app, context)
     around = replace(_surroundings(app, context, texts), attached=True)
     run = replace(run_of(context.pot, texts, context.state), attached=True, devfs=False, booted=False)
     return _carry_out(app, context, around, run)
+
+
+def _with_parameters(app: App, context: StartContext) -> StartContext:
+    """Add the parameters of the jail to the state, as far as potnet can set them while it runs."""
+    pot = context.pot
+    names = kept_names(pot.parameters)
+    if not names:
+        return context
+    found = app.driver.observe(Query(jail_parameters=((pot.name, names),))).jail_parameters
+    return replace(context, state=replace(context.state, jail_parameters=found))
 
 
 def _etc_files(app: App, context: StartContext) -> dict[str, str]:

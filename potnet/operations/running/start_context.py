@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from potnet.host.query import Query
 from potnet.host.state import FileKind, HostState
 from potnet.model.bridges import Bridge
+from potnet.model.jail_parameters import ruleset_of
 from potnet.model.pots import Pot, ResolverKind, Run
 from potnet.operations.exports.ports import host_addresses, needs_range
 from potnet.operations.files.hosts_files import Neighbours, hosts_text
@@ -16,7 +17,15 @@ from potnet.operations.files.pot_logs import ways_to_logs
 from potnet.operations.networks.in_force import candidates, known_outlets
 from potnet.planning import resolver
 from potnet.planning.filter.packet_filter import own_anchors
-from potnet.planning.jail import LOOKED_AT, boot_command, etc_of, host_files, path_in, wants_devfs
+from potnet.planning.jail import (
+    LOOKED_AT,
+    boot_command,
+    etc_of,
+    host_files,
+    path_in,
+    rulesets_of,
+    wants_devfs,
+)
 from potnet.planning.roots import ways_to
 from potnet.planning.start import ignored_exports
 from potnet.runtime.fast_dataclass import dataclass
@@ -68,7 +77,10 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         ways=(*(ways_to(pot) if app.driver.traits.own_programs else ()), *ways_to_logs(app)) if jail else (),
         files=(pot.root, *seen, *resolver.looked_at(etc)) if jail else (),
         texts=(RESOLV_CONF,) if jail and pot.resolver.kind is ResolverKind.INHERIT else (),
-        devfs=(path_in(pot.root, "dev"),) if jail and not host_files(pot.root) else (),
+        devfs=((path_in(pot.root, "dev"), ruleset_of(pot.parameters)),)
+        if jail and not host_files(pot.root)
+        else (),
+        rulesets=rulesets_of(pot, devfs=False) if jail else (),
         hostname=jail and pot.resolver.kind is ResolverKind.POT,
     )
 

@@ -38,6 +38,7 @@ from potnet.planning.check.interface import (
     others_of_family,
     set_address,
 )
+from potnet.planning.check.parameters import compare_parameters
 from potnet.planning.check.passed_interfaces import compare_passed
 from potnet.planning.filter.policy import pipes_of
 from potnet.planning.jail import etc_of, jail_of
@@ -75,6 +76,7 @@ def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
     for run in facts.active:
         yield from _unreadable(run, state)
         yield from _exposed(run, state)
+        yield from compare_parameters(run, state)
         yield from _aliases(run, state)
         for attachment in run.pot.attachments:
             bridge = facts.bridge(attachment.bridge)
@@ -102,21 +104,12 @@ def _unreadable(run: Run, state: HostState) -> Iterator[Drift]:
 
 
 def _exposed(run: Run, state: HostState) -> Iterator[Drift]:
-    """Report conditions that a start would now refuse: an exposed root, or host devices in the jail."""
+    """Report a root that others can change, as a start would now refuse it."""
     name, who = run.pot.name, exposure(ways_to(run.pot), state.access)
     if who is not None:
         finding = Finding(
             Kind.ROOT_EXPOSED, f"only root can change what leads to {run.pot.root}", who,
             "stop the pot until only root owns and can write to that directory", pot=name, repairable=False,
-        )  # fmt: skip
-        yield Drift(finding)
-    if run.devfs and state.open_ruleset is not None:
-        load = state.traits.tools.load_device_rules
-        finding = Finding(
-            Kind.DEVICES_EXPOSED, "a devfs ruleset that hides the devices of the host",
-            f"ruleset {state.open_ruleset} hides nothing",
-            f"`{load}` loads the rulesets; then stop {name} and start it", pot=name,
-            repairable=False,
         )  # fmt: skip
         yield Drift(finding)
 

@@ -63,3 +63,5 @@ CREATE TABLE need (
 CREATE INDEX need_of ON need (needed);
 -- Of pots that start together, those with a lower number are the first.
 ALTER TABLE pot ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+-- The parameters of jail(8) that the user set for a pot: a JSON array.
+ALTER TABLE pot ADD COLUMN parameters TEXT NOT NULL DEFAULT '[]';

@@ -30,7 +30,7 @@ from potnet.host.file_actions import (
     Unmount,
 )
 from potnet.host.filter_actions import LiftRate, LimitRate, LoadAnchor
-from potnet.host.jail_actions import RunInJail, StartJail, StopJail
+from potnet.host.jail_actions import RunInJail, SetParameters, StartJail, StopJail
 from potnet.host.ruleset import NoRules
 
 #: The complaint of find(1) if mv(1) does not exist.
@@ -55,6 +55,8 @@ _ABSENT: dict[type, tuple[str, ...]] = {
 }
 #: The complaint of ifconfig(8) about an address that the kernel refuses.
 _NO_ADDRESS = "ioctl (SIOCAIFADDR): Invalid argument"
+#: The complaint of jail(8) about a parameter of a module that is not loaded.
+_UNKNOWN = "unknown parameter: "
 #: The complaints of ifconfig(8) and others about a thing that exists; undoing must not remove it.
 _THERE = ("already exists", "File exists")
 
@@ -94,6 +96,8 @@ def hint(action: Action, result: CommandResult) -> str | None:
         return "check --host and --via: this does not look like a FreeBSD host"
     if isinstance(action, StartJail) and _NO_ADDRESS in result.err:
         return "create the pot with -i BRIDGE|ADDRESS: on FreeBSD 15 a member of a bridge gets no address"
+    if isinstance(action, (StartJail, SetParameters)) and _UNKNOWN in result.err:
+        return "load the kernel module of that parameter, or take it away with `potnet set --no-param NAME`"
     if "permission" in result.err.lower() or "not permitted" in result.err.lower():
         return "run potnet as root: it changes the host's network"
     return None

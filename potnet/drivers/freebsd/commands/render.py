@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import singledispatchmethod
 
-from potnet.drivers.freebsd.commands import files
+from potnet.drivers.freebsd.commands import files, jails
 from potnet.drivers.freebsd.commands.passed import mtu_words, restored
 from potnet.drivers.freebsd.commands.taps import is_tap, owned
 from potnet.drivers.freebsd.pf.exports import Exact
@@ -56,7 +56,7 @@ from potnet.host.filter_actions import (
     PrepareFilter,
     SwitchFilter,
 )
-from potnet.host.jail_actions import Jail, RunInJail, StartJail, StopJail
+from potnet.host.jail_actions import RunInJail, SetParameters, StartJail, StopJail
 from potnet.model.pots import BRIDGE_GROUP, GROUP
 
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
@@ -256,12 +256,15 @@ class Renderer:
 
     @_commands.register(StartJail)
     def _(self, action: StartJail) -> tuple[Command, ...]:
-        # -i prints the new jail's JID, which saves a separate command.
-        return (self._jail(action.jail, "-i", "-f", "-", "-c"),)
+        return (jails.starting(action.jail, self._template),)
+
+    @_commands.register(SetParameters)
+    def _(self, action: SetParameters) -> tuple[Command, ...]:
+        return (jails.changing(action),)
 
     @_commands.register(StopJail)
     def _(self, action: StopJail) -> tuple[Command, ...]:
-        return (self._jail(action.jail, "-f", "-", "-r"),)
+        return (jails.stopping(action.jail, self._template),)
 
     @_commands.register(RunInJail)
     def _(self, action: RunInJail) -> tuple[Command, ...]:
@@ -295,29 +298,6 @@ class Renderer:
     @_commands.register(FilterLocal)
     def _(self, action: FilterLocal) -> tuple[Command, ...]:
         return _one("sysctl", "net.pf.filter_local=1")
-
-    def _jail(self, jail: Jail, *flags: str) -> Command:
-        # The administrator's template may contain exec.* of jail(8), which run programs of the jail.
-        return Command(("jail", *flags, jail.name), stdin=self.jail(jail), inside=True)
-
-    def jail(self, jail: Jail) -> str:
-        """Return the jail.conf(5) text of a jail."""
-        aliases = {
-            family: [f"{interface}|{a}" for interface, a in jail.aliases if a.version == family]
-            for family in (4, 6)
-        }
-        return self._template(
-            "jail.conf.j2",
-            {
-                "name": jail.name,
-                "hostname": jail.hostname,
-                "root": jail.root,
-                "devfs": jail.devfs,
-                "vnet_interfaces": jail.vnet_interfaces,
-                "aliases": aliases,
-                "inherit": jail.inherit,
-            },
-        )
 
 
 def _inside(jail: str, argv: tuple[str, ...], limit: Limit | float, log: str | None = None) -> Command:

@@ -62,6 +62,8 @@ class Observer(Reader):
         return HostState(
             traits=TRAITS,
             jails=self._jails(query.jails),
+            jail_parameters=self._jail_parameters(query.jail_parameters),
+            known_parameters=self._known_parameters() if query.known_parameters else frozenset(),
             taps=own & {*query.taps},
             misowned=owners.misowned(self.run, self._tap_owners(query.tap_owners, names), query.tap_owners),
             users=owners.users(self.run, query.users),
@@ -199,6 +201,14 @@ class Observer(Reader):
         if result.code != 0 and "not found" not in result.err:
             raise CommandError(Command(argv, changes_host=False), result)
         return (parse.jail(result.out),) if result.code == 0 else ()
+
+    def _jail_parameters(self, wanted: tuple[tuple[str, tuple[str, ...]], ...]) -> dict[str, tuple[str, ...]]:
+        """Return parameters of existing jails. A missing module takes its parameters along."""
+        found = {jail: self._optional("jls", "-n", "-j", jail, *names) for jail, names in wanted if names}
+        return {jail: tuple(text.split()) for jail, text in found.items() if text is not None}
+
+    def _known_parameters(self) -> frozenset[str]:
+        return parse.parameter_names(self._optional("sysctl", "-d", "security.jail.param") or "")
 
     def _tap_owners(
         self, wanted: tuple[tuple[str, str], ...], names: frozenset[str]

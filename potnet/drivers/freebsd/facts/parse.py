@@ -53,6 +53,11 @@ def jail(text: str) -> JailState:
     return JailState(int(match[1]), match[2], match[3], dying=match[4] is None)
 
 
+def parameter_names(text: str) -> frozenset[str]:
+    """Parse the names in ``sysctl -d security.jail.param`` (jail(8)); a group of parameters ends in a dot."""
+    return frozenset(re.findall(r"^security\.jail\.param\.([a-z0-9_.]*[a-z0-9_])\.?:", text, re.MULTILINE))
+
+
 @reads("jls")
 def jail_addresses(text: str) -> dict[IPAddress, int]:
     """Parse the addresses in ``jls -n jid parent vnet ip4.addr ip6.addr``, which shows no text of a jail.

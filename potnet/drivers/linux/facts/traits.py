@@ -22,6 +22,7 @@ TRAITS = Traits(
     single_exports=True,
     first_address=False,
     owners_change=False,
+    jail_parameters=False,
     upstream_resolvers="/run/systemd/resolve/resolv.conf",
     tools=Tools(
         list_interfaces="ip -br link",

@@ -54,6 +54,8 @@ _OWN = (
     "vnet.interface", "mount.devfs", "exec.clean", "exec.timeout", "exec.fib", "exec.consolelog",
     "stop.timeout", "ip_hostname", "jid",
 )  # fmt: skip
+#: Parameters that the kernel reports.
+_SHOWN_ONLY = ("jid", "parent", "dying", "children.cur", "cpuset.id")
 #: The longest name of a jail or host, in bytes.
 _LONGEST = 255
 #: The parameters that stay as they were at the creation.
@@ -73,6 +75,14 @@ _OPPOSITES = {_opposite(name): name for name in FLAGS}
 
 def known(name: str) -> bool:
     return _OPPOSITES.get(name, name) in (*FLAGS, *NUMBERS, *SYSTEMS, *_TEXTS, *_OWN)
+
+
+def of_kernel() -> tuple[str, ...]:
+    """Return the parameters of the kernel as variables of sysctl(8); a group of others ends in a dot."""
+    names = sorted({*FLAGS, *NUMBERS, *SYSTEMS, *_TEXTS, *_SHOWN_ONLY})
+    return tuple(
+        f"{each}." if any(other.startswith(f"{each}.") for other in names) else each for each in names
+    )
 
 
 def check(prefix: str, given: Given) -> None:

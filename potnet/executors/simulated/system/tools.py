@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.files.filetools import FileTool, Stdin, tap_behind
+from potnet.executors.simulated.jail import parameters
 from potnet.executors.simulated.pf import load
 from potnet.executors.simulated.system import devfs
 from potnet.executors.simulated.system.rc_conf import content, rc_files, rc_values, sysrc
@@ -15,12 +16,17 @@ from potnet.executors.simulated.world.entities import HOST
 from potnet.executors.simulated.world.libxo import libxo
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
 
+#: The variables whose names are the parameters of jails (jail(8)).
+_JAIL_PARAMETERS = "security.jail.param"
 _READ_ONLY = ("kern.osreldate", "kern.osrelease", "kern.features.", "security.jail.jailed")
 
 
 def sysctl(world: World, argv: list[str], view: View) -> CommandResult:
-    """sysctl [-n] NAME … | [-q] NAME=VALUE …."""
+    """sysctl [-n] NAME … | [-q] NAME=VALUE … | -d security.jail.param."""
     args, names_off = argv[1:], False
+    if args == ["-d", _JAIL_PARAMETERS]:
+        # The real descriptions were not seen.
+        return CommandResult(0, "".join(f"{_JAIL_PARAMETERS}.{name}: \n" for name in parameters.of_kernel()))
     while args and args[0].startswith("-"):
         option = args.pop(0)
         if option not in ("-n", "-q"):
