@@ -55,7 +55,7 @@ USUAL = (
     "policy add --from stove --to store", "policy add --from tap --to kettle --deny", "policy list",
     "policy remove --from lid --to kettle --port tcp:80", "stop lid tap vm1", "start --all",
     "info -p vm1", "set -p vm1 --owner root", "destroy -p vm1",
-    "set -p lid --param osrelease=13.2 --param sysvshm=new --no-param allow.mlock", "start lid", "repair -p lid",
+    "set -p lid --param osrelease=13.2 --param sysvshm=new --no-param allow.mlock", "start lid",
     "create-private-bridge -B oven -S 2 -6 auto --routed --mtu 9000 --isolate --uplink em1.7",
     "create -p pan -N public-bridge -N private-bridge -B store --mac 02:00:00:00:00:02 --isolate",
     "create -p pan -N private-bridge -B stove --mtu 1300 --pass em1 --bandwidth-in 8Kbit/s",

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated.jail import jailconf, parameters
+from potnet.executors.simulated.jail import jailconf
 from potnet.executors.simulated.net import addresses, interfaces
 from potnet.executors.simulated.system import devfs, processes
 from potnet.executors.simulated.system.seed import make_loopback, make_pflog
+from potnet.executors.simulated.world import jail_parameters as parameters
 from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import Address, Interface, Jail
 from potnet.executors.simulated.world.world import ToolError, World, unknown

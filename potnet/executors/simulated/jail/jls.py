@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated.jail import parameters
+from potnet.executors.simulated.world import jail_parameters as parameters
 from potnet.executors.simulated.world.entities import Jail
 from potnet.executors.simulated.world.libxo import libxo
 from potnet.executors.simulated.world.world import ToolError, World, unknown

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.files.filetools import FileTool, Stdin, tap_behind
-from potnet.executors.simulated.jail import parameters
 from potnet.executors.simulated.pf import load
 from potnet.executors.simulated.system import devfs
 from potnet.executors.simulated.system.rc_conf import content, rc_files, rc_values, sysrc
 from potnet.executors.simulated.system.seed import RC_DEFAULTS
+from potnet.executors.simulated.world import jail_parameters as parameters
 from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import HOST
 from potnet.executors.simulated.world.libxo import libxo
