@@ -20,6 +20,7 @@ class Tools:
     enable_filter: str = ""
     load_filter: str = ""
     load_device_rules: str = ""
+    list_parameters: str = ""
 
 
 @dataclass(frozen=True, slots=True)

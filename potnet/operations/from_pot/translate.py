@@ -69,7 +69,7 @@ class Draft:
     left: tuple[str, ...]
 
     def without_parameters(self) -> Draft:
-        """Return the draft for a host whose pots are no jails; System V IPC needs no parameter there."""
+        """Return the draft for a host without jail(8), where System V IPC needs no parameter."""
         lost = [each for each in self.pot.parameters if not each.startswith("sysv")]
         left = (*self.left, *(f"jail parameter {each}" for each in lost))
         return replace(self, pot=replace(self.pot, parameters=()), left=left)

@@ -25,7 +25,7 @@ def with_parameters(app: App, pot: Pot, given: Sequence[str], removed: Sequence[
     if not given and not removed:
         return pot
     if not app.driver.traits.jail_parameters:
-        raise PotnetError("--param cannot be used on this host: its pots are no jails", hint="omit --param")
+        raise PotnetError("--param cannot be used on this host: its pots do not use jail(8)", hint="omit --param")
     changed = {_key(text): text for text in map(parse, given)}
     if len(changed) < len(given):
         _refuse_twice(given)
@@ -65,11 +65,11 @@ def _check_host(app: App, pot: Pot, changed: Sequence[str]) -> None:
     own = any(_key(text) == DEVFS_RULESET for text in changed)
     rulesets = rulesets_of(pot, devfs=True) if own else ()
     state = app.driver.observe(Query(known_parameters=bool(changed), rulesets=rulesets))
-    known = state.known_parameters
+    known, listing = state.known_parameters, state.traits.tools.list_parameters
     for text in filter(is_of_kernel, changed):
         if known and _key(text) not in known:
             raise PotnetError(
                 f"this host does not know the jail parameter {_key(text)}",
-                hint="`sysctl -d security.jail.param` lists those it knows; kernel modules add others",
+                hint=f"`{listing}` lists those it knows; kernel modules add others",
             )
     refuse_open_devfs(rulesets, state)

@@ -28,9 +28,8 @@ def jail_parameters(user: User) -> None:
     user.start(web)
     assert shown() == "allow.nomlock sysvshm=disable children.max=2"
     for parameter, reason in (
-        ("vnet", "vnet cannot be given"),
         ("allow.nosuch", "does not know"),
         ("devfs_ruleset=64999", "hides nothing"),
-        ("enforce_statfs=3", "from 0 to 2"),
     ):
         assert reason in user.refused("set", web, "--param", parameter)
+    assert user.try_potnet("set", web, "--param", "vnet").code == 2

@@ -13,5 +13,6 @@ TRAITS = Traits(
         enable_filter="pfctl -e",
         load_filter="service pf restart",
         load_device_rules="service devfs restart",
+        list_parameters="sysctl -d security.jail.param",
     )
 )
