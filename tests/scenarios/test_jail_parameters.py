@@ -175,7 +175,7 @@ def test_parameters_are_for_jails_that_can_use_them(world: World) -> None:
 @both_hosts
 def test_only_a_host_with_jails_takes_them(world: World) -> None:
     if world.kind == "linux":
-        with pytest.raises(PotnetError, match="its pots do not use jail"):
+        with pytest.raises(PotnetError, match="pots do not use jail"):
             world.create("web", "public-bridge", parameters=GIVEN)
         assert world.records()["pots"] == ()
     else:

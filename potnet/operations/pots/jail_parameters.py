@@ -25,7 +25,7 @@ def with_parameters(app: App, pot: Pot, given: Sequence[str], removed: Sequence[
     if not given and not removed:
         return pot
     if not app.driver.traits.jail_parameters:
-        raise PotnetError("--param cannot be used on this host: its pots do not use jail(8)", hint="omit --param")
+        raise PotnetError("--param cannot be used on this host: pots do not use jail(8)", hint="omit it")
     changed = {_key(text): text for text in map(parse, given)}
     if len(changed) < len(given):
         _refuse_twice(given)
