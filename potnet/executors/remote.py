@@ -40,4 +40,12 @@ class RemoteExecutor:
         command = expanded(command)
         # sshd waits until every process closes the output, so the far end must discard the output.
         argv = (*_QUIETLY, *command.argv) if command.quiet else command.argv
-        return replace(command, argv=self._prefix + tuple(shlex.quote(word) for word in argv))
+        return replace(command, argv=self._prefix + tuple(quoted(word) for word in argv))
+
+
+def quoted(word: str) -> str:
+    """Quote a word for the login shell at the far end, which is sh(1) or csh(1).
+
+    csh(1) expands an exclamation mark between quotes, too; a backslash in front of it helps in both.
+    """
+    return shlex.quote(word).replace("!", "'\\!'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import sys
 import time
@@ -123,10 +124,13 @@ def test_the_environment_of_tools_is_clean(monkeypatch: pytest.MonkeyPatch) -> N
     assert "SECRET=x" in LocalExecutor(prefixed=True).run(Command(("env",))).out
 
 
-def test_a_prefix_quotes_for_the_shell_at_the_far_end() -> None:
-    far = RemoteExecutor("sh -c 'eval \"$*\"' sh", LocalExecutor(prefixed=True))
-    words = ("printf", "%s|", "a b", "$(id)", "it's", "{};(", "")
-    assert far.run(Command(words)).out == "a b|$(id)|it's|{};(||"
+@pytest.mark.parametrize("shell", ["sh", "tcsh -f"])
+def test_a_prefix_quotes_for_the_shell_at_the_far_end(shell: str) -> None:
+    if shutil.which(shell.split()[0]) is None:
+        pytest.skip(f"{shell} is not installed")
+    far = RemoteExecutor(f"sh -c 'exec {shell} -c \"$*\"' sh", LocalExecutor(prefixed=True))
+    words = ("a b", "$(id)", "it's", "{};(", "", "!x", "a!b'!", "!", "~root", "*", "\\n", '"`', "^a^b")
+    assert far.run(Command(("printf", "%s|", *words))).out == "".join(f"{word}|" for word in words)
     begin = time.monotonic()
     assert far.run(Command(("sh", "-c", "sleep 40 & exit 4"), quiet=True)).code == 4
     assert time.monotonic() - begin < QUICK

@@ -19,8 +19,9 @@ FAR_HOST = Path(__file__).with_name("far_host.py")
 
 
 def test_the_commands_are_those_of_a_local_host(tmp_path: Path) -> None:
-    (tmp_path / "near").mkdir()
-    near = World(tmp_path / "near")
+    for name in ("near", "far"):
+        (tmp_path / name).mkdir()
+    near, far = World(tmp_path / "near"), World(tmp_path / "far")
     near.create("casserole", "public-bridge", "dual")
     near.do(export_ports, "casserole", ExportRequest(["80:30080"]))
     near.executor.commands.clear()
@@ -29,7 +30,9 @@ def test_the_commands_are_those_of_a_local_host(tmp_path: Path) -> None:
     mac = near.records()["pots"][0].attachments
 
     log = tmp_path / "log"
-    prefix = shlex.join([sys.executable, str(FAR_HOST), str(tmp_path / "far"), str(log)])
+    # The far end greets with a banner, as SSH servers do.
+    banner = ("sh", "-c", 'echo "Authorized use only." >&2; exec "$@"', "sh")
+    prefix = shlex.join([*banner, sys.executable, str(FAR_HOST), str(far.directory / "sim"), str(log)])
     here = str(Path(__file__).parents[2])
     environment = os.environ | {
         "PYTHONPATH": here,
@@ -39,7 +42,8 @@ def test_the_commands_are_those_of_a_local_host(tmp_path: Path) -> None:
 
     def potnet(*words: str) -> str:
         argv = [sys.executable, "-m", "potnet", "--host", "freebsd", *words]
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
         return done.stdout
 
     potnet("create", "-p", "casserole", "-N", "public-bridge", "-S", "dual")

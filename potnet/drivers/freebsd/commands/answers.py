@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from potnet.drivers import posix
 from potnet.drivers.freebsd.pf.parse_pf import NO_FILTER
 from potnet.drivers.reading import lines_of
 from potnet.executors.base import NOT_FOUND, TIMED_OUT, Command, CommandResult
@@ -68,8 +69,7 @@ def succeeded(action: Action, result: CommandResult) -> bool:
     if isinstance(action, RunInJail) and action.tolerant:
         return True
     if isinstance(action, (RemoveDirectory, RemoveFile, RenameEntry, ReplaceFile, RestoreFile)):
-        # find(1) exits 0 even if its command failed; only standard error shows the failure.
-        return all("No such file" in line and _MV not in line for line in lines_of(result.err))
+        return _found(result)
     if isinstance(action, SolicitRouter):
         # If no router answers, the next unsolicited advertisement configures the interface.
         return True
@@ -82,6 +82,14 @@ def succeeded(action: Action, result: CommandResult) -> bool:
         return NO_FILTER in result.err
     # route(8) prints its complaints on standard output.
     return any(words in result.err + result.out for words in _ABSENT.get(type(action), ()))
+
+
+def _found(result: CommandResult) -> bool:
+    """Return whether find(1) and its command succeeded: it exits 0 even if the command failed."""
+    complaints = posix.complaints(result)
+    if not complaints:
+        return result.code == 0
+    return all("No such file" in line and _MV not in line for line in complaints)
 
 
 def hint(action: Action, result: CommandResult) -> str | None:
