@@ -244,6 +244,35 @@ def test_an_advertisement_comes_on_the_next_look(host: SimulatedHost, run: Run) 
     assert host.connect("six", "2001:db8:7::1", 80).ok
 
 
+def test_an_advertisement_comes_to_a_jail_that_calls(host: SimulatedHost, run: Run) -> None:
+    _slaac(run)
+    calls = [host.connect("six", "2001:db8:7::1", 80).ok for _ in range(2)]
+    assert calls[-1]
+
+
+def test_the_narrowest_pipe_each_way_tells_the_rate(pots: SimulatedHost, run: Run) -> None:
+    run("kldload -n dummynet")
+    for number, rate in ((1, 1_000_000), (2, 5_000_000), (3, 3_000_000)):
+        run(f"dnctl pipe {number} config bw {rate}bit/s")
+    run(
+        "pfctl -a pot-filter/casserole -f -",
+        stdin="match in on bridge10 inet from 10.192.0.10 to any dnpipe (1, 2)\n"
+        "match out on bridge10 inet from any to 10.192.0.10 dnpipe (2, 1)\n"
+        "match out on em0 inet all dnpipe (2, 3)\n",
+    )
+
+    def rates(source: str, address: str) -> tuple[int, int]:
+        found = host.connect(source, address, 80)
+        assert isinstance(found, Connection), found
+        return found.rates
+
+    host = pots
+    assert rates("casserole", "198.51.100.7") == (1_000_000, 3_000_000)
+    assert rates("host", "10.192.0.10") == (5_000_000, 1_000_000)
+    # Neighbours on the bridge are no concern of pf.
+    assert rates("ragout", "10.192.0.10") == (0, 0)
+
+
 def test_no_advertisement_without_the_external_interface(host: SimulatedHost, run: Run) -> None:
     _slaac(run)
     run("ifconfig bridge16 deletem em0")

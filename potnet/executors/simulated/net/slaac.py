@@ -52,7 +52,8 @@ def rtsol(world: World, argv: list[str], vnet: str) -> CommandResult:
 
 
 def advertise(world: World, vnet: str) -> None:
-    """Bring the next unsolicited advertisement closer after a look at a stack; the first look sees none."""
+    """Bring the next unsolicited advertisement closer after a look at a stack, or a call from there; the
+    first one is too early."""
     if vnet == HOST:
         return
     for interface in world.interfaces(vnet):

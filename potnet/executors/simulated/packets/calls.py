@@ -28,7 +28,7 @@ class NoConnectionError(Exception):
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A successful connection. server: "host", "outside" or a jail; client: the address that the server
-    saw."""
+    saw. rates: of the narrowest pipes there and back, in bit/s; 0 without a limit."""
 
     server: str
     address: str
@@ -36,6 +36,7 @@ class Connection:
     client: str
     hops: int = 0
     ok: bool = True
+    rates: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
-from potnet.executors.simulated.net import routes
+from potnet.executors.simulated.net import routes, slaac
 from potnet.executors.simulated.net.neighbours import fixed
 from potnet.executors.simulated.net.wires import (
     OUTSIDE,
@@ -48,7 +48,7 @@ def connect(world: World, call: Call) -> Connection | Refusal:
     for state in journey.states:
         keep(world, state)
     journey.count()
-    return made
+    return replace(made, rates=journey.rates())
 
 
 class _Journey:
@@ -65,6 +65,8 @@ class _Journey:
         self.states: list[PfState] = []
         #: The numbers of the filter rule that keeps the state of the packet.
         self.numbers: tuple[int, ...] = ()
+        #: The pipes of each rule that the packet matched: its own, and that of the replies.
+        self.pipes: list[tuple[int, ...]] = []
         self.redirected = False
         self.natted = False
         self.looped = False
@@ -91,6 +93,7 @@ class _Journey:
         if source != "host" and jail is None:
             raise NoConnectionError(f"jail {source} not found")
         if jail is not None and jail.vnet:
+            slaac.advertise(self.world, jail.stack)
             return self._from_stack(jail.name, jail.stack, packet)
         return self._from_host(packet, jail)
 
@@ -100,6 +103,14 @@ class _Journey:
         for path, rule in self.pf.used:
             load.count(self.world, path, rule, 2, sum(packets))
         self.passed.count(packets)
+
+    def rates(self) -> tuple[int, int]:
+        """Return the rate of the narrowest pipe of the packet, and of its replies; 0 means unlimited."""
+        if not any(self.pipes):
+            return 0, 0
+        rate = {int(number): int(row["rate"]) for number, row in self.world.state.scan("pipe")}
+        there, back = ([rate[p[way]] for p in self.pipes if len(p) > way] for way in (0, 1))
+        return min(filter(None, there), default=0), min(filter(None, back), default=0)
 
     def _outsider(self, family: int) -> str:
         """Return the address of a machine on the external wire."""
@@ -268,6 +279,7 @@ class _Journey:
             raise NoConnectionError(reason, Sign.DENIED if own else sign)
         if any(self.world.state.get("pipe", f"{number:05}") is None for number in verdict.pipes):
             raise NoConnectionError(f"dummynet has no pipe for it {direction} on {interface.name}")
+        self.pipes.append(verdict.pipes)
         self.numbers = verdict.numbers if verdict.rule is not None and verdict.rule.keeps else ()
         if verdict.rule is not None:
             self._count(verdict.rule, packet)
