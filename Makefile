@@ -56,11 +56,12 @@ OUTSIDE =
 PREPARE =
 ALIAS =
 SPARE =
+CLEAN =
 ON =
 ONLY =
 acceptance: installed
 	PYTHONPATH=tests $(BIN)/python -m acceptance --on '$(ON)' --only '$(ONLY)' --via '$(VIA)' \
-	    --outside '$(OUTSIDE)' --prepare '$(PREPARE)' --alias '$(ALIAS)' --spare '$(SPARE)'
+	    --outside '$(OUTSIDE)' --prepare '$(PREPARE)' --alias '$(ALIAS)' --spare '$(SPARE)' $(CLEAN:1=--clean)
 
 # Rows that need namespaces, CNI's plugins, netavark or uplinks are left out where these are missing. The table lists them.
 bench: installed

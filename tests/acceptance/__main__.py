@@ -27,6 +27,7 @@ def options() -> argparse.ArgumentParser:
     add("--prepare", default="", help="1 or loopback: prepare that host for the run, and put it back")
     add("--alias", default="", metavar="ADDRESSES", help="free addresses of its network, for alias pots")
     add("--spare", default="", metavar="IF", help="interface of it that a pot may have")
+    add("--clean", action="store_true", help="first remove what a run that was killed left on that host")
     return parser
 
 
@@ -59,7 +60,8 @@ def main() -> int:
 
 @contextmanager
 def _host(name: str, given: argparse.Namespace) -> Iterator[Host]:
-    with tempfile.TemporaryDirectory(prefix="potnet-acceptance-") as directory:
+    # It outlives a restart of this machine: whoever takes back a run that was killed needs its store.
+    with tempfile.TemporaryDirectory(prefix="potnet-acceptance-", dir="/var/tmp") as directory:
         host = make(name, Path(directory), given)
         try:
             yield host

@@ -86,11 +86,10 @@ class FreeBSD(Needs, ABC):
         """Learn the external interface with its addresses. Raises UnfitError if there is none."""
         for module in MODULES:
             self.must("kldload", "-n", module)
-        lines = self.must("netstat", "-rn", "-f", "inet").splitlines()
-        default = next((line.split() for line in lines if line.startswith("default ")), None)
+        default = re.search(r"^ *interface: (\S+)", self.tool("route", "-n", "get", "default").out, re.M)
         if default is None:
             raise UnfitError("the host has no default route, so nothing leads outside")
-        self.external = default[3]
+        self.external = default[1]
         shown = self.must("ifconfig", self.external)
         found = [ip_address(text) for text in re.findall(r"^\tinet6? ([0-9a-f.:]+)[ /]", shown, re.M)]
         usable = [address for address in found if not address.is_link_local]
@@ -104,10 +103,18 @@ class FreeBSD(Needs, ABC):
         return "" if 6 in self.addresses else f"{self.external} has no IPv6 address"
 
     def _lacks_slaac(self, _: str) -> str:
-        if self.release >= 15:
+        shown = self.must("ifconfig", self.external)
+        if self.release >= 15 and not self._is_bridge(shown):
             return f"on FreeBSD {self.release} {self.external} joins no bridge while it has addresses"
-        heard = "autoconf" in self.must("ifconfig", self.external)
+        heard = "autoconf" in shown
         return "" if heard else f"no router advertises a prefix on {self.external}"
+
+    def _is_bridge(self, shown: str) -> bool:
+        return re.search(r"^\tgroups:.* bridge\b", shown, re.M) is not None
+
+    def _lacks_plain(self, _: str) -> str:
+        bridge = self._is_bridge(self.must("ifconfig", self.external))
+        return f"{self.external} is a bridge, which pots join" if bridge else ""
 
     def _lacks_loopback(self, _: str) -> str:
         on = self.must("sysctl", "-n", "net.pf.filter_local").strip() == "1"
@@ -119,7 +126,8 @@ class FreeBSD(Needs, ABC):
     def snapshot(self) -> dict[str, str]:
         """See `Host`."""
         shown = {
-            "interfaces": self._shown("ifconfig"),
+            # One that a pot had comes back as the last of all.
+            "interfaces": "".join(sorted(re.split(r"^(?=\S)", self._shown("ifconfig"), flags=re.M))),
             "routes": self._routes("inet"),
             "routes of IPv6": self._routes("inet6"),
             "jails": self._shown("jls", "-n", "name"),

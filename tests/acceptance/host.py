@@ -98,6 +98,13 @@ class Host(Protocol):
         """Have a server at OUTSIDE or HOST until the scenario ends."""
         ...
 
+    def transfer(self, sender: str, receiver: str, address: str, port: int, kbytes: int) -> float:
+        """Send so much by TCP to a receiver that calls the sender's address, and return the seconds.
+
+        sender, receiver: a running pot or HOST.
+        """
+        ...
+
     def call(self, source: str, address: str, port: int, protocol: str = "tcp") -> str:
         """Return the name of the server that answers, REFUSED or TIMEOUT. source: a pot, OUTSIDE or HOST."""
         ...

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from .host import Host
 
-#: Hosts that any machine can make, this machine itself, and one behind a prefix.
+#: Hosts that any machine can make, this machine itself, and one behind a prefix. The plain one refuses what
+#: sim15 does: its external interface has the addresses itself.
 MADE = ("sim14", "sim15", "rehearsal", "linux")
+PLAIN = "sim15-plain"
 HERE, ELSEWHERE = "here", "freebsd"
 
 
@@ -18,10 +20,10 @@ def make(name: str, directory: Path, given: argparse.Namespace | None = None) ->
     directory: a new one of the suite's own. given: the command line; None in tests, which need speed.
     """
     match name:
-        case "sim14" | "sim15":
-            from .sim import RELEASES, Sim
+        case "sim14" | "sim15" | "sim15-plain":
+            from .sim import Sim
 
-            return Sim(directory, RELEASES[name], forked=given is None)
+            return Sim(directory, name, forked=given is None)
         case "rehearsal":
             from .rehearsal import Rehearsal
 
@@ -34,6 +36,7 @@ def make(name: str, directory: Path, given: argparse.Namespace | None = None) ->
             from .far import Far, Way
 
             via = given.via if name == ELSEWHERE else ""
-            way = Way(via, given.outside, given.prepare, tuple(given.alias.split()), given.spare)
+            alias = tuple(given.alias.split())
+            way = Way(via, given.outside, given.prepare, alias, given.spare, given.clean)
             return Far(directory, way, name)
-    raise SystemExit(f"acceptance: unknown host {name!r}: not one of {' '.join((*MADE, HERE))}")
+    raise SystemExit(f"acceptance: unknown host {name!r}: not one of {' '.join((*MADE, PLAIN, HERE))}")

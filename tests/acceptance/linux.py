@@ -23,6 +23,25 @@ time.sleep(999)
 """
 
 
+#: Sends so many bytes to one caller.
+SEND = """\
+import socket, sys
+server = socket.create_server(("", int(sys.argv[1])))
+print("ready", flush=True)
+caller = server.accept()[0]
+caller.sendall(bytes(int(sys.argv[2])))
+"""
+#: Receives all that a server sends, and says how much it was and how long it took.
+RECEIVE = """\
+import socket, sys, time
+began, count = time.monotonic(), 0
+server = socket.create_connection(sys.argv[1:], 9)
+while data := server.recv(65536):
+    count += len(data)
+print(count, time.monotonic() - began)
+"""
+
+
 class Linux(Needs):
     """See `Host`."""
 
@@ -146,6 +165,17 @@ class Linux(Needs):
     def hold(self, source: str, address: str, port: int) -> None:
         """See `Host`."""
         self.world.spawn(self._namespace(source), *linux_world.PYTHON, "-c", HOLD, address, str(port))
+
+    def transfer(self, sender: str, receiver: str, address: str, port: int, kbytes: int) -> float:
+        """See `Host`."""
+        amount = str(kbytes * 1024)
+        said = self.world.spawn(self._namespace(sender), *linux_world.PYTHON, "-c", SEND, str(port), amount)
+        assert said == "ready"
+        words = (*linux_world.PYTHON, "-c", RECEIVE, address, str(port))
+        answer = self.tool(*self.world.within(self._namespace(receiver), *words))
+        count, seconds = answer.out.split() or ("", "0")
+        assert count == amount, answer
+        return float(seconds)
 
     def machine(self, family: int) -> str:
         """See `Host`."""

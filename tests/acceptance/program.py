@@ -11,7 +11,8 @@ from .host import Answer
 
 #: Where the user types: the program beside this Python, as `make installed` puts it there.
 POTNET = Path(sys.executable).with_name("potnet")
-PATIENCE = 600.0
+#: Seconds for a command; a start of a hundred pots by ssh(1) without a control socket takes many minutes.
+PATIENCE = 3600.0
 
 
 def environment(state: Path, kind: str, **more: str) -> dict[str, str]:

@@ -17,16 +17,16 @@ from pathlib import Path
 from potnet.executors.base import Command, CommandResult
 from potnet.executors.simulated import Refusal, SimulatedHost
 
-from .far import Far, Way
+from .far import IN_ROOT, Far, Way
 from .host import HOST, OUTSIDE
-from .sim import simulated
+from .sim import seconds, simulated
 
 SHELL = Path(__file__).with_name("far_shell.py")
 #: How potnet discards the output of what goes on in a jail.
 QUIETLY = ("sh", "-c", 'exec "$@" </dev/null >/dev/null 2>&1', "sh")
 #: What a root must have for the probe, as paths in it.
-REQUIRED = ("bin/sh", "bin/nc", "bin/sleep", "bin/pkill", "probe/probe")
-PROGRAMS = ("sh", "nc", "sleep", "pkill", "ping", "ping6", "ifconfig", "route", "rtsol", "dhclient")
+REQUIRED = ("bin/sh", "bin/nc", "bin/sleep", "bin/dd", "probe/probe")
+PROGRAMS = ("sh", "nc", "sleep", "dd", "ping", "ping6", "ifconfig", "route", "rtsol", "dhclient")
 MACHINE = """\
 lan0: flags=1008843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST,LOWER_UP> metric 0 mtu 1500
 \tinet 192.168.178.99 netmask 0xffffff00 broadcast 192.168.178.255
@@ -51,6 +51,8 @@ class Probe:
         self.host = host
         #: Who serves, on which ports; for a pot the jail's number first, which tells it from a later start.
         self._serving: dict[str, list[int]] = {}
+        #: Who sends how much, and on which port.
+        self._bulk = "", 0, 0
 
     def run(self, who: str, words: list[str]) -> CommandResult:
         """Carry out a command of the probe for the host, a pot or the machine outside."""
@@ -60,15 +62,28 @@ class Probe:
                 return self._serve(who, [int(port) for port in ports])
             case ["stop", name]:
                 return self._stop(name)
+            case ["bulk", name, port, kbytes]:
+                assert name == who, words
+                self._bulk = who, int(port), int(kbytes)
+                return self._listen(who, [int(port)])
             case ["ask", protocol, address, port]:
                 return self._ask(who, protocol, address, int(port))
+            case ["fetch", address, port]:
+                return self._fetch(who, address, int(port))
             case ["furnish", root]:
                 return self._furnish(root)
         raise ValueError(words)
 
     def _serve(self, who: str, ports: list[int]) -> CommandResult:
         jail = self.host.jails().get(who)
+        if jail and f"{jail.path}/dev" not in self.host.mounts():
+            # Nothing is redirected to the null device, and no server runs.
+            return CommandResult()
         self._serving[who] = [jail.jid if jail else 0, *ports]
+        return self._listen(who, ports)
+
+    def _listen(self, who: str, ports: list[int]) -> CommandResult:
+        jail = self.host.jails().get(who)
         if who == HOST or (jail and not jail.vnet):
             for port in ports:
                 for protocol in ("tcp4", "tcp6", "udp4", "udp6"):
@@ -76,12 +91,16 @@ class Probe:
         return CommandResult()
 
     def _stop(self, name: str) -> CommandResult:
-        for port in self._serving.pop(name, [0])[1:] if name == HOST else ():
+        ports = self._serving.pop(name, [0])[1:]
+        ports += [self._bulk[1]] if self._bulk[0] == name else []
+        for port in ports if name == HOST else ():
             for protocol in ("tcp4", "tcp6", "udp4", "udp6"):
                 self.host.unlisten(protocol, port)
         return CommandResult()
 
     def _ask(self, who: str, protocol: str, address: str, port: int) -> CommandResult:
+        if who == OUTSIDE and address in MACHINE:
+            return CommandResult(0, f"name={who}\n" if port in self._serving.get(who, [])[1:] else "refused")
         found = self.host.connect(who, address, port, protocol)
         failed = f"nc: connect to {address} port {port} (tcp) failed: "
         if isinstance(found, Refusal):
@@ -93,9 +112,16 @@ class Probe:
             return CommandResult(0, f"name={found.server}\n")
         return CommandResult(0, "" if protocol == "udp" else f"{failed}Connection refused\n")
 
+    def _fetch(self, who: str, address: str, port: int) -> CommandResult:
+        found, (sender, own, kbytes) = self.host.connect(who, address, port), self._bulk
+        if isinstance(found, Refusal) or (found.server, found.port) != (sender, own):
+            return CommandResult(0, "0+0 records in\n0+0 records out\n")
+        last = f"{kbytes * 1024} bytes transferred in {seconds(kbytes, found):.6f} secs (1 bytes/sec)\n"
+        return CommandResult(0, f"{kbytes}+0 records in\n{kbytes}+0 records out\n{last}")
+
     def _furnish(self, root: str) -> CommandResult:
         home = root.rpartition("/jails/")[0]
-        lines = [f"mkdir -p {root}/{name}" for name in ("bin", "sbin", "tmp", "probe")]
+        lines = [f"mkdir -p {root}/{name}" for name in ("bin", "dev", "sbin", "tmp", "probe")]
         lines += [f"ln {home}/rescue {root}/{path}" for path in REQUIRED[:-1]]
         for line in (*lines, f"cp {home}/probe {root}/probe/probe"):
             result = self.host.run(Command(tuple(line.split())))
@@ -141,6 +167,9 @@ def answer(probe: Probe, role: str, words: list[str], stdin: str) -> CommandResu
     argv = tuple(shlex.split(" ".join(words)))
     if argv[: len(QUIETLY)] == QUIETLY:
         argv = argv[len(QUIETLY) :]
+    if argv[:2] == ("sh", "-c") and argv[5:6] == ("jexec",) and argv[8:9] == (IN_ROOT,):
+        # The shell that keeps in a log what goes on in a jail.
+        argv = argv[5:]
     return (on_host if role == HOST else outside)(probe, argv, stdin)
 
 
@@ -165,21 +194,29 @@ class _Line(socketserver.StreamRequestHandler):
 
 
 class Rehearsal(Far):
-    """See `Host`: a far host without any preparation, or the one that is in the directory already."""
+    """See `Host`. far: the directory of the host, which is made as an installer leaves it if it is absent."""
 
-    def __init__(self, directory: Path, release: str = "14.3", prepare: str = "loopback") -> None:
-        far = directory / "far"
+    def __init__(
+        self, directory: Path, prepare: str = "loopback", clean: bool = False, far: Path | None = None
+    ) -> None:
+        release = "14.3"
+        far = far or directory / "far"
         if not far.exists():
             furnish_host(simulated(far, release, bare=True))
         self._server = _Server(directory / "far.sock", far)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         shell = [sys.executable, "-I", "-S", str(SHELL), str(directory / "far.sock")]
         via, outside = (shlex.join([*shell, role]) for role in (HOST, OUTSIDE))
-        way = Way(via, outside, prepare, spare="em1")
+        way = Way(via, outside, prepare, spare="em1", clean=clean)
         super().__init__(directory, way, f"rehearsal {release}")
 
     def close(self) -> None:
         """See `Host`."""
         super().close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Let no prefix lead there any more."""
         self._server.shutdown()
         self._server.server_close()
+        Path(str(self._server.server_address)).unlink(missing_ok=True)

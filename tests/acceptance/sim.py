@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from potnet.executors.base import Command
-from potnet.executors.simulated import HostFacts, Refusal, SimulatedHost
+from potnet.executors.simulated import Connection, HostFacts, Refusal, SimulatedHost
 
 from . import agent, program
 from .freebsd import FreeBSD
@@ -13,29 +13,44 @@ from .host import HOST, REFUSED, TIMEOUT, Answer
 
 #: What happens between two wires is not calculated, so a refusal tells these apart by its words.
 _CLOSED = ("nothing listens", "returns an error", "refused")
-RELEASES = {"sim14": "14.3", "sim15": "15.0"}
+RELEASES = {"sim14": "14.3", "sim15": "15.0", "sim15-plain": "15.0"}
+#: How the addresses of an interface get to a bridge that it joins.
+BRIDGED = (
+    "ifconfig em0 inet 192.168.178.20 -alias", "ifconfig bridge99 create", "ifconfig bridge99 name lan0",
+    "ifconfig lan0 addm em0 up", "ifconfig lan0 inet 192.168.178.20/24", "route add default 192.168.178.1",
+)  # fmt: skip
 #: Free addresses of the external network, and machines there.
 ALIAS = {4: "192.168.178.200", 6: "2001:db8:7::200"}
 _MACHINE = {4: "192.168.178.99", 6: "2001:db8:7::63"}
 
 
-def simulated(directory: Path, release: str, bare: bool = False) -> SimulatedHost:
-    """Return a new host that has an IPv6 address from its router."""
+def simulated(directory: Path, release: str, bare: bool = False, bridged: bool = False) -> SimulatedHost:
+    """Return a new host that has an IPv6 address from its router. bridged: its addresses are on a bridge."""
     host = SimulatedHost(directory, bare, HostFacts(spare="em1").of_release(release))
-    for line in ("ifconfig em0 inet6 accept_rtadv -ifdisabled", "rtsol em0"):
+    name = "lan0" if bridged else "em0"
+    own = "auto_linklocal " if bridged else ""
+    lines = (f"ifconfig {name} inet6 {own}accept_rtadv -ifdisabled", f"rtsol {name}")
+    for line in (*(BRIDGED if bridged else ()), *lines):
         result = host.run(Command(tuple(line.split())))
         assert result.code == 0, result
     return host
 
 
-class Sim(FreeBSD):
-    """See `Host`. forked: potnet runs in copies of this process, which saves starting Python anew."""
+def seconds(kbytes: int, connection: Connection) -> float:
+    """Return how long a server's answer takes: its packets are the replies."""
+    return kbytes * 1024 * 8 / (connection.rates[1] or 1_000_000_000)
 
-    def __init__(self, directory: Path, release: str, forked: bool = False) -> None:
+
+class Sim(FreeBSD):
+    """See `Host`. name: of `RELEASES`; on sim15 the host's addresses are on a bridge, since pots with SLAAC
+    require that there. forked: potnet runs in copies of this process, which saves starting Python anew."""
+
+    def __init__(self, directory: Path, name: str, forked: bool = False) -> None:
+        release = RELEASES[name]
         state = directory / "state"
         self._forked = forked
-        super().__init__(f"sim {release}", state)
-        self.host = simulated(state / "sim", release)
+        super().__init__(name, state)
+        self.host = simulated(state / "sim", release, bridged=name == "sim15")
         self.environment = program.environment(state, "sim", POTNET_SIM_RELEASE=release)
         self.look_around()
         self.alias, self.spare = ALIAS, "em1"
@@ -85,6 +100,13 @@ class Sim(FreeBSD):
         if isinstance(found, Refusal):
             return REFUSED if any(words in found.reason for words in _CLOSED) else TIMEOUT
         return found.server
+
+    def transfer(self, sender: str, receiver: str, address: str, port: int, kbytes: int) -> float:
+        """See `Host`: the pipes on the way tell."""
+        self.serve(sender, port)
+        found = self.host.connect(receiver, address, port)
+        assert not isinstance(found, Refusal) and found.server == sender, found
+        return seconds(kbytes, found)
 
     def hold(self, source: str, address: str, port: int) -> None:
         """See `Host`: pf counts what has ended for a while."""

@@ -12,10 +12,11 @@ import pytest
 from potnet.executors.base import Command
 from potnet.executors.simulated import SimulatedHost
 
-from .far import PROBE
-from .host import UnfitError
+from .far import PROBE, TRANSFERRED
+from .host import HOST, PORT, UnfitError
 from .rehearsal import Rehearsal, furnish_host
 from .sim import simulated
+from .user import User, eventually
 
 
 @pytest.fixture
@@ -68,6 +69,24 @@ def test_a_host_in_use_is_refused(
     assert far.snapshot() == before
 
 
+def test_a_run_that_was_killed_is_taken_back(far: SimulatedHost, tmp_path: Path) -> None:
+    before = far.snapshot()
+    first, second = tmp_path / "first", tmp_path / "second"
+    for directory in (first, second):
+        directory.mkdir()
+    killed = Rehearsal(first, far=tmp_path / "far")
+    User(killed).run("web", "-N", "public-bridge")
+    killed.serve(HOST, PORT)
+    killed.hang_up()
+    with pytest.raises(UnfitError, match="CLEAN=1"):
+        Rehearsal(second, far=tmp_path / "far")
+    following = Rehearsal(second, clean=True, far=tmp_path / "far")
+    assert not far.jails() and not first.exists()
+    following.close()
+    assert far.snapshot() | {"anchors": {}} == before
+    assert not far.anchor() and not far.pf_enabled()
+
+
 @pytest.fixture
 def probe(tmp_path: Path) -> Iterator[Path]:
     """The real probe, with a server that answers on this machine."""
@@ -97,3 +116,23 @@ def test_the_probe_names_itself(probe: Path) -> None:
     assert "refused" in ask("tcp", "127.0.0.1", QUIET + 1)
     subprocess.run(["sh", probe, "stop", "cook"], check=True, timeout=60)
     assert "refused" in ask("tcp", "127.0.0.1")
+
+
+def test_the_probe_measures_what_it_receives(probe: Path) -> None:
+    words = ("sh", str(probe))
+    subprocess.run([*words, "bulk", "cook", str(QUIET + 2), "64"], check=True, timeout=60)
+    found = []
+
+    def received() -> bool:
+        argv = [*words, "fetch", "127.0.0.1", str(QUIET + 2)]
+        said = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+        found[:] = TRANSFERRED.findall(said)
+        return bool(found)
+
+    assert eventually(received)
+    assert int(found[0][0]) == 64 * 1024 and float(found[0][1]) > 0
+
+
+def test_dd_of_freebsd_is_understood() -> None:
+    said = "64+0 records in\n64+0 records out\n65536 bytes transferred in 0.524288 secs (125000 bytes/sec)\n"
+    assert TRANSFERRED.findall(said) == [("65536", "0.524288")]
