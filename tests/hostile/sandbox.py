@@ -52,7 +52,7 @@ PROGRAMS = {
     ),
     *("hostname", "mount", "umount", "rctl", "fetch", "sha256", "tar", "tee", "chmod", "chflags", "mv", "cp"),
     *("rm", "mkdir", "find", "env", "stat", "test", "cat", "du", "realpath", "sh", "id", "chown", "getent"),
-    *("pgrep", "pkill", "pwait"),
+    *("pgrep", "pkill", "pwait", "ping", "arp", "ndp", "sleep"),
     *("awk", "chattr", "devfs", "ip", "nft", "ss", "uname", "kill", "nsenter", "conntrack", "unshare", "tc"),
 }
 

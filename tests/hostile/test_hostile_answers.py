@@ -65,7 +65,9 @@ USUAL = (
     "export-ports -p casserole --add -e 192.168.178.20@80-81 --from 2001:db8::/32 --max-connections 1",
     "export-ports -p lid --clear", "serve --socket control -p casserole", "serve --socket control",
     "attach kettle", "detach lid", "jail-conf lid", "destroy -p lid", "destroy -B floor",
-    "vnet-start -B floor",
+    "vnet-start -B floor", "create-bridge -B lan --join em1 --net 192.0.2.0/24 --range 192.0.2.60-192.0.2.69",
+    "create -p nas -N bridge -B lan -i auto", "create -p nas -N bridge -B lan -i 192.0.2.70", "start nas",
+    "create-bridge -B wan --join em0 --net 192.168.178.0/24 -6 2001:db8:7::/64 --slaac", "destroy -B lan",
 )  # fmt: skip
 #: What is asked of a server.
 REQUESTS = tuple(
