@@ -153,10 +153,10 @@ class User:
             yield ("destroy", "-p", pot)
         bridges = json.loads(self.try_potnet("-o", "json", "list", "--bridges").out or "[]")
         for bridge in bridges:
-            private = bridge["kind"] == "private"
+            named = bridge["kind"] in ("private", "lan")
             if bridge["state"] == "up":
-                yield ("vnet-stop", *(("-B", bridge["name"]) if private else ()))
-            if private:
+                yield ("vnet-stop", *(("-B", bridge["name"]) if named else ()))
+            if named:
                 yield ("destroy", "-B", bridge["name"])
 
 
