@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_life import KINDS, prepare
-from world import Faulty, World, both_hosts
+from test_life import FEW_KINDS, KINDS, every_kind, prepare
+from world import Faulty, World, both_hosts, both_hosts_with
 
 from potnet.errors import PotnetError
 from potnet.executors.base import Command, CommandResult
@@ -20,14 +20,16 @@ from potnet.operations.reports.info import environment, info
 from potnet.operations.running.start import start
 from potnet.operations.running.stop import stop
 
+#: Only these have interfaces of their own.
+every_bridge = both_hosts_with(("kind", "stack"), [k for k in KINDS if "bridge" in k[0]], FEW_KINDS)
+
 
 def run(world: World, *argv: str, stdin: str | None = None) -> None:
     result = world.host.run(Command(argv, stdin))
     assert result.code == 0, result
 
 
-@both_hosts
-@pytest.mark.parametrize(("kind", "stack"), KINDS)
+@every_kind
 def test_after_a_reboot_pots_are_stopped_and_start_again(world: World, kind: str, stack: str) -> None:
     prepare(world, kind, stack, base=world.base)
     before = world.snapshot()
@@ -42,8 +44,7 @@ def test_after_a_reboot_pots_are_stopped_and_start_again(world: World, kind: str
     assert world.snapshot() == before
 
 
-@both_hosts
-@pytest.mark.parametrize(("kind", "stack"), KINDS)
+@every_kind
 def test_after_a_reboot_stop_gives_the_files_back(world: World, kind: str, stack: str) -> None:
     prepare(world, kind, stack, base=world.base)
     before = world.snapshot()
@@ -79,8 +80,7 @@ def test_vnet_start_after_a_reboot_makes_the_bridge_again(world: World) -> None:
     assert not world.do(vnet_stop, None)
 
 
-@both_hosts
-@pytest.mark.parametrize(("kind", "stack"), [k for k in KINDS if "bridge" in k[0]])
+@every_bridge
 @pytest.mark.parametrize("hand", ["jail", "epair", "bridge"])
 def test_stop_finishes_what_other_hands_began(world: World, kind: str, stack: str, hand: str) -> None:
     world.forwarding = False
@@ -157,8 +157,7 @@ def test_vnet_start_fills_flushed_anchors_anew(world: World) -> None:
     assert world.lasting() == whole
 
 
-@both_hosts
-@pytest.mark.parametrize(("kind", "stack"), [k for k in KINDS if "bridge" in k[0]])
+@every_bridge
 def test_a_bridge_that_was_destroyed_under_its_pots_takes_them_up_again(
     world: World, kind: str, stack: str
 ) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from itertools import product
 from typing import Any
 
 import pytest
 from netaddr import IPAddress
 from test_exports import ports
-from world import FAILURE, Faulty, World, both_hosts
+from world import FAILURE, Faulty, World, both_hosts, both_hosts_with
 
 from potnet.errors import HostError, PotnetError, UsageError
 from potnet.executors.base import Command, CommandResult
@@ -484,9 +485,11 @@ def killed(world: World, after: bool, *exports: str, **options: Any) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
 
 
-@both_hosts
-@pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
-@pytest.mark.parametrize("how", ["again", "back", "repair", "stop"])
+@both_hosts_with(
+    ("how", "after"),
+    [*product(("again", "back", "repair", "stop"), (False, True))],
+    [("again", True), ("back", False), ("repair", True), ("stop", False)],
+)
 def test_what_was_cut_off_does_not_stay_in_force(world: World, how: str, after: bool) -> None:
     for name in ("ragout", "casserole"):
         world.create(name, "public-bridge")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from world import World, both_hosts
+from world import World, both_hosts, both_hosts_with
 
 from potnet.drivers.base import CommandError
 from potnet.errors import PotnetError
@@ -113,8 +113,11 @@ def cleaned(world: World, name: str) -> None:
         world.do_there("ip", "link", "del", name)
 
 
-@both_hosts
-@pytest.mark.parametrize("command", COMMANDS)
+@both_hosts_with(
+    ("command",),
+    [(command,) for command in COMMANDS],
+    [("start several",), ("one more export",), ("vnet-start",), ("policy",), ("repair",)],
+)
 def test_everything_follows_the_default_route(world: World, command: str) -> None:
     new = prepared(world)
     assert world.do(check, [], None) == ()

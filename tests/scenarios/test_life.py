@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from world import World, both_hosts
+from world import World, both_hosts, both_hosts_with
 
 from potnet.errors import PotnetError
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
@@ -20,6 +20,14 @@ KINDS = [
     for stack in ("ipv4", "ipv6", "dual")
     if (kind, stack) != ("private-bridge", "ipv6")
 ]
+#: Each kind and each stack, and what has most commands.
+FEW_KINDS = [
+    ("inherit", "dual"),
+    ("alias", "ipv6"),
+    ("public-bridge", "dual"),
+    ("private-bridge", "ipv4"),
+]
+every_kind = both_hosts_with(("kind", "stack"), KINDS, FEW_KINDS)
 
 
 def prepare(world: World, kind: str, stack: str, name: str = "casserole", **more: object) -> None:
@@ -67,8 +75,7 @@ def check_that_stop_leaves_nothing(world: World, kind: str, stack: str, base: st
     assert not again.changed
 
 
-@both_hosts
-@pytest.mark.parametrize(("kind", "stack"), KINDS)
+@every_kind
 def test_address_and_mac_are_the_same_after_stop_and_start(world: World, kind: str, stack: str) -> None:
     prepare(world, kind, stack)
     world.do(start, ["casserole"])
@@ -78,8 +85,7 @@ def test_address_and_mac_are_the_same_after_stop_and_start(world: World, kind: s
     assert world.records()["pots"] == pots
 
 
-@both_hosts
-@pytest.mark.parametrize(("kind", "stack"), KINDS)
+@every_kind
 def test_destroy_leaves_nothing_of_a_pot(world: World, kind: str, stack: str) -> None:
     before = world.without_folders(world.snapshot())
     prepare(world, kind, stack, base=world.base)

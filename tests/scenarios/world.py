@@ -6,7 +6,7 @@ tests that go by these alone run on both (`both_hosts`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,6 +76,16 @@ class Faulty:
 
 #: Lets a test run on the simulated host and on a Linux kernel.
 both_hosts = pytest.mark.parametrize("world", ["freebsd", "linux"], indirect=True)
+
+
+def both_hosts_with(
+    names: tuple[str, ...], cases: Sequence[tuple[object, ...]], linux: Collection[tuple[object, ...]]
+) -> pytest.MarkDecorator:
+    """Let a test run with each case on both. linux: those that `make test`, too, tries on a Linux kernel."""
+    values = [pytest.param("freebsd", *case) for case in cases] + [
+        pytest.param("linux", *case, marks=() if case in linux else pytest.mark.slow) for case in cases
+    ]
+    return pytest.mark.parametrize(("world", *names), values, indirect=["world"])
 
 
 class World:
