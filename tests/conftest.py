@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
+from forks import Forks
 from hypothesis import settings
 
 settings.register_profile("sample", deadline=None, max_examples=40)
@@ -57,6 +58,13 @@ def _neutral_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         own.touch()
         yield
     os.umask(umask)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Programs in copies of a process that has imported potnet."""
+    with Forks() as started:
+        yield started
 
 
 #: By item, what its tests counted; those of several tests are added up.

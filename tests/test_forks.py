@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +36,6 @@ if end.isdigit():
     os.kill(os.getpid(), int(end))
 sys.exit(end if end != "status" else 3)
 """
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
-    with Forks() as started:
-        yield started
 
 
 def run(argv: list[str], **more: Any) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from forks import Forks, write_program
 
 from potnet.cli.main import COMMANDS, run
 
@@ -33,8 +34,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("completion")
     program = folder / "bin" / "potnet"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m potnet "$@"\n')
-    program.chmod(0o755)
+    write_program(program, [sys.executable, "-m", "potnet"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POTNET_HOST", "sim")
         patch.setenv("POTNET_STATE_DIR", str(folder / "state"))
@@ -55,6 +55,16 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "POTNET_STATE_DIR": str(folder / "state"),
         "XDG_CONFIG_HOME": os.environ["XDG_CONFIG_HOME"],
     }
+
+
+@pytest.fixture(scope="module")
+def copies(
+    environment: dict[str, str], forks: Forks, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The same with a program that is a copy of a process, for many lines."""
+    folder = tmp_path_factory.mktemp("copies")
+    write_program(folder / "potnet", forks.argv("-m", "potnet"))
+    return environment | forks.of_python | {"PATH": f"{folder}:{environment['PATH']}"}
 
 
 def need(shell: str) -> str:
@@ -126,12 +136,12 @@ def in_fish(environment: dict[str, str], words: list[str]) -> list[str]:
 @pytest.mark.parametrize(("words", "wanted"), LINES, ids=lambda value: " ".join(value))
 @pytest.mark.parametrize("ask", [in_bash, in_fish])
 def test_what_may_come_next(
-    environment: dict[str, str],
+    copies: dict[str, str],
     ask: Callable[[dict[str, str], list[str]], list[str]],
     words: list[str],
     wanted: list[str],
 ) -> None:
-    assert sorted(ask(environment, words)) == wanted
+    assert sorted(ask(copies, words)) == wanted
     assert not Path("/nowhere").exists()
 
 

@@ -5,34 +5,30 @@ What it is told is compared with what pot's documentation shows of the same pots
 
 from __future__ import annotations
 
-import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from forks import Forks, write_program
 from made_up import MadeUp, Result, documented
 from test_helper import STOVE, TOPOLOGY
 
 SCRIPTS = Path(__file__).with_name("scripts.sh")
-CHECKOUT = Path(__file__).parents[2]
 
 
 class Kitchen:
-    """An installation, and a PATH with potnet and pot in it."""
+    """An installation, and a PATH with potnet and pot in it. started: Python is started for each call."""
 
-    def __init__(self, directory: Path, made: MadeUp) -> None:
+    def __init__(self, directory: Path, made: MadeUp, forks: Forks, started: bool = False) -> None:
         self.made = made
         self.state = directory / "state"
         programs = directory / "programs"
         programs.mkdir()
-        potnet = programs / "potnet"
-        potnet.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m potnet "$@"\n')
-        potnet.chmod(0o755)
-        self.environment = os.environ | {
+        words = ("-m", "potnet")
+        write_program(programs / "potnet", [sys.executable, *words] if started else forks.argv(*words))
+        self.environment = forks.environment | {
             "PATH": f"{programs}:{self.made.path}",
-            "PYTHONPATH": str(CHECKOUT),
             "POTNET_STATE_DIR": str(self.state),
             "JAILS": str(self.made.root / "jails"),
             "BRIDGES": str(self.made.root / "bridges"),
@@ -59,11 +55,12 @@ class Kitchen:
 
 
 @pytest.fixture
-def kitchen(tmp_path: Path) -> Kitchen:
-    return Kitchen(tmp_path, MadeUp.at(tmp_path))
+def kitchen(tmp_path: Path, forks: Forks) -> Kitchen:
+    return Kitchen(tmp_path, MadeUp.at(tmp_path), forks)
 
 
-def test_the_documented_session(kitchen: Kitchen) -> None:
+def test_the_documented_session(tmp_path: Path, forks: Forks) -> None:
+    kitchen = Kitchen(tmp_path, MadeUp.at(tmp_path), forks, started=True)
     kitchen.make_documented()
     assert kitchen.potnet("show") == (0, TOPOLOGY, "")
     assert kitchen.script("show stove") == (0, STOVE, "")
@@ -78,8 +75,8 @@ def test_the_first_bridge_is_recorded_as_it_was_printed(kitchen: Kitchen) -> Non
     assert written == "net=10.192.0.8/29\ngateway=10.192.0.9\nname=stove\n"
 
 
-def test_addresses_are_chosen_around_all_that_is_there(tmp_path: Path) -> None:
-    kitchen = Kitchen(tmp_path, documented(tmp_path))
+def test_addresses_are_chosen_around_all_that_is_there(tmp_path: Path, forks: Forks) -> None:
+    kitchen = Kitchen(tmp_path, documented(tmp_path), forks)
     for line, out in (
         ("create wok public-bridge auto", "wok has inet 10.192.0.3\n"),
         ("create lid private-bridge auto stove", "lid has inet 10.192.0.18\n"),
@@ -110,8 +107,10 @@ def test_addresses_are_chosen_around_all_that_is_there(tmp_path: Path) -> None:
         ("hosts grill", "bridge 'grill' not found", "no neighbours"),
     ],
 )
-def test_refusals_reach_the_script_and_its_user(tmp_path: Path, line: str, reason: str, last: str) -> None:
-    kitchen = Kitchen(tmp_path, documented(tmp_path))
+def test_refusals_reach_the_script_and_its_user(
+    tmp_path: Path, forks: Forks, line: str, reason: str, last: str
+) -> None:
+    kitchen = Kitchen(tmp_path, documented(tmp_path), forks)
     before = kitchen.made.contents()
     found = kitchen.script(line)
     assert found.code == 1
@@ -121,8 +120,8 @@ def test_refusals_reach_the_script_and_its_user(tmp_path: Path, line: str, reaso
     assert kitchen.made.contents() == before
 
 
-def test_a_full_network_and_a_wrong_configuration_stop_the_script(tmp_path: Path) -> None:
-    kitchen = Kitchen(tmp_path, MadeUp.at(tmp_path, "POT_DNS_IP=10.1.1.2", network="10.1.1.0/29"))
+def test_a_full_network_and_a_wrong_configuration_stop_the_script(tmp_path: Path, forks: Forks) -> None:
+    kitchen = Kitchen(tmp_path, MadeUp.at(tmp_path, "POT_DNS_IP=10.1.1.2", network="10.1.1.0/29"), forks)
     for number in range(3, 6):
         kitchen.made.public(f"p{number}", f"10.1.1.{number}")
     assert kitchen.script("create p6 public-bridge auto") == (0, "p6 has inet 10.1.1.6\n", "")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+from forks import Forks
 from world import World
 
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
@@ -18,7 +18,7 @@ from potnet.operations.running.stop import stop
 FAR_HOST = Path(__file__).with_name("far_host.py")
 
 
-def test_the_commands_are_those_of_a_local_host(tmp_path: Path) -> None:
+def test_the_commands_are_those_of_a_local_host(tmp_path: Path, forks: Forks) -> None:
     for name in ("near", "far"):
         (tmp_path / name).mkdir()
     near, far = World(tmp_path / "near"), World(tmp_path / "far")
@@ -30,12 +30,12 @@ def test_the_commands_are_those_of_a_local_host(tmp_path: Path) -> None:
     mac = near.records()["pots"][0].attachments
 
     log = tmp_path / "log"
-    # The far end greets with a banner, as SSH servers do.
+    # The far end greets with a banner, as SSH servers do. potnet hands none of Python's variables on.
     banner = ("sh", "-c", 'echo "Authorized use only." >&2; exec "$@"', "sh")
-    prefix = shlex.join([*banner, sys.executable, str(FAR_HOST), str(far.directory / "sim"), str(log)])
-    here = str(Path(__file__).parents[2])
-    environment = os.environ | {
-        "PYTHONPATH": here,
+    variables = [f"{name}={text}" for name, text in forks.of_python.items()]
+    far_host = forks.argv(str(FAR_HOST), str(far.directory / "sim"), str(log))
+    prefix = shlex.join([*banner, "env", *variables, *far_host])
+    environment = forks.environment | {
         "POTNET_STATE_DIR": str(tmp_path / "state"),
         "POTNET_VIA": prefix,
     }
