@@ -32,11 +32,25 @@ def test_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyError
 
     monkeypatch.setattr(pwd, "getpwuid", nobody)
-    for name in ("HOME", "XDG_STATE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ConfigError, match="HOME is not set") as refused:
-        state_dir(None, "sim", None)
-    assert "--state-dir" in str(refused.value.hint)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    for home, why in (
+        (None, "HOME is not set"),
+        ("", "HOME is not set"),
+        ("~cook", "HOME is '~cook', which is"),
+    ):
+        monkeypatch.setenv("HOME", home or "")
+        if home is None:
+            monkeypatch.delenv("HOME")
+        with pytest.raises(ConfigError, match=why) as refused:
+            state_dir(None, "sim", None)
+        assert "--state-dir" in str(refused.value.hint)
+
+
+def test_an_empty_home_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "")
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    assert state_dir(None, "sim", None) == home / ".local/state/potnet/sim"
 
 
 @pytest.mark.parametrize(

@@ -112,11 +112,17 @@ def state_dir(config: Config | None, kind: str, via: str | None, rootless: bool 
 
 def _home() -> Path:
     """Return the home directory of the user; raises ConfigError if there is none."""
-    home = os.path.expanduser("~")  # noqa: PTH111 - Path.expanduser() raises RuntimeError
+    import pwd
+
+    home = os.environ.get("HOME", "")
+    why = f"HOME is {home!r}, which is not an absolute path"
+    if not home:
+        try:
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:
+            why = f"HOME is not set, and user {os.getuid()} is not in the user database"
     if not home.startswith("/"):
         raise ConfigError(
-            "no home directory is known: HOME is not set, and user "
-            f"{os.geteuid()} is not in the user database",
-            hint="name a directory for the store: --state-dir DIR",
+            f"no home directory is known: {why}", hint="name a directory for the store: --state-dir DIR"
         )
     return Path(home)

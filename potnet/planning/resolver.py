@@ -23,7 +23,8 @@ from potnet.planning.jail import etc_of
 #: The files, in the order in which they are installed.
 NAMES = ("resolv.conf", "hosts")
 
-_NAMESERVER = re.compile(r"^nameserver[ \t]+(\S+)", re.MULTILINE)
+#: A comment may follow the address without a blank (res_init in libc).
+_NAMESERVER = re.compile(r"^nameserver[ \t]+([^\s;#]+)", re.MULTILINE)
 
 
 def saved_name(name: str) -> str:
@@ -179,4 +180,7 @@ def _is_usable(server: str, families: Collection[int], own: bool) -> bool:
         return False
     if address.is_loopback:
         return own
-    return address.version in families and not (address.is_unspecified or address.is_link_local)
+    # 0.0.0.0/8 and 240.0.0.0/4 belong to no host (RFC 6890).
+    nobody = address.version == 4 and not 0 < address.packed[0] < 240
+    nobody = nobody or address.is_unspecified or address.is_link_local or address.is_multicast
+    return address.version in families and not nobody
