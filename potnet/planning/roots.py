@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from potnet.errors import HostError
 from potnet.host.state import Access
+from potnet.host.traits import Traits
 from potnet.model.pots import Pot
 from potnet.planning.jail import host_files, path_in
 
@@ -76,6 +77,21 @@ def refuse_exposed(what: str, ways: Iterable[str], access: Mapping[str, Access])
         raise HostError(
             f"{what} is not safe: {found} and could redirect what root writes there",
             hint="use a place below directories that only root owns and can write to, such as /jails",
+        )
+
+
+def ways_around(directory: str, traits: Traits) -> tuple[str, ...]:
+    """Return the paths that must be observed before potnet moves or removes a directory that it made."""
+    return leading_to(str(PurePosixPath(directory).parent)) if traits.own_programs else ()
+
+
+def refuse_redirected(directory: str, ways: Iterable[str], access: Mapping[str, Access]) -> None:
+    """Raises HostError if users other than root could lead a removal or a move to another directory."""
+    found = exposure(ways, access)
+    if found is not None:
+        raise HostError(
+            f"{directory} is neither moved nor removed: {found} and could lead root to another place",
+            hint="let only root own and write to the directories above it",
         )
 
 

@@ -11,6 +11,8 @@ from world import World
 
 from potnet.errors import PotnetError
 from potnet.operations.pots.copy_in import copy_in
+from potnet.operations.pots.destroy import destroy_pot
+from potnet.operations.pots.rename import rename
 from potnet.operations.running.start import start
 from potnet.operations.running.stop import stop
 
@@ -115,3 +117,24 @@ def test_neither_roots_nor_archives_are_kept_where_others_can_swap_them(
     if key == "cache":
         # Without a release, nothing is taken from there.
         world.create("web")
+
+
+@pytest.mark.parametrize("how", ["everybody", pytest.param("owner", marks=as_root)])
+def test_a_directory_that_others_can_lead_elsewhere_is_neither_moved_nor_removed(
+    world: World, how: str
+) -> None:
+    """A pot called home, and a link in the place of the directory of all pots, would lead root to /home."""
+    world.create("home")
+    place = world.host.tree / "opt"
+    before = world.snapshot()
+    mode = place.stat().st_mode
+    said = expose(place, how)
+    for work, words in ((rename, ("home", "web")), (destroy_pot, ("home",))):
+        with pytest.raises(PotnetError, match=f"is neither moved nor removed: {said} /opt and could lead"):
+            world.do(work, *words)
+    place.chmod(mode)
+    if how == "owner":
+        os.chown(place, 0, 0)
+    assert world.snapshot() == before
+    world.do(destroy_pot, "home")
+    assert not (world.host.tree / "opt/potnet/jails/home").exists()

@@ -16,6 +16,7 @@ from potnet.model.pots import Pot
 from potnet.operations.files.places import pot_directory
 from potnet.operations.files.pot_logs import log_moves
 from potnet.operations.journal import RENAME, end, unfinished
+from potnet.planning.roots import refuse_redirected, ways_around
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -44,8 +45,10 @@ def moves(app: App, before: Pot, after: Pot) -> tuple[Step, ...]:
     directory = pot_directory(app, before)
     if after.directory is not None:
         datasets = tuple(dict.fromkeys(name for name in (before.dataset, after.dataset) if name))
-        query = Query(mounts=True, files=(directory, after.directory), mount_points=datasets)
-        state = app.driver.observe(query)
+        ways = ways_around(directory, app.driver.traits)
+        files = (directory, after.directory)
+        state = app.driver.observe(Query(mounts=True, files=files, mount_points=datasets, ways=ways))
+        refuse_redirected(directory, ways, state.access)
         steps += _directory_and_dataset(replace(before, directory=directory), after, state)
     return (*steps, *log_moves(app, before.name, after.name)) if before.is_jail else tuple(steps)
 

@@ -27,6 +27,7 @@ from potnet.operations.networks.vnet import take_off
 from potnet.operations.running.cleanup import clear_up
 from potnet.planning.jail import host_files
 from potnet.planning.ownership import running
+from potnet.planning.roots import refuse_redirected, ways_around
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -113,7 +114,9 @@ def _remove_files(app: App, pot: Pot) -> None:
     directory = pot.directory
     _refuse_roots(app, pot, directory)
     own = (pot.dataset,) if pot.dataset is not None else ()
-    state = app.driver.observe(Query(mounts=True, files=(directory,), mount_points=own))
+    ways = ways_around(directory, app.driver.traits)
+    state = app.driver.observe(Query(mounts=True, files=(directory,), mount_points=own, ways=ways))
+    refuse_redirected(directory, ways, state.access)
     _refuse_other_dataset(pot, state)
     inside = [point for point in state.mounts if point == directory or point.startswith(f"{directory}/")]
     if (pot.dataset, pot.root) in state.datasets:
