@@ -154,13 +154,7 @@ class LocalExecutor:
             with nullcontext() if _brief(command) else waiting():
                 out, err = process.finish(data, self._seconds(command), command.watch)
         except BaseException:
-            with suppress(ProcessLookupError):
-                if self._has_session(command):
-                    # The process leads a group; the kill ends the whole group.
-                    os.killpg(process.pid, signal.SIGKILL)
-                else:
-                    process.kill()
-            _await_death(process)
+            self._kill(process, command)
             raise
         return CommandResult(_code(process.returncode), _text(out or b""), _text(err or b""))
 
@@ -202,9 +196,18 @@ class LocalExecutor:
                 write(piece)
             return _code(process.wait())
         except BaseException:
-            process.kill()
-            _await_death(process)
+            self._kill(process, command)
             raise
+
+    def _kill(self, process: _Process, command: Command) -> None:
+        """Kill a command with all processes in its session, if it has one of its own."""
+        with suppress(ProcessLookupError):
+            if self._has_session(command):
+                # The process leads a group; the kill ends the whole group.
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+        _await_death(process)
 
 
 def _next(source: IO[bytes]) -> bytes:

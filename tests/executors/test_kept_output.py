@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from test_local import alive
 
 from potnet.executors.base import Command, CommandResult, as_shell, expanded
 from potnet.executors.local import LocalExecutor
@@ -180,3 +181,19 @@ def test_a_stream_is_passed_on_as_it_comes(tmp_path: Path) -> None:
     assert time.monotonic() - begin < QUICK
     assert LocalExecutor().stream(Command(("sh", "-c", "echo a; exit 4")), seen.append) == 4
     assert LocalExecutor().stream(Command(("no-such-program",)), seen.append) == 127
+
+
+def test_a_stream_that_ends_early_takes_its_processes_along(tmp_path: Path) -> None:
+    """They have no terminal, so that no ^C would reach them."""
+    pids: list[int] = []
+
+    def write(piece: bytes) -> None:
+        pids.extend(int(line) for line in piece.split())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        LocalExecutor().stream(Command(("sh", "-c", "sleep 50 & echo $!; wait"), changes_host=False), write)
+    begin = time.monotonic()
+    while alive(pids[0]):
+        assert time.monotonic() - begin < 10
+        time.sleep(0.01)
