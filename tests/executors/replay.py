@@ -251,6 +251,9 @@ class Replay:
                 # A client that sends on from its port, whether it gets an answer or not.
                 self.host.call(Call("outside", address, int(port), "udp", "192.168.178.1", own_port=45454))
                 return CommandResult()
+            case ["begin", jail, program]:
+                self.host.begin(jail, command=program)
+                return CommandResult()
             case ["dhcp", word]:
                 self.host.serve_dhcp(word == "on")
                 return CommandResult()
@@ -316,7 +319,7 @@ class Replay:
             client = "2001:db8:7::1"
         answer = self.host.call(Call(source, words[0], int(words[1]), protocol, client))
         if isinstance(answer, Connection):
-            name = {"host": "HOST", "outside": "LAN"}.get(answer.server, answer.server)
+            name = {"host": "HOST", "outside": "LAN"}.get(answer.server, answer.server.rpartition(".")[2])
             return CommandResult(0, f"{name} {answer.client}\n")
         if answer.sign is Sign.TIMEOUT:
             return CommandResult(1, "timeout\n")

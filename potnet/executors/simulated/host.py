@@ -18,7 +18,8 @@ from potnet.executors.base import NOT_FOUND, Command, CommandResult, expanded
 from potnet.executors.simulated.files import archive, filetools, names, removal
 from potnet.executors.simulated.files.filetools import FileTool, Stdin, feed, text
 from potnet.executors.simulated.inspection import Inspection
-from potnet.executors.simulated.jail.jails import jail, look_at_dying
+from potnet.executors.simulated.jail.endings import look_at_dying, settle
+from potnet.executors.simulated.jail.jails import jail
 from potnet.executors.simulated.jail.jexec import find_program, inner_world, jexec, line
 from potnet.executors.simulated.jail.jls import jls
 from potnet.executors.simulated.net import routes, slaac, wires
@@ -44,6 +45,12 @@ _PAUSE = 0.2
 def _ifconfig(world: World, argv: list[str], _: Stdin) -> CommandResult:
     look_at_dying(world)
     return ifconfig(world, argv, View())
+
+
+def _pkill(world: World, argv: list[str], stdin: Stdin) -> CommandResult:
+    result = processes.pkill(world, argv, stdin)
+    settle(world)
+    return result
 
 
 def _jls(world: World, argv: list[str], _: Stdin) -> CommandResult:
@@ -72,6 +79,7 @@ _TOOLS: dict[str, FileTool] = {
     **zfs.TOOLS,
     "ifconfig": _ifconfig,
     "jls": _jls,
+    "pkill": _pkill,
     "jail": lambda world, argv, stdin: jail(world, argv, text(feed(stdin))),
     "jexec": jexec,
     "route": lambda world, argv, _: routes.route(world, argv, View()),

@@ -204,14 +204,14 @@ class Inspection(ABC):
 
         self._write(work)
 
-    def begin(self, jail: str, stubborn: bool = False, children: int = 0) -> int:
+    def begin(self, jail: str, stubborn: bool = False, children: int = 0, command: str = "") -> int:
         """Start a process in a jail. stubborn: it survives SIGTERM. children: the number of forks."""
 
         def work(world: World) -> int:
             found = world.jail(jail)
             if found is None:
                 raise KeyError(jail)
-            return processes.begin(world, found.jid, stubborn, children)
+            return processes.begin(world, found.jid, stubborn, children, command)
 
         return self._write(work)
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated.jail import jailconf
+from potnet.executors.simulated.jail import endings, jailconf
 from potnet.executors.simulated.net import addresses, interfaces
-from potnet.executors.simulated.system import devfs, processes
+from potnet.executors.simulated.system import devfs
 from potnet.executors.simulated.system.seed import make_loopback, make_pflog
 from potnet.executors.simulated.world import jail_parameters as parameters
 from potnet.executors.simulated.world import modules
-from potnet.executors.simulated.world.entities import Address, Interface, Jail
+from potnet.executors.simulated.world.entities import HOST, Address, Interface, Jail
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
 
@@ -47,7 +47,7 @@ def jail(world: World, argv: list[str], stdin: str) -> CommandResult:
         if "-f" in options:
             return _configured(world, stdin, verb, args, options)
         if verb == "-c":
-            return _from_arguments(world, args)
+            return _from_arguments(world, args, "-i" in options)
         return _modify(world, args) if verb == "-m" else _remove_plain(world, args)
     except ToolError as failure:
         if "-q" not in options or failure.result.code != 1:
@@ -68,7 +68,7 @@ def _configured(world: World, text: str, verb: str, args: list[str], options: se
         target = world.jail(name)
         if target is None:
             raise ToolError(f'jail: "{name}" not found')
-        _dissolve(world, target)
+        endings.dissolve(world, target)
         _clean(world, found, target)
         return CommandResult(0, "" if quiet else f"{name}: removed\n")
     if world.jail(name) is not None:
@@ -77,13 +77,13 @@ def _configured(world: World, text: str, verb: str, args: list[str], options: se
     return CommandResult(0, f"{made.jid}\n" if "-i" in options else "" if quiet else f"{name}: created\n")
 
 
-def _from_arguments(world: World, args: list[str]) -> CommandResult:
+def _from_arguments(world: World, args: list[str], number: bool) -> CommandResult:
     found: jailconf.Parameters = {}
     for arg in args:
         name, equals, value = arg.partition("=")
         found[name] = (found.get(name, []) if "." in name else []) + ([value] if equals else [])
-    _create(_Call(world), found)
-    return CommandResult()
+    made = _create(_Call(world), found)
+    return CommandResult(0, f"{made.jid}\n" if number else "")
 
 
 def _modify(world: World, args: list[str]) -> CommandResult:
@@ -109,7 +109,7 @@ def _modify(world: World, args: list[str]) -> CommandResult:
     target.parameters = changes
     world.save_jail(target)
     if "nopersist" in found or found.get("persist") == ["0"]:
-        _let_go(world, target)
+        endings.settle(world)
     return CommandResult()
 
 
@@ -136,19 +136,13 @@ def _rename(world: World, target: Jail, name: str) -> None:
     world.state.put("jail-name", name, {"jid": target.jid})
 
 
-def _let_go(world: World, target: Jail) -> None:
-    """End a jail that need not persist, unless processes or child jails keep it."""
-    children = [each for each in world.jails() if each.name.startswith(f"{target.name}.")]
-    if not children and not processes.running(world, target.jid):
-        _dissolve(world, target)
-
-
 def _remove_plain(world: World, args: list[str]) -> CommandResult:
     for name in args:
-        target = world.jail(name)
+        target = world.jail(name, dying=True)
         if target is None:
             raise ToolError(f'jail: "{name}" not found')
-        _dissolve(world, target)
+        if target.dying is None:
+            endings.dissolve(world, target)
     return CommandResult()
 
 
@@ -163,7 +157,7 @@ def _create(call: _Call, given: jailconf.Parameters, created: str = "") -> Jail:
         if "mount.devfs" in given:
             _mount(call, given)
         made = _record(world, given, name)
-        call.undo.append(lambda: _finish(world, made))
+        call.undo.append(lambda: endings.finish(world, made))
         jid = str(made.jid)
         for text in given.get("vnet.interface", []):
             for wanted in text.replace(",", " ").split():
@@ -187,12 +181,11 @@ def _create(call: _Call, given: jailconf.Parameters, created: str = "") -> Jail:
 def _check(call: _Call, given: jailconf.Parameters, name: str) -> None:
     world = call.world
     parameters.check(call.prefix, given)
-    if not name:
-        raise unknown("a jail without a name")
-    if world.jail(name) is not None:
+    if name and world.jail(name) is not None:
         raise ToolError(f'jail: "{name}" already exists')
-    if "." in name:
-        raise ToolError(f'{call.prefix}jail "{name.split(".")[0]}" not found')
+    above = name.rpartition(".")[0]
+    if above and world.jail(above) is None:
+        raise ToolError(f'{call.prefix}jail "{above}" not found')
     path = (given.get("path") or ["/"])[-1]
     if world.tree.stat(path) is None:
         raise ToolError(f"{call.prefix}path {path}: No such file or directory")
@@ -216,21 +209,6 @@ def _addresses(given: jailconf.Parameters, key: str) -> list[tuple[str, str]]:
             before, bar, after = item.partition("|")
             found.append((before, after.split("/")[0]) if bar else ("", before.split("/")[0]))
     return found
-
-
-def beget(world: World, parent: Jail, args: list[str]) -> CommandResult:
-    """jail -c PARAMETER… in a jail that may have children: the new one shares its network."""
-    given = dict(arg.partition("=")[::2] for arg in args[1:])
-    room = parent.parameters.get("children.max", "0") != "0"
-    if args[:1] != ["-c"] or set(given) != {"path", "persist", "name"} or not room:
-        raise unknown(f"jail {' '.join(args)} in a jail")
-    name, path = f"{parent.name}.{given['name']}", f"{parent.path}{given['path']}".rstrip("/")
-    if world.jail(name) is not None:
-        raise ToolError(f'jail: "{given["name"]}" already exists')
-    made = Jail(world.state.next_number("jid"), name, path, given["name"], ip4="inherit", ip6="inherit")
-    world.save_jail(made)
-    world.state.put("jail-name", name, {"jid": made.jid})
-    return CommandResult()
 
 
 def _aliases(call: _Call, given: jailconf.Parameters) -> None:
@@ -305,6 +283,8 @@ def _record(world: World, given: jailconf.Parameters, name: str) -> Jail:
     while not name.isdigit() and world.state.get("jail", f"{jid:09}") is not None:
         jid = world.state.next_number("jid")
     vnet = _is_vnet(given)
+    name = name or str(jid)
+    parent = world.jail(name.rpartition(".")[0]) if "." in name else None
 
     def mode(family: str) -> str:
         chosen = (given.get(family) or [""])[-1]
@@ -324,6 +304,8 @@ def _record(world: World, given: jailconf.Parameters, name: str) -> Jail:
         ip4_addr=[text for _, text in _addresses(given, "ip4.addr")],
         ip6_addr=[text for _, text in _addresses(given, "ip6.addr")],
         parameters={key: ",".join(values) for key, values in given.items()},
+        parent=parent.jid if parent is not None else 0,
+        shared=parent.stack if parent is not None else HOST,
     )
     world.save_jail(made)
     if not name.isdigit():
@@ -333,59 +315,3 @@ def _record(world: World, given: jailconf.Parameters, name: str) -> Jail:
         if modules.loaded(world.state, "pflog"):
             make_pflog(world, made.stack)
     return made
-
-
-def _dissolve(world: World, target: Jail) -> None:
-    """Remove a jail with its processes; a jail that still has sockets stays as dying."""
-    processes.end_all(world, target.jid)
-    world.state.delete("jail-name", target.name)
-    linger = world.state.get("test", "linger")
-    if linger is None:
-        _finish(world, target)
-        return
-    world.state.delete("test", "linger")
-    target.dying = int(linger["looks"])
-    world.save_jail(target)
-    world.state.put("dying", f"{target.jid:09}", {})
-
-
-def _finish(world: World, target: Jail) -> None:
-    """Remove the stack with the interfaces created in it, and return the host's interfaces."""
-    world.state.delete("jail", f"{target.jid:09}")
-    world.state.delete("dying", f"{target.jid:09}")
-    if _owns_name(world, target):
-        world.state.delete("jail-name", target.name)
-    for key, row in world.state.scan("listen", f"{target.stack}/"):
-        if target.vnet or row.get("jail") == target.name:
-            world.state.delete("listen", key)
-    if not target.vnet:
-        return
-    for child in world.jails(dying=True):
-        if child.name.startswith(f"{target.name}."):
-            _finish(world, child)
-    theirs = world.interfaces(target.stack)
-    for interface in theirs:
-        if interface.home != target.stack:
-            interfaces.come_back(world, interface)
-    for interface in theirs:
-        if interface.home == target.stack and world.at(interface.index) is not None:
-            world.detach(interface)
-    for kind in ("route", "sysctl"):
-        for key in world.state.keys(kind, f"{target.stack}/"):
-            world.state.delete(kind, key)
-
-
-def _owns_name(world: World, target: Jail) -> bool:
-    row = world.state.get("jail-name", target.name)
-    return row is not None and row["jid"] == target.jid
-
-
-def look_at_dying(world: World) -> None:
-    """Count a look at each dying jail, which ends after some looks."""
-    for target in world.dying():
-        world.state.look()
-        if not target.dying:
-            _finish(world, target)
-        else:
-            target.dying -= 1
-            world.save_jail(target)

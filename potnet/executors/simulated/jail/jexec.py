@@ -11,7 +11,7 @@ from potnet.executors.base import CommandResult
 from potnet.executors.simulated.files import filetools, names
 from potnet.executors.simulated.files.filetools import Stdin
 from potnet.executors.simulated.jail.dhclient import dhclient
-from potnet.executors.simulated.jail.jails import beget
+from potnet.executors.simulated.jail.nested import beget, list_inside
 from potnet.executors.simulated.net import routes
 from potnet.executors.simulated.net.ifconfig import ifconfig
 from potnet.executors.simulated.net.netstat import netstat
@@ -128,6 +128,10 @@ def _jail(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
     return beget(inner, jail, argv[1:])
 
 
+def _jls(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
+    return list_inside(inner, jail, argv)
+
+
 def _hostname(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
     if len(argv) == 2 and not argv[1].startswith("-"):
         inner.state.changing()
@@ -235,7 +239,7 @@ Program = Callable[[World, Jail, list[str], Stdin], CommandResult]
 #: Programs that work even if the root lacks them.
 NETWORK: dict[str, Program] = {
     "ifconfig": _ifconfig, "netstat": _netstat, "route": _route, "sysctl": _sysctl, "sockstat": _sockstat,
-    "hostname": _hostname, "jail": _jail, "cat": _cat, "ping": _ping, "ping6": _ping, "nc": _nc,
+    "hostname": _hostname, "jail": _jail, "jls": _jls, "cat": _cat, "ping": _ping, "ping6": _ping, "nc": _nc,
 }  # fmt: skip
 #: Programs that the root must have.
 PROGRAMS: dict[str, Program] = {

@@ -13,8 +13,8 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def jls(world: World, argv: list[str]) -> CommandResult:
-    """jls [-dnN] [--libxo json] [-j JAIL] [PARAMETER …]."""
+def jls(world: World, argv: list[str], seen: list[Jail] | None = None) -> CommandResult:
+    """jls [-dnN] [--libxo json] [-j JAIL] [PARAMETER …]. seen: the jails, if not all."""
     args, flags, wanted, as_json = argv[1:], "", None, False
     while args and args[0].startswith("-"):
         option = args.pop(0)
@@ -29,7 +29,7 @@ def jls(world: World, argv: list[str]) -> CommandResult:
             raise unknown(f"the jls option {option}")
     dying = "d" in flags
     if wanted is None:
-        found = world.jails(dying)
+        found = world.jails(dying) if seen is None else seen
     else:
         single = world.jail(wanted, dying)
         if single is None and not dying and world.jail(wanted, dying=True) is not None:
@@ -92,8 +92,7 @@ def _value(world: World, jail: Jail, name: str, named: bool) -> str:
         return text if named else text.partition("=")[2]
     values = {
         "jid": str(jail.jid),
-        # A nested jail cannot be made here.
-        "parent": "0",
+        "parent": str(jail.parent),
         "name": jail.name,
         "path": jail.path,
         "host.hostname": jail.hostname,

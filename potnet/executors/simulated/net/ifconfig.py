@@ -147,6 +147,8 @@ class _Setting:
     def _start(self) -> Interface:
         if self.args[0] not in ("create", "plumb"):
             if self.view.jail is not None and not self.view.jail.vnet:
+                if self.args[0] == "name":
+                    raise ToolError("ifconfig: ioctl SIOCSIFNAME (set name): Operation not permitted")
                 raise ToolError("ifconfig: ioctl (SIOCAIFADDR): permission denied")
             return self.world.need(self.name, self.view.vnet)
         if self.view.jail is not None and not self.view.jail.vnet:

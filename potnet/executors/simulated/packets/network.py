@@ -92,7 +92,7 @@ class _Journey:
         jail = None if source == "host" else self.world.jail(source)
         if source != "host" and jail is None:
             raise NoConnectionError(f"jail {source} not found")
-        if jail is not None and jail.vnet:
+        if jail is not None and jail.stack != HOST:
             slaac.advertise(self.world, jail.stack)
             return self._from_stack(jail.name, jail.stack, packet)
         return self._from_host(packet, jail)

@@ -34,10 +34,11 @@ def server(world: World, packet: Packet, stack: str) -> str:
         found = world.jail(stack, dying=True)
         if found is None or found.dying is not None:
             raise NoConnectionError("the jail is gone")
-        known = world.state.first("listen", f"{stack}/") is not None
-        if known and not _echo(packet) and next(_listeners(world, packet, stack), None) is None:
-            raise ClosedPortError(packet)
-        return found.name
+        if _echo(packet) or world.state.first("listen", f"{stack}/") is None:
+            return found.name
+        for row in _listeners(world, packet, stack):
+            return str(row.get("jail") or found.name)
+        raise ClosedPortError(packet)
     for jail in world.jails():
         if packet.destination in (*jail.ip4_addr, *jail.ip6_addr):
             return jail.name

@@ -150,7 +150,7 @@ def interface_from(row: dict[str, Any]) -> Interface:
 @dataclass(slots=True)
 class Jail:
     """A jail. dying: None while alive, else the remaining looks until it is gone. ran: programs that exec
-    ran."""
+    ran. parent: the jid of the jail around it, 0 for the host; shared: the stack of that jail."""
 
     jid: int
     name: str
@@ -165,11 +165,13 @@ class Jail:
     dying: int | None = None
     ran: list[str] = field(default_factory=list)
     told: bool = False
+    parent: int = 0
+    shared: str = HOST
 
     @property
     def stack(self) -> str:
         """Return the key of the network stack that the jail uses."""
-        return str(self.jid) if self.vnet else HOST
+        return str(self.jid) if self.vnet else self.shared
 
 
 @dataclass(slots=True)
