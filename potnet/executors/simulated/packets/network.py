@@ -24,11 +24,12 @@ from potnet.executors.simulated.packets.calls import Call, Connection, NoConnect
 from potnet.executors.simulated.packets.counters import Passed, octets_of
 from potnet.executors.simulated.packets.membership import Members, Sent, reply
 from potnet.executors.simulated.packets.servers import ClosedPortError, server
+from potnet.executors.simulated.packets.sources import sender
 from potnet.executors.simulated.pf import load, state_table
 from potnet.executors.simulated.pf.match import Filter, Packet, Verdict
 from potnet.executors.simulated.pf.rules import Rule
 from potnet.executors.simulated.pf.state_table import PfState, endpoint
-from potnet.executors.simulated.world.entities import HOST, Address, Interface, Jail
+from potnet.executors.simulated.world.entities import HOST, Interface, Jail
 from potnet.executors.simulated.world.world import World
 
 
@@ -152,7 +153,7 @@ class _Journey:
             raise NoConnectionError(f"{name} has no route to {packet.destination}", Sign.UNREACHABLE)
         if packet.family == 6 and "IFDISABLED" in interface.nd6:
             raise NoConnectionError(f"IPv6 is off on {interface.name}", Sign.DOWN)
-        packet = replace(packet, source=self._source(interface, packet, route.gateway if route else ""))
+        packet = replace(packet, source=sender(self.world, interface, packet, route.gateway if route else ""))
         self.origin = Place(stack, interface.name)
         self.passed.out_of(self.origin)
         hop = route.gateway if route else packet.destination
@@ -185,7 +186,9 @@ class _Journey:
         if interface is None:
             raise NoConnectionError(f"the host has no route to {packet.destination}", Sign.UNREACHABLE)
         source = (
-            packet.destination if own else self._source(interface, packet, route.gateway if route else "")
+            packet.destination
+            if own
+            else sender(self.world, interface, packet, route.gateway if route else "")
         )
         if jail is not None and (jail.ip4_addr if packet.family == 4 else jail.ip6_addr):
             source = (jail.ip4_addr if packet.family == 4 else jail.ip6_addr)[0]
@@ -368,29 +371,6 @@ class _Journey:
     def _served(self, packet: Packet, stack: str) -> Connection:
         name = server(self.world, packet, stack)
         return Connection(name, packet.destination, packet.destination_port, packet.source, self.hops)
-
-    def _source(self, interface: Interface, packet: Packet, gateway: str) -> str:
-        """Return the sender's address: one of the network that it sends into, or else the first."""
-        now = self.world.now()
-        wide = packet.family == 6 and not ip_address(packet.destination).is_link_local
-        able = [a for a in interface.addresses if a.usable(now) and not (wide and a.link_local)]
-        mine = [a for a in able if a.family == packet.family] or self._others(interface, packet)
-        hop = ip_address((gateway or packet.destination).partition("%")[0])
-        near = [a for a in mine if hop in a.network and (hop.is_link_local or not a.link_local)]
-        chosen = near or mine
-        if not chosen:
-            reason = f"no address on {interface.name} for {packet.destination}"
-            raise NoConnectionError(reason, Sign.NO_ADDRESS)
-        return chosen[0].address
-
-    def _others(self, interface: Interface, packet: Packet) -> list[Address]:
-        """Return the addresses of other interfaces, which IPv6 uses where its own have none (RFC 6724)."""
-        if packet.family == 4:
-            return []
-        now, target = self.world.now(), ip_address(packet.destination)
-        known = [each for each in self.world.interfaces(interface.vnet) if each.kind != "loop"]
-        found = [a for each in known for a in each.inet6 if not a.link_local and not a.tentative(now)]
-        return sorted(found, key=lambda a: target not in a.network)
 
 
 def _end(packet: Packet, side: str) -> str:
