@@ -28,14 +28,17 @@ INSTALLED = pyproject.toml README.md LICENSE potnet templates etc man
 demo: installed
 	@PATH="$$PWD/$(BIN):$$PATH" sh etc/demo
 
+# The files with few tests are those that take long, so they must not come last.
+SHARED = --dist loadfile --no-loadscope-reorder
+
 # The tests import the checkout and run the installed program: both are tried. Compiled modules are kept, even if
 # the caller's set-up says otherwise: to compile them for each process is a tenth of the time of the tests.
 test: checked
-	PYTHONDONTWRITEBYTECODE= PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto --dist loadfile
+	PYTHONDONTWRITEBYTECODE= PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto $(SHARED)
 
 # An empty -m takes the place of the one in pyproject.toml, which leaves the slow ones out.
 test-all: checked
-	PYTHONDONTWRITEBYTECODE= PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto --dist loadfile -m ''
+	PYTHONDONTWRITEBYTECODE= PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto $(SHARED) -m ''
 
 # On FreeBSD pip would have to compile ruff and mypy. There they come from packages, or are left out.
 checked: installed test-tools

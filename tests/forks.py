@@ -25,7 +25,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import NamedTuple
 
 TOP = Path(__file__).resolve().parents[1]
@@ -61,7 +61,7 @@ class Forks:
         self._directory.cleanup()
 
     def argv(self, *words: str) -> list[str]:
-        """Return the command that runs ``python WORD…`` in a copy: a script, or -m and a module."""
+        """Return the command that runs ``python WORD…`` in a copy: a script, -m MODULE or -c LINES."""
         return [sys.executable, "-I", "-S", str(CLIENT), self._socket, *words]
 
 
@@ -184,7 +184,12 @@ def _opened(number: int, like: io.TextIOWrapper) -> io.TextIOWrapper:
 def _run(words: list[str]) -> None:
     """Do what ``python WORD…`` does; the end of this process is that of the program."""
     sys.orig_argv = [sys.executable, *words]
-    if words[0] == "-m":
+    if words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        sys.path[0] = ""
+        main = sys.modules["__main__"] = ModuleType("__main__")
+        exec(compile(words[1], "<string>", "exec"), vars(main))
+    elif words[0] == "-m":
         sys.argv = words[1:]
         sys.path[0] = str(Path.cwd())
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)

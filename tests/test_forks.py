@@ -42,13 +42,21 @@ def run(argv: list[str], **more: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, **more)
 
 
-@pytest.mark.parametrize("end", ["status", "text", "raise", "9", "15", "2"])
-@pytest.mark.parametrize("module", [False, True])
-def test_a_copy_is_as_a_real_start(tmp_path: Path, forks: Forks, end: str, module: bool) -> None:
+@pytest.mark.parametrize(
+    ("way", "end"),
+    [
+        *(("script", end) for end in ("status", "text", "9")),
+        *(("-m", end) for end in ("status", "raise", "15")),
+        *(("-c", end) for end in ("status", "2")),
+    ],
+)
+def test_a_copy_is_as_a_real_start(tmp_path: Path, forks: Forks, way: str, end: str) -> None:
     (tmp_path / "probe.py").write_text(PROBE)
     environment = forks.environment | {"TZ": "Asia/Tokyo", "ODD": "\udcff=\n"}
     surroundings = {"cwd": tmp_path, "env": environment, "umask": 0o27, "input": "a line\nü"}
-    program = ("-m", "probe") if module else (str(tmp_path / "probe.py"),)
+    # Lines are in no file.
+    lines = PROBE.replace("__file__", "__name__")
+    program = {"script": [str(tmp_path / "probe.py")], "-m": ["-m", "probe"], "-c": ["-c", lines]}[way]
     words = (*program, end, "", "ö\udcff", "--", "-x y")
     wanted, copy = (run(argv, **surroundings) for argv in ([sys.executable, *words], forks.argv(*words)))
     assert json.loads(copy.stdout) == json.loads(wanted.stdout)

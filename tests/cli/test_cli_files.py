@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from forks import Forks, write_program
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -50,10 +51,11 @@ def test_scripts_are_well_formed(script: str) -> None:
     output(shell, "-n", str(path))
 
 
-def test_the_demo_shows_isolation_and_a_clean_host() -> None:
+def test_the_demo_shows_isolation_and_a_clean_host(tmp_path: Path, forks: Forks) -> None:
     """It ends with an error where a pot reaches what it must not, or where something is left."""
-    installed = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    shown = output("sh", "etc/demo", PATH=installed)
+    write_program(tmp_path / "potnet", forks.argv("-m", "potnet"))
+    write_program(tmp_path / "python", forks.argv())
+    shown = output("sh", "etc/demo", **forks.of_python, PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert shown.count("(tcp) failed\n") == 3
     _, before, running = shown.split("$ ifconfig -l\n")
     assert "bridge1" in running.partition("\n")[0] and "block return in quick on bridge1" in running
