@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: The kinds of names. name: a pot or a bridge; uplink: the interface of a VLAN; set-parameter: of the pot.
 Known = Literal[
-    "pot", "bridge", "name", "interface", "uplink", "export", "user", "parameter", "set-parameter"
+    "pot", "bridge", "name", "interface", "join", "uplink", "export", "user", "parameter", "set-parameter"
 ]
 
 
@@ -63,6 +63,12 @@ def _interfaces(app: App, line: Mapping[str, Any]) -> Sequence[str]:
     return free_interfaces(app)
 
 
+def _joined(app: App, line: Mapping[str, Any]) -> Sequence[str]:
+    from potnet.operations.networks.interfaces import uplink_parents
+
+    return uplink_parents(app)
+
+
 def _parents(app: App, line: Mapping[str, Any]) -> Sequence[str]:
     from potnet.operations.networks.interfaces import uplink_parents
 
@@ -93,10 +99,11 @@ _FINDERS: dict[Known, Callable[[App, Mapping[str, Any]], Sequence[str]]] = {
     "name": _sides,
     "export": _exports,
     "interface": _interfaces,
+    "join": _joined,
     "uplink": _parents,
     "user": _users,
     "parameter": _parameters,
     "set-parameter": _set_parameters,
 }
 #: The kinds that only the host knows.
-_ON_HOST: tuple[Known, ...] = ("interface", "uplink", "user")
+_ON_HOST: tuple[Known, ...] = ("interface", "join", "uplink", "user")

@@ -57,6 +57,7 @@ def _folded(kind: Known, name: str) -> str:
 #: A pot or a bridge.
 SIDE = KnownName("name")
 POT, BRIDGE, POT_FIRST = KnownName("pot"), KnownName("bridge"), KnownName("pot", leads=True)
+JOINED = KnownName("join")
 INTERFACE, UPLINK, EXPORT = KnownName("interface"), KnownName("uplink"), KnownName("export")
 USER = KnownName("user")
 PARAMETER, SET_PARAMETER = KnownName("parameter"), KnownName("set-parameter")

@@ -102,6 +102,7 @@ LINES = [
     (["create", "--tap", "--owner", "a"], ["alice"]),
     (["set", "-p", "kettle", "--owner", "n"], ["nobody"]),
     (["create-private-bridge", "--uplink", ""], ["em0.", "em1."]),
+    (["create-bridge", "-B", "lan", "--join", ""], ["em0", "em1"]),
     (["export-ports", "-p", "casserole", "--remove", "-e", ""], ["80:30080", "tcp+udp:53-54:30053-30054"]),
     (["export-ports", "-p", "casserole", "--remove", "-e", "8"], ["80:30080"]),
     (["export-ports", "casserole", "--remove", "-e", "8"], ["80:30080"]),

@@ -19,12 +19,15 @@ from potnet.operations.lan.create_bridge import LanRequest, create_bridge
 from potnet.operations.maintenance.check import check
 from potnet.operations.maintenance.repair import repair
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
+from potnet.operations.networks.policies import add
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.settings import SettingsRequest, set_options
+from potnet.operations.reports.dns import zones
 from potnet.operations.reports.graph import graph
 from potnet.operations.reports.info import bridge_info, info, list_bridges
 from potnet.operations.reports.metrics import metrics
+from potnet.operations.reports.used_addresses import show_bridge
 from potnet.operations.running.start import start
 from potnet.operations.running.stop import stop
 
@@ -416,6 +419,35 @@ def test_slaac_beside_an_address(world: World) -> None:
         learnt = {each["family"]: each["address"] for each in world.do(info, "web")["addresses"]}
     assert learnt[4] == f"{world.prefix}60"
     assert str(learnt[6]).startswith("2001:db8:7:")
+    assert world.do(check, [], None) == ()
+
+
+def test_reports_list_the_addresses(world: World) -> None:
+    lan(world, ipv6=PREFIX6)
+    create(world, "web", "auto", "2001:db8:7::70", stack="dual")
+    found = {each["address"]: each["owner"] for each in world.do(show_bridge, "lan")["addresses"]}
+    assert found == {outside(world): "lan", f"{world.prefix}60": "web", "2001:db8:7::70": "web"}
+    records = world.do(zones, "lan")[0]["records"]
+    assert [each["address"] for each in records] == [f"{world.prefix}60", "2001:db8:7::70"]
+    # The IPv6 network has no range, so its address stays.
+    world.do(set_options, "web", SettingsRequest(addresses=("auto",)))
+    assert [str(each) for each in world.records()["pots"][0].leased][1:] == ["2001:db8:7::70"]
+
+
+def test_policies_on_a_lan(world: World) -> None:
+    world.configure("network.antispoof = true")
+    lan(world)
+    create(world, "web", "auto")
+    create(world, "db", "auto")
+    world.do(create_private_bridge, BridgeRequest("stove", 4))
+    world.create("pan", "private-bridge", bridge="stove")
+    world.do(add, "web", "db", None, True)
+    with pytest.raises(PotnetError, match="web is on a bridge of a LAN"):
+        world.do(add, "pan", "web", None, False)
+    world.do(start, ["web", "db", "pan"])
+    assert not world.reaches("web", f"{world.prefix}61", 80)
+    assert world.reaches("db", f"{world.prefix}60", 80)
+    assert world.reaches("web", outside(world), 80)
     assert world.do(check, [], None) == ()
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from potnet.cli.known_names import INTERFACE
+from potnet.cli.known_names import JOINED
 from potnet.cli.options import Command, Options, changing
 from potnet.cli.output import tell
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option("-B", "--bridge", "name", metavar="BRIDGE", required=True, help="Name of the new bridge.")
 @click.option(
-    "--join", type=INTERFACE, metavar="IF|BRIDGE", required=True,
+    "--join", type=JOINED, metavar="IF|BRIDGE", required=True,
     help="Interface of the host that potnet adds to the bridge, or bridge of the host that pots join.",
 )  # fmt: skip
 @click.option("--net", "network", metavar="NET", required=True, help="IPv4 network of the LAN.")

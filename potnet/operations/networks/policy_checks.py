@@ -40,7 +40,7 @@ def _check_leased(app: App, end: End) -> None:
             f"policies cannot apply to {end.name}: it has no address from the store",
             hint="name pots or bridges with addresses from the store",
         )
-    if end.bridge and not require_bridge(app, end.name).subnets:
+    if end.bridge and not require_bridge(app, end.name).networks:
         raise PotnetError(
             f"policies cannot apply to {end.name}: its pots learn their addresses by SLAAC",
             hint="set network.ipv6 to nat or routed",
@@ -48,12 +48,16 @@ def _check_leased(app: App, end: End) -> None:
 
 
 def _check_private(app: App, end: End) -> None:
-    if all(require_bridge(app, name).kind is not BridgeKind.PRIVATE for name in bridges_of(app, end)):
-        raise PotnetError(
-            f"{end.name} is {'' if end.bridge else 'on '}the public bridge, whose pots do not send to "
-            "other bridges through the host",
-            hint="export the port instead: `potnet export-ports`",
-        )
+    bridges = [require_bridge(app, name) for name in bridges_of(app, end)]
+    if any(bridge.kind is BridgeKind.PRIVATE for bridge in bridges):
+        return
+    lan = any(bridge.lan is not None for bridge in bridges)
+    title = "a bridge of a LAN" if lan else "the public bridge"
+    raise PotnetError(
+        f"{end.name} is {'' if end.bridge else 'on '}{title}, whose pots do not send to "
+        "other bridges through the host",
+        hint="name pots on one bridge" if lan else "export the port instead: `potnet export-ports`",
+    )
 
 
 def _check_near(app: App, policy: Policy, bridges: Sequence[str]) -> None:

@@ -161,7 +161,9 @@ def _with_addresses(app: App, pot: Pot, values: tuple[str, ...], run: Run | None
             subnet = bridges[attachment.bridge].leasing(old.version)
             if subnet is None:
                 continue
-            value = given.get(subnet.name, AUTO if AUTO in values else str(old))
+            # A LAN without a range keeps its address, since potnet cannot choose another one.
+            chosen = AUTO in values and not (isinstance(subnet, LanNetwork) and subnet.range is None)
+            value = given.get(subnet.name, AUTO if chosen else str(old))
             if value == str(old):
                 continue
             if run is None:

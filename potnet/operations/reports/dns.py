@@ -33,7 +33,7 @@ def zones(app: App, bridge: str | None = None, domain: str | None = None) -> lis
     for each in bridges:
         if common is None and is_special(each.name):
             continue
-        if not each.subnets:
+        if not each.networks:
             if bridge is not None:
                 app.notify(f"the addresses of pots on {bridge} are unknown: the pots learn them by SLAAC")
             continue

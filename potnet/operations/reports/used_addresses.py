@@ -9,7 +9,9 @@ from potnet.model.names import PUBLIC
 from potnet.operations.networks.address_space import Asked, Site, address_of, span_of
 
 if TYPE_CHECKING:
+    from potnet.model.bridges import Bridge
     from potnet.pot_installation.settings import Address, Network
+    from potnet.store.store import Store
 
 View = dict[str, Any]
 _Key = tuple[int, int]
@@ -44,6 +46,8 @@ def show_bridge(asked: Asked, name: str) -> View:
     site = Site(asked)
     name = site.called(name)
     own = asked.store.bridge(name) if asked.store is not None else None
+    if own is not None and own.lan is not None and asked.store is not None:
+        return _lan(asked.store, own)
     if own is not None and not own.subnets:
         return {
             "bridge": name, "network": None, "gateway": None, "network6": None, "size": None, "free": None,
@@ -73,6 +77,21 @@ def show_bridge(asked: Asked, name: str) -> View:
         "free": free,
         "addresses": _listed(entries),
     }
+
+
+def _lan(store: Store, bridge: Bridge) -> View:
+    """Return the networks of a LAN with the gateway and the addresses of pots; potnet knows no others."""
+    entries: _Entries = {}
+    for each in bridge.networks:
+        version, gateway = each.network.version, each.gateway
+        if gateway is not None:
+            entries[version, int(gateway)] = _entry(version, int(gateway), bridge.name, "gateway")
+        for lease in store.leases(each.name):
+            entries[version, int(lease.address)] = _entry(version, int(lease.address), lease.pot, "pot")
+    text = {name: str(value) if value is not None else None for name, value in (
+        ("network", bridge.network), ("gateway", bridge.gateway), ("network6", bridge.network6)
+    )}  # fmt: skip
+    return {"bridge": bridge.name, **text, "size": None, "free": None, "addresses": _listed(entries)}
 
 
 def _public(site: Site) -> _Entries:
