@@ -69,7 +69,7 @@ class Redirections:
     """A pot's exports, reachable from outside, and from every pot by the host's address (hairpin).
 
     bridge: the pot's interface to its bridge; network, networks6: the networks of pots. marked: all
-    connections get a mark that `ConnectionLimits` tests.
+    connections get a mark that `ConnectionLimits` tests. shared: as `guards_shared` of `Pot`.
     """
 
     bridge: str
@@ -78,6 +78,7 @@ class Redirections:
     items: tuple[Redirection, ...]
     networks6: tuple[IPNetwork, ...] = ()
     marked: bool = False
+    shared: bool = False
 
 
 def redirections_in(rules: Ruleset) -> tuple[Redirection, ...]:

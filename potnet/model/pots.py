@@ -180,9 +180,10 @@ class Pot:
     passed: interfaces of the host that the jail has while it runs. whole: create is complete, and no
     destroy has begun. isolate: the pot cannot reach other isolated pots of its bridge. internet: the pot
     can connect to the outside. rate_in, rate_out: limits for receiving and sending, in bits per second;
-    None: no limit. antispoof: set for a started pot that can send only from its own addresses. owner: the
-    user who may open the taps of a machine; None for a jail. needs: pots that start before this one.
-    priority: pots with a lower number start first. parameters: those of
+    None: no limit. antispoof: set for a started pot that can send only from its own addresses.
+    guards_shared: set for a pot that an older potnet started, which gave all exports with sources or limits
+    one set of rules. owner: the user who may open the taps of a machine; None for a jail. needs: pots that
+    start before this one. priority: pots with a lower number start first. parameters: those of
     jail(8) that the user set, as `potnet.model.jail_parameters` describes them.
     """
 
@@ -209,6 +210,7 @@ class Pot:
     rate_in: int | None = None
     rate_out: int | None = None
     antispoof: bool = False
+    guards_shared: bool = False
     owner: str | None = None
     needs: tuple[str, ...] = ()
     priority: int = 0

@@ -66,7 +66,8 @@ def _exports(run: Run, bridges: Mapping[str, Bridge], config: Config) -> list[St
     if not gone or run.pot.home is None:
         return []
     bridge = bridges.get(run.pot.home.bridge)
-    held = Redirections(bridge.interface if bridge else "", config.network, (), gone)
+    shared = run.pot.guards_shared
+    held = Redirections(bridge.interface if bridge else "", config.network, (), gone, shared=shared)
     limits = pf.connection_limits(run.pot, gone, (), held.bridge)
     steps = [Step(LoadAnchor(pf.pot_anchor(config, run.pot.name), NoRules(), held))]
     if limits != NoRules():

@@ -36,10 +36,11 @@ def pot_from_json(text: str) -> Pot:
     )
     fields["exports"] = tuple(_export(item) for item in fields["exports"])
     fields["hooks"] = tuple(HookKind(hook) for hook in fields["hooks"])
-    # Older versions had neither passed interfaces nor parameters of jails.
+    # Older versions had neither passed interfaces nor parameters of jails, and other rules for exports.
     fields["passed"] = tuple(fields.get("passed", ()))
     fields["needs"] = tuple(fields.get("needs", ()))
     fields["parameters"] = tuple(fields.get("parameters", ()))
+    fields.setdefault("guards_shared", True)
     return Pot(**fields)
 
 

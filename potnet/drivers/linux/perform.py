@@ -16,7 +16,7 @@ from potnet.drivers.linux.commands.batches import batch, forced_batch, in_each, 
 from potnet.drivers.linux.commands.passed import taking_back
 from potnet.drivers.linux.commands.render import Ip, Piece, Renderer
 from potnet.drivers.linux.facts import parse
-from potnet.drivers.linux.facts.names import MEMBERS, entering, uplink
+from potnet.drivers.linux.facts.names import MEMBERS, entering, uplink, without_export
 from potnet.drivers.linux.facts.neighbours import detection
 from potnet.drivers.linux.facts.observe import Observer
 from potnet.drivers.linux.facts.reader import ABSENT
@@ -30,6 +30,7 @@ from potnet.host.filter_actions import EndUntranslated, FilterMembers, KillState
 from potnet.host.jail_actions import EndProcesses, RunInJail, StartJail, StopJail
 from potnet.host.ruleset import NoRules, Redirection
 from potnet.host.state import called_in, free_names
+from potnet.model.pots import GROUP
 
 #: Waits until pots have no processes, for three seconds at most.
 _WAIT = """looks=150
@@ -317,11 +318,20 @@ class Performer:
         leaving = nft.leaving(action)
         result = self._transact(action, leaving)
         several = len(leaving) > 1 or (leaving and action.rules != NoRules())
-        if several and result.code != 0 and any(words in result.err for words in ABSENT):
+        if result.code != 0 and any(words in result.err for words in ABSENT):
             # A transaction with one missing element changes nothing.
-            result = self._transact(action, self._those_there(leaving))
+            there = self._those_there(leaving) if several else self._chains_of_exports(action)
+            result = self._transact(action, there) if several or there else result
         if not succeeded(action, result):
             raise failure(nft.loading(""), result)
+
+    def _chains_of_exports(self, action: LoadAnchor) -> list[str]:
+        """Return the commands that empty the chains of a pot's exports, if nobody knows these exports."""
+        if not action.rules == NoRules() == action.replaced:
+            return []
+        chains = (name for name, lines in self._observer.chains().items() if lines[0].startswith("chain "))
+        of_exports = (each for each in chains if each != without_export(each) == action.anchor)
+        return [f"flush chain inet {GROUP} {each}" for each in of_exports]
 
     def _transact(self, action: LoadAnchor, leaving: Sequence[str]) -> CommandResult:
         text = self._filter.load(action, leaving)

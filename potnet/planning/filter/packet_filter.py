@@ -208,7 +208,8 @@ def pot_rules(
     items = redirections(pot)
     sides = outlets(config, external)
     sources6 = networks6 if any(item.address.version == 6 for item in items) else ()
-    rules: Ruleset = Redirections(bridge.interface, config.network, sides, items, sources6, pot.antispoof)
+    marked, shared = pot.antispoof, pot.guards_shared
+    rules: Ruleset = Redirections(bridge.interface, config.network, sides, items, sources6, marked, shared)
     return {
         limits_anchor(config, pot.name): connection_limits(pot, items, sides, bridge.interface),
         pot_anchor(config, pot.name): rules if items else NoRules(),

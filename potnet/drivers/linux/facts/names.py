@@ -101,3 +101,11 @@ def marked_uplink(alias: str) -> tuple[str, bool] | None:
 def uplink_table(bridge: str) -> str:
     """Return the nftables table (family netdev) that carries IPv6 over a wire."""
     return f"{GROUP}-{bridge}"
+
+
+_OF_EXPORT = re.compile(r"\.(?:tcp|udp)[0-9]+(?:\.[0-9a-f]+)?(?:\.[0-9]+)?$")
+
+
+def without_export(chain: str) -> str:
+    """Return the anchor of a chain: the chain of one export has the anchor's name and a port."""
+    return _OF_EXPORT.sub("", chain)

@@ -19,6 +19,7 @@ from potnet.drivers.linux.facts.names import (
     marked_uplink,
     setting6,
     uplinked,
+    without_export,
 )
 from potnet.drivers.linux.facts.namespaces import Namespaces
 from potnet.drivers.linux.facts.neighbours import answering
@@ -179,11 +180,11 @@ class Observer(Reader):
         return frozenset(pipes for pipes in wanted if rates.in_force(pipes, queues, leading))
 
     def _below(self, parents: tuple[str, ...]) -> frozenset[str]:
-        """Return the chains below these parents; most redirections of pots are not in chains."""
+        """Return the anchors below these parents that have chains; most redirections of pots have none."""
         found = (*self.chains().items(), *self.member_chains().items())
         # The names of a pot's inner chains have one more dot.
         own = ((name, lines) for name, lines in found if not name.endswith(".in"))
-        chains = (name for name, lines in own if lines[0].startswith("chain "))
+        chains = (without_export(name) for name, lines in own if lines[0].startswith("chain "))
         return frozenset(name for name in chains if name.rpartition("/")[0] in parents)
 
     def _leading_out(self, routes: parse.Documents) -> tuple[str, ...]:

@@ -1,13 +1,12 @@
 """Represent exports as elements of maps and sets, whose cost does not depend on their number (nft(8), MAPS).
 
 Each port is an element, because nft cannot redirect one range to another port by port. Only exports with
-sources or limits need a chain, one for all such exports of a pot. Exports on one address of the host have
-maps of their own.
+sources or limits need a chain, each its own. Exports on one address of the host have maps of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from potnet.host.ruleset import Redirection
 from potnet.model.ports import port_text
@@ -40,7 +39,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The rule of a pot's chain for one export: who may use it, and the set that counts each source."""
+    """The rule for one export: who may use it, and the set that counts each source."""
 
     match: str
     family: str
@@ -49,9 +48,13 @@ class Guard:
     counted: str
 
 
-def elements(items: Iterable[Redirection], anchor: str) -> tuple[Element, ...]:
-    """Return the elements of maps and sets for redirections, each once."""
-    found = (element for item in items for element in (*redirected(item), *_beside(item, anchor)))
+#: Returns the name of the chain that holds the rules of a redirection.
+ChainOf = Callable[[Redirection], str]
+
+
+def elements(items: Iterable[Redirection], chain: ChainOf) -> tuple[Element, ...]:
+    """Return the elements of maps and sets for redirections, each once. chain: returns that of a guard."""
+    found = (element for item in items for element in (*redirected(item), *_beside(item, chain)))
     return tuple(dict.fromkeys(found))
 
 
@@ -66,10 +69,10 @@ def redirected(item: Redirection) -> tuple[Element, ...]:
     return tuple(Element(place, key, f"{item.address} . {port + shift}") for port, key in _keys(item))
 
 
-def _beside(item: Redirection, anchor: str) -> Iterable[Element]:
-    """Yield the elements that count it, admit the host itself, and lead to the pot's chain."""
+def _beside(item: Redirection, chain: ChainOf) -> Iterable[Element]:
+    """Yield the elements that count it, admit the host itself, and lead to its chain."""
     places = {"traffic": "", **({"loopback": ""} if item.loopback else {})}
-    places |= {"guarded": f"jump {anchor}"} if guarded(item) else {}
+    places |= {"guarded": f"jump {chain(item)}"} if guarded(item) else {}
     at = f"_at{item.address.version}" if item.host is not None else ""
     return (Element(f"{place}{at}", key, value) for place, value in places.items() for _, key in _keys(item))
 
@@ -86,10 +89,29 @@ def guarded(item: Redirection) -> bool:
     return bool(item.sources) or item.max_connections is not None
 
 
-def guards(items: Iterable[Redirection], anchor: str) -> tuple[Guard, ...]:
-    """Return the rules of a pot's chain."""
-    found = [item for item in items if guarded(item)]
-    return tuple(_guard(item, f"{anchor}.{number}") for number, item in enumerate(found, 1))
+def chain_of(anchor: str, shared: bool) -> ChainOf:
+    """Return the function that names the chain of a redirection. shared: as of `Redirections`."""
+    if shared:
+        return lambda item: anchor
+    return lambda item: (
+        f"{anchor}.{item.protocol}{item.host_port}"
+        + (f".{int(item.host):x}" if item.host is not None else "")
+    )
+
+
+def guards(items: Iterable[Redirection], chain: ChainOf) -> dict[str, tuple[Guard, ...]]:
+    """Return the chains of redirections that not everybody may use, with their rules.
+
+    Both families of an export share a chain.
+    """
+    found: dict[str, list[Redirection]] = {}
+    for item in items:
+        if guarded(item):
+            found.setdefault(chain(item), []).append(item)
+    return {
+        name: tuple(_guard(item, f"{name}.{number}") for number, item in enumerate(own, 1))
+        for name, own in found.items()
+    }
 
 
 def _guard(item: Redirection, counted: str) -> Guard:
@@ -105,7 +127,14 @@ def _guard(item: Redirection, counted: str) -> Guard:
     )
 
 
-def guards_removed(guards: Sequence[Guard], anchor: str) -> tuple[str, ...]:
-    """Return the commands that remove a pot's chain, after all references are removed."""
-    sets = (f"delete set inet {GROUP} {each.counted}" for each in guards if each.limit is not None)
-    return (f"delete chain inet {GROUP} {anchor}", *sets) if guards else ()
+def guards_removed(before: dict[str, tuple[Guard, ...]], after: dict[str, tuple[Guard, ...]]) -> list[str]:
+    """Return the commands that remove chains and sets, after all references to the chains are removed."""
+    found: list[str] = []
+    for name, rules in before.items():
+        kept = after.get(name, ())
+        if rules != kept:
+            found.append(f"{'flush' if kept else 'delete'} chain inet {GROUP} {name}")
+        left = {each.counted for each in kept if each.limit is not None}
+        gone = (each.counted for each in rules if each.limit is not None and each.counted not in left)
+        found += (f"delete set inet {GROUP} {counted}" for counted in gone)
+    return found

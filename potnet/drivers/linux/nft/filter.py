@@ -11,7 +11,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.drivers.linux.commands.render import Render
 from potnet.drivers.linux.facts.names import BRIDGE_LINK_GROUP
-from potnet.drivers.linux.nft.exports import elements, guards, guards_removed
+from potnet.drivers.linux.nft.exports import ChainOf, chain_of, elements, guards, guards_removed
 from potnet.executors.base import Command
 from potnet.host.filter_actions import LoadAnchor
 from potnet.host.ruleset import (
@@ -74,7 +74,7 @@ class Filter:
                 return self._template("nft-bridge.j2", values)
             case Redirections():
                 before = redirections_in(action.replaced) if action.exact else ()
-                return self._redirections(action.anchor, action.rules, before)
+                return self._redirections(action.rules, before, _chain_of(action))
             case ConnectionLimits() | NoRules():
                 return ""
 
@@ -91,14 +91,14 @@ class Filter:
         """Return the table for members of bridges, without any pots."""
         return self._template("nft-members.j2", {})
 
-    def _redirections(self, anchor: str, rules: Redirections, before: Sequence[Redirection]) -> str:
+    def _redirections(self, rules: Redirections, before: Sequence[Redirection], chain: ChainOf) -> str:
         """Return what an anchor with some redirections lacks."""
         known = [f"add element inet {GROUP} {POTS6} {{ {each} }}" for each in rules.networks6]
-        held = guards(rules.items, anchor)
-        changed = held if held != guards(before, anchor) else ()
-        chain = self._template("nft-exports.j2", {"chain": anchor, "guards": changed}) if changed else ""
-        added = (each.addition for each in elements(without(rules.items, before), anchor))
-        return chain + "".join(map(_line, (*known, *added)))
+        held, wanted = guards(before, chain), guards(rules.items, chain)
+        changed = {name: own for name, own in wanted.items() if own != held.get(name)}
+        chains = (self._template("nft-exports.j2", {"chain": n, "guards": own}) for n, own in changed.items())
+        added = (each.addition for each in elements(without(rules.items, before), chain))
+        return "".join(chains) + "".join(map(_line, (*known, *added)))
 
     def table(self, chain: str, rules: SourceNat) -> str:
         """Return the whole table, without redirections; the first bridge creates it."""
@@ -199,16 +199,19 @@ def _near_no_more(anchor: str, held: PotFilter, rules: PotFilter) -> tuple[str, 
 
 
 def _exported_no_more(action: LoadAnchor, items: Sequence[Redirection]) -> tuple[str, ...]:
-    before = redirections_in(action.replaced)
+    before, chain = redirections_in(action.replaced), _chain_of(action)
     left_out = without(before, items)
     ports = {(each.protocol, each.host_port) for each in left_out}
     # An element may belong to both families of an export.
     alike = (each for each in items if (each.protocol, each.host_port) in ports)
-    kept = {*elements(alike, action.anchor)} if ports else set()
-    gone = dict.fromkeys(each.removal for each in elements(left_out, action.anchor) if each not in kept)
-    chain = guards_removed(guards(before, action.anchor), action.anchor)
-    left = guards_removed(guards(items, action.anchor), action.anchor)
-    return (*gone, *(each for each in chain if each not in left))
+    kept = {*elements(alike, chain)} if ports else set()
+    gone = dict.fromkeys(each.removal for each in elements(left_out, chain) if each not in kept)
+    return (*gone, *guards_removed(guards(before, chain), guards(items, chain)))
+
+
+def _chain_of(action: LoadAnchor) -> ChainOf:
+    shared = any(isinstance(each, Redirections) and each.shared for each in (action.rules, action.replaced))
+    return chain_of(action.anchor, shared)
 
 
 def opened_bridge(rules: Ruleset) -> str | None:

@@ -14,6 +14,7 @@ from netaddr import IPAddress
 
 from potnet.drivers.base import CommandError
 from potnet.drivers.linux.facts import parse
+from potnet.drivers.linux.facts.names import without_export
 from potnet.drivers.linux.facts.observe import Observer
 from potnet.drivers.linux.nft.exports import Element, guarded, redirected
 from potnet.drivers.linux.nft.filter import POTS6, Filter, opened_bridge, route_localnet
@@ -137,10 +138,14 @@ def _blocks_of(anchor: str, rules: Ruleset, expected: Iterable[str], chains: set
     return [name for name in others if name == anchor or chains.isdisjoint(_names(name))]
 
 
-def _names(block: str) -> tuple[str, str]:
-    """Return the possible anchors of a block: the name of a set is that of its chain, and a number."""
+def _names(block: str) -> tuple[str, str, str]:
+    """Return the possible anchors of a block.
+
+    The name of a set is that of its chain, and a number. The name of an export's chain is that of the pot's
+    anchor, and a port.
+    """
     name = block.removeprefix(_MEMBERS)
-    return name, name.rpartition(".")[0]
+    return name, name.rpartition(".")[0], without_export(name)
 
 
 def _settings(rules: Ruleset) -> tuple[str, ...]:
