@@ -93,6 +93,29 @@ class Export:
         return protocols[0], both[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A part of a change of exports: one replaces another in its place, is added, or is removed.
+
+    before: None for an added export, which comes last. after: None for a removed one.
+    """
+
+    before: Export | None
+    after: Export | None
+
+
+def added_in(exchanges: Iterable[Exchange]) -> tuple[Export, ...]:
+    """Return the exports after a change, without those that it does not name."""
+    return tuple(each.after for each in exchanges if each.after is not None)
+
+
+def removed_in(exchanges: Iterable[Exchange]) -> tuple[Export, ...]:
+    """Return the exports that a change removes or replaces; moved and unchanged ones stay."""
+    exchanges = tuple(exchanges)
+    after = frozenset(added_in(exchanges))
+    return tuple(each.before for each in exchanges if each.before is not None and each.before not in after)
+
+
 class Ends:
     """An index of exported host ports, which finds a conflict without comparing all exports."""
 

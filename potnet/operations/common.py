@@ -180,6 +180,16 @@ def locked_pot(app: App, name: str) -> Iterator[Pot]:
         yield pot
 
 
+@contextmanager
+def locked_pot_without_exports(app: App, name: str) -> Iterator[Pot]:
+    """Do the same, but leave out the pot's exports, which may be thousands."""
+    with _locked(app, name) as name:
+        pot = app.store.pot_without_exports(name) or require_pot(app, name)
+        refuse_incomplete(pot)
+        refuse_renamed(app, pot.name)
+        yield pot
+
+
 def refuse_incomplete(pot: Pot) -> None:
     """Raises PotnetError for a pot whose create or destroy was cut off."""
     if not pot.whole:
@@ -192,12 +202,19 @@ def refuse_incomplete(pot: Pot) -> None:
 @contextmanager
 def locked_remains(app: App, name: str) -> Iterator[Pot]:
     """Lock and return the pot of that name, complete or not; raises PotnetError."""
+    with _locked(app, name) as name:
+        yield require_pot(app, name)
+
+
+@contextmanager
+def _locked(app: App, name: str) -> Iterator[str]:
+    """Lock the pot of that name and return its name as recorded; raises PotnetError."""
     name = app.store.called("pot", name) or require_pot(app, name).name
     with app.locks.hold(pot_lock(name)):
         if not app.store.has_pot(name):
             # Another command destroyed the pot while this one waited; waiting created the lock file again.
             app.locks.discard(pot_lock(name))
-        yield require_pot(app, name)
+        yield name
 
 
 def require_bridge(app: App, name: str) -> Bridge:

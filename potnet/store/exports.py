@@ -9,18 +9,22 @@ from typing import NamedTuple
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
-from potnet.model.ports import Export, Transport, endpoint, same_host
+from potnet.model.ports import Exchange, Export, Transport, endpoint, same_host
 from potnet.runtime.fast_dataclass import dataclass
 from potnet.store.file.database import Database, Row
 from potnet.store.pot_json import address_or_none, text_or_none
 
 #: Selects exports that begin within some ports, in order, and exports that begin before a port and include
-#: it.
+#: it: no more ports before it than the longest range has.
 _INSIDE = "SELECT * FROM export WHERE protocol = ? AND host_port BETWEEN ? AND ? ORDER BY host_port"
 _REACHING = (
     "SELECT * FROM export WHERE protocol = ? AND host_port < ? AND host_port + count > ? AND count > 1"
+    " AND host_port > ? - (SELECT max(count) FROM export WHERE protocol = ? AND count > 1)"
 )
 
+_ALIKE = (
+    "SELECT * FROM export WHERE pot = ? AND pot_port = ? AND protocol = ? AND count = ? ORDER BY position"
+)
 _SPANS = (
     "SELECT host_port, count FROM export WHERE protocol IN (?, ?, ?) AND host_port BETWEEN ? AND ?"
     " AND (host_address IS NULL OR ? IS NULL OR host_address = ?) ORDER BY host_port"
@@ -30,24 +34,30 @@ _SPANS = (
 class _Table(NamedTuple):
     """The statements about one of the tables of exports."""
 
+    rows: str
     select: str
+    find: str
+    last: str
     insert: str
     delete: str
     clear: str
 
 
 _OF_POT = _Table(
+    "SELECT * FROM export",
     "SELECT * FROM export WHERE pot = ? ORDER BY position",
+    "SELECT position FROM export WHERE pot = ? AND protocol = ? AND pot_port = ? AND host_port IS ?"
+    " AND chosen = ? AND loopback = ? AND count = ? AND host_address IS ? AND sources = ?"
+    " AND max_connections IS ?",
+    "SELECT max(position) FROM export WHERE pot = ?",
     "INSERT INTO export VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "DELETE FROM export WHERE pot = ? AND position = ?",
     "DELETE FROM export WHERE pot = ?",
 )
-_OF_RUN = _Table(
-    "SELECT * FROM run_export WHERE pot = ? ORDER BY position",
-    "INSERT INTO run_export VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "DELETE FROM run_export WHERE pot = ? AND position = ?",
-    "DELETE FROM run_export WHERE pot = ?",
-)
+_OF_RUN = _Table(*(sql.replace("export", "run_export") for sql in _OF_POT))
+
+#: The former exports at some positions, which restores them; None: the position was free.
+Former = tuple[tuple[int, Export | None], ...]
 
 #: The rows in which a protocol is found.
 _PROTOCOLS = {
@@ -141,6 +151,66 @@ class Exports(Database):
             hint="set ports.first and ports.last in the configuration to a larger range",
         )
 
+    def first_exports(self, pot: str, most: int | None) -> tuple[Export, ...]:
+        """Return the first `most` exports of a pot; None: all."""
+        return tuple(
+            map(export_of, self.rows(f"{_OF_POT.select} LIMIT ?", pot, -1 if most is None else most))
+        )
+
+    def exports_alike(self, pot: str, export: Export) -> tuple[tuple[int, Export], ...]:
+        """Return the exports of a pot with the protocol and the pot's ports of another, by position."""
+        found = self.rows(_ALIKE, pot, export.pot_port, str(export.protocol), export.count)
+        return tuple((row[1], export_of(row)) for row in found)
+
+    def exchange_exports(self, pot: str, exchanges: Sequence[Exchange]) -> Former:
+        """Change some exports of a pot; `put_back_exports` takes the result. Error: as `add_export`."""
+        return self._exchange(_OF_POT, pot, exchanges)
+
+    def exchange_exports_in_force(self, pot: str, exchanges: Sequence[Exchange]) -> Former:
+        """Do the same for a recorded start, with any host ports; see `Runs.exchange_run_exports`."""
+        return self._exchange(_OF_RUN, pot, exchanges)
+
+    def put_back_exports(self, pot: str, former: Former) -> None:
+        """Restore what `exchange_exports` changed. Error: as `add_export`."""
+        self._put_back(_OF_POT, pot, former)
+
+    def put_back_run_exports(self, pot: str, former: Former) -> None:
+        """Restore what `exchange_run_exports` changed."""
+        self._put_back(_OF_RUN, pot, former)
+
+    def _exchange(self, table: _Table, pot: str, exchanges: Sequence[Exchange]) -> Former:
+        """Delete first, so that no export keeps another from its host ports."""
+        different = [each for each in exchanges if each.before != each.after]
+        places = [self._position(table, pot, each.before) for each in different]
+        found = [(place, each.before) for place, each in zip(places, different, strict=True)]
+        former = {place: before for place, before in found if place is not None}
+        self.change_each(table.delete, ((pot, place) for place in former))
+        (last,) = self.row(table.last, pot) or (None,)
+        free = max((*former, -1 if last is None else last)) + 1
+        for place, each in zip(places, different, strict=True):
+            if place is None:
+                place, free = free, free + 1
+                former[place] = None
+            if each.after is not None:
+                self._insert(table, pot, place, each.after)
+        return tuple(former.items())
+
+    def _position(self, table: _Table, pot: str, export: Export | None) -> int | None:
+        found = self.row(table.find, pot, *_columns(export)) if export is not None else None
+        return found[0] if found else None
+
+    def _put_back(self, table: _Table, pot: str, former: Former) -> None:
+        self.change_each(table.delete, ((pot, place) for place, _ in former))
+        for place, export in former:
+            if export is not None:
+                self._insert(table, pot, place, export)
+
+    def _insert(self, table: _Table, pot: str, position: int, export: Export) -> None:
+        """Exports in force may conflict with those of other pots."""
+        if table is _OF_POT:
+            self._refuse_taken(export)
+        self.change(table.insert, pot, position, *_columns(export))
+
     def drop_exports(self, pot: str) -> None:
         """Delete all exports of a pot."""
         self.change(_OF_POT.clear, pot)
@@ -155,14 +225,22 @@ class Exports(Database):
         """Replace the exports in force of a recorded start; conflicts with other pots are allowed."""
         count, first = self._make_room(_OF_RUN, pot, exports)
         for position, export in enumerate(exports[count:], first):
-            self.change(_OF_RUN.insert, pot, position, *_columns(export))
+            self._insert(_OF_RUN, pot, position, export)
+
+    def exports_by_pot(self, names: Sequence[str] | None = None) -> dict[str, tuple[Export, ...]]:
+        """Return the exports of pots, by pot: of these names, or of all."""
+        return self._by_pot(_OF_POT, names)
 
     def run_exports(self, names: Sequence[str] | None = None) -> dict[str, tuple[Export, ...]]:
         """Return the exports of recorded starts, by pot: of these names, or of all."""
+        return self._by_pot(_OF_RUN, names)
+
+    def _by_pot(self, table: _Table, names: Sequence[str] | None) -> dict[str, tuple[Export, ...]]:
+        order = "ORDER BY pot, position"
         if names is None:
-            rows = self.rows("SELECT * FROM run_export ORDER BY pot, position")
+            rows = self.rows(f"{table.rows} {order}")
         else:
-            rows = self.rows_of("SELECT * FROM run_export WHERE pot IN", names, "ORDER BY pot, position")
+            rows = self.rows_of(f"{table.rows} WHERE pot IN", names, order)
         found: dict[str, list[Export]] = {}
         for row in rows:
             found.setdefault(row[0], []).append(export_of(row))
@@ -187,6 +265,9 @@ class Exports(Database):
 
     def add_export(self, pot: str, position: int, export: Export) -> None:
         """Error: another pot has one of its host ports."""
+        self._insert(_OF_POT, pot, position, export)
+
+    def _refuse_taken(self, export: Export) -> None:
         ports = export.host_ports
         for owner, other in self._taken(export.protocol, ports[0], ports[-1]) if ports else ():
             clash = other.clash(export)
@@ -195,12 +276,11 @@ class Exports(Database):
                     f"host port {endpoint(*clash, other.host_address)} is exported by pot {owner}",
                     hint="choose another host port, or omit it",
                 )
-        self.change(_OF_POT.insert, pot, position, *_columns(export))
 
     def _taken(self, protocol: Transport, first: int, last: int) -> Iterator[tuple[str, Export]]:
         """Return the exports with a port from `first` to `last`, at any address, with their pots."""
         for each in _PROTOCOLS[protocol]:
-            reaching = self.rows(_REACHING, str(each), first, first)
+            reaching = self.rows(_REACHING, str(each), first, first, first, str(each))
             inside = self.rows(_INSIDE, str(each), first, last)
             yield from ((row[0], export_of(row)) for row in reaching + inside)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -25,7 +25,7 @@ from potnet.model.pots import (
     Stack,
 )
 from potnet.store import ranges
-from potnet.store.exports import Exports, export_of
+from potnet.store.exports import Exports
 from potnet.store.file.database import Row
 from potnet.store.numbers import CALLED, Numbers, pot_number
 from potnet.store.policies import Policies
@@ -35,7 +35,6 @@ from potnet.store.subnets import Subnets
 _Children = tuple[
     dict[str, list[Attachment]],
     dict[str, list[Alias]],
-    dict[str, list[Export]],
     dict[str, list[str]],
     dict[str, list[str]],
 ]
@@ -52,11 +51,10 @@ _DOUBLED = {
     "bridge": "SELECT name FROM bridge WHERE lower(name) IN"
     " (SELECT lower(name) FROM bridge GROUP BY lower(name) HAVING count(*) > 1) ORDER BY name",
 }
-#: Fields of a pot with several values, each in a table of its own.
+#: Fields of a pot with several values, each in a table of its own; exports are apart.
 _CHILDREN = (
     "SELECT pot, bridge, unit, mac, address, address6, mac_given, lan, learns6 FROM attachment",
     "SELECT pot, interface, address FROM alias",
-    "SELECT * FROM export",
     "SELECT pot, interface FROM passed",
     "SELECT pot, needed FROM need",
 )
@@ -71,19 +69,29 @@ class Pots(Subnets, Numbers, Exports, Policies):
         with self.snapshot():
             heads = self.rows(f"{_POTS} ORDER BY name")
             children = _grouped([self.rows(f"{sql} {_IN_ORDER}") for sql in _CHILDREN])
-        return tuple(_pot(head, children) for head in heads)
+            exports = self.exports_by_pot()
+        return tuple(_pot(head, children, exports) for head in heads)
 
     def pots_named(self, names: Sequence[str]) -> dict[str, Pot]:
         """Return those of the named pots that exist, by name; this takes half the time of separate reads."""
         with self.snapshot():
+            return self._named(names, self.exports_by_pot(names))
+
+    def _named(self, names: Sequence[str], exports: Mapping[str, tuple[Export, ...]]) -> dict[str, Pot]:
+        with self.snapshot():
             heads = self.rows_of(f"{_POTS} WHERE name IN", names)
             children = _grouped([self.rows_of(f"{sql} WHERE pot IN", names, _IN_ORDER) for sql in _CHILDREN])
-        return {head[0]: _pot(head, children) for head in heads}
+        return {head[0]: _pot(head, children, exports) for head in heads}
 
     def pot(self, name: str) -> Pot | None:
         """Return one pot, None if the name is not found; see `called`."""
         known = self.called("pot", name)
         return self.pots_named([known])[known] if known is not None else None
+
+    def pot_without_exports(self, name: str) -> Pot | None:
+        """Return one pot as `pot` does, but leave out its exports, which may be thousands."""
+        known = self.called("pot", name)
+        return self._named([known], {})[known] if known is not None else None
 
     def doubled(self, what: Literal["pot", "bridge"]) -> tuple[tuple[str, ...], ...]:
         """Return groups of pot or bridge names that differ only in case, sorted."""
@@ -348,7 +356,7 @@ def _head(pot: Pot) -> tuple[object, ...]:
 
 def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
     """Return the rows of `_CHILDREN` by the name of their pot, in order."""
-    attachments, aliases, exports, *names = found
+    attachments, aliases, *names = found
     children: _Children = tuple(defaultdict(list) for _ in _CHILDREN)  # type: ignore[assignment]
     for name, bridge, unit, mac, address, address6, *flags in attachments:
         addresses = address_or_none(address), address_or_none(address6)
@@ -357,18 +365,16 @@ def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
         children[0][name].append(item)
     for name, interface, address in aliases:
         children[1][name].append(Alias(interface, IPAddress(address)))
-    for row in exports:
-        children[2][row[0]].append(export_of(row))
-    for kept, rows in zip(children[3:], names, strict=True):
+    for kept, rows in zip(children[2:], names, strict=True):
         for name, value in rows:
             kept[name].append(value)
     return children
 
 
-def _pot(head: Row, children: _Children) -> Pot:
+def _pot(head: Row, children: _Children, exports: Mapping[str, tuple[Export, ...]]) -> Pot:
     name, kind, stack, root, root_made, hostname, base, resolver, text, command, boot, hooks, *options = head
     whole, isolate, internet, rate_in, rate_out, owner, directory, dataset, priority, parameters = options
-    attachments, aliases, exports, passed, needs = children
+    attachments, aliases, passed, needs = children
     wires = attachments.get(name, ())
     return Pot(
         name=name,
@@ -385,7 +391,7 @@ def _pot(head: Row, children: _Children) -> Pot:
         boot=bool(boot),
         attachments=tuple(wires if owner is None else (replace(each, tap=True) for each in wires)),
         aliases=tuple(aliases.get(name, ())),
-        exports=tuple(exports.get(name, ())),
+        exports=exports.get(name, ()),
         passed=tuple(passed.get(name, ())),
         hooks=tuple(map(HookKind, strings(hooks))),
         whole=bool(whole),

@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from potnet.errors import PotnetError
-from potnet.model.ports import Export
+from potnet.model.ports import Exchange, Export
 from potnet.model.pots import Alias, Lent, Run
-from potnet.store.exports import Exports
+from potnet.store.exports import Exports, Former
 from potnet.store.file.database import Row
 from potnet.store.pot_json import (
     exports_from_json,
@@ -52,6 +52,11 @@ class Runs(Exports):
         found = self.row(f"{_RUNS} WHERE pot = ?", name)
         return _run(found, self.run_exports((name,))) if found else None
 
+    def run_without_exports(self, name: str) -> Run | None:
+        """Return the recorded start of a pot; it has exports only if an older version recorded it."""
+        found = self.row(f"{_RUNS} WHERE pot = ?", name)
+        return _run(found, {}) if found else None
+
     def put_run(self, run: Run) -> None:
         """Record a start and replace an earlier one. Error: the pot is not found in the store."""
         name = run.pot.name
@@ -78,6 +83,21 @@ class Runs(Exports):
                 run.pot.antispoof if run.pot.attachments else None,
             )
             self.put_run_exports(name, run.pot.exports)
+
+    def exchange_run_exports(self, run: Run, exchanges: Sequence[Exchange]) -> Former:
+        """Change some exports in force of a start; `put_back_run_exports` takes the result.
+
+        run: of `run_without_exports`. An export that the start does not have counts as removed already.
+        """
+        if run.pot.exports:
+            self.put_run(run)
+        return self.exchange_exports_in_force(run.pot.name, exchanges)
+
+    def mark_changing(self, name: str, leaving: Sequence[Export]) -> None:
+        """Record that a change of a pot's exports in force has begun. leaving: as of `Run`."""
+        with self.transaction():
+            sql = "UPDATE run SET changing = 1, leaving = ? WHERE pot = ?"
+            self.change(sql, exports_to_json(leaving), name)
 
     def mark_changed(self, name: str) -> None:
         """Record that a pot's start has exactly its recorded exports in force."""

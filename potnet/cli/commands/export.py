@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from potnet.cli.known_names import EXPORT, one_pot
@@ -65,18 +67,22 @@ def export_ports(
             "--from, --max-connections and --loopback cannot be used with --remove or --clear"
         )
     from potnet.operations.exports import export_ports as operation
-    from potnet.operations.exports.change_exports import Change
+    from potnet.operations.exports.change_exports import Abridged, Change
     from potnet.operations.exports.export_text import export_view
 
     change = Change.ADD if add else Change.REMOVE if remove else Change.REPLACE
     with changing(options) as app:
         request = operation.ExportRequest(exports, loopback, sources, max_connections, change)
-        changed = operation.export_ports(app, pot, request)
+        # Only JSON lists all exports of a pot with many.
+        most: dict[str, Any] = {"most": None} if options.json else {}
+        changed = operation.export_ports(app, pot, request, **most)
     listed = [export_view(export) for export in changed.exports]
     exported = [export_text(each) for each in listed]
     withdrawn = [
         text for each in changed.withdrawn if (text := export_text(export_view(each))) not in exported
     ]
-    text = f"{changed.name} exports {', '.join(exported) or 'nothing'}"
+    others = ["keeps its other exports"] if isinstance(changed, Abridged) else []
+    own = [f"exports {', '.join(exported) or 'nothing'}"] if exported or not others else []
+    text = f"{changed.name} {' and '.join((*own, *others))}"
     text += f"; withdrawn: {', '.join(withdrawn)}" if withdrawn else ""
     tell(options, {"name": changed.name, "changed": True, "exports": listed}, [text])

@@ -1,4 +1,4 @@
-"""The exports of a pot after its list is replaced, added to or taken from."""
+"""What changes if the list of a pot's exports is replaced, added to or taken from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import replace
 from enum import StrEnum
 
 from potnet.errors import PotnetError
-from potnet.model.ports import Ends, Export, Transport, endpoint
+from potnet.model.ports import Ends, Exchange, Export, Transport, endpoint
+from potnet.runtime.fast_dataclass import dataclass
+from potnet.store.exports import Exports
 
 
 class Change(StrEnum):
@@ -18,28 +20,44 @@ class Change(StrEnum):
     REMOVE = "remove"
 
 
-def changed(before: Sequence[Export], given: Sequence[Export], change: Change) -> tuple[Export, ...]:
-    """Return the changed exports of a pot; raises PotnetError if a new export takes the port of another.
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The exports of a pot after a change, and the former ones that are withdrawn."""
 
-    A port that was chosen for an export stays with it as long as the export exists.
+    name: str
+    exports: tuple[Export, ...]
+    withdrawn: tuple[Export, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Abridged:
+    """The same for a pot with many exports: only those that the change names; the pot keeps the others."""
+
+    name: str
+    exports: tuple[Export, ...]
+    withdrawn: tuple[Export, ...]
+
+
+def exchanges(store: Exports, pot: str, given: Sequence[Export], change: Change) -> tuple[Exchange, ...]:
+    """Return the change of a pot's exports; raises PotnetError if a new export takes the port of another.
+
+    The store is asked only for the exports that the change concerns. If the list is replaced, the change
+    names the unchanged exports too. A port that was chosen for an export stays with it as long as the export
+    exists.
     """
     match change:
         case Change.REPLACE:
-            return _replaced(before, given)
+            before = store.first_exports(pot, None)
+            return _between(before, _replaced(before, given))
         case Change.ADD:
-            return _added(before, given)
+            return _added(store, pot, given)
         case Change.REMOVE:
-            alike = _alike(given)
-            return tuple(
-                each
-                for each in before
-                if not any(means(wanted, each) for wanted in alike.get(_key(each), ()))
-            )
+            return _removed(store, pot, given)
 
 
-def absent(before: Sequence[Export], given: Sequence[Export]) -> list[Export]:
-    """Return the given exports that match no existing export."""
-    alike = _alike(before)
+def absent(removed: Sequence[Export], given: Sequence[Export]) -> list[Export]:
+    """Return the given exports that match none of the removed ones."""
+    alike = _alike(removed)
     return [each for each in given if not any(means(each, there) for there in alike.get(_key(each), ()))]
 
 
@@ -81,33 +99,64 @@ def _replaced(before: Sequence[Export], given: Sequence[Export]) -> tuple[Export
     return tuple(after)
 
 
-def _added(before: Sequence[Export], given: Sequence[Export]) -> tuple[Export, ...]:
-    after = list(before)
-    places: dict[_Key, list[int]] = {}
-    for place, export in enumerate(after):
-        places.setdefault(_key(export), []).append(place)
-    ends = Ends(after)
+def _between(before: Sequence[Export], after: Sequence[Export]) -> tuple[Exchange, ...]:
+    """Return the exchanges from one list to another; first exports in the same order stay in place."""
+    places = {export: place for place, export in enumerate(before)}
+    order = [places.get(export, -1) for export in after]
+    stay = next((n for n, place in enumerate(order) if place <= max((-1, *order[n - 1 : n]))), len(order))
+    kept = frozenset(after[:stay])
+    return (
+        *(Exchange(each, each) for each in after[:stay]),
+        *(Exchange(each, None) for each in before if each not in kept),
+        *(Exchange(None, each) for each in after[stay:]),
+    )
+
+
+def _added(store: Exports, pot: str, given: Sequence[Export]) -> tuple[Exchange, ...]:
+    found: dict[_Key, list[Exchange]] = {}
+    new = []
     for export in given:
-        alike = places.setdefault(_key(export), [])
-        known = next((each for each in alike if _is(export, after[each])), None)
-        if known is not None:
-            # A new export with the same ports and other options replaces the old one.
-            there = after[known]
-            after[known] = replace(
-                export, host_port=there.host_port, chosen=there.chosen and export.host_port is None
-            )
-            continue
-        clash = ends.clash(export)
-        if clash:
-            other, end = clash
-            raise PotnetError(
-                f"host port {endpoint(*end, other.host_address)} is already exported by this pot",
-                hint="--remove that export first, or choose another host port",
-            )
-        alike.append(len(after))
-        after.append(export)
-        ends.add(export)
-    return tuple(after)
+        if _key(export) not in found:
+            found[_key(export)] = [Exchange(each, each) for _, each in store.exports_alike(pot, export)]
+        alike = found[_key(export)]
+        known = next((n for n, each in enumerate(alike) if each.after and _is(export, each.after)), None)
+        if known is None:
+            _refuse_own(store, pot, export)
+            new.append(Exchange(None, export))
+        else:
+            alike[known] = _with_options(alike[known], export)
+    changed = (each for alike in found.values() for each in alike if each.before != each.after)
+    return (*changed, *new)
+
+
+def _with_options(known: Exchange, export: Export) -> Exchange:
+    """Replace an export by one with the same ports and other options."""
+    there = known.after
+    assert there is not None
+    chosen = there.chosen and export.host_port is None
+    return Exchange(known.before, replace(export, host_port=there.host_port, chosen=chosen))
+
+
+def _refuse_own(store: Exports, pot: str, export: Export) -> None:
+    """Raises PotnetError if the pot has another export with one of the host ports."""
+    clash = Ends(each for name, each in store.exporters(export.protocol, export.host_ports) if name == pot)
+    found = clash.clash(export)
+    if found:
+        other, end = found
+        raise PotnetError(
+            f"host port {endpoint(*end, other.host_address)} is already exported by this pot",
+            hint="--remove that export first, or choose another host port",
+        )
+
+
+def _removed(store: Exports, pot: str, given: Sequence[Export]) -> tuple[Exchange, ...]:
+    found = {
+        place: each
+        for wanted in given
+        for place, each in store.exports_alike(pot, wanted)
+        if means(wanted, each)
+    }
+    return tuple(Exchange(found[place], None) for place in sorted(found))
 
 
 def _is(given: Export, there: Export) -> bool:

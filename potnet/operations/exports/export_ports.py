@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,24 +11,24 @@ from potnet.errors import PotnetError
 from potnet.host.actions import Plan
 from potnet.host.query import Query, union
 from potnet.host.state import HostState
-from potnet.model.ports import Export
+from potnet.model.ports import Exchange, Export, added_in, removed_in
 from potnet.model.pots import Pot, Run
 from potnet.operations.common import (
     NETWORK_LOCK,
     define_public_network,
-    locked_pot,
+    locked_pot_without_exports,
     require_bridge,
 )
-from potnet.operations.exports.change_exports import Change, absent
-from potnet.operations.exports.change_exports import changed as changed_exports
+from potnet.operations.exports.change_exports import Abridged, Change, Exported, absent
+from potnet.operations.exports.change_exports import exchanges as exchanges_of
 from potnet.operations.exports.export_text import parse_exports
 from potnet.operations.exports.ports import (
     check_addresses,
     check_listeners,
     host_addresses,
     needs_range,
+    record_with_ports,
     refuse_pots_addresses,
-    with_ports,
 )
 from potnet.operations.networks.external import follow_external, require_external
 from potnet.operations.networks.in_force import candidates, known_outlets
@@ -42,6 +42,10 @@ from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
     from potnet.app import App
+
+
+#: The longest list of exports that a change returns by default.
+LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,89 +63,100 @@ class ExportRequest:
     change: Change = Change.REPLACE
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """The exports of a pot after a change, and the former ones that are withdrawn."""
-
-    name: str
-    exports: tuple[Export, ...]
-    withdrawn: tuple[Export, ...]
-
-
-def export_ports(app: App, name: str | None, request: ExportRequest) -> Exported:
+def export_ports(
+    app: App, name: str | None, request: ExportRequest, most: int | None = LISTED
+) -> Exported | Abridged:
     """Change the exports of a pot, at once if the pot runs. Raises PotnetError, with nothing changed.
 
-    name: None for the only pot that exists.
+    name: None for the only pot that exists. most: of a pot with more exports, only those that the change
+    names are returned; None: all are always returned.
     """
     change = request.change
     given = parse_exports(request.exports, request.loopback, request.sources, request.max_connections)
     name = name if name is not None else only_pot(app)
-    with locked_pot(app, name) as pot:
-        name = pot.name
-        after = changed_exports(pot.exports, given, change)
-        # Exports that stay keep their ports, even if another program has come to use these ports.
-        held: frozenset[Export] = frozenset() if change is Change.REPLACE else frozenset(pot.exports)
-        new = tuple(each for each in after if each not in held)
+    with locked_pot_without_exports(app, name) as pot:
+        exchanges = exchanges_of(app.store, pot.name, given, change)
         if change is Change.REMOVE:
-            _tell_absent(app, pot, given)
+            _tell_absent(app, pot, removed_in(exchanges), given)
+        # Exports that stay keep their ports, even if another program has come to use these ports.
+        new = added_in(exchanges)
         refuse_pots_addresses(app, new)
         ignored = ignored_exports(pot)
-        run = app.store.run(name)
-        wanted = _query(app, pot, None if ignored else after, new)
+        run = app.store.run_without_exports(pot.name)
+        wanted = _query(app, new, ignored)
         state = app.driver.observe(union((presence([run.pot if run else pot]), wanted)))
         if ignored:
             app.notify(ignored)
         else:
             _check(app, pot, new, state)
         check_listeners(app, new, state)
-        changed = replace(pot, exports=after)
         if run is not None and running(run, state) and not ignored:
             with app.locks.hold(NETWORK_LOCK):
-                in_force = _change_running(app, _Change(pot, changed, run, held), state).exports
-                return Exported(name, in_force, _withdrawn(run.pot.exports, in_force))
-        with app.store.transaction():
-            app.store.update_pot(changed)
-            check_addresses(app, changed, new)
-        return Exported(name, after, _withdrawn(pot.exports, after))
+                exchanges = _change_running(app, run, exchanges, state)
+        else:
+            with app.store.transaction():
+                app.store.exchange_exports(pot.name, exchanges)
+                check_addresses(app, pot.name, new)
+        return _exported(app, pot.name, exchanges, most)
 
 
-def _withdrawn(before: Sequence[Export], after: Sequence[Export]) -> tuple[Export, ...]:
-    kept = frozenset(after)
-    return tuple(each for each in before if each not in kept)
+def _exported(app: App, name: str, exchanges: Sequence[Exchange], most: int | None) -> Exported | Abridged:
+    withdrawn = removed_in(exchanges)
+    listed = app.store.first_exports(name, None if most is None else most + 1)
+    if most is None or len(listed) <= most:
+        return Exported(name, listed, withdrawn)
+    return Abridged(name, added_in(exchanges), withdrawn)
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A change of a running pot. held: the exports that stay with their ports."""
+def _change_running(
+    app: App, run: Run, exchanges: Sequence[Exchange], state: HostState
+) -> tuple[Exchange, ...]:
+    """Record a change of a running pot and load it; the caller holds the network's lock.
 
-    before: Pot
-    after: Pot
-    run: Run
-    held: Collection[Export]
-
-
-def _change_running(app: App, change: _Change, state: HostState) -> Pot:
-    """Record the exports of a running pot and load them; the caller holds the network's lock."""
-    changed, run, held = change.after, change.run, change.held
+    run: without its exports. Returns the change with the host ports that were chosen.
+    """
+    name = run.pot.name
     state = follow_external(app, state)
     external = require_external(app, state)
     define_public_network(app)
+    single = app.driver.traits.single_exports and not (run.changing or run.pot.guards_shared)
+    before: Sequence[Export] = () if single else _recorded(app, name).exported
     with app.store.transaction():
-        app.store.update_pot(changed)
-        changed = with_ports(app, changed, state, held)
-        begun = _begun(run, changed.exports)
-        app.store.put_run(begun)
+        exchanges, former = record_with_ports(app, name, exchanges, state)
+        former_run = app.store.exchange_run_exports(run, exchanges)
+        app.store.mark_changing(name, _leaving(run, exchanges))
     try:
-        apply(_in_force(app, run, begun, external), app.driver)
+        after: Sequence[Export]
+        if single:
+            before, after = _differing(exchanges)
+        else:
+            after = _recorded(app, name).pot.exports
+        apply(_in_force(app, run, before, after, external), app.driver)
     except BaseException as error:
-        # A failed undo leaves the same state as a change that was cut off.
-        left_behind = getattr(error, "left_behind", ())
         with app.store.transaction():
-            app.store.put_run(_leaving(run, begun.exported) if left_behind else run)
-            app.store.update_pot(change.before)
+            app.store.put_back_run_exports(name, former_run)
+            app.store.put_back_exports(name, former)
+            _restore_mark(app, run, exchanges if getattr(error, "left_behind", ()) else ())
         raise
-    app.store.mark_changed(changed.name)
-    return changed
+    app.store.mark_changed(name)
+    return exchanges
+
+
+def _restore_mark(app: App, run: Run, left: Sequence[Exchange]) -> None:
+    """Restore the mark of a change. left: a change whose undo failed, so that its exports may be in force."""
+    leaving = dict.fromkeys((*run.leaving, *added_in(left)))
+    if left or run.changing:
+        kept = {each.before for each in left}
+        app.store.mark_changing(run.pot.name, [each for each in leaving if each not in kept])
+    else:
+        app.store.mark_changed(run.pot.name)
+
+
+def _recorded(app: App, name: str) -> Run:
+    """Return the start of a pot with all exports, whatever their number."""
+    run = app.store.run(name)
+    assert run is not None, name
+    return run
 
 
 def finish_exports(app: App, name: str) -> None:
@@ -154,42 +169,37 @@ def finish_exports(app: App, name: str) -> None:
         look = Query(candidates=candidates(app), external=app.config.external_interface is None)
         state = app.driver.observe(look)
         external = require_external(app, state)
-        begun = _begun(run, run.pot.exports)
-        apply(_in_force(app, run, begun, external), app.driver)
+        apply(_in_force(app, run, run.exported, run.pot.exports, external), app.driver)
         app.store.mark_changed(name)
 
 
-def _leaving(run: Run, exports: Sequence[Export]) -> Run:
-    """A run with a change begun. exports: those that may be in force, beside the recorded ones."""
-    kept = frozenset(run.pot.exports)
-    left = dict.fromkeys(each for each in exports if each not in kept)
-    return replace(run, changing=True, leaving=tuple(left))
+def _leaving(run: Run, exchanges: Sequence[Exchange]) -> tuple[Export, ...]:
+    """Return the exports that may be in force during a change, beside those that it leads to."""
+    after = frozenset(added_in(exchanges))
+    left = dict.fromkeys((*run.leaving, *removed_in(exchanges)))
+    return tuple(each for each in left if each not in after)
 
 
-def _begun(run: Run, exports: tuple[Export, ...]) -> Run:
-    """A run with its next exports recorded; other exports may be in force until the change is done."""
-    return _leaving(replace(run, pot=replace(run.pot, exports=exports)), run.exported)
-
-
-def _query(app: App, pot: Pot, effective: tuple[Export, ...] | None, new: tuple[Export, ...]) -> Query:
-    """effective: all exports after the change, None if these have no effect. new: the added ones."""
+def _query(app: App, new: Sequence[Export], ignored: str | None) -> Query:
+    """new: the exports that are new or to be checked anew. ignored: why exports have no effect."""
+    effective = ignored is None
     loopback = any(each.loopback for each in new)
     return Query(
-        candidates=candidates(app) if effective is not None else (),
-        interfaces=known_outlets(app) if effective is not None else (),
-        local_addresses=effective is not None,
+        candidates=candidates(app) if effective else (),
+        interfaces=known_outlets(app) if effective else (),
+        local_addresses=effective,
         external=app.config.external_interface is None,
         packet_filter=loopback or any(each.max_connections is not None for each in new),
         filter_local=loopback,
-        listeners=bool(effective),
-        port_range=needs_range(app, effective or ()),
+        listeners=effective and bool(new),
+        port_range=effective and needs_range(app, new),
         own_addresses=host_addresses(new),
         jail_addresses=bool(host_addresses(new)),
     )
 
 
-def _tell_absent(app: App, pot: Pot, given: Sequence[Export]) -> None:
-    for export in absent(pot.exports, given):
+def _tell_absent(app: App, pot: Pot, removed: Sequence[Export], given: Sequence[Export]) -> None:
+    for export in absent(removed, given):
         app.notify(f"{pot.name} does not export {export}: there is nothing to remove")
 
 
@@ -223,22 +233,22 @@ def _check_loopback(app: App, state: HostState) -> None:
         )
 
 
-def _in_force(app: App, run: Run, begun: Run, external: str) -> Plan:
-    """Load the exports of a run with a recorded change, and end the connections of withdrawn exports."""
+def _in_force(app: App, run: Run, before: Sequence[Export], after: Sequence[Export], external: str) -> Plan:
+    """Load the exports of a run after a change, and end the connections of withdrawn exports.
+
+    before, after: all exports, or those that differ if the filter changes single ones.
+    """
     bridge = require_bridge(app, run.pot.home.bridge if run.pot.home is not None else "")
-    before, after = run.exported, begun.pot.exports
-    if app.driver.traits.single_exports and not run.changing:
-        before, after = _differing(before, after)
     # The rules in force use the addresses with which the pot was started.
     networks6 = vnet(app).networks6
     held, wanted = (
-        pf.pot_rules(replace(run.pot, exports=exports), bridge, app.config, external, networks6)
+        pf.pot_rules(replace(run.pot, exports=tuple(exports)), bridge, app.config, external, networks6)
         for exports in (before, after)
     )
     return plan_exports(held, wanted, not run.changing)
 
 
-def _differing(before: Sequence[Export], after: Sequence[Export]) -> tuple[tuple[Export, ...], ...]:
-    """Leave out the exports that stay, except those with limits, which share rules with others."""
-    stay = {each for each in {*before} & {*after} if not each.sources and each.max_connections is None}
-    return tuple(tuple(each for each in exports if each not in stay) for exports in (before, after))
+def _differing(exchanges: Sequence[Exchange]) -> tuple[Sequence[Export], Sequence[Export]]:
+    """Return the exports that a change withdraws, and those that it puts in force."""
+    before = frozenset(each.before for each in exchanges)
+    return removed_in(exchanges), [each for each in added_in(exchanges) if each not in before]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,9 @@ from netaddr import IPAddress
 from potnet.errors import PotnetError
 from potnet.host.query import Query
 from potnet.host.state import HostState, Listener
-from potnet.model.ports import Export, Transport, endpoint, same_host
+from potnet.model.ports import Exchange, Export, Transport, added_in, endpoint, same_host
 from potnet.model.pots import Pot
-from potnet.store.exports import PortSearch
+from potnet.store.exports import Former, PortSearch
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -46,17 +46,18 @@ def _owner(app: App, wanted: Listener) -> str:
     return next(found, wanted.owner)
 
 
-def check_addresses(app: App, pot: Pot, exports: Sequence[Export]) -> None:
+def check_addresses(app: App, name: str, exports: Iterable[Export]) -> None:
     """Raises PotnetError for a port exported elsewhere, if the host cannot tell the addresses apart.
 
-    exports: the new exports of the pot; the store holds all of them.
+    exports: of the pot, at any address or at one; the store holds all of them.
     """
     if app.driver.traits.ports_by_address:
         return
-    for export in exports if any(each.host_address for each in pot.exports) else ():
+    # The store refuses all other conflicts.
+    for export in (each for each in exports if each.host_address is not None):
         for owner, other in app.store.exporters(export.protocol, export.host_ports):
             clash = replace(other, host_address=None).clash(export)
-            if clash and (owner, _shift(other)) != (pot.name, _shift(export)):
+            if clash and (owner, _shift(other)) != (name, _shift(export)):
                 where, pot_port = endpoint(*clash, other.host_address), clash[1] - _shift(other)
                 raise PotnetError(
                     f"host port {where} leads to port {pot_port} of pot {owner}; on this host it leads "
@@ -76,20 +77,33 @@ def refuse_pots_addresses(app: App, exports: Iterable[Export]) -> None:
             )
 
 
-def with_ports(app: App, pot: Pot, state: HostState, held: Collection[Export] = frozenset()) -> Pot:
-    """Give each export a host port and record it, within the caller's transaction.
+def with_ports(app: App, pot: Pot, state: HostState) -> Pot:
+    """Give each export of a pot a host port and record it, within the caller's transaction.
 
     A chosen port is kept until its export changes, unless a program on the host has taken the port since.
-    held: exports that are in force, whatever listens on their ports.
     """
-    new = [export for export in pot.exports if export not in held]
+    unchanged = [Exchange(each, each) for each in pot.exports]
+    exchanges, _ = record_with_ports(app, pot.name, unchanged, state)
+    return replace(pot, exports=added_in(exchanges))
+
+
+def record_with_ports(
+    app: App, name: str, exchanges: Sequence[Exchange], state: HostState
+) -> tuple[tuple[Exchange, ...], Former]:
+    """Record a change of exports, each with a host port as `with_ports` does, in the caller's transaction.
+
+    Exports that the change does not name keep their ports. Returns the change with the chosen ports, and what
+    puts it back.
+    """
+    former = app.store.exchange_exports(name, exchanges)
+    new = added_in(exchanges)
     check_listeners(app, new, state)
-    check_addresses(app, pot, new)
+    check_addresses(app, name, new)
     choice = _Choice(app, state)
-    changed = replace(pot, exports=tuple(map(choice.with_port, pot.exports)))
-    if changed != pot:
-        app.store.update_pot(changed)
-    return changed
+    chosen = {each: choice.with_port(each) for each in new}
+    later = app.store.exchange_exports(name, [Exchange(*each) for each in chosen.items()])
+    done = (replace(each, after=chosen.get(each.after) if each.after else None) for each in exchanges)
+    return tuple(done), tuple({**dict(later), **dict(former)}.items())
 
 
 class _Choice:

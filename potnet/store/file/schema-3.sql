@@ -65,3 +65,7 @@ CREATE INDEX need_of ON need (needed);
 ALTER TABLE pot ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
 -- The parameters of jail(8) that the user set for a pot: a JSON array.
 ALTER TABLE pot ADD COLUMN parameters TEXT NOT NULL DEFAULT '[]';
+-- A change of one export finds it, and the others that concern it, among thousands.
+CREATE INDEX export_of_port ON export (pot, pot_port, host_port);
+CREATE INDEX run_export_of_port ON run_export (pot, pot_port, host_port);
+CREATE INDEX export_length ON export (protocol, count) WHERE count > 1;
