@@ -15,7 +15,7 @@ from potnet.store.file.database import Database, Row
 from potnet.store.pot_json import address_or_none, text_or_none
 
 #: Selects exports that begin within some ports, in order, and exports that begin before a port and include
-#: it: no more ports before it than the longest range has.
+#: it. The latter begin no more ports before it than the longest range has.
 _INSIDE = "SELECT * FROM export WHERE protocol = ? AND host_port BETWEEN ? AND ? ORDER BY host_port"
 _REACHING = (
     "SELECT * FROM export WHERE protocol = ? AND host_port < ? AND host_port + count > ? AND count > 1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import click
 
@@ -73,9 +73,9 @@ def export_ports(
     change = Change.ADD if add else Change.REMOVE if remove else Change.REPLACE
     with changing(options) as app:
         request = operation.ExportRequest(exports, loopback, sources, max_connections, change)
-        # Only JSON lists all exports of a pot with many.
-        most: dict[str, Any] = {"most": None} if options.json else {}
-        changed = operation.export_ports(app, pot, request, **most)
+        # Only JSON lists the exports of a pot with many.
+        request = replace(request, most=None) if options.json else request
+        changed = operation.export_ports(app, pot, request)
     listed = [export_view(export) for export in changed.exports]
     exported = [export_text(each) for each in listed]
     withdrawn = [

@@ -1,4 +1,4 @@
-"""What changes if the list of a pot's exports is replaced, added to or taken from."""
+"""Find the difference that a change of a pot's exports makes."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from potnet.apply import apply
@@ -54,6 +54,7 @@ class ExportRequest:
 
     exports, sources: the -e and --from values. loopback: the host itself can connect to the exports too.
     max_connections: limit for each source. change: replace, add to or take from the pot's exports.
+    most: the longest list of exports to return, which is no part of the change; None: any.
     """
 
     exports: Sequence[str]
@@ -61,15 +62,13 @@ class ExportRequest:
     sources: Sequence[str] = ()
     max_connections: int | None = None
     change: Change = Change.REPLACE
+    most: int | None = field(default=LISTED, compare=False)
 
 
-def export_ports(
-    app: App, name: str | None, request: ExportRequest, most: int | None = LISTED
-) -> Exported | Abridged:
+def export_ports(app: App, name: str | None, request: ExportRequest) -> Exported | Abridged:
     """Change the exports of a pot, at once if the pot runs. Raises PotnetError, with nothing changed.
 
-    name: None for the only pot that exists. most: of a pot with more exports, only those that the change
-    names are returned; None: all are always returned.
+    name: None for the only pot that exists.
     """
     change = request.change
     given = parse_exports(request.exports, request.loopback, request.sources, request.max_connections)
@@ -97,7 +96,7 @@ def export_ports(
             with app.store.transaction():
                 app.store.exchange_exports(pot.name, exchanges)
                 check_addresses(app, pot.name, new)
-        return _exported(app, pot.name, exchanges, most)
+        return _exported(app, pot.name, exchanges, request.most)
 
 
 def _exported(app: App, name: str, exchanges: Sequence[Exchange], most: int | None) -> Exported | Abridged:
