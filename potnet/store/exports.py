@@ -23,7 +23,8 @@ _REACHING = (
 )
 
 _ALIKE = (
-    "SELECT * FROM export WHERE pot = ? AND pot_port = ? AND protocol = ? AND count = ? ORDER BY position"
+    "SELECT * FROM export INDEXED BY export_of_port"
+    " WHERE pot = ? AND pot_port = ? AND protocol = ? AND count = ? ORDER BY position"
 )
 _SPANS = (
     "SELECT host_port, count FROM export WHERE protocol IN (?, ?, ?) AND host_port BETWEEN ? AND ?"
@@ -46,9 +47,9 @@ class _Table(NamedTuple):
 _OF_POT = _Table(
     "SELECT * FROM export",
     "SELECT * FROM export WHERE pot = ? ORDER BY position",
-    "SELECT position FROM export WHERE pot = ? AND protocol = ? AND pot_port = ? AND host_port IS ?"
-    " AND chosen = ? AND loopback = ? AND count = ? AND host_address IS ? AND sources = ?"
-    " AND max_connections IS ?",
+    "SELECT position FROM export INDEXED BY export_of_port"
+    " WHERE pot = ? AND protocol = ? AND pot_port = ? AND host_port IS ? AND chosen = ? AND loopback = ?"
+    " AND count = ? AND host_address IS ? AND sources = ? AND max_connections IS ?",
     "SELECT max(position) FROM export WHERE pot = ?",
     "INSERT INTO export VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "DELETE FROM export WHERE pot = ? AND position = ?",

@@ -15,6 +15,7 @@ from potnet.cli import views
 from potnet.host.findings import Finding, Kind
 from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.ports import Export, Transport
+from potnet.operations.exports.change_exports import Abridged
 
 NETWORK: dict[str, Any] = {
     "network": "10.192.0.0/10",
@@ -253,6 +254,7 @@ EXPORTED = SimpleNamespace(
     exports=(Export(Transport.TCP, 80, 30080), Export(Transport.UDP, 53)),
     withdrawn=(Export(Transport.TCP, 443, 30443), replace(Export(Transport.TCP, 80, 30080), loopback=True)),
 )
+ABRIDGED = Abridged("c", EXPORTED.exports[:1], EXPORTED.withdrawn)
 INIT = SimpleNamespace(done=("pf.conf changed",), load_commands=("service pf reload",), loaded=False)
 DONE = [
     ("create -p c", "create", made("c"), "c created\n", {"name": "c", "changed": True}),
@@ -285,6 +287,18 @@ DONE = [
             {"name": "b", "changed": True, "stopped": False},
             {"name": "c", "changed": False, "stopped": False},
         ],
+    ),
+    (
+        "export-ports --add -e 80:30080", "export_ports", ABRIDGED,
+        "c exports 80:30080 and keeps its other exports; withdrawn: 443:30443\n",
+        {
+            "name": "c", "changed": True,
+            "exports": [{"protocol": "tcp", "pot_port": 80, "host_port": 30080}],
+        },
+    ),
+    (
+        "export-ports --remove -e 443", "export_ports", Abridged("c", (), EXPORTED.withdrawn[:1]),
+        "c keeps its other exports; withdrawn: 443:30443\n", {"name": "c", "changed": True, "exports": []},
     ),
     (
         "export-ports -e 80:30080 -e udp:53", "export_ports", EXPORTED,

@@ -557,30 +557,6 @@ def test_the_next_command_loads_everything_after_a_cut(world: World, change: Cha
 
 
 @pytest.mark.parametrize("world", ["linux"], indirect=True)
-@pytest.mark.parametrize("options", [{}, {"sources": ["198.51.100.0/24"], "max_connections": 5}], ids=str)
-def test_one_of_many_exports_costs_the_filter_what_one_of_few_does(
-    world: World, options: dict[str, Any]
-) -> None:
-    """Counted are commands, and the text for them: the kernel takes the same, and loads no other element."""
-    world.create("casserole", "public-bridge")
-    world.do(start, ["casserole"])
-    costs = []
-    for last in (10, 2000):
-        export(world, "casserole", *(f"{port}:{20000 + port}" for port in range(1, last + 1)))
-        export(world, "casserole", "8888:28888", change=Change.ADD, **options)
-        export(world, "casserole", "8888:28888", change=Change.REMOVE)
-        world.executor.commands.clear()
-        export(world, "casserole", "9999:29999", change=Change.ADD, **options)
-        export(world, "casserole", "7:20007", change=Change.REMOVE)
-        run = world.executor.commands
-        costs.append((len(run), sum(len(command.stdin or "") for command in run)))
-        assert world.redirections("casserole") == sorted(
-            ("tcp", 20000 + port) for port in (*range(1, last + 1), 9999) if port != 7
-        )
-    assert costs[0] == costs[1]
-
-
-@pytest.mark.parametrize("world", ["linux"], indirect=True)
 def test_many_exports_of_a_change_that_was_cut_off_go_in_a_few_commands(world: World) -> None:
     world.create("casserole", "public-bridge")
     stopped = world.snapshot()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
 import pytest
-from world import World
+from world import World, both_hosts
 
 from potnet.operations.exports.change_exports import Change
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
@@ -121,3 +122,99 @@ def test_rules_are_made_while_others_may_write(tmp_path: Any, monkeypatch: pytes
         )
         export_ports(app, "web", ExportRequest(["9999:9999"], change=Change.ADD))
     assert seen == [False]
+
+
+def steps(world: World, *changes: ExportRequest) -> tuple[int, list[tuple[int, int]]]:
+    """How many steps the store takes for changes of a pot, and how many exports each answer has."""
+    count = 0
+
+    def step() -> None:
+        nonlocal count
+        count += 1
+
+    with world.app() as app:
+        app.store._connection.set_progress_handler(step, 1)
+        answers = [export_ports(app, "web", request) for request in changes]
+    return count, [(len(each.exports), len(each.withdrawn)) for each in answers]
+
+
+GUARDED = {"sources": ("198.51.100.0/24",), "max_connections": 5}
+
+
+@pytest.mark.parametrize("world", ["linux"], indirect=True)
+@pytest.mark.parametrize(
+    ("many", "others", "options"), [(2000, {}, {}), (2000, {}, GUARDED), (300, GUARDED, GUARDED)],
+    ids=["open", "guarded among open", "guarded"],
+)  # fmt: skip
+def test_one_of_many_exports_costs_what_one_of_few_does(
+    world: World, many: int, others: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """Counted are commands and the text for them, steps of the store, and exports in the answers."""
+    world.create("web", "public-bridge")
+    world.do(start, ["web"])
+    costs = []
+    for count in (120, many):
+        world.do(export_ports, "web", ExportRequest(texts(count), **others))
+        world.do(export_ports, "web", ExportRequest(["8888:28888"], change=Change.ADD, **options))
+        world.do(export_ports, "web", ExportRequest(["8888"], change=Change.REMOVE))
+        world.executor.commands.clear()
+        found = steps(
+            world,
+            ExportRequest(["9999:29999"], change=Change.ADD, **options),
+            ExportRequest(["7:20007"], change=Change.REMOVE),
+        )
+        run = world.executor.commands
+        costs.append((len(run), sum(len(command.stdin or "") for command in run), found))
+        assert world.redirections("web") == sorted(
+            ("tcp", 20000 + port) for port in (*range(1, count + 1), 9999) if port != 7
+        )
+    assert costs[0] == costs[1]
+    assert costs[0][2][1] == [(1, 0), (0, 1)]
+    assert world.do(check, [], None) == ()
+
+
+def test_the_store_finds_one_export_among_many(tmp_path: Any) -> None:
+    """The pot does not run, so that nothing is loaded: on FreeBSD, pf takes all rules of a pot at once."""
+    changes = (
+        ExportRequest(["9999:9999"], change=Change.ADD),
+        ExportRequest(["8888"], change=Change.ADD),
+        ExportRequest(["7:20007", "8888"], change=Change.REMOVE),
+        ExportRequest(["8:20008"], max_connections=5, change=Change.ADD),
+    )
+    few, many = (steps(pot(tmp_path, count, running=False), *changes) for count in (120, MANY))
+    assert few == many
+
+
+@both_hosts
+def test_an_answer_about_many_exports_names_those_of_the_change(world: World) -> None:
+    world.create("web", "public-bridge")
+    world.do(export_ports, "web", ExportRequest(texts(100)))
+    request = ExportRequest(["9999:9999"], change=Change.ADD)
+    with world.app() as app:
+        answers = [export_ports(app, "web", each) for each in (request, replace(request, most=None))]
+    assert [len(each.exports) for each in answers] == [1, 101]
+
+
+@pytest.mark.parametrize("world", ["linux"], indirect=True)
+def test_a_pot_that_an_older_potnet_started_keeps_its_shared_rules(world: World) -> None:
+    world.create("web", "public-bridge")
+    stopped = world.snapshot()
+    world.do(start, ["web"])
+    with world.app() as app:
+        run = app.store.run("web")
+        assert run is not None
+        app.store.put_run(replace(run, pot=replace(run.pot, guards_shared=True)))
+    world.do(export_ports, "web", ExportRequest(["80:30080"], max_connections=3))
+    world.do(export_ports, "web", ExportRequest(["443:30443", "81:30081"], change=Change.ADD, **GUARDED))
+    assert world.do(check, [], None) == ()
+    assert "chain pot-rdr/web {" in world.snapshot()["rules"]
+    world.do(export_ports, "web", ExportRequest(["443"], change=Change.REMOVE))
+    assert world.do(check, [], None) == ()
+    assert world.redirections("web") == [("tcp", 30080), ("tcp", 30081)]
+    world.do(stop, ["web"])
+    assert world.snapshot() == stopped
+    world.do(start, ["web"])
+    assert world.do(check, [], None) == ()
+    assert "chain pot-rdr/web {" not in world.snapshot()["rules"]
+    world.do(stop, ["web"])
+    assert world.snapshot() == stopped

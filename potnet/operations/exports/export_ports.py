@@ -54,7 +54,7 @@ class ExportRequest:
 
     exports, sources: the -e and --from values. loopback: the host itself can connect to the exports too.
     max_connections: limit for each source. change: replace, add to or take from the pot's exports.
-    most: the longest list of exports to return, which is no part of the change; None: any.
+    most: the longest list of exports in the answer; None: any length.
     """
 
     exports: Sequence[str]
