@@ -32,12 +32,8 @@ from potnet.store.policies import Policies
 from potnet.store.pot_json import address_or_none, strings, text_or_none
 from potnet.store.subnets import Subnets
 
-_Children = tuple[
-    dict[str, list[Attachment]],
-    dict[str, list[Alias]],
-    dict[str, list[str]],
-    dict[str, list[str]],
-]
+_Names = dict[str, list[str]]
+_Children = tuple[dict[str, list[Attachment]], dict[str, list[Alias]], _Names, _Names]
 #: The columns of table pot after the name, in the order of `_head` and `_pot`.
 _COLUMNS = (
     "network_type", "stack", "root", "root_made", "hostname", "base", "resolver", "resolver_text", "command",
