@@ -304,13 +304,8 @@ class Pots(Subnets, Numbers, Exports, Policies):
             raise PotnetError(
                 f"{address} on {item.interface} is an alias of pot {found[0]}", hint="choose another address"
             )
-        self.change(
-            "INSERT INTO alias (pot, position, interface, address) VALUES (?, ?, ?, ?)",
-            name,
-            position,
-            item.interface,
-            address,
-        )
+        row = (name, position, item.interface, address)
+        self.change("INSERT INTO alias (pot, position, interface, address) VALUES (?, ?, ?, ?)", *row)
 
 
 def _above(path: str) -> list[str]:
