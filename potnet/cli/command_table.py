@@ -15,6 +15,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "logs": "logs:logs",
         "set": "settings:set_options",
         "set-hook": "settings:set_hook",
+        "clone": "clone:clone",
         "rename": "rename:rename",
         "copy-in": "settings:copy_in",
     },
@@ -75,7 +76,6 @@ COMMANDS: dict[str, str] = {name: place for group in GROUPS.values() for name, p
 #: Words of other tools, each with the command of potnet that does the same.
 OTHER_WORDS = {
     "add": "create",
-    "clone": "create",
     "connect": "set",
     "console": "run",
     "cp": "copy-in",

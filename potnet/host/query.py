@@ -111,6 +111,8 @@ class Query:
     devfs: tuple[tuple[str, int | None], ...] = ()
     #: Devfs rulesets.
     rulesets: tuple[int | None, ...] = ()
+    #: Datasets with their snapshots.
+    snapshots: tuple[str, ...] = ()
     #: The address of a release's directory on a mirror.
     release: str | None = None
     machine: bool = False

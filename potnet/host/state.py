@@ -364,6 +364,8 @@ class HostState:
     mount_points: Mapping[str, str] = field(default_factory=dict)
     #: With `devfs` and `rulesets`: the requested devfs rulesets that hide no device, each with its number.
     open_rulesets: Mapping[int | None, int] = field(default_factory=dict)
+    #: The snapshots of datasets, the oldest first, each with its clones.
+    snapshots: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     #: With `release`: the SHA-256 of its base.txz; None if the mirror does not report it.
     base_digest: str | None = None
     #: The architecture of machine and processor, as uname(1) names them.

@@ -32,6 +32,7 @@ OPERATIONS = {
     "networks.policies": ("add", "remove", "listed"),
     "networks.vnet": ("vnet_start", "vnet_stop"),
     "pots.settings": ("set_options",),
+    "pots.clone": ("clone",),
     "pots.rename": ("rename",),
     "pots.copy_in": ("copy_in",),
     "files.hooks": ("set_hook",),

@@ -350,6 +350,11 @@ DONE = [
     ),
     ("set-hook -p c -s a -t b", "set_hook", None, "c: prestart and prestop set\n", None),
     (
+        "clone a b", "clone", SimpleNamespace(name="b", leased=("10.192.0.4",)),
+        "b cloned from a: 10.192.0.4\n",
+        {"name": "b", "origin": "a", "changed": True},
+    ),
+    (
         "rename a b", "rename", SimpleNamespace(name="b"), "a renamed to b\n",
         {"name": "b", "former": "a", "changed": True},
     ),

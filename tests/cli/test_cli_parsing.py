@@ -104,6 +104,7 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
         ("vnet-start", ("vnet_start", (None,), {})),
         ("vnet-start -B stove", ("vnet_start", ("stove",), {})),
         ("vnet-stop -B stove", ("vnet_stop", ("stove",), {})),
+        ("clone a b -i auto", ("clone", ("a", "b", ("auto",)), {})),
         ("rename a b", ("rename", ("a", "b"), {})),
         ("copy-in -p c -s a -d /etc/b", ("copy_in", ("c", Path("a"), "/etc/b"), {})),
         (
@@ -140,6 +141,7 @@ def test_calls(
     stage.answers["create_private_bridge"] = SimpleNamespace(name="stove", subnets=())
     stage.answers |= {"check": (), "repair": SimpleNamespace(mended=(), left=())}
     stage.answers["init"] = SimpleNamespace(done=(), load_commands=(), loaded=False)
+    stage.answers["clone"] = SimpleNamespace(name="b", leased=())
     stage.answers["rename"] = SimpleNamespace(name="b")
     # JSON, so that no view needs to be complete here.
     result = potnet("-o", "json", *line.split())

@@ -24,6 +24,7 @@ from potnet.operations.networks import policies
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
 from potnet.operations.networks.network_options import NetworkOptions
 from potnet.operations.networks.vnet import vnet_start, vnet_stop
+from potnet.operations.pots.clone import clone
 from potnet.operations.pots.copy_in import copy_in
 from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.rename import rename
@@ -397,6 +398,9 @@ def _renaming() -> Iterator[Case]:
 
     command = doing(rename, NAME, "pan")
     yield Case("rename", given, command)
+    copied, gone = doing(clone, NAME, "pan"), doing(destroy_pot, "pan")
+    yield Case("clone", given, copied, gone)
+    yield Case("clone on a dataset", lambda world: created(on_datasets(world)), copied, gone)
     yield Case("rename on a dataset", lambda world: created(on_datasets(world)), command)
 
 

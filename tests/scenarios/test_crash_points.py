@@ -63,6 +63,7 @@ SAMPLE = {
     "create on a dataset": 4,
     "destroy on a dataset": 3,
     "rename on a dataset": 12,
+    "clone on a dataset": 9,
 }
 
 

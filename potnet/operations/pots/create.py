@@ -132,7 +132,7 @@ def create(app: App, request: CreateRequest) -> Pot:
         applied = Applied(app.driver)
         try:
             applied = make_root(app, pot, base)
-            return _finished(app, pot, request.mtu)
+            return completed(app, pot, request.mtu)
         except BaseException as error:
             applied.take_back(error)
             if not getattr(error, "left_behind", ()):
@@ -292,7 +292,7 @@ def _reserve(app: App, request: CreateRequest, draft: Pot, macs: Sequence[str]) 
     return pot
 
 
-def _finished(app: App, pot: Pot, mtu: int | None) -> Pot:
+def completed(app: App, pot: Pot, mtu: int | None) -> Pot:
     """Complete the pot: resolve its root's links, as jail(8) shows the root, and set its bridges' MTU."""
     real = app.driver.real_path(pot.root) if pot.is_jail else None
     moved = real is not None and real != pot.root

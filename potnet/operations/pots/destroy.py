@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from potnet.apply import apply_all
 from potnet.errors import HostError, PotnetError
 from potnet.host.actions import Plan, Step
-from potnet.host.file_actions import DestroyDataset, RemoveDirectory, RemoveFile, RemoveTree
+from potnet.host.file_actions import (
+    DestroyDataset,
+    DropSnapshot,
+    PromoteDataset,
+    RemoveDirectory,
+    RemoveFile,
+    RemoveTree,
+)
 from potnet.host.query import Query
 from potnet.host.state import FileKind, HostState
 from potnet.model.names import PUBLIC, PUBLIC6, same_name
@@ -31,6 +38,10 @@ from potnet.planning.roots import refuse_redirected, ways_around
 
 if TYPE_CHECKING:
     from potnet.app import App
+
+
+#: The beginning of the names of snapshots that clones are made from; the name of the new pot follows.
+SNAPSHOT = "potnet-"
 
 
 def destroy_pot(app: App, name: str) -> None:
@@ -126,8 +137,9 @@ def _remove_files(app: App, pot: Pot) -> None:
             f"something is mounted in {directory}: {', '.join(inside)}",
             hint="unmount it first",
         )
-    if pot.dataset in state.mount_points:
-        _remove(app, pot, f"dataset {pot.dataset}", DestroyDataset(str(pot.dataset)))
+    if pot.dataset is not None and pot.dataset in state.mount_points:
+        _remove_dataset(app, pot, pot.dataset)
+    drop_snapshot(app, pot.name)
     if state.files[directory] is not FileKind.ABSENT:
         _remove(app, pot, directory, RemoveTree(directory))
 
@@ -142,7 +154,37 @@ def _refuse_other_dataset(pot: Pot, state: HostState) -> None:
         )
 
 
-def _remove(app: App, pot: Pot, what: str, action: DestroyDataset | RemoveTree) -> None:
+def _remove_dataset(app: App, pot: Pot, dataset: str) -> None:
+    """Destroy the dataset of a root; if pots were cloned from it, the newest one keeps what they share."""
+    destroy = DestroyDataset(dataset)
+    clone = _newest_clone(app, dataset) if apply_all(Plan((Step(destroy),)), app.driver) else None
+    if clone is not None:
+        _remove(app, pot, f"dataset {dataset}", PromoteDataset(clone))
+    if clone is not None or app.driver.observe(Query(mount_points=(dataset,))).mount_points:
+        _remove(app, pot, f"dataset {dataset}", destroy)
+
+
+def _newest_clone(app: App, dataset: str) -> str | None:
+    """Return the clone of the newest snapshot, if only clones of pots depend on the dataset."""
+    found = app.driver.observe(Query(snapshots=(dataset,))).snapshots[dataset]
+    ours = all(name.startswith(f"{dataset}@{SNAPSHOT}") and clones for name, *clones in found)
+    return found[-1][1] if found and ours else None
+
+
+def snapshot_key(pot: str) -> str:
+    """Return the store key for the snapshot from which a pot is being cloned."""
+    return f"snapshot {pot}"
+
+
+def drop_snapshot(app: App, pot: str) -> None:
+    """Destroy the snapshot from which the pot was being cloned when that was cut off."""
+    snapshot = app.store.remembered(snapshot_key(pot))
+    if snapshot is not None:
+        apply_all(Plan((Step(DropSnapshot(snapshot)),)), app.driver)
+        app.store.forget(snapshot_key(pot))
+
+
+def _remove(app: App, pot: Pot, what: str, action: DestroyDataset | PromoteDataset | RemoveTree) -> None:
     failures = apply_all(Plan((Step(action),)), app.driver)
     if failures:
         raise HostError(

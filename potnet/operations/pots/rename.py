@@ -44,11 +44,11 @@ def rename(app: App, name: str, new: str) -> Pot:
     name = app.store.called("pot", name) or require_pot(app, name).name
     if name == new:
         raise PotnetError(f"{name} has that name already", hint="choose another name")
-    with _locked(app, name, new) as pot:
+    with both_locked(app, name, new) as pot:
         refuse_incomplete(pot)
         take_back_rename(app, pot)
         _refuse_name(app, pot, new)
-        _clear(app, pot)
+        clear_stopped(app, pot)
         pot = _with_directory(app, finish_hooks(app, pot))
         after = renamed(app, pot, new)
         refuse_places(app, after)
@@ -60,7 +60,7 @@ def rename(app: App, name: str, new: str) -> Pot:
 
 
 @contextmanager
-def _locked(app: App, name: str, new: str) -> Iterator[Pot]:
+def both_locked(app: App, name: str, new: str) -> Iterator[Pot]:
     """Lock a pot and its new name, in the order of all commands; an unused lock of the new name goes."""
     with ExitStack() as held:
         if new < name:
@@ -110,7 +110,7 @@ def _leases(pot: Pot) -> list[tuple[str, IPAddress]]:
     return [pair for attachment in pot.attachments for pair in attachment.leases]
 
 
-def _clear(app: App, pot: Pot) -> None:
+def clear_stopped(app: App, pot: Pot) -> None:
     """Remove what an earlier start left. Raises PotnetError for a pot that runs."""
     run = app.store.run(pot.name)
     state = look_for(app, pot, run)

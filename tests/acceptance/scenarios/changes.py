@@ -24,6 +24,27 @@ def one_needs_another(user: User) -> None:
 
 
 @scenario()
+def a_clone(user: User) -> None:
+    """A clone has the root and the server of the other pot, and an address of its own."""
+    web = user.pot("web", "-N", "public-bridge")
+    twin = f"{PREFIX}twin"
+    user.start(web)
+    assert f"potnet stop {web}" in user.refused("clone", web, twin)
+    user.potnet("stop", web)
+    user.potnet("clone", web, twin)
+    assert user.address(twin) != user.address(web)
+    user.potnet("start", web, twin)
+    # The server of the clone has the name of the first pot.
+    user.connects(web, user.address(twin), web)
+    user.connects(twin, user.address(web), web)
+    user.potnet("stop", web, twin)
+    user.potnet("destroy", "-p", web)
+    user.potnet("start", twin)
+    user.connects(HOST, user.address(twin), web)
+    user.agrees()
+
+
+@scenario()
 def another_name(user: User) -> None:
     """A stopped pot gets another name; its address, root, exports and server stay."""
     web = user.pot("web", "-N", "public-bridge")

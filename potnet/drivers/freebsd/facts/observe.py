@@ -100,6 +100,7 @@ class Observer(Reader):
             binds=parse.binds(mounted) if mounted is not None else (),
             datasets=parse.datasets(mounted) if mounted is not None else (),
             mount_points=self._mount_points(query.mount_points),
+            snapshots={name: self._snapshots(name) for name in query.snapshots},
             base_digest=self._base_digest(query.release) if query.release else None,
             machine=parse.machine(self._out("uname", "-m", "-p")) if query.machine else None,
             jail_networks=networks,
@@ -334,6 +335,11 @@ class Observer(Reader):
         elif paths:
             kinds = parse.file_kinds(self._stat("%HT%t%N", paths))
         return {path: kinds.get(path, FileKind.ABSENT) for path in paths}, access
+
+    def _snapshots(self, dataset: str) -> tuple[tuple[str, ...], ...]:
+        """Return the snapshots of a dataset, the oldest first, each with its clones."""
+        columns = ("-o", "name,clones", "-s", "createtxg", "-d", "1")
+        return parse.snapshots(self.run("zfs", "list", "-H", "-t", "snapshot", *columns, dataset).out)
 
     def _mount_points(self, datasets: tuple[str, ...]) -> dict[str, str]:
         """Return the mount points of those datasets that exist."""

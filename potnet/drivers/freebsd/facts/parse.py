@@ -189,6 +189,16 @@ def dataset_points(text: str) -> dict[str, str]:
     return points
 
 
+@reads("zfs")
+def snapshots(text: str) -> tuple[tuple[str, ...], ...]:
+    """Parse ``zfs list -t snapshot -H -o name,clones``: clones with commas between them, ``-`` for none."""
+    found = []
+    for line in lines_of(text):
+        name, clones = line.split("\t", 1)
+        found.append((name, *(clones.split(",") if clones not in ("", "-") else ())))
+    return tuple(found)
+
+
 @reads("uname")
 def machine(text: str) -> tuple[str, str]:
     """Parse ``uname -m -p``: the machine and its processor, such as ``arm64 aarch64``."""

@@ -49,7 +49,7 @@ from potnet.host.actions import (
     SetMtu,
     SetPrivate,
 )
-from potnet.host.file_actions import RemoveDirectory, RemoveTree
+from potnet.host.file_actions import CopyTree, RemoveDirectory, RemoveTree
 from potnet.host.filter_actions import EndConnections, KillStates, LiftRate, LimitRate, RemoveEntry
 from potnet.host.jail_actions import RunInJail, StartJail, StopJail
 from potnet.model.pots import GROUP, SMALLEST_MTU6
@@ -305,6 +305,11 @@ class Renderer:
     @pieces.register(RemoveDirectory)
     def _(self, action: RemoveDirectory) -> tuple[Piece, ...]:
         return _one("find", "-P", action.path, "-maxdepth", "0", "-type", "d", "-empty", "-delete")
+
+    @pieces.register(CopyTree)
+    def _(self, action: CopyTree) -> tuple[Piece, ...]:
+        argv = ("cp", "-a", "-x", "-T", action.source, action.destination)
+        return (Command(argv, timeout=Limit.LONG),)
 
     @pieces.register(RemoveTree)
     def _(self, action: RemoveTree) -> tuple[Piece, ...]:

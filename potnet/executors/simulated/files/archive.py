@@ -18,9 +18,11 @@ class _EntryError(Exception):
 
 
 def tar(world: World, argv: list[str], stdin: Stdin) -> CommandResult:
-    """tar -x -f FILE|- -C DIR."""
+    """tar -x -f FILE|- -C DIR, tar -c -f FILE --one-file-system -C DIR ."""
     world.state.changing()
     match argv[1:]:
+        case ["-c", "-f", name, "--one-file-system", "-C", directory, "."]:
+            return _pack(world, name, directory)
         case ["-x", "-f", name, "-C", directory]:
             pass
         case rest:
@@ -47,6 +49,25 @@ def tar(world: World, argv: list[str], stdin: Stdin) -> CommandResult:
     if errors:
         errors.append("tar: Error exit delayed from previous errors.")
     return CommandResult(1 if errors else 0, "", "".join(f"{line}\n" for line in errors))
+
+
+def _pack(world: World, name: str, directory: str) -> CommandResult:
+    """Archive what is in a directory, with empty directories for mounts; sockets are left out."""
+    if not world.tree.is_dir(directory):
+        raise ToolError(f"tar: could not chdir to '{directory}'")
+    top, packed = world.tree.resolve(directory), io.BytesIO()
+    points = {world.tree.resolve(point) for point in world.mounts()} - {top}
+    left: list[str] = []
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for path in sorted(top.rglob("*")):
+            if any(point in path.parents for point in points):
+                continue
+            if path.is_socket():
+                left.append(f"tar: ./{path.relative_to(top)}: pax format cannot archive sockets\n")
+            else:
+                archive.add(path, str(path.relative_to(top)), recursive=False)
+    world.tree.write(name, packed.getvalue())
+    return CommandResult(0, "", "".join(left))
 
 
 def _extract(opened: tarfile.TarFile, entry: tarfile.TarInfo, top: Path) -> None:
