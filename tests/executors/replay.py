@@ -56,6 +56,28 @@ _SLAAC = ["ifconfig em0 inet6 accept_rtadv -ifdisabled", "rtsol em0"]
 _SETUP = {
     "vtnet0": ["root /jails/t1", "root /jails/t2"],
     "em0": _CTL,
+    # Prepared by `potnet init --apply`; the pot db exports a port.
+    "db": [
+        *_CTL,
+        "ifconfig em0 inet6 accept_rtadv -ifdisabled",
+        "pass 2",
+        "ifconfig lo0 inet6 ::1 -alias",
+        "ifconfig lo0 inet6 ::1/128",
+        "ifconfig em1 up",
+        "root /opt/potnet/jails/db/m",
+        "ifconfig bridge0 create group potnet group potbridge up",
+        "ifconfig bridge0 inet 10.192.0.1/10",
+        "ifconfig epair0 create descr potnet:db group potnet up",
+        "ifconfig bridge0 addm epair0a",
+        "jail -c name=db path=/opt/potnet/jails/db/m vnet vnet.interface=epair0b persist",
+        "ifconfig -j db epair0b inet 10.192.0.3/10 up",
+        "route -j db add default 10.192.0.1",
+        "sysctl net.inet.ip.forwarding=1",
+        "anchor pot-nat 'nat on em0 inet from 10.192.0.0/10 to any -> (em0:0)'",
+        "anchor pot-rdr/db 'rdr pass on { em0 potbridge } inet proto tcp from any to (em0) port 30081 "
+        "-> 10.192.0.3 port 80'",
+        "pfctl -e",
+    ],
     # Prepared by `potnet init --loopback --apply`; em1 was in a jail before.
     "potnet": [
         *_CTL,
@@ -81,7 +103,7 @@ nat-anchor "pot-rdr/*"
 rdr-anchor "pot-rdr/*"
 anchor "pot-filter/*"
 """
-MACHINES["potnet"] = replace(MACHINES["em0"], resolver="192.168.178.1")
+MACHINES["potnet"] = MACHINES["db"] = replace(MACHINES["em0"], resolver="192.168.178.1")
 
 
 @dataclass(frozen=True)
@@ -213,7 +235,7 @@ class Replay:
         for anchor in scene.purged:
             self.run(f"anchor {anchor} 'table <others> {{ 10.0.0.0/8 }}'", f"anchor {anchor} ''")
         self.run(*scene.before)
-        rules = scene.rules or (_PREPARED if scene.machine == "potnet" else "")
+        rules = scene.rules or (_PREPARED if scene.machine in ("potnet", "db") else "")
         assert self.answer(["pfctl", "-f", "-"], rules).code == 0
 
     def run(self, *lines: str) -> None:

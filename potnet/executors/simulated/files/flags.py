@@ -62,6 +62,21 @@ def chflags(world: World, argv: list[str], _: str | Path | None) -> CommandResul
     return CommandResult()
 
 
+#: The flags that only the host's root, or a jail that may, can change.
+_SYSTEM = frozenset({"schg", "sappnd", "sunlnk"})
+
+
+def chflags_inside(world: World, argv: list[str], allowed: bool) -> CommandResult:
+    """chflags FLAGS PATH in a jail; without permission, it changes no system flags, and no file with one."""
+    if len(argv) != 3 or argv[1].startswith("-"):
+        raise unknown(f"chflags {' '.join(argv[1:])}")
+    words = {word.removeprefix("no") for word in argv[1].split(",")}
+    real = world.tree.resolve(argv[2])
+    if not allowed and (words | _of(world, real)) & _SYSTEM:
+        raise ToolError(f"chflags: {argv[2]}: Operation not permitted")
+    return chflags(world, argv, None)
+
+
 def change(world: World, real: Path, words: str, recursive: bool = False) -> None:
     """Change the flags of a file. Raises OSError if the file does not exist."""
     if recursive and stat.S_ISDIR(real.lstat().st_mode):

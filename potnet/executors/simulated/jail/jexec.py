@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated.files import filetools, names
+from potnet.executors.simulated.files import filetools, flags, names
 from potnet.executors.simulated.files.filetools import Stdin
 from potnet.executors.simulated.jail.dhclient import dhclient
 from potnet.executors.simulated.jail.nested import beget, list_inside
@@ -18,6 +18,7 @@ from potnet.executors.simulated.net.netstat import netstat
 from potnet.executors.simulated.net.slaac import rtsol
 from potnet.executors.simulated.packets import probes
 from potnet.executors.simulated.system import tools
+from potnet.executors.simulated.world import jail_parameters
 from potnet.executors.simulated.world.entities import Jail
 from potnet.executors.simulated.world.tree import Tree
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
@@ -132,6 +133,11 @@ def _jls(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
     return list_inside(inner, jail, argv)
 
 
+def _chflags(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
+    level = int(jail.parameters.get("securelevel", "-1"))
+    return flags.chflags_inside(inner, argv, jail_parameters.allowed(jail, "allow.chflags") and level < 1)
+
+
 def _hostname(inner: World, jail: Jail, argv: list[str], _: Stdin) -> CommandResult:
     if len(argv) == 2 and not argv[1].startswith("-"):
         inner.state.changing()
@@ -239,10 +245,11 @@ Program = Callable[[World, Jail, list[str], Stdin], CommandResult]
 #: Programs that work even if the root lacks them.
 NETWORK: dict[str, Program] = {
     "ifconfig": _ifconfig, "netstat": _netstat, "route": _route, "sysctl": _sysctl, "sockstat": _sockstat,
-    "hostname": _hostname, "jail": _jail, "jls": _jls, "cat": _cat, "ping": _ping, "ping6": _ping, "nc": _nc,
+    "hostname": _hostname, "jail": _jail, "jls": _jls, "cat": _cat, "ping": _ping,
+    "ping6": _ping, "nc": _nc,
 }  # fmt: skip
 #: Programs that the root must have.
 PROGRAMS: dict[str, Program] = {
-    "sh": _sh, "rtsol": _rtsol, "dhclient": _dhclient, "true": _plain, "false": _plain, "echo": _plain,
-    "id": _plain, "which": _plain, "ls": _plain, "pwd": _plain, "uname": _uname,
+    "sh": _sh, "chflags": _chflags, "rtsol": _rtsol, "dhclient": _dhclient, "true": _plain, "false": _plain,
+    "echo": _plain, "id": _plain, "which": _plain, "ls": _plain, "pwd": _plain, "uname": _uname,
 }  # fmt: skip

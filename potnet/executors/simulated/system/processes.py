@@ -59,14 +59,14 @@ def pgrep(world: World, argv: list[str], _: Stdin) -> CommandResult:
 
 
 def pkill(world: World, argv: list[str], _: Stdin) -> CommandResult:
-    """pkill [-TERM|-KILL] -j JAIL[,…] [NAME]."""
-    given = argv[1:2] in (["-TERM"], ["-KILL"])
+    """pkill [-TERM|-KILL|-9] -j JAIL[,…] [NAME]."""
+    given = argv[1:2] in (["-TERM"], ["-KILL"], ["-9"])
     pids = _chosen(world, argv[1 + given :])
     world.state.changing()
     for pid in pids:
         row = world.state.get("process", f"{pid:07}")
         assert row is not None
-        if argv[1] != "-KILL" and row["stubborn"]:
+        if argv[1] not in ("-KILL", "-9") and row["stubborn"]:
             continue
         world.state.delete("process", f"{pid:07}")
         if row["children"]:

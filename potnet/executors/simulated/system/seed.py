@@ -95,6 +95,7 @@ def seed_state(world: World, bare: bool) -> None:
         "kern.features.vimage": "1",
         "net.link.tap.user_open": "0",
         "vfs.devfs.rule_depth": "1",
+        "kern.securelevel": "-1",
         "kern.chroot_allow_open_directories": "1",
         "kern.racct.enable": "1" if facts.racct else "0",
         "security.jail.jailed": "0",
