@@ -19,6 +19,7 @@ from potnet.operations.exports.change_exports import Change
 from potnet.operations.exports.export_ports import ExportRequest, export_ports
 from potnet.operations.files.hooks import set_hook
 from potnet.operations.from_pot.importing import import_pots
+from potnet.operations.lan.create_bridge import LanRequest, create_bridge
 from potnet.operations.maintenance.init import init
 from potnet.operations.networks import policies
 from potnet.operations.networks.bridges import BridgeRequest, create_private_bridge
@@ -496,6 +497,7 @@ def _bridges() -> Iterator[Case]:
     yield Case("vnet-start private", named, up, down)
     yield Case("vnet-stop private", pinned, down, up)
     yield Case("destroy bridge that is up", pinned, drop)
+    yield from _lans()
     for stack in ("ipv4", "ipv6", "dual"):
         yield from _public(stack)
     yield Case(
@@ -503,6 +505,38 @@ def _bridges() -> Iterator[Case]:
         one_pot("public-bridge", "ipv4", running=True),
         doing(vnet_start, None),
     )
+
+
+def _lans() -> Iterator[Case]:
+    """A bridge of a LAN by em1, where the host has no address, and a pot on it."""
+    request = LanRequest("lan", "em1", "192.0.2.0/24", ("192.0.2.1",), ipv6="2001:db8:9::/64")
+    addresses = ("192.0.2.60", "2001:db8:9::60")
+
+    def plugged(world: World) -> None:
+        used(world)
+        world.host.plug("em1")
+
+    def made(world: World) -> None:
+        plugged(world)
+        world.do(create_bridge, request)
+
+    def create(world: World) -> None:
+        world.create(NAME, "bridge", "dual", bridge="lan", addresses=addresses, base="12.2")
+
+    def created(world: World) -> None:
+        made(world)
+        create(world)
+
+    def started(world: World) -> None:
+        created(world)
+        world.do(start, [NAME])
+
+    make, drop = doing(create_bridge, request), doing(destroy_bridge, "lan")
+    yield Case("create-bridge", plugged, make, drop)
+    yield Case("destroy a bridge of a LAN", made, drop, make)
+    yield Case("create on a LAN", made, create, doing(destroy_pot, NAME))
+    yield Case("start on a LAN", created, doing(start, [NAME]), doing(stop, [NAME]))
+    yield Case("stop on a LAN", started, doing(stop, [NAME]), doing(start, [NAME]))
 
 
 def _public(stack: str) -> Iterator[Case]:

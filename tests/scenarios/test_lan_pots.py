@@ -475,8 +475,10 @@ def test_each_failure_leaves_the_host_as_it_was(world: World, after: bool) -> No
 
 @pytest.mark.plain_interface
 def test_freebsd_15_refuses_an_interface_with_addresses(world15: World) -> None:
-    with pytest.raises(PotnetError, match="while it has addresses"):
+    with pytest.raises(PotnetError, match="while it has addresses") as refused:
         lan(world15)
+    assert "cloned_interfaces" in refused.value.message
+    assert "join that bridge" in str(refused.value.hint)
 
 
 @pytest.fixture
