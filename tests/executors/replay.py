@@ -219,7 +219,8 @@ class Replay:
         facts = facts if scene.advertised else replace(facts, router6_link="")
         facts = replace(facts, mac=scene.mac) if scene.mac else facts
         self.host = SimulatedHost(directory, bare=True, facts=facts)
-        (self.host.tree / "etc/pf.conf").touch()
+        rules = scene.rules or (_PREPARED if scene.machine in ("potnet", "db") else "")
+        (self.host.tree / "etc/pf.conf").write_text(rules)
         self.folder, self.alone = "/", scene.alone
         self._ids: dict[str, str] = {}
         (self.host.tree / "etc/rc.conf").write_text(
@@ -235,7 +236,6 @@ class Replay:
         for anchor in scene.purged:
             self.run(f"anchor {anchor} 'table <others> {{ 10.0.0.0/8 }}'", f"anchor {anchor} ''")
         self.run(*scene.before)
-        rules = scene.rules or (_PREPARED if scene.machine in ("potnet", "db") else "")
         assert self.answer(["pfctl", "-f", "-"], rules).code == 0
 
     def run(self, *lines: str) -> None:
