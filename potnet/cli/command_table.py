@@ -25,6 +25,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "vnet-start": "vnet:vnet_start",
         "vnet-stop": "vnet:vnet_stop",
         "dns": "dns:dns",
+        "dhcp": "dhcp:dhcp",
     },
     "Exports and policy": {
         "export-ports": "export:export_ports",

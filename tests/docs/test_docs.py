@@ -244,6 +244,7 @@ JSON_SESSION = (
     ("graph", "graph"),
     ("metrics", "metrics"),
     ("dns", "dns"),
+    ("dhcp", "dhcp"),
     ("list", "info -p, and each element of list"),
     ("info -p casserole", "info -p, and each element of list"),
     ("show -p casserole", "show -p, and each element of show -a"),

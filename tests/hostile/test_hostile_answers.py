@@ -52,6 +52,7 @@ USUAL = (
     "stop casserole", "vnet-start",
     "set -p casserole -i auto", "run casserole", "init --apply", "repair", "graph", "dns", "create -b 14.2",
     "graph --format svg", "metrics", "doctor", "ports", "show -a", "info -B floor", "dns --format hosts",
+    "dhcp", "dhcp --format kea",
     "policy add --from stove --to store", "policy add --from tap --to kettle --deny", "policy list",
     "policy remove --from lid --to kettle --port tcp:80", "stop lid tap vm1", "start --all",
     "info -p vm1", "set -p vm1 --owner root", "destroy -p vm1",
