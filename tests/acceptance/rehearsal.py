@@ -51,6 +51,7 @@ class Probe:
         self.host = host
         #: Who serves, on which ports; for a pot the jail's number first, which tells it from a later start.
         self._serving: dict[str, list[int]] = {}
+        self._names: dict[str, str] = {}
         #: Who sends how much, and on which port.
         self._bulk = "", 0, 0
 
@@ -58,7 +59,8 @@ class Probe:
         """Carry out a command of the probe for the host, a pot or the machine outside."""
         match words:
             case ["serve", name, *ports]:
-                assert name == who, words
+                # A pot may have another name by now than when its command was chosen.
+                self._names[who] = name
                 return self._serve(who, [int(port) for port in ports])
             case ["stop", name]:
                 return self._stop(name)
@@ -109,7 +111,7 @@ class Probe:
         jail = self.host.jails().get(found.server)
         number, *ports = self._serving.get(found.server, [0])
         if found.port in ports and number == (jail.jid if jail else 0):
-            return CommandResult(0, f"name={found.server}\n")
+            return CommandResult(0, f"name={self._names[found.server]}\n")
         return CommandResult(0, "" if protocol == "udp" else f"{failed}Connection refused\n")
 
     def _fetch(self, who: str, address: str, port: int) -> CommandResult:

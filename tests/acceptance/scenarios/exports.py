@@ -84,6 +84,35 @@ def of_a_range(user: User) -> None:
     user.agrees()
 
 
+@scenario("loopback")
+def of_a_range_by_loopback(user: User) -> None:
+    web, mail = pair(user, "-N", "public-bridge", ports=(PORT, PORT + 1, PORT + 2))
+    ports = f"tcp+udp:{PORT}-{PORT + 2}:{EXPORTED}-{EXPORTED + 2}"
+    user.potnet("export-ports", "-p", web, "-e", ports, "--loopback")
+    user.start(web, mail)
+    there = user.host.addresses[4]
+    for protocol, number in (("tcp", 0), ("udp", 2)):
+        user.connects(HOST, LOOPBACK, web, EXPORTED + number, protocol)
+        for source in (HOST, *callers(user, web, mail)):
+            user.connects(source, there, web, EXPORTED + number, protocol)
+    user.fails(HOST, LOOPBACK, EXPORTED + 3)
+    user.agrees()
+
+
+@scenario("loopback")
+def with_a_limit_by_loopback(user: User) -> None:
+    """Limits bind pots and machines outside, and not the host itself."""
+    web, mail = pair(user, "-N", "public-bridge", ports=(PORT, PORT + 1))
+    ports = f"{PORT}-{PORT + 1}:{EXPORTED}-{EXPORTED + 1}"
+    user.potnet("export-ports", "-p", web, "-e", ports, "--loopback", "--max-connections", "1")
+    user.start(web, mail)
+    user.host.hold(HOST, LOOPBACK, EXPORTED)
+    user.connects(HOST, LOOPBACK, web, EXPORTED + 1)
+    user.host.hold(mail, user.host.addresses[4], EXPORTED)
+    user.fails(mail, user.host.addresses[4], EXPORTED + 1)
+    user.agrees()
+
+
 @scenario()
 def on_a_port_that_potnet_chooses(user: User) -> None:
     web, mail = pair(user, "-N", "public-bridge")
