@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..host import HOST
 from ..registry import scenario
 from ..user import User, eventually
@@ -29,7 +31,10 @@ def outer(end: str) -> str:
 
 @scenario("vlan")
 def a_vlan(user: User) -> None:
-    uplink = f"{user.host.external}.77"
+    external = user.host.external
+    # If the host's addresses are on a bridge, the frames of VLANs come to its member.
+    member = re.search(r"^\tmember: (\S+)", user.host.interface(external), re.M)
+    uplink = f"{member[1] if member else external}.77"
     bridge = user.bridge("floor", "--uplink", uplink)
     one, two = (user.pot(name, "-N", "private-bridge", "-B", bridge) for name in ("one", "two"))
     user.start(one, two)
