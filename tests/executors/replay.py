@@ -13,6 +13,7 @@ import stat
 import tomllib
 from dataclasses import dataclass, field, replace
 from functools import cache
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,8 @@ class Replay:
         rules = scene.rules or (_PREPARED if scene.machine in ("potnet", "db") else "")
         (self.host.tree / "etc/pf.conf").write_text(rules)
         self.folder, self.alone = "/", scene.alone
+        #: The addresses of LAN machines beside the external wire.
+        self.machines: list[str] = []
         self._ids: dict[str, str] = {}
         (self.host.tree / "etc/rc.conf").write_text(
             f'hostname="{facts.hostname}"\npf_enable="YES"\n'
@@ -287,6 +290,10 @@ class Replay:
             case ["close", tap]:
                 self.host.close_tap(tap)
                 return CommandResult()
+            case ["machine", wire, address]:
+                self.host.add_machine(wire, address)
+                self.machines.append(address)
+                return CommandResult()
             case ["outside", network]:
                 self.host.add_route_outside(network)
                 return CommandResult()
@@ -329,7 +336,7 @@ class Replay:
         return self.host.run(Command(tuple(argv), stdin=stdin))
 
     def _ask(self, source: str, words: list[str]) -> CommandResult:
-        client = "192.168.178.1" if source == "outside" else ""
+        client = ""
         protocol = "tcp"
         while words[0].startswith("-"):
             option = words.pop(0)
@@ -337,6 +344,8 @@ class Replay:
                 protocol = "udp"
             elif option == "-s":
                 client = words.pop(0)
+        if source == "outside" and not client:
+            client = self._beside(words[0]) or "192.168.178.1"
         if source == "outside" and ":" in words[0] and "." in client:
             client = "2001:db8:7::1"
         answer = self.host.call(Call(source, words[0], int(words[1]), protocol, client))
@@ -346,6 +355,11 @@ class Replay:
         if answer.sign is Sign.TIMEOUT:
             return CommandResult(1, "timeout\n")
         return CommandResult(2, f"{'' if answer.sign is Sign.REFUSED else 'connect: '}{answer.sign}\n")
+
+    def _beside(self, address: str) -> str:
+        """Return the address of the LAN machine on the wire of an address, if it has one of its own there."""
+        near = [each for each in map(ip_interface, self.machines) if ip_address(address) in each.network]
+        return str(near[0].ip) if near else ""
 
     def _script(self, text: str) -> CommandResult:
         """Run the lines of a script that has no pipes and variables, and redirects only echo and printf."""

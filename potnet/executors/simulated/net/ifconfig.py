@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from potnet.executors.base import CommandResult
-from potnet.executors.simulated.net import addresses, interfaces
+from potnet.executors.simulated.net import addresses, interfaces, vxlan
 from potnet.executors.simulated.net.ifconfig_listing import show
 from potnet.executors.simulated.net.ifconfig_words import MAC, PARAMETERS, bridge_only
 from potnet.executors.simulated.net.slaac import advertise
@@ -154,6 +154,9 @@ class _Setting:
         if self.view.jail is not None and not self.view.jail.vnet:
             raise unknown("ifconfig create inside a jail with the host's network")
         self.args.pop(0)
+        if "vxlanid" in self.args[:-1]:
+            # ifconfig(8) reads the words of vxlan(4) before it creates the interface.
+            vxlan.number(self.args[self.args.index("vxlanid") + 1])
         made, self.out = interfaces.create(self.world, self.name, self.view.vnet)
         self.created = True
         return made

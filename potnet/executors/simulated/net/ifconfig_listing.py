@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Interface
 
+from potnet.executors.simulated.net import vxlan
 from potnet.executors.simulated.world.entities import Address, Interface
 from potnet.executors.simulated.world.world import View, World
 
@@ -36,6 +37,7 @@ _OPTIONS = {
     "epair": "8<VLAN_MTU>",
     "vlan": "80000<LINKSTATE>",
     "tap": "80000<LINKSTATE>",
+    "vxlan": "80020<JUMBO_MTU,LINKSTATE>",
     "pflog": "0",
 }
 _MEDIA = {
@@ -43,6 +45,7 @@ _MEDIA = {
     "epair": "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)",
     "vlan": "Ethernet autoselect (10Gbase-T <full-duplex>)",
     "tap": "Ethernet 1000baseT <full-duplex>",
+    "vxlan": "Ethernet autoselect (autoselect <full-duplex>)",
 }
 
 
@@ -60,6 +63,8 @@ def flag_bits(world: World, interface: Interface) -> int:
     if interface.kind == "tap":
         bits |= (0x40 if interface.running else 0) | (0x1000 if interface.link0 else 0)
         bits |= 0x1000000 if interface.opened else 0
+    elif interface.kind == "vxlan":
+        bits |= 0x1000000 | (0x40 if interface.running else 0)
     elif interface.up or interface.kind in _RUNNING:
         bits |= 0x1000040
     if interface.bridge is not None or _carries_member(world, interface):
@@ -84,6 +89,8 @@ def _named(bits: int, names: dict[int, str]) -> str:
 
 #: The cost of a member's path, from its link's speed as it joined (if_bridge(4)).
 _PATH_COST, _IDLE_PATH_COST = 2000, 2_000_000
+#: The cost of a link whose speed is not known.
+_VXLAN_PATH_COST = 55
 
 
 def show(
@@ -118,6 +125,7 @@ def show(
     if interface.kind == "vlan":
         parent, _, tag = interface.origin.rpartition(".")
         lines.append(f"\tvlan: {tag} vlanproto: 802.1q vlanpcp: 0 parent interface: {parent}")
+    lines += vxlan.shown(world, interface) if interface.kind == "vxlan" else []
     if named.kind in _MEDIA:
         idle = interface.kind == "tap" and interface.opened is None
         lines += [f"\tmedia: {_MEDIA[named.kind]}", f"\tstatus: {'no carrier' if idle else 'active'}"]
@@ -194,6 +202,7 @@ def _bridge(world: World, bridge: Interface) -> list[str]:
         limit = f"ifmaxaddr {member.most} " if member.most or not vlans else ""
         protocol = " vlan protocol 802.1q" if vlans else ""
         cost = _PATH_COST if member.linked else _IDLE_PATH_COST
+        cost = _VXLAN_PATH_COST if port.kind == "vxlan" else cost
         lines.append(f"\t        {limit}port {port.index} priority 128 path cost {cost}{protocol}")
     for key in world.state.keys("span", f"{bridge.name}/"):
         port = world.need(key.partition("/")[2])

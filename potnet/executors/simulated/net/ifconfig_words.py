@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from potnet.executors.simulated.net import addresses, interfaces
+from potnet.executors.simulated.net import addresses, interfaces, vxlan
 from potnet.executors.simulated.world.entities import Interface
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
@@ -89,7 +89,7 @@ def _up(world: World, interface: Interface, _: str) -> None:
 
 
 def _down(_: World, interface: Interface, __: str) -> None:
-    interface.up = False
+    interfaces.bring_down(interface)
 
 
 def _link0(on: bool) -> Callable[[World, Interface, str], None]:
@@ -118,6 +118,23 @@ def _no_sum(name: str) -> Callable[[World, Interface, str], None]:
         interfaces.drop_sum(world, interface, name)
 
     return setter
+
+
+def _vxlan(what: str) -> Callable[[World, Interface, str], None]:
+    def setter(world: World, interface: Interface, text: str) -> None:
+        vxlan.change(world, interface, what, vxlan.number(text) if what == "number" else vxlan.end(text))
+
+    return setter
+
+
+def _vxlan_device(world: World, interface: Interface, name: str) -> None:
+    """Take the interface of multicast packets, which a single remote end does not need."""
+    world.need(name, interface.vnet)
+    vxlan.flush(world, interface)
+
+
+def _vxlan_flush(world: World, interface: Interface, _: str) -> None:
+    vxlan.flush(world, interface)
 
 
 #: Each parameter: whether it has an argument, and its function.
@@ -153,4 +170,10 @@ PARAMETERS: dict[str, tuple[bool, Callable[[World, Interface, str], None]]] = {
     "-ifdisabled": (False, _nd6("IFDISABLED", False)),
     "-txcsum": (False, _no_sum("TXCSUM")),
     "-txcsum6": (False, _no_sum("TXCSUM_IPV6")),
+    "vxlanid": (True, _vxlan("number")),
+    "vxlanlocal": (True, _vxlan("local")),
+    "vxlanremote": (True, _vxlan("remote")),
+    "vxlandev": (True, _vxlan_device),
+    "vxlanflush": (False, _vxlan_flush),
+    "vxlanflushall": (False, _vxlan_flush),
 }

@@ -9,13 +9,13 @@ import re
 from dataclasses import replace
 
 from potnet.executors.base import TIMED_OUT
-from potnet.executors.simulated.net import neighbours
+from potnet.executors.simulated.net import neighbours, vxlan
 from potnet.executors.simulated.net.addresses import drop_routes_of, linklocal
 from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import HOST, Interface, Member, name_key, row_of
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
-_CLONED = re.compile(r"(bridge|epair|tap)(\d*)([ab]?)")
+_CLONED = re.compile(r"(bridge|epair|tap|vxlan)(\d*)([ab]?)")
 _VLAN = re.compile(r"(?P<parent>.+)\.(?P<tag>\d+)")
 _ND6_ETHERNET = ["PERFORMNUD", "IFDISABLED", "AUTO_LINKLOCAL"]
 _ND6 = {
@@ -23,6 +23,7 @@ _ND6 = {
     "epair": _ND6_ETHERNET,
     "vlan": _ND6_ETHERNET,
     "tap": _ND6_ETHERNET,
+    "vxlan": _ND6_ETHERNET,
     "ether": _ND6_ETHERNET,
 }
 
@@ -31,7 +32,7 @@ _ND6 = {
 MEMBER_ADDRESSES = "net.link.bridge.member_ifaddrs"
 MEMBER_REFUSED = "ifconfig: ioctl (SIOCAIFADDR): Invalid argument"
 #: The interfaces that ifconfig(8) creates; each is in a group of its kind.
-_CLONES = ("bridge", "epair", "vlan", "tap")
+_CLONES = ("bridge", "epair", "vlan", "tap", "vxlan")
 
 
 def plug(world: World, name: str, mac: str) -> Interface:
@@ -45,8 +46,8 @@ def plug(world: World, name: str, mac: str) -> Interface:
 
 
 def create(world: World, name: str, vnet: str = HOST) -> tuple[Interface, str]:
-    """Create a bridge, epair, VLAN or tap. Returns the interface to configure, and the name that ifconfig
-    prints."""
+    """Create a bridge, epair, VLAN, tap or VXLAN. Returns the interface to configure, and the name that
+    ifconfig prints."""
     match = _CLONED.fullmatch(name)
     module = modules.OF_KIND.get(match[1]) if match else None
     if module is not None and not modules.loaded(world.state, module):
@@ -70,6 +71,8 @@ def create(world: World, name: str, vnet: str = HOST) -> tuple[Interface, str]:
     made = world.attach(f"{match[1]}{unit}", vnet, match[1])
     made.mac = made.hwaddr = world.made_mac(made.name)
     made.owner = "uucp" if made.kind == "tap" else ""
+    if made.kind == "vxlan":
+        vxlan.dress(made)
     _dress(world, made)
     return made, "" if match[2] else f"{made.name}\n"
 
@@ -135,7 +138,7 @@ def destroy(world: World, interface: Interface) -> None:
     if interface.opened is not None:
         # The real command waits for the process that has the tap open, and cannot be killed.
         raise ToolError("no answer within 60 seconds (potnet.command_wait), killed", TIMED_OUT)
-    if interface.kind not in ("bridge", "vlan", "tap"):
+    if interface.kind not in _CLONES:
         raise ToolError("ifconfig: SIOCIFDESTROY: Invalid argument")
     for member in world.members(interface.name) if interface.vnet == HOST else []:
         leave_bridge(world, world.need(member.name))
@@ -146,6 +149,7 @@ def _remove(world: World, interface: Interface) -> None:
     leave_bridge(world, interface)
     drop_routes_of(world, interface)
     neighbours.forget(world, interface)
+    vxlan.forget(world, interface)
     # An interface that moved since it was read is read again.
     found = world.at(interface.index)
     assert found is not None
@@ -218,6 +222,7 @@ def _move(world: World, interface: Interface, vnet: str) -> None:
     neighbours.forget(world, interface)
     interface.nd6 = list(_ND6.get(interface.kind, interface.nd6))
     interface.inet, interface.inet6 = [], []
+    bring_down(interface)
     interface.up = interface.kind == "loop"
     interface.advertised = 0
     interface.order = world.state.next_number("order")
@@ -353,4 +358,12 @@ def refuses_addresses(world: World, interface: Interface) -> bool:
 
 def bring_up(world: World, interface: Interface) -> None:
     interface.up = True
+    if interface.kind == "vxlan":
+        vxlan.start(world, interface)
     linklocal(world, interface)
+
+
+def bring_down(interface: Interface) -> None:
+    interface.up = False
+    # A tap keeps its flag.
+    interface.running = interface.running and interface.kind == "tap"

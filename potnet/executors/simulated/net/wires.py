@@ -77,7 +77,9 @@ def other_side(world: World, interface: Interface) -> Interface | None:
 
 
 def carries(world: World, interface: Interface) -> bool:
-    """Return whether an interface, or a VLAN's parent, has a wire, and both are up."""
+    """Return whether an interface is up and has a wire: a VLAN has its parent's, a link runs."""
+    if interface.kind == "vxlan":
+        return interface.up and interface.running
     parent = parent_of(world, interface) if interface.kind == "vlan" else interface
     return interface.kind in ("ether", "vlan") and interface.up and parent is not None and parent.up
 
@@ -159,6 +161,13 @@ def held(world: World, address: str) -> bool:
     """Return whether an interface of the host or of a jail has an address, so that no machine outside has."""
     rows = (row for _, row in world.state.scan("interface"))
     return any(each["address"] == address for row in rows for each in (*row["inet"], *row["inet6"]))
+
+
+def behind_idle(world: World, name: str, address: str) -> bool:
+    """Return whether a bridge has learnt an address behind a link that does not run any more."""
+    ports = [world.need(member.name) for member in world.members(name)]
+    idle = [port for port in ports if port.kind == "vxlan" and not carries(world, port)]
+    return any(str(machine.ip) == address for port in idle for machine in machines(world, port.origin))
 
 
 def lives_there(world: World, address: str) -> bool:

@@ -13,6 +13,7 @@ from potnet.executors.simulated.net.neighbours import fixed
 from potnet.executors.simulated.net.wires import (
     OUTSIDE,
     Place,
+    behind_idle,
     machines,
     neighbours,
     out_there,
@@ -20,6 +21,7 @@ from potnet.executors.simulated.net.wires import (
     routed_there,
     wire_of,
 )
+from potnet.executors.simulated.packets import tunnels
 from potnet.executors.simulated.packets.calls import Call, Connection, NoConnectionError, Refusal, Sign
 from potnet.executors.simulated.packets.counters import Passed, octets_of
 from potnet.executors.simulated.packets.membership import Members, Sent, reply
@@ -124,6 +126,7 @@ class _Journey:
 
     def _from_outside(self, packet: Packet) -> Connection:
         """Follow a packet to the address on the wire, or else to the host as the machine's gateway."""
+        tunnels.check(self.world, self.origin.interface)
         place = owner(self.world, self.origin, packet.destination)
         if place is not None and place.stack not in (HOST, OUTSIDE):
             self.passed.from_wire(self.origin)
@@ -173,7 +176,8 @@ class _Journey:
     def _next(self, place: Place, hop: str) -> Place:
         found = owner(self.world, place, hop.partition("%")[0])
         if found is None:
-            raise NoConnectionError(f"nobody on the wire has {hop}")
+            known = place.stack == HOST and not self.hops and behind_idle(self.world, place.interface, hop)
+            raise NoConnectionError(f"nobody on the wire has {hop}", Sign.DOWN if known else Sign.TIMEOUT)
         sender = self.world.interface(place.interface) if place.stack == HOST and ":" in hop else None
         mac = fixed(self.world, sender, hop) if sender is not None else None
         receiver = self.world.interface(found.interface, found.stack)
@@ -313,6 +317,7 @@ class _Journey:
 
     def _arrive(self, packet: Packet, place: Place) -> Connection:
         if place.stack == OUTSIDE:
+            tunnels.check(self.world, place.interface)
             if not self._knows(place, packet.source):
                 raise NoConnectionError(f"outside, nobody has a route back to {packet.source}")
             self._return(packet)

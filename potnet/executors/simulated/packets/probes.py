@@ -7,11 +7,15 @@ from ipaddress import ip_address
 
 from potnet.executors.base import CommandResult
 from potnet.executors.simulated.net import routes
+from potnet.executors.simulated.net.wires import OUTSIDE, wire_of
 from potnet.executors.simulated.packets.calls import Call, Connection
 from potnet.executors.simulated.packets.learnt import look_for
 from potnet.executors.simulated.packets.network import connect
 from potnet.executors.simulated.world.entities import DAD_SECONDS, HOST
 from potnet.executors.simulated.world.world import ToolError, View, World, unknown
+
+#: The octets that ping(8) sends, without its header.
+_SIZE = 56
 
 
 def _name(view: View) -> str:
@@ -19,15 +23,21 @@ def _name(view: View) -> str:
 
 
 def ping(world: World, argv: list[str], view: View) -> CommandResult:
-    """ping|ping6 [-c COUNT] [-t SECONDS] ADDRESS; code 2 if no reply arrives."""
+    """ping|ping6 [-Dn] [-c COUNT] [-s SIZE] [-t SECONDS] [-W MILLISECONDS] ADDRESS; code 2 if no reply
+    arrives.
+
+    -D: the packets may not be cut into fragments, which a link to another host does all the same (record 62).
+    """
     world.state.look()
     try:
-        options, rest = getopt.getopt(argv[1:], "c:t:n")
+        options, rest = getopt.getopt(argv[1:], "c:t:ns:DW:")
     except getopt.GetoptError as error:
         raise unknown(f"the {argv[0]} option: {error}") from None
     counts = [value for name, value in options if name == "-c"]
-    if len(rest) != 1 or not all(value.isdigit() for value in counts):
+    sizes = [value for name, value in options if name == "-s"]
+    if len(rest) != 1 or not all(value.isdigit() for value in (*counts, *sizes)):
         raise unknown(" ".join(argv))
+    size = int(sizes[0]) if sizes else _SIZE
     try:
         address = str(ip_address(rest[0]))
     except ValueError:
@@ -43,7 +53,9 @@ def ping(world: World, argv: list[str], view: View) -> CommandResult:
         answer = connect(world, Call(_name(view), address, 0, protocol))
     sent = int(counts[0]) if counts else 1
     made = answer if isinstance(answer, Connection) else None
-    out = _opening(world, address, view) + "".join(_reply(address, n, made) for n in range(sent) if made)
+    life = _life(world, address, made) if made else 0
+    replies = [_reply(address, number, life, size) for number in range(sent) if made]
+    out = _opening(world, address, view, size) + "".join(replies)
     out += f"\n--- {address} ping statistics ---\n"
     got, lost = (sent, 0.0) if made else (0, 100.0)
     out += f"{sent} packets transmitted, {got} packets received, {lost:.1f}% packet loss\n"
@@ -52,19 +64,26 @@ def ping(world: World, argv: list[str], view: View) -> CommandResult:
     return CommandResult(0 if made else 2, out)
 
 
-def _opening(world: World, address: str, view: View) -> str:
+def _opening(world: World, address: str, view: View, size: int) -> str:
     if ":" not in address:
-        return f"PING {address} ({address}): 56 data bytes\n"
+        return f"PING {address} ({address}): {size} data bytes\n"
+    if size != _SIZE:
+        raise unknown("ping6 -s")
     interface, _, own = routes.lookup(world, address, view.vnet)
     mine = [a for a in interface.inet6 if not a.link_local] if interface and not own else []
     return f"PING(56=40+8+8 bytes) {mine[0].address if mine else address} --> {address}\n"
 
 
-def _reply(address: str, number: int, made: Connection) -> str:
-    life = (255 if made.server == "outside" and ":" not in address else 64) - made.hops
+def _life(world: World, address: str, made: Connection) -> int:
+    """Return the time to live of a reply: the router on the external wire begins with the highest."""
+    router = made.server == OUTSIDE and ":" not in address and not wire_of(world, address)
+    return (255 if router else 64) - made.hops
+
+
+def _reply(address: str, number: int, life: int, size: int) -> str:
     if ":" in address:
         return f"16 bytes from {address}, icmp_seq={number} hlim={life} time=0.100 ms\n"
-    return f"64 bytes from {address}: icmp_seq={number} ttl={life} time=0.100 ms\n"
+    return f"{size + 8} bytes from {address}: icmp_seq={number} ttl={life} time=0.100 ms\n"
 
 
 def _check_port(text: str) -> None:
