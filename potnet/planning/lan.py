@@ -72,9 +72,7 @@ def check_member(name: str, state: HostState) -> None:
             hint=f"`{tools.bring_up.format(interface=name)}`; also set it up at boot",
         )
     if refused_as_member(found, state):
-        error = keeps_addresses(found, state)
-        error.hint = "reboot the host with these lines in rc.conf, then join that bridge"
-        raise error
+        raise keeps_addresses(found, state, "then join that bridge")
     own = [str(a.address) for a in found.addresses if not a.address.is_link_local()]
     if own and not state.traits.members_reached:
         raise HostError(

@@ -14,15 +14,18 @@ def refused_as_member(external: Interface, state: HostState) -> bool:
     return bool(external.addresses) and not external.bridge and not state.members_keep_addresses
 
 
-def keeps_addresses(external: Interface, state: HostState) -> HostError:
-    """Return the error of FreeBSD 15 for such a host, with the lines of rc.conf(5) that prepare it."""
+def keeps_addresses(external: Interface, state: HostState, after: str = "or use an IPv4 stack") -> HostError:
+    """Return the error of FreeBSD 15 for such a host, with the lines of rc.conf(5) that prepare it.
+
+    after: the end of its hint.
+    """
     free, lines = _moving(external, state)
     shown = "".join(f"\n  {line}" for line in lines)
     return HostError(
         f"{_refusal(external)} of its own (net.link.bridge.member_ifaddrs=0).\n"
         f"These lines of rc.conf move them to {free}, which pots then join. For an address by DHCP write "
         f"SYNCDHCP there:{shown}",
-        hint="reboot the host with these lines in rc.conf, or use an IPv4 stack",
+        hint=f"reboot the host with these lines in rc.conf, {after}",
     )
 
 
