@@ -13,7 +13,7 @@ import stat
 import tomllib
 from dataclasses import dataclass, field, replace
 from functools import cache
-from ipaddress import ip_address, ip_interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from potnet.executors.base import Command, CommandResult
 from potnet.executors.simulated import Connection, HostFacts, SimulatedHost
 from potnet.executors.simulated.files.archive import base
 from potnet.executors.simulated.packets.calls import Call, Sign
+from potnet.executors.simulated.world.curve25519 import public_key
 from potnet.executors.simulated.world.devices import Node
 from potnet.executors.simulated.world.world import World
 
@@ -175,12 +176,17 @@ _MASKS = (
     (r'("(?:received|sent|dropped|send)-[a-z]+":)\d+', r"\1N"),
     # The roots of the sessions had a start script that starts nothing.
     (r"(?m)^Starting [a-z]+\.\n", ""),
+    # WireGuard's time of a handshake, and the octets.
+    (r"\t[1-9]\d{6,9}\t\d+\t\d+\t", "\tT\tN\tN\t"),
     # ls(1): mode and name.
     (r"(?m)^([-dlcps][-rwxsStT]{9}) .* [0-9]{2}:[0-9]{2} (.*)$", r"\1 \2"),
     (r"(?m)^total \d+\n", ""),
 )
 
 
+#: The records have words in the place of keys, and the public key of one of them.
+_KEYS = {"PRIVATE-A": f"{'A' * 42}E=", "PRESHARED": f"{'B' * 42}E="}
+_PUBLIC = "4atEoI6Xa2L2Mu8wlZxhgUAjVzX3ZDjY5tBmd8OpWTU="
 #: The identifiers of a state and of its creator.
 _IDENTIFIERS = re.compile(r"id: ([0-9a-f]+) creatorid: ([0-9a-f]+)")
 #: The indexes of interfaces, which depend on all sessions before.
@@ -223,8 +229,8 @@ class Replay:
         rules = scene.rules or (_PREPARED if scene.machine in ("potnet", "db") else "")
         (self.host.tree / "etc/pf.conf").write_text(rules)
         self.folder, self.alone = "/", scene.alone
-        #: The addresses of LAN machines beside the external wire.
-        self.machines: list[str] = []
+        #: The wires and addresses that the LAN machine has beside the external ones.
+        self.machines: list[tuple[str, IPv4Interface | IPv6Interface]] = []
         self._ids: dict[str, str] = {}
         (self.host.tree / "etc/rc.conf").write_text(
             f'hostname="{facts.hostname}"\npf_enable="YES"\n'
@@ -252,11 +258,21 @@ class Replay:
         argv = list(entry["argv"])
         if argv[:3] == ["pfctl", "-k", "id"]:
             argv = ["/".join(self._ids.get(part, part) for part in word.split("/")) for word in argv]
-        result = self.answer(argv, entry.get("stdin"))
+        result = self._with_keys(argv, entry.get("stdin"))
         pairs = zip(_IDENTIFIERS.findall(entry["stdout"]), _IDENTIFIERS.findall(result.out), strict=False)
         for recorded, here in pairs:
             self._ids |= dict(zip(recorded, here, strict=True))
         return result
+
+    def _with_keys(self, argv: list[str], stdin: str | None) -> CommandResult:
+        """Answer a command with keys of WireGuard in the place of the recorded words."""
+        for word, key in _KEYS.items():
+            stdin = stdin.replace(word, key) if stdin is not None else None
+        result = self.answer(argv, stdin)
+        out = result.out
+        for word, key in {**_KEYS, _PUBLIC: public_key(_KEYS["PRIVATE-A"])}.items():
+            out = out.replace(key, word)
+        return replace(result, out=out)
 
     def answer(self, argv: list[str], stdin: str | None) -> CommandResult:
         """Answer a command. Beside those of the host: the probes `ask` and `whod`, and what a scene needs."""
@@ -292,7 +308,7 @@ class Replay:
                 return CommandResult()
             case ["machine", wire, address]:
                 self.host.add_machine(wire, address)
-                self.machines.append(address)
+                self.machines.append((wire, ip_interface(address)))
                 return CommandResult()
             case ["outside", network]:
                 self.host.add_route_outside(network)
@@ -344,11 +360,12 @@ class Replay:
                 protocol = "udp"
             elif option == "-s":
                 client = words.pop(0)
+        wire, address = self._beside(words[0]) if source == "outside" else ("", "")
         if source == "outside" and not client:
-            client = self._beside(words[0]) or "192.168.178.1"
+            client = address or "192.168.178.1"
         if source == "outside" and ":" in words[0] and "." in client:
             client = "2001:db8:7::1"
-        answer = self.host.call(Call(source, words[0], int(words[1]), protocol, client))
+        answer = self.host.call(Call(source, words[0], int(words[1]), protocol, client, wire=wire))
         if isinstance(answer, Connection):
             name = {"host": "HOST", "outside": "LAN"}.get(answer.server, answer.server.rpartition(".")[2])
             return CommandResult(0, f"{name} {answer.client}\n")
@@ -356,10 +373,10 @@ class Replay:
             return CommandResult(1, "timeout\n")
         return CommandResult(2, f"{'' if answer.sign is Sign.REFUSED else 'connect: '}{answer.sign}\n")
 
-    def _beside(self, address: str) -> str:
-        """Return the address of the LAN machine on the wire of an address, if it has one of its own there."""
-        near = [each for each in map(ip_interface, self.machines) if ip_address(address) in each.network]
-        return str(near[0].ip) if near else ""
+    def _beside(self, address: str) -> tuple[str, str]:
+        """Return the wire of an address, and the LAN machine's own there, if it is not the external one."""
+        near = ((wire, str(own.ip)) for wire, own in self.machines if ip_address(address) in own.network)
+        return next(near, ("", ""))
 
     def _script(self, text: str) -> CommandResult:
         """Run the lines of a script that has no pipes and variables, and redirects only echo and printf."""

@@ -26,6 +26,7 @@ from potnet.executors.simulated.net import routes, slaac, wires
 from potnet.executors.simulated.net.ifconfig import ifconfig
 from potnet.executors.simulated.net.ndp import ndp
 from potnet.executors.simulated.net.netstat import netstat
+from potnet.executors.simulated.net.wg import wg
 from potnet.executors.simulated.packets import learnt, network, probes
 from potnet.executors.simulated.packets.calls import Call, Connection, Refusal
 from potnet.executors.simulated.pf import pfctl
@@ -92,6 +93,7 @@ _TOOLS: dict[str, FileTool] = {
     "arp": lambda world, argv, _: learnt.arp(world, argv),
     "nc": lambda world, argv, _: probes.nc(world, argv, View()),
     "sockstat": lambda world, argv, _: tools.sockstat(world, argv, View()),
+    "wg": lambda world, argv, stdin: wg(world, argv, text(feed(stdin))),
     "pfctl": lambda world, argv, stdin: pfctl.pfctl(world, argv, text(feed(stdin))),
 }
 

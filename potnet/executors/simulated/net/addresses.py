@@ -31,6 +31,13 @@ def parse(text: str, family: str) -> tuple[Address, bool]:
 def add_inet(world: World, interface: Interface, address: Address, alias: bool) -> None:
     """Add an address; without alias it replaces the first IPv4 address, and an existing one moves to the
     end."""
+    if interface.kind == "wg" and any(
+        address.address == a.address
+        for each in world.interfaces(interface.vnet)
+        for a in each.inet
+        if each.index != interface.index
+    ):
+        raise ToolError("ifconfig: ioctl (SIOCAIFADDR): File exists")
     if not alias and interface.inet:
         _forget(world, interface, interface.inet[0], keep=address)
     for same in [a for a in interface.inet if a.address == address.address]:
@@ -75,7 +82,8 @@ def linklocal(world: World, interface: Interface) -> None:
     wanted = interface.up and "AUTO_LINKLOCAL" in interface.nd6 and "IFDISABLED" not in interface.nd6
     if not wanted or any(a.link_local for a in interface.inet6):
         return
-    text = str(eui64("fe80::/64", interface.mac))
+    # An interface without a MAC address takes a random one.
+    text = str(eui64("fe80::/64", interface.mac or world.made_mac(interface.name)))
     interface.inet6.append(Address(text, 64, _since(world, interface)))
 
 

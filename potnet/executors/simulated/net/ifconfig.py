@@ -217,7 +217,9 @@ class _Setting:
             self.args.pop(0)
         if rest == ["-alias"]:
             if not addresses.remove(self.world, interface, address.address):
-                raise ToolError("ifconfig: ioctl (SIOCDIFADDR): permission denied")
+                some = interface.inet if family == "inet" else interface.inet6
+                words = "permission denied" if some else "Can't assign requested address"
+                raise ToolError(f"ifconfig: ioctl (SIOCDIFADDR): {words}")
         elif interfaces.refuses_addresses(self.world, interface):
             raise ToolError(interfaces.MEMBER_REFUSED)
         elif family == "inet":

@@ -13,6 +13,7 @@ _FLAGS = {
     0x2: "BROADCAST",
     0x8: "LOOPBACK",
     0x40: "RUNNING",
+    0x80: "NOARP",
     0x100: "PROMISC",
     0x800: "SIMPLEX",
     0x1000: "LINK0",
@@ -38,6 +39,7 @@ _OPTIONS = {
     "vlan": "80000<LINKSTATE>",
     "tap": "80000<LINKSTATE>",
     "vxlan": "80020<JUMBO_MTU,LINKSTATE>",
+    "wg": "80000<LINKSTATE>",
     "pflog": "0",
 }
 _MEDIA = {
@@ -57,14 +59,15 @@ def flag_bits(world: World, interface: Interface) -> int:
     """Return IFF_UP and the other flags (ifnet(9))."""
     if interface.kind == "pflog":
         return 0x1000041 if interface.up else 0
-    bits = 0x8008 if interface.kind == "loop" else 0x8802
+    bits = {"loop": 0x8008, "wg": 0x8080}.get(interface.kind, 0x8802)
     if interface.up:
         bits |= 0x1
     if interface.kind == "tap":
         bits |= (0x40 if interface.running else 0) | (0x1000 if interface.link0 else 0)
         bits |= 0x1000000 if interface.opened else 0
-    elif interface.kind == "vxlan":
-        bits |= 0x1000000 | (0x40 if interface.running else 0)
+    elif interface.kind in ("vxlan", "wg"):
+        bits |= 0x1000000 if interface.up or interface.kind == "vxlan" else 0
+        bits |= 0x40 if interface.running else 0
     elif interface.up or interface.kind in _RUNNING:
         bits |= 0x1000040
     if interface.bridge is not None or _carries_member(world, interface):
@@ -163,7 +166,7 @@ def _inet(address: Address, interface: Interface, forms: frozenset[str]) -> str:
     assert isinstance(net, IPv4Interface)
     mask = f"/{address.prefix}" if "inet:cidr" in forms else f" netmask {int(net.netmask):#010x}"
     text = f"\tinet {address.address}{mask}"
-    if interface.kind != "loop":
+    if interface.kind not in ("loop", "wg"):
         text += f" broadcast {net.network.broadcast_address}"
     return text
 

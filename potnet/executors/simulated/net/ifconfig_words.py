@@ -88,7 +88,9 @@ def _up(world: World, interface: Interface, _: str) -> None:
     interfaces.bring_up(world, interface)
 
 
-def _down(_: World, interface: Interface, __: str) -> None:
+def _down(world: World, interface: Interface, _: str) -> None:
+    if interface.kind == "wg":
+        addresses.drop_routes_of(world, interface)
     interfaces.bring_down(interface)
 
 

@@ -9,13 +9,13 @@ import re
 from dataclasses import replace
 
 from potnet.executors.base import TIMED_OUT
-from potnet.executors.simulated.net import neighbours, vxlan
+from potnet.executors.simulated.net import neighbours, vxlan, wireguard
 from potnet.executors.simulated.net.addresses import drop_routes_of, linklocal
 from potnet.executors.simulated.world import modules
 from potnet.executors.simulated.world.entities import HOST, Interface, Member, name_key, row_of
 from potnet.executors.simulated.world.world import ToolError, World, unknown
 
-_CLONED = re.compile(r"(bridge|epair|tap|vxlan)(\d*)([ab]?)")
+_CLONED = re.compile(r"(bridge|epair|tap|vxlan|wg)(\d*)([ab]?)")
 _VLAN = re.compile(r"(?P<parent>.+)\.(?P<tag>\d+)")
 _ND6_ETHERNET = ["PERFORMNUD", "IFDISABLED", "AUTO_LINKLOCAL"]
 _ND6 = {
@@ -24,6 +24,7 @@ _ND6 = {
     "vlan": _ND6_ETHERNET,
     "tap": _ND6_ETHERNET,
     "vxlan": _ND6_ETHERNET,
+    "wg": ["PERFORMNUD", "IFDISABLED", "NO_DAD"],
     "ether": _ND6_ETHERNET,
 }
 
@@ -32,7 +33,7 @@ _ND6 = {
 MEMBER_ADDRESSES = "net.link.bridge.member_ifaddrs"
 MEMBER_REFUSED = "ifconfig: ioctl (SIOCAIFADDR): Invalid argument"
 #: The interfaces that ifconfig(8) creates; each is in a group of its kind.
-_CLONES = ("bridge", "epair", "vlan", "tap", "vxlan")
+_CLONES = ("bridge", "epair", "vlan", "tap", "vxlan", "wg")
 
 
 def plug(world: World, name: str, mac: str) -> Interface:
@@ -46,7 +47,7 @@ def plug(world: World, name: str, mac: str) -> Interface:
 
 
 def create(world: World, name: str, vnet: str = HOST) -> tuple[Interface, str]:
-    """Create a bridge, epair, VLAN, tap or VXLAN. Returns the interface to configure, and the name that
+    """Create a bridge, epair, VLAN, tap or link. Returns the interface to configure, and the name that
     ifconfig prints."""
     match = _CLONED.fullmatch(name)
     module = modules.OF_KIND.get(match[1]) if match else None
@@ -69,7 +70,10 @@ def create(world: World, name: str, vnet: str = HOST) -> tuple[Interface, str]:
     if match[1] == "epair":
         return _create_epair(world, unit, vnet), f"epair{unit}a\n"
     made = world.attach(f"{match[1]}{unit}", vnet, match[1])
-    made.mac = made.hwaddr = world.made_mac(made.name)
+    if made.kind == "wg":
+        made.mtu = wireguard.MTU
+    else:
+        made.mac = made.hwaddr = world.made_mac(made.name)
     made.owner = "uucp" if made.kind == "tap" else ""
     if made.kind == "vxlan":
         vxlan.dress(made)
@@ -150,6 +154,7 @@ def _remove(world: World, interface: Interface) -> None:
     drop_routes_of(world, interface)
     neighbours.forget(world, interface)
     vxlan.forget(world, interface)
+    wireguard.forget(world, interface)
     # An interface that moved since it was read is read again.
     found = world.at(interface.index)
     assert found is not None
@@ -239,7 +244,7 @@ def add_member(world: World, bridge: Interface, name: str) -> None:
         raise ToolError(f"ifconfig: BRDGADD {name}: File exists")
     if found.bridge is not None:
         raise ToolError(f"ifconfig: BRDGADD {name}: Device busy")
-    if found.kind in ("bridge", "loop"):
+    if found.kind in ("bridge", "loop", "wg"):
         raise ToolError(f"ifconfig: BRDGADD {name}: Invalid argument")
     if found.addresses and world.sysctl(MEMBER_ADDRESSES) == "0":
         # if_bridge(4) of FreeBSD 15 refuses an interface with addresses, even link-local ones.
@@ -360,6 +365,8 @@ def bring_up(world: World, interface: Interface) -> None:
     interface.up = True
     if interface.kind == "vxlan":
         vxlan.start(world, interface)
+    if interface.kind == "wg":
+        wireguard.start(world, interface)
     linklocal(world, interface)
 
 

@@ -71,7 +71,8 @@ def _connected(interface: Interface, loopback: Interface | None, family: int) ->
             # A network of a single address has no route beside that of the address.
             flags = "UH" if family == 4 and address.prefix == 32 else "UHS"
             lines.append(Line(own.destination, f"link#{loopback.index}", flags, "lo0", number, 129, scope))
-        subnet = address.prefix < network.max_prefixlen and (interface.kind != "loop" or scope)
+        there = interface.kind != "wg" or interface.up
+        subnet = there and address.prefix < network.max_prefixlen and (interface.kind != "loop" or scope)
         if subnet:
             text = f"fe80::%{interface.name}/{address.prefix}" if scope else str(network)
             start = int(network.network_address)

@@ -78,7 +78,7 @@ def other_side(world: World, interface: Interface) -> Interface | None:
 
 def carries(world: World, interface: Interface) -> bool:
     """Return whether an interface is up and has a wire: a VLAN has its parent's, a link runs."""
-    if interface.kind == "vxlan":
+    if interface.kind in ("vxlan", "wg"):
         return interface.up and interface.running
     parent = parent_of(world, interface) if interface.kind == "vlan" else interface
     return interface.kind in ("ether", "vlan") and interface.up and parent is not None and parent.up

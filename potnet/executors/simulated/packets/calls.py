@@ -15,6 +15,7 @@ class Sign(StrEnum):
     NO_ADDRESS = "Can't assign requested address"
     DOWN = "Network is down"
     DENIED = "Permission denied"
+    NO_KEY = "Capabilities insufficient"
 
 
 class NoConnectionError(Exception):
@@ -53,6 +54,7 @@ class Call:
     """A connection to try. source: "outside", "host", a jail or the machine that has opened a tap.
 
     client: the outside machine's address. own_port: the port of a client that sends on, whose states apply.
+    wire: where a machine outside sends, if another wire than that of its address.
     """
 
     source: str
@@ -61,3 +63,4 @@ class Call:
     protocol: str = "tcp"
     client: str = ""
     own_port: int | None = None
+    wire: str = ""

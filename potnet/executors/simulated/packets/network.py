@@ -85,7 +85,8 @@ class _Journey:
         destination = str(ip_address(self.call.destination))
         packet = Packet(self.call.protocol, client, number, destination, self.call.port)
         if source == OUTSIDE:
-            self.origin = Place(OUTSIDE, wire_of(self.world, client) if client else "")
+            wire = self.call.wire or (wire_of(self.world, client) if client else "")
+            self.origin = Place(OUTSIDE, wire)
             if client and not self.origin.interface:
                 self.world.state.put("machine", f"/{client}", {"address": client})
             return self._from_outside(replace(packet, source=client or self._outsider(packet.family)))
@@ -126,7 +127,9 @@ class _Journey:
 
     def _from_outside(self, packet: Packet) -> Connection:
         """Follow a packet to the address on the wire, or else to the host as the machine's gateway."""
-        tunnels.check(self.world, self.origin.interface)
+        link = tunnels.arrives(self.world, self.origin.interface, packet)
+        if link is not None:
+            return self._host_in(packet, link)
         place = owner(self.world, self.origin, packet.destination)
         if place is not None and place.stack not in (HOST, OUTSIDE):
             self.passed.from_wire(self.origin)
@@ -317,7 +320,8 @@ class _Journey:
 
     def _arrive(self, packet: Packet, place: Place) -> Connection:
         if place.stack == OUTSIDE:
-            tunnels.check(self.world, place.interface)
+            own = self.origin.stack == HOST and not self.hops
+            tunnels.leaves(self.world, place.interface, packet, own)
             if not self._knows(place, packet.source):
                 raise NoConnectionError(f"outside, nobody has a route back to {packet.source}")
             self._return(packet)

@@ -16,6 +16,8 @@ from potnet.executors.simulated.world.world import ToolError, View, World, unkno
 
 #: The octets that ping(8) sends, without its header.
 _SIZE = 56
+#: The headers of IPv4 and ICMP.
+_HEADERS = 28
 
 
 def _name(view: View) -> str:
@@ -38,11 +40,15 @@ def ping(world: World, argv: list[str], view: View) -> CommandResult:
     if len(rest) != 1 or not all(value.isdigit() for value in (*counts, *sizes)):
         raise unknown(" ".join(argv))
     size = int(sizes[0]) if sizes else _SIZE
+    whole = ("-D", "") in options
     try:
         address = str(ip_address(rest[0]))
     except ValueError:
         raise ToolError(f"{argv[0]}: cannot resolve {rest[0]}: Name does not resolve", 68) from None
     family = 6 if ":" in address else 4
+    carried = routes.lookup(world, address, HOST)[0]
+    if whole and carried is not None and size + _HEADERS > carried.mtu:
+        raise unknown("the answer to a packet that is too big for a link")
     protocol = "icmp" if family == 4 else "ipv6-icmp"
     if view.vnet == HOST:
         look_for(world, address)
