@@ -21,7 +21,8 @@ def test_slow(figure):
 
 
 def summary(directory: Path, *options: str) -> str:
-    (directory / "conftest.py").write_bytes(CONFTEST.read_bytes())
+    for name in ("conftest.py", "forks.py"):
+        (directory / name).write_bytes(CONFTEST.with_name(name).read_bytes())
     (directory / "pyproject.toml").write_bytes((CONFTEST.parents[1] / "pyproject.toml").read_bytes())
     (directory / "tests").mkdir(exist_ok=True)
     (directory / "tests/test_some.py").write_text(TESTS, "utf-8")

@@ -40,11 +40,12 @@ def test_a_link_into_the_tree_is_followed(host: SimulatedHost, run: Run) -> None
 
 
 def test_links_in_a_ring(host: SimulatedHost, run: Run) -> None:
-    (host.tree / "tmp/one").symlink_to("two")
-    (host.tree / "tmp/two").symlink_to("/tmp/one")
-    assert run("cat /tmp/one", code=1).err == "cat: /tmp/one: Too many levels of symbolic links\n"
-    run("test -L /tmp/one")
-    run("test -e /tmp/one", code=1)
+    (host.tree / "tmp/potnet-ring-one").symlink_to("potnet-ring-two")
+    (host.tree / "tmp/potnet-ring-two").symlink_to("/tmp/potnet-ring-one")
+    said = run("cat /tmp/potnet-ring-one", code=1).err
+    assert said == "cat: /tmp/potnet-ring-one: Too many levels of symbolic links\n"
+    run("test -L /tmp/potnet-ring-one")
+    run("test -e /tmp/potnet-ring-one", code=1)
 
 
 def test_a_real_directory_becomes_part_of_the_host(tmp_path: Path) -> None:

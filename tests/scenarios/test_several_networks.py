@@ -37,7 +37,8 @@ def web(world: World, *networks: tuple[NetworkType, str | None], stack: str = "i
 
 
 def outside(world: World) -> str:
-    return f"{world.prefix}9"
+    """A machine of the LAN; on FreeBSD it is the router."""
+    return f"{world.prefix}{9 if isinstance(world, LinuxWorld) else 1}"
 
 
 @both_hosts

@@ -16,7 +16,7 @@ from potnet.cli.pot_options import pot_option
 @pot_option("addresses", "Address of the new pot, or auto for the lowest free one; repeatable.")
 @click.pass_obj
 def clone(options: Options, old: str, new: str, addresses: tuple[str, ...]) -> None:
-    """Create a pot with the settings of a stopped pot, and with a copy of its root."""
+    """Create a pot like a stopped one, root included."""
     from potnet.operations.pots import clone as operation
 
     with changing(options) as app:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -156,14 +156,27 @@ def ruleset(world: World, anchor: str) -> Ruleset | None:
     return None if row is None else ruleset_from(row)
 
 
+def _tables_named(rules: Iterable[Rule]) -> set[str]:
+    """Return the tables that rules name as source or destination."""
+    hosts = (host for rule in rules for host in (rule.source, rule.destination))
+    return {host.text for host in hosts if host.kind == "table"}
+
+
 def flush(world: World, anchor: str, what: str) -> None:
-    """Remove the translation rules or the filter rules of one anchor."""
+    """Remove the translation rules or the filter rules of one anchor.
+
+    The tables of an anchor that no rule names any more go with them, if they are not persistent.
+    """
     found = ruleset(world, anchor)
     if found is None:
         return
     _forget_counters(world, anchor)
     kept = {"nat": found.filters(), "rules": found.translation()}[what]
     found.rules = kept
+    if anchor:
+        # Rules of other anchors may name the tables of the main ruleset.
+        stay = _tables_named(kept).union(found.persist)
+        found.tables = {name: entries for name, entries in found.tables.items() if name in stay}
     keep(world, anchor, found)
 
 
@@ -174,8 +187,7 @@ def clear(world: World, anchor: str) -> int | None:
     """
     found = ruleset(world, anchor) or Ruleset()
     _forget_counters(world, anchor)
-    named = any(host.kind == "table" for rule in found.rules for host in (rule.source, rule.destination))
-    kept = bool(found.tables) or named or lingering(world, anchor) is not None
+    kept = bool(found.tables or _tables_named(found.rules)) or lingering(world, anchor) is not None
     if kept:
         linger(world, anchor, {})
     world.state.delete("anchor", anchor)
