@@ -35,7 +35,7 @@ class Peer:
 
 @dataclass(slots=True)
 class Link:
-    """What wg(8) sets of an interface."""
+    """The settings of an interface by wg(8)."""
 
     private: str = ""
     port: int = 0

@@ -11,7 +11,7 @@ _LENGTH = 32
 
 
 def decoded(text: str) -> bytes | None:
-    """Return the octets of a key in base64; None if it is no key."""
+    """Return the octets of a key in base64; None for anything else."""
     try:
         found = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
