@@ -36,12 +36,14 @@ class SourceNat:
     """Translate connections of pots to the host's address (RFC 3022), except to the networks in `inside`.
 
     further: addresses and networks without exports, for a filter that does not know the host's own addresses.
+    others: further networks of pots, of the same family.
     """
 
     network: IPNetwork
     outlets: tuple[Outlet, ...]
     inside: tuple[IPNetwork, ...] = ()
     further: tuple[IPNetwork, ...] = ()
+    others: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +70,16 @@ class Redirection:
 class Redirections:
     """A pot's exports, reachable from outside, and from every pot by the host's address (hairpin).
 
-    bridge: the pot's interface to its bridge; network, networks6: the networks of pots. marked: all
-    connections get a mark that `ConnectionLimits` tests. shared: as `guards_shared` of `Pot`.
+    bridge: the pot's interface to its bridge. network: the public network. networks: the other networks of
+    pots, in the families of the exports. marked: all connections get a mark that `ConnectionLimits` tests.
+    shared: as `guards_shared` of `Pot`.
     """
 
     bridge: str
     network: IPNetwork
     outlets: tuple[Outlet, ...]
     items: tuple[Redirection, ...]
-    networks6: tuple[IPNetwork, ...] = ()
+    networks: tuple[IPNetwork, ...] = ()
     marked: bool = False
     shared: bool = False
 
@@ -211,10 +214,14 @@ class PotFilter:
 
 @dataclass(frozen=True, slots=True)
 class ExternalIsolation:
-    """Keep machines outside from addressing pots directly; only exports lead to pots."""
+    """Keep machines outside from addressing pots directly; only exports lead to pots.
+
+    network: the public network. others: further IPv4 networks of pots.
+    """
 
     network: IPNetwork
     outlets: tuple[Outlet, ...]
+    others: tuple[IPNetwork, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ def bridge_anchors(
     found: dict[str, Ruleset] = {}
     for bridge in bridges:
         if bridge.subnets:
-            own = bridge_rules(bridge, vnet.networks6, config, external, vnet.permitting)
-            shared = host_rules(config, external, vnet.further)
+            own = bridge_rules(bridge, vnet.networks, config, external, vnet.permitting)
+            shared = host_rules(config, external, vnet.networks, vnet.further)
             found |= {anchor: rules for anchor, rules, _ in (*shared, *own)}
     return found
 
@@ -42,7 +42,7 @@ def pot_anchors(
     for pot in pots:
         home = known.get(pot.home.bridge) if pot.home is not None else None
         if home is not None:
-            found |= pf.pot_rules(pot, home, config, external, vnet.networks6)
+            found |= pf.pot_rules(pot, home, config, external, vnet.networks)
     return found
 
 

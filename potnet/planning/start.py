@@ -303,8 +303,8 @@ def _has_rtsol(pot: Pot, state: HostState) -> bool:
 def _redirections(pot: Pot, around: Surroundings, config: Config) -> list[Step]:
     if pot.home is None or around.external is None:
         return []
-    bridge, networks6 = around.bridges[pot.home.bridge], around.vnet.networks6
-    wanted = pf.pot_rules(pot, bridge, config, around.external, networks6)
+    bridge, networks = around.bridges[pot.home.bridge], around.vnet.networks
+    wanted = pf.pot_rules(pot, bridge, config, around.external, networks)
     loads = [
         Step(LoadAnchor(anchor, rules), LoadAnchor(anchor, NoRules(), rules), "exports")
         for anchor, rules in wanted.items()

@@ -47,8 +47,8 @@ class Vnet:
     accepting router advertisements. permitting: bridges to or from which a policy allows something.
     members_set: switches that potnet enabled so that the filter inspects bridge members. guarded: pots
     that need these switches, at most two. further: addresses without exports. stranded: by bridge, running
-    pots with epairs that lost their bridge because another program destroyed it. loaded6: the IPv6 networks
-    that earlier rules name; None: those of the bridges.
+    pots with epairs that lost their bridge because another program destroyed it. public: the network of the
+    public bridge. loaded: the networks that earlier rules name; None: those of the bridges.
     """
 
     bridges: tuple[Bridge, ...] = ()
@@ -60,7 +60,8 @@ class Vnet:
     guarded: tuple[str, ...] = ()
     further: tuple[IPNetwork, ...] = ()
     stranded: Mapping[str, tuple[tuple[Pot, Attachment], ...]] = field(default_factory=dict)
-    loaded6: tuple[IPNetwork, ...] | None = None
+    public: IPNetwork | None = None
+    loaded: tuple[IPNetwork, ...] | None = None
 
     def others_up(self, bridge: Bridge, state: HostState, family: int = 4) -> tuple[Bridge, ...]:
         """Return the other bridges on the host with a network of that family."""
@@ -80,15 +81,32 @@ class Vnet:
         return frozenset(b.lan.member for b in self.bridges if b.lan is not None and b.lan.member is not None)
 
     @property
-    def networks6(self) -> tuple[IPNetwork, ...]:
-        """Return all IPv6 networks of pots; the site's prefix stands for its networks."""
-        return networks6_of(self.bridges, self.site6) if self.loaded6 is None else self.loaded6
+    def networks(self) -> tuple[IPNetwork, ...]:
+        """Return the networks of pots that rules name beside the public one; see `networks_of`."""
+        if self.loaded is not None:
+            return self.loaded
+        return networks_of(self.bridges, self.site6, self.public)
 
 
-def networks6_of(bridges: Iterable[Bridge], site6: IPNetwork | None) -> tuple[IPNetwork, ...]:
-    """Return the IPv6 networks of these bridges; the site's prefix stands for its networks."""
-    given = [subnet.network for b in bridges if (subnet := b.subnet(6)) is not None]
-    return tuple(cidr_merge([*given, *([site6] if site6 is not None and given else [])]))
+def networks_of(
+    bridges: Iterable[Bridge], site6: IPNetwork | None, public: IPNetwork | None
+) -> tuple[IPNetwork, ...]:
+    """Return the networks of these bridges of IPv6, and those of IPv4 outside the public network.
+
+    The site's prefix stands for its networks.
+    """
+    found = [network for bridge in bridges for network in outside(bridge, public)]
+    if site6 is not None and any(network.version == 6 for network in found):
+        found.append(site6)
+    return tuple(cidr_merge(found))
+
+
+def outside(bridge: Bridge, public: IPNetwork | None) -> tuple[IPNetwork, ...]:
+    """Return the networks of a bridge that are not part of the public IPv4 network."""
+    networks = (subnet.network for subnet in bridge.subnets)
+    if public is None or bridge.kind is not BridgeKind.PRIVATE:
+        return tuple(each for each in networks if each.version == 6)
+    return tuple(each for each in networks if each not in public)
 
 
 def description(bridge: Bridge) -> str:
@@ -177,8 +195,10 @@ def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ext
         _refuse_overlap(subnet.network, vnet, config, state)
     # An incomplete bridge is in use: its present state may not fit the parts that would be added.
     new = bridge.interface not in state.interfaces
-    shared = () if vnet.others_up(bridge, state) else host_rules(config, external, vnet.further)
-    own = bridge_rules(bridge, vnet.networks6, config, external, vnet.permitting)
+    shared = (
+        () if vnet.others_up(bridge, state) else host_rules(config, external, vnet.networks, vnet.further)
+    )
+    own = bridge_rules(bridge, vnet.networks, config, external, vnet.permitting)
     steps = [*_load(shared, new), *_forward(bridge, vnet, external, state), *_load(own, new)]
     if new:
         create = CreateBridge(bridge.interface, description(bridge), mtu=bridge.mtu)
@@ -201,13 +221,18 @@ def _rejoin(bridge: Bridge, vnet: Vnet, config: Config, state: HostState) -> lis
     return [Step(join(pot, own, bridge, config), None, "a pot that runs") for pot, own in left]
 
 
-def host_rules(config: Config, external: str, further: tuple[IPNetwork, ...] = ()) -> tuple[WantedRules, ...]:
-    """Return the rules that the first bridge requires; they are loaded before it exists."""
+def host_rules(
+    config: Config, external: str, networks: tuple[IPNetwork, ...] = (), further: tuple[IPNetwork, ...] = ()
+) -> tuple[WantedRules, ...]:
+    """Return the rules that the first bridge requires; they are loaded before it exists.
+
+    networks: as of `Vnet`. further: addresses without exports.
+    """
     return (
-        (pf.nat_anchor(config), pf.source_nat(config, external, further), "pots reach out"),
+        (pf.nat_anchor(config), pf.source_nat(config, external, networks, further), "pots reach out"),
         (
             pf.external_anchor(config),
-            pf.external_isolation(config, external),
+            pf.external_isolation(config, external, networks),
             "nothing reaches pots but exports",
         ),
     )
@@ -226,16 +251,16 @@ def _forward(bridge: Bridge, vnet: Vnet, external: str, state: HostState) -> lis
 
 def bridge_rules(
     bridge: Bridge,
-    networks6: tuple[IPNetwork, ...],
+    networks: tuple[IPNetwork, ...],
     config: Config,
     external: str = "",
     permitting: frozenset[str] = frozenset(),
 ) -> tuple[WantedRules, ...]:
-    """Return the anchors of one bridge. networks6: those of all pots. permitting: as of `Vnet`."""
+    """Return the anchors of one bridge. networks, permitting: as of `Vnet`."""
     return (
         (
             pf.bridge_anchor(config, bridge.name),
-            pf.bridge_isolation(config, bridge, external, networks6, bridge.name in permitting),
+            pf.bridge_isolation(config, bridge, external, networks, bridge.name in permitting),
             "keep the bridge private",
         ),
         (pf.nat6_anchor(config, bridge.name), pf.source_nat6(config, bridge, external), "pots reach out"),
@@ -309,7 +334,7 @@ def plan_bridge_down(bridge: Bridge, vnet: Vnet, config: Config, state: HostStat
         return Plan(tuple(steps))
     steps += [
         Step(LoadAnchor(anchor, NoRules(), rules))
-        for anchor, rules, _ in bridge_rules(bridge, vnet.networks6, config)
+        for anchor, rules, _ in bridge_rules(bridge, vnet.networks, config)
         if rules != NoRules()
     ]
     steps += _forward_no_more(bridge, vnet, state)

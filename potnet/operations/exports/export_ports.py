@@ -239,9 +239,9 @@ def _in_force(app: App, run: Run, before: Sequence[Export], after: Sequence[Expo
     """
     bridge = require_bridge(app, run.pot.home.bridge if run.pot.home is not None else "")
     # The rules in force use the addresses with which the pot was started.
-    networks6 = vnet(app).networks6
+    networks = vnet(app).networks
     held, wanted = (
-        pf.pot_rules(replace(run.pot, exports=tuple(exports)), bridge, app.config, external, networks6)
+        pf.pot_rules(replace(run.pot, exports=tuple(exports)), bridge, app.config, external, networks)
         for exports in (before, after)
     )
     return plan_exports(held, wanted, not run.changing)

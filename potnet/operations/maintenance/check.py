@@ -18,7 +18,7 @@ from potnet.operations.files.pot_logs import exposed_logs, ways_to_logs
 from potnet.operations.journal import unfinished
 from potnet.operations.maintenance.init import INIT
 from potnet.operations.networks.external import kept_off
-from potnet.operations.networks.in_force import recorded_networks6
+from potnet.operations.networks.in_force import recorded_networks
 from potnet.operations.networks.units import vnet
 from potnet.operations.pots.virtual_machines import ROOT
 from potnet.operations.running.start_context import RESOLV_CONF, resolver_text, with_upstream
@@ -149,7 +149,7 @@ def _facts(app: App) -> Facts:
         app.config, app.store.runs(), known.bridges, known.site6,
         forwarding_set=known.forwarding_set, router_kept=known.router_kept, permitting=known.permitting,
         policies=app.store.policies(), datasets=app.store.datasets(), members_set=known.members_set,
-        loaded6=recorded_networks6(app),
+        loaded=recorded_networks(app),
     )  # fmt: skip
 
 

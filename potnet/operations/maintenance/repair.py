@@ -95,7 +95,7 @@ def _repair(app: App, scope: Scope, names: set[str]) -> Report:
             found.facts.external,
             alone=True,
             further=found.facts.further,
-            networks6=found.facts.networks6,
+            networks=found.facts.networks,
         )
         for bridge in app.store.bridges() if scope.kinds is None else ():
             record_updated(app, bridge.name)

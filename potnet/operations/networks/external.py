@@ -68,7 +68,7 @@ def follow_external(app: App, state: HostState, starting: Collection[IPAddress] 
         external = known.outlets[0].interface
         app.notify(f"the host has no default route: NAT and exports stay on {external}")
         state = replace(state, external=external)
-        if known.networks6 == vnet(app).networks6:
+        if known.networks == vnet(app).networks:
             return state
     elif app.config.external_interface is not None:
         check_external(external, state)
@@ -115,22 +115,22 @@ def record(
     external: str | None,
     alone: bool,
     further: tuple[IPNetwork, ...] | None = None,
-    networks6: tuple[IPNetwork, ...] | None = None,
+    networks: tuple[IPNetwork, ...] | None = None,
 ) -> None:
     """Record the external interface that rules are loaded for. alone: these are all rules in force.
 
     Otherwise, unless the interface is recorded already, the next command that loads rules loads all of them.
-    further, networks6: as of `InForce`; None: the recorded ones.
+    further, networks: as of `InForce`; None: the recorded ones.
     """
     outlets = pf.outlets(app.config, external) if external is not None else ()
     known = recorded(app)
     if further is None:
         further = known.further if known is not None else ()
-    if networks6 is None:
-        networks6 = known.networks6 if known is not None else vnet(app).networks6
-    if outlets and known != InForce(outlets, True, further, networks6):
+    if networks is None:
+        networks = known.networks if known is not None else vnet(app).networks
+    if outlets and known != InForce(outlets, True, further, networks):
         both = outlets if alone or known is None else _both(known.outlets, outlets)
-        keep(app, InForce(both, alone, further, networks6))
+        keep(app, InForce(both, alone, further, networks))
 
 
 def further_due(
@@ -170,7 +170,7 @@ def kept_off(app: App, state: HostState, external: str | None) -> tuple[IPNetwor
 def _due(app: App, state: HostState, external: str, starting: Collection[IPAddress] = ()) -> InForce:
     outlets = pf.outlets(app.config, external)
     further = further_due(app, state, outlets, starting)
-    return InForce(outlets, further=further, networks6=vnet(app).networks6)
+    return InForce(outlets, further=further, networks=vnet(app).networks)
 
 
 def _both(one: Sequence[Outlet], other: Sequence[Outlet]) -> tuple[Outlet, ...]:
@@ -206,13 +206,13 @@ def _plan(app: App, before: InForce | None, after: InForce, state: HostState) ->
     # A pot whose start is incomplete has rules too.
     there = [run for run in runs if run.jid is None or complete(run, state)]
     wanted = _rules(up, there, known, app.config, external)
-    wanted |= filters_of(app, there, known.networks6)
+    wanted |= filters_of(app, there, known.networks)
     steps = plan_reload(wanted)
     if before is not None:
         held = [replace(run, pot=replace(run.pot, exports=run.exported)) for run in there]
         config, main = _as_of(app.config, before.outlets), before.outlets[0].interface
-        then = replace(known, further=before.further, loaded6=before.networks6)
-        loaded = _rules(up, held, then, config, main) | filters_of(app, there, before.networks6)
+        then = replace(known, further=before.further, loaded=before.networks)
+        loaded = _rules(up, held, then, config, main) | filters_of(app, there, before.networks)
         steps = plan_move(loaded, wanted)
         if not before.settled:
             steps = tuple(Step(step.action, None, step.why) for step in steps)

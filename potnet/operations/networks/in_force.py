@@ -24,13 +24,14 @@ class InForce:
     """External interfaces that rules were loaded for, the main one first.
 
     settled: all rules name these interfaces; otherwise a change was cut off, and rules may name any of them.
-    further: as of `potnet.host.ruleset.SourceNat`. networks6: the IPv6 networks of pots that the rules name.
+    further: as of `potnet.host.ruleset.SourceNat`. networks: as of `Vnet`,
+    those that the rules name.
     """
 
     outlets: tuple[Outlet, ...]
     settled: bool = True
     further: tuple[IPNetwork, ...] = ()
-    networks6: tuple[IPNetwork, ...] = ()
+    networks: tuple[IPNetwork, ...] = ()
 
 
 def candidates(app: App) -> tuple[str, ...]:
@@ -59,8 +60,8 @@ def recorded(app: App) -> InForce | None:
             for name, addresses, behind in found["outlets"]
         )
         further = tuple(map(IPNetwork, found.get("further", ())))
-        networks6 = tuple(map(IPNetwork, found.get("networks6", ())))
-        return InForce(outlets, bool(found["settled"]), further, networks6) if outlets else None
+        networks = tuple(map(IPNetwork, found.get("networks", found.get("networks6", ()))))
+        return InForce(outlets, bool(found["settled"]), further, networks) if outlets else None
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -71,10 +72,10 @@ def recorded_further(app: App) -> tuple[IPNetwork, ...]:
     return known.further if known is not None else ()
 
 
-def recorded_networks6(app: App) -> tuple[IPNetwork, ...]:
-    """Return the recorded IPv6 networks of pots."""
+def recorded_networks(app: App) -> tuple[IPNetwork, ...]:
+    """Return the recorded networks of pots beside the public one."""
     known = recorded(app)
-    return known.networks6 if known is not None else ()
+    return known.networks if known is not None else ()
 
 
 def keep(app: App, known: InForce) -> None:
@@ -84,7 +85,7 @@ def keep(app: App, known: InForce) -> None:
         for each in known.outlets
     ]
     further = [str(each.ip if each.size == 1 else each) for each in known.further]
-    lists = {"further": further, "networks6": [*map(str, known.networks6)]}
+    lists = {"further": further, "networks": [*map(str, known.networks)]}
     value = {"outlets": outlets, "settled": known.settled} | {
         key: each for key, each in lists.items() if each
     }

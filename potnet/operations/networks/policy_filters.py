@@ -89,15 +89,15 @@ def senders(app: App, policies: Iterable[Policy], but: str = "") -> list[Pot]:
     return [run.pot for run in runs if run is not None]
 
 
-def filters_of(app: App, runs: Sequence[Run], networks6: tuple[IPNetwork, ...]) -> RulesByAnchor:
-    """Return the filters of running pots that have one. networks6: the IPv6 networks of all pots."""
+def filters_of(app: App, runs: Sequence[Run], networks: tuple[IPNetwork, ...]) -> RulesByAnchor:
+    """Return the filters of running pots that have one. networks: as of `Vnet`."""
     if not app.store.has_policies() and not any(planning.is_filtered(run.pot) for run in runs):
         return {}
-    found = {pf.filter_anchor(app.config, r.pot.name): _rules(app, r.pot, {}, networks6) for r in runs}
+    found = {pf.filter_anchor(app.config, r.pot.name): _rules(app, r.pot, {}, networks) for r in runs}
     return {anchor: rules for anchor, rules in found.items() if rules != NoRules()}
 
 
-def _rules(app: App, pot: Pot, running: Running, networks6: tuple[IPNetwork, ...] | None = None) -> Ruleset:
+def _rules(app: App, pot: Pot, running: Running, networks: tuple[IPNetwork, ...] | None = None) -> Ruleset:
     """Return the expected filter of a pot. running: pots in addition to the recorded starts."""
     policies = app.store.policies_of(*planning.ends_of(pot))
     if not policies and not planning.is_filtered(pot):
@@ -105,7 +105,7 @@ def _rules(app: App, pot: Pot, running: Running, networks6: tuple[IPNetwork, ...
     known = vnet(app)
     bridges = {bridge.name: bridge for bridge in known.bridges}
     places = {end: places_of(app, end, running) for end in {policy.destination for policy in policies}}
-    inside = (app.config.network, *(known.networks6 if networks6 is None else networks6))
+    inside = (app.config.network, *(known.networks if networks is None else networks))
     return planning.pot_filter(pot, bridges, policies, places, inside)
 
 
@@ -132,7 +132,7 @@ def _bridge_rules(app: App, policy: Policy) -> RulesByAnchor:
         bridges = [bridge for bridge in bridges if bridge not in hiding]
     for bridge in bridges:
         permits = bridge.name in known.permitting
-        rules = pf.bridge_isolation(app.config, bridge, external or "", known.networks6, permits)
+        rules = pf.bridge_isolation(app.config, bridge, external or "", known.networks, permits)
         found[pf.bridge_anchor(app.config, bridge.name)] = rules
     return found
 

@@ -66,6 +66,7 @@ def vnet(app: App) -> Vnet:
         members_set=tuple((app.store.remembered(MEMBERS) or "").split()),
         guarded=app.store.guarded(most=2),
         further=recorded_further(app),
+        public=app.config.network,
     )
 
 

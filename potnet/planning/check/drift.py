@@ -20,7 +20,7 @@ from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter import policy
 from potnet.planning.filter.exports import end_untranslated
 from potnet.planning.ownership import complete
-from potnet.planning.vnet import WantedRules, bridge_rules, host_rules, networks6_of
+from potnet.planning.vnet import WantedRules, bridge_rules, host_rules, networks_of, outside
 from potnet.runtime.fast_dataclass import dataclass
 
 
@@ -65,7 +65,7 @@ class Facts:
     words. doubled: groups of names that differ only in case. special: pots and bridges with reserved
     names; special_hosts: pots with reserved host names, and these names. forwarding_set: families whose
     forwarding potnet enabled. router_kept, permitting and members_set: as of `Vnet`. further: addresses
-    without exports. loaded6: the IPv6 networks of pots that the last loaded rules name. datasets: pots whose
+    without exports. loaded: as `networks`, in the last loaded rules. datasets: pots whose
     root is a dataset, with the dataset and the root. running: as active, also when `active` is narrowed.
     """
 
@@ -92,7 +92,7 @@ class Facts:
     policies: tuple[Policy, ...] = ()
     running: tuple[Run, ...] = ()
     further: tuple[IPNetwork, ...] = ()
-    loaded6: tuple[IPNetwork, ...] = ()
+    loaded: tuple[IPNetwork, ...] = ()
     datasets: tuple[tuple[str, str, str], ...] = ()
 
     def seen(self, state: HostState, external: str | None) -> Facts:
@@ -122,18 +122,19 @@ class Facts:
         bridge = self.bridge(run.pot.home.bridge) if run.pot.home is not None else None
         if bridge is None or self.external is None:
             return {}
-        return pf.pot_rules(run.pot, bridge, self.config, self.external, self.networks6)
+        return pf.pot_rules(run.pot, bridge, self.config, self.external, self.networks)
 
     @property
-    def networks6(self) -> tuple[IPNetwork, ...]:
-        """Return the IPv6 networks of pots that rules must name.
+    def networks(self) -> tuple[IPNetwork, ...]:
+        """Return the networks of pots that rules must name beside the public one.
 
         The next command that loads rules adds those of new bridges, and removes those of former ones.
         """
-        used = (b.network6 for b in self.accounted if b.network6 is not None)
-        if self.loaded6 and all(any(own in each for each in self.loaded6) for own in used):
-            return self.loaded6
-        return networks6_of(self.bridges, self.site6)
+        public = self.config.network
+        used = (network for b in self.accounted for network in outside(b, public))
+        if self.loaded and all(any(own in each for each in self.loaded) for own in used):
+            return self.loaded
+        return networks_of(self.bridges, self.site6, public)
 
 
 def routed(bridges: Iterable[Bridge], family: int = 4) -> bool:
@@ -145,7 +146,7 @@ def shared_anchors(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
     """Return the anchors that all bridges share. pot uses them too, so other content is not potnet's."""
     if facts.external is None:
         return ()
-    wanted = host_rules(facts.config, facts.external, facts.further)
+    wanted = host_rules(facts.config, facts.external, facts.networks, facts.further)
     return tuple((anchor, rules) for anchor, rules, _ in wanted)
 
 
@@ -162,7 +163,7 @@ def bridge_anchors(facts: Facts) -> tuple[tuple[str, Ruleset, Bridge], ...]:
 
 
 def _rules_of_bridge(bridge: Bridge, facts: Facts, external: str) -> tuple[WantedRules, ...]:
-    return bridge_rules(bridge, facts.networks6, facts.config, external, facts.permitting)
+    return bridge_rules(bridge, facts.networks, facts.config, external, facts.permitting)
 
 
 def all_rules(facts: Facts) -> tuple[tuple[str, Ruleset], ...]:
@@ -209,7 +210,7 @@ def _filter_of(pot: Pot, facts: Facts, places: policy.Places) -> Ruleset:
     ends = policy.ends_of(pot)
     about = [each for each in facts.policies if each.source in ends]
     bridges = {a.bridge: bridge for a in pot.attachments if (bridge := facts.bridge(a.bridge)) is not None}
-    inside = (facts.config.network, *facts.networks6)
+    inside = (facts.config.network, *facts.networks)
     return policy.pot_filter(pot, bridges, about, places, inside)
 
 

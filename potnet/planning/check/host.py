@@ -302,7 +302,7 @@ def _left_rules(facts: Facts, state: HostState) -> Iterator[Drift]:
     # The steps name the former rules, for a filter that deletes entries by their names.
     ours: dict[str, Ruleset] = {name(config, pot): NoRules() for pot in facts.others for name in _OF_POT}
     for bridge in facts.bridges:
-        ours |= {anchor: rules for anchor, rules, _ in vnet.bridge_rules(bridge, facts.networks6, config)}
+        ours |= {anchor: rules for anchor, rules, _ in vnet.bridge_rules(bridge, facts.networks, config)}
     for anchor in sorted(state.holding):
         if anchor in ours:
             yield _emptied(anchor, "rules", Step(LoadAnchor(anchor, NoRules(), ours[anchor])))

@@ -31,6 +31,7 @@ from potnet.planning.filter.policy import pipes_of
 #: Length of an anchor's path that pf(4) keeps, tried on a real host.
 _LONGEST = 63
 _FAMILIES = frozenset({4, 6})
+Networks = tuple[IPNetwork, ...]
 #: Characters that replace the rest of a truncated name.
 _DIGEST = 16
 
@@ -41,6 +42,10 @@ def outlets(config: Config, external: str) -> tuple[Outlet, ...]:
     """Return the host's external interfaces, the main one first."""
     main = Outlet(external, config.external_addresses or ())
     return (main, *(Outlet(name, (), networks) for name, networks in config.extra_interfaces))
+
+
+def of_family(networks: Networks, family: int) -> Networks:
+    return tuple(each for each in networks if each.version == family)
 
 
 def untranslated(config: Config, external: str, state: HostState) -> tuple[str, ...]:
@@ -129,9 +134,10 @@ def _below(parent: str, name: str, sign: str = "", end: str = "") -> str:
     return f"{parent}/{sign}{name[:room]}.{digest}{end}"
 
 
-def source_nat(config: Config, external: str, further: tuple[IPNetwork, ...] = ()) -> SourceNat:
-    """Return the rules for NAT of IPv4. further: as of `SourceNat`."""
-    return SourceNat(config.network, outlets(config, external), further=further)
+def source_nat(config: Config, external: str, networks: Networks = (), further: Networks = ()) -> SourceNat:
+    """Return the rules for NAT of IPv4. networks: as of `Vnet`. further: as of `SourceNat`."""
+    others = of_family(networks, 4)
+    return SourceNat(config.network, outlets(config, external), further=further, others=others)
 
 
 def source_nat6(config: Config, bridge: Bridge, external: str) -> Ruleset:
@@ -141,27 +147,28 @@ def source_nat6(config: Config, bridge: Bridge, external: str) -> Ruleset:
     return SourceNat(bridge.network6, outlets(config, external)[:1], (bridge.network6,))
 
 
-def external_isolation(config: Config, external: str) -> ExternalIsolation:
-    return ExternalIsolation(config.network, outlets(config, external))
+def external_isolation(config: Config, external: str, networks: Networks = ()) -> ExternalIsolation:
+    """Return the rules against the outside. networks: as of `Vnet`."""
+    return ExternalIsolation(config.network, outlets(config, external), of_family(networks, 4))
 
 
 def bridge_isolation(
     config: Config,
     bridge: Bridge,
     external: str = "",
-    networks6: tuple[IPNetwork, ...] = (),
+    networks: Networks = (),
     permits: bool = False,
 ) -> Ruleset:
     """Return the rules of a bridge; the rules of other bridges isolate the public bridge.
 
-    networks6: of all pots; ignored for a bridge with IPv4 only. permits: a policy allows something to or
-    from the bridge.
+    networks: as of `Vnet`; those of IPv6 are ignored for a bridge with IPv4 only. permits: a policy allows
+    something to or from the bridge.
     """
     own = tuple(subnet.network for subnet in bridge.subnets)
     hidden = bridge.network6 if hides6(bridge) else None
     others: tuple[IPNetwork, ...] = ()
     if own and bridge.kind is BridgeKind.PRIVATE:
-        others = (config.network, *(networks6 if bridge.network6 is not None else ()))
+        others = (config.network, *(networks if bridge.network6 is not None else of_family(networks, 4)))
     if not others and hidden is None:
         return NoRules()
     sides = outlets(config, external) if hidden is not None else ()
@@ -202,14 +209,15 @@ def offered_in(export: Export) -> frozenset[int]:
 
 
 def pot_rules(
-    pot: Pot, bridge: Bridge, config: Config, external: str, networks6: tuple[IPNetwork, ...] = ()
+    pot: Pot, bridge: Bridge, config: Config, external: str, networks: Networks = ()
 ) -> dict[str, Ruleset]:
     """Return the rules that the anchors of a pot must hold."""
     items = redirections(pot)
     sides = outlets(config, external)
-    sources6 = networks6 if any(item.address.version == 6 for item in items) else ()
+    families = {item.address.version for item in items}
+    sources = tuple(each for each in networks if each.version in families)
     marked, shared = pot.antispoof, pot.guards_shared
-    rules: Ruleset = Redirections(bridge.interface, config.network, sides, items, sources6, marked, shared)
+    rules: Ruleset = Redirections(bridge.interface, config.network, sides, items, sources, marked, shared)
     return {
         limits_anchor(config, pot.name): connection_limits(pot, items, sides, bridge.interface),
         pot_anchor(config, pot.name): rules if items else NoRules(),

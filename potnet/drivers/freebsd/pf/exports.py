@@ -152,10 +152,15 @@ def _callers(item: Redirection, rules: Redirections) -> str:
     if _by_loopback(item):
         far = [str(each) for o in rules.outlets for each in o.of_family(4) or (f"({o.interface})",)]
         own = [str(item.host)] if item.host is not None else ["127.0.0.0/8", *far]
-        return _braced([*own, str(rules.network)])
-    return (
-        str(rules.network) if item.address.version == 4 else _braced([str(each) for each in rules.networks6])
-    )
+        return _braced([*own, *_pots(item, rules)])
+    return _braced(_pots(item, rules))
+
+
+def _pots(item: Redirection, rules: Redirections) -> list[str]:
+    """Return the networks of pots in the family of an export."""
+    version = item.address.version
+    found = (rules.network, *rules.networks)
+    return [str(each) for each in found if each.version == version]
 
 
 def _by_loopback(item: Redirection) -> bool:

@@ -30,14 +30,17 @@ def rules_text(template: Render, rules: Ruleset, exact: Exact) -> str:
 
     template: fills in a template by name. exact: returns whether pf lets in as many states as a limit says.
     """
+    values: dict[str, object]
     match rules:
         case NoRules():
             return ""
         case SourceNat(network, outlets, inside):
-            values = {"network": network, "outlets": _outlets(outlets, network.version), "inside": inside}
+            values = {"networks": (network, *rules.others), "inside": inside}
+            values["outlets"] = _outlets(outlets, network.version)
             return template("pf-nat.conf.j2", values)
-        case ExternalIsolation(network, outlets):
-            return template("pf-ext.conf.j2", {"network": network, "outlets": _outlets(outlets)})
+        case ExternalIsolation(network, outlets, others):
+            values = {"networks": (network, *others), "outlets": _outlets(outlets)}
+            return template("pf-ext.conf.j2", values)
         case PotFilter():
             return template("pf-pot.conf.j2", _pot_filter(rules))
         case BridgeIsolation(bridge, own, others, hidden, outlets, permits):

@@ -56,13 +56,15 @@ class Filter:
         return "".join(map(_line, first)) + self._rest(action)
 
     def _rest(self, action: LoadAnchor) -> str:
+        values: dict[str, object]
         match action.rules:
             case SourceNat(network) if network.version == 6:
                 return _line(f"add element inet {GROUP} {TRANSLATED6} {{ {network} }}")
             case SourceNat():
                 return self.table(action.anchor, action.rules)
-            case ExternalIsolation(network, outlets):
-                values = {"chain": action.anchor, "network": network, "outlets": outlets}
+            case ExternalIsolation(network, outlets, others):
+                pots = _set((network, *others))
+                values = {"chain": action.anchor, "pots": pots, "outlets": outlets}
                 return self._template("nft-ext.j2", values)
             case PotFilter():
                 return self._pot(action.anchor, action.rules)
@@ -93,7 +95,9 @@ class Filter:
 
     def _redirections(self, rules: Redirections, before: Sequence[Redirection], chain: ChainOf) -> str:
         """Return what an anchor with some redirections lacks."""
-        known = [f"add element inet {GROUP} {POTS6} {{ {each} }}" for each in rules.networks6]
+        known = [
+            f"add element inet {GROUP} {POTS6} {{ {each} }}" for each in rules.networks if each.version == 6
+        ]
         held, wanted = guards(before, chain), guards(rules.items, chain)
         changed = {name: own for name, own in wanted.items() if own != held.get(name)}
         chains = (self._template("nft-exports.j2", {"chain": n, "guards": own}) for n, own in changed.items())
@@ -104,7 +108,7 @@ class Filter:
         """Return the whole table, without redirections; the first bridge creates it."""
         values: dict[str, object] = {
             "chain": chain,
-            "network": rules.network,
+            "pots": _set((rules.network, *rules.others)),
             "outlets": rules.outlets,
             "further": [(f"further{each.version}", each.ip) for each in rules.further if each.size == 1],
             "networks": [(_FAMILY[each.version], each) for each in rules.further if each.size > 1],
@@ -309,6 +313,11 @@ def _near(verdict: Verdict, source: IPAddress, place: Place) -> dict[str, object
         "destination": _shown(place.network),
         "ports": _ports(verdict.ports),
     }
+
+
+def _set(networks: Sequence[IPNetwork]) -> str:
+    """Return one network, or several as a set."""
+    return str(networks[0]) if len(networks) == 1 else f"{{ {', '.join(map(str, networks))} }}"
 
 
 def _shown(network: IPNetwork) -> object:
