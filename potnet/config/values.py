@@ -19,7 +19,7 @@ from potnet.model.pots import Ipv6, Stack, valid_name
 #: The smallest public network that holds gateway, DNS and a few pots.
 LONGEST_PREFIX = 29
 #: For the network of a LAN: a router and one pot.
-LONGEST_LAN = 30
+LONGEST_BRIDGE = 30
 #: Range for the IPv6 network of one bridge.
 SHORTEST_PREFIX6, LONGEST_PREFIX6 = 48, 126
 _HOSTS6 = (IPNetwork("2000::/3"), IPNetwork("fc00::/7"))
@@ -150,11 +150,11 @@ def read_public_network(value: Any) -> IPNetwork:
     return _of_hosts(network)
 
 
-def read_lan_network(value: Any) -> IPNetwork:
-    """Read the IPv4 network of a LAN, which has room for two machines at least."""
+def read_bridge_network(value: Any) -> IPNetwork:
+    """Read the IPv4 network of one bridge, which has room for a gateway and a pot at least."""
     network = read_network(value)
-    if network.prefixlen > LONGEST_LAN:
-        raise Refusal("has no room for pots", f"use a prefix length of at most {LONGEST_LAN}")
+    if network.prefixlen > LONGEST_BRIDGE:
+        raise Refusal("has no room for pots", f"use a prefix length of at most {LONGEST_BRIDGE}")
     return _of_hosts(network)
 
 

@@ -6,8 +6,17 @@ A span is its first and last number. The cost grows with the number of spans, ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netaddr import IPNetwork
 
 Span = tuple[int, int]
+
+
+def overlap(one: IPNetwork, other: IPNetwork) -> bool:
+    """Whether two networks have an address in common."""
+    return one in other or other in one
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

@@ -24,6 +24,7 @@ from potnet.host.ruleset import NoRules, Ruleset
 from potnet.host.state import HostState, Interface
 from potnet.model.bridges import Bridge, BridgeKind
 from potnet.model.pots import GROUP, SMALLEST_MTU6, Attachment, Pot
+from potnet.model.ranges import overlap
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.lan import plan_lan_up
 from potnet.planning.members import join
@@ -192,7 +193,10 @@ def check_external(external: str | None, state: HostState) -> str:
 
 def _routed_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, external: str) -> Plan:
     for subnet in bridge.subnets:
-        _refuse_overlap(subnet.network, vnet, config, state)
+        hint = "choose another network.public in the configuration, or remove that route"
+        if subnet.network in outside(bridge, vnet.public):
+            hint = "remove that route, or give the pots a bridge with another network"
+        refuse_overlap(subnet.network, vnet, config, state, hint)
     # An incomplete bridge is in use: its present state may not fit the parts that would be added.
     new = bridge.interface not in state.interfaces
     shared = (
@@ -298,7 +302,8 @@ def _public6_up(bridge: Bridge, vnet: Vnet, config: Config, state: HostState, ex
     return Plan((made, *_rejoin(bridge, vnet, config, state)))
 
 
-def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostState) -> None:
+def refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostState, hint: str) -> None:
+    """Raises HostError for a network that overlaps a route of the host, which must be observed."""
     known = [network for _, networks in config.extra_interfaces for network in networks]
     for route in sorted(state.routes, key=lambda route: route.destination.prefixlen):
         destination = route.destination
@@ -311,10 +316,10 @@ def _refuse_overlap(network: IPNetwork, vnet: Vnet, config: Config, state: HostS
             or destination in known
             or (destination.prefixlen == alone and destination.ip in vnet.gateways)
         )
-        if not ours and (destination in network or network in destination):
+        if not ours and overlap(network, destination):
             raise HostError(
                 f"network {network} overlaps the host's route to {destination} by {route.interface}",
-                hint="choose another network.public in the configuration, or remove that route",
+                hint=hint,
             )
 
 

@@ -66,8 +66,8 @@ class Ipam(Protocol):
     def carve_given(self, parent: str, name: str, subnet: IPNetwork, gateway: IPAddress) -> None:
         """Define a given subnet with its gateway, as `carve` does."""
 
-    def define_lan(self, name: str, network: IPNetwork, gateway: IPAddress | None) -> None:
-        """Define a network that the host did not make; pots cannot have its gateway's address."""
+    def define_apart(self, name: str, network: IPNetwork, gateway: IPAddress | None) -> None:
+        """Define a network outside all others; pots cannot have its gateway's address."""
 
     def undefine_network(self, name: str) -> None:
         """Remove the network of a bridge, and release it if it was carved; a missing one is not an error."""

@@ -9,7 +9,7 @@ from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
 from potnet.model.pots import Lease
-from potnet.model.ranges import Span, gaps
+from potnet.model.ranges import Span, gaps, overlap
 from potnet.runtime.fast_dataclass import dataclass
 from potnet.store import ranges
 from potnet.store.file.database import Database
@@ -64,6 +64,7 @@ class Allocator(Database):
                     return
                 self._refuse_change(old, new, numbers)
                 self._forget(name)
+            self._refuse_apart(new)
             self._define(new, numbers)
 
     def network(self, name: str) -> IPNetwork | None:
@@ -237,6 +238,15 @@ class Allocator(Database):
         parts = self.rows("SELECT name FROM network WHERE parent = ? ORDER BY name", name)
         words = [_named("pot", [pot for (pot,) in pots]), _named("bridge", [part for (part,) in parts])]
         return " and ".join(word for word in words if word)
+
+    def _refuse_apart(self, new: Network) -> None:
+        """Raises if a network outside the others overlaps this one."""
+        for name, cidr in self.rows("SELECT name, cidr FROM network WHERE parent IS NULL ORDER BY name"):
+            if overlap(new.cidr, IPNetwork(cidr)) and (name, cidr) != ("#IPv6", "::/0"):
+                raise PotnetError(
+                    f"network {new.name} ({new.cidr}) overlaps network {name} ({cidr})",
+                    hint=f"set network.{new.name} in the configuration to another network",
+                )
 
     def _excluded(self, name: str) -> set[int]:
         found = self.rows("SELECT address FROM excluded WHERE network = ?", name)

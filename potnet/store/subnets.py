@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from netaddr import IPAddress, IPNetwork
 
 from potnet.errors import PotnetError
-from potnet.model.ranges import Span, aligned, gaps, subnet_bits
+from potnet.model.ranges import Span, aligned, gaps, overlap, subnet_bits
 from potnet.store import ranges
 from potnet.store.leases import Allocator, Network
 
@@ -53,18 +53,12 @@ class Subnets(Allocator):
         found = self.row("SELECT value FROM remembered WHERE key = ?", _SITE)
         return IPNetwork(found[0]) if found else None
 
-    def define_lan(self, name: str, network: IPNetwork, gateway: IPAddress | None) -> None:
+    def define_apart(self, name: str, network: IPNetwork, gateway: IPAddress | None) -> None:
         """Errors: a network `name` exists, or one that overlaps this network."""
         with self.transaction():
             if self._find(name) is not None:
                 raise PotnetError(f"network {name} already exists", hint="choose another name")
-            found = self.rows("SELECT name, cidr FROM network WHERE name <> ?", EVERYWHERE)
-            for other, cidr in found:
-                known = IPNetwork(cidr)
-                if known.version == network.version and (known in network or network in known):
-                    raise PotnetError(
-                        f"{network} overlaps network {other} ({cidr})", hint="give the network of the LAN"
-                    )
+            self._refuse_overlap(network)
             if network.version == 6:
                 # Other IPv6 networks are taken from this one.
                 self._define_everywhere()
@@ -73,6 +67,15 @@ class Subnets(Allocator):
             self._define(
                 Network(name, network.cidr, parent), {int(gateway)} if gateway is not None else set()
             )
+
+    def _refuse_overlap(self, network: IPNetwork) -> None:
+        """Error: the network overlaps another one; the message names a part of that one if it can."""
+        known = "SELECT name, cidr FROM network WHERE name <> ? ORDER BY parent IS NULL, first"
+        for other, cidr in self.rows(known, EVERYWHERE):
+            if overlap(network, IPNetwork(cidr)):
+                raise PotnetError(
+                    f"{network} overlaps network {other} ({cidr})", hint="choose another network"
+                )
 
     def undefine_network(self, name: str) -> None:
         """Errors: the network has leases."""
@@ -91,12 +94,11 @@ class Subnets(Allocator):
                 raise PotnetError(f"network {name} already exists", hint="choose another name")
             net = self._get(parent)
             first, last = int(subnet.first), int(subnet.last)
-            inside = subnet.version == net.cidr.version and subnet in net.cidr
-            if not inside or not ranges.take(self, parent, first, last):
-                what = "is not free" if inside else "is not"
+            if subnet not in net.cidr:
+                raise PotnetError(f"{subnet} is not in network {net.name} ({net.cidr})")
+            if not ranges.take(self, parent, first, last):
                 raise PotnetError(
-                    f"{subnet} {what} in network {net.name} ({net.cidr})",
-                    hint="`potnet show` lists what is taken",
+                    f"{subnet} {self._use_of(net, subnet)}", hint="`potnet show` lists what is taken"
                 )
             self._define(Network(name, subnet.cidr, parent), {int(gateway)})
 
@@ -161,14 +163,44 @@ class Subnets(Allocator):
         self.change("INSERT INTO remembered (key, value) VALUES (?, ?)", _SITE, str(site))
         return site
 
-    def _overlapped(self, subnet: IPNetwork) -> PotnetError:
-        """Return the reason why an IPv6 network is not available."""
+    def _use_of(self, net: Network, subnet: IPNetwork) -> str:
+        """Return the reason, in words, why a part of a network is not free."""
+        part = self._part_over(net.name, subnet)
+        if part is not None:
+            return f"overlaps network {part}"
+        ends = (ranges.key(int(subnet.first)), ranges.key(int(subnet.last)))
+        lease = self.row(
+            "SELECT address, pot FROM lease WHERE network = ? AND address BETWEEN ? AND ?"
+            " ORDER BY address LIMIT 1",
+            net.name,
+            *ends,
+        )
+        if lease is not None:
+            return f"includes {net.address(ranges.number(lease[0]))}, which is in use by pot {lease[1]}"
+        kept = self.row(
+            "SELECT address FROM excluded WHERE network = ? AND address BETWEEN ? AND ?"
+            " ORDER BY address LIMIT 1",
+            net.name,
+            *ends,
+        )
+        if kept is not None:
+            address = net.address(ranges.number(kept[0]))
+            return f"includes {address}, which is kept for the gateway or the DNS server of {net.name}"
+        return f"includes the network or broadcast address of network {net.name} ({net.cidr})"
+
+    def _part_over(self, parent: str, subnet: IPNetwork) -> str | None:
+        """Return name and network of the first part of a network that overlaps this one."""
         found = self.row(
             "SELECT name, cidr FROM network WHERE parent = ? AND first <= ? AND last >= ?"
             " ORDER BY first LIMIT 1",
-            EVERYWHERE,
+            parent,
             ranges.key(int(subnet.last)),
             ranges.key(int(subnet.first)),
         )
-        whose = f"overlaps network {found[0]} ({found[1]})" if found else "is not free"
+        return f"{found[0]} ({found[1]})" if found else None
+
+    def _overlapped(self, subnet: IPNetwork) -> PotnetError:
+        """Return the reason why an IPv6 network is not available."""
+        part = self._part_over(EVERYWHERE, subnet)
+        whose = f"overlaps network {part}" if part is not None else "is not free"
         return PotnetError(f"{subnet} {whose}", hint="give another prefix, or auto for one of the site's own")

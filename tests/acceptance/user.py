@@ -55,7 +55,8 @@ class User:
     def bridge(self, name: str, *options: str, size: int = 4) -> str:
         """Create a private bridge and return its full name."""
         full = PREFIX + name
-        self.potnet("create-private-bridge", "-B", full, "-S", str(size), *options)
+        network = () if "--net" in options else ("-S", str(size))
+        self.potnet("create-private-bridge", "-B", full, *network, *options)
         return full
 
     def pot(self, name: str, *options: str, ports: tuple[int, ...] = (PORT,)) -> str:

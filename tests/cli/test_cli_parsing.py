@@ -98,6 +98,10 @@ def test_several_networks(stage: Any, potnet: Callable[..., Any]) -> None:
             ("create_private_bridge", (BridgeRequest("stove", 4),), {}),
         ),
         (
+            "create-private-bridge -B stove --net 172.30.1.0/24",
+            ("create_private_bridge", (BridgeRequest("stove", network="172.30.1.0/24"),), {}),
+        ),
+        (
             "create-private-bridge -B stove -S 4 -6 auto --routed",
             ("create_private_bridge", (BridgeRequest("stove", 4, "auto", True),), {}),
         ),
@@ -190,7 +194,9 @@ def test_start_and_stop_of_all(stage: Any, potnet: Callable[..., Any], verb: str
         "export-ports -e 80 --max-connections x",
         "policy add --from a", "policy add --to a", "policy list --from a", "policy list --deny",
         "policy remove --from a --to b --deny",
-        "create-private-bridge -B b", "create-private-bridge -B b -S x", "set", "set -p a", "set-hook -p a",
+        "create-private-bridge -B b", "create-private-bridge -B b -S x",
+        "create-private-bridge -B b -S 4 --net 172.30.1.0/24",
+        "set", "set -p a", "set-hook -p a",
         "set -B b", "set -p a -B b --mtu 1400", "set -B b --mtu 1400 --boot", "set -B b --no-internet",
         "copy-in -p a -s b", "show -p a -b b", "show -a -p a", "info", "info -E", "info -p a -B b",
         "info -E -B b", "create -N lan", "create -S ipv5", "create -t multi", "create a extra",

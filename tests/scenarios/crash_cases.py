@@ -490,6 +490,15 @@ def _bridges() -> Iterator[Case]:
     make, drop = doing(create_private_bridge, BridgeRequest("grill", 2)), doing(destroy_bridge, "grill")
     yield Case("create-private-bridge", used, make, drop)
     yield Case("destroy bridge", named, drop, make)
+    chosen = doing(create_private_bridge, BridgeRequest("grill", network="172.30.1.0/24"))
+
+    def apart(world: World) -> None:
+        used(world)
+        chosen(world)
+        world.do(vnet_start, "grill")
+
+    yield Case("create-private-bridge --net", used, chosen, drop)
+    yield Case("destroy bridge --net that is up", apart, drop)
     up, down = doing(vnet_start, "grill"), doing(vnet_stop, "grill")
 
     def pinned(world: World) -> None:

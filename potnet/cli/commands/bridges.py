@@ -15,10 +15,12 @@ from potnet.cli.output import tell
     examples=(
         "potnet create-private-bridge -B stove -S 4",
         "potnet create-private-bridge -B stove -S 4 -6 auto --isolate",
+        "potnet create-private-bridge -B stove --net 172.30.1.0/24",
     ),
 )
 @click.option("-B", "--bridge", "name", metavar="BRIDGE", required=True, help="Name of the new bridge.")
-@click.option("-S", "--size", type=int, metavar="N", required=True, help="Number of pots that it must hold.")
+@click.option("-S", "--size", type=int, metavar="N", help="Number of pots that it must hold.")
+@click.option("--net", "network", metavar="NET", help="Its IPv4 network, in place of -S.")
 @click.option("-6", "--ipv6", metavar="auto|PREFIX", help="Add this IPv6 network, or auto for a free one.")
 @click.option("--routed", is_flag=True, help="Route its IPv6 network to the outside, without NAT.")
 @click.option("--mtu", type=int, metavar="BYTES", help="MTU of the bridge and of every interface on it.")
@@ -30,7 +32,8 @@ from potnet.cli.output import tell
 def create_private_bridge(
     options: Options,
     name: str,
-    size: int,
+    size: int | None,
+    network: str | None,
     ipv6: str | None,
     routed: bool,
     mtu: int | None,
@@ -39,14 +42,12 @@ def create_private_bridge(
 ) -> None:
     """Create a private bridge with a network of its own.
 
-    The network is a free part of the public network.
+    With -S, its network is a free part of the public network.
     """
     from potnet.operations.networks import bridges
 
     with changing(options) as app:
-        request = bridges.BridgeRequest(
-            name=name, size=size, ipv6=ipv6, routed=routed, mtu=mtu, isolate=isolate, uplink=uplink
-        )
+        request = bridges.BridgeRequest(name, size, ipv6, routed, mtu, isolate, uplink, network)
         bridge = bridges.create_private_bridge(app, request)
     view: dict[str, object] = {"name": bridge.name, "changed": True}
     said = []

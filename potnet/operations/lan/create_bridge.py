@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.config.values import Refusal, read_lan_network, read_prefix6
+from potnet.config.values import Refusal, read_bridge_network, read_prefix6
 from potnet.errors import PotnetError, UsageError
 from potnet.host.query import Query
 from potnet.host.state import HostState, Interface
@@ -70,9 +70,9 @@ def create_bridge(app: App, request: LanRequest) -> Bridge:
             raise PotnetError(f"bridge {known.name} already exists", hint="choose another name")
         refuse_same_anchor(app, "bridge", request.name)
         define_public_network(app)
-        app.store.define_lan(request.name, network, gateways.get(4))
+        app.store.define_apart(request.name, network, gateways.get(4))
         if network6 is not None:
-            app.store.define_lan(network6_of(request.name), network6, gateways.get(6))
+            app.store.define_apart(network6_of(request.name), network6, gateways.get(6))
         bridge = Bridge(
             name=request.name,
             kind=BridgeKind.LAN,
@@ -91,7 +91,7 @@ def create_bridge(app: App, request: LanRequest) -> Bridge:
 
 def _networks(request: LanRequest) -> tuple[IPNetwork, IPNetwork | None]:
     try:
-        network = read_lan_network(request.network)
+        network = read_bridge_network(request.network)
     except Refusal as refusal:
         raise UsageError(f"--net {request.network!r} {refusal.what}", hint=refusal.hint) from None
     try:

@@ -129,7 +129,8 @@ class Site:
         theirs = self.installation.bridges if self.installation is not None else ()
         parts = [(bridge.name, bridge.network) for bridge in theirs]
         if own is None:
-            parts += [(name, network) for name, network, _ in self.own_bridges()]
+            inside = (each for each in self.own_bridges() if each[1].overlaps(self.network))
+            parts += [(name, network) for name, network, _ in inside]
         return self._part("the network", self.network, kept, own, tuple(parts))
 
     def bridge(self, name: str) -> Part:

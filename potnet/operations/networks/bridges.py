@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.config.values import Refusal, read_prefix6
-from potnet.errors import PotnetError, UsageError
+from potnet.config.values import Refusal, read_bridge_network, read_prefix6
+from potnet.errors import HostError, PotnetError, UsageError
 from potnet.host.query import Query
 from potnet.model.bridges import Bridge, BridgeKind, network6_of
 from potnet.model.names import PUBLIC, PUBLIC6
+from potnet.model.ranges import overlap
 from potnet.operations.common import (
     NETWORK_LOCK,
     busy_units,
@@ -23,7 +24,8 @@ from potnet.operations.common import (
 from potnet.operations.networks.addresses import AUTO
 from potnet.operations.networks.interfaces import check_bridge_mtu, check_mtu, check_uplink
 from potnet.operations.networks.leases import held
-from potnet.planning.vnet import refuse_small_mtu
+from potnet.operations.networks.units import vnet
+from potnet.planning.vnet import refuse_overlap, refuse_small_mtu
 from potnet.runtime.fast_dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -33,25 +35,28 @@ if TYPE_CHECKING:
 RESERVED = (PUBLIC, PUBLIC6, "ext")
 #: An upper limit for every bridge: if_bridge(4) learns 2000 addresses.
 LARGEST = 65536
+#: The prefix length of the network for so many pots.
+SHORTEST = 15
 
 
 @dataclass(frozen=True, slots=True)
 class BridgeRequest:
     """The options of ``create-private-bridge``.
 
-    size: number of pots that the network holds. ipv6: a prefix, or ``auto`` for a site-local one (RFC 4193).
-    routed: the IPv6 network is not translated (NAT). mtu: of the bridge and all interfaces on it, in bytes.
-    isolate: pots on the bridge cannot reach one another. uplink: the VLAN that the bridge joins, as
-    PARENT.TAG.
+    size: number of pots that the network holds. network: the network, in place of a size. ipv6: a prefix, or
+    ``auto`` for a site-local one (RFC 4193). routed: the IPv6 network is not translated (NAT). mtu: of the
+    bridge and all interfaces on it, in bytes. isolate: pots on the bridge cannot reach one another. uplink:
+    the VLAN that the bridge joins, as PARENT.TAG.
     """
 
     name: str
-    size: int
+    size: int | None = None
     ipv6: str | None = None
     routed: bool = False
     mtu: int | None = None
     isolate: bool = False
     uplink: str | None = None
+    network: str | None = None
 
 
 def create_private_bridge(app: App, request: BridgeRequest) -> Bridge:
@@ -60,6 +65,7 @@ def create_private_bridge(app: App, request: BridgeRequest) -> Bridge:
     Raises PotnetError.
     """
     _check_request(app, request)
+    given = _given_network(app, request.network) if request.network is not None else None
     prefix = None if request.ipv6 in (None, AUTO) else _prefix6(request.ipv6)
     units = busy_units(app, "bridge")
     with app.store.transaction():
@@ -68,7 +74,7 @@ def create_private_bridge(app: App, request: BridgeRequest) -> Bridge:
             raise PotnetError(f"bridge {known.name} already exists", hint="choose another name")
         refuse_same_anchor(app, "bridge", request.name)
         define_public_network(app)
-        network = app.store.carve(PUBLIC, request.name, request.size, beside=held(app, 4))
+        network = _reserve(app, request, given)
         network6 = None
         if request.ipv6 is not None:
             network6 = app.store.carve6(network6_of(request.name), prefix)
@@ -78,7 +84,7 @@ def create_private_bridge(app: App, request: BridgeRequest) -> Bridge:
             unit=app.store.free_unit("bridge", units),
             network=network,
             gateway=IPAddress(network.first + 1, network.version),
-            size=request.size,
+            size=request.size or network.size - 3,
             network6=network6,
             routed6=request.routed,
             mtu=request.mtu,
@@ -87,6 +93,64 @@ def create_private_bridge(app: App, request: BridgeRequest) -> Bridge:
         )
         app.store.add_bridge(bridge)
     return bridge
+
+
+def _reserve(app: App, request: BridgeRequest, given: IPNetwork | None) -> IPNetwork:
+    """Reserve the network of a bridge: the given one, or the lowest free part of the public network."""
+    name = request.name
+    if given is None:
+        return app.store.carve(PUBLIC, name, request.size or 0, beside=held(app, 4))
+    gateway = IPAddress(given.first + 1, 4)
+    if given in app.config.network:
+        app.store.carve_given(PUBLIC, name, given, gateway)
+    else:
+        app.store.define_apart(name, given, gateway)
+    return given
+
+
+def _given_network(app: App, text: str) -> IPNetwork:
+    """Read --net. Raises PotnetError for a network that the host or pot uses."""
+    try:
+        network = read_bridge_network(text)
+    except Refusal as refusal:
+        raise UsageError(f"--net {text!r} {refusal.what}", hint=refusal.hint) from None
+    if network.prefixlen < SHORTEST:
+        raise UsageError(
+            f"--net {text!r} is too large for a bridge", hint=f"use a prefix length of at least {SHORTEST}"
+        )
+    hint = "give another network"
+    _refuse_of_pot(app, network, hint)
+    state = app.driver.observe(Query(routes=True, pot_bridges=True, interfaces=None))
+    refuse_overlap(network, vnet(app), app.config, state, hint)
+    for found in state.interfaces.values():
+        own = () if found.name in state.pot_bridges else found.addresses
+        for each in own:
+            if overlap(network, IPNetwork(f"{each.address}/{each.prefix}").cidr):
+                raise HostError(
+                    f"network {network} overlaps {each.address}/{each.prefix} of the host's {found.name}",
+                    hint,
+                )
+    return network
+
+
+def _refuse_of_pot(app: App, network: IPNetwork, hint: str) -> None:
+    """Raises PotnetError for a network with addresses of an installation of pot."""
+    found = app.installation
+    if found is None:
+        return
+    first, last = network.first, network.last
+    whole = IPNetwork(str(found.network))
+    if whole != app.config.network and overlap(network, whole):
+        raise PotnetError(f"network {network} overlaps {whole}, the network of {found.prefix}/bin/pot", hint)
+    for bridge in found.bridges:
+        if overlap(network, IPNetwork(str(bridge.network))):
+            whose = f"bridge {bridge.name} ({bridge.network}) of {found.prefix}/bin/pot"
+            raise PotnetError(f"network {network} overlaps {whose}", hint)
+    for pot in found.pots:
+        if pot.version == 4 and first <= pot.number <= last:
+            address = IPAddress(pot.number, 4)
+            whose = f"which pot {pot.name} of {found.prefix}/bin/pot holds"
+            raise PotnetError(f"network {network} includes {address}, {whose}", hint)
 
 
 def check_bridge_name(name: str) -> None:
@@ -99,7 +163,9 @@ def check_bridge_name(name: str) -> None:
 def _check_request(app: App, request: BridgeRequest) -> None:
     """Raises PotnetError if the requested bridge is impossible on the present host."""
     check_bridge_name(request.name)
-    if not 1 <= request.size <= LARGEST:
+    if (request.size is None) == (request.network is None):
+        raise UsageError("-S or --net is required" if request.size is None else "give -S or --net, not both")
+    if request.size is not None and not 1 <= request.size <= LARGEST:
         raise UsageError(f"invalid size -S {request.size}: a bridge holds 1 to {LARGEST} pots")
     if request.routed and request.ipv6 is None:
         raise UsageError("--routed requires an IPv6 network", hint="add -6 auto or -6 PREFIX")

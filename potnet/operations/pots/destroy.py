@@ -28,6 +28,8 @@ from potnet.operations.files.moves import take_back_rename
 from potnet.operations.files.places import overlap
 from potnet.operations.files.pot_logs import remove_log
 from potnet.operations.journal import end, unfinished
+from potnet.operations.networks.external import follow_external
+from potnet.operations.networks.in_force import candidates, known_outlets
 from potnet.operations.networks.policies import forget
 from potnet.operations.networks.units import forget_switches
 from potnet.operations.networks.vnet import take_off
@@ -35,6 +37,7 @@ from potnet.operations.running.cleanup import clear_up
 from potnet.planning.jail import host_files
 from potnet.planning.ownership import running
 from potnet.planning.roots import refuse_redirected, ways_around
+from potnet.planning.vnet import outside
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -217,3 +220,20 @@ def destroy_bridge(app: App, name: str) -> None:
                 app.store.undefine_network(network.name)
             app.store.remove_bridge(name)
             app.store.forget(hosts_key(name))
+        if outside(bridge, app.config.network):
+            _follow(app)
+
+
+def _follow(app: App) -> None:
+    """Load the rules of other bridges without the networks of a destroyed one."""
+    state = app.driver.observe(
+        Query(
+            external=app.config.external_interface is None,
+            candidates=candidates(app),
+            interfaces=known_outlets(app),
+            local_addresses=True,
+            pot_bridges=True,
+        )
+    )
+    if state.pot_bridges:
+        follow_external(app, state)

@@ -74,6 +74,12 @@ def side_of(bridge: Bridge) -> Side:
     return Side(bridge.name, _BRIDGES | {bridge.interface}, networks, private)
 
 
+def _networks4(config: Config, sides: Iterable[Side]) -> tuple[IPNetwork, ...]:
+    """Return the IPv4 networks of pots: the public one, and those of bridges outside it."""
+    own = (pf.around(config, each) for side in sides for each in side.networks if each.version == 4)
+    return tuple(dict.fromkeys((config.network, *own)))
+
+
 def any_side(config: Config) -> Side:
     """Return a side for a bridge that does not exist yet."""
     return Side("", _BRIDGES, (config.network,), True)
@@ -124,7 +130,7 @@ def obstacles(
         return skipped
     each = (
         skipped, _uncalled(config, found, sides, outer.interfaces),
-        _bypassed(config, found, sides, outer.interfaces), _misnamed(config, found, outer),
+        _bypassed(config, found, sides, outer.interfaces), _misnamed(config, found, outer, sides),
         _kept_in(found, sides, outer.interfaces), _exports(config, found, sides, outer, pots),
     )  # fmt: skip
     # A rule is reported once, even if it has several effects.
@@ -204,17 +210,16 @@ def _skip(mark: str, interface: str, effect: str, bridge: str = "", pot: str | N
     )  # fmt: skip
 
 
-def _isolating(config: Config, sides: Iterable[Side], outer: frozenset[str]) -> Iterator[Flow]:
+def _isolating(config: Config, sides: tuple[Side, ...], outer: frozenset[str]) -> Iterator[Flow]:
     """Return the flows that the filter anchor must block."""
     for side in sides:
         for network in side.networks if side.private else ():
             family = network.version
-            others = config.network if family == 4 else None
-            yield Flow("in", side.interfaces, family, network, others)
-            yield Flow("out", side.interfaces, family, others, network)
+            for others in _networks4(config, sides) if family == 4 else (None,):
+                yield Flow("in", side.interfaces, family, network, others)
+                yield Flow("out", side.interfaces, family, others, network)
         for network in side.networks if outer else ():
-            inside = config.network if network.version == 4 else network
-            yield Flow("in", outer, network.version, None, inside)
+            yield Flow("in", outer, network.version, None, pf.around(config, network))
 
 
 def _translating(
@@ -223,10 +228,10 @@ def _translating(
     """Return the translated flows, each with the keyword, the anchor and its purpose."""
     nested = f"{config.rdr_anchor}/*"
     for side in sides:
-        if outer and any(network.version == 4 for network in side.networks):
-            yield "nat-anchor", config.nat_anchor, "NAT", Flow("out", outer, 4, config.network)
         for network in side.networks:
-            family = network.version
+            family, source = network.version, pf.around(config, network)
+            if outer and family == 4:
+                yield "nat-anchor", config.nat_anchor, "NAT", Flow("out", outer, 4, source)
             if outer:
                 yield "rdr-anchor", nested, "exports", Flow("in", outer, family)
             yield "rdr-anchor", nested, "exports for pots", Flow("in", side.interfaces, family)
@@ -235,10 +240,9 @@ def _translating(
 
 
 def _uncalled(
-    config: Config, found: PacketFilter, sides: Iterable[Side], outer: frozenset[str]
+    config: Config, found: PacketFilter, sides: tuple[Side, ...], outer: frozenset[str]
 ) -> Iterator[Obstacle]:
     """Return the conditional anchor calls that skip packets of pots."""
-    sides = tuple(sides)
     for word, name, what, flow in _translating(config, sides, outer):
         if reach(found.translation, word, name, flow) < Match.ALWAYS:
             effect = f"some packets get no {what}"
@@ -246,7 +250,7 @@ def _uncalled(
     name = f"{config.filter_anchor}/*"
     for flow in _isolating(config, sides, outer):
         if reach(found.filters, "anchor", name, flow) < Match.ALWAYS:
-            effect = f"{config.network} is not isolated from other pots or from the outside"
+            effect = "a network of pots is not isolated from other pots or from the outside"
             yield from _limited(calls(found.filters, "anchor", name), "anchor", name, effect)
 
 
@@ -259,10 +263,9 @@ def _limited(calling: list[MainRule], word: str, name: str, effect: str) -> Iter
 
 
 def _bypassed(
-    config: Config, found: PacketFilter, sides: Iterable[Side], outer: frozenset[str]
+    config: Config, found: PacketFilter, sides: tuple[Side, ...], outer: frozenset[str]
 ) -> Iterator[Obstacle]:
     """Return the rules before potnet's anchors that decide on packets of pots."""
-    sides = tuple(sides)
     name = f"{config.filter_anchor}/*"
     for flow in _isolating(config, sides, outer):
         for rule in before(found.filters, "anchor", name, flow):
@@ -276,11 +279,12 @@ def _bypassed(
                 yield _bypass(rule, word, name, f"the packets that it matches get no {what}")
 
 
-def _misnamed(config: Config, found: PacketFilter, outer: Outer) -> Iterator[Obstacle]:
+def _misnamed(config: Config, found: PacketFilter, outer: Outer, sides: Iterable[Side]) -> Iterator[Obstacle]:
     """Return the translations of others that give packets of pots an address that the host does not have."""
-    flow = Flow("out", outer.interfaces, 4, config.network)
-    rules = before(found.translation, "nat-anchor", config.nat_anchor, flow) if outer.addresses else []
-    for rule in rules:
+    networks = _networks4(config, sides) if outer.addresses else ()
+    flows = (Flow("out", outer.interfaces, 4, each) for each in networks)
+    rules = [before(found.translation, "nat-anchor", config.nat_anchor, flow) for flow in flows]
+    for rule in dict.fromkeys(rule for found in rules for rule in found):
         if rule.action != "nat" or rule.no or not _IPV4.fullmatch(rule.target):
             continue
         if IPAddress(rule.target) not in outer.addresses:

@@ -48,6 +48,11 @@ def of_family(networks: Networks, family: int) -> Networks:
     return tuple(each for each in networks if each.version == family)
 
 
+def around(config: Config, network: IPNetwork) -> IPNetwork:
+    """Return the public network if it contains a network of pots, else that network."""
+    return config.network if network in config.network else network
+
+
 def untranslated(config: Config, external: str, state: HostState) -> tuple[str, ...]:
     """Return a notice if the default route uses further interfaces, on which nothing is translated."""
     known = {external, *dict(config.extra_interfaces)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..host import HOST, OUTSIDE, PORT
 from ..registry import scenario
 from ..user import User
+from .exports import EXPORTED
 
 
 @scenario()
@@ -25,6 +26,31 @@ def private_bridges_are_apart(user: User) -> None:
                 user.connects(one, at[other], other)
             elif one != other:
                 user.fails(one, at[other])
+    user.agrees()
+
+
+@scenario("outside")
+def a_network_of_choice(user: User) -> None:
+    """Pots of a network outside the public one have NAT, exports and isolation like all others."""
+    stove, oven = user.bridge("stove", "--net", "172.30.77.0/24"), user.bridge("oven")
+    pan, wok = (user.pot(name, "-N", "private-bridge", "-B", stove) for name in ("pan", "wok"))
+    tray = user.pot("tray", "-N", "private-bridge", "-B", oven)
+    web = user.pot("web", "-N", "public-bridge")
+    user.potnet("export-ports", "-p", pan, "-e", f"{PORT}:{EXPORTED}")
+    user.start(web, tray, pan, wok)
+    user.host.serve(OUTSIDE, PORT)
+    assert user.address(wok).startswith("172.30.77.")
+    user.connects(wok, user.host.machine(4), OUTSIDE)
+    user.connects(pan, user.address(wok), wok)
+    user.connects(OUTSIDE, user.host.addresses[4], pan, port=EXPORTED)
+    for other in (tray, web):
+        user.fails(other, user.address(wok))
+        user.fails(wok, user.address(other))
+    user.agrees()
+    user.potnet("stop", pan, wok)
+    user.potnet("destroy", "-p", pan)
+    user.potnet("destroy", "-p", wok)
+    user.potnet("destroy", "-B", stove)
     user.agrees()
 
 
