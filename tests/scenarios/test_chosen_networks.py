@@ -219,13 +219,6 @@ def test_an_interface_that_is_down_counts(world: World) -> None:
         chosen(world)
 
 
-def test_a_size_or_a_network_is_required(world: World) -> None:
-    with pytest.raises(PotnetError, match="give -S or --net, not both"):
-        chosen(world, size=4)
-    with pytest.raises(PotnetError, match="-S or --net is required"):
-        world.do(create_private_bridge, BridgeRequest("stove"))
-
-
 def test_later_networks_do_not_overlap_it(world: World) -> None:
     chosen(world)
     with pytest.raises(PotnetError, match=r"overlaps network stove \(172.30.1.0/24\)"):

@@ -46,6 +46,8 @@ def create_private_bridge(
     """
     from potnet.operations.networks import bridges
 
+    if (size is None) == (network is None):
+        raise click.UsageError("give either -S or --net")
     with changing(options) as app:
         request = bridges.BridgeRequest(name, size, ipv6, routed, mtu, isolate, uplink, network)
         bridge = bridges.create_private_bridge(app, request)

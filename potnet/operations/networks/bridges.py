@@ -163,8 +163,6 @@ def check_bridge_name(name: str) -> None:
 def _check_request(app: App, request: BridgeRequest) -> None:
     """Raises PotnetError if the requested bridge is impossible on the present host."""
     check_bridge_name(request.name)
-    if (request.size is None) == (request.network is None):
-        raise UsageError("-S or --net is required" if request.size is None else "give -S or --net, not both")
     if request.size is not None and not 1 <= request.size <= LARGEST:
         raise UsageError(f"invalid size -S {request.size}: a bridge holds 1 to {LARGEST} pots")
     if request.routed and request.ipv6 is None:
