@@ -109,7 +109,7 @@ def test_policies_and_exports_hold_between_such_networks(world: World) -> None:
     chosen(world, "172.31.0.128/26", "back")
     web, db = pot(world, "web", "front", stack="dual"), pot(world, "db", "back")
     world.do(export_ports, "db", ExportRequest(["80:30080"]))
-    world.do(add, "web", "db", None, True)
+    world.do(add, "web", "db", None, False)
     world.do(start, ["web", "db"])
     assert world.do(check, [], None) == ()
     assert world.reaches("web", db, 80)

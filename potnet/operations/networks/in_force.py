@@ -72,10 +72,10 @@ def recorded_further(app: App) -> tuple[IPNetwork, ...]:
     return known.further if known is not None else ()
 
 
-def recorded_networks(app: App) -> tuple[IPNetwork, ...]:
-    """Return the recorded networks of pots beside the public one."""
+def recorded_networks(app: App) -> tuple[IPNetwork, ...] | None:
+    """Return the recorded networks of pots beside the public one; None if there is no record."""
     known = recorded(app)
-    return known.networks if known is not None else ()
+    return known.networks if known is not None else None
 
 
 def keep(app: App, known: InForce) -> None:

@@ -65,7 +65,7 @@ class Facts:
     words. doubled: groups of names that differ only in case. special: pots and bridges with reserved
     names; special_hosts: pots with reserved host names, and these names. forwarding_set: families whose
     forwarding potnet enabled. router_kept, permitting and members_set: as of `Vnet`. further: addresses
-    without exports. loaded: as `networks`, in the last loaded rules. datasets: pots whose
+    without exports. loaded: as `networks`, in the last loaded rules; None: unknown. datasets: pots whose
     root is a dataset, with the dataset and the root. running: as active, also when `active` is narrowed.
     """
 
@@ -92,7 +92,7 @@ class Facts:
     policies: tuple[Policy, ...] = ()
     running: tuple[Run, ...] = ()
     further: tuple[IPNetwork, ...] = ()
-    loaded: tuple[IPNetwork, ...] = ()
+    loaded: tuple[IPNetwork, ...] | None = None
     datasets: tuple[tuple[str, str, str], ...] = ()
 
     def seen(self, state: HostState, external: str | None) -> Facts:
@@ -132,7 +132,7 @@ class Facts:
         """
         public = self.config.network
         used = (network for b in self.accounted for network in outside(b, public))
-        if self.loaded and all(any(own in each for each in self.loaded) for own in used):
+        if self.loaded is not None and all(any(own in each for each in self.loaded) for own in used):
             return self.loaded
         return networks_of(self.bridges, self.site6, public)
 
