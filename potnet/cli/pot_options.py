@@ -11,7 +11,7 @@ from potnet.cli.known_names import INTERFACE, PARAMETER, POT, USER
 
 #: By the name of its value: the spellings, and how click reads it. None or empty: not given.
 _DECLARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "addresses": (("-i", "--ip", "addresses"), {"multiple": True, "metavar": "auto|[IF|]ADDR"}),
+    "addresses": (("-i", "--ip", "addresses"), {"multiple": True, "metavar": "auto|dhcp|[IF|]ADDR"}),
     "macs": (("--mac", "macs"), {"multiple": True, "metavar": "MAC"}),
     "mtu": (("--mtu",), {"type": int, "metavar": "BYTES"}),
     "passed": (("--pass", "passed"), {"multiple": True, "type": INTERFACE, "metavar": "IF"}),

@@ -139,7 +139,9 @@ def _tap_lines(tap: View, resolvers: list[str]) -> list[str]:
 
 def _address(entry: View, network_type: str) -> str:
     # An autoconfigured address (RFC 4862) is not known before the pot has run.
-    address = entry["address"] or "auto"
+    address = entry["address"] or ("dhcp" if entry.get("dhcp") else "auto")
+    if entry.get("unconfirmed"):
+        address = f"{entry['unconfirmed']} (unconfirmed)"
     return f"{entry['interface']}|{address}" if network_type == "alias" and entry["interface"] else address
 
 

@@ -139,10 +139,11 @@ class RemoveMember:
 
 @dataclass(frozen=True, slots=True)
 class BringUp:
-    """Bring up an interface of the host or of a jail."""
+    """Bring up an interface of the host or of a jail. silent: it gets no IPv6 address of its own."""
 
     interface: str
     jail: str | None = None
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ class Kind(StrEnum):
     RATE_DIFFERS = "rate-differs"
     ADDRESS_MISSING = "address-missing"
     ADDRESS_TAKEN = "address-taken"
+    ADDRESS_CHANGED = "address-changed"
+    ADDRESS_UNCONFIRMED = "address-unconfirmed"
     ROUTE_MISSING = "route-missing"
     ROUTE_DIFFERS = "route-differs"
     RULES_MISSING = "rules-missing"

@@ -68,4 +68,51 @@ class RunInJail:
     log: str | None = None
 
 
-JailAction = StartJail | SetParameters | EndProcesses | StopJail | RunInJail
+@dataclass(frozen=True, slots=True)
+class ShowPackets:
+    """Make the devfs ruleset that shows bpf(4) to a jail and hides what the default ruleset hides.
+
+    number: of the ruleset; one that exists stays.
+    """
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartDhcp:
+    """Start the DHCP client of a jail for one of its interfaces, which is up. The client stays.
+
+    routes: it requests a default route, for a client without a file that says so.
+    """
+
+    interface: str
+    jail: str
+    routes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetDhcp:
+    """Remove what the host keeps for the DHCP client of a jail, which has ended."""
+
+    jail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitLease:
+    """Wait until an interface of a jail has an IPv4 address. The wait also succeeds when its time is up."""
+
+    interface: str
+    jail: str
+
+
+JailAction = (
+    StartJail
+    | SetParameters
+    | EndProcesses
+    | StopJail
+    | RunInJail
+    | ShowPackets
+    | StartDhcp
+    | ForgetDhcp
+    | AwaitLease
+)

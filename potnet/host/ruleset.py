@@ -169,7 +169,8 @@ class Identity:
 
     member: its epair end on the host. addresses: its own. learns: it configures IPv6 addresses itself.
     gateways: the addresses of the bridge. verdicts: for connections to others on the bridge, which may not
-    use link-local addresses either; the first verdict that matches a connection decides.
+    use link-local addresses either; the first verdict that matches a connection decides. dhcp: it may request
+    an IPv4 address by DHCP.
     """
 
     member: str
@@ -178,6 +179,7 @@ class Identity:
     learns: bool = False
     gateways: tuple[IPAddress, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    dhcp: bool = False
 
     def pairs(self) -> Iterator[tuple[Verdict, IPAddress, Place]]:
         """Yield each verdict with each of the pot's addresses and each place of the same family."""

@@ -104,10 +104,11 @@ class Resolver:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One epair or tap of a pot. An attachment without addresses learns them by SLAAC (RFC 4862).
+    """One epair or tap of a pot. An attachment without addresses and DHCP learns them by SLAAC (RFC 4862).
 
     mac_given: the user chose the MAC address. lan: the bridge is part of a LAN, so nothing is exported here.
-    learns6: it learns IPv6 addresses by SLAAC beside its IPv4 address.
+    learns6: it learns IPv6 addresses by SLAAC beside its IPv4 address. dhcp: it gets its IPv4 address by DHCP
+    (RFC 2131); `address` is then the confirmed one while the pot runs, otherwise None.
     """
 
     bridge: str
@@ -119,11 +120,12 @@ class Attachment:
     mac_given: bool = False
     lan: bool = False
     learns6: bool = False
+    dhcp: bool = False
 
     @property
     def slaac(self) -> bool:
         """Whether it learns IPv6 addresses from a router (RFC 4862)."""
-        return self.learns6 or not self.addresses
+        return self.learns6 or not (self.addresses or self.dhcp)
 
     @property
     def leases(self) -> tuple[tuple[str, IPAddress], ...]:
@@ -137,9 +139,15 @@ class Attachment:
         return tuple(address for _, address in self.leases)
 
     @property
+    def given(self) -> tuple[IPAddress, ...]:
+        """Return the leased addresses that potnet sets, IPv4 first."""
+        return tuple(each for each in self.addresses if not (self.dhcp and each.version == 4))
+
+    @property
     def families(self) -> frozenset[int]:
-        """Return the families of the addresses, with IPv6 if the attachment learns them."""
-        return frozenset(address.version for address in self.addresses) | ({6} if self.slaac else set())
+        """Return the families of the addresses, with those that the attachment gets from others."""
+        learned = {6} if self.slaac else set()
+        return frozenset(each.version for each in self.addresses) | learned | ({4} if self.dhcp else set())
 
     @property
     def network_type(self) -> NetworkType:
@@ -234,6 +242,11 @@ class Pot:
     def leased(self) -> tuple[IPAddress, ...]:
         """All leased addresses of a bridged pot."""
         return tuple(address for a in self.attachments for address in a.addresses)
+
+    @property
+    def by_dhcp(self) -> tuple[Attachment, ...]:
+        """Return the attachments that get their IPv4 addresses by DHCP."""
+        return tuple(a for a in self.attachments if a.dhcp)
 
     @property
     def home(self) -> Attachment | None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from potnet.host.jail_actions import Jail
 from potnet.host.state import FileKind, HostState
 from potnet.host.traits import Traits
-from potnet.model.jail_parameters import ruleset_of
+from potnet.model.jail_parameters import DEVFS_RULESET, ruleset_of
 from potnet.model.pots import NetworkType, Pot
 
 #: Paths that a start observes, relative to the root.
 LOOKED_AT = ("dev", "etc/rc", "sbin/rtsol")
+
+
+#: The DHCP client of a root, relative to the root.
+DHCLIENT = "sbin/dhclient"
+#: The devfs ruleset of jails with a DHCP client, which needs bpf(4).
+PACKETS_RULESET = 6767
 
 
 def path_in(root: str, name: str) -> str:
@@ -43,14 +49,25 @@ def jail_of(pot: Pot, devfs: bool) -> Jail:
         aliases=tuple((a.interface, a.address) for a in pot.aliases if a.address.version in families),
         inherit=families if pot.network_type is NetworkType.INHERIT else (),
         devfs=devfs,
-        parameters=pot.parameters,
+        parameters=(*pot.parameters, *_shows_packets(pot, devfs)),
     )
+
+
+def _shows_packets(pot: Pot, devfs: bool) -> tuple[str, ...]:
+    number = device_rules(pot)
+    return (f"{DEVFS_RULESET}={number}",) if devfs and number != ruleset_of(pot.parameters) else ()
+
+
+def device_rules(pot: Pot) -> int | None:
+    """Return the devfs ruleset of the jail's device file system; None stands for the default."""
+    given = ruleset_of(pot.parameters)
+    return PACKETS_RULESET if given is None and pot.by_dhcp else given
 
 
 def rulesets_of(pot: Pot, devfs: bool) -> tuple[int | None, ...]:
     """Return the devfs ruleset that limits the jail's devices, if any; None stands for the default."""
     mounts = devfs or "allow.mount.devfs" in pot.parameters
-    return (ruleset_of(pot.parameters),) if mounts else ()
+    return (device_rules(pot),) if mounts else ()
 
 
 def wants_devfs(pot: Pot, state: HostState) -> bool:

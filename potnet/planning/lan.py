@@ -1,8 +1,9 @@
-"""Bridges that are part of a LAN: the interface that joins them, and the addresses that are free there."""
+"""Bridges that are part of a LAN: the interface that joins them, free addresses, and those by DHCP."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from netaddr import IPAddress, IPNetwork
 
@@ -11,7 +12,9 @@ from potnet.host.actions import AddMember, CreateBridge, DestroyInterface, Plan,
 from potnet.host.state import HostState, Interface
 from potnet.host.traits import Tools
 from potnet.model.bridges import Bridge, LanNetwork
+from potnet.model.pots import Attachment, Pot
 from potnet.planning.rc_conf import keeps_addresses, refused_as_member
+from potnet.runtime.fast_dataclass import dataclass
 
 
 def plan_lan_up(bridge: Bridge, description: str, state: HostState) -> Plan:
@@ -102,3 +105,66 @@ def taken_by(network: LanNetwork, address: IPAddress, state: HostState, own_mac:
     if mac is None or (own_mac and mac == own_mac):
         return None
     return f"the machine with the MAC address {mac}" if mac else "a machine of the LAN, which answers"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The result of DHCP for an interface of a pot.
+
+    confirmed: the recorded address. wanted: the address to record. seen: an address of the interface, if it
+    has one; why: why it is not confirmed.
+    """
+
+    pot: str
+    bridge: str
+    interface: str
+    confirmed: IPAddress | None = None
+    wanted: IPAddress | None = None
+    seen: IPAddress | None = None
+    why: str = ""
+
+
+def learn(pot: str, own: Attachment, seen: Iterable[tuple[IPAddress, str | None]]) -> Learned:
+    """Return what an attachment got. seen: its IPv4 addresses, each with why it is not confirmed.
+
+    The recorded address comes first: a jail may have several.
+    """
+    base = Learned(pot, own.bridge, own.jail_end, own.address)
+    reasons = sorted(seen, key=lambda each: each[0] != own.address)
+    good = next((address for address, why in reasons if why is None), None)
+    if good is not None:
+        return replace(base, wanted=good, seen=good)
+    if not reasons:
+        return base
+    return replace(base, seen=reasons[0][0], why=reasons[0][1] or "")
+
+
+def unfit_by_dhcp(network: LanNetwork, address: IPAddress, state: HostState) -> str | None:
+    """Return why an address cannot be one by DHCP; the interfaces of the host must be observed."""
+    if address not in network.network:
+        return f"it is outside {network.network}"
+    if int(address) in (network.network.first, network.network.last):
+        return f"it is the network or broadcast address of {network.network}"
+    if network.range is not None and network.range[0] <= address <= network.range[1]:
+        return f"it is inside the range {network.range[0]}-{network.range[1]}, which potnet leases itself"
+    who = taken_by(network, address, state)
+    return f"it is in use by {who}" if who is not None else None
+
+
+def recorded(pot: Pot, found: Iterable[Learned]) -> Pot:
+    """Return a pot with these addresses by DHCP."""
+    wanted = {(each.bridge, each.interface): each.wanted for each in found}
+    return replace(
+        pot,
+        attachments=tuple(
+            replace(a, address=wanted[a.bridge, a.jail_end])
+            if a.dhcp and (a.bridge, a.jail_end) in wanted
+            else a
+            for a in pot.attachments
+        ),
+    )
+
+
+def without_leases(pot: Pot) -> Pot:
+    """Return a pot without its addresses by DHCP, which end with its start."""
+    return replace(pot, attachments=tuple(replace(a, address=None) if a.dhcp else a for a in pot.attachments))

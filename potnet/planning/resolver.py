@@ -22,6 +22,8 @@ from potnet.planning.jail import etc_of
 
 #: The files, in the order in which they are installed.
 NAMES = ("resolv.conf", "hosts")
+#: The configuration of the DHCP client in a root (dhclient.conf(5)), for pots that use DHCP.
+DHCLIENT_CONF = "dhclient.conf"
 
 #: A comment may follow the address without a blank (res_init in libc).
 _NAMESERVER = re.compile(r"^nameserver[ \t]+([^\s;#]+)", re.MULTILINE)
@@ -32,11 +34,12 @@ def saved_name(name: str) -> str:
     return f"{name}.potnet-saved"
 
 
-def looked_at(etc: str | None) -> tuple[str, ...]:
+def looked_at(pot: Pot, etc: str | None) -> tuple[str, ...]:
     """Return the paths to observe before `install_files`, given the pot's etc."""
     if etc is None:
         return ()
-    return (etc, *(f"{etc}/{n}" for n in NAMES), *(f"{etc}/{saved_name(n)}" for n in NAMES))
+    names = (*NAMES, *((DHCLIENT_CONF,) if pot.by_dhcp else ()))
+    return (etc, *(f"{etc}/{n}" for n in names), *(f"{etc}/{saved_name(n)}" for n in names))
 
 
 def install_files(pot: Pot, texts: Mapping[str, str], state: HostState) -> tuple[Step, ...]:

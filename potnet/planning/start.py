@@ -13,6 +13,7 @@ from potnet.host.actions import (
     AcceptAdvertisements,
     AddDefaultRoute,
     AwaitAddress,
+    BringUp,
     CreateEpair,
     CreateTap,
     DestroyInterface,
@@ -23,7 +24,7 @@ from potnet.host.actions import (
     Step,
 )
 from potnet.host.filter_actions import FilterMembers, LiftRate, LimitRate, LoadAnchor
-from potnet.host.jail_actions import SetParameters, StartJail
+from potnet.host.jail_actions import ForgetDhcp, SetParameters, ShowPackets, StartDhcp, StartJail
 from potnet.host.ruleset import NoRules
 from potnet.host.state import FileKind, HostState, Interface
 from potnet.model.bridges import Bridge
@@ -35,7 +36,15 @@ from potnet.planning.filter.exports import absent_addresses, check_exports, end_
 from potnet.planning.filter.lan_nat import refuse_translated
 from potnet.planning.filter.obstacles import check_members, obstacles, side_of
 from potnet.planning.filter.policy import FilterChange, pipes_of
-from potnet.planning.jail import jail_of, path_in, rulesets_of, wants_devfs
+from potnet.planning.jail import (
+    DHCLIENT,
+    PACKETS_RULESET,
+    device_rules,
+    jail_of,
+    path_in,
+    rulesets_of,
+    wants_devfs,
+)
 from potnet.planning.members import join
 from potnet.planning.passed_interfaces import pass_steps
 from potnet.planning.roots import refuse_exposed, refuse_unmounted, ways_to
@@ -142,7 +151,9 @@ def _jail(pot: Pot, around: Surroundings, state: HostState) -> list[Step]:
     jail = None if around.attached else jail_of(pot, devfs)
     out = way_out(pot, [a.host_end for a in pot.attachments], around.lent, jail)
     if jail is not None:
-        return [Step(StartJail(jail), out, "the jail")]
+        shown = devfs and bool(pot.by_dhcp) and device_rules(pot) == PACKETS_RULESET
+        rules = [Step(ShowPackets(PACKETS_RULESET), None, "bpf for DHCP")] if shown else []
+        return [*rules, Step(StartJail(jail), out, "the jail")]
     moves = [Step(MoveToJail(a.jail_end, pot.name, pot.root), out) for a in pot.attachments]
     return [*_parameters(pot, state), *moves]
 
@@ -259,7 +270,7 @@ def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[S
     steps = [Step(SetAddress("lo0", LOOPBACK, 8, pot.name), None, "loopback")]
     for attachment in pot.attachments:
         bridge = around.bridges[attachment.bridge]
-        for address in attachment.addresses:
+        for address in attachment.given:
             network = bridge.leasing(address.version)
             if network is not None:
                 prefix, detect = network.network.prefixlen, detects(attachment, address)
@@ -273,7 +284,26 @@ def _network_in_jail(pot: Pot, around: Surroundings, state: HostState) -> list[S
             steps.append(Step(learning(pot, attachment), None, "SLAAC"))
             if state.traits.own_programs and _has_rtsol(pot, state):
                 steps.append(Step(SolicitRouter(attachment.jail_end, pot.name)))
+        if attachment.dhcp:
+            steps += requesting(pot, attachment, state)
     return steps + awaiting(pot)
+
+
+def requesting(pot: Pot, attachment: Attachment, state: HostState) -> list[Step]:
+    """Return the steps that request an address by DHCP, as far as potnet can start a client."""
+    end = attachment.jail_end
+    up = Step(BringUp(end, pot.name, silent=not attachment.slaac and not attachment.given))
+    if not has_dhclient(pot, state):
+        return [up]
+    undo = None if state.traits.own_programs else ForgetDhcp(pot.name)
+    return [up, Step(StartDhcp(end, pot.name, pot.leads_out(attachment, 4)), undo, "DHCP")]
+
+
+def has_dhclient(pot: Pot, state: HostState) -> bool:
+    """Whether there is a DHCP client for a jail: in its root, which must be observed, or on the host."""
+    if not state.traits.own_programs:
+        return True
+    return state.files.get(path_in(pot.root, DHCLIENT)) is FileKind.FILE
 
 
 def detects(attachment: Attachment, address: IPAddress) -> bool:
@@ -286,7 +316,7 @@ def awaiting(pot: Pot) -> list[Step]:
     return [
         Step(AwaitAddress(own.jail_end, address, pot.name), None, "no other machine has it")
         for own in pot.attachments
-        for address in own.addresses
+        for address in own.given
         if detects(own, address)
     ]
 

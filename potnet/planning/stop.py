@@ -12,6 +12,7 @@ from potnet.config.configuration import Config
 from potnet.host.actions import Plan, RemoveAddress, Step
 from potnet.host.file_actions import Unmount
 from potnet.host.filter_actions import FilterMembers, KillStates, LiftRate, LoadAnchor
+from potnet.host.jail_actions import ForgetDhcp
 from potnet.host.ruleset import NoRules, Redirections
 from potnet.host.state import HostState
 from potnet.model.bridges import Bridge
@@ -48,6 +49,8 @@ def plan_stop(run: Run, context: StopContext, config: Config, state: HostState) 
         *_way_out(run, state),
         *restore(run, state),
     ]
+    if run.pot.by_dhcp and not state.traits.own_programs:
+        steps.append(Step(ForgetDhcp(run.pot.name)))
     steps += [change.step for change in context.filters]
     pipes = pipes_of(run.pot)
     if pipes is not None:

@@ -49,7 +49,7 @@ _DOUBLED = {
 }
 #: Fields of a pot with several values, each in a table of its own; exports are apart.
 _CHILDREN = (
-    "SELECT pot, bridge, unit, mac, address, address6, mac_given, lan, learns6 FROM attachment",
+    "SELECT pot, bridge, unit, mac, address, address6, mac_given, lan, learns6, dhcp FROM attachment",
     "SELECT pot, interface, address FROM alias",
     "SELECT pot, interface FROM passed",
     "SELECT pot, needed FROM need",
@@ -283,8 +283,8 @@ class Pots(Subnets, Numbers, Exports, Policies):
             raise PotnetError(f"MAC address {item.mac} is used by pot {found[0]}", hint="choose another")
         self.change(
             "INSERT INTO attachment"
-            " (pot, position, bridge, unit, mac, address, address6, mac_given, lan, learns6)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (pot, position, bridge, unit, mac, address, address6, mac_given, lan, learns6, dhcp)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             name,
             position,
             item.bridge,
@@ -295,6 +295,7 @@ class Pots(Subnets, Numbers, Exports, Policies):
             item.mac_given,
             item.lan,
             item.learns6,
+            item.dhcp,
         )
 
     def _add_alias(self, name: str, position: int, item: Alias) -> None:
@@ -351,8 +352,8 @@ def _grouped(found: Sequence[Iterable[Row]]) -> _Children:
     children: _Children = tuple(defaultdict(list) for _ in _CHILDREN)  # type: ignore[assignment]
     for name, bridge, unit, mac, address, address6, *flags in attachments:
         addresses = address_or_none(address), address_or_none(address6)
-        given, lan, learns6 = map(bool, flags)
-        item = Attachment(bridge, unit, mac, *addresses, mac_given=given, lan=lan, learns6=learns6)
+        given, lan, learns6, dhcp = map(bool, flags)
+        item = Attachment(bridge, unit, mac, *addresses, mac_given=given, lan=lan, learns6=learns6, dhcp=dhcp)
         children[0][name].append(item)
     for name, interface, address in aliases:
         children[1][name].append(Alias(interface, IPAddress(address)))

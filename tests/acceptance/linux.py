@@ -93,6 +93,10 @@ class Linux(Needs):
         found = self.tool("sh", "-c", "command -v radvd")
         return "" if found.code == 0 else "radvd is not installed"
 
+    def _lacks_dhcp(self, _: str) -> str:
+        found = self.tool("sh", "-c", "command -v udhcpc")
+        return "" if found.code == 0 else "udhcpc is not installed"
+
     def _lacks_vlan(self, _: str) -> str:
         words = "link add link eth0 name eth0.77 type vlan id 77"
         tried = self.tool("ip", *words.split())

@@ -68,6 +68,7 @@ USUAL = (
     "attach kettle", "detach lid", "jail-conf lid", "destroy -p lid", "destroy -B floor",
     "vnet-start -B floor", "create-bridge -B lan --join em1 --net 192.0.2.0/24 --range 192.0.2.60-192.0.2.69",
     "create -p nas -N bridge -B lan -i auto", "create -p nas -N bridge -B lan -i 192.0.2.70", "start nas",
+    "create -p kea -N bridge -B lan -i dhcp", "start kea",
     "create-bridge -B wan --join em0 --net 192.168.178.0/24 -6 2001:db8:7::/64 --slaac", "destroy -B lan",
 )  # fmt: skip
 #: What is asked of a server.

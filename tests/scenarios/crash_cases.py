@@ -542,7 +542,15 @@ def _lans() -> Iterator[Case]:
         created(world)
         world.do(start, [NAME])
 
+    def leased(world: World) -> None:
+        used(world)
+        world.do(create_bridge, LanRequest("lan", world.external, f"{world.prefix}0/24", ("192.168.178.1",)))
+        world.create(NAME, "bridge", "ipv4", bridge="lan", addresses=("dhcp",), base="12.2")
+        # The times in the leases of the client would differ from run to run.
+        (world.host.tree / "opt/potnet/jails" / NAME / "m/var/db").rmdir()
+
     make, drop = doing(create_bridge, request), doing(destroy_bridge, "lan")
+    yield Case("start with DHCP", leased, doing(start, [NAME]), doing(stop, [NAME]))
     yield Case("create-bridge", plugged, make, drop)
     yield Case("destroy a bridge of a LAN", made, drop, make)
     yield Case("create on a LAN", made, create, doing(destroy_pot, NAME))

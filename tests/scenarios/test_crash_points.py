@@ -59,6 +59,7 @@ SAMPLE = {
     "start with policies": 9,
     "start with antispoof": 7,
     "start on a LAN": 6,
+    "start with DHCP": 6,
     "stop with antispoof": 7,
     "policy add on one bridge": 4,
     "create on a dataset": 4,

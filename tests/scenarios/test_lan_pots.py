@@ -25,7 +25,7 @@ from potnet.operations.pots.destroy import destroy_bridge, destroy_pot
 from potnet.operations.pots.settings import SettingsRequest, set_options
 from potnet.operations.reports.dns import zones
 from potnet.operations.reports.graph import graph
-from potnet.operations.reports.info import bridge_info, info, list_bridges
+from potnet.operations.reports.info import info, list_bridges
 from potnet.operations.reports.metrics import metrics
 from potnet.operations.reports.used_addresses import show_bridge
 from potnet.operations.running.start import start
@@ -449,16 +449,6 @@ def test_policies_on_a_lan(world: World) -> None:
     assert world.reaches("db", f"{world.prefix}60", 80)
     assert world.reaches("web", outside(world), 80)
     assert world.do(check, [], None) == ()
-
-
-def test_dhcp_is_refused_so_far(world: World) -> None:
-    lan(world, dhcp=True)
-    with pytest.raises(PotnetError, match="by DHCP yet"):
-        create(world, "web")
-    with pytest.raises(PotnetError, match="by DHCP yet"):
-        create(world, "web", "dhcp")
-    create(world, "web", "auto")
-    assert world.do(bridge_info, "lan")["dhcp"] is True
 
 
 @pytest.mark.parametrize("after", [False, True])

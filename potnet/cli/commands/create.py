@@ -47,7 +47,7 @@ def _layout(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "-N", "--network-type", "network_types", type=click.Choice(NETWORK_TYPES), multiple=True,
     help="Network type (default: inherit); repeatable for bridges. The default route uses the first one.",
 )  # fmt: skip
-@pot_option("addresses", "Address of the pot, or auto for the lowest free one; repeatable.")
+@pot_option("addresses", "Address of the pot, auto for the lowest free one, or dhcp; repeatable.")
 @click.option(
     "-S", "--stack", type=click.Choice(STACKS),
     help="Protocols of the pot; default: network.stack of the configuration.",
@@ -114,4 +114,5 @@ def create(
 def _reserved(pot: Pot) -> Iterator[str]:
     """The addresses of a pot, an alias with its interface. Autoconfigured ones are not known yet."""
     yield from map(str, pot.leased)
+    yield from ("dhcp" for _ in pot.by_dhcp)
     yield from (f"{alias.interface}|{alias.address}" for alias in pot.aliases)

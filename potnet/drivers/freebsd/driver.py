@@ -9,7 +9,7 @@ from itertools import groupby
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.detection import detecting
-from potnet.drivers.freebsd.commands import answers
+from potnet.drivers.freebsd.commands import answers, dhcp
 from potnet.drivers.freebsd.commands.download import fetch_with_progress
 from potnet.drivers.freebsd.commands.jails import jail_text
 from potnet.drivers.freebsd.commands.passed import renamed_in, taking_back
@@ -22,6 +22,7 @@ from potnet.drivers.freebsd.facts.observe import Observer
 from potnet.drivers.freebsd.facts.traits import TRAITS
 from potnet.drivers.freebsd.pf.parse_pf import inward_states, redirected_states, untranslated_states
 from potnet.drivers.freebsd.pf.rules import Render, rules_text
+from potnet.drivers.leases import awaiting
 from potnet.drivers.reading import UnreadableError
 from potnet.errors import HostError
 from potnet.executors.base import TIMED_OUT, Command, CommandResult, Executor, as_shell
@@ -29,7 +30,7 @@ from potnet.host.actions import Action, AwaitAddress, DestroyInterface, TakeBack
 from potnet.host.file_actions import Fetch, RemoveFile
 from potnet.host.filter_actions import EndUntranslated, KillStates
 from potnet.host.findings import Condition
-from potnet.host.jail_actions import EndProcesses, Jail, StopJail
+from potnet.host.jail_actions import AwaitLease, EndProcesses, Jail, ShowPackets, StartDhcp, StopJail
 from potnet.host.query import Query
 from potnet.host.ruleset import Redirections, Ruleset
 from potnet.host.state import (
@@ -76,13 +77,16 @@ class FreeBSD:
     def _open_rulesets(self, wanted: Iterable[int | None]) -> dict[int | None, int]:
         """Return the rulesets that hide nothing, as the jail template has them, which may be an
         administrator's own."""
-        look, found = self._observer, {}
+        found = {}
         for given in wanted:
             own = () if given is None else (f"{DEVFS_RULESET}={given}",)
             number = ruleset_of(jail_text(replace(_ANY_JAIL, parameters=own), self._template))
-            if number is not None and not hides(number, look.devfs_rules, look.sysctl):
+            if number is not None and not self._hides(number):
                 found[given] = number
         return found
+
+    def _hides(self, ruleset: int) -> bool:
+        return hides(ruleset, self._observer.devfs_rules, self._observer.sysctl)
 
     def _rules(self, anchor: str, wanted: Ruleset) -> AnchorRules:
         """Compare rules in the form that pf lists, because the administrator may have own templates."""
@@ -201,6 +205,12 @@ class FreeBSD:
             return self._awaiting(action)
         if isinstance(action, EndProcesses):
             return (ending(self._jids([action]), "TERM"),)
+        if isinstance(action, ShowPackets):
+            return dhcp.showing(action, self._observer.devfs_rules, self._hides)
+        if isinstance(action, StartDhcp):
+            return (dhcp.starting(action),)
+        if isinstance(action, AwaitLease):
+            return awaiting(lambda: self._leased(action))
         return self._renderer.commands(action)
 
     def _removing_tap(self, action: DestroyInterface) -> Iterator[Command]:
@@ -224,6 +234,14 @@ class FreeBSD:
         """Wait until the kernel of a jail has looked for duplicates of an address."""
         look = self._observer
         yield from detecting(action, lambda: look.detection(action.jail, action.interface, action.address))
+
+    def _leased(self, action: AwaitLease) -> bool:
+        """Return whether an interface of a jail has an IPv4 address, or is not there."""
+        try:
+            found = [each for each in self._observer.links(action.jail) if each.name == action.interface]
+        except UnreadableError:
+            return True
+        return not found or any(each.address.version == 4 for each in found[0].addresses)
 
     def _end_processes(self, actions: Sequence[EndProcesses]) -> None:
         """End processes as jail(8) does: TERM first, KILL after ten seconds."""

@@ -11,13 +11,14 @@ from typing import NoReturn
 from potnet.drivers import posix
 from potnet.drivers.base import CommandError
 from potnet.drivers.detection import detecting
+from potnet.drivers.leases import awaiting
 from potnet.drivers.linux.commands.answers import failure, hint, refused, succeeded
 from potnet.drivers.linux.commands.batches import batch, forced_batch, in_each, links_removed, written
 from potnet.drivers.linux.commands.passed import taking_back
 from potnet.drivers.linux.commands.render import Ip, Piece, Renderer
 from potnet.drivers.linux.facts import parse
 from potnet.drivers.linux.facts.names import MEMBERS, entering, uplink, without_export
-from potnet.drivers.linux.facts.neighbours import detection
+from potnet.drivers.linux.facts.neighbours import detection, has_lease
 from potnet.drivers.linux.facts.observe import Observer
 from potnet.drivers.linux.facts.reader import ABSENT
 from potnet.drivers.linux.nft import filter as nft
@@ -27,7 +28,7 @@ from potnet.executors.base import Command, CommandResult, Executor
 from potnet.host.actions import Action, AwaitAddress, CreateBridge, DestroyInterface, RemoveAddress, TakeBack
 from potnet.host.file_actions import RemoveFile, WriteFile
 from potnet.host.filter_actions import EndUntranslated, FilterMembers, KillStates, LoadAnchor
-from potnet.host.jail_actions import EndProcesses, RunInJail, StartJail, StopJail
+from potnet.host.jail_actions import AwaitLease, EndProcesses, RunInJail, StartJail, StopJail
 from potnet.host.ruleset import NoRules, Redirection
 from potnet.host.state import called_in, free_names
 from potnet.model.pots import GROUP
@@ -91,6 +92,8 @@ class Performer:
                 argv = (*entering(jail), "ip", "-j", "addr", "show", "dev", interface)
                 run = self._observer.run
                 yield from detecting(action, lambda: detection(parse.documents(run(*argv).out), address))
+            case AwaitLease(interface, jail):
+                yield from awaiting(lambda: has_lease(self._observer.run, jail, interface))
             case TakeBack():
                 yield from _commands(self._taking_back(action))
             case _:
@@ -140,7 +143,7 @@ class Performer:
                 return self._end_untranslated
             case EndProcesses() | StopJail() | RemoveAddress():
                 return self._take_away
-            case TakeBack() | AwaitAddress():
+            case TakeBack() | AwaitAddress() | AwaitLease():
                 return None
             case DestroyInterface(name) if not name.startswith("bridge"):
                 return self._take_away

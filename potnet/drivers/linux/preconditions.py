@@ -19,7 +19,7 @@ from potnet.errors import HostError
 from potnet.host.actions import Action, AddMember, CreateBridge, CreateEpair, CreateVlan
 from potnet.host.file_actions import MakeDirectory
 from potnet.host.filter_actions import FilterMembers, LimitRate, LoadAnchor
-from potnet.host.jail_actions import StartJail
+from potnet.host.jail_actions import StartDhcp, StartJail
 from potnet.host.ruleset import SourceNat
 
 #: The tools, with their Debian packages.
@@ -105,6 +105,8 @@ class Preconditions:
                     _check_root(jail.root)
                 case CreateBridge(members=(external,)):
                     self._check_external(external)
+        if any(isinstance(action, StartDhcp) for action in actions):
+            self._check_client()
         if any(isinstance(action, CreateBridge | LimitRate | FilterMembers) for action in actions):
             self._try(actions)
 
@@ -133,6 +135,13 @@ class Preconditions:
             )
         _check_room(joined, missing)
         self._looked = True
+
+    def _check_client(self) -> None:
+        if self._observer.run("sh", "-c", "command -v udhcpc").code != 0:
+            raise HostError(
+                "this host lacks udhcpc, which gets addresses by DHCP for pots",
+                hint="on Debian: apt-get install udhcpc",
+            )
 
     def _check_external(self, external: str) -> None:
         """Check an external interface: IPv6 on a bridge requires one that sends from other MAC addresses."""

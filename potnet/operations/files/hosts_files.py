@@ -71,7 +71,7 @@ def update_hosts_files(app: App, known: Neighbours, current: Collection[str] = (
         if runs:
             app.store.remember(key, _DUE)
         for run in runs:
-            _rewrite(app, run)
+            rewrite(app, run)
         heard[key] = digest
     if heard:
         with app.store.transaction():
@@ -150,7 +150,8 @@ def staging_directory(app: App, pot: Pot) -> str | None:
     return app.config.jails if is_out_of_reach(app, app.config.jails) else None
 
 
-def _rewrite(app: App, run: Run) -> None:
+def rewrite(app: App, run: Run) -> None:
+    """Replace the hosts file of a started pot. A failure is only reported."""
     pot = run.pot
     text = hosts_text(app, pot, neighbours_of(app, pot))
     folder = staging_directory(app, pot)

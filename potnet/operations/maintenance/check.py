@@ -9,19 +9,25 @@ from typing import TYPE_CHECKING
 from potnet.host.findings import Finding, Kind
 from potnet.host.query import Query
 from potnet.host.state import HostState
-from potnet.model.jail_parameters import kept_names, ruleset_of
+from potnet.model.jail_parameters import kept_names
 from potnet.model.names import is_special
 from potnet.model.pots import End, ResolverKind, Run, valid_name
 from potnet.operations.common import NETWORK_LOCK, external_interface, pot_lock, require_bridge, require_pot
 from potnet.operations.files.hosts_files import expected_texts, staging_directory
 from potnet.operations.files.pot_logs import exposed_logs, ways_to_logs
 from potnet.operations.journal import unfinished
+from potnet.operations.lan.dhcp import learned
 from potnet.operations.maintenance.init import INIT
 from potnet.operations.networks.external import kept_off
 from potnet.operations.networks.in_force import recorded_networks
 from potnet.operations.networks.units import vnet
 from potnet.operations.pots.virtual_machines import ROOT
-from potnet.operations.running.start_context import RESOLV_CONF, resolver_text, with_upstream
+from potnet.operations.running.start_context import (
+    RESOLV_CONF,
+    dhclient_text,
+    resolver_text,
+    with_upstream,
+)
 from potnet.planning.check.bridges import compare_bridges
 from potnet.planning.check.drift import (
     Drift,
@@ -46,8 +52,8 @@ from potnet.planning.check.host import (
 from potnet.planning.check.pots import compare_pots
 from potnet.planning.filter.packet_filter import of_pot, own_anchors
 from potnet.planning.filter.policy import pipes_of
-from potnet.planning.jail import etc_of, path_in, rulesets_of
-from potnet.planning.resolver import replace_file
+from potnet.planning.jail import DHCLIENT, device_rules, etc_of, path_in, rulesets_of
+from potnet.planning.resolver import DHCLIENT_CONF, replace_file
 from potnet.planning.roots import ways_to
 from potnet.runtime.fast_dataclass import dataclass
 from potnet.store.consistency import contradictions
@@ -162,7 +168,8 @@ def look_now(app: App, scope: Scope, facts: Facts | None = None) -> Look:
     facts = _with_store(app, facts, state)
     shown = replace(facts, active=tuple(filter(scope.covers, facts.active)))
     state = _inside(app, scope, shown, facts, state)
-    shown = replace(shown, written=_written(app, shown.active, state))
+    got = learned(app, shown.active, state)
+    shown = replace(shown, written=_written(app, shown.active, state), learned=got)
     drifts = (
         *compare_starts(facts, state),
         *compare_left(facts, state),
@@ -241,7 +248,8 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
     traits = app.driver.traits
     paths = tuple(f"{etc_of(run.pot, traits)}/{name}" for run in shown.active for name in run.files)
     jails = [run for run in shown.active if run.pot.is_jail]
-    devfs = {path_in(run.pot.root, "dev"): ruleset_of(run.pot.parameters) for run in jails if run.devfs}
+    devfs = {path_in(run.pot.root, "dev"): device_rules(run.pot) for run in jails if run.devfs}
+    clients = (path_in(run.pot.root, DHCLIENT) for run in jails if run.pot.by_dhcp)
     unmounted = (each for run in jails for each in rulesets_of(run.pot, devfs=False))
     resolvers = {run.pot.resolver.kind for run in shown.active if "resolv.conf" in run.files}
     more = app.driver.observe(
@@ -255,7 +263,7 @@ def _inside(app: App, scope: Scope, shown: Facts, facts: Facts, state: HostState
             ),
             holding=left_anchors(facts, state),
             pipes=tuple(pipes for run in shown.active if (pipes := pipes_of(run.pot)) is not None),
-            files=(*paths, *devfs),
+            files=(*paths, *devfs, *clients),
             devfs=tuple(devfs.items()),
             rulesets=tuple(unmounted),
             jail_parameters=tuple((run.pot.name, kept_names(run.pot.parameters)) for run in jails),
@@ -283,7 +291,11 @@ def _written(app: App, runs: Sequence[Run], state: HostState) -> dict[str, Writt
     hosts = expected_texts(app, (run.pot for run in runs if "hosts" in run.files))
     for run in runs:
         pot = run.pot
-        texts = {"resolv.conf": resolver_text(app, pot, state), "hosts": hosts.get(pot.name)}
+        texts = {
+            "resolv.conf": resolver_text(app, pot, state),
+            "hosts": hosts.get(pot.name),
+            DHCLIENT_CONF: dhclient_text(app, pot),
+        }
         for name in run.files:
             text = texts.get(name)
             if text is not None:

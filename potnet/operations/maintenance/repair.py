@@ -17,6 +17,7 @@ from potnet.operations.files.hooks import finish_hooks
 from potnet.operations.files.hosts_files import record_updated, update_due_files
 from potnet.operations.files.moves import take_back_rename
 from potnet.operations.journal import unfinished
+from potnet.operations.lan.dhcp import adopt
 from potnet.operations.maintenance.check import Look, Scope, look, look_now, scope_of
 from potnet.operations.maintenance.init import INIT, init
 from potnet.operations.networks.external import record
@@ -183,6 +184,10 @@ def _mend(app: App, drift: Drift, done: set[Action], hidden: frozenset[str]) -> 
         )
     if back:
         forget_switches(app, Plan(steps))
+    if drift.learned is not None:
+        run = app.store.run(drift.learned.pot)
+        if run is not None:
+            adopt(app, run, [drift.learned])
     if drift.lease is not None:
         app.store.release(drift.lease.network, drift.lease.address)
     return frozenset()

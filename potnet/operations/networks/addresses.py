@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -145,26 +145,33 @@ def attach(app: App, pot: Pot, networks: Networks, values: Sequence[str]) -> Pot
             network.network.version: lease(app, pot.name, network, given.get(network.name, AUTO))
             for network in each.networks
             if network.network.version in pot.stack.families
+            and given.get(network.name) != DHCP
             and (network.name in given or not _learns(each, network.network.version, values))
         }
         addresses, tap = (found.get(4), found.get(6)), not pot.is_jail
         made = Attachment(each.name, unit, app.store.new_mac(), *addresses, tap, lan=each.lan is not None)
+        learns = {n.network.version for n in each.networks} & {*pot.stack.families} - {*found}
         learns6 = each.lan is not None and each.lan.slaac and 6 in pot.stack.families and 6 not in found
-        attachments.append(replace(made, learns6=learns6))
-    return replace(pot, attachments=tuple(attachments))
+        attachments.append(replace(made, learns6=learns6, dhcp=4 in learns))
+    return refuse_unseen(replace(pot, attachments=tuple(attachments)))
 
 
 def _learns(bridge: Bridge, family: int, values: Sequence[str]) -> bool:
     """Whether a pot without an -i of this family learns its address on a LAN. values: all -i values."""
     if bridge.lan is None:
         return False
-    if family == 4 and bridge.lan.dhcp and AUTO not in values:
-        raise _without_dhcp()
-    return family == 6 and bridge.lan.slaac
+    return bridge.lan.slaac if family == 6 else bridge.lan.dhcp and AUTO not in values
 
 
-def _without_dhcp() -> PotnetError:
-    return PotnetError("pots cannot get addresses by DHCP yet", hint="give -i ADDRESS or -i auto")
+def refuse_unseen(pot: Pot) -> Pot:
+    """Return the pot; raises PotnetError for a machine that gets an address which potnet cannot see."""
+    if pot.by_dhcp and not pot.is_jail:
+        raise PotnetError(
+            f"a machine on a tap cannot have -i dhcp on bridge {pot.by_dhcp[0].bridge}: potnet cannot see "
+            "which address it gets",
+            hint="give -i ADDRESS, and the machine the same address",
+        )
+    return pot
 
 
 def named_bridge(app: App, kind: NetworkType, name: str) -> Bridge:
@@ -198,7 +205,7 @@ def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) 
         if value == AUTO:
             continue
         if value == DHCP:
-            raise _without_dhcp()
+            continue
         address = parse_address(value)
         if address.version not in pot.stack.families:
             raise UsageError(f"-i {value}: the stack of the pot is {pot.stack}", hint="choose another -S")
@@ -209,7 +216,27 @@ def given_addresses(values: Sequence[str], pot: Pot, bridges: Sequence[Bridge]) 
                 hint="see -N alias for more",
             )
         given[name] = value
+    if DHCP in values:
+        given |= dict.fromkeys(_networks_for_dhcp(pot, bridges, given), DHCP)
     return given
+
+
+def _networks_for_dhcp(pot: Pot, bridges: Sequence[Bridge], given: Mapping[str, str]) -> list[str]:
+    """Return the networks of LANs where -i dhcp applies: those of IPv4 without an own -i."""
+    if 4 not in pot.stack.families:
+        raise UsageError(f"-i {DHCP}: the stack of the pot is {pot.stack}", hint="choose another -S")
+    found = [network for each in bridges if each.lan is not None and (network := each.leasing(4)) is not None]
+    if not found:
+        names = ", ".join(dict.fromkeys(bridge.name for bridge in bridges))
+        raise UsageError(
+            f"-i {DHCP}: {names} is not part of a LAN with IPv4",
+            hint="`potnet create-bridge` makes bridges where pots get addresses by DHCP",
+        )
+    rest = [each.name for each in found if each.name not in given]
+    if not rest:
+        own = ", ".join(given[each.name] for each in found)
+        raise UsageError(f"-i {DHCP} and -i {own}: a bridge takes one -i of each family", hint="omit one")
+    return rest
 
 
 def _network_for(address: IPAddress, pot: Pot, bridges: Sequence[Bridge]) -> str:

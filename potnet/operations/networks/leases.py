@@ -110,7 +110,7 @@ def _asked(app: App, network: LanNetwork, address: IPAddress, state: HostState) 
 
 def refuse_taken(app: App, pot: Pot) -> None:
     """Raises HostError if the host or another machine of a LAN has an address of a stopped pot."""
-    own = [(a, address) for a in pot.attachments if a.lan for address in a.addresses]
+    own = [(a, address) for a in pot.attachments if a.lan for address in a.given]
     if not own:
         return
     state = app.driver.observe(Query(interfaces=None))

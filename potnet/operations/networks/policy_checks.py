@@ -35,7 +35,7 @@ def check(app: App, policy: Policy) -> None:
 
 def _check_leased(app: App, end: End) -> None:
     pot = None if end.bridge else app.store.pot(end.name)
-    if pot is not None and not pot.leased:
+    if pot is not None and not (pot.leased or pot.by_dhcp):
         raise PotnetError(
             f"policies cannot apply to {end.name}: it has no address from the store",
             hint="name pots or bridges with addresses from the store",

@@ -60,6 +60,20 @@ def _filter_changes(app: App, pot: Pot) -> tuple[FilterChange, ...]:
     return tuple(each for each in changes if each.before != each.after)
 
 
+def filters_moved(app: App, before: Pot, after: Pot) -> tuple[FilterChange, ...]:
+    """Return the filter changes when a running pot gets other addresses."""
+    if not app.store.has_policies() and not planning.is_filtered(after):
+        return ()
+    was: Running = {before.name: before}
+    now: Running = {after.name: after}
+    own = pf.filter_anchor(app.config, after.name)
+    changes = [FilterChange(own, _rules(app, before, was), _rules(app, after, now))]
+    for other in senders(app, app.store.policies_towards(End(after.name)), but=after.name):
+        anchor = pf.filter_anchor(app.config, other.name)
+        changes.append(FilterChange(anchor, _rules(app, other, was), _rules(app, other, now)))
+    return tuple(each for each in changes if each.before != each.after)
+
+
 def _refuse_open(app: App, pot: Pot) -> None:
     """Raises PotnetError if a policy denies traffic on the pot's own bridge, where nothing filters it."""
     ends = planning.ends_of(pot)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
 from potnet.host.query import Query
 from potnet.model.bridges import Bridge, LanNetwork, Subnet
-from potnet.model.pots import NetworkType, Pot, Run
+from potnet.model.pots import Attachment, NetworkType, Pot, Run
 from potnet.operations.common import (
     check_hostname,
     is_running,
@@ -21,11 +21,13 @@ from potnet.operations.common import (
 from potnet.operations.files.resolvers import parse_resolver
 from potnet.operations.networks.addresses import (
     AUTO,
+    DHCP,
     aliases_of,
     check_aliases,
     check_resolver,
     given_addresses,
     lease,
+    refuse_unseen,
 )
 from potnet.operations.networks.interfaces import (
     check_macs,
@@ -151,13 +153,13 @@ def _report_pinned(app: App, bridges: Sequence[Bridge]) -> None:
 
 def _with_addresses(app: App, pot: Pot, values: tuple[str, ...], run: Run | None) -> Pot:
     """Give the pot other addresses on its bridges. run: its start, if its jail uses the former ones."""
-    if not pot.leased:
+    if not pot.leased and not pot.by_dhcp:
         raise PotnetError(f"{pot.name} has no address to set", hint=f"its network type is {pot.network_type}")
     bridges = {a.bridge: require_bridge(app, a.bridge) for a in pot.attachments}
     given = given_addresses(values, pot, tuple(bridges.values()))
     changed = []
     for attachment in pot.attachments:
-        for old in attachment.addresses:
+        for old in attachment.given:
             subnet = bridges[attachment.bridge].leasing(old.version)
             if subnet is None:
                 continue
@@ -169,13 +171,29 @@ def _with_addresses(app: App, pot: Pot, values: tuple[str, ...], run: Run | None
             if run is None:
                 # The release comes first, so that auto may choose the same address again.
                 app.store.release(subnet.name, old)
+            if value == DHCP:
+                attachment = replace(attachment, address=None, dhcp=True)
+                continue
             new = _lease_other(app, pot.name, subnet, value)
             if new.version == 4:
                 attachment = replace(attachment, address=new)
             else:
                 attachment = replace(attachment, address6=new)
+        if attachment.dhcp:
+            attachment = _without_dhcp(app, pot, attachment, bridges[attachment.bridge], given)
         changed.append(attachment)
-    return replace(pot, attachments=tuple(changed))
+    return refuse_unseen(replace(pot, attachments=tuple(changed)))
+
+
+def _without_dhcp(
+    app: App, pot: Pot, attachment: Attachment, bridge: Bridge, given: Mapping[str, str]
+) -> Attachment:
+    """Give an attachment an address in place of one by DHCP, if an -i value names it."""
+    network = bridge.leasing(4)
+    value = given.get(network.name, DHCP) if network is not None else DHCP
+    if network is None or value == DHCP:
+        return attachment
+    return replace(attachment, address=_lease_other(app, pot.name, network, value), dhcp=False)
 
 
 def _lease_other(app: App, pot: str, subnet: Subnet | LanNetwork, value: str) -> IPAddress:

@@ -35,7 +35,9 @@ def info(app: App, name: str) -> View:
     run = app.store.run(name)
     state = look_for(app, pot, run)
     active = running(run, state)
-    learning = [a for a in pot.attachments if a.slaac and active and pot.is_jail]
+    network = run.pot if run is not None else pot
+    unseen = [a for a in network.attachments if a.slaac or (a.dhcp and a.address is None)]
+    learning = unseen if active and pot.is_jail else []
     learnt = tuple((name, a.jail_end) for a in learning)
     if learnt:
         state = _with_learnt(app, state, learnt)
@@ -173,9 +175,21 @@ def _addresses(pot: Pot, bridges: dict[str, Bridge], state: HostState) -> list[V
             if leasing is not None:
                 net, end = leasing.network, attachment.jail_end
                 found.append(_address(address.version, str(address), net.prefixlen, end, str(net)))
+        if attachment.dhcp and attachment.address is None:
+            found.append(_unconfirmed(pot, attachment, bridge, state))
         if attachment.slaac:
             found += _learnt(pot, attachment, state)
     return found
+
+
+def _unconfirmed(pot: Pot, attachment: Attachment, bridge: Bridge | None, state: HostState) -> View:
+    """Return an address by DHCP that potnet has not confirmed; None if the jail has none."""
+    interface = state.jail_interfaces.get((pot.name, attachment.jail_end))
+    seen = next((a for a in interface.addresses if a.address.version == 4), None) if interface else None
+    network = bridge.leasing(4) if bridge is not None else None
+    prefix = network.network.prefixlen if network is not None else _HOST_PREFIX[4]
+    view = _address(4, None, prefix, attachment.jail_end, str(network.network) if network else None)
+    return view | {"dhcp": True, "unconfirmed": str(seen.address) if seen is not None else None}
 
 
 def _learnt(pot: Pot, attachment: Attachment, state: HostState) -> list[View]:

@@ -63,6 +63,11 @@ def _refuse_shared(pot: Pot) -> None:
             f"{pot.name} is {pot.network_type}: there is nothing to attach, as it shares the host's network",
             hint=f"`potnet jail-conf {pot.name}` prints the parameters that its jail needs",
         )
+    if pot.by_dhcp:
+        raise PotnetError(
+            f"{pot.name} gets an address by DHCP, for which potnet must start the jail itself",
+            hint=f"`potnet set -p {pot.name} -i ADDRESS` gives it one that can be attached",
+        )
 
 
 def _check_jail(app: App, pot: Pot) -> None:

@@ -15,11 +15,12 @@ from potnet.host.state import HostState
 from potnet.model.bridges import Bridge
 from potnet.model.pots import Pot, Run
 from potnet.operations.common import look_for
-from potnet.operations.files.hosts_files import mark_due
+from potnet.operations.files.hosts_files import hosts_key, mark_due
 from potnet.operations.networks.policy_filters import filters_at_stop
 from potnet.operations.networks.units import forget_switches, vnet
 from potnet.planning import resolver
 from potnet.planning.jail import etc_of
+from potnet.planning.lan import without_leases
 from potnet.planning.ownership import owned
 from potnet.planning.stop import StopContext, plan_stop
 from potnet.planning.vnet import is_last_pot
@@ -119,11 +120,23 @@ def forget(app: App, runs: Sequence[Run], pots: Mapping[str, Pot]) -> None:
     pots: the present records of the pots that exist, by name.
     """
     app.store.remove_run(*(run.pot.name for run in runs))
+    pots = {name: _unlearned(app, pot) for name, pot in pots.items()}
     found = [(run, pots[run.pot.name]) for run in runs if run.pot.name in pots]
     for run, pot in found:
         if _leases(run.pot) - _leases(pot):
             mark_due(app, run.pot)
     app.store.release_pots({pot.name: _leases(pot) for _, pot in found})
+
+
+def _unlearned(app: App, pot: Pot) -> Pot:
+    """Forget the addresses that a pot got by DHCP."""
+    stopped = without_leases(pot) if pot.by_dhcp else pot
+    if stopped != pot:
+        app.store.update_pot(stopped)
+        # If no other pot runs there, nobody is left who knows the address.
+        for own in pot.by_dhcp:
+            app.store.forget(hosts_key(own.bridge))
+    return stopped
 
 
 def _leases(pot: Pot) -> frozenset[tuple[str, IPAddress]]:

@@ -32,6 +32,7 @@ from potnet.operations.exports.ports import with_ports
 from potnet.operations.files.hooks import check_hook, hook_steps
 from potnet.operations.files.hosts_files import Neighbours, neighbours_of, update_hosts_files
 from potnet.operations.files.pot_logs import exposed_logs, log_of
+from potnet.operations.lan.dhcp import await_leases
 from potnet.operations.networks.antispoof import guarded
 from potnet.operations.networks.external import expect_first, follow_external, nothing_in_force, record
 from potnet.operations.networks.interfaces import lend
@@ -63,7 +64,7 @@ from potnet.operations.running.start_many import STARTED, bring_up_bridges, grou
 from potnet.operations.selection import by_priority, check_needs, in_order, levels, needs
 from potnet.planning.jail import boot_command
 from potnet.planning.ownership import complete, owned, refuse_foreign
-from potnet.planning.start import Surroundings, ignored_exports, plan_start
+from potnet.planning.start import Surroundings, has_dhclient, ignored_exports, plan_start
 from potnet.planning.vnet import is_up
 from potnet.runtime.interrupts import deferred_signals
 
@@ -142,6 +143,7 @@ def _start_locked(app: App, pot: Pot, run: Run | None, jails: HostState) -> None
             # The last start may have been cut off by an error, a reboot or a removed jail; its remains go
             # first.
             clear_up(app, run, jails)
+            pot = require_pot(app, pot.name)
         before, neighbours = pot, neighbours_of(app, pot)
         try:
             applied, run, state = make_network(app, pot, neighbours)
@@ -299,11 +301,17 @@ def _boot(app: App, before: Pot, run: Run, applied: Applied, state: HostState) -
     """Run the jail's own rc. It may take long, so potnet holds no shared lock meanwhile."""
     pot = run.pot
     command = boot_command(pot, state)
+    client = bool(pot.by_dhcp) and has_dhclient(pot, state)
     try:
         jid = _jid(app, pot.name, applied.output(StartJail)) if pot.is_jail else NO_JAIL
-        done = replace(run, jid=jid)
+        # The jail's own rc starts a client if potnet could not.
+        if client:
+            run = await_leases(app, run)
         if command:
             _run_kept(app, pot.name, command, state)
+        if pot.by_dhcp and not client:
+            run = await_leases(app, run)
+        done = replace(run, jid=jid)
         app.store.put_run(done)
     except BaseException as error:
         _take_back(app, before, run, error)

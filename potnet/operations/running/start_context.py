@@ -18,7 +18,9 @@ from potnet.operations.networks.in_force import candidates, known_outlets
 from potnet.planning import resolver
 from potnet.planning.filter.packet_filter import own_anchors
 from potnet.planning.jail import (
+    DHCLIENT,
     LOOKED_AT,
+    PACKETS_RULESET,
     boot_command,
     etc_of,
     host_files,
@@ -54,7 +56,8 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
     """Return the query for a start. bridges: those of the pot's attachments, by name."""
     routed, jail = pot.home is not None, pot.is_jail
     exports = bool(pot.exports) and ignored_exports(pot) is None
-    seen = [path_in(pot.root, name) for name in LOOKED_AT]
+    programs = (DHCLIENT,) if pot.by_dhcp else ()
+    seen = [path_in(pot.root, name) for name in (*LOOKED_AT, *programs)]
     etc = etc_of(pot, app.driver.traits)
     ends = tuple(end for a in pot.attachments for end in (a.host_end, a.jail_end))
     outside = bool(ends) or keeps_exports_off(app, pot)
@@ -75,12 +78,12 @@ def host_query(app: App, pot: Pot, bridges: Mapping[str, Bridge]) -> Query:
         jail_addresses=exports and bool(host_addresses(pot.exports)),
         mounts=pot.dataset is not None,
         ways=(*(ways_to(pot) if app.driver.traits.own_programs else ()), *ways_to_logs(app)) if jail else (),
-        files=(pot.root, *seen, *resolver.looked_at(etc)) if jail else (),
+        files=(pot.root, *seen, *resolver.looked_at(pot, etc)) if jail else (),
         texts=(RESOLV_CONF,) if jail and pot.resolver.kind is ResolverKind.INHERIT else (),
         devfs=((path_in(pot.root, "dev"), ruleset_of(pot.parameters)),)
         if jail and not host_files(pot.root)
         else (),
-        rulesets=rulesets_of(pot, devfs=False) if jail else (),
+        rulesets=tuple({*rulesets_of(pot, devfs=False)} - {PACKETS_RULESET}) if jail else (),
         hostname=jail and pot.resolver.kind is ResolverKind.POT,
     )
 
@@ -102,7 +105,22 @@ def texts_for(app: App, pot: Pot, state: HostState, others: Neighbours) -> dict[
         return {}
     resolv_conf = resolver_text(app, pot, state)
     texts = {} if resolv_conf is None else {"resolv.conf": resolv_conf}
-    return texts | {"hosts": hosts_text(app, pot, others)}
+    texts |= {"hosts": hosts_text(app, pot, others)}
+    client = dhclient_text(app, pot)
+    return texts if client is None else texts | {resolver.DHCLIENT_CONF: client}
+
+
+def dhclient_text(app: App, pot: Pot) -> str | None:
+    """Return the dhclient.conf(5) of a pot, or None if its root has no DHCP client to configure."""
+    from potnet.templates import render
+
+    if not pot.by_dhcp or not app.driver.traits.own_programs:
+        return None
+    values = {
+        "interfaces": [{"name": own.jail_end, "routes": pot.leads_out(own, 4)} for own in pot.by_dhcp],
+        "resolver": pot.resolver.kind is ResolverKind.OFF,
+    }
+    return render(app.config.templates, "dhclient.conf.j2", values)
 
 
 def with_upstream(app: App, state: HostState) -> HostState:

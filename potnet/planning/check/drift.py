@@ -19,6 +19,7 @@ from potnet.model.pots import End, Lease, Policy, Pot, Run
 from potnet.planning.filter import packet_filter as pf
 from potnet.planning.filter import policy
 from potnet.planning.filter.exports import end_untranslated
+from potnet.planning.lan import Learned
 from potnet.planning.ownership import complete
 from potnet.planning.vnet import WantedRules, bridge_rules, host_rules, networks_of, outside
 from potnet.runtime.fast_dataclass import dataclass
@@ -28,12 +29,13 @@ from potnet.runtime.fast_dataclass import dataclass
 class Drift:
     """A finding and the steps that repair it; empty if steps cannot repair it.
 
-    lease: the lease to release.
+    lease: the lease to release. learned: the address by DHCP to record.
     """
 
     finding: Finding
     steps: tuple[Step, ...] = ()
     lease: Lease | None = None
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Facts:
     forwarding potnet enabled. router_kept, permitting and members_set: as of `Vnet`. further: addresses
     without exports. loaded: as `networks`, in the last loaded rules; None: unknown. datasets: pots whose
     root is a dataset, with the dataset and the root. running: as active, also when `active` is narrowed.
+    learned: what pots of `active` got by DHCP.
     """
 
     config: Config
@@ -94,6 +97,7 @@ class Facts:
     further: tuple[IPNetwork, ...] = ()
     loaded: tuple[IPNetwork, ...] | None = None
     datasets: tuple[tuple[str, str, str], ...] = ()
+    learned: tuple[Learned, ...] = ()
 
     def seen(self, state: HostState, external: str | None) -> Facts:
         """Return the facts with the starts whose jails exist, and with the host's external interface."""

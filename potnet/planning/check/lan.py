@@ -47,7 +47,7 @@ def compare_lan_addresses(facts: Facts, state: HostState) -> Iterator[Drift]:
     """Report addresses of running pots on a LAN that the host has, too, since it got another address."""
     own = [(run.pot, a) for run in facts.active for a in run.pot.attachments if a.lan]
     for pot, attachment in own:
-        for address in attachment.addresses:
+        for address in attachment.given:
             interface = holder(address, state.interfaces.values())
             if interface is not None:
                 finding = Finding(

@@ -30,6 +30,7 @@ from potnet.host.state import FileKind, HostState, Interface, InterfaceAddress, 
 from potnet.model.bridges import Bridge
 from potnet.model.pots import Attachment, Pot, Run
 from potnet.planning import start
+from potnet.planning.check.dhcp import compare_learned
 from potnet.planning.check.drift import Drift, Facts, pot_anchors, rules_drift
 from potnet.planning.check.interface import (
     address_finding,
@@ -85,6 +86,7 @@ def compare_pots(facts: Facts, state: HostState) -> Iterator[Drift]:
         yield from compare_passed(run, state)
         yield from _loopback(run, state)
         yield from _rates(run, state)
+    yield from compare_learned(facts)
     for anchor, rules, run in pot_anchors(facts):
         home = run.pot.home.bridge if run.pot.home is not None else None
         yield from rules_drift(anchor, rules, state, run.pot.name, home)
@@ -157,7 +159,7 @@ def _epair(wire: Wire, network: JailNetwork, facts: Facts, state: HostState) -> 
     host = state.interfaces.get(wire.own.host_end)
     inside = network.interfaces.get(wire.own.jail_end)
     if host is None or inside is None:
-        yield _broken_epair(wire, host, network, facts.config)
+        yield _broken_epair(wire, network, facts.config, state)
         return
     yield from _on_host(wire, host, facts, state)
     mtu = wire.bridge.mtu
@@ -236,8 +238,9 @@ def _wrong_hairpin(wire: Wire, config: Config) -> Drift:
     return Drift(finding, (wire.join(config),))
 
 
-def _broken_epair(wire: Wire, host: Interface | None, network: JailNetwork, config: Config) -> Drift:
+def _broken_epair(wire: Wire, network: JailNetwork, config: Config, state: HostState) -> Drift:
     pot, own = wire.pot, wire.own
+    host = state.interfaces.get(own.host_end)
     expected = f"{own.host_end} on {wire.bridge.interface}, {own.jail_end} in the jail"
     if host is not None and host.description != start.description(pot):
         found, remedy = (
@@ -248,13 +251,13 @@ def _broken_epair(wire: Wire, host: Interface | None, network: JailNetwork, conf
         return Drift(replace(finding, repairable=False))
     found = f"no {own.host_end}" if host is None else f"{own.jail_end} is not in the jail"
     finding = wire.finding(Kind.INTERFACE_MISSING, expected, found, "repair recreates the epair")
-    steps = _new_epair(wire, network, config)
+    steps = _new_epair(wire, network, config, state)
     if host is not None:
         steps.insert(0, Step(DestroyInterface(own.host_end), None, "to be made anew"))
     return Drift(finding, tuple(steps))
 
 
-def _new_epair(wire: Wire, network: JailNetwork, config: Config) -> list[Step]:
+def _new_epair(wire: Wire, network: JailNetwork, config: Config, state: HostState) -> list[Step]:
     """Return the steps that make an epair with its addresses and routes."""
     pot, own, bridge = wire.pot, wire.own, wire.bridge
     create = CreateEpair(own.unit, start.description(pot), own.mac, pot.name, bridge.mtu)
@@ -265,6 +268,8 @@ def _new_epair(wire: Wire, network: JailNetwork, config: Config) -> list[Step]:
     ]
     if own.slaac:
         steps.append(Step(start.learning(pot, own), None, "SLAAC"))
+    if own.dhcp:
+        steps += start.requesting(pot, own, state)
     addresses = _addresses(wire)
     for wanted, _ in addresses:
         address = set_address(wanted, own.jail_end, pot.name, mtu=bridge.mtu)
@@ -277,7 +282,7 @@ def _new_epair(wire: Wire, network: JailNetwork, config: Config) -> list[Step]:
 def _addresses(wire: Wire) -> list[tuple[InterfaceAddress, IPAddress | None]]:
     """Return the addresses of a pot on a bridge, each with its gateway if the default route leads there."""
     found = []
-    for address in wire.own.addresses:
+    for address in wire.own.given:
         network = wire.bridge.leasing(address.version)
         if network is not None:
             gateway = network.gateway if wire.pot.leads_out(wire.own, address.version) else None

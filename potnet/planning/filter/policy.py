@@ -90,6 +90,7 @@ def identities_of(
             own.slaac,
             tuple(each.gateway for each in bridge.networks if each.gateway is not None),
             _near(own, bridge, ruling),
+            own.dhcp,
         )
         for own, bridge in known
     )

@@ -69,3 +69,5 @@ ALTER TABLE pot ADD COLUMN parameters TEXT NOT NULL DEFAULT '[]';
 CREATE INDEX export_of_port ON export (pot, pot_port, host_port);
 CREATE INDEX run_export_of_port ON run_export (pot, pot_port, host_port);
 CREATE INDEX export_length ON export (protocol, count) WHERE count > 1;
+-- Whether an attachment gets its IPv4 address by DHCP.
+ALTER TABLE attachment ADD COLUMN dhcp INTEGER NOT NULL DEFAULT 0 CHECK (dhcp IN (0, 1));

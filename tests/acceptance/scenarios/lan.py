@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -62,6 +63,46 @@ def a_bridge_of_the_host(user: User) -> None:
         user.potnet("destroy", "-p", web)
         user.potnet("destroy", "-p", db)
         user.potnet("destroy", "-B", lan)
+
+
+@scenario("dhcp")
+def an_address_by_dhcp(user: User) -> None:
+    """No server answers there, so the administrator plays its part."""
+    with _bridge_of_the_host(user) as lan:
+        options = ("--gateway", OWN, "--range", "172.31.77.60-172.31.77.69", "--dhcp")
+        user.potnet("create-bridge", "-B", lan, "--join", BRIDGE, "--net", LAN, *options)
+        web = user.pot("web", "-N", "bridge", "-B", lan, "-S", "ipv4")
+        root = user.facts("info", "-p", web)["root"]
+        # A root with so few programs cannot run the client.
+        user.tool("rm", "-f", f"{root}/sbin/dhclient")
+        user.start(web)
+        assert "address-unconfirmed" in _found(user)
+        _set_address(user, web, "172.31.77.60")
+        assert "inside the range" in user.try_potnet("check").out
+        _set_address(user, web, "172.31.77.99")
+        assert "address-changed" in _found(user)
+        user.potnet("repair")
+        assert user.address(web) == "172.31.77.99"
+        user.connects(HOST, "172.31.77.99", web)
+        user.agrees()
+        user.potnet("stop", web)
+        user.potnet("destroy", "-p", web)
+        user.potnet("destroy", "-B", lan)
+
+
+def _found(user: User) -> list[str]:
+    answer = user.try_potnet("-o", "json", "check")
+    return [each["kind"] for each in json.loads(answer.out)]
+
+
+def _set_address(user: User, pot: str, address: str) -> None:
+    """Give a pot an address in place of its other one."""
+    end = user.facts("info", "-p", pot)["interfaces"][0]["name"]
+    if user.host.kind == "freebsd":
+        user.tool("ifconfig", "-j", pot, end, "inet", f"{address}/24")
+    else:
+        user.tool("ip", "-n", pot, "addr", "flush", "dev", end)
+        user.tool("ip", "-n", pot, "addr", "add", f"{address}/24", "dev", end)
 
 
 @scenario("spare")

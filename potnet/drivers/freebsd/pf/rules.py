@@ -120,6 +120,7 @@ def _identity(own: Identity) -> dict[str, object]:
         sources += [("inet6", each) for each in (given6 if own.verdicts else own.of_family(6))]
     return {
         "member": own.member,
+        "dhcp": own.dhcp,
         "sources": sources,
         "neighbours": () if own.learns else _ASKING,
         "rules": _near(own),

@@ -12,6 +12,7 @@ from functools import singledispatchmethod
 from netaddr import IPAddress
 
 from potnet.drivers import posix
+from potnet.drivers.linux.commands import dhcp
 from potnet.drivers.linux.commands.passed import restoring
 from potnet.drivers.linux.commands.words import EPAIR, TAP, far_mac, mtu_words, quiet, quietly_up
 from potnet.drivers.linux.facts import rates
@@ -51,7 +52,7 @@ from potnet.host.actions import (
 )
 from potnet.host.file_actions import CopyTree, RemoveDirectory, RemoveTree
 from potnet.host.filter_actions import EndConnections, KillStates, LiftRate, LimitRate, RemoveEntry
-from potnet.host.jail_actions import RunInJail, StartJail, StopJail
+from potnet.host.jail_actions import ForgetDhcp, RunInJail, StartDhcp, StartJail, StopJail
 from potnet.model.pots import GROUP, SMALLEST_MTU6
 from potnet.runtime.fast_dataclass import dataclass
 
@@ -160,6 +161,9 @@ class Renderer:
 
     @pieces.register(BringUp)
     def _(self, action: BringUp) -> tuple[Piece, ...]:
+        if action.silent:
+            words = quiet(None)
+            return _ip(f"link set dev {action.interface}{words} up", namespace=action.jail)
         return _ip(f"link set dev {action.interface} up", namespace=action.jail)
 
     @pieces.register(MoveToJail)
@@ -301,6 +305,14 @@ class Renderer:
         argv = ("ip", "netns", "exec", action.jail, *action.argv)
         limit, log = action.patience or Limit.LONG, action.log
         return (Command(argv, timeout=limit, quiet=log is None, inside=True, output_to=log),)
+
+    @pieces.register(StartDhcp)
+    def _(self, action: StartDhcp) -> tuple[Piece, ...]:
+        return dhcp.starting(action)
+
+    @pieces.register(ForgetDhcp)
+    def _(self, action: ForgetDhcp) -> tuple[Piece, ...]:
+        return (dhcp.forgetting(action),)
 
     @pieces.register(RemoveDirectory)
     def _(self, action: RemoveDirectory) -> tuple[Piece, ...]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from netaddr import IPAddress
 
 from potnet.drivers.detection import DUPLICATED, TENTATIVE
+from potnet.drivers.linux.facts.names import entering
 from potnet.drivers.linux.facts.parse import Documents, documents, text_of
 from potnet.drivers.reading import reads
 from potnet.executors.base import CommandResult
@@ -35,6 +36,17 @@ def answering(run: Run, addresses: Iterable[IPAddress]) -> dict[IPAddress, str]:
     found = {address: run("sh", "-c", _ASK, "sh", str(address)) for address in addresses}
     macs = {address: _neighbour(documents(shown.out)) for address, shown in found.items() if shown.code == 0}
     return {address: mac for address, mac in macs.items() if mac is not None}
+
+
+def has_lease(run: Run, jail: str, interface: str) -> bool:
+    """Return whether an interface of a pot has an IPv4 address, or is not there."""
+    shown = run(*entering(jail), "ip", "-j", "addr", "show", "dev", interface)
+    return shown.code != 0 or _has_ipv4(documents(shown.out))
+
+
+@reads("ip")
+def _has_ipv4(links: Documents) -> bool:
+    return any(each.get("family") == "inet" for link in links for each in link.get("addr_info", []))
 
 
 @reads("ip")

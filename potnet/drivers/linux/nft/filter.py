@@ -294,6 +294,7 @@ def _identity(own: Identity) -> dict[str, object]:
         "own6": given6,
         "targets": [f"{int(each):#034x}" for each in given6],
         "learns": own.learns,
+        "dhcp": own.dhcp,
         "gateways": [(_FAMILY[each.version], each) for each in own.gateways],
         "rules": [_near(*each) for each in own.pairs()],
         "answers": dict.fromkeys(

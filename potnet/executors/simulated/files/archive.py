@@ -136,9 +136,9 @@ _DIRECTORIES = (
 )  # fmt: skip
 _PROGRAMS = (
     "bin/cat", "bin/echo", "bin/hostname", "bin/ls", "bin/ps", "bin/pwd", "bin/sh", "etc/rc",
-    "etc/rc.shutdown", "sbin/ifconfig", "sbin/ping", "sbin/ping6", "sbin/route", "sbin/rtsol", "sbin/sysctl",
-    "usr/bin/false", "usr/bin/id", "usr/bin/nc", "usr/bin/netstat", "usr/bin/sockstat", "usr/bin/true",
-    "usr/bin/uname", "usr/bin/which", "usr/sbin/jail",
+    "etc/rc.shutdown", "sbin/dhclient", "sbin/ifconfig", "sbin/ping", "sbin/ping6", "sbin/route",
+    "sbin/rtsol", "sbin/sysctl", "usr/bin/false", "usr/bin/id", "usr/bin/nc", "usr/bin/netstat",
+    "usr/bin/sockstat", "usr/bin/true", "usr/bin/uname", "usr/bin/which", "usr/sbin/jail",
 )  # fmt: skip
 #: The lines that the rc of a jail prints.
 _RC = "echo Starting syslogd.\necho Starting cron.\n"

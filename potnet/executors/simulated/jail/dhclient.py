@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from ipaddress import ip_address as address_of
 from ipaddress import ip_interface, summarize_address_range
@@ -17,6 +18,9 @@ from potnet.executors.simulated.world.world import ToolError, World, unknown
 #: The time of a lease, and the time after which dhclient stops waiting for a server, in seconds.
 _LEASE, _PATIENCE = 120, 61
 _WHERE = "255.255.255.255 port 67"
+_CONF = "/etc/dhclient.conf"
+#: The options that dhclient requests by default. The server sends other ones unasked.
+_DEFAULT = frozenset({"subnet-mask", "routers", "domain-name-servers", "host-name", "broadcast-address"})
 _NO_FOLDER = "Cannot open or create pidfile: No such file or directory\n"
 
 
@@ -34,20 +38,21 @@ def dhclient(world: World, jail: Jail, argv: list[str]) -> CommandResult:
     if found is None:
         raise unknown(f"dhclient for the missing interface {names[0]}")
     found.up = True
-    said = _ask(world, jail, found)
+    said = _ask(world, jail, found, quiet)
     for _ in range(2):
         processes.begin(world, jail.jid, False, 0, "dhclient")
     return CommandResult(0, "", note + ("" if quiet else said))
 
 
-def _ask(world: World, jail: Jail, interface: Interface) -> str:
-    """Ask for a lease, and return what dhclient prints."""
+def _ask(world: World, jail: Jail, interface: Interface, daemon: bool) -> str:
+    """Ask for a lease, and return what dhclient prints. daemon: it waits in the background."""
     leases = f"/var/db/dhclient.leases.{interface.name}"
     first = f"DHCPDISCOVER on {interface.name} to {_WHERE} interval 3\n"
     world.save(interface)
     wire = any(place == Place(OUTSIDE) for place in neighbours(world, Place(jail.stack, interface.name)))
     if not wire or not serves(world):
-        world.wait(_PATIENCE)
+        if not daemon:
+            world.wait(_PATIENCE)
         return f"{first}No DHCPOFFERS received.\nNo working leases in persistent database - sleeping.\n\n"
     server = world.facts.gateway
     said = "" if world.tree.stat(leases) else f"{first}DHCPOFFER from {server}\n"
@@ -55,10 +60,11 @@ def _ask(world: World, jail: Jail, interface: Interface) -> str:
     own = ip_interface(world.facts.address)
     add_inet(world, interface, Address(given, own.network.prefixlen), alias=False)
     world.save(interface)
-    if world.route("default", 4, jail.stack) is None:
+    wanted = _requested(world, interface.name)
+    if world.route("default", 4, jail.stack) is None and "routers" in wanted:
         world.save_route(Route("default", server, interface.name), 4, jail.stack)
     if world.tree.is_dir("/var/db"):
-        world.tree.write(leases, _lease(world, jail, interface.name, given).encode())
+        world.tree.write(leases, _lease(world, jail, interface.name, given, wanted).encode())
     said += f"DHCPREQUEST on {interface.name} to {_WHERE}\nDHCPACK from {server}\n"
     return f"{said}bound to {given} -- renewal in {_LEASE // 2} seconds.\n"
 
@@ -87,8 +93,16 @@ def _offer(world: World, mac: str) -> str:
     raise unknown("a DHCP server without a free address")
 
 
-def _lease(world: World, jail: Jail, name: str, given: str) -> str:
-    """Return the text of dhclient.leases(5) for one lease."""
+def _requested(world: World, name: str) -> frozenset[str]:
+    """Return the options that dhclient.conf(5) requests for an interface."""
+    conf = world.tree.read(_CONF).decode() if world.tree.stat(_CONF) else ""
+    block = re.search(rf'interface "{re.escape(name)}" {{(.*?)}}', conf, re.DOTALL)
+    request = re.search(r"request ([^;]*);", block[1] if block else conf)
+    return frozenset(request[1].replace(",", " ").split()) if request else _DEFAULT
+
+
+def _lease(world: World, jail: Jail, name: str, given: str, wanted: frozenset[str]) -> str:
+    """Return the text of dhclient.leases(5) for one lease. wanted: the requested options."""
     facts, own = world.facts, ip_interface(world.facts.address)
     renew, rebind = _LEASE // 2, _LEASE * 7 // 8
     options = {
@@ -104,7 +118,8 @@ def _lease(world: World, jail: Jail, name: str, given: str) -> str:
         "dhcp-rebinding-time": str(rebind),
     }
     lines = [f'interface "{name}"', f"fixed-address {given}", f"next-server {facts.gateway}"]
-    lines += [f"option {key} {value}" for key, value in options.items()]
+    shown = {key: value for key, value in options.items() if key in wanted or key not in _DEFAULT}
+    lines += [f"option {key} {value}" for key, value in shown.items()]
     for word, seconds in (("renew", renew), ("rebind", rebind), ("expire", _LEASE)):
         then = time.gmtime(world.now() + seconds)
         lines.append(f"{word} {time.strftime('%w %Y/%m/%d %H:%M:%S', then)}")
