@@ -73,7 +73,7 @@ def recorded_further(app: App) -> tuple[IPNetwork, ...]:
 
 
 def recorded_networks(app: App) -> tuple[IPNetwork, ...] | None:
-    """Return the recorded networks of pots beside the public one; None if there is no record."""
+    """Return the recorded networks of pots except the public one; None: none are recorded."""
     known = recorded(app)
     return known.networks if known is not None else None
 
