@@ -9,7 +9,7 @@ from potnet.executors.simulated import Connection, HostFacts, Refusal, Simulated
 
 from . import agent, program
 from .freebsd import FreeBSD
-from .host import HOST, REFUSED, TIMEOUT, Answer
+from .host import HOST, OUTSIDE, REFUSED, TIMEOUT, Answer
 
 #: What happens between two wires is not calculated, so a refusal tells these apart by its words.
 _CLOSED = ("nothing listens", "returns an error", "refused")
@@ -86,8 +86,8 @@ class Sim(FreeBSD):
 
     def serve(self, who: str, port: int) -> None:
         """See `Host`: machines outside answer on every port."""
-        if who == HOST:
-            self._listen(port, "")
+        if who != OUTSIDE:
+            self._listen(port, "" if who == HOST else who)
 
     def _listen(self, port: int, pot: str) -> None:
         for protocol in ("tcp4", "tcp6", "udp4", "udp6"):
