@@ -13,7 +13,6 @@ from potnet.cli.output import tell
     "create-private-bridge",
     cls=Command,
     examples=(
-        "potnet create-private-bridge -B stove -S 4",
         "potnet create-private-bridge -B stove -S 4 -6 auto --isolate",
         "potnet create-private-bridge -B stove --net 172.30.1.0/24",
     ),
