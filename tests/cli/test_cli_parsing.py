@@ -17,7 +17,7 @@ from potnet.operations.pots.create import CreateRequest
 from potnet.operations.pots.settings import SettingsRequest
 from potnet.runtime.command_log import Record
 
-POT = SimpleNamespace(name="casserole", exports=(), withdrawn=(), leased=(), aliases=())
+POT = SimpleNamespace(name="casserole", exports=(), withdrawn=(), leased=(), aliases=(), by_dhcp=())
 
 
 def test_create_takes_the_letters_of_pot(stage: Any, potnet: Callable[..., Any]) -> None:
