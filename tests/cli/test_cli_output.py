@@ -240,7 +240,8 @@ def test_the_dns_pot_is_named_where_there_is_one(stage: Any, potnet: Callable[..
 
 
 def made(name: str, *addresses: str, aliases: tuple[SimpleNamespace, ...] = ()) -> SimpleNamespace:
-    return SimpleNamespace(name=name, leased=tuple(map(IPAddress, addresses)), aliases=aliases)
+    leased = tuple(map(IPAddress, addresses))
+    return SimpleNamespace(name=name, leased=leased, aliases=aliases, by_dhcp=())
 
 
 def outcome(name: str, changed: bool) -> SimpleNamespace:
