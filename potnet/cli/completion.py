@@ -70,9 +70,7 @@ def _joined(app: App, line: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _parents(app: App, line: Mapping[str, Any]) -> Sequence[str]:
-    from potnet.operations.networks.interfaces import uplink_parents
-
-    return [f"{name}." for name in uplink_parents(app)]
+    return [f"{name}." for name in _joined(app, line)]
 
 
 def _users(app: App, line: Mapping[str, Any]) -> Sequence[str]:

@@ -54,6 +54,8 @@ def _folded(kind: Known, name: str) -> str:
     return name.lower() if kind in ("pot", "bridge", "name") else name
 
 
+#: The values of -N, as `potnet.model.pots.NetworkType` has them.
+NETWORK_TYPES = ("inherit", "alias", "public-bridge", "private-bridge", "bridge")
 #: A pot or a bridge.
 SIDE = KnownName("name")
 POT, BRIDGE, POT_FIRST = KnownName("pot"), KnownName("bridge"), KnownName("pot", leads=True)

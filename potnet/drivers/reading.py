@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from netaddr import AddrFormatError, IPAddress
 
 from potnet.errors import HostError
+from potnet.executors.base import CommandResult
 from potnet.host.state import JailNetwork
 from potnet.model.names import INTERFACE as INTERFACE
 
@@ -20,6 +21,12 @@ _MALFORMED = (
 
 _Arguments = ParamSpec("_Arguments")
 _Facts = TypeVar("_Facts")
+
+
+class Run(Protocol):
+    """Runs a command that only reads. Raises CommandError if it has no result."""
+
+    def __call__(self, *argv: str) -> CommandResult: ...
 
 
 def lines_of(text: str) -> list[str]:

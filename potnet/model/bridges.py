@@ -96,6 +96,16 @@ class Bridge:
         return self.joined or f"bridge{self.unit}"
 
     @property
+    def member(self) -> str | None:
+        """Return the interface of the host that potnet adds to a bridge of a LAN."""
+        return self.lan.member if self.lan is not None else None
+
+    @property
+    def joins(self) -> str | None:
+        """Return the interface or the bridge of the host by which a bridge is part of a LAN."""
+        return (self.member or self.joined) if self.lan is not None else None
+
+    @property
     def subnets(self) -> tuple[Subnet, ...]:
         """Return the networks that the host routes, IPv4 first; the bridge has their gateways.
 

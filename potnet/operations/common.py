@@ -226,9 +226,13 @@ def require_bridge(app: App, name: str) -> Bridge:
     return bridge
 
 
+def first_names(names: Sequence[str]) -> str:
+    """Return the first ten names for a message, with a sign for further ones."""
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+
+
 def _those(what: str, names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    return f"{what}: {shown}" if names else f"no {what} exist yet"
+    return f"{what}: {first_names(names)}" if names else f"no {what} exist yet"
 
 
 def define_public_network(app: App) -> None:

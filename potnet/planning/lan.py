@@ -25,7 +25,7 @@ def plan_lan_up(bridge: Bridge, description: str, state: HostState) -> Plan:
     found, tools = state.interfaces.get(bridge.interface), state.traits.tools
     if bridge.joined is not None:
         raise _unusable(bridge, found, tools)
-    member = bridge.lan.member if bridge.lan is not None else None
+    member = bridge.member
     assert member is not None
     check_member(member, state)
     add = AddMember(bridge.interface, member)
@@ -51,11 +51,6 @@ def _unusable(bridge: Bridge, found: Interface | None, tools: Tools) -> HostErro
     return HostError(
         f"the host's bridge {bridge.joined}, which {bridge.name} joins, {what}", hint="bring the bridge back"
     )
-
-
-def joins(bridge: Bridge) -> str | None:
-    """Return the interface or the bridge of the host by which a bridge is part of a LAN."""
-    return bridge.lan.member or bridge.joined if bridge.lan is not None else None
 
 
 def check_member(name: str, state: HostState) -> None:

@@ -8,7 +8,7 @@ each start.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 
 from potnet.errors import HostError
@@ -92,6 +92,22 @@ def refuse_redirected(directory: str, ways: Iterable[str], access: Mapping[str, 
         raise HostError(
             f"{directory} is neither moved nor removed: {found} and could lead root to another place",
             hint="let only root own and write to the directories above it",
+        )
+
+
+def refuse_mounts(directories: tuple[str, ...], mounts: Iterable[str], own: Collection[str] = ()) -> None:
+    """Raises HostError if something is mounted at or below one of these directories.
+
+    own: mount points of the pot itself, which may be there.
+    """
+    inside = [
+        point
+        for point in mounts
+        if point not in own and any(f"{point}/".startswith(f"{each}/") for each in directories)
+    ]
+    if inside:
+        raise HostError(
+            f"something is mounted in {directories[0]}: {', '.join(inside)}", hint="unmount it first"
         )
 
 

@@ -79,7 +79,7 @@ class Vnet:
     @property
     def lan_members(self) -> frozenset[str]:
         """Return the interfaces of the host that bridges of LANs join."""
-        return frozenset(b.lan.member for b in self.bridges if b.lan is not None and b.lan.member is not None)
+        return frozenset(b.member for b in self.bridges if b.member is not None)
 
     @property
     def networks(self) -> tuple[IPNetwork, ...]:
@@ -124,7 +124,7 @@ def is_up(bridge: Bridge, state: HostState) -> bool:
     if found is None or not found.up:
         return False
     if bridge.lan is not None:
-        return found.bridge if bridge.lan.member is None else bridge.lan.member in found.members
+        return found.bridge if bridge.member is None else bridge.member in found.members
     return all(found.has(subnet.gateway) for subnet in bridge.subnets)
 
 
@@ -135,7 +135,7 @@ def plan_bridge_up(
     if is_up(bridge, state):
         return Plan()
     if bridge.lan is not None:
-        _check_mtu(bridge, bridge.lan.member, state)
+        _check_mtu(bridge, bridge.member, state)
         up = plan_lan_up(bridge, description(bridge), state)
         return replace(up, steps=(*up.steps, *_rejoin(bridge, vnet, config, state)))
     external = check_external(external, state)
@@ -381,8 +381,7 @@ def is_last_pot(bridge: Bridge, host_ends: Collection[str], state: HostState) ->
 
 def has_own_addresses(bridge: Bridge, found: Interface) -> bool:
     """Whether the host has addresses on a bridge of potnet in a LAN, which would go with the bridge."""
-    made = bridge.lan is not None and bridge.lan.member is not None
-    return made and any(not each.address.is_link_local() for each in found.addresses)
+    return bridge.member is not None and any(not each.address.is_link_local() for each in found.addresses)
 
 
 def users_of(bridge: Bridge, members: Collection[str], state: HostState) -> set[str]:
@@ -393,7 +392,6 @@ def users_of(bridge: Bridge, members: Collection[str], state: HostState) -> set[
     """
     if bridge.joined is not None:
         return {*members} & state.own
-    joins = bridge.lan.member if bridge.lan is not None else None
-    others = {member for member in members if member not in (bridge.uplink, joins)}
+    others = {member for member in members if member not in (bridge.uplink, bridge.member)}
     uplinks = others - state.own
     return others - uplinks if bridge.kind is BridgeKind.PUBLIC6 and len(uplinks) == 1 else others

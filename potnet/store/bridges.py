@@ -51,9 +51,8 @@ class Bridges(Numbers):
     def _refuse_joined(self, bridge: Bridge) -> None:
         """Error: another bridge of the same kind joins the same interface."""
         for other in self.bridges() if bridge.lan is not None else ():
-            joins = bridge.joined or (bridge.lan and bridge.lan.member)
-            if other.lan is not None and joins in (other.joined, other.lan.member):
-                raise PotnetError(f"bridge {other.name} joins {joins} already", hint="use that bridge")
+            if other.joins == bridge.joins:
+                raise PotnetError(f"bridge {other.name} joins {bridge.joins} already", hint="use that bridge")
 
     def update_bridge(self, bridge: Bridge) -> None:
         """Replace the bridge of that name. Errors: it is not found; the unit is in use by another bridge."""

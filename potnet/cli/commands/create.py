@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from potnet.cli.known_names import BRIDGE, one_pot
+from potnet.cli.known_names import BRIDGE, NETWORK_TYPES, one_pot
 from potnet.cli.options import Command, Options, changing
 from potnet.cli.output import tell
 from potnet.cli.pot_options import pot_option, settings, traffic_options
@@ -16,7 +16,6 @@ from potnet.cli.terminal import say
 if TYPE_CHECKING:
     from potnet.model.pots import Pot
 
-NETWORK_TYPES = ["inherit", "alias", "public-bridge", "private-bridge", "bridge"]
 STACKS = ["ipv4", "ipv6", "dual"]
 
 

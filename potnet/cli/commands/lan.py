@@ -57,7 +57,6 @@ def create_bridge(options: Options, /, **given: Any) -> None:
 
 
 def _said(bridge: Bridge) -> str:
-    lan = bridge.lan
-    if lan is None or lan.member is None:
+    if bridge.member is None:
         return f"{bridge.name} created: its pots join {bridge.joined}"
-    return f"{bridge.name} created: {lan.member} joins it with the first pot, which may interrupt its link"
+    return f"{bridge.name} created: {bridge.member} joins it with the first pot, which may interrupt its link"

@@ -7,19 +7,19 @@ from functools import partial
 import click
 
 from potnet.cli import colours, views
-from potnet.cli.known_names import BRIDGE
+from potnet.cli.known_names import BRIDGE, NETWORK_TYPES
 from potnet.cli.options import Command, Options, reading
 from potnet.cli.output import emit
 from potnet.cli.terminal import width
-
-TYPES = ("inherit", "alias", "public-bridge", "private-bridge", "bridge")
 
 
 @click.command("list", cls=Command, examples=("potnet list --running", "potnet list --bridges -o json"))
 @click.option("-b", "--bridges", is_flag=True, help="List the bridges instead of the pots.")
 @click.option("--running", is_flag=True, help="List running pots only, or bridges that are up.")
 @click.option("-B", "--bridge", type=BRIDGE, help="List the pots of this bridge only.")
-@click.option("--type", "network_type", type=click.Choice(TYPES), help="List pots of this network type only.")
+@click.option(
+    "--type", "network_type", type=click.Choice(NETWORK_TYPES), help="List pots of this network type only."
+)
 @click.option("--wide", is_flag=True, help="Print one line for each pot, however long.")
 @click.pass_obj
 def listing(

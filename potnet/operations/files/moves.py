@@ -16,7 +16,7 @@ from potnet.model.pots import Pot
 from potnet.operations.files.places import pot_directory
 from potnet.operations.files.pot_logs import log_moves
 from potnet.operations.journal import RENAME, end, unfinished
-from potnet.planning.roots import refuse_redirected, ways_around
+from potnet.planning.roots import refuse_mounts, refuse_redirected, ways_around
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -75,7 +75,7 @@ def _directory_and_dataset(before: Pot, after: Pot, state: HostState) -> Iterato
         raise PotnetError(f"dataset {after.dataset} already exists", hint="choose another name for the pot")
     at = {point: name for name, point in state.datasets}
     own = {root for root in (before.root, after.root) if at.get(root) in (before.dataset, after.dataset)}
-    _refuse_mounts(state, (directory, moved), own if before.dataset is not None else set())
+    refuse_mounts((directory, moved), state.mounts, own if before.dataset is not None else ())
     if before.dataset is None or after.dataset is None:
         if there:
             yield _entry(directory, moved)
@@ -98,19 +98,6 @@ def _directory_and_dataset(before: Pot, after: Pot, state: HostState) -> Iterato
 def _refuse_present(path: str, found: Mapping[str, FileKind]) -> None:
     if found[path] is not FileKind.ABSENT:
         raise PotnetError(f"{path} already exists", hint="choose another name, or move that directory away")
-
-
-def _refuse_mounts(state: HostState, directories: tuple[str, str], own: set[str]) -> None:
-    """Raises HostError if something is mounted in a directory that is about to move."""
-    inside = [
-        point
-        for point in state.mounts
-        if point not in own and any(f"{point}/".startswith(f"{each}/") for each in directories)
-    ]
-    if inside:
-        raise HostError(
-            f"something is mounted in {directories[0]}: {', '.join(inside)}", hint="unmount it first"
-        )
 
 
 def _entry(path: str, moved: str) -> Step:

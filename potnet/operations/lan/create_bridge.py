@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netaddr import IPAddress, IPNetwork
 
-from potnet.config.values import Refusal, read_bridge_network, read_prefix6
+from potnet.config.values import read_bridge_network, read_prefix6
 from potnet.errors import PotnetError, UsageError
 from potnet.host.query import Query
 from potnet.host.state import HostState, Interface
@@ -15,12 +15,10 @@ from potnet.model.names import INTERFACE, INTERFACE_HINT, PUBLIC6
 from potnet.model.pots import GROUP
 from potnet.operations.common import (
     busy_units,
-    define_public_network,
     external_interface,
     parse_address,
-    refuse_same_anchor,
 )
-from potnet.operations.networks.bridges import check_bridge_name
+from potnet.operations.networks.bridges import begin_bridge, check_bridge_name, read_option
 from potnet.operations.networks.interfaces import check_mtu
 from potnet.planning.lan import check_member
 from potnet.planning.vnet import refuse_member, refuse_small_mtu
@@ -65,11 +63,7 @@ def create_bridge(app: App, request: LanRequest) -> Bridge:
         _refuse_inside(each, gateways, state)
     member, joined = _joins(app, request, state)
     with app.store.transaction():
-        known = app.store.bridge(request.name)
-        if known is not None:
-            raise PotnetError(f"bridge {known.name} already exists", hint="choose another name")
-        refuse_same_anchor(app, "bridge", request.name)
-        define_public_network(app)
+        begin_bridge(app, request.name)
         app.store.define_apart(request.name, network, gateways.get(4))
         if network6 is not None:
             app.store.define_apart(network6_of(request.name), network6, gateways.get(6))
@@ -90,14 +84,9 @@ def create_bridge(app: App, request: LanRequest) -> Bridge:
 
 
 def _networks(request: LanRequest) -> tuple[IPNetwork, IPNetwork | None]:
-    try:
-        network = read_bridge_network(request.network)
-    except Refusal as refusal:
-        raise UsageError(f"--net {request.network!r} {refusal.what}", hint=refusal.hint) from None
-    try:
-        return network, read_prefix6(request.ipv6) if request.ipv6 is not None else None
-    except Refusal as refusal:
-        raise UsageError(f"-6 {request.ipv6!r} {refusal.what}", hint=refusal.hint) from None
+    network = read_option("--net", request.network, read_bridge_network)
+    given = request.ipv6
+    return network, read_option("-6", given, read_prefix6) if given is not None else None
 
 
 def _of_family(network: IPNetwork, network6: IPNetwork | None, address: IPAddress) -> IPNetwork | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from potnet.errors import PotnetError
+from potnet.operations.common import first_names
 from potnet.planning.ownership import cut_off, presence_of_all, running
 from potnet.runtime.fast_dataclass import dataclass
 from potnet.store import backups
@@ -78,14 +79,14 @@ def _compare(app: App, backup: Store, force: bool) -> None:
     different = list(_up_otherwise(app, backup))
     if different and not force:
         raise PotnetError(
-            f"the backup lacks or differs from what is running: {_listed(different)}",
+            f"the backup lacks or differs from what is running: {first_names(different)}",
             hint="stop it first; with --force it runs on, and only `potnet check` reports it",
         )
     if different:
-        app.notify(f"still running, but not in the restored store: {_listed(different)}")
+        app.notify(f"still running, but not in the restored store: {first_names(different)}")
     gone = sorted(set(app.store.pot_names()) - set(backup.pot_names()))
     if gone:
-        app.notify(f"not in the backup, but their roots stay: {_listed(gone)}")
+        app.notify(f"not in the backup, but their roots stay: {first_names(gone)}")
 
 
 def _up_otherwise(app: App, backup: Store) -> Iterator[str]:
@@ -106,7 +107,3 @@ def _up_otherwise(app: App, backup: Store) -> Iterator[str]:
         same = known is not None and replace(known, pinned=bridge.pinned, size=bridge.size) == bridge
         if bridge.interface in state.pot_bridges and not same:
             yield f"bridge {bridge.name}"
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -66,14 +67,11 @@ def create_private_bridge(app: App, request: BridgeRequest) -> Bridge:
     """
     _check_request(app, request)
     given = _given_network(app, request.network) if request.network is not None else None
-    prefix = None if request.ipv6 in (None, AUTO) else _prefix6(request.ipv6)
+    ipv6 = request.ipv6
+    prefix = read_option("-6", ipv6, read_prefix6) if ipv6 is not None and ipv6 != AUTO else None
     units = busy_units(app, "bridge")
     with app.store.transaction():
-        known = app.store.bridge(request.name)
-        if known is not None:
-            raise PotnetError(f"bridge {known.name} already exists", hint="choose another name")
-        refuse_same_anchor(app, "bridge", request.name)
-        define_public_network(app)
+        begin_bridge(app, request.name)
         network = _reserve(app, request, given)
         network6 = None
         if request.ipv6 is not None:
@@ -95,6 +93,15 @@ def create_private_bridge(app: App, request: BridgeRequest) -> Bridge:
     return bridge
 
 
+def begin_bridge(app: App, name: str) -> None:
+    """Prepare the store for a new bridge, in the caller's transaction. Raises PotnetError for a used name."""
+    known = app.store.bridge(name)
+    if known is not None:
+        raise PotnetError(f"bridge {known.name} already exists", hint="choose another name")
+    refuse_same_anchor(app, "bridge", name)
+    define_public_network(app)
+
+
 def _reserve(app: App, request: BridgeRequest, given: IPNetwork | None) -> IPNetwork:
     """Reserve the network of a bridge: the given one, or the lowest free part of the public network."""
     name = request.name
@@ -110,10 +117,7 @@ def _reserve(app: App, request: BridgeRequest, given: IPNetwork | None) -> IPNet
 
 def _given_network(app: App, text: str) -> IPNetwork:
     """Read --net. Raises PotnetError for a network that the host or pot uses."""
-    try:
-        network = read_bridge_network(text)
-    except Refusal as refusal:
-        raise UsageError(f"--net {text!r} {refusal.what}", hint=refusal.hint) from None
+    network = read_option("--net", text, read_bridge_network)
     if network.prefixlen < SHORTEST:
         raise UsageError(
             f"--net {text!r} is too large for a bridge", hint=f"use a prefix length of at least {SHORTEST}"
@@ -190,8 +194,9 @@ def set_bridge(app: App, name: str, *, mtu: int | None = None, isolate: bool | N
         return bridge.interface in app.driver.observe(Query(pot_bridges=True)).pot_bridges
 
 
-def _prefix6(text: str | None) -> IPNetwork:
+def read_option(option: str, text: str, read: Callable[[str], IPNetwork]) -> IPNetwork:
+    """Read the value of an option as the configuration does. Raises UsageError."""
     try:
-        return read_prefix6(text)
+        return read(text)
     except Refusal as refusal:
-        raise UsageError(f"-6 {text!r} {refusal.what}", hint=refusal.hint) from None
+        raise UsageError(f"{option} {text!r} {refusal.what}", hint=refusal.hint) from None

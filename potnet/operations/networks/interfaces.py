@@ -143,7 +143,7 @@ def check_uplink(app: App, text: str, mtu: int | None) -> None:
 
 def _check_member(app: App, bridge: Bridge, mtu: int) -> None:
     """Raises HostError if an interface of the host on the bridge has another MTU."""
-    name = bridge.lan.member or bridge.joined if bridge.lan is not None else None
+    name = bridge.joins
     if bridge.kind is BridgeKind.PUBLIC6:
         state = app.driver.observe(Query(external=app.config.external_interface is None))
         name = external_interface(app, state)
@@ -214,8 +214,8 @@ def _needed(app: App, pot: str | None = None) -> dict[str, str]:
     for bridge in app.store.bridges():
         if bridge.uplink is not None:
             found[read_uplink(bridge.uplink).parent] = f"bridge {bridge.name} has its uplink there"
-        if bridge.lan is not None and bridge.lan.member is not None:
-            found[bridge.lan.member] = f"bridge {bridge.name} joins it"
+        if bridge.member is not None:
+            found[bridge.member] = f"bridge {bridge.name} joins it"
     for run in app.store.runs():
         if run.pot.name != pot:
             found |= {each.name: f"pot {run.pot.name} has it until it stops" for each in run.lent}

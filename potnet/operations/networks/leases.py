@@ -15,7 +15,7 @@ from potnet.model.pots import Pot
 from potnet.model.ranges import Span, gaps
 from potnet.operations.common import require_bridge
 from potnet.operations.networks.address_space import span_of
-from potnet.planning.lan import holder, reaches, taken_by
+from potnet.planning.lan import reaches, taken_by
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -86,9 +86,7 @@ def _lowest(app: App, network: LanNetwork, state: HostState) -> IPAddress:
         if free is None:
             break
         address = IPAddress(free[0], version)
-        who = taken_by(network, address, state) or taken_by(
-            network, address, _asked(app, network, address, state)
-        )
+        who = _who_has(app, network, address, state)
         if who is None:
             return address
         app.notify(f"{address} is skipped: it is in use by {who}")
@@ -96,6 +94,14 @@ def _lowest(app: App, network: LanNetwork, state: HostState) -> IPAddress:
     raise PotnetError(
         f"the range {first}-{last} of network {network.name} has no free address", hint="give -i ADDRESS"
     )
+
+
+def _who_has(
+    app: App, network: LanNetwork, address: IPAddress, state: HostState, own_mac: str = ""
+) -> str | None:
+    """Return who has an address of a LAN, in words; the host asks only if that is not known already."""
+    known = taken_by(network, address, state)
+    return known or taken_by(network, address, _asked(app, network, address, state), own_mac)
 
 
 def _asked(app: App, network: LanNetwork, address: IPAddress, state: HostState) -> HostState:
@@ -118,9 +124,7 @@ def refuse_taken(app: App, pot: Pot) -> None:
         network = require_bridge(app, attachment.bridge).leasing(address.version)
         if not isinstance(network, LanNetwork):
             continue
-        known = holder(address, state.interfaces.values()) is not None
-        asked = state if known else _asked(app, network, address, state)
-        who = taken_by(network, address, asked, attachment.mac)
+        who = _who_has(app, network, address, state, attachment.mac)
         if who is not None:
             raise HostError(
                 f"{address} is in use by {who}",

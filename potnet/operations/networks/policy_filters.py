@@ -37,37 +37,33 @@ def filters_at_start(app: App, pot: Pot) -> tuple[FilterChange, ...]:
         return ()
     if not pot.antispoof:
         _refuse_open(app, pot)
-    return _filter_changes(app, pot)
+    return _filter_changes(app, None, pot)
 
 
 def filters_at_stop(app: App, pot: Pot) -> tuple[FilterChange, ...]:
     """Return the reverse changes, for the stop of the pot."""
     if not app.store.has_policies() and not planning.is_filtered(pot):
         return ()
-    return tuple(
-        FilterChange(each.anchor, before=each.after, after=each.before) for each in _filter_changes(app, pot)
-    )
-
-
-def _filter_changes(app: App, pot: Pot) -> tuple[FilterChange, ...]:
-    """Return the changes from the rules without the pot to those with it."""
-    off: Running = {pot.name: None}
-    on: Running = {pot.name: pot}
-    changes = [FilterChange(pf.filter_anchor(app.config, pot.name), NoRules(), _rules(app, pot, on))]
-    for other in senders(app, app.store.policies_towards(End(pot.name)), but=pot.name):
-        anchor = pf.filter_anchor(app.config, other.name)
-        changes.append(FilterChange(anchor, _rules(app, other, off), _rules(app, other, on)))
-    return tuple(each for each in changes if each.before != each.after)
+    starting = _filter_changes(app, None, pot)
+    return tuple(FilterChange(each.anchor, before=each.after, after=each.before) for each in starting)
 
 
 def filters_moved(app: App, before: Pot, after: Pot) -> tuple[FilterChange, ...]:
     """Return the filter changes when a running pot gets other addresses."""
     if not app.store.has_policies() and not planning.is_filtered(after):
         return ()
-    was: Running = {before.name: before}
+    return _filter_changes(app, before, after)
+
+
+def _filter_changes(app: App, before: Pot | None, after: Pot) -> tuple[FilterChange, ...]:
+    """Return the changes from the rules with one record of a running pot to those with another.
+
+    before: None: from the rules without the pot.
+    """
+    was: Running = {after.name: before}
     now: Running = {after.name: after}
-    own = pf.filter_anchor(app.config, after.name)
-    changes = [FilterChange(own, _rules(app, before, was), _rules(app, after, now))]
+    held = _rules(app, before, was) if before is not None else NoRules()
+    changes = [FilterChange(pf.filter_anchor(app.config, after.name), held, _rules(app, after, now))]
     for other in senders(app, app.store.policies_towards(End(after.name)), but=after.name):
         anchor = pf.filter_anchor(app.config, other.name)
         changes.append(FilterChange(anchor, _rules(app, other, was), _rules(app, other, now)))

@@ -176,7 +176,7 @@ def look_for_bridges(app: App, missing: Sequence[Bridge], state: HostState) -> H
     state = replace(state, interfaces={**state.interfaces, **more.interfaces})
     external = app.config.external_interface or state.external or more.external
     beneath = [external for b in missing if b.kind is BridgeKind.PUBLIC6 and external]
-    beneath += [b.lan.member for b in missing if b.lan is not None and b.lan.member is not None]
+    beneath += [b.member for b in missing if b.member is not None]
     beneath += [name for b in missing for name in uplink.looked_at(b)]
     if beneath:
         lan = any(b.lan is not None for b in missing)

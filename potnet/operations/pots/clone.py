@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from potnet.apply import Applied, apply
-from potnet.errors import HostError, PotnetError, UsageError
+from potnet.errors import PotnetError, UsageError
 from potnet.host.actions import Plan, Step
 from potnet.host.file_actions import (
     CloneDataset,
@@ -23,13 +23,7 @@ from potnet.host.query import Query
 from potnet.model.names import PUBLIC, PUBLIC6
 from potnet.model.ports import Export
 from potnet.model.pots import End, NetworkType, Pot
-from potnet.operations.common import (
-    check_name,
-    define_public_network,
-    refuse_incomplete,
-    refuse_same_anchor,
-    require_pot,
-)
+from potnet.operations.common import define_public_network, refuse_same_anchor
 from potnet.operations.files.hooks import check_hook, finish_hooks, hook_path
 from potnet.operations.files.places import pot_directory
 from potnet.operations.journal import refuse_new_name, refuse_renamed
@@ -41,6 +35,7 @@ from potnet.operations.pots.destroy import SNAPSHOT, remove_rest, snapshot_key
 from potnet.operations.pots.make_root import on_free_place, own_etc, refuse_exposed_root, refuse_places
 from potnet.operations.pots.rename import both_locked, clear_stopped
 from potnet.planning.jail import host_files
+from potnet.planning.roots import refuse_mounts
 
 if TYPE_CHECKING:
     from potnet.app import App
@@ -51,13 +46,8 @@ def clone(app: App, name: str, new: str, addresses: Sequence[str] = ()) -> Pot:
 
     addresses: the -i values of the new pot; without any, addresses are chosen.
     """
-    check_name("pot", new)
-    name = app.store.called("pot", name) or require_pot(app, name).name
-    if name == new:
-        raise PotnetError(f"{name} has that name already", hint="choose another name")
     with both_locked(app, name, new) as source:
-        refuse_incomplete(source)
-        refuse_renamed(app, name)
+        refuse_renamed(app, source.name)
         app.store.refuse_present(new)
         unfinished = app.store.pot(new)
         if unfinished is not None:
@@ -130,12 +120,7 @@ def _refuse_source(app: App, source: Pot) -> None:
     for kind in source.hooks:
         check_hook(app, source, kind)
     refuse_exposed_root(app, source)
-    mounts = app.driver.observe(Query(mounts=True)).mounts
-    inside = [point for point in mounts if point.startswith(f"{source.root}/")]
-    if inside:
-        raise HostError(
-            f"something is mounted in {source.root}: {', '.join(inside)}", hint="unmount it first"
-        )
+    refuse_mounts((source.root,), app.driver.observe(Query(mounts=True)).mounts, own=(source.root,))
 
 
 def _reserve(app: App, source: Pot, draft: Pot, addresses: Sequence[str]) -> Pot:

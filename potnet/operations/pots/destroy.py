@@ -21,7 +21,14 @@ from potnet.host.query import Query
 from potnet.host.state import FileKind, HostState
 from potnet.model.names import PUBLIC, PUBLIC6, same_name
 from potnet.model.pots import End, Pot, ResolverKind
-from potnet.operations.common import NETWORK_LOCK, locked_remains, look_for, pot_lock, require_bridge
+from potnet.operations.common import (
+    NETWORK_LOCK,
+    first_names,
+    locked_remains,
+    look_for,
+    pot_lock,
+    require_bridge,
+)
 from potnet.operations.files.hooks import remove_unrecorded
 from potnet.operations.files.hosts_files import hosts_key, is_due, mark_due, update_due_files
 from potnet.operations.files.moves import take_back_rename
@@ -36,7 +43,7 @@ from potnet.operations.networks.vnet import take_off
 from potnet.operations.running.cleanup import clear_up
 from potnet.planning.jail import host_files
 from potnet.planning.ownership import running
-from potnet.planning.roots import refuse_redirected, ways_around
+from potnet.planning.roots import refuse_mounts, refuse_redirected, ways_around
 from potnet.planning.vnet import outside
 
 if TYPE_CHECKING:
@@ -80,7 +87,7 @@ def _refuse_needed(app: App, name: str) -> None:
     users = app.store.users_of(name)
     if users:
         raise PotnetError(
-            f"{name} is required by {', '.join(users[:10])}{', …' if len(users) > 10 else ''}",
+            f"{name} is required by {first_names(users)}",
             hint=f"`potnet set -p {users[0]} --no-needs` removes what {users[0]} requires",
         )
 
@@ -132,14 +139,10 @@ def _remove_files(app: App, pot: Pot) -> None:
     state = app.driver.observe(Query(mounts=True, files=(directory,), mount_points=own, ways=ways))
     refuse_redirected(directory, ways, state.access)
     _refuse_other_dataset(pot, state)
-    inside = [point for point in state.mounts if point == directory or point.startswith(f"{directory}/")]
+    mounts = list(state.mounts)
     if (pot.dataset, pot.root) in state.datasets:
-        inside.remove(pot.root)
-    if inside:
-        raise HostError(
-            f"something is mounted in {directory}: {', '.join(inside)}",
-            hint="unmount it first",
-        )
+        mounts.remove(pot.root)
+    refuse_mounts((directory,), mounts)
     if pot.dataset is not None and pot.dataset in state.mount_points:
         _remove_dataset(app, pot, pot.dataset)
     drop_snapshot(app, pot.name)
@@ -209,7 +212,7 @@ def destroy_bridge(app: App, name: str) -> None:
         pots = app.store.bridged_names(name)
         if pots:
             raise PotnetError(
-                f"bridge {name} is in use by {', '.join(pots[:10])}{', …' if len(pots) > 10 else ''}",
+                f"bridge {name} is in use by {first_names(pots)}",
                 hint="only a bridge without pots can be destroyed",
             )
         _, plan = take_off(app, bridge)

@@ -15,6 +15,7 @@ from potnet.model.pots import Pot, ResolverKind
 from potnet.operations.common import (
     NETWORK_LOCK,
     check_name,
+    first_names,
     locked_remains,
     look_for,
     pot_lock,
@@ -40,12 +41,8 @@ if TYPE_CHECKING:
 
 def rename(app: App, name: str, new: str) -> Pot:
     """Rename a stopped pot and return it. Raises PotnetError, with everything as before."""
-    check_name("pot", new)
-    name = app.store.called("pot", name) or require_pot(app, name).name
-    if name == new:
-        raise PotnetError(f"{name} has that name already", hint="choose another name")
     with both_locked(app, name, new) as pot:
-        refuse_incomplete(pot)
+        former = pot.name
         take_back_rename(app, pot)
         _refuse_name(app, pot, new)
         clear_stopped(app, pot)
@@ -55,13 +52,20 @@ def rename(app: App, name: str, new: str) -> Pot:
         with app.locks.hold(NETWORK_LOCK):
             _move(app, pot, after)
             update_due_files(app, after)
-        app.locks.discard(pot_lock(name))
+        app.locks.discard(pot_lock(former))
     return after
 
 
 @contextmanager
 def both_locked(app: App, name: str, new: str) -> Iterator[Pot]:
-    """Lock a pot and its new name, in the order of all commands; an unused lock of the new name goes."""
+    """Lock and return a complete pot, and lock its new name, in the order of all commands.
+
+    An unused lock of the new name is removed. Raises PotnetError.
+    """
+    check_name("pot", new)
+    name = app.store.called("pot", name) or require_pot(app, name).name
+    if name == new:
+        raise PotnetError(f"{name} has that name already", hint="choose another name")
     with ExitStack() as held:
         if new < name:
             held.enter_context(app.locks.hold(pot_lock(new)))
@@ -69,6 +73,7 @@ def both_locked(app: App, name: str, new: str) -> Iterator[Pot]:
         if new > name:
             held.enter_context(app.locks.hold(pot_lock(new)))
         try:
+            refuse_incomplete(pot)
             yield pot
         finally:
             if not app.store.has_pot(new):
@@ -89,7 +94,7 @@ def _refuse_name(app: App, pot: Pot, new: str) -> None:
         users = [each.name for each in app.store.pots() if each.resolver.kind is ResolverKind.POT]
         if users:
             raise PotnetError(
-                f"{pot.name} is the resolver of {', '.join(users[:10])}{', …' if len(users) > 10 else ''}",
+                f"{pot.name} is the resolver of {first_names(users)}",
                 hint=f'set dns.name = "{new}" in the configuration first',
             )
 

@@ -14,7 +14,6 @@ from potnet.operations.common import external_interface
 from potnet.operations.networks.policies import listed
 from potnet.operations.networks.units import with_joined
 from potnet.operations.reports.info import bridge_view, pot_view
-from potnet.planning.lan import joins
 from potnet.planning.members import isolated
 from potnet.planning.ownership import presence_of_all, running
 from potnet.planning.uplink import looked_at
@@ -68,7 +67,7 @@ def _closer(app: App, state: HostState, pots: tuple[Pot, ...], runs: dict[str, R
     outer += [name for name, _ in app.config.extra_interfaces]
     outer += [alias.interface for pot in pots for alias in pot.aliases]
     outer += [name for bridge in app.store.bridges() for name in looked_at(bridge)[:1]]
-    outer += [name for bridge in app.store.bridges() if (name := joins(bridge)) is not None]
+    outer += [bridge.joins for bridge in app.store.bridges() if bridge.joins is not None]
     outer += [name for pot in pots for name in pot.passed]
     learning = tuple(
         (pot.name, a.jail_end)

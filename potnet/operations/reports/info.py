@@ -16,7 +16,6 @@ from potnet.operations.networks.network_options import rate_text
 from potnet.operations.networks.units import with_joined
 from potnet.operations.reports.used_addresses import show_bridge
 from potnet.planning.filter.packet_filter import cut_anchors, of_bridge, of_pot
-from potnet.planning.lan import joins
 from potnet.planning.members import isolated
 from potnet.planning.ownership import presence_of_all, running
 
@@ -256,7 +255,7 @@ def _lan_view(bridge: Bridge) -> View:
     if lan is None:
         return {}
     return {
-        "joins": joins(bridge),
+        "joins": bridge.joins,
         "gateway6": str(lan.gateway6) if lan.gateway6 is not None else None,
         "ranges": [f"{first}-{last}" for first, last in lan.ranges],
         "dhcp": lan.dhcp,

@@ -21,7 +21,6 @@ from potnet.planning.check.interface import (
 )
 from potnet.planning.check.lan import compare_lan_addresses, compare_member, compare_translation, joining
 from potnet.planning.check.uplink import compare_uplink
-from potnet.planning.lan import joins
 from potnet.planning.members import join
 from potnet.planning.uplink import make, read_uplink
 
@@ -151,7 +150,7 @@ def _bridge(bridge: Bridge, found: Interface, facts: Facts, state: HostState) ->
         yield mtu_drift(found, int(bridge.mtu or 0), bridge)
     yield from compare_uplink(bridge, found, state)
     yield from compare_member(bridge, found, state)
-    uplink = {facts.external} if bridge.kind is BridgeKind.PUBLIC6 else {joins(bridge)}
+    uplink = {facts.external} if bridge.kind is BridgeKind.PUBLIC6 else {bridge.joins}
     ends = {a.host_end for run in facts.runs for a in run.pot.attachments}
     for member in found.members:
         known = member in ends or GROUP in _groups(member, state)

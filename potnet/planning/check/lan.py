@@ -16,7 +16,7 @@ from potnet.planning.lan import holder
 
 def compare_member(bridge: Bridge, found: Interface, state: HostState) -> Iterator[Drift]:
     """Compare the place of the interface by which a bridge of potnet is part of a LAN."""
-    member = bridge.lan.member if bridge.lan is not None else None
+    member = bridge.member
     if member is None or member in found.members:
         return
     expected = f"{member} is on {found.name}"
@@ -37,7 +37,7 @@ def compare_member(bridge: Bridge, found: Interface, state: HostState) -> Iterat
 
 def joining(bridge: Bridge, state: HostState) -> tuple[Step, ...]:
     """Return the steps that add the interface of a LAN to a bridge of potnet."""
-    member = bridge.lan.member if bridge.lan is not None else None
+    member = bridge.member
     if member is None or member not in state.interfaces:
         return ()
     return (Step(AddMember(bridge.interface, member), None, "the LAN"),)

@@ -33,8 +33,8 @@ def translating(found: PacketFilter, bridge: Bridge, members: Collection[str]) -
 
 def outer_members(bridge: Bridge, state: HostState) -> tuple[str, ...]:
     """Return the members of a bridge that may lead to the LAN. The bridge must be observed, if it exists."""
-    if bridge.lan is not None and bridge.lan.member is not None:
-        return (bridge.lan.member,)
+    if bridge.member is not None:
+        return (bridge.member,)
     found = state.interfaces.get(bridge.interface)
     return found.members if found is not None else ()
 

@@ -9,23 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from potnet.drivers.base import CommandError
 from potnet.drivers.freebsd.facts import parse_ifconfig, parse_netstat
-from potnet.drivers.reading import INTERFACE, UnreadableError
-from potnet.executors.base import Command, CommandResult
+from potnet.drivers.reading import INTERFACE, Run, UnreadableError
+from potnet.executors.base import Command
 from potnet.host.state import Interface, JailNetwork
 
 #: Interfaces may come and go between two commands.
 _ATTEMPTS = 2
 _JSON = ("--libxo", "json")
-
-
-class Run(Protocol):
-    """Runs a command that only reads. Raises CommandError if it has no result."""
-
-    def __call__(self, *argv: str) -> CommandResult: ...
 
 
 class Links:

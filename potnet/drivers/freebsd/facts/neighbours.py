@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Protocol
 
 from netaddr import IPAddress
 
-from potnet.drivers.reading import lines_of
-from potnet.executors.base import CommandResult
+from potnet.drivers.reading import Run, lines_of
 
 #: In seconds.
 _PATIENCE = "1"
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
-
-
-class Run(Protocol):
-    """Runs a command that only reads."""
-
-    def __call__(self, *argv: str) -> CommandResult: ...
 
 
 def answering(run: Run, addresses: Iterable[IPAddress]) -> dict[IPAddress, str]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
 
 from netaddr import IPAddress
 
 from potnet.drivers.detection import DUPLICATED, TENTATIVE
 from potnet.drivers.linux.facts.names import entering
 from potnet.drivers.linux.facts.parse import Documents, documents, text_of
-from potnet.drivers.reading import reads
-from potnet.executors.base import CommandResult
+from potnet.drivers.reading import Run, reads
 
 #: Lets the kernel look for the neighbour with an address, anew, for a second at most (ip-neighbour(8)).
 _ASK = """dev=$(ip -o route get "$1" | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p')
@@ -23,12 +21,6 @@ until ip neigh show to "$1" dev "$dev" | grep -q lladdr || [ $looks -eq 0 ]; do
   looks=$((looks - 1)); sleep 0.05
 done
 exec ip -j neigh show to "$1" dev "$dev\""""
-
-
-class Run(Protocol):
-    """Runs a command that only reads."""
-
-    def __call__(self, *argv: str) -> CommandResult: ...
 
 
 def answering(run: Run, addresses: Iterable[IPAddress]) -> dict[IPAddress, str]:
